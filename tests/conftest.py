@@ -1,0 +1,42 @@
+"""A real mongod for the whole session, one database for each process of the run."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from udata_culture_feedback.demo.mongod import EmbeddedMongod
+
+# udata would otherwise read the `udata.cfg` of the current folder.
+os.environ["UDATA_SETTINGS"] = "/nonexistent"
+
+SERVER = "CULTURE_FEEDBACK_TEST_MONGODB"
+
+
+@pytest.hookimpl(trylast=True)  # after udata's plugin, which points xdist workers elsewhere
+def pytest_configure(config: pytest.Config) -> None:
+    worker = getattr(config, "workerinput", None)
+    if worker is None and SERVER not in os.environ:
+        if "MONGODB_HOST" in os.environ:
+            os.environ[SERVER] = os.environ["MONGODB_HOST"].rstrip("/")
+        else:
+            folder = tempfile.TemporaryDirectory(prefix="culture-feedback-tests-")
+            mongod = EmbeddedMongod(Path(folder.name)).start()
+            config.add_cleanup(folder.cleanup)
+            config.add_cleanup(mongod.stop)
+            config.add_cleanup(lambda: os.environ.pop(SERVER, None))
+            os.environ[SERVER] = mongod.uri
+    name = worker["workerid"] if worker else "main"
+
+    from udata import settings
+
+    settings.Testing.MONGODB_HOST_TEST = f"{os.environ[SERVER]}/culture-feedback-test-{name}"
+
+
+@pytest.fixture(scope="session")
+def mongodb() -> str:
+    """The server of this run, without a database."""
+    return os.environ[SERVER]

@@ -1,0 +1,1 @@
+"""The gettext catalogues: udata finds them here through its `udata.i18n` entry point."""

@@ -1,0 +1,66 @@
+"""udata-culture-feedback: what the public says of datasets, and asks for.
+
+`init_app` is the only place where the plugin is wired into udata, and reads as its table of
+contents. It does no query, opens no connection and starts no thread: udata forks after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from .vocabulary import Vocabularies
+
+try:
+    __version__ = version("udata-culture-feedback")
+except PackageNotFoundError:  # a checkout that is not installed
+    __version__ = "0+unknown"
+
+
+@dataclass
+class State:
+    """What the plugin keeps for one application: nothing that another process would miss."""
+
+    vocabularies: Vocabularies
+    limiter: Any = field(default=None)
+
+
+def init_app(app: Flask) -> None:
+    """Called by udata for each application that it makes (web, worker, command line)."""
+    from . import settings
+    from .vocabulary import Vocabularies
+
+    for name in dir(settings):
+        if name.startswith("CULTURE_FEEDBACK_"):
+            app.config.setdefault(name, getattr(settings, name))
+    replacements = app.config["CULTURE_FEEDBACK_VOCABULARIES"]
+    app.extensions["culture-feedback"] = State(Vocabularies(replacements))
+
+    _count_beside_udata()
+
+    from .feedback import receivers
+
+    receivers.connect()
+
+    from .feedback import api  # noqa: F401 (its routes join udata's namespace when imported)
+    from .pages import blueprint
+
+    app.register_blueprint(blueprint)
+
+    from .commands import cli
+
+    app.cli.add_command(cli)
+
+
+def _count_beside_udata() -> None:
+    """`feedback` among the metrics that udata's API and catalogue exports show."""
+    from udata.core.dataset.models import Dataset
+    from udata.core.organization.models import Organization
+
+    for model in (Dataset, Organization):
+        if "feedback" not in model.__metrics_keys__:
+            model.__metrics_keys__.append("feedback")

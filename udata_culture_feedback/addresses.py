@@ -1,0 +1,47 @@
+"""The addresses of our pages and of our API, as links in answers, pages and mails give them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app, request, url_for
+from udata.uris import cdata_url
+
+#: Everything of ours lives there: portals already route `/api` to udata.
+PREFIX = "/api/1/culture-feedback"
+
+
+def pages_url(path: str = "") -> str:
+    """The address of one of our pages (`datasets/<d>/`), under the prettier address that the
+    operator may have given them."""
+    base = current_app.config["CULTURE_FEEDBACK_PAGES_URL"] or api_url("pages")
+    return f"{base.rstrip('/')}/{path}"
+
+
+def api_url(path: str = "") -> str:
+    """The absolute address of something of ours on udata."""
+    return url_for("culture-feedback.embed_js", _external=True).removesuffix("embed.js") + path
+
+
+def login_url(back: str) -> str:
+    """Where to log in, then come back to `back`, a path of this portal."""
+    login = current_app.config["CULTURE_FEEDBACK_LOGIN_URL"] or cdata_url("/login") or "/login"
+    return _with_next(login, back)
+
+
+def _with_next(address: str, back: str) -> str:
+    from urllib.parse import quote
+
+    return f"{address}{'&' if '?' in address else '?'}next={quote(back, safe='/')}"
+
+
+def portal() -> dict[str, Any]:
+    """The portal as the header and the footer of whole pages name it."""
+    config = current_app.config
+    return {
+        "name": config["CULTURE_FEEDBACK_PORTAL_NAME"] or config["SITE_TITLE"],
+        "home": config["CULTURE_FEEDBACK_HOME_URL"] or cdata_url("/") or request.host_url,
+        "legal": config["CULTURE_FEEDBACK_LEGAL_URL"],
+        "privacy": config["CULTURE_FEEDBACK_PRIVACY_URL"],
+        "accessibility": config["CULTURE_FEEDBACK_ACCESSIBILITY_URL"],
+    }

@@ -1,0 +1,299 @@
+"""What we read of udata's own objects: datasets, organizations, users.
+
+udata's converters and references load a dataset with all its files (300 ms for 2,000 of them), so
+we read raw documents with a projection. Nothing here writes, except the metrics that udata's own
+API shows beside the object, set by atomic updates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from flask import g, url_for
+from flask_principal import Permission as NeedAnyOf
+from flask_principal import RoleNeed
+from pymongo.collection import Collection
+from udata.auth import current_user
+from udata.core.dataset.constants import UpdateFrequency
+from udata.core.dataset.models import Dataset
+from udata.core.organization.models import Organization
+from udata.core.organization.permissions import (
+    AssignmentNeed,
+    OrganizationAdminNeed,
+    OrganizationEditorNeed,
+    OrganizationNeed,
+    OrganizationPartialEditorNeed,
+)
+from udata.core.user.models import User
+from udata.mongo.slug_fields import SlugFollow
+from udata.uris import cdata_url
+
+ADMIN = RoleNeed("admin")
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """The few fields of a dataset that we need. Dates are naive UTC, as MongoDB gives them."""
+
+    id: ObjectId
+    title: str
+    slug: str | None
+    private: bool
+    deleted: datetime | None
+    archived: datetime | None
+    owner: ObjectId | None
+    organization: ObjectId | None
+    last_update: datetime
+    frequency: UpdateFrequency
+
+    FIELDS = (
+        "title",
+        "slug",
+        "private",
+        "deleted",
+        "archived",
+        "owner",
+        "organization",
+        "last_update",
+        "created_at_internal",
+        "frequency",
+    )
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> DatasetFacts:
+        created = raw.get("created_at_internal") or raw["_id"].generation_time.replace(tzinfo=None)
+        return cls(
+            id=raw["_id"],
+            title=raw.get("title") or "",
+            slug=raw.get("slug"),
+            private=bool(raw.get("private")),
+            deleted=raw.get("deleted"),
+            archived=raw.get("archived"),
+            owner=_id(raw.get("owner")),
+            organization=_id(raw.get("organization")),
+            last_update=raw.get("last_update") or created,
+            frequency=UpdateFrequency(raw.get("frequency") or UpdateFrequency.UNKNOWN),
+        )
+
+    @property
+    def listed(self) -> bool:
+        """Anybody may see it."""
+        return not self.private and not self.deleted
+
+    @property
+    def page(self) -> str:
+        """Its page on the front-end, or its API address on a portal without one."""
+        link = self.slug or self.id
+        return cdata_url(f"/datasets/{link}") or url_for(
+            "api.dataset", dataset=link, _external=True
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return {"id": str(self.id), "title": self.title, "page": self.page}
+
+
+@dataclass(frozen=True)
+class OrganizationFacts:
+    """The few fields of an organization that we need."""
+
+    id: ObjectId
+    name: str
+    slug: str | None
+    deleted: datetime | None
+
+    FIELDS = ("name", "slug", "deleted")
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> OrganizationFacts:
+        return cls(raw["_id"], raw.get("name") or "", raw.get("slug"), raw.get("deleted"))
+
+    @property
+    def page(self) -> str:
+        link = self.slug or self.id
+        return cdata_url(f"/organizations/{link}") or url_for(
+            "api.organization", org=link, _external=True
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return {"id": str(self.id), "name": self.name, "page": self.page}
+
+
+@dataclass(frozen=True)
+class UserFacts:
+    """How a user is named in public. A deleted account has no name."""
+
+    id: ObjectId
+    name: str | None
+    slug: str | None
+    deleted: datetime | None
+
+    FIELDS = ("first_name", "last_name", "slug", "deleted")
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> UserFacts:
+        name = f"{raw.get('first_name') or ''} {raw.get('last_name') or ''}".strip()
+        deleted = raw.get("deleted")
+        return cls(raw["_id"], None if deleted else name, raw.get("slug"), deleted)
+
+    @property
+    def page(self) -> str:
+        link = self.slug or self.id
+        return cdata_url(f"/users/{link}") or url_for("api.user", user=link, _external=True)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"id": str(self.id), "name": self.name, "page": self.page}
+
+
+def find_dataset(reference: Any) -> DatasetFacts | None:
+    """A dataset by id, slug or old slug (plain text: anything else finds nothing)."""
+    raw = _find(Dataset, reference, DatasetFacts.FIELDS)
+    return DatasetFacts.of(raw) if raw else None
+
+
+def find_organization(reference: Any) -> OrganizationFacts | None:
+    """An organization by id, slug or old slug."""
+    raw = _find(Organization, reference, OrganizationFacts.FIELDS)
+    return OrganizationFacts.of(raw) if raw else None
+
+
+def datasets_by_reference(references: Iterable[str]) -> list[DatasetFacts]:
+    """The datasets that have one of these ids or slugs, in one query (old slugs are not followed:
+    lists know their datasets by id)."""
+    references = list(references)
+    ids = [ObjectId(r) for r in references if ObjectId.is_valid(r)]
+    found = _raw(Dataset).find(
+        {"$or": [{"_id": {"$in": ids}}, {"slug": {"$in": references}}]},
+        _projection(DatasetFacts.FIELDS),
+    )
+    return [DatasetFacts.of(raw) for raw in found]
+
+
+def datasets_by_id(ids: Iterable[ObjectId]) -> dict[ObjectId, DatasetFacts]:
+    return {raw["_id"]: DatasetFacts.of(raw) for raw in _by_id(Dataset, ids, DatasetFacts.FIELDS)}
+
+
+def organizations_by_id(ids: Iterable[ObjectId]) -> dict[ObjectId, OrganizationFacts]:
+    found = _by_id(Organization, ids, OrganizationFacts.FIELDS)
+    return {raw["_id"]: OrganizationFacts.of(raw) for raw in found}
+
+
+def users_by_id(ids: Iterable[ObjectId]) -> dict[ObjectId, UserFacts]:
+    return {raw["_id"]: UserFacts.of(raw) for raw in _by_id(User, ids, UserFacts.FIELDS)}
+
+
+def has_resource(dataset: ObjectId, resource: str) -> bool:
+    """Whether this dataset has a file of that id."""
+    return (
+        _raw(Dataset).find_one({"_id": dataset, "resources.id": resource}, {"_id": 1}) is not None
+    )
+
+
+def may_read(dataset: DatasetFacts) -> bool:
+    """The rule of udata's `OwnableReadPermission`: everybody reads what is neither private nor
+    deleted; what is, only its owner, any member of its organization and sysadmins."""
+    if dataset.listed:
+        return True
+    if current_user.is_anonymous:
+        return False
+    needs = [ADMIN]
+    if dataset.organization:
+        needs += [
+            OrganizationAdminNeed(dataset.organization),
+            OrganizationEditorNeed(dataset.organization),
+            OrganizationPartialEditorNeed(dataset.organization),
+        ]
+    return NeedAnyOf(*needs).can() or _owns(dataset)
+
+
+def may_edit(dataset: DatasetFacts) -> bool:
+    """The rule of udata's `OwnablePermission`: who is a producer of this dataset. Its owner, an
+    admin or editor of its organization, a partial editor it is assigned to, a sysadmin."""
+    if current_user.is_anonymous:
+        return False
+    return NeedAnyOf(ADMIN).can() or produces(dataset)
+
+
+def produces(dataset: DatasetFacts) -> bool:
+    """The same without the sysadmins, who may edit everything but speak for nobody."""
+    if current_user.is_anonymous:
+        return False
+    if not dataset.organization:
+        return _owns(dataset)
+    return NeedAnyOf(
+        OrganizationAdminNeed(dataset.organization),
+        OrganizationEditorNeed(dataset.organization),
+        AssignmentNeed("Dataset", dataset.id),
+    ).can()
+
+
+def may_speak_for(organization: ObjectId) -> bool:
+    """Who may sign with the name of an organization: its admins and editors (as udata's
+    `organization_voice_needs`; a partial editor speaks for it only on what is assigned)."""
+    if current_user.is_anonymous:
+        return False
+    return NeedAnyOf(
+        OrganizationAdminNeed(organization), OrganizationEditorNeed(organization)
+    ).can()
+
+
+def spoken_for() -> list[OrganizationFacts]:
+    """The organizations whose name the current user may sign with, by name."""
+    if current_user.is_anonymous:
+        return []
+    found = organizations_by_id(
+        need.value
+        for need in g.identity.provides
+        if isinstance(need, OrganizationNeed) and need.role in ("admin", "editor")
+    )
+    return sorted((o for o in found.values() if not o.deleted), key=lambda o: o.name)
+
+
+def set_metrics(model: type, id: ObjectId, **metrics: int) -> None:
+    """Writes metrics of ours beside udata's own, without loading or saving the object."""
+    _raw(model).update_one(
+        {"_id": id}, {"$set": {f"metrics.{key}": value for key, value in metrics.items()}}
+    )
+
+
+def _owns(dataset: DatasetFacts) -> bool:
+    return dataset.organization is None and current_user.id == dataset.owner
+
+
+def _raw(model: Any) -> Collection:
+    return model._get_collection()
+
+
+def _projection(fields: Iterable[str]) -> dict[str, int]:
+    return {field: 1 for field in fields}
+
+
+def _by_id(model: Any, ids: Iterable[ObjectId], fields: Iterable[str]) -> list[dict[str, Any]]:
+    ids = {id for id in ids if id}
+    if not ids:
+        return []
+    return list(_raw(model).find({"_id": {"$in": list(ids)}}, _projection(fields)))
+
+
+def _find(model: Any, reference: Any, fields: Iterable[str]) -> dict[str, Any] | None:
+    if isinstance(reference, ObjectId):
+        return _raw(model).find_one({"_id": reference}, _projection(fields))
+    if not isinstance(reference, str) or "\0" in reference:
+        return None
+    query: dict[str, Any] = {"slug": reference}
+    if ObjectId.is_valid(reference):
+        query = {"$or": [{"_id": ObjectId(reference)}, query]}
+    found = _raw(model).find_one(query, _projection(fields))
+    if found is None:
+        follow = _raw(SlugFollow).find_one({"namespace": model.__name__, "old_slug": reference})
+        if follow:
+            found = _raw(model).find_one({"slug": follow["new_slug"]}, _projection(fields))
+    return found
+
+
+def _id(reference: Any) -> ObjectId | None:
+    """References are stored as ids, or as DBRefs by old versions of udata."""
+    return getattr(reference, "id", reference)

@@ -1,0 +1,107 @@
+"""`udata feedback …`: what an operator does from the command line."""
+
+from __future__ import annotations
+
+import click
+from flask import current_app
+from flask.cli import AppGroup, with_appcontext
+from mongoengine.connection import get_db
+from udata.utils import get_udata_version
+
+from . import __version__, migrations
+from .contributors.voice import service_account
+from .feedback import models, summaries
+from .summaries import recount
+
+cli = AppGroup("feedback", help="Feedback on datasets (udata-culture-feedback).")
+
+MODELS = (
+    models.CultureFeedbackFeedback,
+    models.CultureFeedbackSummary,
+    models.CultureFeedbackDeleted,
+)
+
+
+@cli.command()
+@with_appcontext
+def init() -> None:
+    """Build indexes, run migrations, create the service account. Run it after each upgrade: it may
+    be run again, and only does what is left to do."""
+    for model in MODELS:
+        model.ensure_indexes()
+        click.echo(f"Indexes of {model._get_collection_name()}: built")
+    for name in migrations.pending():
+        click.echo(f"Migration {name}: {migrations.run(name)}")
+    account = service_account()
+    click.echo(f"Service account: {account.fullname} ({account.id})")
+
+
+@cli.command("recount")
+@click.option("--check", is_flag=True, help="Compare only; exit 1 when a figure is wrong.")
+@with_appcontext
+def recount_summaries(check: bool) -> None:
+    """Recount every figure from what is stored, while people go on writing."""
+    wrong = 0
+    # Datasets first: organizations and the site count what they say.
+    for flow, where in (
+        (summaries.INTO_DATASET, {"dataset": {"$exists": True}}),
+        (summaries.INTO_ALL, {"dataset": {"$exists": False}}),
+    ):
+        for summary in models.summaries().find(where, {"_id": 1}):
+            differences = recount(flow, summary["_id"], check=check)
+            for counter, (stored, counted) in differences.items():
+                click.echo(f"{summary['_id']} {counter}: {stored}, should be {counted}")
+            wrong += bool(differences)
+    if not check:
+        _write_metrics()
+    word = "wrong" if check else "mended"
+    click.echo(f"{wrong} summaries {word}" if wrong else "Every figure is right")
+    if check and wrong:
+        raise SystemExit(1)
+
+
+@cli.command()
+@with_appcontext
+def info() -> None:
+    """Show versions, what is stored, and settings that deserve a look."""
+    server = get_db().client.server_info()["version"]
+    click.echo(
+        f"udata-culture-feedback {__version__}, udata {get_udata_version()}, MongoDB {server}"
+    )
+    for model in MODELS:
+        collection = model._get_collection()
+        click.echo(f"{collection.name}: {collection.estimated_document_count()} documents")
+    due = models.feedbacks().count_documents({"due": {"$exists": True}}, limit=1000)
+    click.echo(f"Feedback with something due: {due}")
+    for name in migrations.pending():
+        click.secho(f"Migration to run (udata feedback init): {name}", fg="yellow")
+    for warning in settings_to_look_at():
+        click.secho(warning, fg="yellow")
+
+
+def settings_to_look_at() -> list[str]:
+    """What an operator would want to know before people do."""
+    config = current_app.config
+    found = [
+        f"{name} is empty: the footer of our pages has no such link"
+        for name in (
+            "CULTURE_FEEDBACK_LEGAL_URL",
+            "CULTURE_FEEDBACK_PRIVACY_URL",
+            "CULTURE_FEEDBACK_ACCESSIBILITY_URL",
+        )
+        if not config[name]
+    ]
+    if not config["CULTURE_FEEDBACK_PAGES_URL"]:
+        found.append("CULTURE_FEEDBACK_PAGES_URL is empty: links in mails lead to /api/1/…")
+    if not config["CDATA_BASE_URL"]:
+        found.append("CDATA_BASE_URL is empty: links to datasets lead to the API")
+    if not config["CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR"]:
+        found.append("CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR is empty: writes are not limited")
+    return found
+
+
+def _write_metrics() -> None:
+    from .feedback.tasks import count_above
+
+    for summary in models.summaries().find({"dataset": {"$exists": True}}, {"dataset": 1}):
+        count_above(str(summary["dataset"]))

@@ -1,0 +1,1 @@
+"""Who speaks: an account, an organization's voice, a confirmed e-mail, nobody in particular."""

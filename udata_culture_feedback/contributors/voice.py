@@ -1,0 +1,49 @@
+"""Speaking in native discussions: as somebody, or as the service account for who gives no name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import current_app, g
+from mongoengine.errors import NotUniqueError
+from udata.core.user.models import User
+
+#: The reserved top-level domain `.invalid` (RFC 2606): no mail can ever leave for it.
+SERVICE_EMAIL = "usager-sans-compte@culture-feedback.invalid"
+
+
+def service_account() -> User:
+    """The account « Usager sans compte »: it cannot log in and receives no notification.
+
+    udata needs an author for every message (a discussion without one answers 500 everywhere).
+    """
+    account = User.objects(email=SERVICE_EMAIL).first()
+    if account is None:
+        try:
+            account = User(
+                email=SERVICE_EMAIL,
+                first_name="Usager",
+                last_name="sans compte",
+                active=False,
+                notifications_paused=True,
+            ).save()
+        except NotUniqueError:  # created meanwhile by another process
+            account = User.objects.get(email=SERVICE_EMAIL)
+    return account
+
+
+@contextmanager
+def acting_as(user: User) -> Iterator[None]:
+    """Runs udata's signals as that user: its receivers read flask_login's `current_user`, which
+    needs a request. `g` is shared with an outer application context, hence the restoring."""
+    with current_app.test_request_context("/"):
+        previous = g.get("_login_user")
+        g._login_user = user
+        try:
+            yield
+        finally:
+            if previous is None:
+                g.pop("_login_user", None)
+            else:
+                g._login_user = previous

@@ -1,0 +1,332 @@
+"""The use cases of feedback: submit, edit, erase. Views, the API and commands call these; a rule is
+never written there."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+from flask import current_app
+from pymongo.errors import DuplicateKeyError
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, refusals
+from ..catalogue import DatasetFacts
+from ..contributors.limits import spend_write
+from ..contributors.models import gone_key
+from ..contributors.viewer import Viewer, must_be_known
+from ..search import terms
+from ..summaries import becomes_due
+from . import permissions, summaries
+from .forms import read_answer
+from .models import (
+    DISCUSSION,
+    Treatment,
+    Visibility,
+    dataset_summary,
+    deleted_submissions,
+    feedbacks,
+    live_totals,
+    now,
+)
+from .signals import on_feedback_changed
+
+Feedback = dict[str, Any]
+
+#: Fields of a feedback that its edits leave alone: those of the settle protocol and of the
+#: discussion, which other processes may be writing at the same moment.
+KEPT_BY_OTHERS = frozenset(
+    ("_id", "v", "due", "counted", "discussion", "messages", "discussed", "announced")
+)
+
+
+def submit(viewer: Viewer, payload: dict[str, Any]) -> tuple[Feedback, bool]:
+    """Records one person's answer about a dataset. Answers the stored feedback, and whether it is
+    new (False: a retry of the same `submission_id`).
+
+    `payload`: `dataset` (id or slug) and the fields of `forms.read_answer`.
+
+    Raises Unauthenticated, ReadOnly, TooMany; Invalid or TooLong naming the field; NotFound for a
+    dataset one may not read; Conflict when this person already answered about it (its addresses
+    are in the details); Gone when this submission was deleted since.
+    """
+    must_be_known(viewer)
+    reference = payload.get("dataset")
+    if isinstance(reference, dict):
+        reference = reference.get("id")
+    if not isinstance(reference, str) or not reference:
+        message = _("Name a dataset by its id or slug.")
+        raise refusals.Invalid(message, {"dataset": message})
+    dataset = readable_dataset(reference)
+    agent = catalogue.produces(dataset)
+    spend_write(viewer, manages=agent)
+    answer = read_answer(payload)
+    submission = answer.get("submission_id")
+    if submission:
+        earlier = _submitted(viewer, submission)
+        if earlier:
+            return earlier, False
+    if dataset.deleted:
+        message = _("This dataset has been deleted.")
+        raise refusals.Invalid(message, {"dataset": message})
+    feedback = _new_feedback(viewer, dataset, answer, agent)
+    try:
+        feedbacks().insert_one(feedback)
+    except DuplicateKeyError:
+        earlier = _submitted(viewer, submission) if submission else None
+        if earlier:
+            return earlier, False
+        raise _already_answered(viewer, dataset, answer) from None
+    summaries.settle_dataset(dataset.id)
+    on_feedback_changed.send(feedback["_id"], dataset=dataset.id)
+    return feedback, True
+
+
+def edit(viewer: Viewer, feedback_id: Any, payload: dict[str, Any]) -> Feedback:
+    """Changes one's own answer: the fields the payload has, the others stay. Answers it as stored.
+
+    Raises what `submit` raises, Forbidden for somebody else's.
+    """
+    must_be_known(viewer)
+    feedback, dataset = readable_feedback(feedback_id)
+    agent = catalogue.produces(dataset)
+    spend_write(viewer, manages=agent)
+    if not permissions.may_edit(viewer, feedback):
+        raise refusals.Forbidden(_("Only its author may change this feedback."))
+    answer = read_answer(payload, partial=True)
+    while True:
+        changed = _edited(viewer, feedback, dataset, answer, agent)
+        if replace(feedback, changed):
+            break
+        feedback, dataset = readable_feedback(feedback_id)  # changed meanwhile: apply it to that
+    summaries.settle_dataset(dataset.id)
+    on_feedback_changed.send(feedback["_id"], dataset=dataset.id)
+    return changed
+
+
+def erase(viewer: Viewer, feedback_id: Any) -> None:
+    """Deletes one's own answer: the words everywhere (the discussion included), the figures
+    exactly. Raises Unauthenticated, ReadOnly, TooMany, NotFound, Forbidden."""
+    must_be_known(viewer)
+    feedback, dataset = readable_feedback(feedback_id)
+    spend_write(viewer)
+    if not permissions.may_delete(viewer, feedback):
+        raise refusals.Forbidden(_("Only its author may delete this feedback."))
+    if feedback.get("submission_id"):
+        _remember_deletion(viewer, feedback["submission_id"])
+    tombstone(feedback)
+    summaries.settle_dataset(dataset.id)
+    on_feedback_changed.send(feedback["_id"], dataset=dataset.id)
+    bury(feedback["_id"])
+
+
+def readable_dataset(reference: Any) -> DatasetFacts:
+    """A dataset that the current user may read. Raises NotFound, whatever the reason."""
+    dataset = catalogue.find_dataset(reference)
+    if dataset is None or not catalogue.may_read(dataset):
+        raise refusals.NotFound(_("There is no such dataset."))
+    return dataset
+
+
+def readable_feedback(feedback_id: Any) -> tuple[Feedback, DatasetFacts]:
+    """A feedback on a dataset that the current user may read, and that dataset. Raises NotFound."""
+    missing = refusals.NotFound(_("There is no such feedback."))
+    if not ObjectId.is_valid(feedback_id):
+        raise missing
+    feedback = feedbacks().find_one({"_id": ObjectId(feedback_id), "deleted": {"$exists": False}})
+    if feedback is None:
+        raise missing
+    dataset = catalogue.find_dataset(feedback["dataset"])
+    if dataset is None or not catalogue.may_read(dataset):
+        raise missing
+    return feedback, dataset
+
+
+def own_feedback(viewer: Viewer, dataset: ObjectId, resource: str | None = None) -> Feedback | None:
+    """What this person said about a dataset (or one of its files)."""
+    if not viewer.known:
+        return None
+    return feedbacks().find_one(
+        {"contributor.key": viewer.key, "dataset": dataset, "resource": resource}
+    )
+
+
+def tombstone(feedback: Feedback) -> None:
+    """Empties a feedback: no words, no person, nothing counted. The document stays until the
+    summary and the discussion have heard of it."""
+    while True:
+        emptied = {
+            key: feedback[key]
+            for key in ("_id", "dataset", "organization", "judged", "created_at", "discussion")
+            if key in feedback
+        } | {
+            "resource": None,
+            "listed": False,
+            "fitness": feedback["fitness"],
+            "visibility": Visibility.HIDDEN,
+            "treatment": {"status": feedback["treatment"]["status"]},
+            "contributor": {"kind": feedback["contributor"]["kind"], "key": gone_key()},
+            "last_modified": now(),
+            "deleted": now(),
+            "live": {},
+        }
+        if replace(feedback, emptied):
+            return
+        again = feedbacks().find_one({"_id": feedback["_id"], "deleted": {"$exists": False}})
+        if again is None:
+            return
+        feedback = again
+
+
+def bury(feedback_id: ObjectId) -> bool:
+    """Removes a tombstone that nothing has to hear of any more. True when it is gone."""
+    return bool(
+        feedbacks()
+        .delete_one({"_id": feedback_id, "deleted": {"$exists": True}, "due": {"$exists": False}})
+        .deleted_count
+    )
+
+
+def withdraw_words(feedback: Feedback, reason: str | None) -> None:
+    """Hides the words of a feedback (its ratings stay counted unless `reason` is spam)."""
+    changed = feedback | {"visibility": Visibility.HIDDEN, "hidden_reason": reason}
+    changed["live"] = live_totals(changed)
+    if replace(feedback, changed):
+        summaries.settle_dataset(feedback["dataset"])
+        on_feedback_changed.send(feedback["_id"], dataset=feedback["dataset"])
+
+
+def _new_feedback(
+    viewer: Viewer, dataset: DatasetFacts, answer: dict[str, Any], agent: bool
+) -> Feedback:
+    contributor = viewer.signature(answer.get("signature"))
+    _check_resource(dataset, answer)
+    moment = now()
+    feedback: Feedback = {
+        "_id": ObjectId(),
+        "dataset": dataset.id,
+        "organization": dataset.organization,
+        "listed": dataset.listed,
+        "resource": answer.get("resource"),
+        "fitness": answer["fitness"],
+        "ratings": answer.get("ratings") or {},
+        "wants_answer": answer.get("wants_answer", False),
+        "usages": answer.get("usages") or [],
+        "contributor": contributor,
+        "agent": agent,
+        "judged": _judged(dataset),
+        "visibility": Visibility.PUBLIC,
+        "treatment": {"status": Treatment.NEW, "history": []},
+        "created_at": moment,
+        "last_modified": moment,
+        "v": 1,
+    }
+    for field in ("profile", "submission_id"):
+        if answer.get(field):
+            feedback[field] = answer[field]
+    _put_words(feedback, answer.get("comment"))
+    feedback["live"] = live_totals(feedback)
+    feedback["due"] = _listeners(feedback)
+    return feedback
+
+
+def _edited(
+    viewer: Viewer,
+    feedback: Feedback,
+    dataset: DatasetFacts,
+    answer: dict[str, Any],
+    agent: bool,
+) -> Feedback:
+    changed = feedback | {"last_modified": now(), "agent": agent}
+    for field in ("fitness", "ratings", "wants_answer", "usages"):
+        if field in answer:
+            changed[field] = answer[field]
+    if "profile" in answer:
+        changed.pop("profile", None)
+        if answer["profile"]:
+            changed["profile"] = answer["profile"]
+    if "signature" in answer:
+        changed["contributor"] = viewer.signature(answer["signature"])
+    if "fitness" in answer or "ratings" in answer:
+        changed["judged"] = _judged(dataset)
+    if "comment" in answer:
+        _put_words(changed, answer["comment"])
+    changed["live"] = live_totals(changed)
+    return changed
+
+
+def _put_words(feedback: Feedback, comment: str | None) -> None:
+    """Sets or removes the words."""
+    if comment:
+        feedback["comment"] = comment
+        feedback["terms"] = terms(comment)
+    else:
+        feedback.pop("comment", None)
+        feedback.pop("terms", None)
+
+
+def replace(feedback: Feedback, changed: Feedback) -> bool:
+    """Writes `changed` over a feedback that nobody has changed since it was read, with what is due.
+    The fields that belong to others are not taken from what was read."""
+    update = becomes_due(_listeners(changed))
+    update["$set"] = {key: value for key, value in changed.items() if key not in KEPT_BY_OTHERS}
+    gone = {key: "" for key in feedback if key not in changed and key not in KEPT_BY_OTHERS}
+    if gone:
+        update["$unset"] = gone
+    unmoved = {"_id": feedback["_id"], "v": feedback["v"]}
+    return bool(feedbacks().update_one(unmoved, update).modified_count)
+
+
+def _listeners(feedback: Feedback) -> list[str]:
+    """Who has to hear of the latest version of a feedback."""
+    spoken = feedback.get("comment") or feedback.get("discussion")
+    return [dataset_summary(feedback["dataset"]), *([DISCUSSION] if spoken else [])]
+
+
+def _judged(dataset: DatasetFacts) -> Any:
+    """The data's date, as the summary knows it: never before it, even where a harvester goes back
+    in time."""
+    summary = summaries.open_summary(dataset)
+    known = summary.get("data_updated_at")
+    updated = min(dataset.last_update, now())
+    return max(updated, known) if known else updated
+
+
+def _check_resource(dataset: DatasetFacts, answer: dict[str, Any]) -> None:
+    resource = answer.get("resource")
+    if resource and not catalogue.has_resource(dataset.id, resource):
+        message = _("This dataset has no such file.")
+        raise refusals.Invalid(message, {"resource": message})
+
+
+def _submitted(viewer: Viewer, submission: str) -> Feedback | None:
+    """The result of an earlier POST of the same submission. Raises Gone if it was deleted since."""
+    if deleted_submissions().find_one({"_id": _submission_hash(viewer, submission)}, {"_id": 1}):
+        raise refusals.Gone(_("This feedback has been deleted."))
+    return feedbacks().find_one({"contributor.key": viewer.key, "submission_id": submission})
+
+
+def _remember_deletion(viewer: Viewer, submission: str) -> None:
+    days = current_app.config["CULTURE_FEEDBACK_DELETED_SUBMISSION_DAYS"]
+    deleted_submissions().replace_one(
+        {"_id": _submission_hash(viewer, submission)},
+        {"expires_at": now() + timedelta(days=days)},
+        upsert=True,
+    )
+
+
+def _submission_hash(viewer: Viewer, submission: str) -> str:
+    return hashlib.sha256(f"{viewer.key}\n{submission}".encode()).hexdigest()
+
+
+def _already_answered(
+    viewer: Viewer, dataset: DatasetFacts, answer: dict[str, Any]
+) -> refusals.Conflict:
+    from .representation import addresses
+
+    message = _("You have already answered about this dataset: change that answer instead.")
+    mine = own_feedback(viewer, dataset.id, answer.get("resource"))
+    details = {"id": str(mine["_id"]), **addresses(mine)} if mine else {}
+    return refusals.Conflict(message, {"dataset": message}, **details)

@@ -1,0 +1,260 @@
+"""The JSON API of feedback and its summaries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from udata.api import API, api, fields
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, refusals, vocabulary
+from ..api import Answer, answer, json_body, ns
+from ..contributors.viewer import current_viewer
+from . import actions, queries, representation, summaries
+from .models import SITE, dataset_summary, organization_summary
+
+MAX_SUMMARIES = 100
+
+contributor_fields = api.model(
+    "CultureFeedbackContributor",
+    {
+        "kind": fields.String(enum=["user", "organization", "confirmed", "unverified"]),
+        "name": fields.String(description="Null: without name, or the account has left"),
+        "user": fields.Raw(description="The account that signs with its name: id, name, page"),
+        "organization": fields.Raw(description="The organization that signs: id, name, page"),
+        "producer": fields.Boolean(description="An agent of the dataset's producer"),
+    },
+)
+treatment_fields = api.model(
+    "CultureFeedbackTreatment",
+    {
+        "status": fields.String(enum=[t.id for t in vocabulary.TREATMENT_STATUSES]),
+        "answer": fields.String,
+        "answered_at": fields.String(description="ISO 8601 date"),
+    },
+)
+dataset_fields = api.model(
+    "CultureFeedbackDataset",
+    {"id": fields.String, "title": fields.String, "page": fields.String},
+)
+permissions_fields = api.model(
+    "CultureFeedbackPermissions",
+    {name: fields.Boolean for name in ("edit", "delete", "treat", "moderate")},
+)
+feedback_fields = api.model(
+    "CultureFeedback",
+    {
+        "id": fields.String,
+        "dataset": fields.Nested(dataset_fields),
+        "organization": fields.String(description="The organization of the dataset"),
+        "resource": fields.String(description="The file it is about, if it is about one"),
+        "consultation": fields.String,
+        "fitness": fields.String(description="Does the data meet the need: yes, partly, no"),
+        "ratings": fields.Raw(description="Axis to 1..5; an axis without opinion is absent"),
+        "comment": fields.String(description="Null without words, or while they are not public"),
+        "wants_answer": fields.Boolean,
+        "usages": fields.List(fields.String),
+        "profile": fields.String,
+        "contributor": fields.Nested(contributor_fields),
+        "visibility": fields.String(enum=["pending", "public", "hidden"]),
+        "hidden_reason": fields.String,
+        "treatment": fields.Nested(treatment_fields),
+        "outdated": fields.Boolean(description="Given before the last change of the data"),
+        "discussion": fields.String(description="The native discussion of the words"),
+        "created_at": fields.String(description="ISO 8601 date"),
+        "last_modified": fields.String(description="ISO 8601 date"),
+        "permissions": fields.Nested(permissions_fields),
+        "self_api_url": fields.String,
+        "self_web_url": fields.String,
+    },
+)
+page_fields = api.model(
+    "CultureFeedbackPage",
+    {
+        "data": fields.List(fields.Nested(feedback_fields)),
+        "page": fields.Integer,
+        "page_size": fields.Integer,
+        "total": fields.Integer,
+        "total_is_capped": fields.Boolean,
+        "next_page": fields.String,
+        "previous_page": fields.String,
+    },
+)
+edit_fields = api.model(
+    "CultureFeedbackEdit",
+    {
+        "fitness": fields.String(enum=["yes", "partly", "no"]),
+        "ratings": fields.Raw(description="Axis to 1..5; null or absent: no opinion"),
+        "comment": fields.String,
+        "wants_answer": fields.Boolean,
+        "usages": fields.List(fields.String),
+        "profile": fields.String,
+        "signature": fields.String(
+            description="`name` (default), `none`, or the id of an organization one speaks for"
+        ),
+    },
+)
+submit_fields = api.inherit(
+    "CultureFeedbackSubmit",
+    edit_fields,
+    {
+        "dataset": fields.String(required=True, description="Id or slug of the dataset"),
+        "resource": fields.String(description="Id of a file of the dataset"),
+        "fitness": fields.String(required=True, enum=["yes", "partly", "no"]),
+        "submission_id": fields.String(description="8 to 64 characters: a retry is stored once"),
+    },
+)
+summary_fields = api.model(
+    "CultureFeedbackSummary",
+    {
+        "total": fields.Integer,
+        "commented": fields.Integer,
+        "fitness": fields.Raw(description="Answer to count"),
+        "axes": fields.Raw(description="Axis to count, sum, mean, distribution of 1..5"),
+        "treatment": fields.Raw(description="Status to count"),
+        "by_contributor": fields.Raw(description="account, verified, unverified"),
+        "outdated": fields.Integer,
+        "last_feedback_at": fields.String,
+        "requests": fields.Raw(description="open, published"),
+    },
+)
+
+list_parser = api.parser()
+list_parser.add_argument("dataset", location="args", help="Id or slug of a dataset")
+list_parser.add_argument("organization", location="args", help="Id or slug of an organization")
+list_parser.add_argument("resource", location="args", help="Id of a file")
+list_parser.add_argument("consultation", location="args", help="Id of a consultation")
+list_parser.add_argument("treatment", location="args", help="Status of the response")
+list_parser.add_argument("fitness", location="args", help="yes, partly or no")
+list_parser.add_argument("profile", location="args", help="Profile of the contributor")
+list_parser.add_argument(
+    "outdated", location="args", help="With `dataset`: given before its change"
+)
+list_parser.add_argument("q", location="args", help="Words to search for")
+list_parser.add_argument("sort", location="args", help="-created_at")
+list_parser.add_argument("page", type=int, location="args", help="From 1")
+list_parser.add_argument("page_size", type=int, location="args", help="100 at most")
+list_parser.add_argument("cursor", location="args", help="Beyond the 10,000th")
+
+
+@ns.route("/feedback/", endpoint="culture_feedback_list")
+class CultureFeedbackListAPI(API):
+    @api.doc("list_culture_feedback", parser=list_parser)
+    @api.response(200, "Newest first", page_fields)
+    def get(self) -> Answer:
+        """List feedback"""
+        return answer(queries.listed(current_viewer()))
+
+    @api.doc("submit_culture_feedback", security="apikey")
+    @api.expect(submit_fields)
+    @api.response(201, "Recorded", feedback_fields)
+    @api.response(200, "This submission was recorded before", feedback_fields)
+    @api.response(409, "You have already answered about this dataset")
+    @api.response(410, "This submission has been deleted since")
+    def post(self) -> Answer:
+        """Say whether a dataset meets one's need"""
+        viewer = current_viewer()
+        feedback, created = actions.submit(viewer, json_body())
+        return answer(_shown(viewer, feedback), 201 if created else 200)
+
+
+@ns.route("/feedback/<string:id>/", endpoint="culture_feedback_item")
+class CultureFeedbackAPI(API):
+    @api.doc("get_culture_feedback")
+    @api.response(200, "Success", feedback_fields)
+    def get(self, id: str) -> Answer:
+        """Get a feedback"""
+        viewer = current_viewer()
+        feedback, _dataset = actions.readable_feedback(id)
+        return answer(_shown(viewer, feedback))
+
+    @api.doc("edit_culture_feedback", security="apikey")
+    @api.expect(edit_fields)
+    @api.response(200, "Success", feedback_fields)
+    @api.response(403, "Somebody else's")
+    def put(self, id: str) -> Answer:
+        """Change one's own feedback: the fields that are sent"""
+        viewer = current_viewer()
+        return answer(_shown(viewer, actions.edit(viewer, id, json_body())))
+
+    @api.doc("delete_culture_feedback", security="apikey")
+    @api.response(204, "Deleted")
+    @api.response(403, "Somebody else's")
+    def delete(self, id: str) -> Answer:
+        """Delete one's own feedback"""
+        actions.erase(current_viewer(), id)
+        return answer(None, 204)
+
+
+@ns.route("/vocabulary/", endpoint="culture_feedback_vocabulary")
+class CultureFeedbackVocabularyAPI(API):
+    @api.doc("get_culture_feedback_vocabulary")
+    def get(self) -> Answer:
+        """Get the controlled vocabularies, with labels in the language asked for"""
+        return answer(vocabulary.as_json())
+
+
+@ns.route("/datasets/<string:dataset>/summary/", endpoint="culture_feedback_dataset_summary")
+class CultureFeedbackDatasetSummaryAPI(API):
+    @api.doc("get_dataset_culture_feedback_summary")
+    @api.response(200, "Success", summary_fields)
+    def get(self, dataset: str) -> Answer:
+        """Get the figures of a dataset"""
+        found = actions.readable_dataset(dataset)
+        return answer(summaries.as_json(summaries.read(dataset_summary(found.id))))
+
+
+@ns.route("/organizations/<string:org>/summary/", endpoint="culture_feedback_org_summary")
+class CultureFeedbackOrganizationSummaryAPI(API):
+    @api.doc("get_organization_culture_feedback_summary")
+    @api.response(200, "Success", summary_fields)
+    def get(self, org: str) -> Answer:
+        """Get the figures of the public datasets of an organization"""
+        found = catalogue.find_organization(org)
+        if found is None or found.deleted:
+            raise refusals.NotFound(_("There is no such organization."))
+        return answer(summaries.as_json(summaries.read(organization_summary(found.id))))
+
+
+@ns.route("/site/summary/", endpoint="culture_feedback_site_summary")
+class CultureFeedbackSiteSummaryAPI(API):
+    @api.doc("get_site_culture_feedback_summary")
+    @api.response(200, "Success", summary_fields)
+    def get(self) -> Answer:
+        """Get the figures of all public datasets"""
+        return answer(summaries.as_json(summaries.read(SITE)))
+
+
+many_parser = api.parser()
+many_parser.add_argument(
+    "dataset", action="append", location="args", help="Id or slug; may be repeated, 100 at most"
+)
+
+
+@ns.route("/summaries/", endpoint="culture_feedback_summaries")
+class CultureFeedbackSummariesAPI(API):
+    @api.doc("list_culture_feedback_summaries", parser=many_parser)
+    def get(self) -> Answer:
+        """Get the figures of many datasets at once, for lists and search results"""
+        references = list(dict.fromkeys(request.args.getlist("dataset")))
+        if len(references) > MAX_SUMMARIES:
+            message = _("%(n)d datasets at most.", n=MAX_SUMMARIES)
+            raise refusals.Invalid(message, {"dataset": message})
+        readable = [d for d in catalogue.datasets_by_reference(references) if catalogue.may_read(d)]
+        found = summaries.read_many([dataset.id for dataset in readable])
+        return answer(
+            {
+                "data": [
+                    {"dataset": dataset.as_json(), **summaries.as_json(found.get(dataset.id, {}))}
+                    for dataset in readable
+                ]
+            }
+        )
+
+
+def _shown(viewer: Any, feedback: dict[str, Any]) -> dict[str, Any]:
+    shown = representation.as_json(viewer, [feedback])
+    if not shown:
+        raise refusals.NotFound(_("There is no such feedback."))
+    return shown[0]

@@ -1,0 +1,118 @@
+"""What happens to feedback when a dataset, an organization, an account or a discussion of udata
+goes away. Everything here may run twice and catches up on what an earlier run left."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from bson import ObjectId
+from udata.core.discussions.models import Discussion
+from udata.core.user.models import User
+
+from ..contributors.models import account_key, gone_key
+from ..summaries import becomes_due, settle
+from . import actions, summaries
+from .models import dataset_summary, feedbacks, live_totals, now, organization_summary
+from .models import summaries as stored_summaries
+from .signals import on_feedback_changed
+
+log = logging.getLogger(__name__)
+
+#: Why words are hidden whose discussion was deleted in udata.
+REMOVED = "removed"
+
+#: Feedback deleted at once when a dataset is purged.
+BATCH = 500
+
+
+def purge_dataset(dataset_id: ObjectId) -> list[str]:
+    """The dataset is gone for good: its figures leave the summaries above, then its feedback goes
+    (udata deletes the discussions of a purged dataset itself). Answers the summaries above."""
+    summary_id = dataset_summary(dataset_id)
+    summary = stored_summaries().find_one({"_id": summary_id})
+    above: list[str] = []
+    if summary:
+        above = summaries.above(summary)
+        update = becomes_due(above)
+        update["$set"] = {"listed": False}
+        stored_summaries().update_one({"_id": summary_id}, update)
+        for one in above:
+            settle(summaries.INTO_ALL, one)
+    while ids := [
+        f["_id"] for f in feedbacks().find({"dataset": dataset_id}, {"_id": 1}).limit(BATCH)
+    ]:
+        feedbacks().delete_many({"_id": {"$in": ids}})
+    # Last, and only once nothing of it is counted above: an interrupted purge starts again.
+    stored_summaries().delete_one({"_id": summary_id, "due": {"$exists": False}})
+    return above
+
+
+def purge_organization(organization_id: ObjectId) -> None:
+    """The organization is gone for good: signatures lose it, its datasets have none any more."""
+    feedbacks().update_many(
+        {"contributor.organization": organization_id}, {"$unset": {"contributor.organization": ""}}
+    )
+    moved = stored_summaries().find({"organization": organization_id, "dataset": {"$exists": True}})
+    for summary in moved:
+        update = becomes_due(summaries.above(summary))
+        update["$unset"] = {"organization": ""}
+        stored_summaries().update_one({"_id": summary["_id"], "v": summary["v"]}, update)
+        settle(summaries.INTO_ALL, "site")
+    settle(summaries.INTO_ALL, organization_summary(organization_id))
+    feedbacks().update_many({"organization": organization_id}, {"$set": {"organization": None}})
+    left = {"due": organization_summary(organization_id)}
+    if not stored_summaries().find_one(left, {"_id": 1}):
+        stored_summaries().delete_one({"_id": organization_summary(organization_id)})
+
+
+def forget_account(user_id: ObjectId) -> None:
+    """An account was deleted: nobody is recognised in its feedback any more. The words follow what
+    the person chose in udata (`delete_comments`), which is told to nobody and applied late: so we
+    look at what became of them in the discussion."""
+    raw = User._get_collection().find_one({"_id": user_id}, {"deleted": 1})
+    if raw is not None and not raw.get("deleted"):
+        return
+    for feedback in feedbacks().find({"contributor.user": user_id}):
+        _forget_in(feedback)
+
+
+def discussion_deleted(discussion_id: ObjectId) -> None:
+    """A moderator (or its author) deleted the native discussion: the words are hidden here too, the
+    ratings stay."""
+    feedback = feedbacks().find_one({"discussion": discussion_id, "deleted": {"$exists": False}})
+    if feedback and feedback.get("comment"):
+        actions.withdraw_words(feedback, REMOVED)
+
+
+def _forget_in(feedback: dict[str, Any]) -> None:
+    contributor = {
+        key: value for key, value in feedback["contributor"].items() if key not in ("name",)
+    }
+    if contributor["key"] == account_key(contributor.get("user")):
+        contributor["key"] = gone_key()
+    changed = feedback | {"contributor": contributor, "last_modified": now()}
+    changed.pop("submission_id", None)
+    if feedback.get("comment") and _words_erased(feedback):
+        for field in ("comment", "terms"):
+            changed.pop(field, None)
+    if changed | {"last_modified": None} == feedback | {"last_modified": None}:
+        return
+    changed["live"] = live_totals(changed)
+    if actions.replace(feedback, changed):
+        summaries.settle_dataset(feedback["dataset"])
+        on_feedback_changed.send(feedback["_id"], dataset=feedback["dataset"])
+
+
+def _words_erased(feedback: dict[str, Any]) -> bool:
+    """Whether udata has deleted what this person said in the discussion of a feedback."""
+    if feedback.get("hidden_reason") == REMOVED:
+        return True
+    if not feedback.get("discussed"):
+        return False
+    discussion = Discussion.objects(id=feedback["discussion"]).first()
+    if discussion is None:
+        return True
+    ours = {message["id"] for message in feedback.get("messages", [])}
+    said = [message for message in discussion.discussion if str(message.id) in ours]
+    return not said or all(message.content == "DELETED" for message in said)

@@ -1,0 +1,60 @@
+"""Who may do what with a feedback: the one place where it is decided.
+
+| action | who |
+|---|---|
+| read | who may read the dataset |
+| edit, delete | its author |
+| treat | who may edit the dataset |
+| moderate | sysadmins (moderators come with the roles of the moderation) |
+
+Nobody of the producing side may edit, hide or delete what users said.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import catalogue
+from ..catalogue import DatasetFacts
+from ..contributors.viewer import Viewer
+from .models import Visibility
+
+Feedback = dict[str, Any]
+
+
+def is_author(viewer: Viewer, feedback: Feedback) -> bool:
+    return viewer.known and feedback["contributor"]["key"] == viewer.key
+
+
+def may_edit(viewer: Viewer, feedback: Feedback) -> bool:
+    return is_author(viewer, feedback)
+
+
+def may_delete(viewer: Viewer, feedback: Feedback) -> bool:
+    return is_author(viewer, feedback)
+
+
+def may_treat(viewer: Viewer, dataset: DatasetFacts) -> bool:
+    return viewer.known and catalogue.may_edit(dataset)
+
+
+def may_moderate(viewer: Viewer) -> bool:
+    return viewer.sysadmin
+
+
+def may_read_words(viewer: Viewer, feedback: Feedback) -> bool:
+    """Public words; pending or hidden ones only for their author and who moderates."""
+    return (
+        feedback["visibility"] == Visibility.PUBLIC
+        or is_author(viewer, feedback)
+        or may_moderate(viewer)
+    )
+
+
+def as_json(viewer: Viewer, feedback: Feedback, dataset: DatasetFacts) -> dict[str, bool]:
+    return {
+        "edit": may_edit(viewer, feedback),
+        "delete": may_delete(viewer, feedback),
+        "treat": may_treat(viewer, dataset),
+        "moderate": may_moderate(viewer),
+    }

@@ -1,0 +1,194 @@
+"""Reading feedback: the lists of the API and of the pages, in a constant number of indexed queries
+whatever the volume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+from flask import request
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, listing, refusals, search, vocabulary
+from ..catalogue import DatasetFacts
+from ..contributors.viewer import Viewer
+from ..listing import Page
+from . import permissions, representation, summaries
+from .actions import readable_dataset
+from .models import Visibility, dataset_summary, feedbacks, organization_summary
+
+#: What is read of a feedback to show it.
+SHOWN = {
+    field: 1
+    for field in (
+        "dataset",
+        "organization",
+        "resource",
+        "consultation",
+        "fitness",
+        "ratings",
+        "comment",
+        "wants_answer",
+        "usages",
+        "profile",
+        "contributor",
+        "agent",
+        "judged",
+        "visibility",
+        "hidden_reason",
+        "treatment.status",
+        "treatment.answer",
+        "treatment.answered_at",
+        "discussion",
+        "discussed",
+        "created_at",
+        "last_modified",
+    )
+}
+
+#: Neither deleted nor hidden whole.
+STANDING: dict[str, Any] = {"deleted": {"$exists": False}, "hidden_reason": {"$ne": "spam"}}
+
+SORTS = ("-created_at",)
+
+
+def listed(viewer: Viewer) -> dict[str, Any]:
+    """`GET P/feedback/` with the filters of the query. Raises Invalid naming an argument, NotFound
+    for a dataset or an organization that is not there (or may not be seen), or a page too far."""
+    page = listing.asked_page()
+    sort = request.args.get("sort")
+    if sort is not None and sort not in SORTS:
+        message = _("Choose one of: %(ids)s.", ids=", ".join(SORTS))
+        raise refusals.Invalid(message, {"sort": message})
+    dataset = _asked_dataset()
+    organization = _asked_organization()
+    scope, counter = _scope(dataset, organization)
+    filters = _filters(viewer, dataset)
+    where = STANDING | scope | filters
+    found = listing.newest_first(feedbacks(), where, page, SHOWN)
+    if not found and page.number > 1:
+        raise refusals.NotFound(_("There is no such page."))
+    total, capped = _total(where, filters, counter)
+    shown = representation.as_json(viewer, found[: page.size])
+    return listing.envelope(shown, found, page, total, capped)
+
+
+def worded(
+    viewer: Viewer, dataset: DatasetFacts, summary: dict[str, Any], page: Page
+) -> tuple[list[dict[str, Any]], bool]:
+    """Feedback about a dataset that says something in words, newest first, and whether there is
+    more."""
+    where = STANDING | {
+        "dataset": dataset.id,
+        "comment": {"$exists": True},
+        "visibility": Visibility.PUBLIC,
+    }
+    found = listing.newest_first(feedbacks(), where, page, SHOWN)
+    shown = representation.about_dataset(viewer, found[: page.size], dataset, summary)
+    return shown, len(found) > page.size
+
+
+def _asked_dataset() -> DatasetFacts | None:
+    reference = request.args.get("dataset")
+    return readable_dataset(reference) if reference is not None else None
+
+
+def _asked_organization() -> catalogue.OrganizationFacts | None:
+    reference = request.args.get("organization")
+    if reference is None:
+        return None
+    organization = catalogue.find_organization(reference)
+    if organization is None:
+        raise refusals.NotFound(_("There is no such organization."))
+    return organization
+
+
+def _scope(
+    dataset: DatasetFacts | None, organization: catalogue.OrganizationFacts | None
+) -> tuple[dict[str, Any], str | None]:
+    """The part of the query that says whose feedback, and the summary that counts it."""
+    if dataset and organization:
+        return {"dataset": dataset.id, "organization": organization.id}, None
+    if dataset:
+        return {"dataset": dataset.id}, dataset_summary(dataset.id)
+    if organization:
+        return (
+            {"organization": organization.id, "listed": True},
+            organization_summary(organization.id),
+        )
+    return {"listed": True}, "site"
+
+
+def _filters(viewer: Viewer, dataset: DatasetFacts | None) -> dict[str, Any]:
+    lists = vocabulary.vocabularies()
+    filters: dict[str, Any] = {}
+    _filter(filters, "fitness", "fitness", lists.ids("fitness"))
+    _filter(filters, "profile", "profile", lists.ids("profiles"))
+    statuses = [term.id for term in vocabulary.TREATMENT_STATUSES]
+    _filter(filters, "treatment", "treatment.status", statuses)
+    if "resource" in request.args:
+        filters["resource"] = request.args["resource"] or None
+    if "consultation" in request.args:
+        filters["consultation"] = _object_id("consultation")
+    if "outdated" in request.args:
+        filters |= _outdated(dataset)
+    if request.args.get("q"):
+        filters |= _words(viewer, request.args["q"])
+    return filters
+
+
+def _filter(filters: dict[str, Any], argument: str, field: str, ids: Any) -> None:
+    value = request.args.get(argument)
+    if value is None:
+        return
+    if value not in ids:
+        message = _("Choose one of: %(ids)s.", ids=", ".join(ids))
+        raise refusals.Invalid(message, {argument: message})
+    filters[field] = value
+
+
+def _outdated(dataset: DatasetFacts | None) -> dict[str, Any]:
+    """Given before (or since) the last change of the data: known for one dataset, where it is one
+    comparison with its summary."""
+    value = request.args["outdated"].lower()
+    if value not in ("true", "false", "1", "0"):
+        message = _("True or false.")
+        raise refusals.Invalid(message, {"outdated": message})
+    if dataset is None:
+        message = _("This filter goes with `dataset`.")
+        raise refusals.Invalid(message, {"outdated": message})
+    threshold = summaries.read(dataset_summary(dataset.id)).get("data_updated_at")
+    if value in ("true", "1"):
+        return {"judged": {"$lt": threshold}} if threshold else {"_id": None}
+    return {"judged": {"$gte": threshold}} if threshold else {}
+
+
+def _words(viewer: Viewer, text: str) -> dict[str, Any]:
+    """Feedback whose public words have each word searched for."""
+    asked = search.query_terms(text[:200])
+    if not asked:
+        return {}
+    filters: dict[str, Any] = {
+        "comment": {"$exists": True},
+        "$and": [{"terms": {"$in": list(stems)}} for stems in asked],
+    }
+    if not permissions.may_moderate(viewer):
+        filters["visibility"] = Visibility.PUBLIC
+    return filters
+
+
+def _object_id(argument: str) -> ObjectId:
+    value = request.args[argument]
+    if not ObjectId.is_valid(value):
+        message = _("Not an identifier.")
+        raise refusals.Invalid(message, {argument: message})
+    return ObjectId(value)
+
+
+def _total(where: dict[str, Any], filters: dict[str, Any], counter: str | None) -> tuple[int, bool]:
+    """From the summary where it holds that figure (producers' agents are listed, and counted
+    there apart), otherwise counted up to a bound."""
+    if filters or counter is None:
+        return listing.count(feedbacks(), where)
+    totals = summaries.read(counter).get("totals") or {}
+    return totals.get("total", 0) + totals.get("agents", 0), False

@@ -1,0 +1,110 @@
+"""What we listen to. A receiver never raises: an exception here would break a request of udata's."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from mongoengine.signals import post_delete
+from udata.core.dataset.models import Dataset
+from udata.core.discussions.signals import on_discussion_deleted
+from udata.core.organization.models import Organization
+from udata.core.owned import Owned
+from udata.core.user.models import User
+
+from ..queueing import later
+from . import lifecycle, tasks
+from .models import dataset_summary, summaries
+from .signals import on_feedback_changed
+
+log = logging.getLogger(__name__)
+
+#: Seconds before an account's feedback is looked at: udata deletes its comments after it says so.
+FORGET_AFTER = (30, 600)
+
+
+def harmless(receiver: Callable[..., None]) -> Callable[..., None]:
+    """Makes a receiver that logs what it would raise."""
+
+    @functools.wraps(receiver)
+    def careful(*args: Any, **kwargs: Any) -> None:
+        try:
+            receiver(*args, **kwargs)
+        except Exception:
+            log.exception("%s failed; maintenance will catch up", receiver.__name__)
+
+    return careful
+
+
+@harmless
+def feedback_changed(feedback_id: Any, dataset: Any, **_: Any) -> None:
+    later(tasks.count_above, str(dataset))
+    later(tasks.tell_discussion, str(feedback_id))
+
+
+@harmless
+def dataset_changed(dataset: Any, **_: Any) -> None:
+    _follow(dataset)
+
+
+@harmless
+def resource_changed(sender: Any, document: Any = None, **_: Any) -> None:
+    _follow(document)
+
+
+@harmless
+def owner_changed(owned: Any, **_: Any) -> None:
+    if isinstance(owned, Dataset):
+        _follow(owned)
+
+
+@harmless
+def document_purged(sender: Any, document: Any, **_: Any) -> None:
+    if sender is Dataset:
+        if _known(document):
+            later(tasks.purge_dataset, str(document.pk))
+    elif sender is Organization:
+        later(tasks.purge_organization, str(document.pk))
+
+
+@harmless
+def account_changed(user: Any, **_: Any) -> None:
+    # Fired by every call with an API key too: only a deletion concerns us.
+    if getattr(user, "deleted", None):
+        for seconds in FORGET_AFTER:
+            later(tasks.forget_account, str(user.pk), countdown=seconds)
+
+
+@harmless
+def discussion_removed(discussion: Any, **_: Any) -> None:
+    lifecycle.discussion_deleted(discussion.pk)
+
+
+def connect() -> None:
+    """Connects every receiver. Connecting twice is connecting once."""
+    on_feedback_changed.connect(feedback_changed)
+    for signal in (Dataset.on_update, Dataset.on_delete):
+        signal.connect(dataset_changed)
+    for signal in (
+        Dataset.on_resource_added,
+        Dataset.on_resource_updated,
+        Dataset.on_resource_removed,
+    ):
+        signal.connect(resource_changed)
+    Owned.on_owner_change.connect(owner_changed)
+    post_delete.connect(document_purged, sender=Dataset)
+    post_delete.connect(document_purged, sender=Organization)
+    User.on_update.connect(account_changed)
+    on_discussion_deleted.connect(discussion_removed)
+
+
+def _follow(dataset: Any) -> None:
+    if _known(dataset):
+        later(tasks.follow_dataset, str(dataset.pk))
+
+
+def _known(dataset: Any) -> bool:
+    """Most datasets have no feedback: one look at an index, and no task for them."""
+    return summaries().find_one({"_id": dataset_summary(dataset.pk)}, {"_id": 1}) is not None

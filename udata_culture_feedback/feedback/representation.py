@@ -1,0 +1,145 @@
+"""Feedback as the API shows it: one function, for lists and for single ones.
+
+Names of users and organizations are looked up when shown, in one query each, so that an account or
+an organization that has left is no longer named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from .. import catalogue
+from ..addresses import api_url, pages_url
+from ..catalogue import DatasetFacts
+from ..contributors.models import Kind
+from ..contributors.viewer import Viewer
+from . import permissions, summaries
+from .models import Visibility
+
+Feedback = dict[str, Any]
+
+
+def as_json(viewer: Viewer, feedbacks: Iterable[Feedback]) -> list[dict[str, Any]]:
+    """Feedback on datasets the viewer may read; those on others, or hidden whole, are left out."""
+    feedbacks = list(feedbacks)
+    datasets = catalogue.datasets_by_id(f["dataset"] for f in feedbacks)
+    thresholds = summaries.read_many(list(datasets))
+    return [
+        _one(viewer, feedback, dataset, thresholds.get(dataset.id, {}), names)
+        for names in [Names.of(feedbacks)]
+        for feedback in feedbacks
+        if (dataset := datasets.get(feedback["dataset"])) and catalogue.may_read(dataset)
+    ]
+
+
+def about_dataset(
+    viewer: Viewer, feedbacks: Iterable[Feedback], dataset: DatasetFacts, summary: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The same where the dataset, known to be readable, and its summary are at hand."""
+    feedbacks = list(feedbacks)
+    names = Names.of(feedbacks)
+    return [_one(viewer, feedback, dataset, summary, names) for feedback in feedbacks]
+
+
+class Names:
+    """The users and organizations that sign some feedback, looked up once."""
+
+    def __init__(self, users: dict[Any, Any], organizations: dict[Any, Any]):
+        self.users = users
+        self.organizations = organizations
+
+    @classmethod
+    def of(cls, feedbacks: list[Feedback]) -> Names:
+        contributors = [feedback["contributor"] for feedback in feedbacks]
+        return cls(
+            catalogue.users_by_id(
+                c["user"] for c in contributors if c.get("user") and c.get("name")
+            ),
+            catalogue.organizations_by_id(
+                c["organization"] for c in contributors if c.get("organization")
+            ),
+        )
+
+    def contributor(self, feedback: Feedback) -> dict[str, Any]:
+        """`kind`, `name` (None: without name, or has left), `user` and `organization` where they
+        sign, `producer` where it is an agent of the dataset's producer."""
+        contributor = feedback["contributor"]
+        shown: dict[str, Any] = {"kind": contributor["kind"], "name": None}
+        if contributor["kind"] == Kind.ORGANIZATION:
+            organization = self.organizations.get(contributor.get("organization"))
+            if organization and not organization.deleted:
+                shown |= {"name": organization.name, "organization": organization.as_json()}
+        elif contributor["kind"] == Kind.USER:
+            user = self.users.get(contributor.get("user"))
+            if user and not user.deleted and contributor.get("name"):
+                shown |= {"name": user.name, "user": user.as_json()}
+        else:
+            shown["name"] = contributor.get("name")
+        if feedback.get("agent"):
+            shown["producer"] = True
+        return shown
+
+
+def addresses(feedback: Feedback) -> dict[str, str]:
+    return {
+        "self_api_url": api_url(f"feedback/{feedback['_id']}/"),
+        "self_web_url": pages_url(f"datasets/{feedback['dataset']}/#feedback-{feedback['_id']}"),
+    }
+
+
+def is_outdated(feedback: Feedback, summary: dict[str, Any]) -> bool:
+    """Whether it was given before the last change of the data."""
+    threshold = summary.get("data_updated_at")
+    return bool(threshold and feedback["judged"] < threshold)
+
+
+def _one(
+    viewer: Viewer,
+    feedback: Feedback,
+    dataset: DatasetFacts,
+    summary: dict[str, Any],
+    names: Names,
+) -> dict[str, Any]:
+    treatment = feedback["treatment"]
+    shown = {
+        "id": str(feedback["_id"]),
+        "dataset": dataset.as_json(),
+        "organization": _text(feedback.get("organization")),
+        "resource": feedback.get("resource"),
+        "consultation": _text(feedback.get("consultation")),
+        "fitness": feedback["fitness"],
+        "ratings": feedback.get("ratings") or {},
+        "comment": feedback.get("comment"),
+        "wants_answer": feedback.get("wants_answer", False),
+        "usages": feedback.get("usages") or [],
+        "profile": feedback.get("profile"),
+        "contributor": names.contributor(feedback),
+        "visibility": feedback["visibility"],
+        "treatment": {
+            "status": treatment["status"],
+            "answer": treatment.get("answer"),
+            "answered_at": iso(treatment.get("answered_at")),
+        },
+        "outdated": is_outdated(feedback, summary),
+        "discussion": _text(feedback.get("discussion")) if feedback.get("discussed") else None,
+        "created_at": iso(feedback["created_at"]),
+        "last_modified": iso(feedback["last_modified"]),
+        "permissions": permissions.as_json(viewer, feedback, dataset),
+        **addresses(feedback),
+    }
+    if not permissions.may_read_words(viewer, feedback):
+        shown["comment"] = None
+    if feedback["visibility"] == Visibility.HIDDEN:
+        shown["hidden_reason"] = feedback.get("hidden_reason")
+    return shown
+
+
+def iso(moment: datetime | None) -> str | None:
+    """A stored date (naive UTC) with its zone."""
+    return f"{moment.isoformat()}+00:00" if moment else None
+
+
+def _text(id: Any) -> str | None:
+    return str(id) if id else None

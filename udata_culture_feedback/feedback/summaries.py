@@ -1,0 +1,288 @@
+"""The summaries of a dataset, an organization, the site: how feedback flows into them, how they age
+when the data change, and how they are shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from flask import current_app
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+from .. import vocabulary
+from ..catalogue import DatasetFacts
+from ..summaries import Flow, Totals, becomes_due, recount, settle, settle_some
+from .models import (
+    SITE,
+    dataset_summary,
+    feedbacks,
+    now,
+    organization_summary,
+    summaries,
+)
+
+BEFORE = "before:"
+
+#: A declared period of a month or more: shorter ones age feedback once a year at most.
+LONG_PERIOD = timedelta(days=28)
+
+
+class FeedbackIntoDataset(Flow):
+    """A feedback counts in the summary of its dataset: once in all, and once more among `before:`
+    when it was judged before the last change of the data."""
+
+    fields = ("live", "judged", "created_at")
+
+    @property
+    def contributions(self) -> Collection:
+        return feedbacks()
+
+    @property
+    def summaries(self) -> Collection:
+        return summaries()
+
+    def snapshot(self, contribution: dict[str, Any], summary_id: str) -> dict[str, Any]:
+        return {
+            "totals": contribution.get("live") or {},
+            "judged": contribution["judged"],
+            "at": contribution["created_at"],
+        }
+
+    def effect(self, snapshot: dict[str, Any], summary: dict[str, Any]) -> Totals:
+        totals: Totals = snapshot["totals"]
+        threshold = summary.get("data_updated_at")
+        if threshold and snapshot["judged"] < threshold:
+            return totals | {BEFORE + key: n for key, n in totals.items()}
+        return totals
+
+    def upwards(self, summary: dict[str, Any]) -> list[str]:
+        return above(summary) if summary.get("listed") else []
+
+    def besides(self, summary: dict[str, Any], entries: list[dict[str, Any]]) -> dict[str, Any]:
+        judged = [entry["snapshot"]["judged"] for entry in entries]
+        if summary.get("latest_judged"):
+            judged.append(summary["latest_judged"])
+        counting = {"dataset": summary["dataset"], "live.total": 1}
+        latest = _latest(summary, entries) or _newest(feedbacks(), counting, "created_at")
+        return {"latest_judged": max(judged), "last_feedback_at": latest}
+
+    def population(self, summary_id: str) -> dict[str, Any]:
+        return {"dataset": ObjectId(summary_id.removeprefix("dataset:"))}
+
+
+class DatasetsInto(Flow):
+    """The summary of a listed dataset counts, as a whole, in those of its organization and of the
+    site. A dataset that turns private, is deleted, comes back or changes hands thus takes its
+    figures with it in one step."""
+
+    fields = ("totals", "listed", "organization", "last_feedback_at")
+
+    @property
+    def contributions(self) -> Collection:
+        return summaries()
+
+    @property
+    def summaries(self) -> Collection:
+        return summaries()
+
+    def snapshot(self, contribution: dict[str, Any], summary_id: str) -> dict[str, Any]:
+        here = summary_id in above(contribution) and contribution.get("listed")
+        totals = contribution.get("totals") or {}
+        return {
+            "totals": {k: n for k, n in totals.items() if n} if here else {},
+            "at": contribution.get("last_feedback_at"),
+        }
+
+    def besides(self, summary: dict[str, Any], entries: list[dict[str, Any]]) -> dict[str, Any]:
+        where: dict[str, Any] = {"listed": True, "last_feedback_at": {"$ne": None}}
+        if summary["_id"] != SITE:
+            where["organization"] = summary["organization"]
+        latest = _latest(summary, entries) or _newest(summaries(), where, "last_feedback_at")
+        return {"last_feedback_at": latest}
+
+
+def _latest(summary: dict[str, Any], entries: list[dict[str, Any]]) -> datetime | None:
+    """The date of the latest feedback after these entries; None where one of them takes figures
+    away, so that it has to be looked up."""
+    dates = [summary.get("last_feedback_at")]
+    for entry in entries:
+        after = entry["snapshot"]["totals"].get("total", 0)
+        before = entry["before"]["totals"].get("total", 0) if entry["before"] else 0
+        if after < before:
+            return None
+        if after:
+            dates.append(entry["snapshot"]["at"])
+    return max((date for date in dates if date), default=None)
+
+
+def _newest(collection: Collection, where: dict[str, Any], field: str) -> datetime | None:
+    newest = collection.find_one(where, {field: 1}, sort=[(field, -1)])
+    return newest[field] if newest else None
+
+
+INTO_DATASET = FeedbackIntoDataset()
+INTO_ALL = DatasetsInto()
+
+
+def above(summary: dict[str, Any]) -> list[str]:
+    """The summaries that the one of a dataset counts in."""
+    organization = summary.get("organization")
+    return [SITE, *([organization_summary(organization)] if organization else [])]
+
+
+def open_summary(dataset: DatasetFacts) -> dict[str, Any]:
+    """The summary of a dataset, made when it has none yet, aged when its data have changed."""
+    summary = summaries().find_one({"_id": dataset_summary(dataset.id)})
+    if summary is None:
+        fields = {
+            "dataset": dataset.id,
+            "organization": dataset.organization,
+            "listed": dataset.listed,
+            "data_updated_at": min(dataset.last_update, now()),
+        }
+        _ensure(dataset_summary(dataset.id), **fields)
+        _ensure_above(fields)
+        summary = summaries().find_one({"_id": dataset_summary(dataset.id)})
+    elif _has_aged(summary, dataset):
+        age(dataset)
+        summary = summaries().find_one({"_id": dataset_summary(dataset.id)})
+    assert summary is not None
+    return summary
+
+
+def _ensure(summary_id: str, **fields: Any) -> None:
+    try:
+        summaries().update_one(
+            {"_id": summary_id},
+            {"$setOnInsert": {"v": 1, "totals": {}, **fields}},
+            upsert=True,
+        )
+    except DuplicateKeyError:
+        pass  # another process made it meanwhile
+
+
+def _ensure_above(fields: dict[str, Any]) -> None:
+    for one in above(fields):
+        _ensure(one, **({} if one == SITE else {"organization": fields["organization"]}))
+
+
+def _has_aged(summary: dict[str, Any], dataset: DatasetFacts) -> bool:
+    """Whether the data have changed enough, since the last time, for feedback to be older than
+    them. Some harvesters touch dates every night, hence the minimum of days."""
+    period = dataset.frequency.delta
+    config = current_app.config
+    days = (
+        config["CULTURE_FEEDBACK_AGEING_DAYS"]
+        if period and period >= LONG_PERIOD
+        else config["CULTURE_FEEDBACK_AGEING_DAYS_FREQUENT"]
+    )
+    updated = min(dataset.last_update, now())
+    known = summary.get("data_updated_at") or datetime.min
+    return updated - known >= timedelta(days=days)
+
+
+def age(dataset: DatasetFacts) -> bool:
+    """Moves the totals of a dataset to `before` when its data have changed: one update, no feedback
+    is touched. True when it did."""
+    summary_id = dataset_summary(dataset.id)
+    while True:
+        summary = summaries().find_one({"_id": summary_id})
+        if summary is None or not _has_aged(summary, dataset):
+            return False
+        updated = min(dataset.last_update, now())
+        totals: Counter[str] = Counter()
+        for key, n in (summary.get("totals") or {}).items():
+            if n and not key.startswith(BEFORE):
+                totals.update({key: n, BEFORE + key: n})
+        change = becomes_due(INTO_DATASET.upwards(summary))
+        change["$set"] = {"totals": dict(totals), "data_updated_at": updated}
+        unmoved = {"_id": summary_id, "v": summary["v"]}
+        if not summaries().update_one(unmoved, change).modified_count:
+            continue
+        if (summary.get("latest_judged") or datetime.min) >= updated:
+            # Somebody judged the new data before we noticed them: count `before` one by one.
+            recount(INTO_DATASET, summary_id)
+        return True
+
+
+def follow_dataset(dataset: DatasetFacts) -> list[str]:
+    """Brings a summary and its feedback in line with the dataset: listed or not, whose it is, how
+    old its data are. Answers the summaries above that now have something to settle."""
+    summary_id = dataset_summary(dataset.id)
+    while True:
+        summary = summaries().find_one({"_id": summary_id})
+        if summary is None:
+            return []
+        wanted = {"organization": dataset.organization, "listed": dataset.listed}
+        concerned = sorted({*above(summary), *above(wanted)})
+        if all(summary.get(field) == value for field, value in wanted.items()):
+            break
+        _ensure_above(wanted)
+        change = becomes_due(concerned)
+        change["$set"] = wanted
+        if summaries().update_one({"_id": summary_id, "v": summary["v"]}, change).modified_count:
+            break
+    feedbacks().update_many(
+        {
+            "dataset": dataset.id,
+            "$or": [{field: {"$ne": value}} for field, value in wanted.items()],
+        },
+        {"$set": wanted},
+    )
+    age(dataset)
+    return concerned
+
+
+def settle_dataset(dataset_id: ObjectId) -> None:
+    """Counts what is due to the summary of a dataset: within the request that writes."""
+    settle(INTO_DATASET, dataset_summary(dataset_id))
+
+
+def read(summary_id: str) -> dict[str, Any]:
+    """A stored summary, settled first where it is one of those that a task settles; empty when
+    nothing was ever said."""
+    if not summary_id.startswith("dataset:"):
+        settle_some(INTO_ALL, summary_id)
+    return summaries().find_one({"_id": summary_id}, PUBLIC) or {}
+
+
+def read_many(dataset_ids: list[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
+    """The stored summaries of many datasets, in one query."""
+    found = summaries().find({"_id": {"$in": [dataset_summary(id) for id in dataset_ids]}}, PUBLIC)
+    return {summary["dataset"]: summary for summary in found}
+
+
+#: The fields that reading a summary needs.
+PUBLIC = {"dataset": 1, "totals": 1, "data_updated_at": 1, "last_feedback_at": 1}
+
+
+def as_json(summary: dict[str, Any]) -> dict[str, Any]:
+    """A summary as the API shows it. `mean` is derived, None where nobody rated."""
+    totals = summary.get("totals") or {}
+    lists = vocabulary.vocabularies()
+    last = summary.get("last_feedback_at")
+
+    def counts(prefix: str, ids: Any) -> dict[str, int]:
+        return {id: totals.get(f"{prefix}:{id}", 0) for id in ids}
+
+    def axis(id: str) -> dict[str, Any]:
+        distribution = [totals.get(f"axis:{id}:{step}", 0) for step in vocabulary.STEPS]
+        count = sum(distribution)
+        points = sum(n * step for n, step in zip(distribution, vocabulary.STEPS, strict=True))
+        mean = round(points / count, 2) if count else None
+        return {"count": count, "sum": points, "mean": mean, "distribution": distribution}
+
+    return {
+        "total": totals.get("total", 0),
+        "commented": totals.get("commented", 0),
+        "fitness": counts("fitness", lists.ids("fitness")),
+        "axes": {id: axis(id) for id in lists.ids("axes")},
+        "treatment": counts("treatment", [term.id for term in vocabulary.TREATMENT_STATUSES]),
+        "by_contributor": counts("contributor", ("account", "verified", "unverified")),
+        "outdated": totals.get(f"{BEFORE}total", 0),
+        "last_feedback_at": f"{last.isoformat()}+00:00" if last else None,
+        "requests": {"open": 0, "published": 0},
+    }

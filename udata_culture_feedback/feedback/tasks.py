@@ -1,0 +1,81 @@
+"""What happens after a request: counting further up, discussions, following udata's objects."""
+
+from __future__ import annotations
+
+from bson import ObjectId
+from udata.core.dataset.models import Dataset
+from udata.core.organization.models import Organization
+from udata.tasks import task
+
+from .. import catalogue
+from ..summaries import settle
+from . import discussion, lifecycle, summaries
+from .models import DISCUSSION, dataset_summary, feedbacks
+from .models import summaries as stored_summaries
+
+
+@task(name="culture-feedback-count-above", route="low.culture-feedback")
+def count_above(dataset_id: str) -> None:
+    """Counts a dataset in its organization and the site, and writes the metrics that udata's own
+    API shows."""
+    summary_id = dataset_summary(dataset_id)
+    summary = stored_summaries().find_one({"_id": summary_id}, {"organization": 1})
+    if summary:
+        _settle_and_publish([summary_id, *summaries.above(summary)])
+
+
+@task(name="culture-feedback-tell-discussion", route="low.culture-feedback")
+def tell_discussion(feedback_id: str) -> None:
+    discussion.tell(ObjectId(feedback_id))
+
+
+@task(name="culture-feedback-follow-dataset", route="low.culture-feedback")
+def follow_dataset(dataset_id: str) -> None:
+    """Brings our copies in line with a dataset that has changed."""
+    dataset = catalogue.find_dataset(ObjectId(dataset_id))
+    if dataset is None:
+        purge_dataset(dataset_id)
+        return
+    _settle_and_publish([dataset_summary(dataset_id), *summaries.follow_dataset(dataset)])
+    if dataset.listed:
+        waiting = {"dataset": dataset.id, "due": DISCUSSION}
+        for feedback in feedbacks().find(waiting, {"_id": 1}):
+            discussion.tell(feedback["_id"])
+
+
+@task(name="culture-feedback-purge-dataset", route="low.culture-feedback")
+def purge_dataset(dataset_id: str) -> None:
+    _settle_and_publish(lifecycle.purge_dataset(ObjectId(dataset_id)))
+
+
+@task(name="culture-feedback-purge-organization", route="low.culture-feedback")
+def purge_organization(organization_id: str) -> None:
+    lifecycle.purge_organization(ObjectId(organization_id))
+
+
+@task(name="culture-feedback-forget-account", route="low.culture-feedback")
+def forget_account(user_id: str) -> None:
+    lifecycle.forget_account(ObjectId(user_id))
+
+
+def _settle_and_publish(summary_ids: list[str]) -> None:
+    """Settles summaries, and writes their figures as metrics of the objects they are about: again
+    where somebody counted meanwhile, so that the last to write is never behind."""
+    for summary_id in summary_ids:
+        if not summary_id.startswith("dataset:"):
+            settle(summaries.INTO_ALL, summary_id)
+    written: dict[str, int] = {}
+    for _round in range(10):  # whoever counted after that has a task of their own
+        totals = _totals(summary_ids)
+        if totals == written:
+            return
+        for summary_id, total in totals.items():
+            kind, _, id = summary_id.partition(":")
+            if model := {"dataset": Dataset, "organization": Organization}.get(kind):
+                catalogue.set_metrics(model, ObjectId(id), feedback=total)
+        written = totals
+
+
+def _totals(summary_ids: list[str]) -> dict[str, int]:
+    found = stored_summaries().find({"_id": {"$in": summary_ids}}, {"totals.total": 1})
+    return {summary["_id"]: (summary.get("totals") or {}).get("total", 0) for summary in found}

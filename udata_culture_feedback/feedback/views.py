@@ -1,0 +1,168 @@
+"""The page of a dataset: what people say of it, one's own answer, and the form. The same view is
+the fragment that the widget loads."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from flask import Response, abort, current_app, redirect, request, url_for
+from flask_babel import format_date
+from udata.i18n import lazy_gettext as _
+from udata.uris import cdata_url
+
+from .. import catalogue, listing, refusals
+from ..addresses import login_url
+from ..catalogue import DatasetFacts
+from ..contributors.viewer import Viewer, current_viewer
+from ..listing import Page
+from ..pages import blueprint, check_guard, handles_refusal, render, wants_fragment
+from ..vocabulary import TREATMENT_STATUSES, vocabularies
+from . import actions, queries, summaries
+from .forms import answer_of_form
+from .models import dataset_summary
+from .presentation import SummaryView, typed_answer
+
+#: What was just done, and what is said of it.
+DONE = {
+    "answered": _("Thank you, your answer is counted. You can add details below."),
+    "detailed": _("Thank you, your details are saved."),
+    "erased": _("Your answer has been deleted."),
+}
+
+
+@blueprint.route("/pages/datasets/<string:dataset>/")
+def dataset_page(dataset: str) -> Response:
+    """What people say of a dataset, and one's own answer."""
+    found = _readable(dataset)
+    done = request.args.get("done")
+    return _page(
+        current_viewer(),
+        found,
+        done=done if done in DONE else None,
+        editing=request.args.get("edit") == "1" or done == "answered",
+    )
+
+
+@blueprint.route("/pages/datasets/<string:dataset>/", methods=["POST"])
+@handles_refusal
+def answer_dataset(dataset: str) -> Response:
+    """Gives one's answer, or changes it."""
+    found = _readable(dataset)
+    viewer = current_viewer()
+    payload: dict[str, Any] = {}
+    try:
+        check_guard()
+        payload = answer_of_form(request.form)
+        mine = actions.own_feedback(viewer, found.id)
+        if mine:
+            actions.edit(viewer, mine["_id"], payload)
+        else:
+            actions.submit(viewer, payload | {"dataset": str(found.id)})
+    except refusals.Refusal as refusal:
+        return _page(viewer, found, refusal=refusal, payload=payload or None, editing=True)
+    return _done(found, "detailed" if "details" in request.form else "answered")
+
+
+@blueprint.route("/pages/datasets/<string:dataset>/erase", methods=["POST"])
+@handles_refusal
+def erase_answer(dataset: str) -> Response:
+    """Deletes one's own answer."""
+    found = _readable(dataset)
+    viewer = current_viewer()
+    try:
+        check_guard()
+        mine = actions.own_feedback(viewer, found.id)
+        if mine:
+            actions.erase(viewer, mine["_id"])
+    except refusals.Refusal as refusal:
+        return _page(viewer, found, refusal=refusal, editing=True)
+    return _done(found, "erased")
+
+
+def _readable(reference: str) -> DatasetFacts:
+    try:
+        return actions.readable_dataset(reference)
+    except refusals.NotFound:
+        abort(404)
+
+
+def _done(dataset: DatasetFacts, done: str) -> Response:
+    """After a form: the fragment as it is now; for a whole page a redirection, so that reloading
+    does not send the form again."""
+    if wants_fragment():
+        return _page(current_viewer(), dataset, done=done, editing=done == "answered")
+    arguments = {"done": done} | ({"lang": request.args["lang"]} if "lang" in request.args else {})
+    address = url_for(
+        "culture-feedback.dataset_page", dataset=dataset.slug or str(dataset.id), **arguments
+    )
+    return redirect(f"{address}#culture-feedback", code=303)  # type: ignore[return-value]
+
+
+def _page(
+    viewer: Viewer,
+    dataset: DatasetFacts,
+    *,
+    done: str | None = None,
+    editing: bool = False,
+    refusal: refusals.Refusal | None = None,
+    payload: dict[str, Any] | None = None,
+) -> Response:
+    summary = summaries.read(dataset_summary(dataset.id))
+    page = _asked_page()
+    shown, more = queries.worded(viewer, dataset, summary, page)
+    mine = actions.own_feedback(viewer, dataset.id)
+    lang = {"lang": request.args["lang"]} if "lang" in request.args else {}
+    link = dataset.slug or str(dataset.id)
+    return render(
+        "dataset.html",
+        status=refusal.status if refusal else 200,
+        viewer=viewer,
+        dataset=dataset,
+        producer=catalogue.produces(dataset),
+        summary=SummaryView(summary),
+        feedbacks=shown,
+        page=page,
+        more=more,
+        mine=mine,
+        answer=typed_answer(mine, payload),
+        editing=editing,
+        detailed=bool(payload and "comment" in payload),
+        treatments={term.id: term.label for term in TREATMENT_STATUSES},
+        on_date=_on_date,
+        done=DONE.get(done or ""),
+        refusal=refusal,
+        submission_id=str(uuid.uuid4()),
+        signatures=catalogue.spoken_for() if editing or refusal else [],
+        vocabularies=vocabularies(),
+        here=url_for("culture-feedback.dataset_page", dataset=link, **lang),
+        answer_url=url_for("culture-feedback.answer_dataset", dataset=link, **lang),
+        erase_url=url_for("culture-feedback.erase_answer", dataset=link, **lang),
+        login=login_url(_back(dataset)),
+        discussions=cdata_url(f"/datasets/{link}/discussions"),
+    )
+
+
+def _on_date(moment: str) -> str:
+    """A date of the API in words."""
+    return format_date(datetime.fromisoformat(moment), "long")
+
+
+def _asked_page() -> Page:
+    try:
+        return listing.asked_page(_page_size())
+    except refusals.Invalid:
+        return Page(1, _page_size())
+
+
+def _page_size() -> int:
+    return min(current_app.config["CULTURE_FEEDBACK_WIDGET_PAGE_SIZE"], listing.MAX_PAGE_SIZE)
+
+
+def _back(dataset: DatasetFacts) -> str:
+    """Where to come back to after logging in: the page the widget is on, or ours. A path of this
+    portal, so that nobody is sent elsewhere."""
+    if wants_fragment():
+        return f"/datasets/{dataset.slug or dataset.id}/"
+    return request.path

@@ -1,0 +1,148 @@
+"""Lists that stay fast: bounded pages, totals from counters where they hold them, offsets that end,
+and cursors beyond."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from bson import ObjectId
+from flask import request
+from pymongo.collection import Collection
+from udata.i18n import lazy_gettext as _
+
+from . import refusals
+
+#: Largest page anybody gets.
+MAX_PAGE_SIZE = 100
+#: Offsets end there: what comes after is reached with a cursor.
+MAX_OFFSET = 10_000
+#: Totals that no counter holds are counted up to there.
+MAX_COUNT = 10_000
+
+EPOCH = datetime(1970, 1, 1)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is asked of a list, newest first. `cursor` is the (date, id) after which to start."""
+
+    number: int = 1
+    size: int = 20
+    cursor: tuple[datetime, ObjectId] | None = None
+
+    @property
+    def offset(self) -> int:
+        return (self.number - 1) * self.size
+
+
+def asked_page(default_size: int = 20) -> Page:
+    """The page that the query asks for: `page`, `page_size` (capped), or `cursor`. Raises Invalid
+    naming the argument."""
+    size = min(_positive("page_size", default_size), MAX_PAGE_SIZE)
+    cursor = request.args.get("cursor")
+    if cursor:
+        return Page(1, size, _read_cursor(cursor))
+    return Page(_positive("page", 1), size)
+
+
+def newest_first(
+    collection: Collection, where: dict[str, Any], page: Page, projection: dict[str, int] | None
+) -> list[dict[str, Any]]:
+    """One page of documents by `created_at`, and one more where there is one. Raises Invalid with
+    the cursor to go on with (`next`) when the offset is beyond the end of offsets."""
+    order = [("created_at", -1), ("_id", -1)]
+    if page.cursor:
+        moment, id = page.cursor
+        older = {
+            "$or": [{"created_at": {"$lt": moment}}, {"created_at": moment, "_id": {"$lt": id}}]
+        }
+        where = {"$and": [where, {"created_at": {"$lte": moment}}, older]}
+    elif page.offset + page.size > MAX_OFFSET:
+        last = list(
+            collection.find(where, {"created_at": 1}, sort=order).skip(MAX_OFFSET - 1).limit(1)
+        )
+        message = _("Pages end at %(offset)d: go on with the cursor in `next`.", offset=MAX_OFFSET)
+        follow = _address(cursor=_write_cursor(last[0]), page=None) if last else None
+        raise refusals.Invalid(message, {"page": message}, next=follow)
+    found = collection.find(where, projection, sort=order)
+    return list(found.skip(0 if page.cursor else page.offset).limit(page.size + 1))
+
+
+def count(collection: Collection, where: dict[str, Any]) -> tuple[int, bool]:
+    """How many, counted up to a bound, and whether the bound was hit."""
+    n = collection.count_documents(where, limit=MAX_COUNT + 1)
+    return (MAX_COUNT, True) if n > MAX_COUNT else (n, False)
+
+
+def envelope(
+    shown: list[dict[str, Any]],
+    found: list[dict[str, Any]],
+    page: Page,
+    total: int,
+    capped: bool = False,
+) -> dict[str, Any]:
+    """A page as udata's API gives it, with the addresses of the next and previous ones. `found` is
+    what `newest_first` answered, `shown` its first `page.size` as JSON."""
+    more = len(found) > page.size
+    last = found[page.size - 1] if more else None
+    follow = None
+    if last and (page.cursor or page.offset + 2 * page.size > MAX_OFFSET):
+        follow = _address(cursor=_write_cursor(last), page=None)
+    elif last:
+        follow = _address(page=page.number + 1)
+    body = {
+        "data": shown,
+        "page": page.number,
+        "page_size": page.size,
+        "total": total,
+        "next_page": follow,
+        "previous_page": (
+            _address(page=page.number - 1) if page.number > 1 and not page.cursor else None
+        ),
+    }
+    return body | ({"total_is_capped": True} if capped else {})
+
+
+def _positive(name: str, default: int) -> int:
+    value = request.args.get(name)
+    if value is None:
+        return default
+    if value.isascii() and value.isdigit() and int(value[:9]) > 0:
+        return int(value[:9])
+    message = _("A whole number from 1.")
+    raise refusals.Invalid(message, {name: message})
+
+
+def _address(**changed: Any) -> str:
+    arguments = [
+        (name, value)
+        for name, value in request.args.items(multi=True)
+        if name not in changed and name != "cursor"
+    ]
+    arguments += [(name, value) for name, value in changed.items() if value is not None]
+    return f"{request.base_url}?{urlencode(arguments)}"
+
+
+def _write_cursor(document: dict[str, Any]) -> str:
+    milliseconds = (document["created_at"] - EPOCH) // MILLISECOND
+    return base64.urlsafe_b64encode(
+        json.dumps([milliseconds, str(document["_id"])]).encode()
+    ).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, ObjectId]:
+    try:
+        milliseconds, id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        return EPOCH + int(milliseconds) * MILLISECOND, ObjectId(id)
+    except (ValueError, TypeError, OverflowError) as error:
+        message = _("Not a cursor of ours.")
+        raise refusals.Invalid(message, {"cursor": message}) from error
+    except Exception as error:  # bson raises its own class for a bad id
+        message = _("Not a cursor of ours.")
+        raise refusals.Invalid(message, {"cursor": message}) from error

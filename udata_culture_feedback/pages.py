@@ -1,0 +1,147 @@
+"""What all our pages and fragments share: the blueprint, who asks, the guard of unsafe verbs,
+security headers, and rendering as a whole page or as a fragment.
+
+Our pages share the origin of udata's session, where a script of somebody else's would be an account
+takeover: hence no inline script or style, and a Content-Security-Policy from the first page on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, g, render_template, request, session
+from flask_wtf.csrf import generate_csrf, validate_csrf
+from udata.api import HEADER_API_KEY, api
+from udata.app import csrf
+from udata.i18n import lazy_gettext as _
+from wtforms import ValidationError
+
+from . import refusals
+from .addresses import PREFIX, portal
+from .api import bound_body, cacheable
+from .languages import choose_for_request
+
+blueprint = Blueprint("culture-feedback", __name__, url_prefix=PREFIX, template_folder="templates")
+# One guard of ours (below) instead of Flask-WTF's, which would lose what people typed.
+csrf.exempt(blueprint)
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+#: Sent by our loader; a form of another site cannot send it.
+HEADER = "X-Culture-Feedback"
+
+#: A form may stay open for as long as the session lives: its token has no time limit of its own.
+NO_TIME_LIMIT = 10**9
+
+
+def handles_refusal(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a view that shows its form again, text kept, when `check_guard` refuses. Any other view
+    is not even called."""
+    view.handles_refusal = True  # type: ignore[attr-defined]
+    return view
+
+
+@blueprint.before_request
+def prepare() -> None:
+    """Language, then identity exactly as udata's API finds it, then the guard."""
+    choose_for_request()
+    if _carries_key():
+        api.authentify(lambda: None)()
+    if request.method in SAFE_METHODS:
+        return
+    g.culture_feedback_guard = _guarded()
+    view = current_app.view_functions.get(request.endpoint or "")
+    if not g.culture_feedback_guard and not getattr(view, "handles_refusal", False):
+        abort(403)
+
+
+def check_guard() -> None:
+    """Raises Forbidden when nothing proves that the form was sent from one of our pages, TooLong
+    for a body over the bound."""
+    bound_body()
+    if not g.culture_feedback_guard:
+        raise refusals.Forbidden(
+            _("This form has expired. Your text is still here: please send it again.")
+        )
+
+
+@blueprint.after_request
+def protect(response: Response) -> Response:
+    """Security headers; and no session cookie for who came with a key or a bearer token (udata
+    logs them in, which would set one)."""
+    ancestors = " ".join(current_app.config["CULTURE_FEEDBACK_FRAME_ANCESTORS"]) or "'none'"
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        f"frame-ancestors {ancestors}"
+    )
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    if _carries_key() and not _has_session():
+        session.clear()
+        session.modified = False
+    return response
+
+
+def wants_fragment() -> bool:
+    """`?as=fragment`: only the content of the page, for the loader to put on somebody else's."""
+    return request.args.get("as") == "fragment"
+
+
+def render(template: str, status: int = 200, **context: Any) -> Response:
+    """A view, as a whole page or as a fragment, cacheable as its kind allows."""
+    fragment = wants_fragment()
+    text = render_template(
+        f"culture_feedback/{template}",
+        layout="culture_feedback/" + ("fragment.html" if fragment else "page.html"),
+        fragment=fragment,
+        lang=g.lang_code,
+        portal=portal(),
+        token="" if fragment else _token(context),
+        level=_heading_level(),
+        **context,
+    )
+    response = Response(text, status, mimetype="text/html")
+    if fragment:
+        response.headers[HEADER] = "fragment"
+    return cacheable(response)
+
+
+def _token(context: dict[str, Any]) -> str:
+    """udata's CSRF token, for pages that have a form: it sets the session cookie, which the page
+    of somebody unknown must not."""
+    viewer = context.get("viewer")
+    return generate_csrf() if viewer and viewer.known else ""
+
+
+def _heading_level() -> int:
+    """The level of the title of a fragment, which the page it is put on decides."""
+    level = request.args.get("level", "")
+    return int(level) if wants_fragment() and level in ("1", "2", "3", "4") else 2
+
+
+def _guarded() -> bool:
+    if request.headers.get(HEADER):
+        return True
+    if _carries_key() and not _has_session():
+        return True
+    try:
+        validate_csrf(request.form.get("csrf_token"), time_limit=NO_TIME_LIMIT)
+    except ValidationError:
+        return False
+    return True
+
+
+def _carries_key() -> bool:
+    return HEADER_API_KEY in request.headers or "Authorization" in request.headers
+
+
+def _has_session() -> bool:
+    return current_app.config["SESSION_COOKIE_NAME"] in request.cookies
+
+
+# The pages themselves, each in its domain.
+from .embed import views as _embed  # noqa: E402, F401
+from .feedback import views as _feedback  # noqa: E402, F401

@@ -1,0 +1,289 @@
+"""The settle protocol that keeps every counter exact, without transactions and without aggregating
+contributions when somebody reads.
+
+A *contribution* (a feedback; the summary of a dataset) counts in *summaries* (of the dataset; of the
+organization and of the site). Three fields do it:
+
+- `v`, of both: increased by every change of what the document says;
+- `due`, of the contribution: ids of the summaries that have not heard of its latest version;
+- `counted`, of the contribution: per summary, exactly what that summary includes of it, and `step`,
+  how many times that was changed.
+
+`settle` may be called by anybody, at any time, any number of times, and may die anywhere:
+
+1. read the summary: its `v`, and in `last` the entries its latest update counted;
+2. finish `last`: on each contribution whose `counted` is still one step behind, write what was
+   counted, and drop the summary from `due` unless the contribution has changed since;
+3. only then read the contributions that are due; add up the differences (live − counted); update
+   the summary where `v` is unchanged, with the entries as the new `last`; not modified → from 1;
+4. finish as in 2.
+
+A summary can thus never be updated twice for one step, and no step is lost: the update that counts
+a difference is the very one that remembers it. A contribution may be edited while it is due,
+because what was counted is written in the entry, not read again from the contribution.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pymongo import UpdateOne
+from pymongo.collection import Collection
+from pymongo.write_concern import WriteConcern
+
+Document = dict[str, Any]
+Totals = dict[str, int]
+
+#: Contributions settled by one update of a summary.
+BATCH = 50
+#: Rounds before giving up to whoever competes for the same summary: the dues stay, for the next one.
+ROUNDS = 60
+
+
+def acknowledged(collection: Collection) -> Collection:
+    """The collection with writes that survive the loss of a primary. On a standalone server
+    "majority" is that server."""
+    return collection.with_options(write_concern=WriteConcern(w="majority"))
+
+
+class Flow:
+    """What counts into what. A domain subclasses this once for each pair; the collections are
+    looked up when needed, never at import."""
+
+    #: Fields of a contribution that `snapshot` needs, besides `v` and `counted`.
+    fields: tuple[str, ...] = ()
+
+    @property
+    def contributions(self) -> Collection:
+        raise NotImplementedError
+
+    @property
+    def summaries(self) -> Collection:
+        raise NotImplementedError
+
+    def snapshot(self, contribution: Document, summary_id: Any) -> Document:
+        """What the contribution says now to that summary: `totals`, and whatever else `effect`
+        needs. It is stored as it is in `counted`."""
+        raise NotImplementedError
+
+    def effect(self, snapshot: Document, summary: Document) -> Totals:
+        """How a snapshot counts in a summary as it stands."""
+        return snapshot["totals"]
+
+    def upwards(self, summary: Document) -> list[Any]:
+        """The summaries in which this summary counts in turn."""
+        return []
+
+    def besides(self, summary: Document, entries: list[Document]) -> Document:
+        """More fields to set on the summary with the counters (the date of the latest…)."""
+        return {}
+
+    def population(self, summary_id: Any) -> Document:
+        """Selects every contribution that counts, or ever counted, in that summary."""
+        return {f"counted.{summary_id}": {"$exists": True}}
+
+
+def becomes_due(summary_ids: Iterable[Any]) -> Document:
+    """The part of an update that says a contribution has changed. It goes into the very update that
+    changes it."""
+    return {"$inc": {"v": 1}, **_adds_due(summary_ids)}
+
+
+def settle(flow: Flow, summary_id: Any, rounds: int = ROUNDS) -> bool:
+    """Counts whatever is due to a summary. False if others kept changing it for `rounds` rounds:
+    nothing is lost, the dues stay."""
+    for attempt in range(rounds):
+        summary = flow.summaries.find_one({"_id": summary_id})
+        if summary is None:
+            return True
+        _finish(flow, summary)
+        due = list(
+            flow.contributions.find({"due": summary_id}, _projection(flow.fields)).limit(BATCH)
+        )
+        if not due:
+            return True
+        entries, unchanged = _compare(flow, summary, due)
+        _forget(flow, summary_id, unchanged)
+        if entries and not _count(flow, summary, entries):
+            # Somebody else settled meanwhile: perhaps ours too. Step aside for a moment.
+            time.sleep(random.uniform(0, min(0.001 * 2**attempt, 0.05)))
+    return False
+
+
+def settle_some(flow: Flow, summary_id: Any) -> None:
+    """Settles for a reader: a bounded effort, who reads must not wait for who writes."""
+    if flow.contributions.find_one({"due": summary_id}, {"_id": 1}):
+        settle(flow, summary_id, rounds=3)
+
+
+def recount(flow: Flow, summary_id: Any, *, check: bool = False) -> dict[str, tuple[int, int]]:
+    """Compares a summary with the sum of what its contributions say was counted, and mends it
+    unless `check`. Answers the counters that differ: {counter: (in the summary, recounted)}.
+
+    Writers may go on: a summary that moved while it was summed is summed again.
+    """
+    while True:
+        settle(flow, summary_id)
+        summary = flow.summaries.find_one({"_id": summary_id})
+        if summary is None:
+            return {}
+        _finish(flow, summary)
+        total: Counter[str] = Counter()
+        found = flow.contributions.find(
+            flow.population(summary_id), {f"counted.{summary_id}": 1}, batch_size=1000
+        )
+        for contribution in found:
+            counted = contribution.get("counted", {}).get(summary_id)
+            if counted:
+                total.update(flow.effect(counted, summary))
+        stored = summary.get("totals") or {}
+        wrong = {
+            key: (stored.get(key, 0), total[key])
+            for key in sorted({*stored, *total})
+            if stored.get(key, 0) != total[key]
+        }
+        unmoved = {"_id": summary_id, "v": summary["v"]}
+        if check or not wrong:
+            if flow.summaries.find_one(unmoved, {"_id": 1}):
+                return wrong
+            continue
+        change = _upwards(flow, summary)
+        change["$set"] = {"totals": {k: n for k, n in total.items() if n}}
+        change["$inc"] = {"v": 1}
+        if flow.summaries.update_one(unmoved, change).modified_count:
+            return wrong
+
+
+def _compare(
+    flow: Flow, summary: Document, due: list[Document]
+) -> tuple[list[Document], list[Document]]:
+    """What to count, and the contributions that after all say what was counted already."""
+    entries, unchanged = [], []
+    for contribution in due:
+        counted = contribution.get("counted", {}).get(summary["_id"])
+        snapshot = flow.snapshot(contribution, summary["_id"])
+        before = {k: x for k, x in counted.items() if k != "step"} if counted else None
+        if snapshot == before or (before is None and not snapshot["totals"]):
+            unchanged.append(contribution)
+            continue
+        entries.append(
+            {
+                "id": contribution["_id"],
+                "v": contribution["v"],
+                "step": (counted or {}).get("step", 0) + 1,
+                "snapshot": snapshot,
+                "before": before,
+            }
+        )
+    return entries, unchanged
+
+
+def _count(flow: Flow, summary: Document, entries: list[Document]) -> bool:
+    """One update counts the entries and remembers them. False if the summary had moved."""
+    difference: Counter[str] = Counter()
+    for entry in entries:
+        difference.update(flow.effect(entry["snapshot"], summary))
+        if entry["before"]:
+            difference.subtract(flow.effect(entry["before"], summary))
+    change = _upwards(flow, summary)
+    change["$inc"] = {"v": 1} | {f"totals.{k}": n for k, n in difference.items() if n}
+    change["$set"] = flow.besides(summary, entries) | {
+        "last": [{k: entry[k] for k in ("id", "v", "step", "snapshot")} for entry in entries]
+    }
+    unmoved = {"_id": summary["_id"], "v": summary["v"]}
+    if not flow.summaries.update_one(unmoved, change).modified_count:
+        return False
+    _write_counted(flow, summary["_id"], change["$set"]["last"])
+    return True
+
+
+def _upwards(flow: Flow, summary: Document) -> Document:
+    return _adds_due(flow.upwards(summary))
+
+
+def _adds_due(summary_ids: Iterable[Any]) -> Document:
+    ids = list(summary_ids)
+    return {"$addToSet": {"due": {"$each": ids}}} if ids else {}
+
+
+def _finish(flow: Flow, summary: Document) -> None:
+    """Step 2. A finished entry costs one look, no write: until then its contribution is due."""
+    last = summary.get("last") or []
+    if not last:
+        return
+    pending = {
+        c["_id"]
+        for c in flow.contributions.find(
+            {"_id": {"$in": [entry["id"] for entry in last]}, "due": summary["_id"]}, {"_id": 1}
+        )
+    }
+    _write_counted(flow, summary["_id"], [entry for entry in last if entry["id"] in pending])
+
+
+def _write_counted(flow: Flow, summary_id: Any, entries: list[Document]) -> None:
+    if not entries:
+        return
+    slot = f"counted.{summary_id}"
+    flow.contributions.bulk_write(
+        [
+            UpdateOne(
+                {
+                    "_id": entry["id"],
+                    f"{slot}.step": entry["step"] - 1 if entry["step"] > 1 else None,
+                },
+                [
+                    {
+                        "$set": {
+                            slot: {"$literal": entry["snapshot"] | {"step": entry["step"]}},
+                            "due": _without(summary_id, at=entry["v"]),
+                        }
+                    }
+                ],
+            )
+            for entry in entries
+        ]
+    )
+
+
+def _forget(flow: Flow, summary_id: Any, contributions: list[Document]) -> None:
+    """Drops a summary from the dues of contributions that have nothing to tell it."""
+    if contributions:
+        flow.contributions.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": c["_id"], "v": c["v"]},
+                    [{"$set": {"due": _without(summary_id, at=c["v"])}}],
+                )
+                for c in contributions
+            ]
+        )
+
+
+def heard(collection: Collection, contribution: Document, listener: Any) -> None:
+    """Drops a listener that is no summary (the discussion) from the dues of a contribution, unless
+    it has changed since it was read."""
+    collection.update_one(
+        {"_id": contribution["_id"], "v": contribution["v"]},
+        [{"$set": {"due": _without(listener, at=contribution["v"])}}],
+    )
+
+
+def _without(summary_id: Any, at: int) -> Document:
+    """An aggregation expression: `due` without that summary if the version is still `at`. The field
+    goes with its last element, so that the partial index on it stays small."""
+    rest = {"$setDifference": [{"$ifNull": ["$due", []]}, [summary_id]]}
+    return {
+        "$cond": [
+            {"$ne": ["$v", at]},
+            "$due",
+            {"$cond": [{"$eq": [rest, []]}, "$$REMOVE", rest]},
+        ]
+    }
+
+
+def _projection(fields: Iterable[str]) -> Mapping[str, int]:
+    return {field: 1 for field in (*fields, "v", "counted")}
