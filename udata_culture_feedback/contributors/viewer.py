@@ -54,11 +54,16 @@ def current_viewer() -> Viewer:
     """Who asks, by session, API key or bearer token: whatever udata has accepted."""
     if current_user.is_anonymous or current_user.deleted or not current_user.active:
         return Viewer(key=None)
+    return viewer_of(current_user)
+
+
+def viewer_of(user: Any) -> Viewer:
+    """An account, as somebody who asks."""
     return Viewer(
-        key=account_key(current_user.id),
-        user_id=current_user.id,
-        name=current_user.fullname or None,
-        sysadmin=current_user.sysadmin,
+        key=account_key(user.id),
+        user_id=user.id,
+        name=user.fullname or None,
+        sysadmin=user.sysadmin,
     )
 
 

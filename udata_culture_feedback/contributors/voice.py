@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import current_app, g
+from flask_principal import Identity, identity_loaded
 from mongoengine.errors import NotUniqueError
 from udata.core.user.models import User
 
@@ -35,15 +36,19 @@ def service_account() -> User:
 
 @contextmanager
 def acting_as(user: User) -> Iterator[None]:
-    """Runs udata's signals as that user: its receivers read flask_login's `current_user`, which
-    needs a request. `g` is shared with an outer application context, hence the restoring."""
+    """Runs code as that user: udata's receivers and permissions read flask_login's `current_user`
+    and flask_principal's `identity`, which need a request. `g` is shared with an outer application
+    context, hence the restoring."""
     with current_app.test_request_context("/"):
-        previous = g.get("_login_user")
+        before = {name: g.get(name) for name in ("_login_user", "identity")}
         g._login_user = user
+        g.identity = Identity(user.fs_uniquifier)
+        identity_loaded.send(current_app._get_current_object(), identity=g.identity)
         try:
             yield
         finally:
-            if previous is None:
-                g.pop("_login_user", None)
-            else:
-                g._login_user = previous
+            for name, value in before.items():
+                if value is None:
+                    g.pop(name, None)
+                else:
+                    setattr(g, name, value)

@@ -69,7 +69,7 @@ def _load(
 ) -> Portal:
     with _step("Loading udata"):
         from . import accounts, catalogue
-        from .portal import DATABASE, create_portal
+        from .portal import DATABASE, MAILS, create_portal
 
         database = database or DATABASE
         if reset:
@@ -80,8 +80,22 @@ def _load(
             says(accounts.load_accounts())
         with _step("Creating the catalogue") as says:
             says(catalogue.load_catalogue())
-        # Sample feedback (opinions.draw_opinions()) is recorded here.
+        with _step("Recording what people think") as says:
+            from .record import record_opinions
+
+            recorded = record_opinions(_progress)
+            says(recorded)
+        if recorded:
+            # They would bury the mails that whoever tries the demo causes.
+            shutil.rmtree(state_dir / MAILS, ignore_errors=True)
     return portal
+
+
+def _progress(done: int, of: int) -> None:
+    """How far the longest step is, written over itself where somebody watches."""
+    if sys.stdout.isatty():
+        counter = f"{done}/{of} "
+        print(counter + "\b" * len(counter), end="", flush=True)
 
 
 def _sample_datasets(portal: Portal) -> dict[str, dict[str, str]]:

@@ -4,7 +4,7 @@ never written there."""
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -42,11 +42,14 @@ KEPT_BY_OTHERS = frozenset(
 )
 
 
-def submit(viewer: Viewer, payload: dict[str, Any]) -> tuple[Feedback, bool]:
+def submit(
+    viewer: Viewer, payload: dict[str, Any], *, at: datetime | None = None
+) -> tuple[Feedback, bool]:
     """Records one person's answer about a dataset. Answers the stored feedback, and whether it is
     new (False: a retry of the same `submission_id`).
 
-    `payload`: `dataset` (id or slug) and the fields of `forms.read_answer`.
+    `payload`: `dataset` (id or slug) and the fields of `forms.read_answer`. `at` (naive UTC): when
+    it was said, for answers collected elsewhere; they are exempt from limits.
 
     Raises Unauthenticated, ReadOnly, TooMany; Invalid or TooLong naming the field; NotFound for a
     dataset one may not read; Conflict when this person already answered about it (its addresses
@@ -61,7 +64,8 @@ def submit(viewer: Viewer, payload: dict[str, Any]) -> tuple[Feedback, bool]:
         raise refusals.Invalid(message, {"dataset": message})
     dataset = readable_dataset(reference)
     agent = catalogue.produces(dataset)
-    spend_write(viewer, manages=agent)
+    if at is None:
+        spend_write(viewer, manages=agent)
     answer = read_answer(payload)
     submission = answer.get("submission_id")
     if submission:
@@ -71,7 +75,7 @@ def submit(viewer: Viewer, payload: dict[str, Any]) -> tuple[Feedback, bool]:
     if dataset.deleted:
         message = _("This dataset has been deleted.")
         raise refusals.Invalid(message, {"dataset": message})
-    feedback = _new_feedback(viewer, dataset, answer, agent)
+    feedback = _new_feedback(viewer, dataset, answer, agent, at or now())
     try:
         feedbacks().insert_one(feedback)
     except DuplicateKeyError:
@@ -199,11 +203,10 @@ def withdraw_words(feedback: Feedback, reason: str | None) -> None:
 
 
 def _new_feedback(
-    viewer: Viewer, dataset: DatasetFacts, answer: dict[str, Any], agent: bool
+    viewer: Viewer, dataset: DatasetFacts, answer: dict[str, Any], agent: bool, moment: datetime
 ) -> Feedback:
     contributor = viewer.signature(answer.get("signature"))
     _check_resource(dataset, answer)
-    moment = now()
     feedback: Feedback = {
         "_id": ObjectId(),
         "dataset": dataset.id,
@@ -216,7 +219,7 @@ def _new_feedback(
         "usages": answer.get("usages") or [],
         "contributor": contributor,
         "agent": agent,
-        "judged": _judged(dataset),
+        "judged": _judged(dataset, moment),
         "visibility": Visibility.PUBLIC,
         "treatment": {"status": Treatment.NEW, "history": []},
         "created_at": moment,
@@ -250,7 +253,7 @@ def _edited(
     if "signature" in answer:
         changed["contributor"] = viewer.signature(answer["signature"])
     if "fitness" in answer or "ratings" in answer:
-        changed["judged"] = _judged(dataset)
+        changed["judged"] = _judged(dataset, changed["last_modified"])
     if "comment" in answer:
         _put_words(changed, answer["comment"])
     changed["live"] = live_totals(changed)
@@ -285,13 +288,11 @@ def _listeners(feedback: Feedback) -> list[str]:
     return [dataset_summary(feedback["dataset"]), *([DISCUSSION] if spoken else [])]
 
 
-def _judged(dataset: DatasetFacts) -> Any:
-    """The data's date, as the summary knows it: never before it, even where a harvester goes back
-    in time."""
-    summary = summaries.open_summary(dataset)
-    known = summary.get("data_updated_at")
-    updated = min(dataset.last_update, now())
-    return max(updated, known) if known else updated
+def _judged(dataset: DatasetFacts, moment: datetime) -> datetime:
+    """The date of the data that were judged: as the summary knows it, never before that, even where
+    a harvester goes back in time; what was said before the last update judged what came before."""
+    known = summaries.open_summary(dataset).get("data_updated_at")
+    return min(moment, max(dataset.last_update, known) if known else dataset.last_update)
 
 
 def _check_resource(dataset: DatasetFacts, answer: dict[str, Any]) -> None:

@@ -101,8 +101,10 @@ def _create(feedback: Feedback) -> None:
                     content=feedback["comment"],
                     posted_by=author,
                     posted_by_organization=organization,
+                    posted_on=feedback["created_at"],
                 )
             ],
+            created=feedback["created_at"],
             extras={"culture-feedback": {"id": str(feedback["_id"])}},
         )
         try:
