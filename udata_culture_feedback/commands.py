@@ -8,7 +8,7 @@ from flask.cli import AppGroup, with_appcontext
 from mongoengine.connection import get_db
 from udata.utils import get_udata_version
 
-from . import __version__, migrations
+from . import __version__, maintenance, migrations
 from .contributors.voice import service_account
 from .feedback import models, summaries
 from .summaries import recount
@@ -77,6 +77,15 @@ def info() -> None:
         click.secho(f"Migration to run (udata feedback init): {name}", fg="yellow")
     for warning in settings_to_look_at():
         click.secho(warning, fg="yellow")
+
+
+@cli.command()
+@with_appcontext
+def maintain() -> None:
+    """Catch up on whatever a bad day left: figures, discussions, orphans. Safe at any time; run it
+    every night (or schedule the job `culture-feedback-maintain`)."""
+    for what, how_many in maintenance.maintain().items():
+        click.echo(f"{what.replace('_', ' ')}: {how_many}")
 
 
 def settings_to_look_at() -> list[str]:

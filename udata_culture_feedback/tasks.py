@@ -1,3 +1,4 @@
 """Every task of the plugin: udata imports this through its `udata.tasks` entry point."""
 
+from . import maintenance  # noqa: F401
 from .feedback import tasks as feedback  # noqa: F401

@@ -66,15 +66,14 @@ def purge_organization(organization_id: ObjectId) -> None:
         stored_summaries().delete_one({"_id": organization_summary(organization_id)})
 
 
-def forget_account(user_id: ObjectId) -> None:
+def forget_account(user_id: ObjectId) -> int:
     """An account was deleted: nobody is recognised in its feedback any more. The words follow what
     the person chose in udata (`delete_comments`), which is told to nobody and applied late: so we
-    look at what became of them in the discussion."""
+    look at what became of them in the discussion. Answers how many feedbacks changed."""
     raw = User._get_collection().find_one({"_id": user_id}, {"deleted": 1})
     if raw is not None and not raw.get("deleted"):
-        return
-    for feedback in feedbacks().find({"contributor.user": user_id}):
-        _forget_in(feedback)
+        return 0
+    return sum(_forget_in(one) for one in feedbacks().find({"contributor.user": user_id}))
 
 
 def discussion_deleted(discussion_id: ObjectId) -> None:
@@ -85,7 +84,7 @@ def discussion_deleted(discussion_id: ObjectId) -> None:
         actions.withdraw_words(feedback, REMOVED)
 
 
-def _forget_in(feedback: dict[str, Any]) -> None:
+def _forget_in(feedback: dict[str, Any]) -> bool:
     contributor = {
         key: value for key, value in feedback["contributor"].items() if key not in ("name",)
     }
@@ -97,11 +96,13 @@ def _forget_in(feedback: dict[str, Any]) -> None:
         for field in ("comment", "terms"):
             changed.pop(field, None)
     if changed | {"last_modified": None} == feedback | {"last_modified": None}:
-        return
+        return False
     changed["live"] = live_totals(changed)
-    if actions.replace(feedback, changed):
-        summaries.settle_dataset(feedback["dataset"])
-        on_feedback_changed.send(feedback["_id"], dataset=feedback["dataset"])
+    if not actions.replace(feedback, changed):
+        return False
+    summaries.settle_dataset(feedback["dataset"])
+    on_feedback_changed.send(feedback["_id"], dataset=feedback["dataset"])
+    return True
 
 
 def _words_erased(feedback: dict[str, Any]) -> bool:

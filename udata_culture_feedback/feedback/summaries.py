@@ -218,7 +218,7 @@ def follow_dataset(dataset: DatasetFacts) -> list[str]:
             return []
         wanted = {"organization": dataset.organization, "listed": dataset.listed}
         concerned = sorted({*above(summary), *above(wanted)})
-        if all(summary.get(field) == value for field, value in wanted.items()):
+        if _agrees(summary, wanted):
             break
         _ensure_above(wanted)
         change = becomes_due(concerned)
@@ -234,6 +234,16 @@ def follow_dataset(dataset: DatasetFacts) -> list[str]:
     )
     age(dataset)
     return concerned
+
+
+def is_in_line(summary: dict[str, Any], dataset: DatasetFacts) -> bool:
+    """Whether a summary says of its dataset what the dataset says."""
+    wanted = {"organization": dataset.organization, "listed": dataset.listed}
+    return _agrees(summary, wanted) and not _has_aged(summary, dataset)
+
+
+def _agrees(summary: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    return all(summary.get(field) == value for field, value in wanted.items())
 
 
 def settle_dataset(dataset_id: ObjectId) -> None:

@@ -1,0 +1,136 @@
+"""Catching up on whatever a bad day left: run every night (`udata feedback maintain`, or the job
+`culture-feedback-maintain`), safe to run at any time and twice at once.
+
+Requests do their work within themselves or hand it to tasks; what a lost task would have done is
+still marked as due in the database, and is done here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from udata.core.user.models import User
+from udata.tasks import job
+
+from . import catalogue
+from .feedback import actions, discussion, lifecycle, summaries
+from .feedback.models import DISCUSSION, dataset_summary, feedbacks, now
+from .feedback.models import summaries as stored_summaries
+from .feedback.tasks import follow_dataset
+from .summaries import settle
+
+log = logging.getLogger(__name__)
+
+#: Datasets looked up at once.
+BATCH = 500
+#: Accounts deleted since then are looked at again: udata may delete their comments late.
+FORGOTTEN_WITHIN = timedelta(days=40)
+
+
+def maintain() -> dict[str, int]:
+    """Does all there is to catch up on, and answers how much of each there was. One thing that
+    fails is logged and leaves the others alone."""
+    done: Counter[str] = Counter()
+    for name, step in STEPS.items():
+        try:
+            done[name] = step()
+        except Exception:
+            log.exception("Maintenance: %s failed", name)
+            done[f"{name}_failed"] = 1
+    return dict(done)
+
+
+@job("culture-feedback-maintain")
+def maintain_job(self: Any) -> dict[str, int]:
+    """The same, for udata's scheduler."""
+    return maintain()
+
+
+def settle_dues() -> int:
+    """Figures that a crash or a lost task left behind."""
+    settled = 0
+    for flow in (summaries.INTO_DATASET, summaries.INTO_ALL):
+        waiting = {
+            summary_id
+            for contribution in flow.contributions.find({"due": {"$exists": True}}, {"due": 1})
+            for summary_id in contribution["due"]
+            if summary_id != DISCUSSION
+        }
+        for summary_id in sorted(waiting):
+            settled += settle(flow, summary_id)
+    return settled
+
+
+def follow_datasets() -> int:
+    """Datasets that changed without our hearing of it: bulk updates and migrations of udata fire no
+    signal, and files change without one."""
+    followed = 0
+    for batch in _batches(stored_summaries().find({"dataset": {"$exists": True}})):
+        facts = catalogue.datasets_by_id(summary["dataset"] for summary in batch)
+        for summary in batch:
+            dataset = facts.get(summary["dataset"])
+            if dataset is None or not summaries.is_in_line(summary, dataset):
+                follow_dataset(str(summary["dataset"]))
+                followed += 1
+    return followed
+
+
+def tell_discussions() -> int:
+    """Words that no discussion has heard of."""
+    told = 0
+    for feedback in feedbacks().find({"due": DISCUSSION}, {"_id": 1}):
+        discussion.tell(feedback["_id"])
+        told += feedbacks().find_one({"_id": feedback["_id"], "due": DISCUSSION}) is None
+    return told
+
+
+def bury_tombstones() -> int:
+    """Deleted feedback that nothing has to hear of any more."""
+    deleted = feedbacks().find({"deleted": {"$exists": True}}, {"_id": 1})
+    return sum(actions.bury(feedback["_id"]) for feedback in deleted)
+
+
+def remove_orphans() -> int:
+    """Feedback of a dataset without summary: what an interrupted purge left."""
+    known = {s["dataset"] for s in stored_summaries().find({"dataset": {"$exists": True}})}
+    orphans = [id for id in feedbacks().distinct("dataset") if id not in known]
+    existing = catalogue.datasets_by_id(orphans)
+    for dataset_id in orphans:
+        if dataset_id in existing:
+            summaries.open_summary(existing[dataset_id])
+            settle(summaries.INTO_DATASET, dataset_summary(dataset_id))
+        else:
+            lifecycle.purge_dataset(dataset_id)
+    return len(orphans)
+
+
+def forget_accounts() -> int:
+    """Accounts deleted lately whose feedback still says who they were."""
+    since = now() - FORGOTTEN_WITHIN
+    gone = User._get_collection().find({"deleted": {"$gte": since}}, {"_id": 1})
+    return sum(lifecycle.forget_account(user["_id"]) for user in gone)
+
+
+STEPS = {
+    "settled": settle_dues,
+    "datasets_followed": follow_datasets,
+    "discussions_told": tell_discussions,
+    "orphans_removed": remove_orphans,
+    "accounts_forgotten": forget_accounts,
+    "tombstones_buried": bury_tombstones,
+}
+
+
+def _batches(documents: Any) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    for document in documents:
+        batch.append(document)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
