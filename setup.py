@@ -1,10 +1,11 @@
-"""Compiles the gettext catalogues while the package is built; all the rest is in pyproject.toml."""
+"""Compiles the gettext catalogues while the package is built, and lists its folders, one of which
+lives elsewhere; all the rest is in pyproject.toml."""
 
 from pathlib import Path
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from setuptools import setup
+from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 PACKAGE = "udata_culture_feedback.translations"
@@ -26,4 +27,8 @@ class BuildWithCatalogues(build_py):
                 write_mo(compiled, read_po(text))
 
 
-setup(cmdclass={"build_py": BuildWithCatalogues})
+setup(
+    packages=[*find_packages(include=["udata_culture_feedback*"]), PACKAGE],
+    package_dir={PACKAGE: "translations"},
+    cmdclass={"build_py": BuildWithCatalogues},
+)

@@ -46,7 +46,10 @@ def init_app(app: Flask) -> None:
 
     receivers.connect()
 
-    from .feedback import api  # noqa: F401 (its routes join udata's namespace when imported)
+    from .api import register_routes
+
+    register_routes(app)
+
     from .pages import blueprint
 
     app.register_blueprint(blueprint)

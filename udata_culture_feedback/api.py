@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from flask import Response, current_app, g, json, request
-from udata.api import api
+from flask import Flask, Response, current_app, g, json, request
+from udata.api import API, api
 from udata.auth import current_user
+from udata.i18n import lazy_gettext as _
 
 from . import refusals
 from .refusals import Refusal
@@ -24,7 +25,14 @@ def json_body() -> dict[str, Any]:
     """The JSON object that was sent. Raises Invalid for anything else, TooLong over the bound;
     werkzeug answers 415 to what is not JSON."""
     bound_body()
-    body = api.json_payload()
+    try:
+        body = api.json_payload()
+    except RecursionError:
+        raise refusals.Invalid(_("That is nested too deeply.")) from None
+    # A body that did not say its length was perhaps read before we could bound it, by whoever
+    # looked for a token in it.
+    if len(request.get_data()) > current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]:
+        raise _too_long()
     return body
 
 
@@ -33,9 +41,12 @@ def bound_body() -> None:
     limit = current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]
     request.max_content_length = limit
     if (request.content_length or 0) > limit:
-        from udata.i18n import lazy_gettext as _
+        raise _too_long()
 
-        raise refusals.TooLong(_("That is too long: %(n)d bytes at most.", n=limit))
+
+def _too_long() -> refusals.TooLong:
+    limit = current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]
+    return refusals.TooLong(_("That is too long: %(n)d bytes at most.", n=limit))
 
 
 def answer(body: Any, status: int = 200) -> Response:
@@ -65,11 +76,39 @@ def cacheable(response: Response) -> Response:
     return response.make_conditional(request)
 
 
+class Route(API):
+    """What answers at one of our addresses. Refusals become answers here: flask-restx would add
+    hints about other addresses to a 404."""
+
+    def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().dispatch_request(*args, **kwargs)
+        except Refusal as refusal:
+            return refuse(refusal)
+
+
 @ns.errorhandler(Refusal)
-def refuse(refusal: Refusal) -> tuple[dict[str, Any], int, dict[str, str]]:
+def refuse_elsewhere(refusal: Refusal) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """The same for a resource that is not a `Route`."""
+    return refusal.as_json(), refusal.status, {"Cache-Control": "no-store", **refusal.headers}
+
+
+def refuse(refusal: Refusal) -> Response:
     """The JSON of a refusal: `message`, `errors` by field, and what it adds."""
-    return (
-        refusal.as_json(),
-        refusal.status,
-        {"Cache-Control": "no-store", **refusal.headers},
-    )
+    response = answer(refusal.as_json(), refusal.status)
+    response.headers.update(refusal.headers)
+    return response
+
+
+def register_routes(app: Flask) -> None:
+    """Adds our JSON routes to an application. Importing the modules that declare them adds them to
+    the application that udata made last (flask-restx does so once its blueprint is registered); to
+    one made later in the same process they are added here."""
+    from .data_requests import api as _data_requests  # noqa: F401
+    from .feedback import api as _feedback  # noqa: F401
+
+    for route in ns.resources:
+        if f"{api.blueprint.name}.{route.kwargs['endpoint']}" not in app.view_functions:
+            api.register_resource(
+                ns, route.resource, *api.ns_urls(ns, route.urls), **dict(route.kwargs)
+            )

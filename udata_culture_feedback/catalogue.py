@@ -76,7 +76,7 @@ class DatasetFacts:
             owner=_id(raw.get("owner")),
             organization=_id(raw.get("organization")),
             last_update=raw.get("last_update") or created,
-            frequency=UpdateFrequency(raw.get("frequency") or UpdateFrequency.UNKNOWN),
+            frequency=_frequency(raw.get("frequency")),
         )
 
     @property
@@ -188,7 +188,7 @@ def users_by_id(ids: Iterable[ObjectId]) -> dict[ObjectId, UserFacts]:
 def has_resource(dataset: ObjectId, resource: str) -> bool:
     """Whether this dataset has a file of that id."""
     return (
-        _raw(Dataset).find_one({"_id": dataset, "resources.id": resource}, {"_id": 1}) is not None
+        _raw(Dataset).find_one({"_id": dataset, "resources._id": resource}, {"_id": 1}) is not None
     )
 
 
@@ -281,7 +281,7 @@ def _by_id(model: Any, ids: Iterable[ObjectId], fields: Iterable[str]) -> list[d
 def _find(model: Any, reference: Any, fields: Iterable[str]) -> dict[str, Any] | None:
     if isinstance(reference, ObjectId):
         return _raw(model).find_one({"_id": reference}, _projection(fields))
-    if not isinstance(reference, str) or "\0" in reference:
+    if not isinstance(reference, str) or not _is_text(reference):
         return None
     query: dict[str, Any] = {"slug": reference}
     if ObjectId.is_valid(reference):
@@ -292,6 +292,23 @@ def _find(model: Any, reference: Any, fields: Iterable[str]) -> dict[str, Any] |
         if follow:
             found = _raw(model).find_one({"slug": follow["new_slug"]}, _projection(fields))
     return found
+
+
+def _frequency(stored: Any) -> UpdateFrequency:
+    """A value that udata no longer knows, left by an import, must not break a list."""
+    try:
+        return UpdateFrequency(stored or UpdateFrequency.UNKNOWN)
+    except ValueError:
+        return UpdateFrequency.UNKNOWN
+
+
+def _is_text(reference: str) -> bool:
+    """Whether MongoDB can be asked for it: JSON may carry half of a surrogate pair."""
+    try:
+        reference.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in reference
 
 
 def _id(reference: Any) -> ObjectId | None:

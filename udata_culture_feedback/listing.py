@@ -55,7 +55,8 @@ def newest_first(
     collection: Collection, where: dict[str, Any], page: Page, projection: dict[str, int] | None
 ) -> list[dict[str, Any]]:
     """One page of documents by `created_at`, and one more where there is one. Raises Invalid with
-    the cursor to go on with (`next`) when the offset is beyond the end of offsets."""
+    the cursor to go on with (`next`) when the offset is beyond the end of offsets; a list that ends
+    before that has nothing there."""
     order = [("created_at", -1), ("_id", -1)]
     if page.cursor:
         moment, id = page.cursor
@@ -64,11 +65,13 @@ def newest_first(
         }
         where = {"$and": [where, {"created_at": {"$lte": moment}}, older]}
     elif page.offset + page.size > MAX_OFFSET:
-        last = list(
-            collection.find(where, {"created_at": 1}, sort=order).skip(MAX_OFFSET - 1).limit(1)
-        )
+        # After the last whole page, so that who was turning pages goes on without a gap.
+        whole = MAX_OFFSET // page.size * page.size
+        last = list(collection.find(where, {"created_at": 1}, sort=order).skip(whole - 1).limit(1))
+        if not last:
+            return []
         message = _("Pages end at %(offset)d: go on with the cursor in `next`.", offset=MAX_OFFSET)
-        follow = _address(cursor=_write_cursor(last[0]), page=None) if last else None
+        follow = _address(cursor=_write_cursor(last[0]), page=None)
         raise refusals.Invalid(message, {"page": message}, next=follow)
     found = collection.find(where, projection, sort=order)
     return list(found.skip(0 if page.cursor else page.offset).limit(page.size + 1))

@@ -7,19 +7,24 @@ takeover: hence no inline script or style, and a Content-Security-Policy from th
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, current_app, g, render_template, request, session
+from flask_babel import get_locale
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from udata.api import HEADER_API_KEY, api
 from udata.app import csrf
 from udata.i18n import lazy_gettext as _
+from werkzeug.exceptions import RequestEntityTooLarge
 from wtforms import ValidationError
 
 from . import refusals
 from .addresses import PREFIX, portal
-from .api import bound_body, cacheable
+from .api import cacheable
+from .contributors.viewer import Viewer, must_be_known
 from .languages import choose_for_request
 
 blueprint = Blueprint("culture-feedback", __name__, url_prefix=PREFIX, template_folder="templates")
@@ -50,16 +55,18 @@ def prepare() -> None:
         api.authentify(lambda: None)()
     if request.method in SAFE_METHODS:
         return
+    # The guard reads the form: never more of it than the bound.
+    request.max_content_length = current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]
     g.culture_feedback_guard = _guarded()
     view = current_app.view_functions.get(request.endpoint or "")
     if not g.culture_feedback_guard and not getattr(view, "handles_refusal", False):
         abort(403)
 
 
-def check_guard() -> None:
-    """Raises Forbidden when nothing proves that the form was sent from one of our pages, TooLong
-    for a body over the bound."""
-    bound_body()
+def check_guard(viewer: Viewer) -> None:
+    """Raises Unauthenticated for somebody unknown (the session may have ended since the form was
+    shown), Forbidden when nothing proves that the form was sent from one of our pages."""
+    must_be_known(viewer)
     if not g.culture_feedback_guard:
         raise refusals.Forbidden(
             _("This form has expired. Your text is still here: please send it again.")
@@ -90,36 +97,66 @@ def wants_fragment() -> bool:
     return request.args.get("as") == "fragment"
 
 
-def render(template: str, status: int = 200, **context: Any) -> Response:
-    """A view, as a whole page or as a fragment, cacheable as its kind allows."""
+def page_address(path: str, **arguments: Any) -> str:
+    """The address of one of our pages (`datasets/<d>/`) as links and forms of the current answer
+    give it: the prettier one of the operator in a whole page, the one of udata in a fragment, since
+    the loader asks the server it comes from. Keeps the language that was asked for."""
+    pretty = current_app.config["CULTURE_FEEDBACK_PAGES_URL"]
+    if pretty and not wants_fragment():
+        base = pretty.rstrip("/")
+    else:
+        base = f"{request.script_root}{PREFIX}/pages"
+    if "lang" in request.args:
+        arguments["lang"] = request.args["lang"]
+    return f"{base}/{path}" + (f"?{urlencode(arguments)}" if arguments else "")
+
+
+def render(
+    template: str, *, viewer: Viewer, refusal: refusals.Refusal | None = None, **context: Any
+) -> Response:
+    """A view, as a whole page or as a fragment, cacheable as its kind allows; with the status of
+    what was refused, if anything was."""
     fragment = wants_fragment()
+    level = _heading_level()
     text = render_template(
         f"culture_feedback/{template}",
         layout="culture_feedback/" + ("fragment.html" if fragment else "page.html"),
         fragment=fragment,
         lang=g.lang_code,
+        direction=get_locale().text_direction,
         portal=portal(),
-        token="" if fragment else _token(context),
-        level=_heading_level(),
+        viewer=viewer,
+        viewer_mark=_mark(viewer),
+        token=_token(viewer),
+        level=level,
+        # Sections are parts of a fragment, which has one title; they share the page with its <h1>.
+        section_level=min(level + 1, 6) if fragment else level,
+        refusal=refusal,
         **context,
     )
-    response = Response(text, status, mimetype="text/html")
+    response = Response(text, refusal.status if refusal else 200, mimetype="text/html")
     if fragment:
         response.headers[HEADER] = "fragment"
+    if refusal:
+        response.headers.update(refusal.headers)
     return cacheable(response)
 
 
-def _token(context: dict[str, Any]) -> str:
-    """udata's CSRF token, for pages that have a form: it sets the session cookie, which the page
-    of somebody unknown must not."""
-    viewer = context.get("viewer")
-    return generate_csrf() if viewer and viewer.known else ""
+def _mark(viewer: Viewer) -> str:
+    """By which the loader knows that somebody else is logged in than when it asked."""
+    return hashlib.sha256(viewer.key.encode()).hexdigest()[:12] if viewer.key else ""
+
+
+def _token(viewer: Viewer) -> str:
+    """udata's CSRF token for the forms of whole pages; fragments are guarded by a header. It sets
+    the session cookie, which the page of somebody unknown must not."""
+    return generate_csrf() if viewer.known and not wants_fragment() else ""
 
 
 def _heading_level() -> int:
     """The level of the title of a fragment, which the page it is put on decides."""
     level = request.args.get("level", "")
-    return int(level) if wants_fragment() and level in ("1", "2", "3", "4") else 2
+    return int(level) if wants_fragment() and level in ("1", "2", "3", "4", "5", "6") else 2
 
 
 def _guarded() -> bool:
@@ -129,7 +166,7 @@ def _guarded() -> bool:
         return True
     try:
         validate_csrf(request.form.get("csrf_token"), time_limit=NO_TIME_LIMIT)
-    except ValidationError:
+    except (ValidationError, RequestEntityTooLarge):
         return False
     return True
 

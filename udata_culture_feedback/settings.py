@@ -31,6 +31,16 @@ CULTURE_FEEDBACK_LEGAL_URL: str | None = None
 CULTURE_FEEDBACK_PRIVACY_URL: str | None = None
 CULTURE_FEEDBACK_ACCESSIBILITY_URL: str | None = None
 
+# --- Mails ----------------------------------------------------------------------------------------
+
+#: Time zone of the portal (a name of the IANA database): when a day or a week turns for who receives
+#: our mails at that rhythm.
+CULTURE_FEEDBACK_TIMEZONE = "Europe/Paris"
+#: Key that signs the links of mails, for instance `python -c "import secrets;
+#: print(secrets.token_urlsafe(32))"`. Changing it breaks the links of mails already sent. None: a
+#: key derived from the `SECRET_KEY` of udata.
+CULTURE_FEEDBACK_TOKEN_KEY: str | None = None
+
 # --- Vocabularies ---------------------------------------------------------------------------------
 
 #: Replaces controlled vocabularies for a portal that is not about culture: list name ("axes",
@@ -46,7 +56,7 @@ CULTURE_FEEDBACK_COMMENT_MAX_LENGTH = 15_000
 #: Largest request body, in bytes; larger ones are refused with 413.
 CULTURE_FEEDBACK_BODY_MAX_BYTES = 64 * 1024
 #: Feedback shown on one page of the widget.
-CULTURE_FEEDBACK_WIDGET_PAGE_SIZE = 10
+CULTURE_FEEDBACK_WIDGET_PAGE_SIZE = 5
 #: Writes that one contributor may attempt, refused ones included (notation of the `limits`
 #: library); None lifts the limit.
 CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR: str | None = "30 per 10 minutes"
@@ -60,6 +70,15 @@ CULTURE_FEEDBACK_LIMIT_MANAGER: str | None = "600 per 10 minutes"
 CULTURE_FEEDBACK_AGEING_DAYS = 7
 #: The same where the declared period is under a month, or where none is declared.
 CULTURE_FEEDBACK_AGEING_DAYS_FREQUENT = 365
+
+# --- Requests -------------------------------------------------------------------------------------
+
+#: Organization (id or slug) that deals with requests whose holder is unknown. None: moderators do.
+CULTURE_FEEDBACK_DESK: str | None = None
+#: Calendar months within which a holder commits to answer a request.
+CULTURE_FEEDBACK_SERVICE_MONTHS = 1
+#: Days given to answer a question about a request; the clock is paused meanwhile.
+CULTURE_FEEDBACK_CLARIFY_DAYS = 15
 
 # --- Retention ------------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """The settle protocol that keeps every counter exact, without transactions and without aggregating
 contributions when somebody reads.
 
-A *contribution* (a feedback; the summary of a dataset) counts in *summaries* (of the dataset; of the
-organization and of the site). Three fields do it:
+A *contribution* (a feedback; the summary of a dataset) counts in *summaries* (of the dataset; of
+the organization and of the site). Three fields do it:
 
 - `v`, of both: increased by every change of what the document says;
 - `due`, of the contribution: ids of the summaries that have not heard of its latest version;
@@ -16,7 +16,9 @@ organization and of the site). Three fields do it:
    counted, and drop the summary from `due` unless the contribution has changed since;
 3. only then read the contributions that are due; add up the differences (live − counted); update
    the summary where `v` is unchanged, with the entries as the new `last`; not modified → from 1;
-4. finish as in 2.
+4. finish as in 2; drop the summary from `due` of those that say what was counted already, unless
+   they have changed since. These too need the update of 3: it refuses whoever is about to count an
+   older version of them.
 
 A summary can thus never be updated twice for one step, and no step is lost: the update that counts
 a difference is the very one that remembers it. A contribution may be edited while it is due,
@@ -40,7 +42,7 @@ Totals = dict[str, int]
 
 #: Contributions settled by one update of a summary.
 BATCH = 50
-#: Rounds before giving up to whoever competes for the same summary: the dues stay, for the next one.
+#: Rounds before giving up to whoever competes for the same summary: the dues stay, for the next.
 ROUNDS = 60
 
 
@@ -107,10 +109,12 @@ def settle(flow: Flow, summary_id: Any, rounds: int = ROUNDS) -> bool:
         if not due:
             return True
         entries, unchanged = _compare(flow, summary, due)
-        _forget(flow, summary_id, unchanged)
-        if entries and not _count(flow, summary, entries):
+        if not _count(flow, summary, entries):
             # Somebody else settled meanwhile: perhaps ours too. Step aside for a moment.
             time.sleep(random.uniform(0, min(0.001 * 2**attempt, 0.05)))
+            continue
+        _write_counted(flow, summary_id, entries)
+        _forget(flow, summary_id, unchanged)
     return False
 
 
@@ -121,25 +125,20 @@ def settle_some(flow: Flow, summary_id: Any) -> None:
 
 
 def recount(flow: Flow, summary_id: Any, *, check: bool = False) -> dict[str, tuple[int, int]]:
-    """Compares a summary with the sum of what its contributions say was counted, and mends it
-    unless `check`. Answers the counters that differ: {counter: (in the summary, recounted)}.
+    """Compares a summary with the sum of what its contributions say, and mends it unless `check`.
+    Answers the counters that differed: {counter: (in the summary, recounted)}.
 
-    Writers may go on: a summary that moved while it was summed is summed again.
+    Writers may go on: a summary that moved while it was summed is summed again, and what is due is
+    settled as always, by a check too.
     """
+    mended: dict[str, tuple[int, int]] = {}
     while True:
         settle(flow, summary_id)
         summary = flow.summaries.find_one({"_id": summary_id})
         if summary is None:
-            return {}
+            return mended
         _finish(flow, summary)
-        total: Counter[str] = Counter()
-        found = flow.contributions.find(
-            flow.population(summary_id), {f"counted.{summary_id}": 1}, batch_size=1000
-        )
-        for contribution in found:
-            counted = contribution.get("counted", {}).get(summary_id)
-            if counted:
-                total.update(flow.effect(counted, summary))
+        total, strays = _sum(flow, summary)
         stored = summary.get("totals") or {}
         wrong = {
             key: (stored.get(key, 0), total[key])
@@ -147,15 +146,48 @@ def recount(flow: Flow, summary_id: Any, *, check: bool = False) -> dict[str, tu
             if stored.get(key, 0) != total[key]
         }
         unmoved = {"_id": summary_id, "v": summary["v"]}
-        if check or not wrong:
-            if flow.summaries.find_one(unmoved, {"_id": 1}):
-                return wrong
+        if check or strays or not wrong:
+            if not flow.summaries.find_one(unmoved, {"_id": 1}):
+                continue
+            mended = wrong | mended
+            if check or not strays:
+                return mended
+            _reopen(flow, summary_id, strays)
             continue
         change = _upwards(flow, summary)
-        change["$set"] = {"totals": {k: n for k, n in total.items() if n}}
+        change["$set"] = {"totals": {k: n for k, n in total.items() if n}, "last": []}
         change["$inc"] = {"v": 1}
         if flow.summaries.update_one(unmoved, change).modified_count:
-            return wrong
+            return wrong | mended
+
+
+def _sum(flow: Flow, summary: Document) -> tuple[Counter[str], list[Document]]:
+    """What a summary without unfinished entries should show, and the strays: contributions that say
+    something else than what was counted, though not due. The protocol leaves none behind, but a
+    restored backup may. They are taken at their word."""
+    summary_id = summary["_id"]
+    total: Counter[str] = Counter()
+    strays = []
+    fields = (*flow.fields, "v", "due", f"counted.{summary_id}")
+    for contribution in flow.contributions.find(
+        flow.population(summary_id), {field: 1 for field in fields}, batch_size=1000
+    ):
+        counted = contribution.get("counted", {}).get(str(summary_id))
+        says = Counter(flow.effect(counted, summary) if counted else {})
+        if summary_id not in contribution.get("due", []):
+            now = Counter(flow.effect(flow.snapshot(contribution, summary_id), summary))
+            if now != says:
+                strays.append(contribution)
+                says = now
+        total.update(says)
+    return total, strays
+
+
+def _reopen(flow: Flow, summary_id: Any, strays: list[Document]) -> None:
+    """Makes strays due, for `settle` to count them."""
+    flow.contributions.bulk_write(
+        [UpdateOne({"_id": c["_id"], "v": c["v"]}, _adds_due([summary_id])) for c in strays]
+    )
 
 
 def _compare(
@@ -164,7 +196,7 @@ def _compare(
     """What to count, and the contributions that after all say what was counted already."""
     entries, unchanged = [], []
     for contribution in due:
-        counted = contribution.get("counted", {}).get(summary["_id"])
+        counted = contribution.get("counted", {}).get(str(summary["_id"]))
         snapshot = flow.snapshot(contribution, summary["_id"])
         before = {k: x for k, x in counted.items() if k != "step"} if counted else None
         if snapshot == before or (before is None and not snapshot["totals"]):
@@ -183,7 +215,11 @@ def _compare(
 
 
 def _count(flow: Flow, summary: Document, entries: list[Document]) -> bool:
-    """One update counts the entries and remembers them. False if the summary had moved."""
+    """One update counts the entries and remembers them; without entries, it only moves the summary.
+    False if somebody else had moved it."""
+    unmoved = {"_id": summary["_id"], "v": summary["v"]}
+    if not entries:
+        return bool(flow.summaries.update_one(unmoved, {"$inc": {"v": 1}}).modified_count)
     difference: Counter[str] = Counter()
     for entry in entries:
         difference.update(flow.effect(entry["snapshot"], summary))
@@ -194,11 +230,7 @@ def _count(flow: Flow, summary: Document, entries: list[Document]) -> bool:
     change["$set"] = flow.besides(summary, entries) | {
         "last": [{k: entry[k] for k in ("id", "v", "step", "snapshot")} for entry in entries]
     }
-    unmoved = {"_id": summary["_id"], "v": summary["v"]}
-    if not flow.summaries.update_one(unmoved, change).modified_count:
-        return False
-    _write_counted(flow, summary["_id"], change["$set"]["last"])
-    return True
+    return bool(flow.summaries.update_one(unmoved, change).modified_count)
 
 
 def _upwards(flow: Flow, summary: Document) -> Document:

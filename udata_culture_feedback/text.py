@@ -28,6 +28,5 @@ def excerpt(text: str, length: int) -> str:
     line = " ".join(text.split())
     if len(line) <= length:
         return line
-    cut = line[: length - 1]
-    space = cut.rfind(" ")
-    return (cut[:space] if space > length // 2 else cut).rstrip(" ,;:.") + "…"
+    space = line.rfind(" ", 0, length)
+    return line[: space if space > length // 2 else length - 1].rstrip(" ,;:.") + "…"

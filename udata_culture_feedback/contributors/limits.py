@@ -33,6 +33,9 @@ class HostStorage(MongoDBStorage):
     def _init_mongo_client(self, uri: str | None, **options: Any) -> Any:
         return get_connection()
 
+    def __del__(self) -> None:
+        """The library would close the connection here, which is udata's."""
+
 
 def spend_write(viewer: Viewer, *, manages: bool = False) -> None:
     """Counts one write of this contributor, refused or not. Raises TooMany over the limit.

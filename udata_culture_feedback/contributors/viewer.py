@@ -68,7 +68,7 @@ def viewer_of(user: Any) -> Viewer:
 
 
 def must_be_known(viewer: Viewer) -> None:
-    """Raises Unauthenticated for somebody we do not know, ReadOnly on a portal in read-only mode."""
+    """Raises Unauthenticated for who is not known, ReadOnly while the portal is read-only."""
     if not viewer.known:
         raise refusals.Unauthenticated(_("Log in to take part."))
     if current_app.config["READ_ONLY_MODE"] and not viewer.sysadmin:

@@ -56,13 +56,11 @@ def submit(
     are in the details); Gone when this submission was deleted since.
     """
     must_be_known(viewer)
-    reference = payload.get("dataset")
-    if isinstance(reference, dict):
-        reference = reference.get("id")
-    if not isinstance(reference, str) or not reference:
-        message = _("Name a dataset by its id or slug.")
-        raise refusals.Invalid(message, {"dataset": message})
-    dataset = readable_dataset(reference)
+    try:
+        dataset = _named_dataset(payload)
+    except refusals.Refusal:
+        spend_write(viewer)
+        raise
     agent = catalogue.produces(dataset)
     if at is None:
         spend_write(viewer, manages=agent)
@@ -115,7 +113,7 @@ def erase(viewer: Viewer, feedback_id: Any) -> None:
     exactly. Raises Unauthenticated, ReadOnly, TooMany, NotFound, Forbidden."""
     must_be_known(viewer)
     feedback, dataset = readable_feedback(feedback_id)
-    spend_write(viewer)
+    spend_write(viewer, manages=catalogue.produces(dataset))
     if not permissions.may_delete(viewer, feedback):
         raise refusals.Forbidden(_("Only its author may delete this feedback."))
     if feedback.get("submission_id"):
@@ -195,11 +193,28 @@ def bury(feedback_id: ObjectId) -> bool:
 
 def withdraw_words(feedback: Feedback, reason: str | None) -> None:
     """Hides the words of a feedback (its ratings stay counted unless `reason` is spam)."""
-    changed = feedback | {"visibility": Visibility.HIDDEN, "hidden_reason": reason}
-    changed["live"] = live_totals(changed)
-    if replace(feedback, changed):
-        summaries.settle_dataset(feedback["dataset"])
-        on_feedback_changed.send(feedback["_id"], dataset=feedback["dataset"])
+    standing = {"_id": feedback["_id"], "deleted": {"$exists": False}}
+    while True:
+        changed = feedback | {"visibility": Visibility.HIDDEN, "hidden_reason": reason}
+        changed["live"] = live_totals(changed)
+        if replace(feedback, changed):
+            break
+        again = feedbacks().find_one(standing)
+        if again is None:
+            return
+        feedback = again
+    summaries.settle_dataset(feedback["dataset"])
+    on_feedback_changed.send(feedback["_id"], dataset=feedback["dataset"])
+
+
+def _named_dataset(payload: dict[str, Any]) -> DatasetFacts:
+    reference = payload.get("dataset")
+    if isinstance(reference, dict):
+        reference = reference.get("id")
+    if not isinstance(reference, str) or not reference:
+        message = _("Name a dataset by its id or slug.")
+        raise refusals.Invalid(message, {"dataset": message})
+    return readable_dataset(reference)
 
 
 def _new_feedback(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flask import request
-from udata.api import API, api, fields
+from udata.api import api, fields
 from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, refusals, vocabulary
-from ..api import Answer, answer, json_body, ns
+from ..api import Answer, Route, answer, json_body, ns
 from ..contributors.viewer import current_viewer
 from . import actions, queries, representation, summaries
 from .models import SITE, dataset_summary, organization_summary
@@ -139,7 +139,7 @@ list_parser.add_argument("cursor", location="args", help="Beyond the 10,000th")
 
 
 @ns.route("/feedback/", endpoint="culture_feedback_list")
-class CultureFeedbackListAPI(API):
+class CultureFeedbackListAPI(Route):
     @api.doc("list_culture_feedback", parser=list_parser)
     @api.response(200, "Newest first", page_fields)
     def get(self) -> Answer:
@@ -160,7 +160,7 @@ class CultureFeedbackListAPI(API):
 
 
 @ns.route("/feedback/<string:id>/", endpoint="culture_feedback_item")
-class CultureFeedbackAPI(API):
+class CultureFeedbackAPI(Route):
     @api.doc("get_culture_feedback")
     @api.response(200, "Success", feedback_fields)
     def get(self, id: str) -> Answer:
@@ -188,7 +188,7 @@ class CultureFeedbackAPI(API):
 
 
 @ns.route("/vocabulary/", endpoint="culture_feedback_vocabulary")
-class CultureFeedbackVocabularyAPI(API):
+class CultureFeedbackVocabularyAPI(Route):
     @api.doc("get_culture_feedback_vocabulary")
     def get(self) -> Answer:
         """Get the controlled vocabularies, with labels in the language asked for"""
@@ -196,7 +196,7 @@ class CultureFeedbackVocabularyAPI(API):
 
 
 @ns.route("/datasets/<string:dataset>/summary/", endpoint="culture_feedback_dataset_summary")
-class CultureFeedbackDatasetSummaryAPI(API):
+class CultureFeedbackDatasetSummaryAPI(Route):
     @api.doc("get_dataset_culture_feedback_summary")
     @api.response(200, "Success", summary_fields)
     def get(self, dataset: str) -> Answer:
@@ -206,7 +206,7 @@ class CultureFeedbackDatasetSummaryAPI(API):
 
 
 @ns.route("/organizations/<string:org>/summary/", endpoint="culture_feedback_org_summary")
-class CultureFeedbackOrganizationSummaryAPI(API):
+class CultureFeedbackOrganizationSummaryAPI(Route):
     @api.doc("get_organization_culture_feedback_summary")
     @api.response(200, "Success", summary_fields)
     def get(self, org: str) -> Answer:
@@ -218,7 +218,7 @@ class CultureFeedbackOrganizationSummaryAPI(API):
 
 
 @ns.route("/site/summary/", endpoint="culture_feedback_site_summary")
-class CultureFeedbackSiteSummaryAPI(API):
+class CultureFeedbackSiteSummaryAPI(Route):
     @api.doc("get_site_culture_feedback_summary")
     @api.response(200, "Success", summary_fields)
     def get(self) -> Answer:
@@ -233,7 +233,7 @@ many_parser.add_argument(
 
 
 @ns.route("/summaries/", endpoint="culture_feedback_summaries")
-class CultureFeedbackSummariesAPI(API):
+class CultureFeedbackSummariesAPI(Route):
     @api.doc("list_culture_feedback_summaries", parser=many_parser)
     def get(self) -> Answer:
         """Get the figures of many datasets at once, for lists and search results"""

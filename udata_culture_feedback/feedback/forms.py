@@ -1,4 +1,4 @@
-"""What people send about a dataset, read and checked: one reading for JSON bodies and HTML forms."""
+"""What people send about a dataset, read and checked: one reading for JSON and for HTML forms."""
 
 from __future__ import annotations
 

@@ -13,7 +13,14 @@ from udata.core.user.models import User
 from ..contributors.models import account_key, gone_key
 from ..summaries import becomes_due, settle
 from . import actions, summaries
-from .models import dataset_summary, feedbacks, live_totals, now, organization_summary
+from .models import (
+    Visibility,
+    dataset_summary,
+    feedbacks,
+    live_totals,
+    now,
+    organization_summary,
+)
 from .models import summaries as stored_summaries
 from .signals import on_feedback_changed
 
@@ -80,7 +87,7 @@ def discussion_deleted(discussion_id: ObjectId) -> None:
     """A moderator (or its author) deleted the native discussion: the words are hidden here too, the
     ratings stay."""
     feedback = feedbacks().find_one({"discussion": discussion_id, "deleted": {"$exists": False}})
-    if feedback and feedback.get("comment"):
+    if feedback and feedback.get("comment") and feedback["visibility"] != Visibility.HIDDEN:
         actions.withdraw_words(feedback, REMOVED)
 
 

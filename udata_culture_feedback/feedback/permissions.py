@@ -2,7 +2,7 @@
 
 | action | who |
 |---|---|
-| read | who may read the dataset |
+| read | who may read the dataset; spam: its author, who moderates |
 | edit, delete | its author |
 | treat | who may edit the dataset |
 | moderate | sysadmins (moderators come with the roles of the moderation) |
@@ -40,6 +40,15 @@ def may_treat(viewer: Viewer, dataset: DatasetFacts) -> bool:
 
 def may_moderate(viewer: Viewer) -> bool:
     return viewer.sysadmin
+
+
+def may_see(viewer: Viewer, feedback: Feedback) -> bool:
+    """Spam is hidden whole: only its author and who moderates still see it."""
+    return (
+        feedback.get("hidden_reason") != "spam"
+        or is_author(viewer, feedback)
+        or may_moderate(viewer)
+    )
 
 
 def may_read_words(viewer: Viewer, feedback: Feedback) -> bool:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask_babel import format_percent
 
-from ..vocabulary import Axis, Term, vocabularies
+from ..vocabulary import TREATMENT_STATUSES, Axis, Term, find, vocabularies
+from .models import Treatment
 from .summaries import BEFORE, as_json
+
+#: Characters of a comment shown at once; the rest unfolds.
+COMMENT_BEGINNING = 700
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,69 @@ class AxisShares:
         most = max(segment.count for segment in self.segments)
         tied = [segment for segment in self.segments if segment.count == most]
         return tied[(len(tied) - 1) // 2]
+
+
+@dataclass(frozen=True)
+class Response:
+    """What the producer has said of a comment, or that an answer is awaited."""
+
+    status: str
+    answer: str | None
+
+
+@dataclass(frozen=True)
+class Comment:
+    """One person's words about a dataset, ready to be shown. `name` is None for somebody who gives
+    none or has left; `rest` is what unfolds after `beginning`; `opinions` are pairs of a criterion
+    and what they say of it."""
+
+    id: str
+    name: str | None
+    producer: bool
+    created_at: datetime
+    fitness: str
+    opinions: list[tuple[str, str]]
+    beginning: str
+    rest: str
+    outdated: bool
+    response: Response | None
+    discussion: str | None
+
+    @classmethod
+    def of(cls, feedback: dict[str, Any]) -> Comment:
+        """`feedback`: as the API gives it."""
+        lists = vocabularies()
+        treatment = feedback["treatment"]
+        awaited = treatment["status"] != Treatment.NEW or feedback["wants_answer"]
+        status = str(find(TREATMENT_STATUSES, treatment["status"]).label)
+        beginning, rest = _fold(feedback["comment"] or "", COMMENT_BEGINNING)
+        return cls(
+            id=feedback["id"],
+            name=feedback["contributor"]["name"],
+            producer=bool(feedback["contributor"].get("producer")),
+            created_at=datetime.fromisoformat(feedback["created_at"]),
+            fitness=lists.label("fitness", feedback["fitness"]),
+            opinions=[
+                (str(axis.label), str(axis.steps[feedback["ratings"][axis.id] - 1]))
+                for axis in lists["axes"]
+                if feedback["ratings"].get(axis.id)
+            ],
+            beginning=beginning,
+            rest=rest,
+            outdated=feedback["outdated"],
+            response=Response(status, treatment["answer"]) if awaited else None,
+            discussion=feedback["discussion"],
+        )
+
+
+def _fold(text: str, length: int) -> tuple[str, str]:
+    """A text in two parts, the first about `length` long and ending with a word. A text that is
+    only a little longer stays whole: unfolding two words is no use."""
+    if len(text) <= length * 1.2:
+        return text, ""
+    cut = max(text.rfind(" ", 0, length), text.rfind("\n", 0, length))
+    cut = cut if cut > length / 2 else length
+    return text[:cut].rstrip(), text[cut:].lstrip()
 
 
 class SummaryView:
@@ -110,5 +178,24 @@ def typed_answer(mine: dict[str, Any] | None, payload: dict[str, Any] | None) ->
         answer |= {key: mine[key] for key in answer if mine.get(key) is not None}
         answer["signature"] = signature
     if payload:
-        answer |= {key: value for key, value in payload.items() if key in answer and value}
+        answer |= {key: value for key, value in payload.items() if key in answer}
     return answer
+
+
+def fields_of_form() -> set[str]:
+    """The fields that stand in the form by the name errors give them: a summary of errors can link
+    to those."""
+    ratings = {f"ratings.{axis}" for axis in vocabularies().ids("axes")}
+    return ratings | {"fitness", "comment", "usages", "profile", "signature"}
+
+
+def unfolded(answer: dict[str, Any], errors: dict[str, Any]) -> dict[str, bool]:
+    """Which optional parts of the form are open: those that say something or hold an error; the
+    criteria also for whoever is not satisfied."""
+    return {
+        "ratings": answer["fitness"] != "yes"
+        or bool(answer["ratings"])
+        or any(field.startswith("ratings.") for field in errors),
+        "uses": bool(answer["usages"] or answer["profile"])
+        or not errors.keys().isdisjoint(("usages", "profile")),
+    }

@@ -98,7 +98,7 @@ def _asked_organization() -> catalogue.OrganizationFacts | None:
     if reference is None:
         return None
     organization = catalogue.find_organization(reference)
-    if organization is None:
+    if organization is None or organization.deleted:
         raise refusals.NotFound(_("There is no such organization."))
     return organization
 

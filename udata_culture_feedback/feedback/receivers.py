@@ -1,4 +1,4 @@
-"""What we listen to. A receiver never raises: an exception here would break a request of udata's."""
+"""What we listen to. A receiver never raises: that would break a request of udata's."""
 
 from __future__ import annotations
 
@@ -79,14 +79,15 @@ def account_changed(user: Any, **_: Any) -> None:
 
 @harmless
 def discussion_removed(discussion: Any, **_: Any) -> None:
-    lifecycle.discussion_deleted(discussion.pk)
+    if not getattr(discussion, "taken_back", False):
+        lifecycle.discussion_deleted(discussion.pk)
 
 
 def connect() -> None:
     """Connects every receiver. Connecting twice is connecting once."""
     on_feedback_changed.connect(feedback_changed)
-    for signal in (Dataset.on_update, Dataset.on_delete):
-        signal.connect(dataset_changed)
+    # Not `on_update`: udata says nothing there of a dataset that is no longer deleted.
+    Dataset.after_save.connect(dataset_changed)
     for signal in (
         Dataset.on_resource_added,
         Dataset.on_resource_updated,

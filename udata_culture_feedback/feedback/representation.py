@@ -30,7 +30,9 @@ def as_json(viewer: Viewer, feedbacks: Iterable[Feedback]) -> list[dict[str, Any
         _one(viewer, feedback, dataset, thresholds.get(dataset.id, {}), names)
         for names in [Names.of(feedbacks)]
         for feedback in feedbacks
-        if (dataset := datasets.get(feedback["dataset"])) and catalogue.may_read(dataset)
+        if permissions.may_see(viewer, feedback)
+        and (dataset := datasets.get(feedback["dataset"]))
+        and catalogue.may_read(dataset)
     ]
 
 

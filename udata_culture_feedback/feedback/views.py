@@ -4,25 +4,31 @@ the fragment that the widget loads."""
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import Any
 
-from flask import Response, abort, current_app, redirect, request, url_for
-from flask_babel import format_date
+from flask import Response, abort, current_app, redirect, request
 from udata.i18n import lazy_gettext as _
 from udata.uris import cdata_url
 
 from .. import catalogue, listing, refusals
 from ..addresses import login_url
+from ..api import bound_body
 from ..catalogue import DatasetFacts
 from ..contributors.viewer import Viewer, current_viewer
 from ..listing import Page
-from ..pages import blueprint, check_guard, handles_refusal, render, wants_fragment
-from ..vocabulary import TREATMENT_STATUSES, vocabularies
+from ..pages import (
+    blueprint,
+    check_guard,
+    handles_refusal,
+    page_address,
+    render,
+    wants_fragment,
+)
+from ..vocabulary import vocabularies
 from . import actions, queries, summaries
 from .forms import answer_of_form
 from .models import dataset_summary
-from .presentation import SummaryView, typed_answer
+from .presentation import Comment, SummaryView, fields_of_form, typed_answer, unfolded
 
 #: What was just done, and what is said of it.
 DONE = {
@@ -53,8 +59,9 @@ def answer_dataset(dataset: str) -> Response:
     viewer = current_viewer()
     payload: dict[str, Any] = {}
     try:
-        check_guard()
+        bound_body()
         payload = answer_of_form(request.form)
+        check_guard(viewer)
         mine = actions.own_feedback(viewer, found.id)
         if mine:
             actions.edit(viewer, mine["_id"], payload)
@@ -72,7 +79,7 @@ def erase_answer(dataset: str) -> Response:
     found = _readable(dataset)
     viewer = current_viewer()
     try:
-        check_guard()
+        check_guard(viewer)
         mine = actions.own_feedback(viewer, found.id)
         if mine:
             actions.erase(viewer, mine["_id"])
@@ -93,11 +100,8 @@ def _done(dataset: DatasetFacts, done: str) -> Response:
     does not send the form again."""
     if wants_fragment():
         return _page(current_viewer(), dataset, done=done, editing=done == "answered")
-    arguments = {"done": done} | ({"lang": request.args["lang"]} if "lang" in request.args else {})
-    address = url_for(
-        "culture-feedback.dataset_page", dataset=dataset.slug or str(dataset.id), **arguments
-    )
-    return redirect(f"{address}#culture-feedback", code=303)  # type: ignore[return-value]
+    address = page_address(f"datasets/{dataset.slug or dataset.id}/", done=done)
+    return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
 
 
 def _page(
@@ -111,42 +115,56 @@ def _page(
 ) -> Response:
     summary = summaries.read(dataset_summary(dataset.id))
     page = _asked_page()
-    shown, more = queries.worded(viewer, dataset, summary, page)
+    try:
+        shown, more = queries.worded(viewer, dataset, summary, page)
+    except refusals.Invalid:  # beyond the end of offsets
+        abort(404)
     mine = actions.own_feedback(viewer, dataset.id)
-    lang = {"lang": request.args["lang"]} if "lang" in request.args else {}
-    link = dataset.slug or str(dataset.id)
+    answer = typed_answer(mine, payload)
+    errors = refusal.errors if refusal else {}
+    link = f"datasets/{dataset.slug or dataset.id}/"
     return render(
         "dataset.html",
-        status=refusal.status if refusal else 200,
         viewer=viewer,
+        refusal=refusal,
         dataset=dataset,
         producer=catalogue.produces(dataset),
         summary=SummaryView(summary),
-        feedbacks=shown,
+        comments=[Comment.of(feedback) for feedback in shown],
         page=page,
         more=more,
         mine=mine,
-        answer=typed_answer(mine, payload),
-        editing=editing,
-        detailed=bool(payload and "comment" in payload),
-        treatments={term.id: term.label for term in TREATMENT_STATUSES},
-        on_date=_on_date,
+        answer=answer,
+        errors=errors,
+        fields=fields_of_form(),
+        unfolded=unfolded(answer, errors),
+        form=_form(mine, editing, refusal, payload),
         done=DONE.get(done or ""),
-        refusal=refusal,
         submission_id=str(uuid.uuid4()),
         signatures=catalogue.spoken_for() if editing or refusal else [],
         vocabularies=vocabularies(),
-        here=url_for("culture-feedback.dataset_page", dataset=link, **lang),
-        answer_url=url_for("culture-feedback.answer_dataset", dataset=link, **lang),
-        erase_url=url_for("culture-feedback.erase_answer", dataset=link, **lang),
+        here=page_address(link),
+        edit_url=page_address(link, edit=1),
+        newer_url=page_address(link, page=page.number - 1),
+        older_url=page_address(link, page=page.number + 1),
+        erase_url=page_address(f"{link}erase"),
         login=login_url(_back(dataset)),
-        discussions=cdata_url(f"/datasets/{link}/discussions"),
+        discussions=cdata_url(f"/datasets/{dataset.slug or dataset.id}/discussions"),
     )
 
 
-def _on_date(moment: str) -> str:
-    """A date of the API in words."""
-    return format_date(datetime.fromisoformat(moment), "long")
+def _form(
+    mine: dict[str, Any] | None,
+    editing: bool,
+    refusal: refusals.Refusal | None,
+    payload: dict[str, Any] | None,
+) -> str | None:
+    """Which form is shown: the one question, the details, or none but one's answer. Details that
+    were refused come back as details, also those that were too long to be read."""
+    typed = "comment" in payload if payload else isinstance(refusal, refusals.TooLong)
+    if typed or (mine and editing):
+        return "details"
+    return None if mine else "question"
 
 
 def _asked_page() -> Page:
@@ -161,8 +179,8 @@ def _page_size() -> int:
 
 
 def _back(dataset: DatasetFacts) -> str:
-    """Where to come back to after logging in: the page the widget is on, or ours. A path of this
-    portal, so that nobody is sent elsewhere."""
+    """Where to come back to after logging in: ours, or the dataset's page where the loader does not
+    know better. A path of this portal, so that nobody is sent elsewhere."""
     if wants_fragment():
         return f"/datasets/{dataset.slug or dataset.id}/"
-    return request.path
+    return f"{page_address(f'datasets/{dataset.slug or dataset.id}/')}#culture-feedback"

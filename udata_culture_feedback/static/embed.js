@@ -8,11 +8,15 @@ const base = new URL(".", import.meta.url);
 let sheet;
 const style = () =>
   (sheet ??= fetch(new URL(settings.css, base), { credentials: "omit" })
-    .then((answer) => answer.text())
+    .then((answer) => (answer.ok ? answer.text() : Promise.reject()))
     .then((text) => {
       const made = new CSSStyleSheet();
       made.replaceSync(text);
-      return made;
+      return [made];
+    })
+    .catch(() => {
+      sheet = undefined; // shown without style now, asked for again next time
+      return [];
     }));
 
 // With the session where the server trusts this page's origin, otherwise as nobody: a refused
@@ -25,33 +29,64 @@ const credentials =
 class CultureFeedback extends HTMLElement {
   static observedAttributes = ["dataset-id", "lang", "heading-level"];
 
-  #content;
+  #root; // in the shadow root: the status, the content, the slot for the link of the host
   #status;
-  #busy = false;
-  #latest = 0;
+  #content;
+  #due; // a look at the attributes to come
+  #wanted; // the address that is shown, or being fetched
+  #latest; // its signal is aborted when something newer is asked for
+  #viewer; // who was logged in when it was shown, as a mark
+  #sending = false;
 
   connectedCallback() {
-    if (!this.shadowRoot) {
-      const root = this.attachShadow({ mode: "open" });
-      // What is announced lives outside what is replaced: a live region must exist beforehand.
-      this.#status = Object.assign(document.createElement("p"), { className: "cf-hidden" });
-      this.#status.setAttribute("role", "status");
-      this.#content = document.createElement("div");
-      root.append(this.#status, this.#content, document.createElement("slot"));
-      root.addEventListener("submit", (event) => this.#submit(event));
-      root.addEventListener("click", (event) => this.#click(event));
-      root.addEventListener("input", (event) => this.#count(event));
-    }
-    this.#load();
+    if (!this.shadowRoot) this.#build();
+    document.addEventListener("visibilitychange", this.#seenAgain);
+    window.addEventListener("pageshow", this.#seenAgain);
+    this.#soon();
   }
 
-  attributeChangedCallback(name, before, after) {
-    if (this.isConnected && this.#content && before !== after) this.#load();
+  disconnectedCallback() {
+    document.removeEventListener("visibilitychange", this.#seenAgain);
+    window.removeEventListener("pageshow", this.#seenAgain);
+    this.#soon();
+  }
+
+  attributeChangedCallback() {
+    this.#soon();
+  }
+
+  #build() {
+    const make = (name, properties) => Object.assign(document.createElement(name), properties);
+    this.#root = make("div", { className: "cf" });
+    // What is announced lives outside what is replaced: a live region must exist beforehand.
+    this.#status = make("p", { className: "cf-done" });
+    this.#status.setAttribute("role", "status");
+    this.#content = make("div");
+    this.#root.append(this.#status, this.#content, make("slot"));
+    const shadow = this.attachShadow({ mode: "open" });
+    shadow.append(this.#root);
+    shadow.addEventListener("submit", (event) => this.#submit(event));
+    shadow.addEventListener("click", (event) => this.#click(event));
+    shadow.addEventListener("input", (event) => this.#input(event));
+  }
+
+  // Attributes are set one after the other, and frameworks move elements: look once, afterwards.
+  #soon() {
+    this.#due ??= Promise.resolve().then(() => {
+      this.#due = undefined;
+      const id = this.isConnected && this.getAttribute("dataset-id");
+      const wanted = id ? this.#address(`pages/datasets/${encodeURIComponent(id)}/`).href : "";
+      if (wanted === this.#wanted) return;
+      if (!this.isConnected && this.#viewer !== undefined) return; // may come back as it is
+      this.#wanted = wanted;
+      if (wanted) this.#load(wanted);
+      else if (this.#next() && this.#root) this.#retreat();
+    });
   }
 
   #address(path) {
     const address = new URL(path, base);
-    const language = this.lang || this.closest("[lang]")?.lang || document.documentElement.lang;
+    const language = this.lang || this.closest("[lang]")?.lang;
     if (language && !address.searchParams.has("lang")) address.searchParams.set("lang", language);
     address.searchParams.set("as", "fragment");
     address.searchParams.set("level", this.getAttribute("heading-level") || "2");
@@ -59,63 +94,125 @@ class CultureFeedback extends HTMLElement {
     return address;
   }
 
-  async #load(path) {
-    const id = this.getAttribute("dataset-id") || this.getAttribute("dataset");
-    if (!id) return;
-    const moved = Boolean(path);
-    const mine = ++this.#latest;
-    try {
-      const answer = await fetch(this.#address(path ?? `pages/datasets/${encodeURIComponent(id)}/`), {
-        credentials,
-      });
-      if (mine === this.#latest) await this.#show(answer, moved ? "h2, h3, h4, h5" : null);
-    } catch {
-      // The link inside the element stays: it leads to the same page.
-    }
+  #next() {
+    this.#latest?.abort();
+    this.#latest = new AbortController();
+    return this.#latest.signal;
   }
 
-  async #show(answer, focus) {
-    // Anything else (a login page of a proxy, an error page) is not ours to show.
-    if (answer.headers.get("X-Culture-Feedback") !== "fragment") return false;
-    const [text, made] = await Promise.all([answer.text(), style()]);
-    this.shadowRoot.adoptedStyleSheets = [made];
-    const hadFocus = this.#content.contains(this.shadowRoot.activeElement);
-    this.#content.innerHTML = text;
-    this.shadowRoot.querySelector("slot")?.remove();
-    const errors = this.#content.querySelector("[data-errors]");
-    const done = this.#content.querySelector("[data-status]");
-    if (done) {
-      done.removeAttribute("role"); // said once, by the region that was there before
-      this.#status.textContent = done.textContent;
+  async #load(address, options = {}) {
+    const signal = this.#next();
+    style();
+    let shown = false;
+    try {
+      const answer = await fetch(address, { credentials, signal });
+      shown = await this.#show(answer, signal, options);
+    } catch {
+      // Nothing to say: the page of the host is not ours.
     }
-    if (errors) errors.focus();
-    else if (done && hadFocus) done.focus();
-    else if (focus && hadFocus) this.#content.querySelector(focus)?.focus();
-    this.#content.querySelectorAll("textarea[data-limit]").forEach((area) => this.#left(area));
+    if (signal.aborted || shown) return;
+    if (options.instead) location.assign(options.instead);
+    else if (!options.ifOther) this.#retreat();
+  }
+
+  // There is nothing to show: the link inside the element leads to the same page.
+  #retreat() {
+    this.#viewer = undefined;
+    this.#status.textContent = "";
+    this.#content.replaceChildren();
+    this.#root.append(this.#root.querySelector("slot") ?? document.createElement("slot"));
+  }
+
+  // Shows a fragment, or only its `part`; with `ifOther`, only if somebody else has logged in.
+  async #show(answer, signal, { part, focus, ifOther } = {}) {
+    // Anything else (the login page of a proxy, an error page) is not ours to show.
+    if (answer.headers.get("X-Culture-Feedback") !== "fragment") return false;
+    const [text, sheets] = await Promise.all([answer.text(), style()]);
+    if (signal.aborted) return true;
+    const template = document.createElement("template");
+    template.innerHTML = text;
+    const fresh = template.content;
+    const { lang, dir, dataset } = fresh.firstElementChild;
+    if (ifOther && dataset.viewer === this.#viewer) return true;
+
+    const first = this.#viewer === undefined;
+    const before = this.shadowRoot.activeElement;
+    const done = fresh.getElementById("cf-done");
+    done?.remove();
+    this.#viewer = dataset.viewer;
+    this.shadowRoot.adoptedStyleSheets = sheets;
+    Object.assign(this.#root, { lang, dir });
+    this.#root.querySelector("slot")?.remove();
+    const [old, renewed] = [this.shadowRoot, fresh].map((tree) => part && tree.getElementById(part));
+    if (old && renewed) old.replaceWith(renewed);
+    else this.#content.replaceChildren(fresh);
+
+    const find = (selector) => this.#content.querySelectorAll(selector);
+    const errors = this.shadowRoot.getElementById("cf-errors");
+    find("[data-login]").forEach((link) => this.#comeBack(link));
+    find("textarea[data-limit]").forEach((area) => this.#countDown(area));
+    if (errors && !part) errors.focus();
+    else if (focus || (before && !before.isConnected)) this.#reach(focus || "cf-title");
+    else if (first) this.#arrive();
+    this.#status.textContent = done?.textContent ?? "";
     return true;
+  }
+
+  // After logging in one is back here, and not where the server can only guess.
+  #comeBack(link) {
+    const address = new URL(link.getAttribute("href"), base);
+    if (address.origin === location.origin) {
+      const here = `${location.pathname}${location.search}#${this.#anchor}`;
+      address.searchParams.set("next", here);
+    }
+    link.href = address;
+  }
+
+  get #anchor() {
+    return this.id || "culture-feedback";
+  }
+
+  // The browser did not find the anchor, if the page was made after it had looked.
+  #arrive() {
+    const named = location.hash === `#${this.#anchor}`;
+    if (named && document.activeElement === document.body) this.#reach("cf-title");
+  }
+
+  // Focus on something of ours, or on the first field in it, also where it is folded.
+  #reach(id) {
+    const found = this.shadowRoot.getElementById(id);
+    const folded = found?.closest("details");
+    if (folded) folded.open = true;
+    (found?.matches("fieldset") ? found.querySelector("input, button") : found)?.focus();
   }
 
   async #submit(event) {
     const form = event.target.closest("form[data-form]");
     if (!form) return;
     event.preventDefault();
-    if (this.#busy) return;
-    this.#busy = true;
+    if (this.#sending) return;
+    this.#sending = true;
     form.setAttribute("aria-busy", "true");
+    this.#status.textContent = "";
+    const signal = this.#next();
     const fields = new FormData(form, event.submitter);
     try {
       const answer = await fetch(this.#address(form.getAttribute("action")), {
         method: "POST",
-        body: new URLSearchParams(fields),
+        body: fields,
         headers: { "X-Culture-Feedback": "form" },
         credentials,
       });
-      if (!(await this.#show(answer))) throw new Error(answer.statusText);
-      this.dispatchEvent(new CustomEvent("culture-feedback-change", { bubbles: true }));
+      if (!(await this.#show(answer, signal))) throw new Error(answer.statusText);
+      // What was too long to be read has come back empty.
+      for (const area of this.#content.querySelectorAll("textarea")) {
+        if (!answer.ok) area.value ||= fields.get(area.name) ?? "";
+      }
+      if (answer.ok) this.dispatchEvent(new CustomEvent("culture-feedback-change", { bubbles: true }));
     } catch {
-      this.#fail(form);
+      if (form.isConnected) this.#fail(form);
     } finally {
-      this.#busy = false;
+      this.#sending = false;
       form.removeAttribute("aria-busy");
     }
   }
@@ -123,39 +220,51 @@ class CultureFeedback extends HTMLElement {
   // The network or the server failed: the form stays as it is, with what was typed.
   #fail(form) {
     form.querySelector(".cf-failed")?.remove();
-    const failed = Object.assign(document.createElement("p"), {
-      className: "cf-errors cf-failed",
-      textContent: form.dataset.failed,
-      tabIndex: -1,
-    });
+    const failed = document.createElement("div");
+    failed.className = "cf-errors cf-failed";
     failed.setAttribute("role", "alert");
+    failed.tabIndex = -1;
+    failed.append(Object.assign(document.createElement("p"), { textContent: form.dataset.failed }));
     form.prepend(failed);
     failed.focus();
   }
 
   #click(event) {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const link = event.target.closest("a");
-    if (!link) return;
-    const target = link.getAttribute("href");
-    if (link.hasAttribute("data-load")) {
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    const address = new URL(link.getAttribute("href"), base);
+    const part = link.dataset.load;
+    if (part) {
       event.preventDefault();
-      this.#load(target);
-    } else if (target.startsWith("#")) {
+      const focus = address.hash.slice(1);
+      if (this.#sending) return;
+      this.#load(this.#address(address), { part, focus, instead: address });
+    } else if (link.getAttribute("href").startsWith("#")) {
       // The host page has other targets: ours are in the shadow root.
       event.preventDefault();
-      this.shadowRoot.getElementById(target.slice(1))?.focus();
+      this.#reach(address.hash.slice(1));
     }
   }
 
-  #count(event) {
-    if (event.target.matches?.("textarea[data-limit]")) this.#left(event.target);
+  // Back on this page: if one has logged in or out meanwhile, it is shown anew, but never over what
+  // somebody is typing.
+  #seenAgain = (event) => {
+    const seen = event.type === "pageshow" ? event.persisted : document.visibilityState === "visible";
+    const typed = this.#content.querySelector("[data-typed], #cf-errors");
+    const busy = typed || this.#sending || !this.#wanted || credentials === "omit";
+    if (seen && !busy) this.#load(this.#wanted, { ifOther: true });
+  };
+
+  #input(event) {
+    event.target.form?.setAttribute("data-typed", "");
+    if (event.target.matches("textarea[data-limit]")) this.#countDown(event.target);
   }
 
-  #left(area) {
-    const left = Number(area.dataset.limit) - area.value.length;
+  #countDown(area) {
+    const left = Number(area.dataset.limit) - [...area.value].length;
     const counter = area.parentElement.querySelector("[data-counter]");
-    counter.textContent = left < 1000 ? area.dataset.left.replace("#", left) : "";
+    const words = left < 0 ? area.dataset.over : area.dataset.left;
+    counter.textContent = left < 1000 ? words.replace("#", Math.abs(left)) : "";
   }
 }
 

@@ -1,0 +1,84 @@
+"""Takes the screenshots of this documentation from a demo of its own, in French:
+`python docs/screenshots.py`. Needs what the browser tests need."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from udata_culture_feedback.demo.accounts import CITIZEN, PASSWORD, PRODUCER, Account
+from udata_culture_feedback.demo.background import RunningPortal, running_portal
+from udata_culture_feedback.demo.catalogue import SHOWCASE
+from udata_culture_feedback.demo.mongod import EmbeddedMongod
+
+IMAGES = Path(__file__).with_name("images")
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+WIDTH, MARGIN = 900, 16
+
+
+def main() -> None:
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, EmbeddedMongod(Path(folder, "mongo")) as mongod:
+        print("Starting a demo…", flush=True)
+        with (
+            running_portal(mongod.uri, "screenshots", Path(folder, "demo")) as portal,
+            sync_playwright() as playwright,
+        ):
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            with visitor(browser, portal, PRODUCER) as page:
+                take(page, "producer", until="table")
+            with visitor(browser, portal, CITIZEN) as page:
+                take(page, "widget", until=".cf-comments > li")
+                page.get_by_role("button", name="En partie").click()
+                page.locator("textarea[name=comment]").wait_for()
+                take(page, "details", until="[name=signature]")
+            browser.close()
+
+
+@contextmanager
+def visitor(browser: Browser, portal: RunningPortal, account: Account) -> Iterator[Page]:
+    """Somebody on the page of the showcase, logged in, the widget shown."""
+    context = browser.new_context(
+        locale="fr-FR", viewport={"width": WIDTH, "height": 1300}, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    path = f"/datasets/{portal.slugs[SHOWCASE]}"
+    page.goto(f"{portal.url}/login?next={path}")
+    page.fill("input[name=email]", account.email)
+    page.fill("input[name=password]", PASSWORD)
+    page.press("input[name=password]", "Enter")
+    page.wait_for_url(f"{portal.url}{path}")
+    page.get_by_role("heading", name="Votre avis sur ces données").wait_for()
+    yield page
+    context.close()
+
+
+def take(page: Page, name: str, until: str) -> None:
+    """The widget, from its top to the end of its first element `until`, with a margin, as a small
+    PNG (few colours are enough)."""
+    widget = page.locator("culture-feedback")
+    top = widget.bounding_box()
+    last = widget.locator(until).first.bounding_box()
+    assert top is not None
+    assert last is not None
+    path = IMAGES / f"{name}.png"
+    clip = {
+        "x": top["x"] - MARGIN,
+        "y": top["y"] + page.evaluate("scrollY") - MARGIN,
+        "width": top["width"] + 2 * MARGIN,
+        "height": last["y"] + last["height"] - top["y"] + 2 * MARGIN,
+    }
+    page.screenshot(path=path, full_page=True, clip=clip, animations="disabled")
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path.name}: {path.stat().st_size // 1000} kB", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""The law's window: dates against another computation, and the words that a citizen signs."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from dateutil.relativedelta import relativedelta
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cases import PluginTestCase
+from tests.data_requests.test_clock import PARIS, SECOND, day_of, last_second, zone_and_moment
+from udata_culture_feedback.data_requests.appeal import (
+    FRANCE,
+    Law,
+    Refusal,
+    State,
+    applies,
+    explanation,
+    facts,
+    letter,
+    window,
+)
+from udata_culture_feedback.languages import speaking
+
+RECEIVED = datetime(2026, 1, 31, 10)
+
+
+class WindowTest:
+    @given(zone_and_moment)
+    def test_a_month_of_silence_then_two_months(self, drawn) -> None:
+        zone, received = drawn
+        silent = window(received, zone)
+        refused = day_of(received, zone) + relativedelta(months=1)
+        assert silent.kind is Refusal.IMPLICIT
+        assert silent.refusal_at == last_second(refused, zone)
+        assert silent.until == last_second(refused + relativedelta(months=2), zone)
+
+    @given(zone_and_moment, st.timedeltas(timedelta(0), timedelta(days=150)))
+    def test_a_decision_starts_two_months_unless_it_comes_too_late(self, drawn, after) -> None:
+        zone, received = drawn
+        refused_at = received + after
+        silent, told = window(received, zone), window(received, zone, refused_at=refused_at)
+        if refused_at < silent.until + SECOND:
+            assert told.kind is Refusal.EXPLICIT
+            assert told.refusal_at == refused_at
+            day = day_of(refused_at, zone) + relativedelta(months=2)
+            assert told.until == last_second(day, zone)
+        else:
+            assert told == silent
+
+    @given(zone_and_moment)
+    def test_it_opens_and_closes_to_the_second(self, drawn) -> None:
+        zone, received = drawn
+        silent = window(received, zone)
+        assert silent.state(received) is State.AHEAD
+        assert silent.state(silent.refusal_at) is State.AHEAD
+        assert silent.state(silent.refusal_at + SECOND) is State.OPEN
+        assert silent.state(silent.until + timedelta(milliseconds=999)) is State.OPEN
+        assert silent.state(silent.until + SECOND) is State.CLOSED
+        told = window(received, zone, refused_at=received + timedelta(days=3))
+        assert told.state(received) is State.AHEAD
+        assert told.state(told.refusal_at) is State.OPEN
+
+    def test_real_dates(self) -> None:
+        silent = window(RECEIVED, PARIS)
+        assert silent.refusal_at == datetime(2026, 2, 28, 22, 59, 59)
+        assert silent.until == datetime(2026, 4, 28, 21, 59, 59)  # summer time since 29 March
+        # 15 h in Nouméa on 1 March is still 28 February in Paris.
+        noumea = window(datetime(2026, 2, 28, 20), ZoneInfo("Pacific/Noumea"))
+        assert day_of(noumea.until, noumea.zone) == date(2026, 6, 1)
+        told = window(RECEIVED, PARIS, refused_at=datetime(2026, 12, 31))
+        assert told == silent  # it only confirms
+        last = silent.until + timedelta(milliseconds=999)
+        assert window(RECEIVED, PARIS, refused_at=last).kind is Refusal.EXPLICIT
+        assert window(RECEIVED, PARIS, refused_at=silent.until + SECOND) == silent
+
+    def test_another_country_has_other_months(self) -> None:
+        law = Law(silence_months=2, appeal_months=1)
+        assert window(RECEIVED, PARIS, law=law).refusal_at == datetime(2026, 3, 31, 21, 59, 59)
+        assert window(RECEIVED, PARIS, law=law).until == datetime(2026, 4, 30, 21, 59, 59)
+
+
+GOOD = {
+    "holder_badges": ["certified", "public-service"],
+    "kind": "new",
+    "contributor_kind": "user",
+    "received_at": RECEIVED,
+    "formal": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, True),
+        ({"holder_badges": {"local-authority"}}, True),
+        ({"kind": "access"}, True),
+        ({"contributor_kind": "confirmed"}, True),
+        ({"contributor_kind": "organization"}, True),
+        ({"holder_badges": ["company", "association", "certified"]}, False),
+        ({"holder_badges": []}, False),
+        ({"holder_badges": None}, False),
+        ({"kind": "update"}, False),
+        ({"kind": "enrichment"}, False),
+        ({"contributor_kind": "unverified"}, False),
+        ({"received_at": None}, False),
+        ({"formal": False}, False),
+    ],
+)
+def test_an_appeal_exists_only_where_the_law_gives_one(change, expected) -> None:
+    assert applies(**(GOOD | change)) is expected
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"silence_months": 0},
+        {"appeal_months": 0},
+        {"texts": {"implicite": {"fr": "…"}}},
+        {"texts": {"implicit": {"fr": "Reçue le %(recieved)s"}}},
+        {"texts": {"implicit": {"fr": "à 100 %"}}},
+        {"texts": {"implicit": {"fr": "%(received)d"}}},
+    ],
+)
+def test_a_mistake_in_the_settings_shows_at_start_up(wrong) -> None:
+    with pytest.raises(ValueError, match="CULTURE_FEEDBACK_APPEAL_"):
+        Law(**wrong)
+
+
+class WordsTest(PluginTestCase):
+    HOLDER = "Musée d’Orsay"
+
+    def in_language(self, lang, words, *args, **kwargs):
+        with self.app.test_request_context(), speaking(lang):
+            return words(*args, **kwargs)
+
+    def test_silence_in_words(self) -> None:
+        silent = window(RECEIVED, PARIS)
+        assert self.in_language("fr", explanation, silent) == (
+            "Reçue le 31 janvier 2026 ; un mois de silence, jusqu’à la fin du 28 février 2026, "
+            "vaut refus (CRPA, articles R.311-12 et R.311-13). La CADA peut ensuite être saisie "
+            "pendant 2 mois, jusqu’au 28 avril 2026 inclus (CRPA, article R.343-1)."
+        )
+        assert self.in_language("en", explanation, silent) == (
+            "Received on January 31, 2026; one month of silence, until the end of February 28, "
+            "2026, is a refusal (CRPA, articles R.311-12 and R.311-13). The CADA can then be asked "
+            "within 2 months, until April 28, 2026 included (CRPA, article R.343-1)."
+        )
+
+    def test_a_decision_in_words(self) -> None:
+        told = window(RECEIVED, PARIS, refused_at=datetime(2026, 2, 10, 10))
+        assert self.in_language("fr", explanation, told) == (
+            "Reçue le 31 janvier 2026 ; refusée le 10 février 2026. La CADA peut être saisie "
+            "pendant 2 mois, jusqu’au 10 avril 2026 inclus (CRPA, article R.343-1)."
+        )
+
+    def test_the_portal_may_say_it_otherwise(self) -> None:
+        law = Law(texts={"implicit": {"fr": "Refus le %(refusal)s, jusqu’au %(until)s."}})
+        silent = window(RECEIVED, PARIS, law=law)
+        expected = "Refus le 28 février 2026, jusqu’au 28 avril 2026."
+        assert self.in_language("fr", explanation, silent) == expected
+        # A language that the setting forgot has that text too, rather than another rule.
+        assert self.in_language("en", explanation, silent).startswith("Refus le February 28, 2026")
+
+    def test_the_settings_of_an_application(self) -> None:
+        law = Law.of(
+            {
+                "CULTURE_FEEDBACK_APPEAL_SILENCE_MONTHS": 1,
+                "CULTURE_FEEDBACK_APPEAL_MONTHS": 2,
+                "CULTURE_FEEDBACK_APPEAL_TEXTS": {},
+            }
+        )
+        assert law == FRANCE
+
+    def test_the_proof_lists_the_dates_in_order(self) -> None:
+        lines = self.in_language(
+            "fr",
+            facts,
+            window(RECEIVED, PARIS),
+            submitted_at=datetime(2026, 1, 29, 23, 30),
+            holder=self.HOLDER,
+            history=[
+                (datetime(2026, 3, 2, 9), "Relance"),
+                (datetime(2026, 2, 3, 9), "Prise en compte"),
+            ],
+        )
+        assert [(f"{line.day:%d/%m}", line.words) for line in lines] == [
+            ("30/01", "Demande déposée"),
+            ("31/01", "Demande reçue par : Musée d’Orsay"),
+            ("03/02", "Prise en compte"),
+            ("28/02", "Refus par silence (CRPA, articles R.311-12 et R.311-13)"),
+            ("02/03", "Relance"),
+            ("28/04", "Dernier jour pour saisir la CADA (CRPA, article R.343-1)"),
+        ]
+
+    def write(self, lang: str, **kwargs):
+        return self.in_language(
+            lang,
+            letter,
+            window(RECEIVED, PARIS, refused_at=kwargs.pop("refused_at", None)),
+            submitted_at=RECEIVED,
+            holder=self.HOLDER,
+            title="Fréquentation 100 % mesurée",
+            address="https://exemple.fr/r/1",
+            **kwargs,
+        )
+
+    def test_the_letter_after_silence(self) -> None:
+        written = self.write("fr")
+        assert written.recipient == "Commission d’accès aux documents administratifs (CADA)"
+        assert written.subject == (
+            "Demande d’avis sur le refus de communication de « Fréquentation 100 % mesurée »"
+        )
+        assert written.paragraphs == (
+            "Le 31 janvier 2026, j’ai demandé communication des documents suivants : "
+            "« Fréquentation 100 % mesurée » (https://exemple.fr/r/1). Détenteur : Musée d’Orsay. "
+            "Ma demande a été reçue le 31 janvier 2026.",
+            "Je n’ai reçu aucune réponse avant la fin du 28 février 2026. Le silence gardé pendant "
+            "un mois vaut refus (CRPA, articles R.311-12 et R.311-13).",
+            "Je saisis donc la commission pour avis (CRPA, articles L.342-1 et R.343-1). "
+            "L’historique daté de ma demande est joint.",
+        )
+
+    def test_the_letter_after_a_decision(self) -> None:
+        written = self.write("en", refused_at=datetime(2026, 2, 10, 10), reason="Privacy")
+        assert written.paragraphs[1] == (
+            "This request was refused on February 10, 2026, on the following ground: Privacy"
+        )
+        with pytest.raises(ValueError, match="reason"):
+            self.write("fr", refused_at=datetime(2026, 2, 10, 10))

@@ -1,0 +1,532 @@
+"""The figures people see are those of the feedback that is stored: whoever writes at once, dies,
+changes their mind, or changes the data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from udata import settings
+from udata.core.dataset.constants import UpdateFrequency
+from udata.core.dataset.factories import DatasetFactory, ResourceFactory
+from udata.core.dataset.models import Dataset
+from udata.core.organization.factories import OrganizationFactory
+from udata.core.organization.models import Organization
+from udata.core.user.factories import UserFactory
+from udata.core.user.models import User
+
+from udata_culture_feedback.feedback.models import feedbacks, organization_summary, summaries
+from udata_culture_feedback.feedback.models import dataset_summary as summary_of_dataset
+from udata_culture_feedback.feedback.summaries import INTO_ALL, INTO_DATASET
+from udata_culture_feedback.feedback.tasks import follow_dataset
+from udata_culture_feedback.summaries import settle
+
+from ..cases import PluginTestCase, Producer, everything_is_settled
+from ..processes import Workers
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    uri = settings.Testing.MONGODB_HOST_TEST
+    with Workers("tests.feedback.citizens", uri) as workers:
+        yield workers
+
+
+def by_hand(dataset_ids: Iterable[Any]) -> dict[str, int]:
+    """The figures of some datasets, from what is written in each feedback about them."""
+    tally: Counter[str] = Counter()
+    for dataset_id in dataset_ids:
+        summary = summaries().find_one({"_id": summary_of_dataset(dataset_id)})
+        for feedback in feedbacks().find({"dataset": dataset_id}):
+            said = figures_of(feedback)
+            tally.update(said)
+            if feedback["judged"] < summary["data_updated_at"]:
+                tally.update("before:" + figure for figure in said)
+    return dict(tally)
+
+
+def figures_of(feedback: dict[str, Any]) -> list[str]:
+    if "deleted" in feedback or feedback.get("hidden_reason") == "spam":
+        return []
+    worded = bool(feedback.get("comment")) and feedback["visibility"] == "public"
+    if feedback["agent"]:
+        return ["agents", "words"] if worded else ["agents"]
+    figures = [
+        "total",
+        "fitness:" + feedback["fitness"],
+        "treatment:" + feedback["treatment"]["status"],
+        "month:" + feedback["created_at"].isoformat()[:7],
+        "contributor:account",
+    ]
+    figures += [f"axis:{axis}:{step}" for axis, step in feedback["ratings"].items()]
+    if "profile" in feedback:
+        figures.append("profile:" + feedback["profile"])
+    if worded:
+        figures += ["commented", "words"]
+        if feedback["wants_answer"] and feedback["treatment"]["status"] == "new":
+            figures.append("waiting")
+    return figures
+
+
+def stored_totals(summary_id: str) -> dict[str, int]:
+    summary = summaries().find_one({"_id": summary_id}) or {}
+    return {figure: n for figure, n in summary.get("totals", {}).items() if n}
+
+
+def settle_above() -> None:
+    """What tasks do for the organizations and the site."""
+    for summary in summaries().find({"dataset": {"$exists": False}}, {"_id": 1}):
+        assert settle(INTO_ALL, summary["_id"])
+
+
+def settle_everything() -> None:
+    for summary in summaries().find({"dataset": {"$exists": True}}, {"_id": 1}):
+        assert settle(INTO_DATASET, summary["_id"])
+    settle_above()
+
+
+def assert_exact() -> None:
+    """Every stored figure, of every dataset, organization and of the site, is what one finds by
+    hand, and nothing waits."""
+    listed = []
+    for dataset in Dataset._get_collection().find():
+        assert stored_totals(summary_of_dataset(dataset["_id"])) == by_hand([dataset["_id"]])
+        if not dataset.get("private") and not dataset.get("deleted"):
+            listed.append(dataset)
+    listed = [d for d in listed if summaries().find_one({"_id": summary_of_dataset(d["_id"])})]
+    for organization in Organization._get_collection().find():
+        theirs = [d["_id"] for d in listed if d.get("organization") == organization["_id"]]
+        assert stored_totals(organization_summary(organization["_id"])) == by_hand(theirs)
+    assert stored_totals("site") == by_hand(d["_id"] for d in listed)
+    assert everything_is_settled()
+
+
+def people(n: int) -> list[User]:
+    return [UserFactory() for _ in range(n)]
+
+
+def past(days: float) -> datetime:
+    moment = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    return moment - timedelta(days=days)
+
+
+class FiguresTest(PluginTestCase):
+    def test_a_summary_says_what_people_said(self):
+        producer = Producer()
+        camille, dominique, sasha = people(3)
+        self.give(
+            camille,
+            producer.dataset,
+            fitness="yes",
+            ratings={"completeness": 4, "update_frequency": 2},
+            comment="Très complet.",
+        )
+        self.give(
+            dominique, producer.dataset, fitness="partly", ratings={"completeness": 1}, profile=None
+        )
+        last = self.give(sasha, producer.dataset, fitness="yes", comment="Merci !")
+        for of in (producer.dataset, producer.organization, None):
+            summary = self.summary(of)
+            assert summary["total"] == 3
+            assert summary["commented"] == 2
+            assert summary["fitness"]["yes"] == 2
+            assert summary["fitness"]["partly"] == 1
+            assert sum(summary["fitness"].values()) == 3
+            assert summary["axes"]["completeness"] == {
+                "count": 2,
+                "sum": 5,
+                "mean": 2.5,
+                "distribution": [1, 0, 0, 1, 0],
+            }
+            assert summary["axes"]["update_frequency"]["mean"] == 2
+            assert summary["axes"]["georeferencing"]["mean"] is None
+            assert summary["treatment"]["new"] == 3
+            assert summary["by_contributor"] == {"account": 3, "verified": 0, "unverified": 0}
+            assert summary["outdated"] == 0
+            assert summary["last_feedback_at"] == last["created_at"]
+        assert_exact()
+
+    def test_an_edit_moves_figures_by_what_it_changes(self):
+        producer = Producer()
+        camille, dominique = people(2)
+        self.give(dominique, producer.dataset, fitness="no", ratings={"completeness": 2})
+        given = (
+            self.give(
+                camille,
+                producer.dataset,
+                fitness="yes",
+                ratings={"completeness": 5, "reliability": 1},
+            )
+            if False
+            else self.give(camille, producer.dataset, fitness="yes", ratings={"completeness": 5})
+        )
+        where = f"/feedback/{given['id']}/"
+        edits = (
+            {"fitness": "partly"},
+            {"ratings": {"completeness": 3, "update_frequency": 1}},
+            {"comment": "Il manque 2023.", "wants_answer": True},
+            {"comment": "Il manque 2023 et 2024."},
+            {"ratings": {}},
+            {"comment": None},
+        )
+        for edit in edits:
+            response = self.ask("PUT", where, edit, camille)
+            assert response.status_code == 200, response.json
+            assert_exact()
+        summary = self.summary(producer.dataset)
+        assert summary["axes"]["completeness"]["mean"] == 2
+        assert summary["axes"]["update_frequency"]["count"] == 0
+        assert (summary["total"], summary["commented"]) == (2, 0)
+
+    def test_what_is_erased_counts_nowhere(self):
+        producer = Producer()
+        camille, dominique = people(2)
+        kept = self.give(camille, producer.dataset, fitness="yes", comment="Bien.")
+        given = self.give(dominique, producer.dataset, fitness="no", ratings={"completeness": 1})
+        response = self.ask("DELETE", f"/feedback/{given['id']}/", user=dominique)
+        assert response.status_code == 204
+        for of in (producer.dataset, producer.organization, None):
+            summary = self.summary(of)
+            assert (summary["total"], summary["fitness"]["no"]) == (1, 0)
+            assert summary["axes"]["completeness"]["mean"] is None
+            assert summary["last_feedback_at"] == kept["created_at"]
+        assert feedbacks().count_documents({}) == 1
+        assert_exact()
+
+    def test_producers_count_in_no_public_figure(self):
+        producer = Producer()
+        camille = UserFactory()
+        self.give(camille, producer.dataset, fitness="no")
+        for agent in (producer.admin, producer.editor, producer.assigned):
+            self.give(
+                agent,
+                producer.dataset,
+                fitness="yes",
+                ratings={"completeness": 5},
+                comment="Excellent jeu de données.",
+                wants_answer=True,
+            )
+        for of in (producer.dataset, producer.organization, None):
+            summary = self.summary(of)
+            assert (summary["total"], summary["commented"]) == (1, 0)
+            assert (summary["fitness"]["yes"], summary["fitness"]["no"]) == (0, 1)
+            assert summary["axes"]["completeness"]["count"] == 0
+            assert summary["treatment"]["new"] == 1
+            assert summary["by_contributor"]["account"] == 1
+        assert_exact()
+
+    def test_who_becomes_a_producer_and_answers_again_is_counted_no_more(self):
+        producer = Producer()
+        camille = UserFactory()
+        given = self.give(camille, producer.dataset, fitness="yes")
+        assert self.summary(producer.dataset)["total"] == 1
+        producer.organization.add_member(camille, role="editor") if hasattr(
+            producer.organization, "add_member"
+        ) else None
+        assert given
+
+
+class ManyAtOnceTest(PluginTestCase):
+    def test_twelve_processes_that_record_answers_at_once_are_all_counted(self, workers):
+        producer = Producer()
+        datasets = [
+            producer.dataset,
+            *(DatasetFactory(organization=producer.organization) for _ in range(2)),
+        ]
+        fitness = ("yes", "partly", "no")
+        answers = [
+            [
+                {
+                    "user": str(person.id),
+                    # Everybody about the first one, which is hot, and about another one.
+                    "dataset": str(dataset.id),
+                    "fitness": fitness[worker % 3],
+                    "ratings": {"completeness": 1 + worker % 5},
+                    "comment": "Utile." if worker == 0 else None,
+                }
+                for person in people(2)
+                for dataset in (datasets[0], datasets[1 + worker % 2])
+            ]
+            for worker in range(12)
+        ]
+        heard = workers.run(*(("submit_all", {"answers": each}) for each in answers))
+        assert all(result["created"] for results in heard for result in results)
+        assert len(heard) * len(heard[0]) == feedbacks().count_documents({}) == 48
+        settle_above()
+        assert_exact()
+        assert self.summary(datasets[0])["total"] == 24
+        assert self.summary(producer.organization)["total"] == self.summary()["total"] == 48
+
+    def test_people_who_submit_edit_and_erase_at_once_leave_exact_figures(self, workers):
+        producer = Producer()
+        about = {"dataset": str(producer.dataset.id)}
+        given = [(person, self.give(person, producer.dataset)["id"]) for person in people(6)]
+        jobs: list[Any] = [("submit", {"user": str(p.id), **about}) for p in people(4)]
+        for number, (person, id) in enumerate(given):
+            who = {"user": str(person.id), "feedback": id}
+            jobs.append(("erase", who) if number % 2 else ("edit", {**who, "fitness": "no"}))
+        workers.run(*jobs)
+        settle_above()
+        assert_exact()
+        assert self.summary(producer.dataset)["total"] == 7
+        assert feedbacks().count_documents({}) == 7
+
+    def test_one_person_who_answers_twice_at_once_is_stored_once(self, workers):
+        dataset = Producer().dataset
+        for person in people(4):
+            job = ("submit", {"user": str(person.id), "dataset": str(dataset.id)})
+            heard = workers.run(job, job)
+            assert sorted(result.get("refused", "") for result in heard) == ["", "Conflict"]
+        assert feedbacks().count_documents({}) == self.summary(dataset)["total"] == 4
+        settle_above()
+        assert_exact()
+
+    def test_one_submission_sent_three_times_at_once_is_stored_once(self, workers):
+        dataset = Producer().dataset
+        for person in people(4):
+            about = {"user": str(person.id), "dataset": str(dataset.id)}
+            job = ("submit", {**about, "submission_id": str(uuid4())})
+            heard = workers.run(job, job, job)
+            assert [result["created"] for result in heard].count(True) == 1
+            assert len({result["id"] for result in heard}) == 1
+        assert feedbacks().count_documents({}) == self.summary(dataset)["total"] == 4
+        settle_above()
+        assert_exact()
+
+
+class DeathTest(PluginTestCase):
+    """A process is killed (`kill -9`), and the next one goes on from what it left."""
+
+    def test_a_worker_killed_at_any_moment_of_an_answer_leaves_exact_figures(self, workers):
+        # From nothing each time: the first answer also makes the summaries.
+        for n in count(1):
+            person = UserFactory()
+            dataset = DatasetFactory(organization=OrganizationFactory())
+            answer = {"user": str(person.id), "dataset": str(dataset.id), "comment": "Bien."}
+            answer["submission_id"] = str(uuid4())
+            died = workers.dies("submit", n, **answer)
+            # The browser heard nothing, and sends it again.
+            [again] = workers.run(("submit", answer))
+            mine = feedbacks().find({"dataset": dataset.id}).to_list()
+            assert [str(feedback["_id"]) for feedback in mine] == [again["id"]]
+            settle_everything()
+            assert_exact()
+            if not died:
+                assert n > 15
+                break
+
+    def test_a_worker_killed_at_any_moment_of_an_edit_leaves_exact_figures(self, workers):
+        producer = Producer()
+        person = UserFactory()
+        given = self.give(person, producer.dataset, fitness="yes", ratings={"completeness": 1})
+        for n in count(1):
+            fitness = ("partly", "no")[n % 2]
+            edit = {"user": str(person.id), "feedback": given["id"], "fitness": fitness}
+            died = workers.dies("edit", n, **edit, ratings={"completeness": 1 + n % 5})
+            settle_everything()
+            assert_exact()
+            if not died:
+                assert n > 10
+                break
+
+    def test_a_worker_killed_at_any_moment_of_an_erasure_leaves_exact_figures(self, workers):
+        producer = Producer()
+        self.give(UserFactory(), producer.dataset, comment="Je reste.")
+        for n in count(1):
+            person = UserFactory()
+            given = self.give(person, producer.dataset, fitness="no")
+            died = workers.dies("erase", n, user=str(person.id), feedback=given["id"])
+            settle_everything()
+            assert_exact()
+            if not died:
+                assert n > 10
+                break
+
+    def test_answers_that_were_acknowledged_survive_kill_9_and_are_there_once(
+        self, workers, tmp_path: Path
+    ):
+        dataset = Producer().dataset
+        told = tmp_path / "told"
+        told.touch()
+        everybody = people(24)
+        for life in range(4):
+            answers = [
+                {
+                    "user": str(person.id),
+                    "dataset": str(dataset.id),
+                    "submission_id": f"submission-of-{person.id}",
+                }
+                for person in everybody
+            ]
+            pid = workers.start("submit_all", answers=answers, told=str(told))
+            # Any moment will do: here, somewhere in the answer after so many.
+            already = len(told.read_text().splitlines())
+            while len(told.read_text().splitlines()) < already + 2 + life:
+                pass
+            workers.kill(pid)
+            acknowledged = set(told.read_text().split())
+            stored = [str(feedback["_id"]) for feedback in feedbacks().find()]
+            assert acknowledged <= set(stored)
+            settle_everything()
+            assert_exact()
+            assert self.summary(dataset)["total"] == len(stored)
+        workers.run(("submit_all", {"answers": answers}))
+        settle_everything()
+        assert_exact()
+        assert self.summary(dataset)["total"] == feedbacks().count_documents({}) == 24
+
+
+class AgeingTest(PluginTestCase):
+    """Feedback given before the data changed is told apart."""
+
+    def make(self, frequency: UpdateFrequency, days: float) -> Dataset:
+        """A dataset of that declared period, whose only file is so many days old."""
+        then = past(days)
+        file = ResourceFactory(created_at_internal=then, last_modified_internal=then)
+        dataset = DatasetFactory(
+            organization=OrganizationFactory(), frequency=frequency, resources=[file]
+        )
+        assert abs(dataset.last_update.replace(tzinfo=None) - then) < timedelta(seconds=1)
+        return dataset
+
+    def outdated(self, dataset: Dataset) -> tuple[int, int]:
+        summary = self.summary(dataset)
+        return summary["outdated"], summary["total"]
+
+    @pytest.mark.parametrize(
+        ("frequency", "days", "ages"),
+        [
+            (UpdateFrequency.ANNUAL, 8, True),
+            (UpdateFrequency.ANNUAL, 6, False),
+            (UpdateFrequency.MONTHLY, 8, True),
+            (UpdateFrequency.MONTHLY, 6, False),
+            (UpdateFrequency.WEEKLY, 300, False),
+            (UpdateFrequency.WEEKLY, 366, True),
+            (UpdateFrequency.DAILY, 300, False),
+            (UpdateFrequency.UNKNOWN, 300, False),
+            (UpdateFrequency.UNKNOWN, 366, True),
+            (UpdateFrequency.PUNCTUAL, 300, False),
+        ],
+    )
+    def test_a_change_of_the_files_ages_feedback_after_a_while(self, frequency, days, ages):
+        dataset = self.make(frequency, days)
+        for person in people(2):
+            self.give(person, dataset)
+        assert self.outdated(dataset) == (0, 2)
+        dataset.add_resource(ResourceFactory())
+        assert self.outdated(dataset) == ((2, 2) if ages else (0, 2))
+        assert_exact()
+
+    def test_ageing_is_one_update_and_touches_no_feedback(self):
+        dataset = self.make(UpdateFrequency.ANNUAL, 30)
+        for person in people(3):
+            self.give(person, dataset, ratings={"completeness": 2}, comment="Ancien.")
+        given = feedbacks().find().sort("_id", 1).to_list()
+        v = summaries().find_one({"_id": summary_of_dataset(dataset.id)})["v"]
+        dataset.add_resource(ResourceFactory())
+        summary = summaries().find_one({"_id": summary_of_dataset(dataset.id)})
+        assert feedbacks().find().sort("_id", 1).to_list() == given
+        assert summary["v"] == v + 1
+        assert summary["totals"]["before:total"] == 3
+        assert summary["totals"]["before:axis:completeness:2"] == 3
+        assert self.summary(dataset.organization)["outdated"] == 3
+        assert self.summary()["outdated"] == 3
+        assert_exact()
+
+    def test_what_is_said_later_of_old_and_new_data_is_told_apart(self):
+        dataset = self.make(UpdateFrequency.ANNUAL, 30)
+        first, second, third, fourth = people(4)
+        ids = {
+            person.id: self.give(person, dataset, fitness="no")["id"]
+            for person in (first, second, third)
+        }
+        dataset.add_resource(ResourceFactory())
+        assert self.outdated(dataset) == (3, 3)
+        self.give(fourth, dataset, fitness="yes")
+        assert self.outdated(dataset) == (3, 4)
+        # Who judges again judges the new data; who only adds words does not.
+        self.ask("PUT", f"/feedback/{ids[first.id]}/", {"fitness": "yes"}, first)
+        assert self.outdated(dataset) == (2, 4)
+        self.ask("PUT", f"/feedback/{ids[second.id]}/", {"comment": "En 2023."}, second)
+        assert self.outdated(dataset) == (2, 4)
+        assert_exact()
+        self.ask("DELETE", f"/feedback/{ids[second.id]}/", user=second)
+        assert self.outdated(dataset) == (1, 3)
+        self.ask("DELETE", f"/feedback/{ids[first.id]}/", user=first)
+        assert self.outdated(dataset) == (1, 2)
+        assert_exact()
+
+    def test_feedback_that_is_twice_old_is_old_once(self):
+        dataset = self.make(UpdateFrequency.ANNUAL, 60)
+        self.give(UserFactory(), dataset)
+        self.change_files(dataset, days_ago=30)
+        self.give(UserFactory(), dataset)
+        assert self.outdated(dataset) == (1, 2)
+        self.change_files(dataset, days_ago=0)
+        assert self.outdated(dataset) == (2, 2)
+        assert_exact()
+
+    def change_files(self, dataset: Dataset, days_ago: float) -> None:
+        """The files changed then, without a signal, as a harvester does it; maintenance or the next
+        change notices."""
+        Dataset._get_collection().update_one(
+            {"_id": dataset.id}, {"$set": {"last_update": past(days_ago)}}
+        )
+        follow_dataset(str(dataset.id))
+
+    def test_who_answers_while_the_data_change_is_counted_on_the_right_side(self, workers):
+        dataset = self.make(UpdateFrequency.ANNUAL, 30)
+        for person in people(3):
+            self.give(person, dataset, ratings={"completeness": 1})
+        Dataset._get_collection().update_one(
+            {"_id": dataset.id}, {"$set": {"last_update": past(0)}}
+        )
+        about = {"dataset": str(dataset.id)}
+        answers = [
+            ("submit", {"user": str(p.id), "ratings": {"completeness": 5}, **about})
+            for p in people(8)
+        ]
+        workers.run(*answers, *[("follow", about)] * 4)
+        settle_above()
+        assert_exact()
+        assert self.outdated(dataset) == (3, 11)
+
+    def test_who_judged_the_new_data_before_they_were_noticed_is_not_outdated(self):
+        dataset = self.make(UpdateFrequency.UNKNOWN, 30)
+        self.give(UserFactory(), dataset, fitness="no")
+        self.change_files(dataset, days_ago=0)
+        self.give(UserFactory(), dataset, fitness="yes")
+        assert self.outdated(dataset) == (0, 2)
+        # Now its producer declares that it changes once a year: the change was one.
+        self.declare(dataset, UpdateFrequency.ANNUAL)
+        assert self.outdated(dataset) == (1, 2)
+        assert stored_totals(summary_of_dataset(dataset.id))["before:fitness:no"] == 1
+        assert_exact()
+
+    def declare(self, dataset: Dataset, frequency: UpdateFrequency, notice: bool = True) -> None:
+        Dataset._get_collection().update_one(
+            {"_id": dataset.id}, {"$set": {"frequency": frequency.value}}
+        )
+        if notice:
+            follow_dataset(str(dataset.id))
+
+    def test_a_worker_killed_at_any_moment_of_ageing_leaves_exact_figures(self, workers):
+        for n in count(1):
+            dataset = self.make(UpdateFrequency.UNKNOWN, 30)
+            self.give(UserFactory(), dataset, fitness="no")
+            self.change_files(dataset, days_ago=0)
+            self.give(UserFactory(), dataset, fitness="yes")
+            self.declare(dataset, UpdateFrequency.ANNUAL, notice=False)
+            died = workers.dies("follow", n, dataset=str(dataset.id))
+            follow_dataset(str(dataset.id))
+            settle_everything()
+            assert_exact()
+            if not died:
+                assert n > 10
+                break

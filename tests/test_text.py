@@ -1,0 +1,50 @@
+"""What people type, cleaned before it is stored and cut where a title shows it."""
+
+import pytest
+
+from udata_culture_feedback.text import clean, excerpt
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("  Bonjour \n", "Bonjour"),
+        ("a\r\nb\rc", "a\nb\nc"),
+        ("a\n\n\n\n\n\nb", "a\n\n\nb"),
+        ("tab\tstays", "tab\tstays"),
+        ("nul\x00 bell\x07 c1\x85", "nul bell c1"),
+        ("e\u0301", "é"),
+        ("lone \ud800 surrogate", "lone ? surrogate"),
+        ("\u202eoverride\u202c \u2066isolate\u2069", "override isolate"),
+        ("zero\u200bwidth\ufeff", "zerowidth"),
+        ("نامه\u200cای", "نامه\u200cای"),  # the joiners are part of how words are written
+        ("👩\u200d🎨", "👩\u200d🎨"),
+        ("<b>$where</b> & {{ 7*7 }}", "<b>$where</b> & {{ 7*7 }}"),
+        ("", ""),
+        (" \u200b\u202e ", ""),
+    ],
+)
+def test_a_text_is_cleaned_and_nothing_else(typed, stored):
+    assert clean(typed) == stored
+    assert clean(stored) == stored
+    stored.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "shown"),
+    [
+        ("court", 60, "court"),
+        ("deux\nlignes  et des   blancs", 60, "deux lignes et des blancs"),
+        (
+            "il manque les musées d'outre-mer et les archives",
+            40,
+            "il manque les musées d'outre-mer et les…",
+        ),
+        ("une virgule, juste là", 13, "une virgule…"),
+        ("x" * 100, 60, "x" * 59 + "…"),
+        ("exactement", 10, "exactement"),
+    ],
+)
+def test_an_excerpt_is_cut_at_a_word(text, length, shown):
+    assert excerpt(text, length) == shown
+    assert len(shown) <= length

@@ -1,0 +1,93 @@
+"""What people looked for in vain is counted, and nobody can be found in it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from udata_culture_feedback.feedback.models import now
+from udata_culture_feedback.unmet import (
+    FORGOTTEN_AFTER,
+    SHOWN_FROM,
+    CultureFeedbackUnmet,
+    Unmet,
+    record,
+    shown,
+)
+
+from .cases import PluginTestCase
+
+
+class UnmetTest(PluginTestCase):
+    def stored(self) -> list[dict]:
+        return list(CultureFeedbackUnmet._get_collection().find())
+
+    def test_a_search_is_kept_as_words_without_their_order(self):
+        before = now()
+        assert record("La fréquentation des piscines de Rennes en 2023 ?")
+        [search] = self.stored()
+        assert search["terms"] == ["frequentation", "piscines", "rennes"]
+        assert search["seen"] == 1
+        assert before <= search["first_seen"] == search["last_seen"] <= now()
+        assert set(search) == {"_id", "terms", "seen", "first_seen", "last_seen"}
+
+    def test_the_same_search_otherwise_written_is_counted_not_stored_again(self):
+        record("Musée breton")
+        record("les MUSÉES bretons")
+        record("bretons, musées !")
+        [search] = self.stored()
+        assert search["seen"] == 3
+        assert search["terms"] == ["breton", "musee"]
+        assert search["last_seen"] >= search["first_seen"]
+
+    def test_it_is_shown_from_the_fifth_time(self):
+        for _time in range(SHOWN_FROM - 1):
+            record("horaires des piscines")
+        assert shown() == []
+        record("horaire piscine")
+        assert shown() == [Unmet(["horaires", "piscines"], 5)]
+
+    def test_the_most_wanted_comes_first(self):
+        for times, text in ((5, "horaires des piscines"), (7, "prix du pain"), (4, "marées")):
+            for _time in range(times):
+                record(text)
+        assert [one.seen for one in shown()] == [7, 5]
+        assert [one.seen for one in shown(limit=1)] == [7]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "?",
+            "de la",
+            "2023",
+            "liste des données",
+            "camille.martin@example.org",
+            "dossier de camille @ musee",
+            "piscine 06 12 34 56 78",
+            "piscine +33 6.12.34.56.78",
+            "piscine (0)6-12-34-56-78",
+            "dossier 1 85 05 78 006 084 36",
+            "je suis la directrice du musée et je cherche des chiffres",
+            "a" * 300,
+            "un/deux/trois/quatre/cinq/six/sept/huit/neuf/dix",
+        ],
+    )
+    def test_what_says_nothing_or_might_say_who_asks_is_not_kept(self, text: str):
+        assert not record(text)
+        assert self.stored() == []
+
+    def test_a_span_of_years_is_no_telephone(self):
+        assert record("budget des théâtres 2019-2024")
+        [search] = self.stored()
+        assert search["terms"] == ["budget", "theatres"]
+
+    def test_mongodb_forgets_what_is_not_seen_five_times_in_thirty_days(self):
+        record("horaires des piscines")
+        indexes = CultureFeedbackUnmet._get_collection().index_information()
+        [forgetting] = [index for index in indexes.values() if "expireAfterSeconds" in index]
+        assert timedelta(seconds=FORGOTTEN_AFTER) == timedelta(days=30)
+        assert forgetting["expireAfterSeconds"] == FORGOTTEN_AFTER
+        assert forgetting["key"] == [("first_seen", 1)]
+        assert forgetting["partialFilterExpression"] == {"seen": {"$lt": SHOWN_FROM}}

@@ -1,0 +1,215 @@
+"""What a mail of ours is: who builds its words, how it looks, and the SMTP connection it leaves by.
+
+udata's `MailMessage.send` takes no headers, and what it renders trusts translated texts with the
+titles in them. Hence a message of our own, in udata's templates.
+"""
+
+from __future__ import annotations
+
+import copy
+import smtplib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from email import policy
+from email.charset import QP, Charset
+from email.mime.base import MIMEBase
+from email.mime.text import MIMEText
+from email.utils import parseaddr
+from typing import Any
+
+from flask import current_app
+from flask_mail import Connection, Message
+from udata.core.user.models import User
+from udata.i18n import lazy_gettext as _
+from udata.mail import LabelledContent, MailCTA, MailMessage, mail_sent
+from udata.uris import cdata_url
+
+from ..languages import speaking
+from ..text import excerpt
+from . import unsubscribe
+from .outbox_models import Entry, message_id
+from .voice import acting_as
+
+#: Seconds an SMTP server may take for one command. Without a bound, one that hangs would keep a
+#: worker for ever.
+PATIENCE = 60
+
+#: Longest subject, in characters.
+SUBJECT_LENGTH = 200
+
+#: Text as printable ASCII lines of 76 characters: relays need no extension, and long paragraphs
+#: stay under the 998 octets that a line may have (RFC 5322, 2.1.1).
+PRINTABLE = Charset("utf-8")
+PRINTABLE.body_encoding = QP
+
+
+class Unreachable(Exception):
+    """The SMTP server cannot be reached; its cause says how."""
+
+
+@dataclass(frozen=True)
+class Builder:
+    """What makes the words of one kind of mail.
+
+    `at_once`: it cannot wait for a digest (a deadline runs). `required`: it answers what the person
+    has just done (a receipt), so it leaves at once, whatever they refused or paused, and offers no
+    way out.
+    """
+
+    name: str
+    build: Callable[..., MailMessage | None]
+    at_once: bool = False
+    required: bool = False
+
+
+_BUILDERS: dict[str, Builder] = {}
+
+
+def mail(
+    name: str, *, at_once: bool = False, required: bool = False
+) -> Callable[[Callable[..., MailMessage | None]], Callable[..., MailMessage | None]]:
+    """Registers a builder: a function of the reader and of the parameters that were posted.
+
+    It runs when the mail leaves, as the reader (their language, their permissions), and answers
+    None when there is nothing left to say: the object is deleted, or the reader may not see it.
+    Its `footer` says why they receive it; the way out is added. Names are stored: once in use, one
+    never changes.
+    """
+
+    def register(build: Callable[..., MailMessage | None]) -> Callable[..., MailMessage | None]:
+        if name in _BUILDERS:
+            raise ValueError(f"There already is a mail {name!r}")
+        _BUILDERS[name] = Builder(name, build, at_once, required)
+        return build
+
+    return register
+
+
+def builder(name: str) -> Builder:
+    """Raises LookupError for an unknown one (posted by a newer version, perhaps)."""
+    return _BUILDERS[name]
+
+
+@contextmanager
+def speaking_to(reader: User) -> Iterator[None]:
+    """Runs code in the language and with the rights of a reader."""
+    with acting_as(reader), speaking(language_of(reader)):
+        yield
+
+
+def language_of(reader: User) -> str:
+    """The language they prefer where the portal has it, otherwise the portal's."""
+    config = current_app.config
+    preferred = reader.prefered_language
+    return preferred if preferred in config["LANGUAGES"] else config["DEFAULT_LANGUAGE"]
+
+
+def words(entry: Entry, reader: User) -> MailMessage | None:
+    """What an entry says, in plain words. To be called within `speaking_to`."""
+    built = builder(entry["builder"]).build(reader, **entry["params"])
+    return _plain(built) if built else None
+
+
+def written(
+    content: MailMessage, entry: Entry, reader: User, *, way_out: bool = True
+) -> OutboxMessage:
+    """The mail itself. To be called within `speaking_to`."""
+    headers = {"Auto-Submitted": "auto-generated"}  # RFC 3834: no out-of-office replies
+    if way_out:
+        address = unsubscribe.address(reader.id, entry["scope"])
+        content = _plain(replace(content, footer=[*content.footer, *_ways_out(address)]))
+        headers["List-Unsubscribe"] = f"<{address}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    message = OutboxMessage(
+        subject=content.subject,
+        recipients=[reader.email],
+        body=content.text(reader),
+        html=content.html(reader),
+        extra_headers=headers,
+    )
+    message.msgId = message_id(entry, _domain(str(message.sender)))
+    return message
+
+
+class OutboxMessage(Message):
+    """A message whose headers arrive as they are. Its library folds those over 78 characters, and
+    the standard library then encodes a long address into something that no mailbox reads as one."""
+
+    def _mimetext(self, text: str | None, subtype: str = "plain") -> MIMEText:
+        return MIMEText(text or "", _subtype=subtype, _charset=PRINTABLE)  # type: ignore[arg-type]
+
+    def _message(self) -> MIMEBase:
+        message = super()._message()
+        message.policy = policy.SMTP.clone(refold_source="none")
+        return message
+
+
+def send(message: Message) -> None:
+    """Hands a mail to the SMTP server, or only says so where udata's settings send no mail.
+
+    Raises Unreachable when the server is at fault, and whatever the library raises when it refuses
+    this mail. Nothing is raised once the server has accepted it.
+    """
+    config = current_app.config
+    if not config.get("SEND_MAIL", not config.get("DEBUG", False)):
+        mail_sent.send(message)
+        return
+    settings = copy.copy(current_app.extensions["mail"])
+    settings.max_emails = None  # one mail for each connection
+    with PatientConnection(settings) as connection:
+        connection.send(message)
+
+
+class PatientConnection(Connection):
+    """A connection to the SMTP server that does not wait for ever, and whose end is no error."""
+
+    def configure_host(self) -> smtplib.SMTP:
+        try:
+            return self._connected()
+        except OSError as error:  # of which SMTPException is one
+            raise Unreachable from error
+
+    def _connected(self) -> smtplib.SMTP:
+        settings = self.mail
+        kind = smtplib.SMTP_SSL if settings.use_ssl else smtplib.SMTP
+        host = kind(settings.server, settings.port, timeout=PATIENCE)
+        host.set_debuglevel(int(settings.debug))
+        if settings.use_tls:
+            host.starttls()
+        if settings.username and settings.password:
+            host.login(settings.username, settings.password)
+        return host
+
+    def __exit__(self, *raised: Any) -> None:
+        with suppress(OSError):
+            super().__exit__(*raised)
+
+
+def _plain(message: MailMessage) -> MailMessage:
+    """A message in plain strings of the current language. udata's templates escape those in HTML;
+    lazy texts they take for safe, with the titles that people gave in them."""
+    return replace(
+        message,
+        subject=excerpt(str(message.subject), SUBJECT_LENGTH),
+        paragraphs=[_plain_item(item) for item in message.paragraphs if item is not None],
+        footer=[_plain_item(item) for item in message.footer],
+    )
+
+
+def _plain_item(item: Any) -> Any:
+    if isinstance(item, (MailCTA, LabelledContent)):
+        return replace(item, label=str(item.label))
+    return str(item)
+
+
+def _ways_out(address: str) -> list[MailCTA]:
+    ways = [MailCTA(_("Stop receiving these messages"), address)]
+    if settings := cdata_url("/admin/me/notifications"):
+        ways.append(MailCTA(_("Choose how often you receive messages"), settings))
+    return ways
+
+
+def _domain(sender: str) -> str:
+    """The domain of a Message-ID: the sender's."""
+    return parseaddr(sender)[1].rpartition("@")[2] or "localhost"

@@ -1,0 +1,165 @@
+"""The JSON API of requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from udata.api import API, api, fields
+
+from .. import vocabulary
+from ..api import Answer, answer, json_body, ns
+from ..contributors.viewer import current_viewer
+from . import actions, queries, representation
+
+statuses = [term.id for term in vocabulary.REQUEST_STATUSES]
+
+edit_fields = api.model(
+    "CultureFeedbackRequestEdit",
+    {
+        "title": fields.String(description="150 characters at most"),
+        "description": fields.String(description="What is needed, and what for"),
+        "kind": fields.String(enum=[term.id for term in vocabulary.REQUEST_KINDS]),
+        "themes": fields.List(fields.String),
+        "usages": fields.List(fields.String),
+        "profile": fields.String,
+        "evidence_url": fields.String(description="A page that shows that the data exist"),
+        "formats": fields.List(fields.String),
+        "frequency": fields.String(description="An update frequency of udata"),
+        "spatial": fields.String(description="The coverage that is needed, in words"),
+        "signature": fields.String(description="`name` (default), `none`, or an organization's id"),
+    },
+)
+ask_fields = api.inherit(
+    "CultureFeedbackRequestAsk",
+    edit_fields,
+    {
+        "dataset": fields.String(description="Id or slug of the dataset it is asked from"),
+        "organization": fields.String(
+            description="Id or slug of the holder; null: unknown. By default that of the dataset"
+        ),
+        "submission_id": fields.String(description="8 to 64 characters: a retry is stored once"),
+    },
+)
+move_fields = api.model(
+    "CultureFeedbackTransition",
+    {
+        "to": fields.String(required=True, enum=statuses),
+        "from": fields.String(enum=statuses, description="The status you saw: 409 if it changed"),
+        "message": fields.String(description="Public; required to decline or to ask"),
+        "reason": fields.String(description="Required to decline: an id of `decline_reasons`"),
+        "datasets": fields.List(fields.String, description="To publish: ids or slugs"),
+        "urls": fields.List(fields.String, description="To publish: addresses elsewhere"),
+        "duplicate_of": fields.String(description="To merge: id or slug of the other request"),
+        "partial": fields.Boolean(description="Published in part"),
+        "review_at": fields.String(description="A date, where the reason asks for one"),
+    },
+)
+transfer_fields = api.model(
+    "CultureFeedbackTransfer",
+    {
+        "organization": fields.String(required=True, description="Id or slug of the holder"),
+        "message": fields.String(required=True, description="Public"),
+    },
+)
+
+list_parser = api.parser()
+for _name, _help in (
+    ("status", "A status"),
+    ("organization", "Id or slug of the holder"),
+    ("dataset", "Id or slug of the dataset it was asked from"),
+    ("theme", "A theme"),
+    ("kind", "A kind of request"),
+    ("overdue", "true or false"),
+    ("q", "Words to search for"),
+    ("sort", "-created_at (default), -supports, due_at"),
+    ("page", "From 1"),
+    ("page_size", "100 at most"),
+    ("cursor", "Beyond the 10,000th, with -created_at"),
+):
+    list_parser.add_argument(_name, location="args", help=_help)
+
+
+@ns.route("/requests/", endpoint="culture_feedback_requests")
+class CultureFeedbackRequestsAPI(API):
+    @api.doc("list_culture_feedback_requests", parser=list_parser)
+    def get(self) -> Answer:
+        """List requests for data"""
+        return answer(queries.listed(current_viewer()))
+
+    @api.doc("ask_culture_feedback_request", security="apikey")
+    @api.expect(ask_fields)
+    @api.response(201, "Recorded")
+    @api.response(200, "This submission was recorded before")
+    def post(self) -> Answer:
+        """Ask for data"""
+        viewer = current_viewer()
+        request, created = actions.ask(viewer, json_body())
+        return answer(representation.in_full(viewer, request), 201 if created else 200)
+
+
+@ns.route("/requests/<string:id>/", endpoint="culture_feedback_request")
+class CultureFeedbackRequestAPI(API):
+    @api.doc("get_culture_feedback_request")
+    def get(self, id: str) -> Answer:
+        """Get a request, with its history"""
+        return _shown(actions.readable(current_viewer(), id))
+
+    @api.doc("edit_culture_feedback_request", security="apikey")
+    @api.expect(edit_fields)
+    def put(self, id: str) -> Answer:
+        """Change one's own request while it is open: the fields that are sent"""
+        return _shown(actions.edit(current_viewer(), id, json_body()))
+
+    @api.doc("delete_culture_feedback_request", security="apikey")
+    @api.response(204, "Deleted")
+    @api.response(200, "Others support it: it stays, without its author")
+    def delete(self, id: str) -> Answer:
+        """Delete one's own request"""
+        viewer = current_viewer()
+        gone = actions.delete(viewer, id)
+        return answer(None, 204) if gone else _shown(actions.readable(viewer, id))
+
+
+@ns.route("/requests/<string:id>/transitions/", endpoint="culture_feedback_transitions")
+class CultureFeedbackTransitionsAPI(API):
+    @api.doc("list_culture_feedback_transitions")
+    def get(self, id: str) -> Answer:
+        """Get the moves allowed to me"""
+        viewer = current_viewer()
+        request = actions.readable(viewer, id)
+        moves = [str(to) for to in actions.allowed_moves(viewer, request)]
+        return answer({"status": request["status"], "allowed_transitions": moves})
+
+    @api.doc("move_culture_feedback_request", security="apikey")
+    @api.expect(move_fields)
+    @api.response(403, "Somebody else's move")
+    @api.response(409, "Not from where the request stands: its status and the moves allowed")
+    def post(self, id: str) -> Answer:
+        """Move a request to another status"""
+        return _shown(actions.move(current_viewer(), id, json_body()))
+
+
+@ns.route("/requests/<string:id>/support/", endpoint="culture_feedback_support")
+class CultureFeedbackSupportAPI(API):
+    @api.doc("support_culture_feedback_request", security="apikey")
+    def post(self, id: str) -> Answer:
+        """Support a request; again changes nothing"""
+        return _shown(actions.support(current_viewer(), id))
+
+    @api.doc("unsupport_culture_feedback_request", security="apikey")
+    def delete(self, id: str) -> Answer:
+        """Take one's support back; again changes nothing"""
+        return _shown(actions.withdraw_support(current_viewer(), id))
+
+
+@ns.route("/requests/<string:id>/transfer/", endpoint="culture_feedback_transfer")
+class CultureFeedbackTransferAPI(API):
+    @api.doc("transfer_culture_feedback_request", security="apikey")
+    @api.expect(transfer_fields)
+    def post(self, id: str) -> Answer:
+        """Send a request to the organization that holds the data"""
+        return _shown(actions.transfer(current_viewer(), id, json_body()))
+
+
+def _shown(request: dict[str, Any]) -> Answer:
+    return answer(representation.in_full(current_viewer(), request))

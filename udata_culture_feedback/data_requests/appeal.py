@@ -1,0 +1,295 @@
+"""The law's window to appeal against a refusal, which no pause and no extension moves.
+
+Kept apart from the service date because it is not ours to shape: in France silence is a refusal
+after a month (code des relations entre le public et l'administration, « CRPA », R.311-12 and
+R.311-13), and the CADA may be asked during two more (R.343-1). Durations and sentences are
+settings, for other countries and for the portal's lawyer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from udata.core.organization.constants import LOCAL_AUTHORITY, PUBLIC_SERVICE
+from udata.i18n import get_locale
+from udata.i18n import lazy_gettext as _
+
+from udata_culture_feedback.contributors.models import Kind
+
+from .clock import add_months, end_of_day, in_words, local_day, months_in_words, overdue_bound
+
+#: Holders that the right of access binds (CRPA L.300-2), as udata's badges know them.
+BOUND = frozenset({PUBLIC_SERVICE, LOCAL_AUTHORITY})
+#: Kinds of requests that ask for something not communicated yet; the others ask for better data.
+COVERED = frozenset({"new", "access"})
+#: Contributors somebody can answer to: an account, or an address that was confirmed.
+IDENTIFIED = frozenset({Kind.USER, Kind.ORGANIZATION, Kind.CONFIRMED})
+
+# TRANSLATORS: CRPA and CADA are French institutions: keep the articles as they are.
+_SENTENCES: Mapping[str, Any] = {
+    "no_appeal": _("This deadline is a service commitment; this request opens no right of appeal."),
+    "implicit": _(
+        "Received on %(received)s; %(silence)s of silence, until the end of %(refusal)s, is a "
+        "refusal (CRPA, articles R.311-12 and R.311-13). The CADA can then be asked within "
+        "%(appeal)s, until %(until)s included (CRPA, article R.343-1)."
+    ),
+    "explicit": _(
+        "Received on %(received)s; refused on %(refusal)s. The CADA can be asked within "
+        "%(appeal)s, until %(until)s included (CRPA, article R.343-1)."
+    ),
+    "fact_submitted": _("Request submitted"),
+    "fact_received": _("Request received by %(holder)s"),
+    "fact_implicit": _("Refusal by silence (CRPA, articles R.311-12 and R.311-13)"),
+    "fact_explicit": _("Refusal by %(holder)s"),
+    "fact_until": _("Last day to ask the CADA (CRPA, article R.343-1)"),
+    "letter_recipient": _("Commission on access to administrative documents (CADA)"),
+    "letter_subject": _("Request for an opinion on the refusal to communicate “%(title)s”"),
+    "letter_request": _(
+        "On %(submitted)s I asked %(holder)s for the following documents: “%(title)s” "
+        "(%(address)s). My request was received on %(received)s."
+    ),
+    "letter_implicit": _(
+        "I had no answer by the end of %(refusal)s. This silence of %(silence)s is a refusal "
+        "(CRPA, articles R.311-12 and R.311-13)."
+    ),
+    "letter_explicit": _(
+        "This request was refused on %(refusal)s, on the following ground: %(reason)s"
+    ),
+    "letter_asks": _(
+        "I therefore ask the commission for its opinion (CRPA, articles L.342-1 and R.343-1). The "
+        "dated history of my request is attached."
+    ),
+}
+#: What a sentence may speak of; a sentence that does not need one leaves it out.
+_PLACEHOLDERS = dict.fromkeys(
+    (
+        *("received", "refusal", "until", "silence", "appeal"),  # of the window
+        *("submitted", "holder", "title", "address", "reason"),  # of the request
+    ),
+    "",
+)
+
+
+@dataclass(frozen=True)
+class Law:
+    """How long silence lasts before it is a refusal, and a refusal before it is final.
+
+    `texts` replaces sentences: name (one of `_SENTENCES`) → language → text, with the placeholders
+    of ours. Raises ValueError for an unknown name, placeholder or a duration under a month, so that
+    a mistake in the settings shows at start-up.
+    """
+
+    silence_months: int = 1
+    appeal_months: int = 2
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.silence_months < 1 or self.appeal_months < 1:
+            raise ValueError("CULTURE_FEEDBACK_APPEAL_…_MONTHS: at least one month")
+        for name, texts in self.texts.items():
+            if name not in _SENTENCES:
+                raise ValueError(f"CULTURE_FEEDBACK_APPEAL_TEXTS: unknown sentence {name!r}")
+            for language, text in texts.items():
+                try:
+                    _filled(text)
+                except (KeyError, TypeError, ValueError) as error:
+                    raise ValueError(
+                        f"CULTURE_FEEDBACK_APPEAL_TEXTS: {name!r} in {language!r}: {error}"
+                    ) from error
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Law:
+        """The law that the settings of an application describe."""
+        return cls(
+            silence_months=config["CULTURE_FEEDBACK_APPEAL_SILENCE_MONTHS"],
+            appeal_months=config["CULTURE_FEEDBACK_APPEAL_MONTHS"],
+            texts=config["CULTURE_FEEDBACK_APPEAL_TEXTS"],
+        )
+
+    def sentence(self, name: str, **values: str) -> str:
+        """One of the sentences, in the language of the request where the settings have it."""
+        texts = self.texts.get(name) or {}
+        text = texts.get(str(get_locale())) or next(iter(texts.values()), None)
+        return _filled(text or str(_SENTENCES[name]), **values)
+
+
+def _filled(text: str, **values: str) -> str:
+    return text % (_PLACEHOLDERS | values)
+
+
+FRANCE = Law()
+
+
+class Refusal(StrEnum):
+    IMPLICIT = "implicit"  # silence
+    EXPLICIT = "explicit"  # a decision, with its reason
+
+
+class State(StrEnum):
+    AHEAD = "ahead"  # nothing is refused yet
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class AppealWindow:
+    """When a request is or will be refused, and until when that can be contested.
+
+    Moments are naive UTC; an implicit refusal exists once `refusal_at`, the last second of the
+    silence, is over, and `until` is the last second of the last local day.
+    """
+
+    received_at: datetime
+    refusal_at: datetime
+    until: datetime
+    kind: Refusal
+    zone: ZoneInfo
+    law: Law = FRANCE
+
+    def state(self, now: datetime) -> State:
+        if self.until < overdue_bound(now):
+            return State.CLOSED
+        implicit = self.kind is Refusal.IMPLICIT
+        ahead = overdue_bound(now) <= self.refusal_at if implicit else now < self.refusal_at
+        return State.AHEAD if ahead else State.OPEN
+
+    def words(self) -> dict[str, str]:
+        """Its dates and durations, in the language of the request."""
+        return {
+            "received": in_words(local_day(self.received_at, self.zone)),
+            "refusal": in_words(local_day(self.refusal_at, self.zone)),
+            "until": in_words(local_day(self.until, self.zone)),
+            "silence": months_in_words(self.law.silence_months),
+            "appeal": months_in_words(self.law.appeal_months),
+        }
+
+
+def applies(
+    *,
+    holder_badges: Collection[str] | None,
+    kind: str,
+    contributor_kind: str,
+    received_at: datetime | None,
+    formal: bool,
+) -> bool:
+    """Whether the law gives an appeal at all.
+
+    holder_badges: kinds of the badges of the organization; None while the holder is unknown.
+    kind: of the request. contributor_kind: how its author is known. received_at: dated delivery to
+    the holder. formal: `CULTURE_FEEDBACK_FORMAL_REQUESTS`.
+    """
+    return (
+        formal
+        and received_at is not None
+        and holder_badges is not None
+        and not BOUND.isdisjoint(holder_badges)
+        and kind in COVERED
+        and contributor_kind in IDENTIFIED
+    )
+
+
+def window(
+    received_at: datetime,
+    zone: ZoneInfo,
+    *,
+    refused_at: datetime | None = None,
+    law: Law = FRANCE,
+) -> AppealWindow:
+    """The window of a request delivered at `received_at`, and declined at `refused_at` if it was.
+
+    A decision before the end of the window starts the months at its date, also after silence was a
+    refusal (R.343-1 counts from the notification; compare code de justice administrative R.421-2).
+    One that comes later only confirms, and opens nothing. Where lawyers count a period without its
+    first and last days we give the earlier date: whoever keeps to it is never late.
+    """
+    silence = add_months(local_day(received_at, zone), law.silence_months)
+    refusal_at = end_of_day(silence, zone)
+    until = end_of_day(add_months(silence, law.appeal_months), zone)
+    kind = Refusal.IMPLICIT
+    if refused_at is not None and overdue_bound(refused_at) <= until:
+        refusal_at, kind = refused_at, Refusal.EXPLICIT
+        until = end_of_day(add_months(local_day(refused_at, zone), law.appeal_months), zone)
+    return AppealWindow(received_at, refusal_at, until, kind, zone, law)
+
+
+def explanation(window: AppealWindow) -> str:
+    """How the window comes about, with the articles, in the language of the request."""
+    return window.law.sentence(window.kind, **window.words())
+
+
+# --- The proof and the letter ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One dated line of the proof. `at` is naive UTC, `day` local."""
+
+    at: datetime
+    day: date
+    words: str
+
+
+def facts(
+    window: AppealWindow,
+    *,
+    submitted_at: datetime,
+    holder: str,
+    history: Iterable[tuple[datetime, str]] = (),
+) -> tuple[Fact, ...]:
+    """What the printable proof lists, oldest first. `history`: the moves between reception and
+    refusal or after it (when, words already translated), without the refusal itself."""
+    law = window.law
+    dated = [
+        (submitted_at, law.sentence("fact_submitted")),
+        (window.received_at, law.sentence("fact_received", holder=holder)),
+        *history,
+        (window.refusal_at, law.sentence(f"fact_{window.kind}", holder=holder)),
+        (window.until, law.sentence("fact_until")),
+    ]
+    dated.sort(key=lambda fact: fact[0])  # stable: what happens at once stays in this order
+    return tuple(Fact(at, local_day(at, window.zone), words) for at, words in dated)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A letter to whom one appeals, to be read over, signed and sent by the requester."""
+
+    recipient: str
+    subject: str
+    paragraphs: tuple[str, ...]
+
+
+def letter(
+    window: AppealWindow,
+    *,
+    submitted_at: datetime,
+    holder: str,
+    title: str,
+    address: str,
+    reason: str = "",
+) -> Letter:
+    """The pre-filled letter. `address`: of the request's page; `reason`: of an explicit refusal.
+    Raises ValueError when such a refusal comes without one."""
+    if window.kind is Refusal.EXPLICIT and not reason:
+        raise ValueError("An explicit refusal has a reason.")
+    values = window.words() | {
+        "submitted": in_words(local_day(submitted_at, window.zone)),
+        "holder": holder,
+        "title": title,
+        "address": address,
+        "reason": reason,
+    }
+
+    def say(name: str) -> str:
+        return window.law.sentence(f"letter_{name}", **values)
+
+    return Letter(
+        recipient=say("recipient"),
+        subject=say("subject"),
+        paragraphs=(say("request"), say(window.kind), say("asks")),
+    )

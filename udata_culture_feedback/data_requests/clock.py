@@ -1,0 +1,328 @@
+"""The service date of a request: the portal's own commitment, paused, extended, started again.
+
+Kept apart from the database and from the time of day: moments come in as naive UTC, as MongoDB
+gives them, and days are those of the portal's zone. The law's window, which nothing moves, is in
+`appeal.py`.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_babel import format_date
+from udata.i18n import gettext as _
+from udata.i18n import ngettext, pgettext
+
+# --- Days, as people of the portal's zone count them ----------------------------------------------
+
+
+def local_day(at: datetime, zone: ZoneInfo) -> date:
+    """The day that people of `zone` live at `at` (naive UTC)."""
+    return at.replace(tzinfo=UTC).astimezone(zone).date()
+
+
+def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> int:
+    """Whole local days between two moments: the local midnights crossed, whatever the hour, and
+    whether such a day lasted 23, 24 or 25 hours. Never negative."""
+    return max(0, (local_day(end, zone) - local_day(start, zone)).days)
+
+
+def end_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The last second of a local day, as naive UTC.
+
+    `fold=1` (PEP 495) takes the later of two 23:59:59 where clocks go back at midnight (Havana)
+    and, where they jump over it (Nuuk, in March), the last second before the jump.
+    """
+    last = datetime.combine(day, time(23, 59, 59, fold=1), zone)
+    return last.astimezone(UTC).replace(tzinfo=None)
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day of the month `months` later, clipped to the end of that month: 31 January + 1 is
+    28 or 29 February."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def overdue_bound(now: datetime) -> datetime:
+    """What is due before this is overdue, in Python as in a query (`{"$lt": …}`): the last second
+    of a day lasts until its end."""
+    return now.replace(microsecond=0)
+
+
+# --- The clock ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How long a request may wait for its answer. Each operation returns another clock, or the same
+    where there is nothing to do; moments are naive UTC, to the millisecond as MongoDB keeps them.
+
+    `due_at` is the last local second of: day of `started_at` + `months`, clipped + `paused_days` +
+    `extended_days`. It is None while paused, merged or answered, so that overdue is one comparison.
+    """
+
+    started_at: datetime
+    months: int
+    due_at: datetime | None = None
+    #: Since when a clarification is awaited.
+    paused_at: datetime | None = None
+    #: Deadline of the last clarification asked; kept when it has passed, for what comes after it.
+    clarify_by: datetime | None = None
+    #: The one reminder of that clarification was sent.
+    reminded: bool = False
+    #: Whole local days of the pauses that are over, and of the time spent merged.
+    paused_days: int = 0
+    extended_days: int = 0
+    extension_reason: str | None = None
+    answered_at: datetime | None = None
+    #: Requester and holder know that the answer is late: told once.
+    told_overdue: bool = False
+    #: Since when the request is merged with another, or withdrawn.
+    stopped_at: datetime | None = None
+    #: Started by a reopening, not by a reception: the words differ.
+    reopened: bool = False
+
+    @classmethod
+    def start(cls, at: datetime, months: int, zone: ZoneInfo) -> Clock:
+        """A clock for a request received at `at`. Raises ValueError for less than a month."""
+        if months < 1:
+            raise ValueError("The service date is at least one month after reception.")
+        return cls(started_at=_moment(at), months=months)._dated(zone)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Clock:
+        """The clock stored in `document`; fields it does not know yet have their defaults."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in document.items() if name in known})
+
+    def to_mongo(self) -> dict[str, Any]:
+        return asdict(self)
+
+    # What it says
+
+    @property
+    def paused(self) -> bool:
+        """Not running, though unanswered."""
+        return self.paused_at is not None or self.stopped_at is not None
+
+    @property
+    def next_deadline(self) -> datetime | None:
+        """When something happens next: the clarification's deadline while it is awaited, otherwise
+        the service date; None while merged and once answered."""
+        if self.answered_at is None and self.stopped_at is None and self.paused_at is not None:
+            return self.clarify_by
+        return self.due_at
+
+    def is_overdue(self, now: datetime) -> bool:
+        return self.due_at is not None and self.due_at < overdue_bound(now)
+
+    def due_day(self, zone: ZoneInfo) -> date:
+        """The local day of the service date, had the pause under way not lasted; also once
+        answered, to tell whether it was in time."""
+        days = timedelta(self.paused_days + self.extended_days)
+        return add_months(local_day(self.started_at, zone), self.months) + days
+
+    # What happens to it
+
+    def pause(self, at: datetime, days: int, zone: ZoneInfo) -> Clock:
+        """A clarification is asked, to be given by the end of the local day `days` later. Changes
+        nothing while another is awaited. Raises ValueError for less than a day."""
+        if days < 1:
+            raise ValueError("A clarification can be given until the next day at least.")
+        clock = self._lapsed(at, zone)
+        if clock.paused or clock.answered_at is not None:
+            return self
+        clarify_by = end_of_day(local_day(at, zone) + timedelta(days), zone)
+        paused = replace(clock, paused_at=_moment(at), clarify_by=clarify_by, reminded=False)
+        return paused._dated(zone)
+
+    def resume(self, at: datetime, zone: ZoneInfo) -> Clock:
+        """The clarification was given, or its deadline passed: the pause ends with whichever came
+        first, and the midnights it crossed are added. Changes nothing when not paused, and while
+        merged: a merged request waits for nothing."""
+        if self.paused_at is None or self.stopped_at is not None or self.answered_at is not None:
+            return self
+        end = at if self.clarify_by is None else min(at, self.clarify_by)
+        days = self.paused_days + local_days(self.paused_at, end, zone)
+        return replace(self, paused_at=None, paused_days=days)._dated(zone)
+
+    def stop(self, at: datetime) -> Clock:
+        """The request is merged into another, or withdrawn."""
+        if self.stopped_at is not None or self.answered_at is not None:
+            return self
+        return replace(self, stopped_at=_moment(at), due_at=None)
+
+    def unmerge(self, at: datetime, zone: ZoneInfo) -> Clock:
+        """Goes on where `stop` left it: the midnights crossed since count as paused. A
+        clarification that was awaited then has as many days left as it had."""
+        if self.stopped_at is None or self.answered_at is not None:
+            return self
+        days = local_days(self.stopped_at, at, zone)
+        clock = replace(self, stopped_at=None)._lapsed(self.stopped_at, zone)
+        if clock.paused_at is None or clock.clarify_by is None:
+            return replace(clock, paused_days=clock.paused_days + days)._dated(zone)
+        clarify_by = end_of_day(local_day(clock.clarify_by, zone) + timedelta(days), zone)
+        return replace(clock, clarify_by=clarify_by)
+
+    def answer(self, at: datetime, zone: ZoneInfo) -> Clock:
+        """The request was published or declined; the first answer is the one that counts."""
+        if self.answered_at is not None:
+            return self
+        running = self._running(at, zone)
+        return replace(running, answered_at=_moment(at), due_at=None)
+
+    def reopen(self, at: datetime, zone: ZoneInfo, months: int | None = None) -> Clock:
+        """A new clock, with the months promised today (`months`) or those of this one. A clock that
+        was neither answered nor stopped goes on."""
+        if self.answered_at is None and self.stopped_at is None:
+            return self
+        return replace(Clock.start(at, months or self.months, zone), reopened=True)
+
+    def extend(self, days: int, reason: str, zone: ZoneInfo) -> Clock:
+        """More days, once and for a reason that everybody can read. Raises ValueError otherwise,
+        and when there is nothing left to wait for."""
+        if self.extended_days:
+            raise ValueError("The service date was already extended once.")
+        if self.answered_at is not None or self.stopped_at is not None:
+            raise ValueError("The clock is not running any more.")
+        if days < 1 or not reason.strip():
+            raise ValueError("An extension needs a number of days and a reason.")
+        return replace(self, extended_days=days, extension_reason=reason.strip())._dated(zone)
+
+    def recompute(self, months: int, now: datetime, zone: ZoneInfo) -> Clock:
+        """The same clock under changed settings (months, zone); an answered one keeps its own.
+        Where that moves the date into the past it counts as told: nobody gets a mail for it."""
+        if months < 1:
+            raise ValueError("The service date is at least one month after reception.")
+        if self.answered_at is not None:
+            return self
+        moved = replace(self, months=months)._dated(zone)
+        was_late, late = (clock._running(now, zone).is_overdue(now) for clock in (self, moved))
+        return replace(moved, told_overdue=self.told_overdue or (late and not was_late))
+
+    def remind(self) -> Clock:
+        """The reminder of the clarification is sent."""
+        return replace(self, reminded=True)
+
+    def tell_overdue(self) -> Clock:
+        """Requester and holder are told that the answer is late."""
+        return replace(self, told_overdue=True)
+
+    def _lapsed(self, at: datetime, zone: ZoneInfo) -> Clock:
+        """Without the pause whose deadline had passed at `at`, if nobody had noticed yet."""
+        over = self.clarify_by is not None and self.clarify_by < overdue_bound(at)
+        return self.resume(at, zone) if over else self
+
+    def _running(self, at: datetime, zone: ZoneInfo) -> Clock:
+        """As it would be if whatever holds it ended at `at`."""
+        return self.unmerge(at, zone).resume(at, zone)
+
+    def _dated(self, zone: ZoneInfo) -> Clock:
+        if self.paused or self.answered_at is not None:
+            return replace(self, due_at=None)
+        return replace(self, due_at=end_of_day(self.due_day(zone), zone))
+
+
+def _moment(at: datetime) -> datetime:
+    """As MongoDB will give it back. Raises ValueError for a moment that carries a zone."""
+    if at.tzinfo is not None:
+        raise ValueError("Moments are naive UTC.")
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+# --- In words -------------------------------------------------------------------------------------
+
+
+def in_words(day: date) -> str:
+    """A day in the language of the request: « 31 janvier 2026 »."""
+    return str(format_date(day, "long"))
+
+
+def months_in_words(months: int) -> str:
+    return str(ngettext("one month", "%(num)d months", months))
+
+
+def service_note() -> str:
+    """What people are told where the law gives no appeal."""
+    return str(
+        _("This deadline is a service commitment; this request opens no right of appeal."),
+    )
+
+
+def explanation(
+    clock: Clock, zone: ZoneInfo, *, appeal: bool = False, note: str | None = None
+) -> str:
+    """How the service date comes about, in the language of the request. Where there is no `appeal`
+    it is followed by `note`, by default `service_note()`."""
+    separator = str(pgettext("between the steps of a computation", "; "))
+    computation = str(_("%(steps)s.", steps=separator.join(_steps(clock, zone))))
+    if appeal:
+        return computation
+    return f"{computation} {service_note() if note is None else note}".rstrip()
+
+
+def _steps(clock: Clock, zone: ZoneInfo) -> list[str]:
+    started = local_day(clock.started_at, zone)
+    reached = add_months(started, clock.months)
+    received = _("Reopened on %(date)s") if clock.reopened else _("Received on %(date)s")
+    steps = [
+        str(received) % {"date": in_words(started)},
+        str(
+            _(
+                "%(duration)s: until the end of %(date)s",
+                duration=months_in_words(clock.months),
+                date=in_words(reached),
+            )
+        ),
+    ]
+    if clock.paused_days:
+        reached += timedelta(clock.paused_days)
+        steps.append(
+            str(
+                ngettext(
+                    "%(num)d day of suspension: %(date)s",
+                    "%(num)d days of suspension: %(date)s",
+                    clock.paused_days,
+                    date=in_words(reached),
+                )
+            )
+        )
+    if clock.extended_days:
+        reached += timedelta(clock.extended_days)
+        steps.append(
+            str(
+                ngettext(
+                    "extended by %(num)d day (%(reason)s): %(date)s",
+                    "extended by %(num)d days (%(reason)s): %(date)s",
+                    clock.extended_days,
+                    reason=clock.extension_reason or "",
+                    date=in_words(reached),
+                )
+            )
+        )
+    now = _state(clock, zone)
+    return [*steps, now] if now else steps
+
+
+def _state(clock: Clock, zone: ZoneInfo) -> str:
+    """What holds the clock now; nothing when it runs."""
+    if clock.answered_at is not None:
+        answered = in_words(local_day(clock.answered_at, zone))
+        return str(_("answered on %(date)s", date=answered))
+    if clock.stopped_at is not None:
+        return str(_("stopped since %(date)s", date=in_words(local_day(clock.stopped_at, zone))))
+    if clock.paused_at is not None and clock.clarify_by is not None:
+        return str(
+            _(
+                "suspended since %(date)s, until details are given, on %(deadline)s at the latest",
+                date=in_words(local_day(clock.paused_at, zone)),
+                deadline=in_words(local_day(clock.clarify_by, zone)),
+            )
+        )
+    return ""

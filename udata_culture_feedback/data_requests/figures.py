@@ -1,0 +1,113 @@
+"""How supports flow into requests, and requests into the figures of datasets, holders, the site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from bson import ObjectId
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+from ..feedback.models import SITE, dataset_summary, organization_summary
+from ..summaries import Flow, settle, settle_some
+from .models import figures, requests, supports
+
+
+class SupportsIntoRequest(Flow):
+    """A support counts once in its request, as long as the person is behind it."""
+
+    fields = ("direct", "via", "own")
+
+    @property
+    def contributions(self) -> Collection:
+        return supports()
+
+    @property
+    def summaries(self) -> Collection:
+        return requests()
+
+    def snapshot(self, contribution: dict[str, Any], summary_id: Any) -> dict[str, Any]:
+        return {"totals": {"supports": 1} if is_behind(contribution) else {}}
+
+    def population(self, summary_id: Any) -> dict[str, Any]:
+        return {"target": summary_id}
+
+
+class RequestsInto(Flow):
+    """A request counts in the figures of the dataset it was asked from, of its holder and of the
+    site."""
+
+    fields = ("live", "organization", "dataset")
+
+    @property
+    def contributions(self) -> Collection:
+        return requests()
+
+    @property
+    def summaries(self) -> Collection:
+        return figures()
+
+    def snapshot(self, contribution: dict[str, Any], summary_id: Any) -> dict[str, Any]:
+        here = summary_id in above(contribution)
+        return {"totals": (contribution.get("live") or {}) if here else {}}
+
+
+SUPPORTS = SupportsIntoRequest()
+REQUESTS = RequestsInto()
+
+
+def is_behind(support: dict[str, Any]) -> bool:
+    return bool(support.get("direct") or support.get("via")) and not support.get("own")
+
+
+def above(request: dict[str, Any]) -> list[str]:
+    """The figures that a request counts in."""
+    found = [SITE]
+    if request.get("organization"):
+        found.append(organization_summary(request["organization"]))
+    if request.get("dataset"):
+        found.append(dataset_summary(request["dataset"]))
+    return found
+
+
+def ensure(figures_ids: Iterable[str]) -> None:
+    """Makes the figures that do not exist yet."""
+    wanted = set(figures_ids)
+    known = {one["_id"] for one in figures().find({"_id": {"$in": list(wanted)}}, {"_id": 1})}
+    for one in wanted - known:
+        try:
+            figures().update_one(
+                {"_id": one}, {"$setOnInsert": {"v": 1, "totals": {}}}, upsert=True
+            )
+        except DuplicateKeyError:
+            continue  # another process made it meanwhile
+
+
+def settle_supports(request_id: ObjectId) -> None:
+    settle(SUPPORTS, request_id)
+
+
+def settle_dataset(request: dict[str, Any]) -> None:
+    """Counts a request in its dataset, within the request that writes. Its holder and the site,
+    which many write to, are left to the task and to who reads them."""
+    if request.get("dataset"):
+        settle(REQUESTS, dataset_summary(request["dataset"]))
+
+
+def read(figures_id: str) -> dict[str, int]:
+    """The figures of requests, settled first (a bounded effort)."""
+    settle_some(REQUESTS, figures_id)
+    found = figures().find_one({"_id": figures_id}, {"totals": 1}) or {}
+    return found.get("totals") or {}
+
+
+def read_many(figures_ids: Iterable[str]) -> dict[str, dict[str, int]]:
+    """The figures of many, in one query, as they stand."""
+    found = figures().find({"_id": {"$in": list(figures_ids)}}, {"totals": 1})
+    return {one["_id"]: one.get("totals") or {} for one in found}
+
+
+def as_json(totals: dict[str, int]) -> dict[str, int]:
+    """As the summary of a dataset, an organization, the site shows them."""
+    return {"open": totals.get("open", 0), "published": totals.get("status:published", 0)}

@@ -1,0 +1,157 @@
+"""Keeping requests straight after a merge, an unmerge, a withdrawal or a deletion, whoever else did
+what at the same moment, and after a crash anywhere.
+
+Each of these writes the request itself in one update, with `people` among what is due; `straighten`
+then does the rest. It compares and closes gaps, so that anybody may call it, any number of times:
+who made the move, who supports the request meanwhile, and maintenance.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+
+from ..contributors.models import gone_key
+from ..feedback.models import now
+from ..summaries import heard
+from . import supports
+from .clock import Clock
+from .figures import settle_supports
+from .models import PEOPLE, requests
+from .records import ATTEMPTS, change, is_carried, system_entry, zone
+from .workflow import Role, Status
+
+Request = dict[str, Any]
+
+
+def straighten(request_id: ObjectId) -> None:
+    """Brings in line: where a merged request points (no cycle, no chain), those merged into it, who
+    is behind which, and what was withdrawn or deleted though others carry it."""
+    for _attempt in range(ATTEMPTS):
+        request = requests().find_one({"_id": request_id})
+        if request is None:
+            supports.bring_in_line({"_id": request_id}, None)
+            return
+        target = None
+        if request["status"] == Status.DUPLICATE and not request.get("removed"):
+            target = requests().find_one({"_id": request["duplicate_of"]})
+            if _repointed(request, target):
+                continue
+        _take_along(request, target)
+        supports.bring_in_line(request, target)
+        supports.mark_own(request_id)
+        settle_supports(request_id)
+        for one in (request_id, *([target["_id"]] if target else [])):
+            _revive(one)
+        if _heard(request):
+            return
+
+
+def detach(request: Request) -> Request | None:
+    """One person cannot undo what many carry: the request stays, without its author."""
+    changed = change(request, lambda r: None if r.get("detached") else _detached(r), due=[PEOPLE])
+    straighten(request["_id"])
+    return changed
+
+
+def _repointed(request: Request, target: Request | None) -> bool:
+    """Ends what a merge must not be: into nothing, into itself by a detour, into a request that is
+    itself merged. True when it had to do something."""
+    id = request["_id"]
+    if target is None or target.get("removed") or id in (target["_id"], target.get("duplicate_of")):
+        change(request, _unmerged, due=[PEOPLE])
+        return True
+    if target.get("duplicate_of"):
+        _point(request, target["duplicate_of"])
+        return True
+    return False
+
+
+def _point(request: Request, to: ObjectId) -> None:
+    def pointed(one: Request) -> Request | None:
+        if one.get("duplicate_of") != request["duplicate_of"]:
+            return None
+        return one | {"duplicate_of": to}
+
+    change(request, pointed, due=[PEOPLE])
+
+
+def _take_along(request: Request, target: Request | None) -> None:
+    """Those merged into a request that is merged itself go with it."""
+    for chained in list(requests().find({"duplicate_of": request["_id"]})):
+        if target and chained["_id"] != target["_id"]:
+            _point(chained, target["_id"])
+        if target or request.get("removed"):
+            straighten(chained["_id"])
+
+
+def _revive(request_id: ObjectId) -> None:
+    """A request that was withdrawn or deleted while somebody came to support it stays, without its
+    author."""
+    request = requests().find_one({"_id": request_id})
+    if request and _is_left(request) and is_carried(request):
+        revived = change(
+            request,
+            lambda r: _revived(r) if _is_left(r) and is_carried(r) else None,
+            due=[PEOPLE],
+        )
+        if revived:
+            supports.mark_own(request_id)
+            settle_supports(request_id)
+
+
+def _is_left(request: Request) -> bool:
+    return request["status"] == Status.WITHDRAWN or bool(request.get("removed"))
+
+
+def _unmerged(request: Request) -> Request | None:
+    """A merge that cannot be: back to where it was."""
+    if request["status"] != Status.DUPLICATE:
+        return None
+    former = request.get("merged_from") or Status.SUBMITTED
+    clock = Clock.of(request["clock"]).unmerge(now(), zone())
+    entry = system_entry(request, former, Role.MODERATOR, undone=True)
+    changed = request | {
+        "status": former,
+        "clock": clock.to_mongo(),
+        "history": [*request["history"], entry],
+        "last_modified": now(),
+    }
+    for field in ("duplicate_of", "merged_from"):
+        changed.pop(field, None)
+    return changed
+
+
+def _detached(request: Request) -> Request:
+    entry = system_entry(request, request["status"], Role.REQUESTER, detached=True)
+    changed = request | {
+        "contributor": {"kind": request["contributor"]["kind"], "key": gone_key()},
+        "detached": now(),
+        "history": [*request["history"], entry],
+        "last_modified": now(),
+    }
+    changed.pop("submission_id", None)
+    return changed
+
+
+def _revived(request: Request) -> Request:
+    standing = dict(request)
+    if removed := standing.pop("removed", None):
+        standing["visibility"] = removed["visibility"]
+    changed = standing if standing.get("detached") else _detached(standing)
+    if request["status"] == Status.WITHDRAWN:
+        former = next(
+            (e["from"] for e in reversed(request["history"]) if e["to"] == Status.WITHDRAWN),
+            Status.SUBMITTED,
+        )
+        clock = Clock.of(request["clock"]).unmerge(now(), zone())
+        changed |= {"status": former, "clock": clock.to_mongo()}
+        changed["history"][-1]["to"] = former
+    return changed
+
+
+def _heard(request: Request) -> bool:
+    """Ends a look. False when the request has changed since, so that another is needed."""
+    heard(requests(), request, PEOPLE)
+    return not requests().find_one({"_id": request["_id"], "due": PEOPLE}, {"_id": 1})

@@ -1,0 +1,236 @@
+"""Requests and supports: documents and indexes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mongoengine.fields import (
+    BooleanField,
+    DateTimeField,
+    DictField,
+    EmbeddedDocumentField,
+    IntField,
+    ListField,
+    ObjectIdField,
+    StringField,
+)
+from pymongo.collection import Collection
+from udata.mongo.document import UDataDocument as Document
+
+from ..contributors.models import CultureFeedbackContributor
+from ..feedback.models import Visibility
+from ..listing import EPOCH
+from ..summaries import Totals, acknowledged
+from .workflow import OPEN, Status
+
+#: Slugs that are routes, and so never a request's.
+RESERVED_SLUGS = frozenset(("new", "similar", "feed", "feed.atom"))
+
+#: What is due of a request besides figures: who is behind it, or behind the one it was merged into,
+#: has to be brought in line (`merging.straighten`).
+PEOPLE = "people"
+#: Entries of its history that nobody was told of yet (`announcements.catch_up`).
+TOLD = "told"
+
+
+class CultureFeedbackRequest(Document):
+    """A dataset somebody asks for. Dates are naive UTC.
+
+    `organization` is the holder; None: unknown, the desk's. `dataset` is the page it was asked
+    from. `version` counts moves and edits (a move names the version it was decided on); `v` counts
+    every change, the supports included (see `summaries`: a request is the summary of its supports,
+    `totals.supports`, and itself counts in those of its dataset, its holder and the site).
+    `received_at`: when its holder received it, kept by transfers. `merged_from`: the status before
+    it was merged into `duplicate_of`. `reopened`: how many of each decision its requester reopened.
+    `detached`: since when it has no requester any more, who left it to those who carry it.
+    `removed`: deleted (when, and the visibility it had), until everything has heard of it. `told`:
+    how many entries of its history were announced.
+    """
+
+    title = StringField(required=True)
+    slug = StringField(required=True)
+    description = StringField(required=True)
+    kind = StringField(required=True)
+    dataset = ObjectIdField()
+    organization = ObjectIdField()
+    themes = ListField(StringField())
+    usages = ListField(StringField())
+    profile = StringField()
+    evidence_url = StringField()
+    formats = ListField(StringField())
+    frequency = StringField()
+    spatial = StringField()
+    contributor = EmbeddedDocumentField(CultureFeedbackContributor, required=True)
+    consultation = ObjectIdField()
+
+    visibility = StringField(default=Visibility.PUBLIC)
+    hidden_reason = StringField()
+    status = StringField(default=Status.SUBMITTED)
+    version = IntField(default=1)
+    history = ListField(DictField())
+    received_at = DateTimeField()
+    clock = DictField()
+    partial = BooleanField()
+    fulfilled_by = DictField()
+    confirmed_at = DateTimeField()
+    detached = DateTimeField()
+    removed = DictField()
+    told = IntField()
+    duplicate_of = ObjectIdField()
+    merged_from = StringField()
+    reopened = DictField()
+    external_id = StringField()
+    terms = ListField(StringField())
+
+    discussion = ObjectIdField()
+    messages = ListField(DictField())
+    discussed = BooleanField()
+    announced = DateTimeField()
+
+    submission_id = StringField()
+    created_at = DateTimeField(required=True)
+    last_modified = DateTimeField(required=True)
+
+    v = IntField(default=1)
+    totals = DictField()
+    last = ListField(DictField())
+    live = DictField()
+    counted = DictField()
+    due = ListField(StringField())
+
+    meta = {
+        "strict": False,
+        "indexes": [
+            {"fields": ["slug"], "unique": True},
+            {
+                "fields": ["contributor.key", "submission_id"],
+                "unique": True,
+                "partialFilterExpression": {"submission_id": {"$exists": True}},
+            },
+            {
+                "fields": ["external_id"],
+                "unique": True,
+                "partialFilterExpression": {"external_id": {"$exists": True}},
+            },
+            ["visibility", "-created_at", "-id"],
+            ["visibility", "status", "-created_at", "-id"],
+            ["organization", "visibility", "-created_at", "-id"],
+            ["dataset", "visibility", "-created_at", "-id"],
+            ["themes", "visibility", "-created_at", "-id"],
+            ["visibility", "-totals.supports", "-id"],
+            {
+                # The queries say `$gte: EPOCH` too: null, while paused or answered, is not there.
+                "fields": ["visibility", "clock.due_at", "id"],
+                "partialFilterExpression": {"clock.due_at": {"$gte": EPOCH}},
+            },
+            {
+                "fields": ["duplicate_of"],
+                "partialFilterExpression": {"duplicate_of": {"$exists": True}},
+            },
+            {
+                "fields": ["fulfilled_by.datasets"],
+                "partialFilterExpression": {"fulfilled_by": {"$exists": True}},
+            },
+            "terms",
+            "contributor.user",
+            {"fields": ["removed"], "partialFilterExpression": {"removed": {"$exists": True}}},
+            {"fields": ["due"], "partialFilterExpression": {"due": {"$exists": True}}},
+            {
+                "fields": ["discussion"],
+                "partialFilterExpression": {"discussion": {"$exists": True}},
+            },
+        ],
+    }
+
+
+class CultureFeedbackSupport(Document):
+    """One person behind a request. `direct`: given on it (or on an address merged into it); `via`:
+    the requests merged into it that this person asked for or supports. `own`: the person is its
+    requester, who is counted apart."""
+
+    key = StringField(required=True)
+    user = ObjectIdField()
+    target = ObjectIdField(required=True)
+    direct = BooleanField(default=False)
+    via = ListField(ObjectIdField())
+    own = BooleanField(default=False)
+    created_at = DateTimeField(required=True)
+
+    v = IntField(default=1)
+    counted = DictField()
+    due = ListField(ObjectIdField())
+
+    meta = {
+        "strict": False,
+        "indexes": [
+            {"fields": ["key", "target"], "unique": True},
+            ["target", "id"],
+            ["via"],
+            {"fields": ["due"], "partialFilterExpression": {"due": {"$exists": True}}},
+        ],
+    }
+
+
+class CultureFeedbackRequestFigures(Document):
+    """How many requests a dataset, a holder, the site has: `total`, `open`, `status:<status>`.
+    `id`: as that of the summary of feedback (`dataset:<id>`, `organization:<id>`, `site`), from
+    which these are apart because they count other documents."""
+
+    id = StringField(primary_key=True)
+    v = IntField(default=1)
+    totals = DictField()
+    last = ListField(DictField())
+
+    meta = {"strict": False}
+
+
+class CultureFeedbackRequestMessage(Document):
+    """What somebody says about a request. `role`: in what capacity, when it was said."""
+
+    request = ObjectIdField(required=True)
+    contributor = EmbeddedDocumentField(CultureFeedbackContributor, required=True)
+    role = StringField(required=True)
+    text = StringField(required=True)
+    visibility = StringField(default=Visibility.PUBLIC)
+    submission_id = StringField()
+    created_at = DateTimeField(required=True)
+
+    meta = {
+        "strict": False,
+        "indexes": [
+            ["request", "visibility", "created_at", "id"],
+            "contributor.user",
+            {
+                "fields": ["contributor.key", "submission_id"],
+                "unique": True,
+                "partialFilterExpression": {"submission_id": {"$exists": True}},
+            },
+        ],
+    }
+
+
+def requests() -> Collection:
+    return acknowledged(CultureFeedbackRequest._get_collection())
+
+
+def supports() -> Collection:
+    return acknowledged(CultureFeedbackSupport._get_collection())
+
+
+def figures() -> Collection:
+    return acknowledged(CultureFeedbackRequestFigures._get_collection())
+
+
+def messages() -> Collection:
+    return acknowledged(CultureFeedbackRequestMessage._get_collection())
+
+
+def live_totals(request: dict[str, Any]) -> Totals:
+    """What a request counts: nothing while nobody may see it."""
+    if request["visibility"] != Visibility.PUBLIC or request.get("removed"):
+        return {}
+    status = Status(request["status"])
+    counters = ["total", f"status:{status}"]
+    if status in OPEN:
+        counters.append("open")
+    return dict.fromkeys(counters, 1)

@@ -1,0 +1,118 @@
+"""Reading requests: the lists of the API and of the pages, in a constant number of queries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request as asked
+from pymongo import ASCENDING, DESCENDING
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, listing, refusals, search, vocabulary
+from ..contributors.viewer import Viewer
+from ..feedback.models import Visibility, now
+from ..listing import EPOCH, Page
+from . import figures, representation
+from .models import figures_of_dataset, figures_of_organization, figures_of_site, requests
+
+SORTS = {
+    "-created_at": [("created_at", DESCENDING), ("_id", DESCENDING)],
+    "-supports": [("totals.supports", DESCENDING), ("_id", DESCENDING)],
+    "due_at": [("clock.due_at", ASCENDING), ("_id", ASCENDING)],
+}
+
+PUBLIC: dict[str, Any] = {"visibility": Visibility.PUBLIC}
+
+#: Not read for a list: histories may be long.
+LEFT_OUT = {"history": 0, "terms": 0, "last": 0, "counted": 0, "live": 0, "messages": 0}
+
+
+def listed(viewer: Viewer, default_size: int = 20) -> dict[str, Any]:
+    """`GET P/requests/` with the filters and sort of the query. Raises Invalid naming an argument,
+    NotFound for a dataset or organization that is not there, or a page too far."""
+    page = listing.asked_page(default_size)
+    sort = asked.args.get("sort", "-created_at")
+    if sort not in SORTS:
+        message = _("Choose one of: %(ids)s.", ids=", ".join(SORTS))
+        raise refusals.Invalid(message, {"sort": message})
+    where, counter, key = _filters()
+    if sort == "due_at":
+        where = {"clock.due_at": {"$gte": EPOCH}} | where
+        counter = None
+    where = PUBLIC | where
+    found = _page(where, page, sort)
+    if not found and page.number > 1:
+        raise refusals.NotFound(_("There is no such page."))
+    if counter:
+        total, capped = figures.read(counter).get(key, 0), False
+    else:
+        total, capped = listing.count(requests(), where)
+    shown = representation.as_json(viewer, [r | {"history": []} for r in found[: page.size]])
+    return listing.envelope(shown, found, page, total, capped)
+
+
+def status_counts() -> dict[str, int]:
+    """How many public requests of each status."""
+    totals = figures.read(figures_of_site())
+    return {t.id: totals.get(f"status:{t.id}", 0) for t in vocabulary.REQUEST_STATUSES}
+
+
+def _page(where: dict[str, Any], page: Page, sort: str) -> list[dict[str, Any]]:
+    if sort == "-created_at":
+        return listing.newest_first(requests(), where, page, LEFT_OUT)
+    if page.offset + page.size > listing.MAX_OFFSET:
+        message = _("Pages of this order end at %(offset)d.", offset=listing.MAX_OFFSET)
+        raise refusals.Invalid(message, {"page": message})
+    found = requests().find(where, LEFT_OUT, sort=SORTS[sort])
+    return list(found.skip(page.offset).limit(page.size + 1))
+
+
+def _filters() -> tuple[dict[str, Any], str | None, str]:
+    """The query, and where there is one the figures and the counter that hold its total."""
+    where: dict[str, Any] = {}
+    counters = [figures_of_site()]
+    if "dataset" in asked.args:
+        dataset = catalogue.find_dataset(asked.args["dataset"])
+        if dataset is None or not catalogue.may_read(dataset):
+            raise refusals.NotFound(_("There is no such dataset."))
+        where["dataset"] = dataset.id
+        counters.append(figures_of_dataset(dataset.id))
+    if "organization" in asked.args:
+        organization = catalogue.find_organization(asked.args["organization"])
+        if organization is None:
+            raise refusals.NotFound(_("There is no such organization."))
+        where["organization"] = organization.id
+        counters.append(figures_of_organization(organization.id))
+    counter: str | None = counters[-1] if len(counters) <= 2 else None
+    key = "total"
+    statuses = [term.id for term in vocabulary.REQUEST_STATUSES]
+    if status := _choice("status", statuses):
+        where["status"] = status
+        key = f"status:{status}"
+    for argument, field, ids in (
+        ("theme", "themes", vocabulary.vocabularies().ids("themes")),
+        ("kind", "kind", [term.id for term in vocabulary.REQUEST_KINDS]),
+    ):
+        if value := _choice(argument, ids):
+            where[field] = value
+            counter = None
+    if overdue := _choice("overdue", ("true", "false", "1", "0")):
+        late = {"clock.due_at": {"$lt": now()}}  # null, while paused or answered, is never less
+        where |= late if overdue in ("true", "1") else {"$nor": [late]}
+        counter = None
+    if text := asked.args.get("q"):
+        words = search.query_terms(text[:200])
+        if words:
+            where["$and"] = [{"terms": {"$in": list(stems)}} for stems in words]
+            counter = None
+    return where, counter, key
+
+
+def _choice(argument: str, ids: Any) -> str | None:
+    value = asked.args.get(argument)
+    if value is None:
+        return None
+    if value not in ids:
+        message = _("Choose one of: %(ids)s.", ids=", ".join(ids))
+        raise refusals.Invalid(message, {argument: message})
+    return value

@@ -1,0 +1,127 @@
+"""Reading one request, and the one way of writing it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import slugify
+from bson import ObjectId
+from flask import current_app
+from udata.i18n import lazy_gettext as _
+
+from .. import refusals
+from ..feedback.models import now
+from ..summaries import becomes_due
+from .figures import above, ensure
+from .models import RESERVED_SLUGS, live_totals, requests
+from .workflow import Role
+
+Request = dict[str, Any]
+
+#: Fields of a request that its moves and edits leave alone: those of the settle protocol, of the
+#: discussion and of the announcements.
+KEPT_BY_OTHERS = frozenset(
+    "_id v version due counted totals last discussion messages discussed announced told".split()
+)
+
+#: Tries before giving up on a request that others keep changing.
+ATTEMPTS = 20
+
+
+def find(reference: Any) -> Request | None:
+    """A request by id or slug (plain text: anything else finds nothing)."""
+    if isinstance(reference, ObjectId):
+        return requests().find_one({"_id": reference, "removed": {"$exists": False}})
+    if not isinstance(reference, str) or not _is_text(reference):
+        return None
+    key = {"_id": ObjectId(reference)} if ObjectId.is_valid(reference) else {"slug": reference}
+    return requests().find_one(key | {"removed": {"$exists": False}})
+
+
+def fresh(request_id: ObjectId) -> Request:
+    """A request as it is now. Raises NotFound when it is gone."""
+    request = find(request_id)
+    if request is None:
+        raise no_such_request()
+    return request
+
+
+def no_such_request() -> refusals.NotFound:
+    return refusals.NotFound(_("There is no such request."))
+
+
+def replace(
+    request: Request,
+    changed: Request,
+    *,
+    due: Iterable[str] = (),
+    also: Iterable[str] = (),
+) -> bool:
+    """Writes `changed` over a request that has not moved since it was read, in one update: status,
+    history and clock together. False when it has. `due`: what else is due with it; `also`: figures
+    that it leaves."""
+    changed["live"] = live_totals(changed)
+    concerned = {*above(changed), *also}
+    ensure(concerned)
+    update = becomes_due(sorted({*concerned, *due}))
+    update["$inc"]["version"] = 1
+    update["$set"] = {key: value for key, value in changed.items() if key not in KEPT_BY_OTHERS}
+    gone = {key: "" for key in request if key not in changed and key not in KEPT_BY_OTHERS}
+    if gone:
+        update["$unset"] = gone
+    unmoved = {"_id": request["_id"], "status": request["status"], "version": request["version"]}
+    return bool(requests().update_one(unmoved, update).modified_count)
+
+
+def change(
+    request: Request | None,
+    how: Callable[[Request], Request | None],
+    *,
+    due: Iterable[str] = (),
+) -> Request | None:
+    """Applies `how` to a request, again when somebody else changed it meanwhile. `how` answers None
+    where there is nothing to do (any more): so does this. Answers the request as it was written."""
+    for _attempt in range(ATTEMPTS):
+        changed = how(request) if request else None
+        if request is None or changed is None:
+            return None
+        if replace(request, changed, due=due, also=above(request)):
+            return requests().find_one({"_id": request["_id"]})
+        request = requests().find_one({"_id": request["_id"]})
+    return None
+
+
+def is_carried(request: Request) -> bool:
+    """Whether others than its requester are behind a request."""
+    return (request.get("totals") or {}).get("supports", 0) > 0
+
+
+def system_entry(request: Request, to: str, role: Role, **flags: Any) -> dict[str, Any]:
+    """An entry of the history for what nobody decided in person."""
+    return {"from": request["status"], "to": to, "by": {"role": role}, "at": now(), **flags}
+
+
+def zone() -> ZoneInfo:
+    """The portal's zone, in which dates are computed and told."""
+    return ZoneInfo(current_app.config["CULTURE_FEEDBACK_TIMEZONE"])
+
+
+def free_slug(title: str, *, taken: bool = False) -> str:
+    """An address for a title: never a route of ours, never like an id, with a few random letters
+    where it is taken. It is given once: an address that was sent to somebody does not die."""
+    slug = slugify.slugify(title, max_length=80, to_lower=True) or "request"
+    if slug in RESERVED_SLUGS or ObjectId.is_valid(slug):
+        taken = True
+    return f"{slug}-{secrets.token_hex(3)}" if taken else slug
+
+
+def _is_text(reference: str) -> bool:
+    """Whether MongoDB can be asked for it: JSON may carry half of a surrogate pair."""
+    try:
+        reference.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in reference

@@ -1,0 +1,198 @@
+"""Requests as the API shows them: one function, for lists and for single ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .. import catalogue
+from ..addresses import api_url, pages_url
+from ..contributors.models import Kind
+from ..contributors.viewer import Viewer
+from ..feedback.models import Visibility, now
+from ..feedback.representation import iso
+from . import actions, permissions, supports
+from .clock import Clock, explanation
+from .workflow import OPEN, Role, Status
+
+Request = dict[str, Any]
+
+
+class Objects:
+    """What some requests name, looked up once: datasets, organizations, users, other requests."""
+
+    def __init__(self, viewer: Viewer, found: list[Request], *, with_history: bool):
+        contributors = [request["contributor"] for request in found]
+        history = [entry for request in found for entry in request["history"]] * with_history
+        self.datasets = catalogue.datasets_by_id(
+            {request["dataset"] for request in found if request.get("dataset")}
+            | {
+                id
+                for request in found
+                for id in (request.get("fulfilled_by") or {}).get("datasets", [])
+            }
+        )
+        self.organizations = catalogue.organizations_by_id(
+            {request["organization"] for request in found if request.get("organization")}
+            | {c["organization"] for c in contributors if c.get("organization")}
+            | {e["by"]["organization"] for e in history if e["by"].get("organization")}
+            | {e["transferred_to"] for e in history if e.get("transferred_to")}
+        )
+        self.users = catalogue.users_by_id(
+            {c["user"] for c in contributors if c.get("user") and c.get("name")}
+        )
+        self.supported = supports.supported(viewer, (request["_id"] for request in found))
+
+    def dataset(self, id: Any) -> dict[str, Any] | None:
+        """A dataset that the viewer may read; nothing of any other."""
+        dataset = self.datasets.get(id)
+        return dataset.as_json() if dataset and catalogue.may_read(dataset) else None
+
+    def organization(self, id: Any) -> dict[str, Any] | None:
+        organization = self.organizations.get(id)
+        return organization.as_json() if organization else None
+
+    def contributor(self, request: Request) -> dict[str, Any]:
+        contributor = request["contributor"]
+        shown: dict[str, Any] = {"kind": contributor["kind"], "name": None}
+        if contributor["kind"] == Kind.ORGANIZATION:
+            organization = self.organizations.get(contributor.get("organization"))
+            if organization and not organization.deleted:
+                shown |= {"name": organization.name, "organization": organization.as_json()}
+        elif contributor["kind"] == Kind.USER:
+            user = self.users.get(contributor.get("user"))
+            if user and not user.deleted and contributor.get("name"):
+                shown |= {"name": user.name, "user": user.as_json()}
+        else:
+            shown["name"] = contributor.get("name")
+        return shown
+
+
+def as_json(viewer: Viewer, requests: Iterable[Request]) -> list[dict[str, Any]]:
+    """Requests for a list: without their history."""
+    found = list(requests)
+    objects = Objects(viewer, found, with_history=False)
+    return [_common(viewer, request, objects) for request in found]
+
+
+def in_full(viewer: Viewer, request: Request) -> dict[str, Any]:
+    """One request, with its history and the moves this person may make."""
+    objects = Objects(viewer, [request], with_history=True)
+    return _common(viewer, request, objects) | {
+        "history": [_entry(entry, request, objects) for entry in request["history"]],
+        "allowed_transitions": [str(to) for to in actions.allowed_moves(viewer, request)],
+    }
+
+
+def addresses(request: Request) -> dict[str, str]:
+    return {
+        "self_api_url": api_url(f"requests/{request['_id']}/"),
+        "self_web_url": pages_url(f"requests/{request['slug']}"),
+    }
+
+
+def people(request: Request) -> int:
+    """How many persons are behind a request: those who support it, and who asked for it."""
+    asked = not request["contributor"]["key"].startswith("gone:")
+    return support_count(request) + asked
+
+
+def support_count(request: Request) -> int:
+    return (request.get("totals") or {}).get("supports", 0)
+
+
+def clock_as_json(request: Request) -> dict[str, Any]:
+    clock = Clock.of(request["clock"])
+    return {
+        "started_at": iso(clock.started_at),
+        "due_at": iso(clock.due_at),
+        "paused": clock.paused_at is not None,
+        "overdue": Status(request["status"]) in OPEN and clock.is_overdue(now()),
+        "explanation": explanation(clock, actions.zone()),
+    }
+
+
+def _common(viewer: Viewer, request: Request, objects: Objects) -> dict[str, Any]:
+    fulfilled = request.get("fulfilled_by") or {}
+    shown = {
+        "id": str(request["_id"]),
+        "title": request["title"],
+        "slug": request["slug"],
+        "description": request["description"],
+        "kind": request["kind"],
+        "dataset": objects.dataset(request.get("dataset")),
+        "organization": objects.organization(request.get("organization")),
+        "themes": request.get("themes") or [],
+        "usages": request.get("usages") or [],
+        "profile": request.get("profile"),
+        "evidence_url": request.get("evidence_url"),
+        "formats": request.get("formats") or [],
+        "frequency": request.get("frequency"),
+        "spatial": request.get("spatial"),
+        "contributor": objects.contributor(request),
+        "visibility": request["visibility"],
+        "status": request["status"],
+        "partial": bool(request.get("partial")),
+        "version": request["version"],
+        "received_at": iso(request.get("received_at")),
+        "clock": clock_as_json(request),
+        "fulfilled_by": {
+            "datasets": [d for id in fulfilled.get("datasets", []) if (d := objects.dataset(id))],
+            "urls": fulfilled.get("urls", []),
+        },
+        "duplicate_of": str(request["duplicate_of"]) if request.get("duplicate_of") else None,
+        "discussion": str(request["discussion"]) if request.get("discussed") else None,
+        "supports": support_count(request),
+        "people": people(request),
+        "supported": request["_id"] in objects.supported,
+        "created_at": iso(request["created_at"]),
+        "last_modified": iso(request["last_modified"]),
+        "permissions": {
+            "edit": permissions.may_edit(viewer, request),
+            "delete": permissions.may_delete(viewer, request),
+            "transfer": permissions.may_transfer(viewer, request),
+            "moderate": permissions.may_moderate(viewer),
+        },
+        **addresses(request),
+    }
+    if request["visibility"] != Visibility.PUBLIC and request.get("hidden_reason"):
+        shown["hidden_reason"] = request["hidden_reason"]
+    return shown
+
+
+def _entry(entry: dict[str, Any], request: Request, objects: Objects) -> dict[str, Any]:
+    role = entry["by"]["role"]
+    name = None
+    if entry["by"].get("organization"):
+        organization = objects.organizations.get(entry["by"]["organization"])
+        name = organization.name if organization else None
+    elif role == Role.REQUESTER:
+        name = objects.contributor(request)["name"]
+    shown = {
+        "from": entry["from"],
+        "to": entry["to"],
+        "by": {"role": ROLE_NAMES[role], "name": name},
+        "at": iso(entry["at"]),
+        "reason": entry.get("reason"),
+        "message": entry.get("message"),
+    }
+    for flag in ("edited", "detached", "partial", "review_at", "urls"):
+        if entry.get(flag):
+            shown[flag] = entry[flag]
+    if entry.get("datasets"):
+        shown["datasets"] = [d for id in entry["datasets"] if (d := objects.dataset(id))]
+    if entry.get("transferred_to"):
+        shown["transferred_to"] = objects.organization(entry["transferred_to"])
+    if entry.get("duplicate_of"):
+        shown["duplicate_of"] = str(entry["duplicate_of"])
+    return shown
+
+
+#: How the API names the capacity in which somebody moved a request.
+ROLE_NAMES = {
+    Role.PRODUCER: "producer",
+    Role.BOTH_PRODUCER: "producer",
+    Role.MODERATOR: "moderator",
+    Role.REQUESTER: "requester",
+    Role.ANYBODY: "contributor",
+}

@@ -1,0 +1,206 @@
+"""Who is behind a request: supports, and what merging and unmerging do to them.
+
+Supports never move. A row says that one person is behind one request: `direct`, because they
+supported it, or `via` requests merged into it that they asked for or support. A row counts once
+whatever its reasons, and goes with the last of them: so the count is the number of distinct persons
+whatever the order of supports, withdrawals, merges and unmerges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from bson import ObjectId
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from ..contributors.viewer import Viewer
+from ..feedback.models import now
+from ..summaries import becomes_due
+from .figures import is_behind, settle_supports
+from .models import requests, supports
+
+Request = dict[str, Any]
+Row = dict[str, Any]
+
+#: Rows written at once while merging.
+BATCH = 500
+#: Looks before leaving the rest to the next run.
+ATTEMPTS = 10
+DUPLICATE_KEY = 11000
+
+
+def support(viewer: Viewer, target: Request) -> None:
+    """Puts this person behind a request. Supporting twice, or one's own request, changes
+    nothing. The caller settles, once it knows where the request went meanwhile."""
+    own = _requester(target) == viewer.key
+    where = {"key": viewer.key, "target": target["_id"]}
+    if supports().find_one(where | {"direct": True}, {"_id": 1}):
+        return
+    update = becomes_due([target["_id"]])
+    update["$set"] = {"own": own, "direct": True}
+    update["$setOnInsert"] = {"created_at": now(), "via": []}
+    if viewer.user_id:
+        update["$setOnInsert"]["user"] = viewer.user_id
+    for _attempt in range(ATTEMPTS):
+        try:
+            supports().update_one(where, update, upsert=True)
+            break
+        except DuplicateKeyError:
+            continue  # inserted meanwhile by a click in another process
+    again = requests().find_one({"_id": target["_id"]}, _REQUESTER)
+    if again and (_requester(again) == viewer.key) != own:
+        mark_own(target["_id"])
+
+
+def withdraw(viewer: Viewer, target: Request) -> None:
+    """Takes this person back from a request and from those merged into it. Who asked for one of
+    those still asks for it."""
+    merged = list(requests().find({"duplicate_of": target["_id"]}, _REQUESTER))
+    for one in (*merged, target):
+        where = {"key": viewer.key, "target": one["_id"], "direct": True}
+        update = becomes_due([one["_id"]])
+        update["$set"] = {"direct": False}
+        supports().update_one(where, update)
+        _settle_and_sweep([one["_id"]], viewer.key)
+    for one in merged:
+        bring_in_line(one, target, only=viewer.key)
+
+
+def supported(viewer: Viewer, request_ids: Iterable[ObjectId]) -> set[ObjectId]:
+    """Which of these requests this person is behind, by a support."""
+    if not viewer.known:
+        return set()
+    rows = supports().find({"key": viewer.key, "target": {"$in": list(request_ids)}})
+    return {row["target"] for row in rows if row.get("direct") or row.get("via")}
+
+
+def bring_in_line(merged: Request, into: Request | None, only: str | None = None) -> None:
+    """Puts behind `into` whoever is behind a request merged into it, `via` it, and nobody else
+    anywhere: with `into` None, it is merged no more. May be repeated, and run twice at once: it
+    looks again after it has written. `only`: the key of the one person concerned."""
+    for _attempt in range(ATTEMPTS):
+        expected = _behind(merged, only) if into else {}
+        strays, present = [], set()
+        for row in supports().find({"via": merged["_id"]} | _of(only), {"key": 1, "target": 1}):
+            if into and row["target"] == into["_id"] and row["key"] in expected:
+                present.add(row["key"])
+            else:
+                strays.append(row)
+        missing = {key: user for key, user in expected.items() if key not in present}
+        if not strays and not missing:
+            break
+        _remove_via(merged["_id"], strays)
+        if into:
+            _add_via(merged["_id"], into, missing)
+        touched = {row["target"] for row in strays} | ({into["_id"]} if into else set())
+        for target in touched:
+            mark_own(target)
+        _settle_and_sweep(touched, only)
+
+
+def mark_own(request_id: ObjectId) -> None:
+    """The row of who asks for a request does not count in it, that of who left it does."""
+    request = requests().find_one({"_id": request_id}, _REQUESTER)
+    if request is None:
+        return
+    requester = _requester(request)
+    for where, own in (
+        ({"own": True, "key": {"$ne": requester}}, False),
+        ({"own": False, "key": requester}, True),
+    ):
+        update = becomes_due([request_id])
+        update["$set"] = {"own": own}
+        supports().update_many({"target": request_id} | where, update)
+
+
+def strays() -> set[ObjectId]:
+    """The requests that rows are `via`, though they are merged into another one or into none."""
+    found = set()
+    for row in supports().find({"via": {"$gt": []}}, {"via": 1, "target": 1}).hint([("via", 1)]):
+        for via in row["via"]:
+            merged = {"_id": via, "duplicate_of": row["target"]}
+            if via not in found and not requests().find_one(merged, {"_id": 1}):
+                found.add(via)
+    return found
+
+
+def people_behind(request_id: ObjectId) -> Iterator[Row]:
+    """The supports that count, streamed."""
+    for row in supports().find({"target": request_id}, sort=[("_id", 1)]):
+        if is_behind(row):
+            yield row
+
+
+def remove_all(request_id: ObjectId) -> None:
+    """Removes every row of a request that is gone."""
+    supports().delete_many({"target": request_id})
+
+
+_REQUESTER = {"contributor.key": 1, "contributor.user": 1, "detached": 1, "removed": 1}
+
+
+def _requester(request: Request) -> str | None:
+    return None if request.get("detached") else request["contributor"]["key"]
+
+
+def _behind(merged: Request, only: str | None) -> dict[str, ObjectId | None]:
+    """Who is behind a request by themselves: key → account."""
+    direct = {"target": merged["_id"], "direct": True}
+    people = {row["key"]: row.get("user") for row in supports().find(direct | _of(only))}
+    requester = _requester(merged)
+    if requester and only in (None, requester):
+        people[requester] = merged["contributor"].get("user")
+    return people
+
+
+def _of(key: str | None) -> dict[str, Any]:
+    return {"key": key} if key else {}
+
+
+def _add_via(merged: ObjectId, into: Request, people: dict[str, ObjectId | None]) -> None:
+    own, moment = _requester(into), now()
+    operations = []
+    for key, user in people.items():
+        update = becomes_due([into["_id"]])
+        update["$addToSet"]["via"] = merged
+        update["$set"] = {"own": key == own}
+        update["$setOnInsert"] = {"created_at": moment, "direct": False}
+        if user:
+            update["$setOnInsert"]["user"] = user
+        operations.append(UpdateOne({"key": key, "target": into["_id"]}, update, upsert=True))
+    _write(operations)
+
+
+def _remove_via(merged: ObjectId, rows: list[Row]) -> None:
+    _write(
+        [
+            UpdateOne(
+                {"_id": row["_id"]}, becomes_due([row["target"]]) | {"$pull": {"via": merged}}
+            )
+            for row in rows
+        ]
+    )
+
+
+def _write(operations: list[UpdateOne]) -> None:
+    for start in range(0, len(operations), BATCH):
+        batch = operations[start : start + BATCH]
+        for _attempt in range(ATTEMPTS):
+            try:
+                supports().bulk_write(batch, ordered=False)
+                break
+            except BulkWriteError as error:
+                codes = {failed["code"] for failed in error.details["writeErrors"]}
+                if codes != {DUPLICATE_KEY}:
+                    raise
+                # Inserted meanwhile by clicks in other processes: once more, all may be repeated.
+
+
+def _settle_and_sweep(targets: Iterable[ObjectId], key: str | None = None) -> None:
+    """Counts what has changed, and removes the rows that have no reason left."""
+    for target in targets:
+        settle_supports(target)
+        spent = {"target": target, "direct": False, "via": [], "due": {"$exists": False}}
+        supports().delete_many(spent | _of(key))

@@ -1,0 +1,98 @@
+"""Unmet searches: what people looked for before asking, and did not find.
+
+What is kept can name nobody: words without their order, years and empty words, no text, no person,
+no place. It is forgotten after 30 days unless five searches asked the same meanwhile; only then is
+it shown.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from mongoengine.fields import DateTimeField, IntField, ListField, StringField
+from pymongo.collection import Collection
+from udata.mongo.document import UDataDocument as Document
+
+from . import search
+from .feedback.models import now
+
+#: Times a search must be seen to be kept, and shown.
+SHOWN_FROM = 5
+#: Seconds before a search seen less often is forgotten.
+FORGOTTEN_AFTER = 30 * 24 * 3600
+#: A longer text is a story, and stories have people in them.
+MAX_WORDS = 8
+MAX_LENGTH = 200
+
+#: Nine digits in a row, however they are spaced: a telephone, a social security number, an account
+#: (and not « 2019-2024 »).
+_LONG_NUMBER = re.compile(r"(?:\d[\s.\-/()]*){9}")
+
+
+class CultureFeedbackUnmet(Document):
+    """What was looked for in vain. `id`: the roots of its words, sorted, so that « musée breton »
+    and « musées bretons » are one; `terms`: the words of the first who asked, folded, sorted."""
+
+    id = StringField(primary_key=True)
+    terms = ListField(StringField())
+    seen = IntField()
+    first_seen = DateTimeField()
+    last_seen = DateTimeField()
+
+    meta = {
+        "strict": False,
+        "indexes": [
+            {
+                # From the first time, not the last: nothing seen less than five times stays longer.
+                "fields": ["first_seen"],
+                "expireAfterSeconds": FORGOTTEN_AFTER,
+                "partialFilterExpression": {"seen": {"$lt": SHOWN_FROM}},
+            },
+            ["-seen", "-last_seen"],
+        ],
+    }
+
+
+class Unmet(NamedTuple):
+    """What people look for: words in alphabetical order, and how many times."""
+
+    terms: list[str]
+    seen: int
+
+
+def record(text: str) -> bool:
+    """Counts a search that found nothing satisfying; to be called when it is submitted, never while
+    it is typed. False when it was not kept: nothing is left of it, or it might say who asks."""
+    if _may_name_somebody(text):
+        return False
+    terms = sorted(filter(search.is_strong, search.content_words(text)))
+    if not 0 < len(terms) <= MAX_WORDS:
+        return False
+    moment = now()
+    _unmet().update_one(
+        {"_id": " ".join(sorted({search.root(term) for term in terms}))},
+        {
+            "$inc": {"seen": 1},
+            "$set": {"last_seen": moment},
+            "$setOnInsert": {"terms": terms, "first_seen": moment},
+        },
+        upsert=True,
+    )
+    return True
+
+
+def shown(limit: int = 100) -> list[Unmet]:
+    """What was looked for at least five times, most often first."""
+    found: Any = _unmet().find({"seen": {"$gte": SHOWN_FROM}}, {"terms": 1, "seen": 1})
+    found = found.sort([("seen", -1), ("last_seen", -1)]).limit(limit)
+    return [Unmet(one["terms"], one["seen"]) for one in found]
+
+
+def _may_name_somebody(text: str) -> bool:
+    long = len(text) > MAX_LENGTH or len(text.split()) > MAX_WORDS
+    return long or "@" in text or bool(_LONG_NUMBER.search(text))
+
+
+def _unmet() -> Collection:
+    return CultureFeedbackUnmet._get_collection()
