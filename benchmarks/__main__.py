@@ -10,7 +10,7 @@ from pathlib import Path
 
 from udata_culture_feedback.demo.mongod import EmbeddedMongod
 
-from .measure import WARM_UP, Request, run
+from .measure import TIMES, WARM_UP, Request, run
 
 P = "/api/1/culture-feedback"
 
@@ -31,7 +31,9 @@ class Line:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=40, help="of every request (%(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, default=8, help=f"of {TIMES} times each (%(default)s)"
+    )
     rounds = parser.parse_args().rounds
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, EmbeddedMongod(Path(folder, "mongo")) as mongod:
@@ -39,10 +41,10 @@ def main() -> None:
         from . import portal as portals
 
         # Each of them posts twice: one feedback, one discussion.
-        posts = rounds + WARM_UP + 2
+        posts = rounds * TIMES + WARM_UP + 2
         portal = portals.create_portal(mongod.uri, Path(folder, "files"), writers=posts)
         lines = _lines(portal)
-        print(f"Asking each of {len(lines)} {rounds} times…", flush=True)
+        print(f"Asking everything {rounds * TIMES} times…", flush=True)
         requests = {id(r): r for line in lines for r in (line.beside, line.request)}
         run(portal.app, requests.values(), rounds)
     _print(lines)

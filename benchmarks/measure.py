@@ -17,6 +17,8 @@ from werkzeug.test import EnvironBuilder
 
 #: Requests before anything is measured: caches, connections, indexes.
 WARM_UP = 3
+#: Requests in a row, in each round.
+TIMES = 5
 
 
 @dataclass
@@ -53,15 +55,16 @@ class Request:
 
 
 def run(app: Flask, requests: Iterable[Request], rounds: int) -> None:
-    """Every request once in each round: whatever slows the machine down for a while slows them all
-    down. What they ask of MongoDB is counted by its profiler, when nothing is measured."""
+    """Every request a few times in each round: whatever slows the machine down for a while slows
+    them all down, and none pays each time for what the one before left in the processor's caches.
+    What they ask of MongoDB is counted by MongoDB, when nothing is measured."""
     requests = list(requests)
     for _warm_up in range(WARM_UP):
         for request in requests:
             _ask(app, request)
     for _round in range(rounds):
         for request in requests:
-            request.seconds.append(_ask(app, request)[0])
+            request.seconds += [_ask(app, request)[0] for _time in range(TIMES)]
     with app.app_context():
         database = get_db()
     for request in requests:

@@ -26,6 +26,8 @@ class Stepwise:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._collection, name)
+        if not callable(method):
+            return method
         return lambda *args, **kwargs: self._step(lambda: method(*args, **kwargs))
 
     def bulk_write(self, operations: list[Any]) -> None:

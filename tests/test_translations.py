@@ -61,6 +61,11 @@ def texts(message: Message) -> list[str]:
     return [message.string] if isinstance(message.string, str) else list(message.string)
 
 
+def ids(message: Message) -> list[str]:
+    """The sentence, or its singular and its plural."""
+    return [message.id] if isinstance(message.id, str) else list(message.id)
+
+
 def plain(context: str | bytes | None) -> str | None:
     """Babel reads the contexts of a compiled catalogue as bytes."""
     return context.decode() if isinstance(context, bytes) else context
@@ -74,11 +79,7 @@ def test_everything_has_french_and_nothing_is_fuzzy(french):
 
 
 def test_the_catalogue_has_what_is_used_and_nothing_else(french):
-    known = {
-        (message.id[0] if isinstance(message.id, tuple) else message.id, message.context)
-        for message in french
-        if message.id
-    }
+    known = {(ids(message)[0], message.context) for message in french if message.id}
     now = set(used())
     assert now - known == set(), "run the extraction again"
     assert known - now == set(), "no longer used"
@@ -86,8 +87,7 @@ def test_the_catalogue_has_what_is_used_and_nothing_else(french):
 
 def test_placeholders_are_the_same_in_french(french):
     for message in french:
-        ids = message.id if isinstance(message.id, tuple) else (message.id,)
-        wanted = {name for id in ids for name in re.findall(r"%\((\w+)\)", id)}
+        wanted = {name for id in ids(message) for name in re.findall(r"%\((\w+)\)", id)}
         for text in texts(message):
             found = set(re.findall(r"%\((\w+)\)", text))
             assert found <= wanted, message.id
@@ -97,16 +97,14 @@ def test_placeholders_are_the_same_in_french(french):
 def test_no_sentence_of_ours_changes_one_of_udatas(french):
     """All catalogues of a portal are merged into one: of two translations of the same msgid, the
     last catalogue read wins."""
-    theirs = {
-        (m.id if isinstance(m.id, str) else m.id[0], m.context): texts(m)
-        for m in catalogue(UDATAS)
-        if m.id
-    }
+    theirs = {(ids(m)[0], m.context): texts(m) for m in catalogue(UDATAS) if m.id}
     collisions = []
     for message in french:
-        id = message.id if isinstance(message.id, str) else message.id[0]
+        if not message.id:
+            continue
+        id = ids(message)[0]
         here, there = texts(message), theirs.get((id, message.context))
-        if id and there and any(there) and there != here:
+        if there and any(there) and there != here:
             collisions.append((id, here, there))
     assert not collisions
 
@@ -116,8 +114,8 @@ def test_the_compiled_catalogue_says_what_the_sources_say(french):
     if not compiled.exists():
         pytest.skip("compiled when the package is built")
     with compiled.open("rb") as file:
-        there = {(str(m.id), plain(m.context)): texts(m) for m in read_mo(file) if m.id}
-    assert there == {(str(m.id), m.context): texts(m) for m in french if m.id}
+        there = {(*ids(m), plain(m.context)): texts(m) for m in read_mo(file) if m.id}
+    assert there == {(*ids(m), m.context): texts(m) for m in french if m.id}
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)

@@ -42,9 +42,11 @@ def init_app(app: Flask) -> None:
 
     _count_beside_udata()
 
+    from .data_requests import receivers as of_requests
     from .feedback import receivers
 
     receivers.connect()
+    of_requests.connect()
 
     from .api import register_routes
 
@@ -60,10 +62,11 @@ def init_app(app: Flask) -> None:
 
 
 def _count_beside_udata() -> None:
-    """`feedback` among the metrics that udata's API and catalogue exports show."""
+    """`feedback` and `requests` among the metrics that udata's API and catalogue exports show."""
     from udata.core.dataset.models import Dataset
     from udata.core.organization.models import Organization
 
     for model in (Dataset, Organization):
-        if "feedback" not in model.__metrics_keys__:
-            model.__metrics_keys__.append("feedback")
+        for key in ("feedback", "requests"):
+            if key not in model.__metrics_keys__:
+                model.__metrics_keys__.append(key)

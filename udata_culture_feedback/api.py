@@ -73,7 +73,8 @@ def cacheable(response: Response) -> Response:
     body = hashlib.sha256(response.get_data())
     body.update(f"\n{who}\n{g.get('lang_code')}".encode())
     response.set_etag(body.hexdigest()[:32])
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 class Route(API):
@@ -107,6 +108,8 @@ def register_routes(app: Flask) -> None:
     from .data_requests import api as _data_requests  # noqa: F401
     from .feedback import api as _feedback  # noqa: F401
 
+    if not api.blueprint_setup or api.blueprint_setup.app is not app:
+        return  # an application without udata's API (a script, a test) has no routes to join
     for route in ns.resources:
         if f"{api.blueprint.name}.{route.kwargs['endpoint']}" not in app.view_functions:
             api.register_resource(

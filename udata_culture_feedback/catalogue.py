@@ -28,7 +28,7 @@ from udata.core.organization.permissions import (
     OrganizationNeed,
     OrganizationPartialEditorNeed,
 )
-from udata.core.user.models import User
+from udata.core.user.models import Role, User
 from udata.mongo.slug_fields import SlugFollow
 from udata.uris import cdata_url
 
@@ -250,6 +250,27 @@ def spoken_for() -> list[OrganizationFacts]:
         if isinstance(need, OrganizationNeed) and need.role in ("admin", "editor")
     )
     return sorted((o for o in found.values() if not o.deleted), key=lambda o: o.name)
+
+
+def admins_of(organization: ObjectId) -> list[ObjectId]:
+    """The accounts that hear what happens to an organization: its admins, as for udata's own
+    mails."""
+    found = _raw(Organization).find_one({"_id": organization, "deleted": None}, {"members": 1})
+    members = (found or {}).get("members") or []
+    return [_id(member["user"]) for member in members if member.get("role") == "admin"]  # type: ignore[misc]
+
+
+def badges_of(organization: ObjectId) -> set[str]:
+    """The kinds of the badges of an organization."""
+    found = _raw(Organization).find_one({"_id": organization, "deleted": None}, {"badges": 1})
+    return {badge["kind"] for badge in (found or {}).get("badges") or []}
+
+
+def sysadmins() -> list[ObjectId]:
+    """The accounts that administer the portal."""
+    role = _raw(Role).find_one({"name": "admin"}, {"_id": 1})
+    found = _raw(User).find({"roles": role["_id"], "deleted": None}, {"_id": 1}) if role else ()
+    return [user["_id"] for user in found]
 
 
 def set_metrics(model: type, id: ObjectId, **metrics: int) -> None:

@@ -9,9 +9,15 @@ from mongoengine.connection import get_db
 from udata.utils import get_udata_version
 
 from . import __version__, maintenance, migrations
+from .contributors.outbox_models import CultureFeedbackOutbox
+from .contributors.unsubscribe import CultureFeedbackUnsubscribed
 from .contributors.voice import service_account
+from .data_requests import figures as request_figures
+from .data_requests import models as request_models
 from .feedback import models, summaries
+from .search_index import CultureFeedbackTerms, CultureFeedbackWord
 from .summaries import recount
+from .unmet import CultureFeedbackUnmet
 
 cli = AppGroup("feedback", help="Feedback on datasets (udata-culture-feedback).")
 
@@ -19,6 +25,15 @@ MODELS = (
     models.CultureFeedbackFeedback,
     models.CultureFeedbackSummary,
     models.CultureFeedbackDeleted,
+    request_models.CultureFeedbackRequest,
+    request_models.CultureFeedbackSupport,
+    request_models.CultureFeedbackRequestFigures,
+    request_models.CultureFeedbackRequestMessage,
+    CultureFeedbackOutbox,
+    CultureFeedbackUnsubscribed,
+    CultureFeedbackTerms,
+    CultureFeedbackWord,
+    CultureFeedbackUnmet,
 )
 
 
@@ -46,8 +61,10 @@ def recount_summaries(check: bool) -> None:
     for flow, where in (
         (summaries.INTO_DATASET, {"dataset": {"$exists": True}}),
         (summaries.INTO_ALL, {"dataset": {"$exists": False}}),
+        (request_figures.SUPPORTS, {}),
+        (request_figures.REQUESTS, {}),
     ):
-        for summary in models.summaries().find(where, {"_id": 1}):
+        for summary in flow.summaries.find(where, {"_id": 1}):
             differences = recount(flow, summary["_id"], check=check)
             for counter, (stored, counted) in differences.items():
                 click.echo(f"{summary['_id']} {counter}: {stored}, should be {counted}")

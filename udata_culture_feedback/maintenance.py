@@ -17,6 +17,8 @@ from udata.core.user.models import User
 from udata.tasks import job
 
 from . import catalogue
+from .contributors import outbox
+from .data_requests import upkeep as requests
 from .feedback import actions, discussion, lifecycle, summaries
 from .feedback.models import DISCUSSION, dataset_summary, feedbacks, now
 from .feedback.models import summaries as stored_summaries
@@ -122,6 +124,8 @@ STEPS = {
     "orphans_removed": remove_orphans,
     "accounts_forgotten": forget_accounts,
     "tombstones_buried": bury_tombstones,
+    **requests.STEPS,
+    "mails_delivered": outbox.deliver_all,
 }
 
 

@@ -137,6 +137,8 @@ def render(
     response = Response(text, refusal.status if refusal else 200, mimetype="text/html")
     if fragment:
         response.headers[HEADER] = "fragment"
+        # Without which the script of another origin would not see it.
+        response.headers["Access-Control-Expose-Headers"] = HEADER
     if refusal:
         response.headers.update(refusal.headers)
     return cacheable(response)
@@ -180,5 +182,7 @@ def _has_session() -> bool:
 
 
 # The pages themselves, each in its domain.
+from .contributors import unsubscribe_views as _unsubscribe  # noqa: E402, F401
+from .data_requests import views as _requests  # noqa: E402, F401
 from .embed import views as _embed  # noqa: E402, F401
 from .feedback import views as _feedback  # noqa: E402, F401

@@ -73,6 +73,7 @@ _SAME_SUBJECT = """
     spectacle show
     langue language
     journee day
+    remarquable remarkable
     ville city town
     departement department
     prix price tarif fee

@@ -28,6 +28,7 @@ from udata.mongo.document import UDataDocument as Document
 from . import catalogue, search
 from .data_requests.workflow import OPEN, Status
 from .feedback.models import Visibility
+from .storage import collection_of
 
 KINDS = ("dataset", "request")
 
@@ -74,11 +75,11 @@ class CultureFeedbackWord(Document):
 
 def entries() -> Collection:
     """The entries; they can be rebuilt, so their writes need no majority."""
-    return CultureFeedbackTerms._get_collection()
+    return collection_of(CultureFeedbackTerms)
 
 
 def words() -> Collection:
-    return CultureFeedbackWord._get_collection()
+    return collection_of(CultureFeedbackWord)
 
 
 #: The fields of a dataset and of a request that an entry is made of. Of a description, which may be
@@ -324,14 +325,19 @@ def _write(entry: dict[str, Any]) -> None:
 
 
 def _count_words(now: Iterable[str], before: Mapping[str, Any] | None) -> None:
-    """Counts the words that an entry gained and lost; one that no entry has is forgotten."""
+    """Counts the words that an entry gained and lost; one that no entry has is forgotten. A loss
+    may be counted before the gain it undoes: a figure below zero stays until it comes."""
     old, new = set(before["words"] if before else ()), set(now)
     gained, lost = sorted(new - old), sorted(old - new)
     changes = [
-        UpdateOne({"_id": w}, {"$inc": {"n": 1}, "$setOnInsert": {"keys": keys_of(w)}}, upsert=True)
-        for w in gained
-    ] + [UpdateOne({"_id": w}, {"$inc": {"n": -1}}) for w in lost]
+        UpdateOne(
+            {"_id": word},
+            {"$inc": {"n": step}, "$setOnInsert": {"keys": keys_of(word)}},
+            upsert=True,
+        )
+        for changed, step in ((gained, 1), (lost, -1))
+        for word in changed
+    ]
     if changes:
         words().bulk_write(changes, ordered=False)
-    if lost:
-        words().delete_many({"_id": {"$in": lost}, "n": {"$lte": 0}})
+        words().delete_many({"_id": {"$in": gained + lost}, "n": 0})

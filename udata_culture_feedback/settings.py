@@ -33,8 +33,8 @@ CULTURE_FEEDBACK_ACCESSIBILITY_URL: str | None = None
 
 # --- Mails ----------------------------------------------------------------------------------------
 
-#: Time zone of the portal (a name of the IANA database): when a day or a week turns for who receives
-#: our mails at that rhythm.
+#: Time zone of the portal (a name of the IANA database): in which the dates of requests are
+#: computed, and when a day or a week turns for who receives our mails at that rhythm.
 CULTURE_FEEDBACK_TIMEZONE = "Europe/Paris"
 #: Key that signs the links of mails, for instance `python -c "import secrets;
 #: print(secrets.token_urlsafe(32))"`. Changing it breaks the links of mails already sent. None: a
@@ -79,6 +79,17 @@ CULTURE_FEEDBACK_DESK: str | None = None
 CULTURE_FEEDBACK_SERVICE_MONTHS = 1
 #: Days given to answer a question about a request; the clock is paused meanwhile.
 CULTURE_FEEDBACK_CLARIFY_DAYS = 15
+#: Days before that deadline when the one reminder is sent.
+CULTURE_FEEDBACK_CLARIFY_REMINDER_DAYS = 5
+#: Whether requests here count as formal ones under access law, to public services and local
+#: authorities: the appeal window is then shown. Have the texts read by the portal's lawyer.
+CULTURE_FEEDBACK_FORMAL_REQUESTS = False
+#: Months of silence that are a refusal, and months to appeal against it (France: CRPA R.311-13,
+#: R.343-1).
+CULTURE_FEEDBACK_APPEAL_SILENCE_MONTHS = 1
+CULTURE_FEEDBACK_APPEAL_MONTHS = 2
+#: Replaces sentences of the appeal (see `data_requests/appeal.py`): name → language → text.
+CULTURE_FEEDBACK_APPEAL_TEXTS: dict[str, dict[str, str]] = {}
 
 # --- Retention ------------------------------------------------------------------------------------
 

@@ -30,12 +30,11 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.collection import Collection
-from pymongo.write_concern import WriteConcern
 
 Document = dict[str, Any]
 Totals = dict[str, int]
@@ -44,12 +43,6 @@ Totals = dict[str, int]
 BATCH = 50
 #: Rounds before giving up to whoever competes for the same summary: the dues stay, for the next.
 ROUNDS = 60
-
-
-def acknowledged(collection: Collection) -> Collection:
-    """The collection with writes that survive the loss of a primary. On a standalone server
-    "majority" is that server."""
-    return collection.with_options(write_concern=WriteConcern(w="majority"))
 
 
 class Flow:
@@ -137,8 +130,12 @@ def recount(flow: Flow, summary_id: Any, *, check: bool = False) -> dict[str, tu
         summary = flow.summaries.find_one({"_id": summary_id})
         if summary is None:
             return mended
-        _finish(flow, summary)
-        total, strays = _sum(flow, summary)
+        total, strays = summed(flow, summary), []
+        if not (check and flow.contributions.name == flow.summaries.name):
+            # Of a summary that counts in turn, its own check tells whether it is right.
+            for stray, difference in _strays(flow, summary):
+                strays.append(stray)
+                total.update(difference)
         stored = summary.get("totals") or {}
         wrong = {
             key: (stored.get(key, 0), total[key])
@@ -161,26 +158,36 @@ def recount(flow: Flow, summary_id: Any, *, check: bool = False) -> dict[str, tu
             return wrong | mended
 
 
-def _sum(flow: Flow, summary: Document) -> tuple[Counter[str], list[Document]]:
-    """What a summary without unfinished entries should show, and the strays: contributions that say
-    something else than what was counted, though not due. The protocol leaves none behind, but a
-    restored backup may. They are taken at their word."""
-    summary_id = summary["_id"]
+def summed(flow: Flow, summary: Document) -> Counter[str]:
+    """The sum of what was counted in a summary, as long as it does not move; a summary that is not
+    stored yet (`summary | {"field": value}`) says how it would be."""
+    _finish(flow, summary)
     total: Counter[str] = Counter()
-    strays = []
+    for _contribution, counted in _population(flow, summary):
+        total.update(counted)
+    return total
+
+
+def _strays(flow: Flow, summary: Document) -> Iterator[tuple[Document, Totals]]:
+    """Contributions that say something else than what was counted, though not due, and how much
+    else. The protocol leaves none behind, but a restored backup may."""
+    for contribution, counted in _population(flow, summary):
+        if summary["_id"] not in contribution.get("due", []):
+            difference = Counter(flow.effect(flow.snapshot(contribution, summary["_id"]), summary))
+            difference.subtract(counted)
+            if any(difference.values()):
+                yield contribution, difference
+
+
+def _population(flow: Flow, summary: Document) -> Iterator[tuple[Document, Totals]]:
+    """Each contribution that counts in a summary, and what was counted of it."""
+    summary_id = summary["_id"]
     fields = (*flow.fields, "v", "due", f"counted.{summary_id}")
     for contribution in flow.contributions.find(
         flow.population(summary_id), {field: 1 for field in fields}, batch_size=1000
     ):
         counted = contribution.get("counted", {}).get(str(summary_id))
-        says = Counter(flow.effect(counted, summary) if counted else {})
-        if summary_id not in contribution.get("due", []):
-            now = Counter(flow.effect(flow.snapshot(contribution, summary_id), summary))
-            if now != says:
-                strays.append(contribution)
-                says = now
-        total.update(says)
-    return total, strays
+        yield contribution, flow.effect(counted, summary) if counted else {}
 
 
 def _reopen(flow: Flow, summary_id: Any, strays: list[Document]) -> None:

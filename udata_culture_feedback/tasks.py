@@ -1,4 +1,6 @@
 """Every task of the plugin: udata imports this through its `udata.tasks` entry point."""
 
 from . import maintenance  # noqa: F401
+from .contributors import outbox  # noqa: F401
+from .data_requests import tasks as requests  # noqa: F401
 from .feedback import tasks as feedback  # noqa: F401

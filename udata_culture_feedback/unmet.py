@@ -16,6 +16,7 @@ from udata.mongo.document import UDataDocument as Document
 
 from . import search
 from .feedback.models import now
+from .storage import collection_of
 
 #: Times a search must be seen to be kept, and shown.
 SHOWN_FROM = 5
@@ -90,9 +91,10 @@ def shown(limit: int = 100) -> list[Unmet]:
 
 
 def _may_name_somebody(text: str) -> bool:
-    long = len(text) > MAX_LENGTH or len(text.split()) > MAX_WORDS
+    typed = [word for word in text.split() if any(map(str.isalnum, word))]
+    long = len(text) > MAX_LENGTH or len(typed) > MAX_WORDS
     return long or "@" in text or bool(_LONG_NUMBER.search(text))
 
 
 def _unmet() -> Collection:
-    return CultureFeedbackUnmet._get_collection()
+    return collection_of(CultureFeedbackUnmet)

@@ -8,6 +8,7 @@ matches of characteristics of ISO/IEC 25012.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -181,7 +182,8 @@ USAGES = (
     Term("other", _p("usage", "Other")),
 )
 
-#: Ids are the tags that filter culture.data.gouv.fr; `audiovisuel`, `education-artistique` are ours.
+#: Ids are the tags that filter culture.data.gouv.fr; two are ours (audiovisuel,
+#: education-artistique).
 THEMES = (
     Term("archeologie", _p("theme", "Archaeology")),
     Term("architecture", _p("theme", "Architecture")),
@@ -286,10 +288,10 @@ class Vocabularies:
 
 
 def _replacement(name: str, settings: dict) -> Term:
-    if not isinstance(settings.get("id"), str) or not settings["id"].isidentifier():
-        # Ids become field names of counters: letters, digits and underscores only.
-        if name != "themes" or not settings.get("id"):
-            raise ValueError(f"CULTURE_FEEDBACK_VOCABULARIES: bad id in {name!r}: {settings!r}")
+    # Ids become field names of counters: letters, digits, underscores, and dashes in tags.
+    id = settings.get("id")
+    if not isinstance(id, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", id):
+        raise ValueError(f"CULTURE_FEEDBACK_VOCABULARIES: bad id in {name!r}: {settings!r}")
     texts = {
         key: _Text(value) if isinstance(value, dict) else value
         for key, value in settings.items()

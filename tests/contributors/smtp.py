@@ -16,10 +16,12 @@ ACCEPT = "250 accepted"
 
 class SmtpServer(socketserver.ThreadingTCPServer):
     """Listens on a free port within its block. `answer` is asked once a mail has come whole: what
-    it answers is what the server says of it. `raw` is what came over the wire."""
+    it answers is what the server says of it, before it hangs up if `hangs_up`. `raw` is what came
+    over the wire."""
 
     allow_reuse_address = True
     daemon_threads = True
+    hangs_up = False
 
     def __init__(self, answer: Callable[[EmailMessage], str] = lambda mail: ACCEPT) -> None:
         super().__init__(("127.0.0.1", 0), _Dialogue)
@@ -64,6 +66,8 @@ class _Dialogue(socketserver.StreamRequestHandler):
                 case b"DATA":
                     self._say("354 go on")
                     self._say(self.server.take(self._body()))
+                    if self.server.hangs_up:
+                        return
                 case b"QUIT":
                     self._say("221 bye")
                     return

@@ -521,11 +521,8 @@ class SmtpTest(PluginTestCase):
             assert outbox.deliver_all() == 3
 
     def test_a_server_that_hangs_up_after_accepting_has_accepted(self):
-        class Rude(SmtpServer):
-            pass
-
-        with Rude() as server:
-            server.answer = lambda mail: f"{ACCEPT}\r\n421 and now go away"
+        with SmtpServer() as server:
+            server.hangs_up = True
             senders.by_smtp(self.app, server.port)
             post(reader())
             with later(timedelta(days=1)):

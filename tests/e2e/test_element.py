@@ -51,15 +51,18 @@ def test_it_is_loaded_once_however_it_is_put_there(visitor: Come) -> None:
 
 def test_it_follows_its_attributes(visitor: Come) -> None:
     somebody = visitor().goes_to(COMMENTED)
-    change = (
-        "([name, value]) => document.querySelector('culture-feedback').setAttribute(name, value)"
-    )
-    somebody.page.evaluate(change, ["dataset-id", somebody.portal.ids[EMPTY]])
+
+    def change(name: str, value: str) -> None:
+        somebody.widget.evaluate(
+            "(it, [name, value]) => it.setAttribute(name, value)", [name, value]
+        )
+
+    change("dataset-id", somebody.portal.ids[EMPTY])
     expect(somebody.widget).to_contain_text("Personne n’a encore donné son avis")
-    somebody.page.evaluate(change, ["lang", "en"])
+    change("lang", "en")
     expect(somebody.widget).to_contain_text("Nobody has given an opinion on these data yet.")
     for level in range(1, 7):
-        somebody.page.evaluate(change, ["heading-level", str(level)])
+        change("heading-level", str(level))
         expect(somebody.widget.locator(f"h{level}#cf-title")).to_be_visible()
         expect(somebody.widget.locator(f"h{min(level + 1, 6)}#cf-summary")).to_be_visible()
 
@@ -86,10 +89,7 @@ def test_the_link_of_the_host_stays_where_there_is_nothing(visitor: Come, datase
     somebody = visitor().goes_to(COMMENTED)
     somebody.expects("404")
     with somebody.page.expect_response(lambda response: response.status == 404):
-        somebody.page.evaluate(
-            "id => document.querySelector('culture-feedback').setAttribute('dataset-id', id)",
-            dataset,
-        )
+        somebody.widget.evaluate("(it, id) => it.setAttribute('dataset-id', id)", dataset)
     link = somebody.page.get_by_role("link", name="Donner mon avis sur ces données")
     expect(link).to_be_visible()
     expect(somebody.widget.locator("#cf-title")).to_have_count(0)
@@ -99,9 +99,8 @@ def test_the_link_of_the_host_stays_without_a_network(visitor: Come) -> None:
     somebody = visitor().goes_to(COMMENTED)
     somebody.expects("ERR_INTERNET_DISCONNECTED")
     somebody.context.set_offline(True)
-    somebody.page.evaluate(
-        "id => document.querySelector('culture-feedback').setAttribute('dataset-id', id)",
-        somebody.portal.ids[EMPTY],
+    somebody.widget.evaluate(
+        "(it, id) => it.setAttribute('dataset-id', id)", somebody.portal.ids[EMPTY]
     )
     link = somebody.page.get_by_role("link", name="Donner mon avis sur ces données")
     expect(link).to_be_visible()
@@ -119,15 +118,13 @@ def test_reading_sends_no_header_that_would_need_leave(visitor: Come) -> None:
 def test_another_site_shows_it_as_to_somebody_unknown(visitor: Come, newcomer: str) -> None:
     """127.0.0.1 is not localhost to a browser: another origin, which the portal does not trust."""
     somebody = visitor(newcomer)
-    elsewhere = somebody.portal.url.replace("localhost", "127.0.0.1")
-    with somebody.page.expect_response(lambda response: "assets/icon" in response.url):
-        somebody.page.goto(f"{elsewhere}/datasets/{somebody.portal.slugs[EMPTY]}")
-    somebody.page.evaluate(
-        """async ([script, dataset]) => {
-          document.querySelector('main').innerHTML =
-            `<p>A blog</p><culture-feedback dataset-id="${dataset}"></culture-feedback>`
-        }""",
-        [f"{somebody.portal.url}/api/1/culture-feedback/embed.js", somebody.portal.ids[COMMENTED]],
+    somebody.expects("404")  # of the only page there that has nothing of ours
+    somebody.page.goto(f"{somebody.portal.url.replace('localhost', '127.0.0.1')}/nothing")
+    dataset = somebody.portal.ids[COMMENTED]
+    somebody.page.set_content(
+        f'<html lang="fr"><h1>Un blog</h1><culture-feedback dataset-id="{dataset}">'
+        f'</culture-feedback><script type="module" '
+        f'src="{somebody.portal.url}/api/1/culture-feedback/embed.js"></script>'
     )
     expect(somebody.widget).to_contain_text("Se connecter pour donner mon avis")
 
@@ -144,9 +141,8 @@ def test_it_is_shown_anew_after_logging_in_elsewhere(visitor: Come, newcomer: st
     somebody.loses_the_session()
     somebody.requests.clear()
     somebody.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    expect(somebody.place.get_by_label("Que manque-t-il")).to_have_value(
-        "Encore en train d’écrire."
-    )
+    comment = somebody.place.get_by_label("Que manque-t-il")
+    expect(comment).to_have_value("Encore en train d’écrire.")
     assert fragments(somebody) == []
 
 

@@ -1,5 +1,5 @@
-"""What worker processes do with feedback (see `tests.processes`): the real actions, in an application
-with the plugin on, as the people they are told to be."""
+"""What worker processes do with feedback (see `tests.processes`): the real actions, in an
+application with the plugin on, as the people they are told to be."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from udata import settings
 from udata.app import create_app, standalone
 from udata.core.user.models import User
 from udata.mongo.document import UDataDocument
+from udata.tasks import celery
 
 from udata_culture_feedback import refusals
 from udata_culture_feedback.contributors.viewer import viewer_of
 from udata_culture_feedback.contributors.voice import acting_as
 from udata_culture_feedback.feedback import actions, summaries, tasks
-
 
 COLLECTIONS = "culture_feedback_"
 
@@ -25,6 +25,9 @@ COLLECTIONS = "culture_feedback_"
 def prepare(uri: str) -> Flask:
     settings.Testing.MONGODB_HOST_TEST = uri
     app = standalone(create_app(settings.Defaults, override=settings.Testing))
+    app.config["CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR"] = None
+    with app.app_context():
+        celery.producer_pool, celery.backend  # noqa: B018 (loaded once, instead of by each worker)
     for model in subclasses(UDataDocument):
         if not model.__name__.startswith("CultureFeedback"):
             # Each worker would look at some hundred indexes of udata's, which the test has built.
@@ -39,7 +42,7 @@ def subclasses(model: type) -> Iterator[Any]:
 
 
 def submit(app: Flask, user: str, dataset: str, **answer: Any) -> dict[str, Any]:
-    """One person's answer: what the API does for a POST. Answers `id` and `created`, or `refused`."""
+    """One person's answer, as for a POST of the API: `id` and `created`, or `refused`."""
     with app.app_context():
         person = User.objects.get(id=user)
         with acting_as(person):

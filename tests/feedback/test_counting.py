@@ -12,17 +12,22 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from mongoengine.signals import post_save
 from udata import settings
 from udata.core.dataset.constants import UpdateFrequency
 from udata.core.dataset.factories import DatasetFactory, ResourceFactory
 from udata.core.dataset.models import Dataset
 from udata.core.organization.factories import OrganizationFactory
-from udata.core.organization.models import Organization
+from udata.core.organization.models import Member, Organization
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
-from udata_culture_feedback.feedback.models import feedbacks, organization_summary, summaries
-from udata_culture_feedback.feedback.models import dataset_summary as summary_of_dataset
+from udata_culture_feedback.feedback.models import (
+    dataset_summary,
+    feedbacks,
+    organization_summary,
+    summaries,
+)
 from udata_culture_feedback.feedback.summaries import INTO_ALL, INTO_DATASET
 from udata_culture_feedback.feedback.tasks import follow_dataset
 from udata_culture_feedback.summaries import settle
@@ -42,7 +47,7 @@ def by_hand(dataset_ids: Iterable[Any]) -> dict[str, int]:
     """The figures of some datasets, from what is written in each feedback about them."""
     tally: Counter[str] = Counter()
     for dataset_id in dataset_ids:
-        summary = summaries().find_one({"_id": summary_of_dataset(dataset_id)})
+        summary = summaries().find_one({"_id": dataset_summary(dataset_id)})
         for feedback in feedbacks().find({"dataset": dataset_id}):
             said = figures_of(feedback)
             tally.update(said)
@@ -96,10 +101,10 @@ def assert_exact() -> None:
     hand, and nothing waits."""
     listed = []
     for dataset in Dataset._get_collection().find():
-        assert stored_totals(summary_of_dataset(dataset["_id"])) == by_hand([dataset["_id"]])
+        assert stored_totals(dataset_summary(dataset["_id"])) == by_hand([dataset["_id"]])
         if not dataset.get("private") and not dataset.get("deleted"):
             listed.append(dataset)
-    listed = [d for d in listed if summaries().find_one({"_id": summary_of_dataset(d["_id"])})]
+    listed = [d for d in listed if summaries().find_one({"_id": dataset_summary(d["_id"])})]
     for organization in Organization._get_collection().find():
         theirs = [d["_id"] for d in listed if d.get("organization") == organization["_id"]]
         assert stored_totals(organization_summary(organization["_id"])) == by_hand(theirs)
@@ -156,16 +161,7 @@ class FiguresTest(PluginTestCase):
         producer = Producer()
         camille, dominique = people(2)
         self.give(dominique, producer.dataset, fitness="no", ratings={"completeness": 2})
-        given = (
-            self.give(
-                camille,
-                producer.dataset,
-                fitness="yes",
-                ratings={"completeness": 5, "reliability": 1},
-            )
-            if False
-            else self.give(camille, producer.dataset, fitness="yes", ratings={"completeness": 5})
-        )
+        given = self.give(camille, producer.dataset, fitness="yes", ratings={"completeness": 5})
         where = f"/feedback/{given['id']}/"
         edits = (
             {"fitness": "partly"},
@@ -221,15 +217,17 @@ class FiguresTest(PluginTestCase):
             assert summary["by_contributor"]["account"] == 1
         assert_exact()
 
-    def test_who_becomes_a_producer_and_answers_again_is_counted_no_more(self):
+    def test_who_has_become_a_producer_and_changes_an_answer_counts_no_more(self):
         producer = Producer()
         camille = UserFactory()
         given = self.give(camille, producer.dataset, fitness="yes")
         assert self.summary(producer.dataset)["total"] == 1
-        producer.organization.add_member(camille, role="editor") if hasattr(
-            producer.organization, "add_member"
-        ) else None
-        assert given
+        producer.organization.members.append(Member(user=camille, role="editor"))
+        producer.organization.save()
+        self.ask("PUT", f"/feedback/{given['id']}/", {"fitness": "no"}, camille)
+        for of in (producer.dataset, producer.organization, None):
+            assert self.summary(of)["total"] == 0
+        assert_exact()
 
 
 class ManyAtOnceTest(PluginTestCase):
@@ -395,6 +393,21 @@ class AgeingTest(PluginTestCase):
         assert abs(dataset.last_update.replace(tzinfo=None) - then) < timedelta(seconds=1)
         return dataset
 
+    def change_files(self, dataset: Dataset, days_ago: float) -> None:
+        """The files changed then, without a signal, as a harvester does it; maintenance or the next
+        change notices."""
+        Dataset._get_collection().update_one(
+            {"_id": dataset.id}, {"$set": {"last_update": past(days_ago)}}
+        )
+        follow_dataset(str(dataset.id))
+
+    def declare(self, dataset: Dataset, frequency: UpdateFrequency, notice: bool = True) -> None:
+        Dataset._get_collection().update_one(
+            {"_id": dataset.id}, {"$set": {"frequency": frequency.value}}
+        )
+        if notice:
+            follow_dataset(str(dataset.id))
+
     def outdated(self, dataset: Dataset) -> tuple[int, int]:
         summary = self.summary(dataset)
         return summary["outdated"], summary["total"]
@@ -428,9 +441,9 @@ class AgeingTest(PluginTestCase):
         for person in people(3):
             self.give(person, dataset, ratings={"completeness": 2}, comment="Ancien.")
         given = feedbacks().find().sort("_id", 1).to_list()
-        v = summaries().find_one({"_id": summary_of_dataset(dataset.id)})["v"]
+        v = summaries().find_one({"_id": dataset_summary(dataset.id)})["v"]
         dataset.add_resource(ResourceFactory())
-        summary = summaries().find_one({"_id": summary_of_dataset(dataset.id)})
+        summary = summaries().find_one({"_id": dataset_summary(dataset.id)})
         assert feedbacks().find().sort("_id", 1).to_list() == given
         assert summary["v"] == v + 1
         assert summary["totals"]["before:total"] == 3
@@ -472,14 +485,6 @@ class AgeingTest(PluginTestCase):
         assert self.outdated(dataset) == (2, 2)
         assert_exact()
 
-    def change_files(self, dataset: Dataset, days_ago: float) -> None:
-        """The files changed then, without a signal, as a harvester does it; maintenance or the next
-        change notices."""
-        Dataset._get_collection().update_one(
-            {"_id": dataset.id}, {"$set": {"last_update": past(days_ago)}}
-        )
-        follow_dataset(str(dataset.id))
-
     def test_who_answers_while_the_data_change_is_counted_on_the_right_side(self, workers):
         dataset = self.make(UpdateFrequency.ANNUAL, 30)
         for person in people(3):
@@ -506,15 +511,8 @@ class AgeingTest(PluginTestCase):
         # Now its producer declares that it changes once a year: the change was one.
         self.declare(dataset, UpdateFrequency.ANNUAL)
         assert self.outdated(dataset) == (1, 2)
-        assert stored_totals(summary_of_dataset(dataset.id))["before:fitness:no"] == 1
+        assert stored_totals(dataset_summary(dataset.id))["before:fitness:no"] == 1
         assert_exact()
-
-    def declare(self, dataset: Dataset, frequency: UpdateFrequency, notice: bool = True) -> None:
-        Dataset._get_collection().update_one(
-            {"_id": dataset.id}, {"$set": {"frequency": frequency.value}}
-        )
-        if notice:
-            follow_dataset(str(dataset.id))
 
     def test_a_worker_killed_at_any_moment_of_ageing_leaves_exact_figures(self, workers):
         for n in count(1):
@@ -530,3 +528,216 @@ class AgeingTest(PluginTestCase):
             if not died:
                 assert n > 10
                 break
+
+
+class ListedTest(PluginTestCase):
+    """The figures of a dataset count above as long as everybody may see it."""
+
+    def totals(self, *of: Any) -> list[int]:
+        return [self.summary(one)["total"] for one in of]
+
+    def make(self) -> tuple[Producer, Dataset, Dataset]:
+        producer = Producer()
+        other = DatasetFactory(organization=producer.organization)
+        for person in people(2):
+            self.give(person, producer.dataset, fitness="no", ratings={"completeness": 1})
+        self.give(UserFactory(), other, fitness="yes", ratings={"completeness": 5})
+        return producer, producer.dataset, other
+
+    def test_a_dataset_that_turns_private_takes_its_figures_with_it_and_brings_them_back(self):
+        producer, dataset, _other = self.make()
+        assert self.totals(producer.organization, None) == [3, 3]
+        dataset.private = True
+        dataset.save()
+        assert self.totals(producer.organization, None) == [1, 1]
+        assert self.summary(producer.organization)["axes"]["completeness"]["mean"] == 5
+        assert_exact()
+        dataset.private = False
+        dataset.save()
+        assert self.totals(producer.organization, None) == [3, 3]
+        assert_exact()
+
+    def test_a_deleted_dataset_takes_its_figures_with_it_and_brings_them_back(self):
+        producer, dataset, _other = self.make()
+        response = self.visit(
+            "DELETE",
+            f"/api/1/datasets/{dataset.id}/",
+            headers={"X-API-KEY": self.key_of(producer.admin)},
+        )
+        assert response.status_code == 204
+        assert self.totals(producer.organization, None) == [1, 1]
+        assert_exact()
+        dataset.reload()
+        dataset.deleted = None
+        dataset.save()
+        assert self.totals(producer.organization, None) == [3, 3]
+        assert_exact()
+
+    def test_what_is_erased_while_a_dataset_is_private_does_not_come_back(self):
+        producer, dataset, _other = self.make()
+        camille = UserFactory()
+        given = self.give(camille, dataset, fitness="no")
+        dataset.private = True
+        dataset.save()
+        producer.organization.members.append(Member(user=camille, role="editor"))
+        producer.organization.save()
+        response = self.ask("DELETE", f"/feedback/{given['id']}/", user=camille)
+        assert response.status_code == 204, response.json
+        assert_exact()
+        dataset.private = False
+        dataset.save()
+        assert self.totals(dataset, producer.organization, None) == [2, 3, 3]
+        assert_exact()
+
+    def test_a_dataset_that_changes_hands_takes_its_figures_along(self):
+        producer, dataset, _other = self.make()
+        buyer = OrganizationFactory()
+        dataset.organization = buyer
+        dataset.save()
+        assert self.totals(producer.organization, buyer, None) == [1, 2, 3]
+        assert_exact()
+        self.give(UserFactory(), dataset, fitness="yes")
+        assert self.totals(producer.organization, buyer, None) == [1, 3, 4]
+        dataset.organization = producer.organization
+        dataset.save()
+        assert self.totals(producer.organization, buyer, None) == [4, 0, 4]
+        assert_exact()
+
+    def test_people_who_answer_while_a_dataset_turns_private_and_public_are_counted(self, workers):
+        producer, dataset, _other = self.make()
+        about = {"dataset": str(dataset.id)}
+        for private in (True, False, True, False):
+            Dataset._get_collection().update_one(
+                {"_id": dataset.id}, {"$set": {"private": private}}
+            )
+            answers = [("submit", {"user": str(person.id), **about}) for person in people(3)]
+            workers.run(*answers, *[("follow", about)] * 3)
+            settle_above()
+            assert_exact()
+
+    def test_a_worker_killed_at_any_moment_of_hiding_a_dataset_leaves_exact_figures(self, workers):
+        for n in count(1):
+            _producer, dataset, _other = self.make()
+            Dataset._get_collection().update_one({"_id": dataset.id}, {"$set": {"private": True}})
+            died = workers.dies("follow", n, dataset=str(dataset.id))
+            follow_dataset(str(dataset.id))
+            settle_everything()
+            assert_exact()
+            if not died:
+                assert n > 8
+                break
+
+
+class MetricsTest(PluginTestCase):
+    """`metrics.feedback` of udata's own API."""
+
+    def metrics(self, path: str) -> int:
+        return self.visit("GET", path).json["metrics"].get("feedback")
+
+    def shown(self, dataset: Dataset, organization: Organization) -> list[int]:
+        return [
+            self.metrics(f"/api/1/datasets/{dataset.id}/"),
+            self.metrics(f"/api/2/datasets/{dataset.id}/"),
+            self.metrics(f"/api/1/organizations/{organization.id}/"),
+        ]
+
+    def test_udata_shows_how_many_feedbacks_an_object_has(self):
+        producer = Producer()
+        other = DatasetFactory(organization=producer.organization)
+        camille, dominique = people(2)
+        given = self.give(camille, producer.dataset)
+        self.give(dominique, other)
+        self.give(producer.admin, other)
+        assert self.shown(producer.dataset, producer.organization) == [1, 1, 2]
+        assert self.shown(other, producer.organization) == [1, 1, 2]
+        self.ask("DELETE", f"/feedback/{given['id']}/", user=camille)
+        assert self.shown(producer.dataset, producer.organization) == [0, 0, 1]
+
+    def test_they_follow_a_dataset_that_is_hidden_and_comes_back(self):
+        producer = Producer()
+        self.give(UserFactory(), producer.dataset)
+        organization = f"/api/1/organizations/{producer.organization.id}/"
+        producer.dataset.private = True
+        producer.dataset.save()
+        assert self.metrics(organization) == 0
+        producer.dataset.private = False
+        producer.dataset.save()
+        assert self.metrics(organization) == 1
+        assert self.metrics(f"/api/1/datasets/{producer.dataset.id}/") == 1
+
+    def test_they_are_those_of_the_holder(self):
+        producer, buyer = Producer(), OrganizationFactory()
+        self.give(UserFactory(), producer.dataset)
+        producer.dataset.organization = buyer
+        producer.dataset.save()
+        assert self.shown(producer.dataset, buyer) == [1, 1, 1]
+        assert self.metrics(f"/api/1/organizations/{producer.organization.id}/") == 0
+
+    def test_writing_them_changes_nothing_else_of_the_dataset(self):
+        producer = Producer(resources=[ResourceFactory()])
+        kept = [
+            model._get_collection().find_one({"_id": one.id})
+            for model, one in ((Dataset, producer.dataset), (Organization, producer.organization))
+        ]
+        saved: list[Any] = []
+
+        def hear(sender: Any, document: Any, **_: Any) -> None:
+            saved.append(document)
+
+        with post_save.connected_to(hear, Dataset), post_save.connected_to(hear, Organization):
+            self.give(UserFactory(), producer.dataset)
+        assert saved == []
+        for before, model in zip(kept, (Dataset, Organization), strict=True):
+            after = model._get_collection().find_one({"_id": before["_id"]})
+            assert after["metrics"].pop("feedback") == 1
+            assert after == before | {"metrics": before.get("metrics", {})}
+
+
+class RecountTest(PluginTestCase):
+    """`udata feedback recount`."""
+
+    def corrupt(self, summary_id: str) -> None:
+        change = {"$set": {"totals.total": 40}, "$unset": {"totals.fitness:yes": ""}}
+        assert summaries().update_one({"_id": summary_id}, change).modified_count
+
+    def test_a_check_that_finds_nothing_ends_with_0(self):
+        producer = Producer()
+        self.give(UserFactory(), producer.dataset, fitness="yes")
+        result = self.cli("feedback recount --check")
+        assert result.exit_code == 0
+        assert result.output == "Every figure is right\n"
+
+    def test_a_check_says_what_is_wrong_ends_with_1_and_mends_nothing(self):
+        producer = Producer()
+        self.give(UserFactory(), producer.dataset, fitness="yes")
+        wrong = dataset_summary(producer.dataset.id)
+        self.corrupt(wrong)
+        kept = summaries().find().sort("_id", 1).to_list()
+        for _time in range(2):
+            result = self.cli("feedback recount --check", expect_error=True)
+            assert result.exit_code == 1
+            assert f"{wrong} total: 40, should be 1" in result.output
+            assert f"{wrong} fitness:yes: 0, should be 1" in result.output
+            assert result.output.endswith("1 summaries wrong\n")
+            assert summaries().find().sort("_id", 1).to_list() == kept
+
+    @pytest.mark.parametrize("what", ["dataset", "organization", "site"])
+    def test_a_recount_mends_figures_and_metrics(self, what: str):
+        producer = Producer()
+        for person in people(2):
+            self.give(person, producer.dataset, fitness="yes")
+        self.corrupt(
+            {
+                "dataset": dataset_summary(producer.dataset.id),
+                "organization": organization_summary(producer.organization.id),
+                "site": "site",
+            }[what]
+        )
+        for model in (Dataset, Organization):
+            model._get_collection().update_many({}, {"$set": {"metrics.feedback": 40}})
+        assert self.cli("feedback recount").exit_code == 0
+        assert_exact()
+        for model in (Dataset, Organization):
+            assert model._get_collection().find_one()["metrics"]["feedback"] == 2
+        assert self.cli("feedback recount").output == "Every figure is right\n"
+        assert self.cli("feedback recount --check").exit_code == 0

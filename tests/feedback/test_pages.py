@@ -112,7 +112,9 @@ class PagesTest(PagesCase):
 
     def test_a_fragment_says_that_it_is_one(self):
         dataset = DatasetFactory()
-        assert self.read(dataset, "?as=fragment").headers["X-Culture-Feedback"] == "fragment"
+        fragment = self.read(dataset, "?as=fragment")
+        assert fragment.headers["X-Culture-Feedback"] == "fragment"
+        assert fragment.headers["Access-Control-Expose-Headers"] == "X-Culture-Feedback"
         assert "<html" not in self.read(dataset, "?as=fragment").text
         whole = self.read(dataset)
         assert "X-Culture-Feedback" not in whole.headers
@@ -220,7 +222,7 @@ class LanguageTest(PagesCase):
     def test_the_french_page_has_no_english(self):
         text = self.texts("fr")
         lines = {line.strip() for line in text.splitlines()}
-        assert "Ces données répondent-elles à votre besoin ?" in lines
+        assert "Ces données répondent-elles à votre besoin\u00a0?" in lines
         french = {fr for _id, fr in self.catalogue()}
         assert [id for id, _fr in self.catalogue() if id in lines and id not in french] == []
 

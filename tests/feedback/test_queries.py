@@ -76,7 +76,7 @@ def fill(dataset: Dataset, n: int, *, counted: bool = False, **fields: Any) -> N
 class VolumeTest(PluginTestCase):
     @pytest.fixture
     def clients(self, plugin: None) -> dict[str, Any]:
-        """Somebody unknown and somebody with a session (an API key has udata write at each call)."""
+        """Somebody unknown, and somebody with a session: a key has udata write at each call."""
         known = self.app.test_client()
         with known.session_transaction() as session:
             session |= {"_user_id": UserFactory().fs_uniquifier, "_fresh": True}

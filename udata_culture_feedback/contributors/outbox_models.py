@@ -20,7 +20,7 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 from udata.mongo.document import UDataDocument as Document
 
-from ..summaries import acknowledged
+from ..storage import acknowledged
 
 #: An entry, as MongoDB gives it.
 Entry = dict[str, Any]
@@ -86,7 +86,7 @@ class CultureFeedbackOutbox(Document):
 
 def outbox() -> Collection:
     """The collection of mails, its indexes built, its writes acknowledged by a majority."""
-    return acknowledged(CultureFeedbackOutbox._get_collection())
+    return acknowledged(CultureFeedbackOutbox)
 
 
 def now() -> datetime:

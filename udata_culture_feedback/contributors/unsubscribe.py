@@ -24,7 +24,7 @@ from pymongo.errors import DuplicateKeyError
 from udata.mongo.document import UDataDocument as Document
 
 from ..addresses import api_url
-from ..summaries import acknowledged
+from ..storage import acknowledged
 from .outbox_models import now
 
 #: Every subject of ours.
@@ -55,7 +55,7 @@ class Way:
 
 
 def unsubscribed() -> Collection:
-    return acknowledged(CultureFeedbackUnsubscribed._get_collection())
+    return acknowledged(CultureFeedbackUnsubscribed)
 
 
 def subscribed(user_ids: Iterable[ObjectId], scope: str) -> Iterator[ObjectId]:

@@ -43,7 +43,8 @@ def acting_as(user: User) -> Iterator[None]:
         before = {name: g.get(name) for name in ("_login_user", "identity")}
         g._login_user = user
         g.identity = Identity(user.fs_uniquifier)
-        identity_loaded.send(current_app._get_current_object(), identity=g.identity)
+        application = current_app._get_current_object()  # type: ignore[attr-defined]
+        identity_loaded.send(application, identity=g.identity)
         try:
             yield
         finally:

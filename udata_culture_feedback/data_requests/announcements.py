@@ -1,4 +1,5 @@
-"""What people are told of a request. Who tells them (mails, feeds) listens to the signals sent here.
+"""What people are told of a request. Who tells them (mails, feeds) listens to the signals sent
+here.
 
 An announcement may be made twice, never not at all: what nobody was told of yet is due in the
 request itself, and a crash leaves it there. Listeners recognise what they know by the request and

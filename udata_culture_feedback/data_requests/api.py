@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from udata.api import API, api, fields
+from udata.api import api, fields
 
 from .. import vocabulary
-from ..api import Answer, answer, json_body, ns
+from ..api import Answer, Route, answer, json_body, ns
 from ..contributors.viewer import current_viewer
-from . import actions, queries, representation
+from . import actions, csv, feeds, proposals, queries, representation
 
 statuses = [term.id for term in vocabulary.REQUEST_STATUSES]
 
@@ -62,7 +62,16 @@ transfer_fields = api.model(
     },
 )
 
-list_parser = api.parser()
+message_fields = api.model(
+    "CultureFeedbackMessage",
+    {
+        "message": fields.String(required=True, description="Public"),
+        "signature": fields.String(description="`name` (default), `none`, or an organization's id"),
+        "submission_id": fields.String(description="8 to 64 characters: a retry is stored once"),
+    },
+)
+
+filter_parser = api.parser()
 for _name, _help in (
     ("status", "A status"),
     ("organization", "Id or slug of the holder"),
@@ -71,6 +80,11 @@ for _name, _help in (
     ("kind", "A kind of request"),
     ("overdue", "true or false"),
     ("q", "Words to search for"),
+):
+    filter_parser.add_argument(_name, location="args", help=_help)
+
+list_parser = filter_parser.copy()
+for _name, _help in (
     ("sort", "-created_at (default), -supports, due_at"),
     ("page", "From 1"),
     ("page_size", "100 at most"),
@@ -80,7 +94,7 @@ for _name, _help in (
 
 
 @ns.route("/requests/", endpoint="culture_feedback_requests")
-class CultureFeedbackRequestsAPI(API):
+class CultureFeedbackRequestsAPI(Route):
     @api.doc("list_culture_feedback_requests", parser=list_parser)
     def get(self) -> Answer:
         """List requests for data"""
@@ -90,6 +104,7 @@ class CultureFeedbackRequestsAPI(API):
     @api.expect(ask_fields)
     @api.response(201, "Recorded")
     @api.response(200, "This submission was recorded before")
+    @api.response(410, "This submission has been deleted since")
     def post(self) -> Answer:
         """Ask for data"""
         viewer = current_viewer()
@@ -97,8 +112,35 @@ class CultureFeedbackRequestsAPI(API):
         return answer(representation.in_full(viewer, request), 201 if created else 200)
 
 
+@ns.route("/requests/similar/", endpoint="culture_feedback_similar")
+class CultureFeedbackSimilarAPI(Route):
+    @api.doc("list_culture_feedback_similar", params={"q": "What somebody is about to ask for"})
+    def get(self) -> Answer:
+        """List the datasets and the requests that resemble a text, best first"""
+        text = request.args.get("q", "")[:300]
+        return answer(proposals.similar_things(current_viewer(), text))
+
+
+@ns.route("/requests/feed.atom", endpoint="culture_feedback_requests_feed")
+class CultureFeedbackRequestsFeedAPI(Route):
+    @api.doc("get_culture_feedback_requests_feed", parser=filter_parser)
+    @api.produces([feeds.MEDIA_TYPE])
+    def get(self) -> Answer:
+        """Get the newest requests as an Atom feed, with the filters of the list"""
+        return feeds.atom()
+
+
+@ns.route("/site/requests.csv", endpoint="culture_feedback_requests_csv")
+class CultureFeedbackRequestsCSVAPI(Route):
+    @api.doc("get_culture_feedback_requests_csv")
+    @api.produces(["text/csv"])
+    def get(self) -> Answer:
+        """Download every public request"""
+        return csv.requests_csv()
+
+
 @ns.route("/requests/<string:id>/", endpoint="culture_feedback_request")
-class CultureFeedbackRequestAPI(API):
+class CultureFeedbackRequestAPI(Route):
     @api.doc("get_culture_feedback_request")
     def get(self, id: str) -> Answer:
         """Get a request, with its history"""
@@ -121,7 +163,7 @@ class CultureFeedbackRequestAPI(API):
 
 
 @ns.route("/requests/<string:id>/transitions/", endpoint="culture_feedback_transitions")
-class CultureFeedbackTransitionsAPI(API):
+class CultureFeedbackTransitionsAPI(Route):
     @api.doc("list_culture_feedback_transitions")
     def get(self, id: str) -> Answer:
         """Get the moves allowed to me"""
@@ -140,7 +182,7 @@ class CultureFeedbackTransitionsAPI(API):
 
 
 @ns.route("/requests/<string:id>/support/", endpoint="culture_feedback_support")
-class CultureFeedbackSupportAPI(API):
+class CultureFeedbackSupportAPI(Route):
     @api.doc("support_culture_feedback_request", security="apikey")
     def post(self, id: str) -> Answer:
         """Support a request; again changes nothing"""
@@ -153,12 +195,31 @@ class CultureFeedbackSupportAPI(API):
 
 
 @ns.route("/requests/<string:id>/transfer/", endpoint="culture_feedback_transfer")
-class CultureFeedbackTransferAPI(API):
+class CultureFeedbackTransferAPI(Route):
     @api.doc("transfer_culture_feedback_request", security="apikey")
     @api.expect(transfer_fields)
     def post(self, id: str) -> Answer:
         """Send a request to the organization that holds the data"""
         return _shown(actions.transfer(current_viewer(), id, json_body()))
+
+
+@ns.route("/requests/<string:id>/messages/", endpoint="culture_feedback_messages")
+class CultureFeedbackMessagesAPI(Route):
+    @api.doc("list_culture_feedback_messages")
+    def get(self, id: str) -> Answer:
+        """List what was said about a request, the oldest first"""
+        return answer(queries.conversation(current_viewer(), id))
+
+    @api.doc("write_culture_feedback_message", security="apikey")
+    @api.expect(message_fields)
+    @api.response(201, "Written; where a clarification was awaited, the request goes on")
+    @api.response(200, "This submission was recorded before")
+    def post(self, id: str) -> Answer:
+        """Write about a request, or answer a question about it"""
+        viewer = current_viewer()
+        message, request, created = actions.answer(viewer, id, json_body())
+        [shown] = representation.messages_as_json(viewer, request, [message])
+        return answer(shown | {"status": request["status"]}, 201 if created else 200)
 
 
 def _shown(request: dict[str, Any]) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,9 @@ FORMAT = re.compile(r"[a-z0-9][a-z0-9.+-]{0,19}")
 MAX_FORMATS = 10
 MAX_URLS = 10
 
+#: Fields of one line.
+LINES = frozenset(("title", "evidence_url", "spatial", "signature", "review_at"))
+
 #: Text fields of a request, with their longest length (None: that of comments) and whether they
 #: must be given.
 TEXTS: dict[str, tuple[int | None, bool]] = {
@@ -35,13 +39,14 @@ Values = dict[str, Any]
 Errors = dict[str, Any]
 
 
-def read_request(payload: Values, *, partial: bool = False) -> Values:
+def read_request(payload: Values, *, partial: bool = False, submission: bool = False) -> Values:
     """The fields of a request that the payload has, normalised; unknown ones are ignored.
 
     `title` (150 characters), `description`, `kind` are required unless `partial`; `organization`
     (id or slug, null: unknown) and `dataset` (id or slug) are only read as texts. `themes`,
     `usages`, `profile`: ids. `formats`: up to ten short names. `frequency`: an id of udata's.
-    `spatial`: a short text. `evidence_url`: http(s). Raises Invalid with an error for each field
+    `spatial`: a short text. `evidence_url`: http(s). `submission_id`: unless `partial`, or with
+    `submission`. Raises Invalid with an error for each field
     at fault, TooLong for a description over the bound of comments.
     """
     values: Values = {}
@@ -68,10 +73,10 @@ def read_request(payload: Values, *, partial: bool = False) -> Values:
     for field in ("organization", "dataset"):
         if field in payload:
             _reference(payload, field, values, errors)
-    if not partial and payload.get("submission_id") is not None:
-        submission = payload["submission_id"]
-        if isinstance(submission, str) and SUBMISSION_ID.fullmatch(submission):
-            values["submission_id"] = submission
+    if (submission or not partial) and payload.get("submission_id") is not None:
+        sent = payload["submission_id"]
+        if isinstance(sent, str) and SUBMISSION_ID.fullmatch(sent):
+            values["submission_id"] = sent
         else:
             errors["submission_id"] = _(
                 "8 to 64 letters, digits, dots, colons, dashes or underscores."
@@ -104,7 +109,7 @@ def read_move(payload: Values) -> Values:
     else:
         errors["partial"] = _("True or false.")
     _text(payload, "review_at", 10, False, values, errors)
-    if values.get("review_at") and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", values["review_at"]):
+    if values.get("review_at") and not _is_date(values["review_at"]):
         errors["review_at"] = _("A date, such as 2026-12-31.")
     if errors:
         raise refusals.Invalid(_("Some answers need another look."), errors)
@@ -119,6 +124,19 @@ def read_message(payload: Values, field: str = "message") -> str:
     if errors:
         raise refusals.Invalid(_("Some answers need another look."), errors)
     return values[field]
+
+
+def read_extension(payload: Values, longest: int) -> tuple[int, str]:
+    """`days` (from 1 to `longest`) and a `reason` that says something."""
+    values: Values = {}
+    errors: Errors = {}
+    days: Any = payload.get("days")
+    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= longest:
+        errors["days"] = _("A whole number from 1 to %(longest)d.", longest=longest)
+    _text(payload, "reason", SHORT_LENGTH, True, values, errors)
+    if errors:
+        raise refusals.Invalid(_("Some answers need another look."), errors)
+    return days, values["reason"]
 
 
 def request_of_form(form: MultiDict[str, str]) -> Values:
@@ -159,6 +177,13 @@ def is_web_address(text: str) -> bool:
     )
 
 
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 def _text(
     payload: Values, field: str, longest: int | None, required: bool, values: Values, errors: Errors
 ) -> None:
@@ -167,6 +192,8 @@ def _text(
         errors[field] = _("A text.")
         return
     value = clean(value or "")
+    if field in LINES:
+        value = " ".join(value.split())
     bound = longest or current_app.config["CULTURE_FEEDBACK_COMMENT_MAX_LENGTH"]
     if len(value) > bound:
         message = _("%(length)d characters: %(longest)d at most.", length=len(value), longest=bound)
@@ -231,8 +258,9 @@ def _list_of_texts(payload: Values, field: str, values: Values, errors: Errors) 
     if (
         isinstance(value, list)
         and len(value) <= MAX_URLS
-        and all(isinstance(text, str) and 0 < len(text) <= 2000 for text in value)
+        and all(isinstance(text, str) and len(text) <= 2000 for text in value)
     ):
-        values[field] = list(dict.fromkeys(text.strip() for text in value))
+        cleaned = dict.fromkeys(clean(text) for text in value)
+        values[field] = [text for text in cleaned if text]
     else:
-        errors[field] = _("A list of %(n)d at most.", n=MAX_URLS)
+        errors[field] = _("A list of %(n)d texts at most.", n=MAX_URLS)

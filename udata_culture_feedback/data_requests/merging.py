@@ -50,7 +50,9 @@ def straighten(request_id: ObjectId) -> None:
 
 def detach(request: Request) -> Request | None:
     """One person cannot undo what many carry: the request stays, without its author."""
-    changed = change(request, lambda r: None if r.get("detached") else _detached(r), due=[PEOPLE])
+    changed = change(
+        request, lambda one: None if one.get("detached") else _detached(one), due=[PEOPLE]
+    )
     straighten(request["_id"])
     return changed
 
@@ -123,8 +125,8 @@ def _unmerged(request: Request) -> Request | None:
     return changed
 
 
-def _detached(request: Request) -> Request:
-    entry = system_entry(request, request["status"], Role.REQUESTER, detached=True)
+def _detached(request: Request, to: str | None = None) -> Request:
+    entry = system_entry(request, to or request["status"], Role.REQUESTER, detached=True)
     changed = request | {
         "contributor": {"kind": request["contributor"]["kind"], "key": gone_key()},
         "detached": now(),
@@ -139,16 +141,16 @@ def _revived(request: Request) -> Request:
     standing = dict(request)
     if removed := standing.pop("removed", None):
         standing["visibility"] = removed["visibility"]
-    changed = standing if standing.get("detached") else _detached(standing)
-    if request["status"] == Status.WITHDRAWN:
+    former = request["status"]
+    if former == Status.WITHDRAWN:
         former = next(
             (e["from"] for e in reversed(request["history"]) if e["to"] == Status.WITHDRAWN),
             Status.SUBMITTED,
         )
-        clock = Clock.of(request["clock"]).unmerge(now(), zone())
-        changed |= {"status": former, "clock": clock.to_mongo()}
-        changed["history"][-1]["to"] = former
-    return changed
+        standing["clock"] = Clock.of(request["clock"]).unmerge(now(), zone()).to_mongo()
+    if not request.get("detached"):
+        standing = _detached(standing, former)
+    return standing | {"status": former}
 
 
 def _heard(request: Request) -> bool:

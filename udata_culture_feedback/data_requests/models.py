@@ -20,7 +20,8 @@ from udata.mongo.document import UDataDocument as Document
 from ..contributors.models import CultureFeedbackContributor
 from ..feedback.models import Visibility
 from ..listing import EPOCH
-from ..summaries import Totals, acknowledged
+from ..storage import acknowledged
+from ..summaries import Totals
 from .workflow import OPEN, Status
 
 #: Slugs that are routes, and so never a request's.
@@ -44,7 +45,7 @@ class CultureFeedbackRequest(Document):
     it was merged into `duplicate_of`. `reopened`: how many of each decision its requester reopened.
     `detached`: since when it has no requester any more, who left it to those who carry it.
     `removed`: deleted (when, and the visibility it had), until everything has heard of it. `told`:
-    how many entries of its history were announced.
+    how many entries of its history were announced. `next_key`: see `lifecycle.forget_account`.
     """
 
     title = StringField(required=True)
@@ -79,6 +80,7 @@ class CultureFeedbackRequest(Document):
     duplicate_of = ObjectIdField()
     merged_from = StringField()
     reopened = DictField()
+    next_key = StringField()
     external_id = StringField()
     terms = ListField(StringField())
 
@@ -154,6 +156,7 @@ class CultureFeedbackSupport(Document):
     direct = BooleanField(default=False)
     via = ListField(ObjectIdField())
     own = BooleanField(default=False)
+    next = StringField()
     created_at = DateTimeField(required=True)
 
     v = IntField(default=1)
@@ -210,19 +213,19 @@ class CultureFeedbackRequestMessage(Document):
 
 
 def requests() -> Collection:
-    return acknowledged(CultureFeedbackRequest._get_collection())
+    return acknowledged(CultureFeedbackRequest)
 
 
 def supports() -> Collection:
-    return acknowledged(CultureFeedbackSupport._get_collection())
+    return acknowledged(CultureFeedbackSupport)
 
 
 def figures() -> Collection:
-    return acknowledged(CultureFeedbackRequestFigures._get_collection())
+    return acknowledged(CultureFeedbackRequestFigures)
 
 
 def messages() -> Collection:
-    return acknowledged(CultureFeedbackRequestMessage._get_collection())
+    return acknowledged(CultureFeedbackRequestMessage)
 
 
 def live_totals(request: dict[str, Any]) -> Totals:

@@ -4,24 +4,30 @@
 |---|---|
 | read | everybody, once public; its requester and who moderates before |
 | edit | its requester while it is open; who moderates |
+| delete, confirm | its requester |
 | move | the roles of `workflow.MOVES` |
 | support, write a message | any account |
-| transfer | who acts for the holder, the desk, who moderates |
+| transfer, extend | who acts for the holder, the desk, who moderates |
 """
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from flask import current_app
+from flask import current_app, g
 
 from .. import catalogue
 from ..contributors.viewer import Viewer
-from ..feedback.models import Visibility
+from ..feedback.models import Visibility, now
+from .clock import Clock
 from .workflow import OPEN, Role, Status
 
 Request = dict[str, Any]
+
+#: Days after the deadline of a clarification from which the desk may close a request.
+UNANSWERED_DAYS = 60
 
 
 def is_requester(viewer: Viewer, request: Request) -> bool:
@@ -40,14 +46,26 @@ def acts_for(organization: ObjectId | None) -> bool:
 
 
 def desk() -> ObjectId | None:
-    """The organization that deals with requests whose holder is unknown (a setting), if any."""
+    """The organization that deals with requests whose holder is unknown (a setting), if any. Looked
+    up once for each context: a list asks for every request on it."""
     setting = current_app.config["CULTURE_FEEDBACK_DESK"]
     if not setting:
         return None
     if ObjectId.is_valid(setting):
         return ObjectId(setting)
-    found = catalogue.find_organization(setting)
-    return found.id if found else None
+    known: dict[str, ObjectId | None] = g.setdefault("culture_feedback_desk", {})
+    if setting not in known:
+        found = catalogue.find_organization(setting)
+        known[setting] = found.id if found else None
+    return known[setting]
+
+
+def desk_may_close(request: Request, at: datetime) -> bool:
+    """A clarification left unanswered long after its deadline lets the desk close the request."""
+    if request["status"] != Status.NEEDS_CLARIFICATION:
+        return False
+    deadline = Clock.of(request["clock"]).clarify_by
+    return deadline is not None and at > deadline + timedelta(days=UNANSWERED_DAYS)
 
 
 def roles(viewer: Viewer, request: Request, target: Request | None = None) -> set[Role]:
@@ -67,13 +85,17 @@ def roles(viewer: Viewer, request: Request, target: Request | None = None) -> se
             and acts_for(other["organization"])
         ):
             found.add(Role.BOTH_PRODUCER)
+    if desk_may_close(request, now()) and acts_for(None):
+        found.add(Role.DESK)
     if is_requester(viewer, request):
         found.add(Role.REQUESTER)
     return found
 
 
 def may_read(viewer: Viewer, request: Request) -> bool:
-    """While pending or rejected, it does not exist for others."""
+    """While pending or rejected, it does not exist for others; once deleted, for nobody."""
+    if request.get("removed"):
+        return False
     return (
         request["visibility"] == Visibility.PUBLIC
         or is_requester(viewer, request)
@@ -91,5 +113,13 @@ def may_delete(viewer: Viewer, request: Request) -> bool:
     return is_requester(viewer, request)
 
 
+def may_confirm(viewer: Viewer, request: Request) -> bool:
+    return is_requester(viewer, request) and request["status"] == Status.PUBLISHED
+
+
+def deals_with(viewer: Viewer, request: Request) -> bool:
+    return Role.PRODUCER in roles(viewer, request)
+
+
 def may_transfer(viewer: Viewer, request: Request) -> bool:
-    return Role.PRODUCER in roles(viewer, request) and Status(request["status"]) in OPEN
+    return deals_with(viewer, request) and Status(request["status"]) in OPEN

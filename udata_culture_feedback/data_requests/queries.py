@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson import ObjectId
 from flask import request as asked
 from pymongo import ASCENDING, DESCENDING
 from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, listing, refusals, search, vocabulary
 from ..contributors.viewer import Viewer
-from ..feedback.models import Visibility, now
+from ..feedback.models import SITE, Visibility, dataset_summary, now, organization_summary
 from ..listing import EPOCH, Page
-from . import figures, representation
-from .models import figures_of_dataset, figures_of_organization, figures_of_site, requests
+from . import figures, messages, representation, supports
+from .actions import readable
+from .clock import overdue_bound
+from .models import requests
+from .workflow import Status
 
 SORTS = {
     "-created_at": [("created_at", DESCENDING), ("_id", DESCENDING)],
@@ -22,6 +26,9 @@ SORTS = {
 }
 
 PUBLIC: dict[str, Any] = {"visibility": Visibility.PUBLIC}
+
+#: Requests that one dataset answers: more are not looked at.
+OPENED_BY = 20
 
 #: Not read for a list: histories may be long.
 LEFT_OUT = {"history": 0, "terms": 0, "last": 0, "counted": 0, "live": 0, "messages": 0}
@@ -36,7 +43,7 @@ def listed(viewer: Viewer, default_size: int = 20) -> dict[str, Any]:
         message = _("Choose one of: %(ids)s.", ids=", ".join(SORTS))
         raise refusals.Invalid(message, {"sort": message})
     where, counter, key = _filters()
-    if sort == "due_at":
+    if sort == "due_at":  # those that wait for nothing are not in this list
         where = {"clock.due_at": {"$gte": EPOCH}} | where
         counter = None
     where = PUBLIC | where
@@ -51,10 +58,39 @@ def listed(viewer: Viewer, default_size: int = 20) -> dict[str, Any]:
     return listing.envelope(shown, found, page, total, capped)
 
 
+def newest(limit: int) -> list[dict[str, Any]]:
+    """The newest public requests, with the filters of the query. Raises as `listed` does."""
+    where, _counter, _key = _filters()
+    return list(requests().find(PUBLIC | where, LEFT_OUT, sort=SORTS["-created_at"]).limit(limit))
+
+
 def status_counts() -> dict[str, int]:
     """How many public requests of each status."""
-    totals = figures.read(figures_of_site())
+    totals = figures.read(SITE)
     return {t.id: totals.get(f"status:{t.id}", 0) for t in vocabulary.REQUEST_STATUSES}
+
+
+def conversation(viewer: Viewer, reference: Any) -> dict[str, Any]:
+    """`GET P/requests/<r>/messages/`: what was said, the oldest first. Raises NotFound."""
+    request = readable(viewer, reference)
+    page = listing.asked_page()
+    if page.cursor:
+        page = Page(1, page.size)  # this order has none
+    found, total, capped = messages.read(request, page)
+    if not found and page.number > 1:
+        raise refusals.NotFound(_("There is no such page."))
+    shown = representation.messages_as_json(viewer, request, found[: page.size])
+    return listing.envelope(shown, found, page, total, capped)
+
+
+def opened_by(dataset_id: ObjectId) -> tuple[int, list[dict[str, Any]]]:
+    """« Ouvert à la demande de N personnes »: how many distinct persons asked for a dataset, and
+    their requests, without history. Usually one request, whose count is there already."""
+    where = PUBLIC | {"fulfilled_by.datasets": dataset_id, "status": Status.PUBLISHED}
+    found = list(requests().find(where, LEFT_OUT, sort=SORTS["-created_at"]).limit(OPENED_BY))
+    if len(found) < 2:
+        return sum(representation.people(request) for request in found), found
+    return supports.distinct_people(found), found
 
 
 def _page(where: dict[str, Any], page: Page, sort: str) -> list[dict[str, Any]]:
@@ -70,19 +106,19 @@ def _page(where: dict[str, Any], page: Page, sort: str) -> list[dict[str, Any]]:
 def _filters() -> tuple[dict[str, Any], str | None, str]:
     """The query, and where there is one the figures and the counter that hold its total."""
     where: dict[str, Any] = {}
-    counters = [figures_of_site()]
+    counters = [SITE]
     if "dataset" in asked.args:
         dataset = catalogue.find_dataset(asked.args["dataset"])
         if dataset is None or not catalogue.may_read(dataset):
             raise refusals.NotFound(_("There is no such dataset."))
         where["dataset"] = dataset.id
-        counters.append(figures_of_dataset(dataset.id))
+        counters.append(dataset_summary(dataset.id))
     if "organization" in asked.args:
         organization = catalogue.find_organization(asked.args["organization"])
-        if organization is None:
+        if organization is None or organization.deleted:
             raise refusals.NotFound(_("There is no such organization."))
         where["organization"] = organization.id
-        counters.append(figures_of_organization(organization.id))
+        counters.append(organization_summary(organization.id))
     counter: str | None = counters[-1] if len(counters) <= 2 else None
     key = "total"
     statuses = [term.id for term in vocabulary.REQUEST_STATUSES]
@@ -97,10 +133,11 @@ def _filters() -> tuple[dict[str, Any], str | None, str]:
             where[field] = value
             counter = None
     if overdue := _choice("overdue", ("true", "false", "1", "0")):
-        late = {"clock.due_at": {"$lt": now()}}  # null, while paused or answered, is never less
+        # Null, while paused or answered, is not there: see the index.
+        late = {"clock.due_at": {"$gte": EPOCH, "$lt": overdue_bound(now())}}
         where |= late if overdue in ("true", "1") else {"$nor": [late]}
         counter = None
-    if text := asked.args.get("q"):
+    if text := asked.args.get("q", "").strip():
         words = search.query_terms(text[:200])
         if words:
             where["$and"] = [{"terms": {"$in": list(stems)}} for stems in words]

@@ -24,7 +24,8 @@ Request = dict[str, Any]
 #: Fields of a request that its moves and edits leave alone: those of the settle protocol, of the
 #: discussion and of the announcements.
 KEPT_BY_OTHERS = frozenset(
-    "_id v version due counted totals last discussion messages discussed announced told".split()
+    {"_id", "v", "version", "due", "counted", "totals", "last", "told"}
+    | {"discussion", "messages", "discussed", "announced"}
 )
 
 #: Tries before giving up on a request that others keep changing.

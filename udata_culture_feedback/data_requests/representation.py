@@ -21,16 +21,20 @@ Request = dict[str, Any]
 class Objects:
     """What some requests name, looked up once: datasets, organizations, users, other requests."""
 
-    def __init__(self, viewer: Viewer, found: list[Request], *, with_history: bool):
-        contributors = [request["contributor"] for request in found]
+    def __init__(
+        self,
+        viewer: Viewer,
+        found: list[Request],
+        *,
+        with_history: bool,
+        speakers: Iterable[dict[str, Any]] = (),
+    ):
+        contributors = [one["contributor"] for one in (*found, *speakers)]
         history = [entry for request in found for entry in request["history"]] * with_history
         self.datasets = catalogue.datasets_by_id(
             {request["dataset"] for request in found if request.get("dataset")}
-            | {
-                id
-                for request in found
-                for id in (request.get("fulfilled_by") or {}).get("datasets", [])
-            }
+            | {id for r in found for id in (r.get("fulfilled_by") or {}).get("datasets", [])}
+            | {id for entry in history for id in entry.get("datasets", [])}
         )
         self.organizations = catalogue.organizations_by_id(
             {request["organization"] for request in found if request.get("organization")}
@@ -41,7 +45,8 @@ class Objects:
         self.users = catalogue.users_by_id(
             {c["user"] for c in contributors if c.get("user") and c.get("name")}
         )
-        self.supported = supports.supported(viewer, (request["_id"] for request in found))
+        ids = [request["_id"] for request in found]
+        self.supported = supports.supported(viewer, ids) if ids else set()
 
     def dataset(self, id: Any) -> dict[str, Any] | None:
         """A dataset that the viewer may read; nothing of any other."""
@@ -50,7 +55,7 @@ class Objects:
 
     def organization(self, id: Any) -> dict[str, Any] | None:
         organization = self.organizations.get(id)
-        return organization.as_json() if organization else None
+        return organization.as_json() if organization and not organization.deleted else None
 
     def contributor(self, request: Request) -> dict[str, Any]:
         contributor = request["contributor"]
@@ -66,6 +71,24 @@ class Objects:
         else:
             shown["name"] = contributor.get("name")
         return shown
+
+
+def messages_as_json(
+    viewer: Viewer, request: Request, found: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Messages, with the names of who wrote them."""
+    objects = Objects(viewer, [], with_history=False, speakers=found)
+    return [
+        {
+            "id": str(message["_id"]),
+            "request": str(request["_id"]),
+            "text": message["text"],
+            "contributor": objects.contributor(message),
+            "role": ROLE_NAMES[message["role"]],
+            "created_at": iso(message["created_at"]),
+        }
+        for message in found
+    ]
 
 
 def as_json(viewer: Viewer, requests: Iterable[Request]) -> list[dict[str, Any]]:
@@ -93,8 +116,7 @@ def addresses(request: Request) -> dict[str, str]:
 
 def people(request: Request) -> int:
     """How many persons are behind a request: those who support it, and who asked for it."""
-    asked = not request["contributor"]["key"].startswith("gone:")
-    return support_count(request) + asked
+    return support_count(request) + (not request.get("detached"))
 
 
 def support_count(request: Request) -> int:
@@ -140,6 +162,7 @@ def _common(viewer: Viewer, request: Request, objects: Objects) -> dict[str, Any
             "datasets": [d for id in fulfilled.get("datasets", []) if (d := objects.dataset(id))],
             "urls": fulfilled.get("urls", []),
         },
+        "confirmed_at": iso(request.get("confirmed_at")),
         "duplicate_of": str(request["duplicate_of"]) if request.get("duplicate_of") else None,
         "discussion": str(request["discussion"]) if request.get("discussed") else None,
         "supports": support_count(request),
@@ -151,6 +174,7 @@ def _common(viewer: Viewer, request: Request, objects: Objects) -> dict[str, Any
             "edit": permissions.may_edit(viewer, request),
             "delete": permissions.may_delete(viewer, request),
             "transfer": permissions.may_transfer(viewer, request),
+            "confirm": permissions.may_confirm(viewer, request) and not request.get("confirmed_at"),
             "moderate": permissions.may_moderate(viewer),
         },
         **addresses(request),
@@ -165,7 +189,7 @@ def _entry(entry: dict[str, Any], request: Request, objects: Objects) -> dict[st
     name = None
     if entry["by"].get("organization"):
         organization = objects.organizations.get(entry["by"]["organization"])
-        name = organization.name if organization else None
+        name = organization.name if organization and not organization.deleted else None
     elif role == Role.REQUESTER:
         name = objects.contributor(request)["name"]
     shown = {
@@ -176,7 +200,7 @@ def _entry(entry: dict[str, Any], request: Request, objects: Objects) -> dict[st
         "reason": entry.get("reason"),
         "message": entry.get("message"),
     }
-    for flag in ("edited", "detached", "partial", "review_at", "urls"):
+    for flag in ("edited", "detached", "undone", "partial", "review_at", "urls", "extended"):
         if entry.get(flag):
             shown[flag] = entry[flag]
     if entry.get("datasets"):
@@ -193,6 +217,7 @@ ROLE_NAMES = {
     Role.PRODUCER: "producer",
     Role.BOTH_PRODUCER: "producer",
     Role.MODERATOR: "moderator",
+    Role.DESK: "desk",
     Role.REQUESTER: "requester",
-    Role.ANYBODY: "contributor",
+    Role.ANYBODY: "anybody",
 }

@@ -62,8 +62,8 @@ def withdraw(viewer: Viewer, target: Request) -> None:
         where = {"key": viewer.key, "target": one["_id"], "direct": True}
         update = becomes_due([one["_id"]])
         update["$set"] = {"direct": False}
-        supports().update_one(where, update)
-        _settle_and_sweep([one["_id"]], viewer.key)
+        if supports().update_one(where, update).modified_count:
+            _settle_and_sweep([one["_id"]], viewer.key)
     for one in merged:
         bring_in_line(one, target, only=viewer.key)
 
@@ -118,7 +118,7 @@ def mark_own(request_id: ObjectId) -> None:
 def strays() -> set[ObjectId]:
     """The requests that rows are `via`, though they are merged into another one or into none."""
     found = set()
-    for row in supports().find({"via": {"$gt": []}}, {"via": 1, "target": 1}).hint([("via", 1)]):
+    for row in supports().find({"via": {"$gte": _FIRST_ID}}, {"via": 1, "target": 1}):
         for via in row["via"]:
             merged = {"_id": via, "duplicate_of": row["target"]}
             if via not in found and not requests().find_one(merged, {"_id": 1}):
@@ -133,11 +133,20 @@ def people_behind(request_id: ObjectId) -> Iterator[Row]:
             yield row
 
 
+def distinct_people(found: Iterable[Request]) -> int:
+    """How many persons are behind some requests, whoever is behind several counted once."""
+    found = list(found)
+    keys = {_requester(request) for request in found} - {None}
+    rows = supports().find({"target": {"$in": [request["_id"] for request in found]}})
+    return len(keys | {row["key"] for row in rows if is_behind(row)})
+
+
 def remove_all(request_id: ObjectId) -> None:
     """Removes every row of a request that is gone."""
     supports().delete_many({"target": request_id})
 
 
+_FIRST_ID = ObjectId("0" * 24)
 _REQUESTER = {"contributor.key": 1, "contributor.user": 1, "detached": 1, "removed": 1}
 
 

@@ -37,6 +37,9 @@ DONE = {
     "deleted": _("Your request has been deleted."),
 }
 
+#: The fields of the form that an error may lead to.
+FIELDS = ("title", "description", "kind", "organization", "evidence_url", "formats", "spatial")
+
 LABELS = {
     "status": {term.id: term.label for term in vocabulary.REQUEST_STATUSES},
     "kind": {term.id: term.label for term in vocabulary.REQUEST_KINDS},
@@ -46,13 +49,14 @@ LABELS = {
 @blueprint.route("/pages/requests/")
 def requests_page() -> Response:
     """Every public request: search, filters, sorts, pages."""
+    refusal: refusals.Refusal | None = None
     try:
         listed = queries.listed(current_viewer())
-        refusal = None
     except refusals.NotFound:
         abort(404)
     except refusals.Refusal as refused:
-        listed, refusal = {"data": [], "total": 0, "next_page": None, "previous_page": None}, refused
+        refusal = refused
+        listed = {"data": [], "total": 0, "next_page": None, "previous_page": None}
     kept = {name: value for name, value in request.args.items() if name not in ("page", "status")}
     done = request.args.get("done", "")
     return render(
@@ -257,7 +261,7 @@ def _asking(
         viewer=viewer,
         refusal=refusal,
         errors=refusal.errors if refusal else {},
-        fields=("title", "description", "kind", "organization", "evidence_url", "formats", "spatial"),
+        fields=FIELDS,
         typed=typed,
         dataset=dataset,
         holder=holder,

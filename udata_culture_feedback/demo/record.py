@@ -21,7 +21,8 @@ def record_opinions(progress: Callable[[int, int], None] = lambda done, of: None
     application context. `progress` hears how many are done, of how many."""
     opinions = sample_opinions()
     datasets = find_datasets()
-    authors = {user.email: user for user in User.objects(email__in=[o.author_email for o in opinions])}
+    emails = {opinion.author_email for opinion in opinions}
+    authors = {user.email: user for user in User.objects(email__in=list(emails))}
     recorded = 0
     for done, opinion in enumerate(opinions, start=1):
         dataset, author = datasets[opinion.dataset_remote_id], authors[opinion.author_email]

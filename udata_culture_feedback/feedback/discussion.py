@@ -63,8 +63,7 @@ def tell(feedback_id: ObjectId) -> None:
             return  # its reader could not see the dataset: it stays due until it is public
         if _bring_in_line(feedback, dataset) and _heard(feedback):
             break
-    if feedback.get("deleted"):
-        actions.bury(feedback_id)
+    actions.bury(feedback_id)  # if it was a tombstone that waited for this only
 
 
 def _bring_in_line(feedback: Feedback, dataset: DatasetFacts | None) -> bool:

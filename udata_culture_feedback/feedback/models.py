@@ -22,7 +22,8 @@ from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
 from ..contributors.models import COUNTED_AS, CultureFeedbackContributor, Kind
-from ..summaries import Totals, acknowledged
+from ..storage import acknowledged
+from ..summaries import Totals
 
 
 class Visibility(StrEnum):
@@ -203,15 +204,15 @@ class CultureFeedbackDeleted(Document):
 
 def feedbacks() -> Collection:
     """The collection of feedback, its indexes built, its writes acknowledged by a majority."""
-    return acknowledged(CultureFeedbackFeedback._get_collection())
+    return acknowledged(CultureFeedbackFeedback)
 
 
 def summaries() -> Collection:
-    return acknowledged(CultureFeedbackSummary._get_collection())
+    return acknowledged(CultureFeedbackSummary)
 
 
 def deleted_submissions() -> Collection:
-    return acknowledged(CultureFeedbackDeleted._get_collection())
+    return acknowledged(CultureFeedbackDeleted)
 
 
 def now() -> datetime:

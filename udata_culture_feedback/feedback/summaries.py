@@ -4,6 +4,7 @@ when the data change, and how they are shown."""
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from pymongo.errors import DuplicateKeyError
 
 from .. import vocabulary
 from ..catalogue import DatasetFacts
+from ..data_requests import figures as requests
 from ..summaries import Flow, Totals, becomes_due, recount, settle, settle_some
 from .models import (
     SITE,
@@ -154,14 +156,12 @@ def open_summary(dataset: DatasetFacts) -> dict[str, Any]:
 
 
 def _ensure(summary_id: str, **fields: Any) -> None:
-    try:
+    with suppress(DuplicateKeyError):  # another process made it meanwhile
         summaries().update_one(
             {"_id": summary_id},
             {"$setOnInsert": {"v": 1, "totals": {}, **fields}},
             upsert=True,
         )
-    except DuplicateKeyError:
-        pass  # another process made it meanwhile
 
 
 def _ensure_above(fields: dict[str, Any]) -> None:
@@ -252,17 +252,20 @@ def settle_dataset(dataset_id: ObjectId) -> None:
 
 
 def read(summary_id: str) -> dict[str, Any]:
-    """A stored summary, settled first where it is one of those that a task settles; empty when
-    nothing was ever said."""
+    """A stored summary, settled first where it is one of those that a task settles, and the figures
+    of requests; no others when nothing was ever said."""
     if not summary_id.startswith("dataset:"):
         settle_some(INTO_ALL, summary_id)
-    return summaries().find_one({"_id": summary_id}, PUBLIC) or {}
+    found = summaries().find_one({"_id": summary_id}, PUBLIC) or {}
+    return found | {"requests": requests.read(summary_id)}
 
 
 def read_many(dataset_ids: list[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
-    """The stored summaries of many datasets, in one query."""
-    found = summaries().find({"_id": {"$in": [dataset_summary(id) for id in dataset_ids]}}, PUBLIC)
-    return {summary["dataset"]: summary for summary in found}
+    """The stored summaries of many datasets, in two queries."""
+    ids = {dataset_summary(id): id for id in dataset_ids}
+    found = {s["_id"]: s for s in summaries().find({"_id": {"$in": list(ids)}}, PUBLIC)}
+    asked = requests.read_many(ids)
+    return {id: found.get(one, {}) | {"requests": asked.get(one, {})} for one, id in ids.items()}
 
 
 #: The fields that reading a summary needs.
@@ -294,5 +297,5 @@ def as_json(summary: dict[str, Any]) -> dict[str, Any]:
         "by_contributor": counts("contributor", ("account", "verified", "unverified")),
         "outdated": totals.get(f"{BEFORE}total", 0),
         "last_feedback_at": f"{last.isoformat()}+00:00" if last else None,
-        "requests": {"open": 0, "published": 0},
+        "requests": requests.as_json(summary.get("requests") or {}),
     }

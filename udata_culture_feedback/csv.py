@@ -1,0 +1,76 @@
+"""CSV files as udata's own, written row by row: a file of any length takes no memory.
+
+udata's conventions (`udata.core.csv`) are kept, so that one reader reads every file of a portal:
+UTF-8, semicolons, texts in quotes, CRLF. udata leaves formulas as they are; ours are made texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+from flask import Response, stream_with_context
+from udata.auth import current_user
+from udata.core.csv import get_writer
+
+from .api import PUBLIC_MAX_AGE
+
+#: A cell that begins with one of these is a formula to spreadsheets, quoted or not (OWASP, "CSV
+#: injection"); the wide forms are to those of East Asia.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+#: Rows sent at once.
+ROWS = 100
+
+
+def download(name: str, header: list[str], rows: Iterable[list[Any]]) -> Response:
+    """A file to save, named after the day. `rows` are read as they are sent. Cells: texts, numbers,
+    dates (naive UTC), lists of texts, booleans, None."""
+    filename = f"{name}-{datetime.now(UTC):%Y-%m-%d}.csv"
+    response = Response(
+        stream_with_context(written(header, rows)),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{filename}"',
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+    # As `api.cacheable`, without the ETag for which the whole of it would be needed.
+    response.vary.update(("Origin", "Cookie", "Authorization", "X-API-KEY"))
+    known = not current_user.is_anonymous
+    response.headers["Cache-Control"] = (
+        "private, no-cache" if known else f"public, max-age={PUBLIC_MAX_AGE}"
+    )
+    return response
+
+
+def written(header: list[str], rows: Iterable[list[Any]]) -> Iterator[str]:
+    """The text of a file, some rows at a time."""
+    out = StringIO()
+    writer = get_writer(out)
+    writer.writerow(header)
+    for number, row in enumerate(rows, 1):
+        writer.writerow([cell(value) for value in row])
+        if number % ROWS == 0:
+            yield out.getvalue()
+            out.seek(0)
+            out.truncate()
+    yield out.getvalue()
+
+
+def cell(value: Any) -> Any:
+    """A value as its cell. Numbers stay numbers; whatever people typed is a text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, datetime):
+        return value.replace(microsecond=0).isoformat() + "Z"
+    if isinstance(value, (list, tuple)):
+        return cell(",".join(str(one) for one in value))
+    text = str(value).replace("\0", "")
+    return f"'{text}" if text.startswith(FORMULAS) else text

@@ -1,0 +1,501 @@
+"""The words of our mails about requests. Whom they go to is in `telling`.
+
+A builder runs when its mail leaves, as its reader: what is hidden, withdrawn or settled meanwhile
+is not told any more. Names of builders are stored.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from bson import ObjectId
+from udata.core.user.models import User
+from udata.i18n import lazy_gettext as _
+from udata.i18n import ngettext
+from udata.mail import LabelledContent, MailCTA, MailMessage
+
+from .. import catalogue, vocabulary
+from ..addresses import pages_url
+from ..contributors import unsubscribe
+from ..contributors.mailing import mail
+from ..contributors.models import account_key
+from ..feedback.models import Visibility, now
+from . import rights
+from .clock import Clock, in_words, local_day
+from .models import messages, supports
+from .permissions import desk
+from .records import find, zone
+from .representation import people
+from .workflow import DECISIONS, OPEN, Status
+
+Request = dict[str, Any]
+Entry = dict[str, Any]
+
+#: Holder of the requests whose holder is not known, in the subjects one can refuse.
+UNKNOWN = "unknown"
+
+#: What is shown of a text that the page shows in full. A refusal and a question are never cut.
+BEGINNING = 1000
+WHOLE = 10**6
+
+
+class Step(StrEnum):
+    """What an entry of a history is to those who follow the request."""
+
+    ACKNOWLEDGED = "acknowledged"
+    ASKED = "needs_clarification"
+    ACCEPTED = "accepted"
+    IN_PROGRESS = "in_progress"
+    PUBLISHED = "published"
+    DECLINED = "declined"
+    MERGED = "duplicate"
+    SEPARATED = "separated"
+    TRANSFERRED = "transferred"
+    EXTENDED = "extended"
+    REOPENED = "reopened"
+    RESUBMITTED = "resubmitted"  # withdrawn, then asked again: who was behind it had left
+
+
+def step_of(entry: Entry) -> Step | None:
+    """The step that an entry is; None for what is told otherwise or not at all: an edit, a
+    withdrawal, a question that was answered (the answer is told)."""
+    before, after = entry["from"], entry["to"]
+    if entry.get("extended"):
+        return Step.EXTENDED
+    if entry.get("transferred_to"):
+        return Step.TRANSFERRED
+    if before == after or after == Status.WITHDRAWN:
+        return None
+    if before == Status.DUPLICATE:
+        return Step.SEPARATED
+    if before in DECISIONS:
+        return Step.REOPENED
+    if before == Status.WITHDRAWN:
+        return Step.RESUBMITTED
+    if before == Status.NEEDS_CLARIFICATION and after == Status.ACKNOWLEDGED:
+        return None
+    return Step(after)
+
+
+# --- To who asks and who supports -----------------------------------------------------------------
+
+
+@mail("request-receipt", required=True)
+def receipt(reader: User, request: str) -> MailMessage | None:
+    """When it was received, by whom, and both dates with their computation."""
+    found = _public(request)
+    if found is None or not _asked(reader, found):
+        return None
+    return MailMessage(
+        subject=_("Your request “%(title)s” is recorded", title=found["title"]),
+        paragraphs=[_reception(found), *rights.in_words(found), _see(found)],
+        footer=[_("You receive this message because you have just made this request.")],
+    )
+
+
+@mail("request-step")
+def step(reader: User, request: str, number: int) -> MailMessage | None:
+    """A public step of a request that somebody follows."""
+    found = _public(request)
+    footer = _why(reader, found)
+    entry = _entry(found, number)
+    if found is None or footer is None or entry is None:
+        return None
+    title, by = found["title"], _said(entry)
+    match step_of(entry):
+        case Step.ACKNOWLEDGED:
+            subject = _("“%(title)s”: taken into account", title=title)
+            told = [_("The request is taken into account."), by]
+        case Step.ACCEPTED:
+            subject = _("“%(title)s”: accepted", title=title)
+            told = [_("The request is accepted: these data will be published."), by]
+        case Step.IN_PROGRESS:
+            subject = _("“%(title)s”: in preparation", title=title)
+            told = [_("These data are being prepared."), by]
+        case Step.PUBLISHED:
+            return _published(reader, found, entry, footer)
+        case Step.MERGED:
+            return _merged(found, entry, footer)
+        case Step.SEPARATED:
+            subject = _("“%(title)s”: followed on its own again", title=title)
+            told = [_("This request was merged with another; it is followed on its own again."), by]
+        case Step.TRANSFERRED:
+            return _transferred(reader, found, entry, footer)
+        case Step.EXTENDED:
+            subject = _("“%(title)s”: more time to answer", title=title)
+            told = [_("The time to answer has been extended."), rights.in_words(found)[0], by]
+        case Step.REOPENED:
+            subject = _("“%(title)s”: open again", title=title)
+            told = [_("The request is open again."), by, rights.in_words(found)[0]]
+        case _:
+            return None
+    return MailMessage(subject=subject, paragraphs=[*told, _see(found)], footer=[footer])
+
+
+@mail("request-question", at_once=True)
+def question(reader: User, request: str, number: int) -> MailMessage | None:
+    """What the holder needs to know, with a deadline. To the requester."""
+    found = _public(request)
+    entry = _entry(found, number)
+    if found is None or entry is None or not _asked(reader, found) or not _is_awaited(found):
+        return None
+    return MailMessage(
+        subject=_("A question about your request “%(title)s”", title=found["title"]),
+        paragraphs=[
+            _("Details are needed to go on with your request."),
+            _said(entry),
+            _awaited_until(found),
+            MailCTA(_("Answer"), _page(found)),
+        ],
+        footer=[_because_asked()],
+    )
+
+
+@mail("request-reminder", at_once=True)
+def reminder(reader: User, request: str, number: int) -> MailMessage | None:
+    """The deadline of a question is near. To the requester."""
+    found = _public(request)
+    if found is None or not _asked(reader, found) or not _is_awaited(found):
+        return None
+    asked = [
+        entry
+        for entry in found["history"][:number]
+        if entry["to"] == Status.NEEDS_CLARIFICATION != entry["from"]
+    ]
+    return MailMessage(
+        subject=_("Reminder: a question about your request “%(title)s”", title=found["title"]),
+        paragraphs=[
+            _("Your request still waits for these details."),
+            _said(asked[-1]) if asked else None,
+            _awaited_until(found),
+            MailCTA(_("Answer"), _page(found)),
+        ],
+        footer=[_because_asked()],
+    )
+
+
+@mail("request-declined", at_once=True)
+def declined(reader: User, request: str, number: int) -> MailMessage | None:
+    """A refusal, with its reason, its message and, to the requester, the way to appeal."""
+    found = _public(request)
+    footer = _why(reader, found)
+    entry = _entry(found, number)
+    if found is None or footer is None or entry is None:
+        return None
+    review = entry.get("review_at")
+    told = [
+        _("The request is declined."),
+        _reason(entry),
+        _said(entry),
+        *(MailCTA(url, url) for url in entry.get("urls") or ()),
+        LabelledContent(_("It will be looked at again on:"), review, True) if review else None,
+    ]
+    if _asked(reader, found) and found["status"] == Status.DECLINED:
+        told.append(rights.appeal_in_words(found))
+        if not (found.get("reopened") or {}).get(Status.DECLINED):
+            told.append(_("If you disagree, you can reopen the request once, from its page."))
+    return MailMessage(
+        subject=_("“%(title)s”: declined", title=found["title"]),
+        paragraphs=[*told, _see(found)],
+        footer=[footer],
+    )
+
+
+@mail("request-overdue", at_once=True)
+def overdue(reader: User, request: str) -> MailMessage | None:
+    """The answer is late. To the requester and to the holder."""
+    found = _public(request)
+    if found is None or Status(found["status"]) not in OPEN:
+        return None
+    clock = Clock.of(found["clock"])
+    footer = _because_asked() if _asked(reader, found) else _why_holder(reader, found)
+    if footer is None or not clock.is_overdue(now()):
+        return None
+    day = in_words(clock.due_day(zone()))
+    told: list[Any] = [_("An answer was expected until the end of %(date)s.", date=day)]
+    if _asked(reader, found):
+        told += rights.in_words(found)
+        link = _see(found)
+    else:
+        link = MailCTA(_("Answer this request"), _page(found))
+    return MailMessage(
+        subject=_("“%(title)s”: the answer is late", title=found["title"]),
+        paragraphs=[*told, link],
+        footer=[footer],
+    )
+
+
+@mail("request-message")
+def message(reader: User, message: str) -> MailMessage | None:
+    """What somebody wrote about a request. To its requester and to its holder."""
+    written = messages().find_one({"_id": ObjectId(message)})
+    if written is None or written["visibility"] != Visibility.PUBLIC:
+        return None
+    found = _public(str(written["request"]))
+    footer = _why(reader, found) or _why_holder(reader, found)
+    if found is None or footer is None:
+        return None
+    return MailMessage(
+        subject=_("A message about the request “%(title)s”", title=found["title"]),
+        paragraphs=[
+            LabelledContent(_("Message:"), written["text"], truncated_at=BEGINNING),
+            MailCTA(_("Reply"), _page(found)),
+        ],
+        footer=[footer],
+    )
+
+
+# --- To the holder --------------------------------------------------------------------------------
+
+
+@mail("request-arrived")
+def arrived(reader: User, request: str, number: int = 0) -> MailMessage | None:
+    """A request came to its holder: made, sent there (`number`: the entry that did), asked again
+    or reopened by its requester."""
+    found = _public(request)
+    footer = _why_holder(reader, found)
+    if found is None or footer is None or Status(found["status"]) not in OPEN:
+        return None
+    entry = _entry(found, number)
+    again = entry is not None and step_of(entry) is Step.REOPENED
+    clock = Clock.of(found["clock"])
+    holder = _holder(found)
+    expected = None
+    if clock.due_at:
+        day = in_words(clock.due_day(zone()))
+        expected = _("An answer is expected until the end of %(date)s.", date=day)
+    return MailMessage(
+        subject=(
+            _("“%(title)s”: open again", title=found["title"])
+            if again
+            else _("A request for data: “%(title)s”", title=found["title"])
+        ),
+        paragraphs=[
+            _("The requester has reopened this request.") if again else None,
+            (
+                _("These data are asked of %(holder)s.", holder=holder)
+                if holder
+                else _("These data are asked for, and who holds them is not known.")
+            ),
+            LabelledContent(_("Need:"), found["description"], truncated_at=BEGINNING),
+            _said(entry) if entry else None,
+            expected,
+            MailCTA(_("Answer this request"), _page(found)),
+        ],
+        footer=[footer],
+    )
+
+
+# --- What one can refuse to hear of ---------------------------------------------------------------
+
+
+@unsubscribe.names("request")
+def name_of_request(id: str) -> str | None:
+    found = _public(id)
+    return found["title"] if found else None
+
+
+@unsubscribe.names("requests-of")
+def name_of_holder(id: str) -> str | None:
+    if id == UNKNOWN:
+        return str(_("Requests whose holder is not known"))
+    found = catalogue.find_organization(ObjectId(id)) if ObjectId.is_valid(id) else None
+    if found is None or found.deleted:
+        return None
+    return str(_("Requests to %(organization)s", organization=found.name))
+
+
+def scope_of(request: Request) -> str:
+    """The subject of what its requester and its supporters hear."""
+    return f"request:{request['_id']}"
+
+
+def scope_of_holder(organization: ObjectId | None) -> str:
+    """The subject of what a holder hears of the requests it receives."""
+    return f"requests-of:{organization or UNKNOWN}"
+
+
+# --- Parts ----------------------------------------------------------------------------------------
+
+
+def _published(reader: User, found: Request, entry: Entry, footer: Any) -> MailMessage:
+    datasets = catalogue.datasets_by_id(entry.get("datasets") or ())
+    links = [MailCTA(d.title, d.page) for d in datasets.values() if catalogue.may_read(d)]
+    links += [MailCTA(url, url) for url in entry.get("urls") or ()]
+    ask = None
+    if _asked(reader, found) and found["status"] == Status.PUBLISHED:
+        ask = _("Is it what you asked for? On its page you can say so, or reopen the request.")
+    told: list[Any] = [
+        ngettext("You asked for it.", "%(num)d of you asked for it.", people(found)),
+        _("A part of these data is published:")
+        if entry.get("partial")
+        else _("These data are published:"),
+        *links,
+        _said(entry),
+        ask,
+        _see(found),
+    ]
+    return MailMessage(
+        subject=_("“%(title)s”: the data are there", title=found["title"]),
+        paragraphs=told,
+        footer=[footer],
+    )
+
+
+def _merged(found: Request, entry: Entry, footer: Any) -> MailMessage | None:
+    target = _public(found.get("duplicate_of"))  # where it leads now
+    if target is None:
+        return None
+    return MailMessage(
+        subject=_("“%(title)s”: merged with another request", title=found["title"]),
+        paragraphs=[
+            _("This request asks for the same data as “%(other)s”.", other=target["title"]),
+            _("It is followed there, and you count among those who ask for them."),
+            _said(entry),
+            _see(target),
+        ],
+        footer=[footer],
+    )
+
+
+def _transferred(reader: User, found: Request, entry: Entry, footer: Any) -> MailMessage | None:
+    holder = catalogue.find_organization(entry["transferred_to"])
+    if holder is None or holder.deleted:
+        return None
+    dates: list[Any] = []
+    if _asked(reader, found) and found.get("organization") == holder.id:
+        dates = [_reception(found), *rights.in_words(found)]
+    return MailMessage(
+        subject=_(
+            "“%(title)s”: sent to %(organization)s", title=found["title"], organization=holder.name
+        ),
+        paragraphs=[
+            _(
+                "%(organization)s holds these data, and answers from now on.",
+                organization=holder.name,
+            ),
+            _said(entry),
+            *dates,
+            _see(found),
+        ],
+        footer=[footer],
+    )
+
+
+def _reception(found: Request) -> Any:
+    """When a request was received, and by whom."""
+    received = found.get("received_at")
+    if received and (holder := _holder(found)):
+        day = in_words(local_day(received, zone()))
+        return _("Your request was received on %(date)s by %(holder)s.", date=day, holder=holder)
+    day = in_words(local_day(found["created_at"], zone()))
+    return _(
+        "Your request was recorded on %(date)s. Who holds these data is not known: it will be sent "
+        "to them once they are found.",
+        date=day,
+    )
+
+
+def _awaited_until(found: Request) -> Any:
+    deadline = Clock.of(found["clock"]).clarify_by
+    if deadline is None:
+        return None
+    day = in_words(local_day(deadline, zone()))
+    return _(
+        "These details are awaited until the end of %(date)s; the time to answer you is suspended "
+        "meanwhile.",
+        date=day,
+    )
+
+
+def _is_awaited(found: Request) -> bool:
+    return found["status"] == Status.NEEDS_CLARIFICATION
+
+
+def _said(entry: Entry) -> LabelledContent | None:
+    """The message of a move, in full."""
+    if not entry.get("message"):
+        return None
+    name = None
+    if entry["by"].get("organization"):
+        organization = catalogue.find_organization(entry["by"]["organization"])
+        name = organization.name if organization and not organization.deleted else None
+    label = _("Message from %(name)s:", name=name) if name else _("Message:")
+    return LabelledContent(label, entry["message"], truncated_at=WHOLE)
+
+
+def _reason(entry: Entry) -> LabelledContent | None:
+    """Why a request is refused, with the article of law where the reason has one."""
+    if not entry.get("reason"):
+        return None
+    lists = vocabulary.vocabularies()
+    label = lists.label("decline_reasons", entry["reason"])
+    term = lists.find("decline_reasons", entry["reason"])
+    if term and term.reference:
+        label = f"{label} ({term.reference})"
+    return LabelledContent(_("Reason:"), label, inline=True)
+
+
+def _entry(found: Request | None, number: int) -> Entry | None:
+    """An entry of the history, by its number from 1."""
+    history = found["history"] if found else []
+    return history[number - 1] if 0 < number <= len(history) else None
+
+
+def _public(request: Any) -> Request | None:
+    found = find(str(request)) if request else None
+    return found if found and found["visibility"] == Visibility.PUBLIC else None
+
+
+def _page(found: Request) -> str:
+    return pages_url(f"requests/{found['slug']}/")
+
+
+def _see(found: Request) -> MailCTA:
+    return MailCTA(_("See the request"), _page(found))
+
+
+def _holder(found: Request) -> str | None:
+    """The name of who deals with a request: its holder or, unknown, nobody yet."""
+    organization = catalogue.find_organization(found.get("organization"))
+    return organization.name if organization and not organization.deleted else None
+
+
+def _asked(reader: User, found: Request) -> bool:
+    return not found.get("detached") and found["contributor"]["key"] == account_key(reader.id)
+
+
+def _because_asked() -> Any:
+    return _("You receive this message because you asked for these data.")
+
+
+def _why(reader: User, found: Request | None) -> Any:
+    """Why somebody who follows a request receives a mail; None for who follows it no more."""
+    if found is None:
+        return None
+    if _asked(reader, found):
+        return _because_asked()
+    if supports().find_one({"key": account_key(reader.id), "target": found["_id"]}, {"_id": 1}):
+        return _("You receive this message because you support this request.")
+    return None
+
+
+def _why_holder(reader: User, found: Request | None) -> Any:
+    """The same for who deals with it."""
+    if found is None or reader.id not in admins_dealing_with(found.get("organization")):
+        return None
+    holder = catalogue.find_organization(found.get("organization") or desk())
+    if holder is None:
+        return _("You receive this message because you administer this portal.")
+    return _(
+        "You receive this message because you are an administrator of %(organization)s.",
+        organization=holder.name,
+    )
+
+
+def admins_dealing_with(organization: ObjectId | None) -> list[ObjectId]:
+    """Who hears of the requests of a holder: its admins; where it is not known those of the desk,
+    and where there is no desk those of the portal."""
+    holder = organization or desk()
+    return catalogue.admins_of(holder) if holder else catalogue.sysadmins()

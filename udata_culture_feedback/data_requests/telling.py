@@ -1,0 +1,155 @@
+"""Who is told of what happens to requests: from announcements to the outbox.
+
+The same event is told to one person once, whatever their roles: the first who posts it chooses the
+words. Events are named by the request and the number of the entry, so that an announcement made
+twice is one mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from bson import ObjectId
+
+from .. import catalogue
+from ..contributors import outbox
+from ..contributors.models import Kind
+from ..feedback.models import Visibility
+from ..feedback.receivers import harmless
+from .clock import Clock
+from .mails import Step, admins_dealing_with, scope_of, scope_of_holder, step_of
+from .models import requests
+from .signals import (
+    on_clarification_reminder,
+    on_request_message,
+    on_request_moved,
+    on_request_overdue,
+    on_request_received,
+)
+from .supports import people_behind
+from .workflow import Role
+
+Request = dict[str, Any]
+
+#: Steps that have mails of their own: a deadline runs.
+AT_ONCE = {Step.ASKED: "request-question", Step.DECLINED: "request-declined"}
+
+
+def received(_sender: Any, request: Request, **_kwargs: Any) -> None:
+    """The requester has a receipt, the holder a request."""
+    event = f"request:{request['_id']}:received"
+    if requester := _requester(request):
+        outbox.post(event, requester, "request-receipt", _about(request), scope_of(request))
+    if not _udata_tells(request):
+        _tell_holder(event, request, "request-arrived")
+
+
+def moved(_sender: Any, request: Request, entry: dict[str, Any], number: int, **_: Any) -> None:
+    """A public step."""
+    step = step_of(entry)
+    if step is None:
+        return
+    event = f"request:{request['_id']}:{number}"
+    actor = entry["by"].get("user")
+    reopened = step is Step.REOPENED and entry["by"]["role"] == Role.REQUESTER
+    if reopened or step in (Step.TRANSFERRED, Step.RESUBMITTED):
+        to = request | {"organization": entry.get("transferred_to") or request.get("organization")}
+        _tell_holder(event, to, "request-arrived", number=number, but=actor)
+    if step is Step.RESUBMITTED:
+        return
+    told: Iterable[ObjectId] = followers(request)
+    if step is Step.ASKED:
+        told = [requester] if (requester := _requester(request)) else []
+    outbox.post_to_each(
+        event,
+        (user for user in told if user != actor),
+        AT_ONCE.get(step, "request-step"),
+        _about(request, number=number),
+        scope_of(request),
+    )
+
+
+def overdue(_sender: Any, request: Request, **_kwargs: Any) -> None:
+    """Once for each clock: a request that is reopened has another one."""
+    started = Clock.of(request["clock"]).started_at
+    event = f"request:{request['_id']}:overdue:{started:%Y%m%dT%H%M%S}"
+    if requester := _requester(request):
+        outbox.post(event, requester, "request-overdue", _about(request), scope_of(request))
+    _tell_holder(event, request, "request-overdue")
+
+
+def clarification_reminder(_sender: Any, request: Request, number: int, **_kwargs: Any) -> None:
+    if requester := _requester(request):
+        event = f"request:{request['_id']}:{number}:reminder"
+        about = _about(request, number=number)
+        outbox.post(event, requester, "request-reminder", about, scope_of(request))
+
+
+@harmless
+def message(_sender: Any, message: dict[str, Any], **_kwargs: Any) -> None:
+    """Requester and holder hear what others write, unless a native discussion tells them."""
+    request = requests().find_one({"_id": message["request"]})
+    if request is None or request["visibility"] != Visibility.PUBLIC or request.get("discussion"):
+        return
+    event, author = f"request-message:{message['_id']}", message["contributor"].get("user")
+    params = {"message": str(message["_id"])}
+    requester = _requester(request)
+    if requester and requester != author:
+        outbox.post(event, requester, "request-message", params, scope_of(request))
+    if message["role"] != Role.PRODUCER:
+        holder = request.get("organization")
+        admins = (user for user in admins_dealing_with(holder) if user != author)
+        outbox.post_to_each(event, admins, "request-message", params, scope_of_holder(holder))
+
+
+def followers(request: Request) -> Iterator[ObjectId]:
+    """The accounts that follow a request: who asks for it, and who supports it. Streamed."""
+    if requester := _requester(request):
+        yield requester
+    for support in people_behind(request["_id"]):
+        if support.get("user"):
+            yield support["user"]
+
+
+def connect() -> None:
+    """Connects every listener. Those of announcements may raise: what was not told stays due."""
+    on_request_received.connect(received)
+    on_request_moved.connect(moved)
+    on_request_overdue.connect(overdue)
+    on_clarification_reminder.connect(clarification_reminder)
+    on_request_message.connect(message)
+
+
+def _tell_holder(
+    event: str, request: Request, builder: str, *, number: int = 0, but: ObjectId | None = None
+) -> None:
+    """Tells who deals with a request, but not who has just made it or moved it."""
+    holder = request.get("organization")
+    left_out = {but, _requester(request)} if builder == "request-arrived" else {but}
+    admins = (user for user in admins_dealing_with(holder) if user not in left_out)
+    about = _about(request, **({"number": number} if number else {}))
+    outbox.post_to_each(event, admins, builder, about, scope_of_holder(holder))
+
+
+def _requester(request: Request) -> ObjectId | None:
+    """The account that asks, while it does. Imported requests were asked elsewhere."""
+    contributor = request["contributor"]
+    if request.get("detached") or request.get("external_id") or contributor["kind"] not in ACCOUNTS:
+        return None
+    return contributor.get("user")
+
+
+ACCOUNTS = (Kind.USER, Kind.ORGANIZATION)
+
+
+def _udata_tells(request: Request) -> bool:
+    """Whether the native discussion has told the holder: it does so on a dataset of theirs."""
+    if not request.get("discussion"):
+        return False
+    dataset = catalogue.find_dataset(request.get("dataset"))
+    return dataset is not None and dataset.organization == request.get("organization")
+
+
+def _about(request: Request, **more: int) -> dict[str, Any]:
+    return {"request": str(request["_id"]), **more}

@@ -1,0 +1,31 @@
+"""Our collections, as every process and thread may use them: indexes first, durable writes."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from pymongo.collection import Collection
+from pymongo.write_concern import WriteConcern
+
+_building = threading.Lock()
+#: The collections whose indexes this process has built. mongoengine hands a collection to other
+#: threads before it has built them: two threads could then store what a unique index refuses.
+_built: set[tuple[type, int]] = set()
+
+
+def collection_of(model: Any) -> Collection:
+    """The collection of a document class, its indexes built before its first use."""
+    known = (model, id(model._collection)) in _built
+    if known and model._collection is not None:
+        return model._get_collection()
+    with _building:
+        collection = model._get_collection()
+        _built.add((model, id(model._collection)))
+        return collection
+
+
+def acknowledged(model: Any) -> Collection:
+    """The same with writes that survive the loss of a primary. On a standalone server "majority" is
+    that server."""
+    return collection_of(model).with_options(write_concern=WriteConcern(w="majority"))
