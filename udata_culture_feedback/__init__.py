@@ -42,11 +42,15 @@ def init_app(app: Flask) -> None:
 
     _count_beside_udata()
 
+    from . import search_upkeep
     from .data_requests import receivers as of_requests
+    from .data_requests import telling
     from .feedback import receivers
 
     receivers.connect()
     of_requests.connect()
+    telling.connect()
+    search_upkeep.connect()
 
     from .api import register_routes
 

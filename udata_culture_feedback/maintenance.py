@@ -16,7 +16,7 @@ from typing import Any
 from udata.core.user.models import User
 from udata.tasks import job
 
-from . import catalogue
+from . import catalogue, search_upkeep
 from .contributors import outbox
 from .data_requests import upkeep as requests
 from .feedback import actions, discussion, lifecycle, summaries
@@ -125,6 +125,7 @@ STEPS = {
     "accounts_forgotten": forget_accounts,
     "tombstones_buried": bury_tombstones,
     **requests.STEPS,
+    **search_upkeep.STEPS,
     "mails_delivered": outbox.deliver_all,
 }
 

@@ -26,6 +26,7 @@ from udata.core.dataset.models import Dataset
 from udata.mongo.document import UDataDocument as Document
 
 from . import catalogue, search
+from .data_requests.models import requests
 from .data_requests.workflow import OPEN, Status
 from .feedback.models import Visibility
 from .storage import collection_of
@@ -117,11 +118,10 @@ def refresh_dataset(id: ObjectId) -> None:
 def index_request(raw: Mapping[str, Any]) -> None:
     """Makes the entry of a request say what `raw` (with REQUEST_FIELDS at least) says. One that is
     not public, was withdrawn, or is a duplicate of another has none."""
-    gone = raw["status"] in (Status.DUPLICATE, Status.WITHDRAWN)
-    if gone or raw["visibility"] != Visibility.PUBLIC:
-        remove("request", raw["_id"])
-    else:
+    if is_shown(raw):
         _write(_request_entry(raw, _organization_names([raw])))
+    else:
+        remove("request", raw["_id"])
 
 
 def remove(kind: str, id: ObjectId) -> None:
@@ -156,6 +156,32 @@ def backfill(progress: Callable[[int, int], None] | None = None) -> int:
     recount_words()
     entries().delete_one({"_id": POSITION})
     return changed
+
+
+def backfill_requests(progress: Callable[[int, int], None] | None = None) -> int:
+    """The same for all requests, which are fewer; their words are counted by the next `backfill` or
+    `recount_words`."""
+    total, done, changed = requests().estimated_document_count(), 0, 0
+    after: ObjectId | None = None
+    while True:
+        where = {"_id": {"$gt": after}} if after else {}
+        found = requests().find(where, dict.fromkeys(REQUEST_FIELDS, 1))
+        batch = list(found.sort("_id", 1).limit(BATCH))
+        until = batch[-1]["_id"] if len(batch) == BATCH else None
+        names = _organization_names(batch)
+        changed += _write_differing([_request_entry(r, names) for r in batch if is_shown(r)])
+        # Read after the writes, so that what was hidden meanwhile does not stay.
+        span = _between(f"request:{after or ''}", f"request:{until}" if until else "request;")
+        indexed = [entry["_id"] for entry in entries().find({"_id": span}, {"_id": 1})]
+        between = {"_id": bounds} if (bounds := _between(after, until)) else {}
+        now = requests().find(between, {"status": 1, "visibility": 1})
+        changed += _forget(indexed, {f"request:{raw['_id']}" for raw in now if is_shown(raw)})
+        done += len(batch)
+        if progress:
+            progress(min(done, total), total)
+        if until is None:
+            return changed
+        after = until
 
 
 def recount_words() -> int:
@@ -196,7 +222,10 @@ def _write_all(datasets: list[dict[str, Any]]) -> int:
     """Writes the entries that differ from what these datasets say, and answers how many did. Their
     words are counted afterwards, all at once."""
     names = _organization_names(datasets)
-    made = [_dataset_entry(raw, names) for raw in datasets if is_listed(raw)]
+    return _write_differing([_dataset_entry(raw, names) for raw in datasets if is_listed(raw)])
+
+
+def _write_differing(made: list[dict[str, Any]]) -> int:
     ids = [entry["_id"] for entry in made]
     stored = {entry["_id"]: entry for entry in entries().find({"_id": {"$in": ids}})}
     writes: list[Any] = [
@@ -221,6 +250,10 @@ def _forget_others(after: ObjectId | None, until: ObjectId | None) -> int:
         where["_id"] = between
     listed = Dataset._get_collection().find(where, {"_id": 1}).hint("_id_")
     kept = {f"dataset:{raw['_id']}" for raw in listed}
+    return _forget(indexed, kept)
+
+
+def _forget(indexed: Iterable[str], kept: set[str]) -> int:
     gone = [id for id in indexed if id not in kept]
     if gone:
         entries().delete_many({"_id": {"$in": gone}})
@@ -244,6 +277,12 @@ def _organization_names(raws: Iterable[Mapping[str, Any]]) -> dict[ObjectId, str
 def _organization(raw: Mapping[str, Any]) -> Any:
     organization = raw.get("organization")
     return getattr(organization, "id", organization)  # a DBRef, in old versions of udata
+
+
+def is_shown(raw: Mapping[str, Any]) -> bool:
+    """Whether a request is proposed: everybody may see it, and it can be supported or looked at."""
+    gone = raw["status"] in (Status.DUPLICATE, Status.WITHDRAWN)
+    return not gone and raw["visibility"] == Visibility.PUBLIC
 
 
 def full_title(dataset: Mapping[str, Any]) -> str:

@@ -85,7 +85,7 @@ def merge(who: Viewer, request: ObjectId, into: ObjectId) -> Request:
 
 
 def unmerge(who: Viewer, request: ObjectId) -> Request:
-    return move(who, request, stored(request)["merged_from"])
+    return move(who, request, stored(request).get("merged_from", "submitted"))
 
 
 def stored(request: Any) -> Request:

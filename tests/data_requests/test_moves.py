@@ -21,9 +21,16 @@ from ..cases import PluginTestCase, Producer, sysadmin
 from .asking import UNLIMITED, as_user, stored
 
 STATUSES = (
-    "submitted acknowledged needs_clarification accepted in_progress published declined"
-    " duplicate withdrawn"
-).split()
+    "submitted",
+    "acknowledged",
+    "needs_clarification",
+    "accepted",
+    "in_progress",
+    "published",
+    "declined",
+    "duplicate",
+    "withdrawn",
+)
 
 #: The design's table, written again by hand: who may move from the row to the column. P: acts for
 #: the holder; M: moderator, who also is P; R: requester; B: edits for both organizations.

@@ -18,7 +18,7 @@ from ..feedback.models import Visibility, deleted_submissions, now
 from ..search import terms
 from . import merging, messages, permissions, supports
 from .clock import Clock
-from .figures import above, ensure, settle_dataset, settle_supports
+from .figures import above, ensure, settle_supports
 from .forms import read_extension, read_message, read_move, read_request
 from .models import PEOPLE, TOLD, live_totals, requests
 from .moving import history_entry, merge_target, moved
@@ -31,6 +31,7 @@ from .records import (
     is_carried,
     no_such_request,
     replace,
+    written,
     zone,
 )
 from .signals import on_request_changed, on_request_message
@@ -73,7 +74,7 @@ def ask(
             if earlier:
                 return earlier, False
             request["slug"] = free_slug(request["title"], taken=True)
-    return _done(request), True
+    return written(request), True
 
 
 def edit(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
@@ -100,7 +101,7 @@ def edit(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
         changed["history"] = _with_edit(request["history"], entry)
         return changed
 
-    return _written(change(request, edited), request)
+    return change(request, edited) or fresh(request["_id"])
 
 
 def delete(viewer: Viewer, reference: Any) -> bool:
@@ -195,7 +196,7 @@ def transfer(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request
             "last_modified": now(),
         }
 
-    return _written(change(request, transferred, due=[TOLD]), request)
+    return change(request, transferred, due=[TOLD]) or fresh(request["_id"])
 
 
 def extend(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
@@ -224,7 +225,7 @@ def extend(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
             "last_modified": now(),
         }
 
-    return _written(change(request, extended, due=[TOLD]), request)
+    return change(request, extended, due=[TOLD]) or fresh(request["_id"])
 
 
 def confirm(viewer: Viewer, reference: Any) -> Request:
@@ -242,7 +243,7 @@ def confirm(viewer: Viewer, reference: Any) -> Request:
             return None
         return request | {"confirmed_at": now(), "last_modified": now()}
 
-    return _written(change(request, confirmed), request)
+    return change(request, confirmed) or fresh(request["_id"])
 
 
 def answer(
@@ -284,9 +285,7 @@ def clarified(request_id: ObjectId, viewer: Viewer, role: Role = Role.ANYBODY) -
             return None
         return moved(viewer, request, Status.ACKNOWLEDGED, role, nothing, None)
 
-    request = requests().find_one({"_id": request_id})
-    if change(request, acknowledged, due=[TOLD]):
-        on_request_changed.send(request_id)
+    change(requests().find_one({"_id": request_id}), acknowledged, due=[TOLD])
 
 
 def support(viewer: Viewer, reference: Any) -> Request:
@@ -343,7 +342,6 @@ def readable(viewer: Viewer, reference: Any) -> Request:
 def leave(request: Request) -> Request:
     """One person cannot undo what many carry: the request stays, without its author."""
     merging.detach(request)
-    on_request_changed.send(request["_id"])
     return fresh(request["_id"])
 
 
@@ -360,7 +358,6 @@ def remove(request: Request) -> None:
     change(request, removed, due=[PEOPLE])
     merging.straighten(request["_id"])
     gone = find(request["_id"]) is None
-    settle_dataset(request)
     on_request_changed.send(request["_id"], removed=gone)
 
 
@@ -505,23 +502,10 @@ def _as_moved(viewer: Viewer, request: Request, to: Status) -> Request:
     """The request after a move that was written. Raises Conflict when what happened at the same
     moment undid it: the target of a merge was itself merged into this one, or deleted."""
     again = fresh(request["_id"])
-    _done(again)
+    written(again)
     if to is Status.DUPLICATE and again["status"] != Status.DUPLICATE:
         raise _elsewhere(viewer, again)
     return fresh(request["_id"])
-
-
-def _written(changed: Request | None, request: Request) -> Request:
-    """After a change other than a move: what is stored, whether or not there was something to
-    change."""
-    return _done(changed or fresh(request["_id"]))
-
-
-def _done(request: Request) -> Request:
-    """Counts, and lets the rest happen behind: figures above, announcements, searches."""
-    settle_dataset(request)
-    on_request_changed.send(request["_id"])
-    return request
 
 
 def _must_have_room(request: Request) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import request as asked
 from udata.api import api, fields
 
 from .. import vocabulary
@@ -117,7 +118,7 @@ class CultureFeedbackSimilarAPI(Route):
     @api.doc("list_culture_feedback_similar", params={"q": "What somebody is about to ask for"})
     def get(self) -> Answer:
         """List the datasets and the requests that resemble a text, best first"""
-        text = request.args.get("q", "")[:300]
+        text = asked.args.get("q", "")[:300]
         return answer(proposals.similar_things(current_viewer(), text))
 
 

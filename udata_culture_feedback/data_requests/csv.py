@@ -25,7 +25,7 @@ BATCH = 500
 READ = (
     "title slug description kind status partial version dataset organization themes usages formats"
     " frequency spatial evidence_url received_at clock fulfilled_by confirmed_at duplicate_of"
-    " totals detached history created_at last_modified"
+    " totals detached history.to history.reason created_at last_modified"
 ).split()
 
 
@@ -42,7 +42,9 @@ class Row:
         fulfilled = request.get("fulfilled_by") or {}
         self.urls = fulfilled.get("urls") or []
         self.opened = [
-            str(id) for id in fulfilled.get("datasets") or [] if id in datasets and datasets[id].listed
+            str(id)
+            for id in fulfilled.get("datasets") or []
+            if id in datasets and datasets[id].listed
         ]
 
     @property
@@ -103,11 +105,7 @@ def rows() -> Iterator[list[Any]]:
     while batch := list(islice(cursor, BATCH)):
         datasets = catalogue.datasets_by_id(
             {one["dataset"] for one in batch if one.get("dataset")}
-            | {
-                id
-                for one in batch
-                for id in (one.get("fulfilled_by") or {}).get("datasets") or ()
-            }
+            | {id for one in batch for id in (one.get("fulfilled_by") or {}).get("datasets") or ()}
         )
         holders = catalogue.organizations_by_id(
             one["organization"] for one in batch if one.get("organization")

@@ -17,11 +17,11 @@ from udata.mail import LabelledContent, MailCTA, MailMessage
 
 from .. import catalogue, vocabulary
 from ..addresses import pages_url
-from ..contributors import unsubscribe
 from ..contributors.mailing import mail
 from ..contributors.models import account_key
 from ..feedback.models import Visibility, now
-from . import rights
+from . import matches, rights
+from .audience import admins_dealing_with
 from .clock import Clock, in_words, local_day
 from .models import messages, supports
 from .permissions import desk
@@ -32,12 +32,11 @@ from .workflow import DECISIONS, OPEN, Status
 Request = dict[str, Any]
 Entry = dict[str, Any]
 
-#: Holder of the requests whose holder is not known, in the subjects one can refuse.
-UNKNOWN = "unknown"
-
 #: What is shown of a text that the page shows in full. A refusal and a question are never cut.
 BEGINNING = 1000
 WHOLE = 10**6
+#: Requests that one mail spells out.
+LISTED = 20
 
 
 class Step(StrEnum):
@@ -287,33 +286,36 @@ def arrived(reader: User, request: str, number: int = 0) -> MailMessage | None:
     )
 
 
-# --- What one can refuse to hear of ---------------------------------------------------------------
-
-
-@unsubscribe.names("request")
-def name_of_request(id: str) -> str | None:
-    found = _public(id)
-    return found["title"] if found else None
-
-
-@unsubscribe.names("requests-of")
-def name_of_holder(id: str) -> str | None:
-    if id == UNKNOWN:
-        return str(_("Requests whose holder is not known"))
-    found = catalogue.find_organization(ObjectId(id)) if ObjectId.is_valid(id) else None
-    if found is None or found.deleted:
+@mail("request-matches")
+def resembling(reader: User, dataset: str) -> MailMessage | None:
+    """A dataset that has just appeared may be what people ask for. To who may publish it for them,
+    and to its producer."""
+    found = catalogue.find_dataset(ObjectId(dataset))
+    if found is None or not found.listed:
         return None
-    return str(_("Requests to %(organization)s", organization=found.name))
-
-
-def scope_of(request: Request) -> str:
-    """The subject of what its requester and its supporters hear."""
-    return f"request:{request['_id']}"
-
-
-def scope_of_holder(organization: ObjectId | None) -> str:
-    """The subject of what a holder hears of the requests it receives."""
-    return f"requests-of:{organization or UNKNOWN}"
+    footer = _why_producer(reader, found)
+    proposed = matches.proposed_requests(found.id)
+    if footer is None:
+        footer = next((why for one in proposed if (why := _why_holder(reader, one))), None)
+    if footer is None or not proposed:
+        return None
+    told: list[Any] = [
+        ngettext(
+            "“%(title)s” is public now. A request that waits for an answer resembles it:",
+            "“%(title)s” is public now. %(num)d requests that wait for an answer resemble it:",
+            len(proposed),
+            title=found.title,
+        )
+    ]
+    for one in proposed[:LISTED]:
+        asked = ngettext("%(num)d person", "%(num)d people", people(one))
+        told.append(MailCTA(f"{one['title']} ({asked})", _page(one)))
+    told.append(_("If it is what they ask for, tell them by publishing it on the page of each."))
+    return MailMessage(
+        subject=_("Does “%(title)s” answer these requests?", title=found.title),
+        paragraphs=told,
+        footer=[footer],
+    )
 
 
 # --- Parts ----------------------------------------------------------------------------------------
@@ -481,21 +483,25 @@ def _why(reader: User, found: Request | None) -> Any:
     return None
 
 
+def _why_producer(reader: User, dataset: catalogue.DatasetFacts) -> Any:
+    organization = dataset.organization
+    if organization is None or reader.id not in catalogue.admins_of(organization):
+        return None
+    return _because_admin(organization)
+
+
+def _because_admin(organization: ObjectId | None) -> Any:
+    found = catalogue.find_organization(organization)
+    if found is None:
+        return _("You receive this message because you administer this portal.")
+    return _(
+        "You receive this message because you are an administrator of %(organization)s.",
+        organization=found.name,
+    )
+
+
 def _why_holder(reader: User, found: Request | None) -> Any:
     """The same for who deals with it."""
     if found is None or reader.id not in admins_dealing_with(found.get("organization")):
         return None
-    holder = catalogue.find_organization(found.get("organization") or desk())
-    if holder is None:
-        return _("You receive this message because you administer this portal.")
-    return _(
-        "You receive this message because you are an administrator of %(organization)s.",
-        organization=holder.name,
-    )
-
-
-def admins_dealing_with(organization: ObjectId | None) -> list[ObjectId]:
-    """Who hears of the requests of a holder: its admins; where it is not known those of the desk,
-    and where there is no desk those of the portal."""
-    holder = organization or desk()
-    return catalogue.admins_of(holder) if holder else catalogue.sysadmins()
+    return _because_admin(found.get("organization") or desk())

@@ -15,8 +15,9 @@ from udata.i18n import lazy_gettext as _
 from .. import refusals
 from ..feedback.models import now
 from ..summaries import becomes_due
-from .figures import above, ensure
+from .figures import above, ensure, settle_dataset
 from .models import RESERVED_SLUGS, live_totals, requests
+from .signals import on_request_changed
 from .workflow import Role
 
 Request = dict[str, Any]
@@ -84,15 +85,24 @@ def change(
     due: Iterable[str] = (),
 ) -> Request | None:
     """Applies `how` to a request, again when somebody else changed it meanwhile. `how` answers None
-    where there is nothing to do (any more): so does this. Answers the request as it was written."""
+    where there is nothing to do (any more): so does this. Answers the request as it was written,
+    and lets others hear of it."""
     for _attempt in range(ATTEMPTS):
         changed = how(request) if request else None
         if request is None or changed is None:
             return None
         if replace(request, changed, due=due, also=above(request)):
-            return requests().find_one({"_id": request["_id"]})
+            return written(requests().find_one({"_id": request["_id"]}) or changed)
         request = requests().find_one({"_id": request["_id"]})
     return None
+
+
+def written(request: Request) -> Request:
+    """After a write: counts, and lets the rest happen behind (figures above, announcements,
+    searches)."""
+    settle_dataset(request)
+    on_request_changed.send(request["_id"])
+    return request
 
 
 def is_carried(request: Request) -> bool:

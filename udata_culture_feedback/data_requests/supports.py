@@ -126,6 +126,12 @@ def strays() -> set[ObjectId]:
     return found
 
 
+def sweep() -> int:
+    """Removes the rows without reason that a crash left: nobody should stay behind a request that
+    they left. They count nothing."""
+    return supports().delete_many(_SPENT).deleted_count
+
+
 def people_behind(request_id: ObjectId) -> Iterator[Row]:
     """The supports that count, streamed."""
     for row in supports().find({"target": request_id}, sort=[("_id", 1)]):
@@ -146,6 +152,7 @@ def remove_all(request_id: ObjectId) -> None:
     supports().delete_many({"target": request_id})
 
 
+_SPENT: dict[str, Any] = {"direct": False, "via": [], "due": {"$exists": False}}
 _FIRST_ID = ObjectId("0" * 24)
 _REQUESTER = {"contributor.key": 1, "contributor.user": 1, "detached": 1, "removed": 1}
 
@@ -198,7 +205,7 @@ def _write(operations: list[UpdateOne]) -> None:
         batch = operations[start : start + BATCH]
         for _attempt in range(ATTEMPTS):
             try:
-                supports().bulk_write(batch, ordered=False)
+                supports().bulk_write(batch)
                 break
             except BulkWriteError as error:
                 codes = {failed["code"] for failed in error.details["writeErrors"]}
@@ -211,5 +218,4 @@ def _settle_and_sweep(targets: Iterable[ObjectId], key: str | None = None) -> No
     """Counts what has changed, and removes the rows that have no reason left."""
     for target in targets:
         settle_supports(target)
-        spent = {"target": target, "direct": False, "via": [], "due": {"$exists": False}}
-        supports().delete_many(spent | _of(key))
+        supports().delete_many({"target": target} | _SPENT | _of(key))

@@ -7,18 +7,24 @@ twice is one mail.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from bson import ObjectId
 
 from .. import catalogue
 from ..contributors import outbox
-from ..contributors.models import Kind
 from ..feedback.models import Visibility
 from ..feedback.receivers import harmless
+from .audience import (
+    admins_dealing_with,
+    followers,
+    requester_of,
+    scope_of,
+    scope_of_holder,
+)
 from .clock import Clock
-from .mails import Step, admins_dealing_with, scope_of, scope_of_holder, step_of
+from .mails import Step, step_of
 from .models import requests
 from .signals import (
     on_clarification_reminder,
@@ -27,7 +33,6 @@ from .signals import (
     on_request_overdue,
     on_request_received,
 )
-from .supports import people_behind
 from .workflow import Role
 
 Request = dict[str, Any]
@@ -39,7 +44,7 @@ AT_ONCE = {Step.ASKED: "request-question", Step.DECLINED: "request-declined"}
 def received(_sender: Any, request: Request, **_kwargs: Any) -> None:
     """The requester has a receipt, the holder a request."""
     event = f"request:{request['_id']}:received"
-    if requester := _requester(request):
+    if requester := requester_of(request):
         outbox.post(event, requester, "request-receipt", _about(request), scope_of(request))
     if not _udata_tells(request):
         _tell_holder(event, request, "request-arrived")
@@ -60,7 +65,7 @@ def moved(_sender: Any, request: Request, entry: dict[str, Any], number: int, **
         return
     told: Iterable[ObjectId] = followers(request)
     if step is Step.ASKED:
-        told = [requester] if (requester := _requester(request)) else []
+        told = [requester] if (requester := requester_of(request)) else []
     outbox.post_to_each(
         event,
         (user for user in told if user != actor),
@@ -74,13 +79,13 @@ def overdue(_sender: Any, request: Request, **_kwargs: Any) -> None:
     """Once for each clock: a request that is reopened has another one."""
     started = Clock.of(request["clock"]).started_at
     event = f"request:{request['_id']}:overdue:{started:%Y%m%dT%H%M%S}"
-    if requester := _requester(request):
+    if requester := requester_of(request):
         outbox.post(event, requester, "request-overdue", _about(request), scope_of(request))
     _tell_holder(event, request, "request-overdue")
 
 
 def clarification_reminder(_sender: Any, request: Request, number: int, **_kwargs: Any) -> None:
-    if requester := _requester(request):
+    if requester := requester_of(request):
         event = f"request:{request['_id']}:{number}:reminder"
         about = _about(request, number=number)
         outbox.post(event, requester, "request-reminder", about, scope_of(request))
@@ -94,22 +99,13 @@ def message(_sender: Any, message: dict[str, Any], **_kwargs: Any) -> None:
         return
     event, author = f"request-message:{message['_id']}", message["contributor"].get("user")
     params = {"message": str(message["_id"])}
-    requester = _requester(request)
+    requester = requester_of(request)
     if requester and requester != author:
         outbox.post(event, requester, "request-message", params, scope_of(request))
     if message["role"] != Role.PRODUCER:
         holder = request.get("organization")
         admins = (user for user in admins_dealing_with(holder) if user != author)
         outbox.post_to_each(event, admins, "request-message", params, scope_of_holder(holder))
-
-
-def followers(request: Request) -> Iterator[ObjectId]:
-    """The accounts that follow a request: who asks for it, and who supports it. Streamed."""
-    if requester := _requester(request):
-        yield requester
-    for support in people_behind(request["_id"]):
-        if support.get("user"):
-            yield support["user"]
 
 
 def connect() -> None:
@@ -126,21 +122,10 @@ def _tell_holder(
 ) -> None:
     """Tells who deals with a request, but not who has just made it or moved it."""
     holder = request.get("organization")
-    left_out = {but, _requester(request)} if builder == "request-arrived" else {but}
+    left_out = {but, requester_of(request)} if builder == "request-arrived" else {but}
     admins = (user for user in admins_dealing_with(holder) if user not in left_out)
     about = _about(request, **({"number": number} if number else {}))
     outbox.post_to_each(event, admins, builder, about, scope_of_holder(holder))
-
-
-def _requester(request: Request) -> ObjectId | None:
-    """The account that asks, while it does. Imported requests were asked elsewhere."""
-    contributor = request["contributor"]
-    if request.get("detached") or request.get("external_id") or contributor["kind"] not in ACCOUNTS:
-        return None
-    return contributor.get("user")
-
-
-ACCOUNTS = (Kind.USER, Kind.ORGANIZATION)
 
 
 def _udata_tells(request: Request) -> bool:

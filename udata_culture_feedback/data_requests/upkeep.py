@@ -20,7 +20,7 @@ from .clock import Clock, overdue_bound
 from .figures import SUPPORTS
 from .models import PEOPLE, TOLD, requests, supports
 from .records import change, zone
-from .supports import strays
+from .supports import strays, sweep
 from .tasks import LISTENERS, settle_and_publish
 from .workflow import OPEN, Status
 
@@ -54,7 +54,7 @@ def straighten_merges() -> int:
     wrong = waiting | strays()
     for request_id in wrong | merged:
         merging.straighten(request_id)
-    return len(wrong)
+    return len(wrong) + sweep()
 
 
 def bury_removed() -> int:

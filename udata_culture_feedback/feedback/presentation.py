@@ -161,7 +161,7 @@ def _axis(axis: Axis, distribution: list[int]) -> AxisShares:
 
 def typed_answer(mine: dict[str, Any] | None, payload: dict[str, Any] | None) -> dict[str, Any]:
     """What the form shows: what was just typed, else one's stored answer, else nothing."""
-    answer = {
+    answer: dict[str, Any] = {
         "fitness": None,
         "ratings": {},
         "comment": "",

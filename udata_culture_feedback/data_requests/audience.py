@@ -1,0 +1,76 @@
+"""Who hears of requests: those who follow one, those who deal with it; and what each of them can
+refuse to hear of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bson import ObjectId
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue
+from ..contributors import unsubscribe
+from ..contributors.models import Kind
+from ..feedback.models import Visibility
+from .permissions import desk
+from .records import find
+from .supports import people_behind
+
+Request = dict[str, Any]
+
+#: Those who have an account; only they can be written to so far.
+ACCOUNTS = (Kind.USER, Kind.ORGANIZATION)
+
+#: Stands for the holder of the requests whose holder is not known.
+UNKNOWN = "unknown"
+
+
+def requester_of(request: Request) -> ObjectId | None:
+    """The account that asks, while it does. Imported requests were asked elsewhere."""
+    contributor = request["contributor"]
+    if request.get("detached") or request.get("external_id") or contributor["kind"] not in ACCOUNTS:
+        return None
+    return contributor.get("user")
+
+
+def followers(request: Request) -> Iterator[ObjectId]:
+    """The accounts that follow a request: who asks for it, and who supports it. Streamed."""
+    if requester := requester_of(request):
+        yield requester
+    for support in people_behind(request["_id"]):
+        if support.get("user"):
+            yield support["user"]
+
+
+def admins_dealing_with(organization: ObjectId | None) -> list[ObjectId]:
+    """Who hears of the requests of a holder: its admins; where it is not known those of the desk,
+    and where there is no desk those of the portal."""
+    holder = organization or desk()
+    return catalogue.admins_of(holder) if holder else catalogue.sysadmins()
+
+
+def scope_of(request: Request) -> str:
+    """The subject of what the followers of a request hear."""
+    return f"request:{request['_id']}"
+
+
+def scope_of_holder(organization: ObjectId | None) -> str:
+    """The subject of what a holder hears of the requests it receives."""
+    return f"requests-of:{organization or UNKNOWN}"
+
+
+@unsubscribe.names("request")
+def name_of_request(id: str) -> str | None:
+    found = find(id)
+    return found["title"] if found and found["visibility"] == Visibility.PUBLIC else None
+
+
+@unsubscribe.names("requests-of")
+def name_of_holder(id: str) -> str | None:
+    if id == UNKNOWN:
+        return str(_("Requests whose holder is not known"))
+    found = catalogue.find_organization(ObjectId(id)) if ObjectId.is_valid(id) else None
+    if found is None or found.deleted:
+        return None
+    return str(_("Requests to %(organization)s", organization=found.name))
