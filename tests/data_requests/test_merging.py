@@ -345,7 +345,8 @@ class Writes(Stepwise):
 
 @pytest.mark.options(**UNLIMITED)
 class CrashTest(PluginTestCase):
-    """A process that dies after any write leaves what maintenance, and the next write, put right."""
+    """A process that dies after any write leaves what maintenance, and who tries again, put
+    right."""
 
     @pytest.mark.parametrize("what", ["merge", "unmerge", "delete", "withdraw", "support"])
     def test_a_crash_anywhere_is_put_right(self, faulty: Any, what: str):

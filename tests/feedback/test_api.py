@@ -76,7 +76,7 @@ class SubmitTest(PluginTestCase):
         assert set(feedback["dataset"]) == {"id", "title", "page"}
         assert feedback["dataset"]["id"] == str(dataset.id)
         assert feedback["dataset"]["title"] == dataset.title
-        assert feedback["organization"] == str(producer.organization.id)
+        assert feedback["organization"]["id"] == str(producer.organization.id)
         assert feedback["resource"] is None
         assert feedback["consultation"] is None
         assert feedback["fitness"] == "partly"
@@ -498,7 +498,7 @@ class HostileTest(PluginTestCase):
                 "fitness=x",
                 "profile=%00",
                 "treatment=$ne",
-                "outdated=true",
+                "outdated=perhaps",
                 f"dataset={dataset.id}&outdated=perhaps",
                 "consultation=x",
                 "sort=rating",
@@ -834,6 +834,12 @@ class AgeTest(PluginTestCase):
         filters = f"/feedback/?dataset={dataset.id}&outdated"
         assert [f["id"] for f in self.ask("GET", f"{filters}=true").json["data"]] == [old["id"]]
         assert [f["id"] for f in self.ask("GET", f"{filters}=false").json["data"]] == [new["id"]]
+        for scope in ("", f"organization={dataset.organization.id}&"):
+            found = {
+                value: [f["id"] for f in self.ask("GET", f"/feedback/?{scope}{value}").json["data"]]
+                for value in ("outdated=true", "outdated=false")
+            }
+            assert found == {"outdated=true": [old["id"]], "outdated=false": [new["id"]]}
         assert self.ask("GET", f"/feedback/{old['id']}/").json["outdated"] is True
         summary = self.summary(dataset)
         assert (summary["total"], summary["outdated"]) == (2, 1)

@@ -110,7 +110,7 @@ class DatasetTest(LifecycleTestCase):
         assert self.metric(producer.organization) == 0
         assert self.metric(other.organization) == 1
         shown = self.ask("GET", f"/feedback/{feedback['id']}/").json
-        assert shown["organization"] == str(other.organization.id)
+        assert shown["organization"]["id"] == str(other.organization.id)
         listed = self.ask("GET", f"/feedback/?organization={other.organization.id}").json
         assert [f["id"] for f in listed["data"]] == [feedback["id"]]
         old = self.ask("GET", f"/feedback/?organization={producer.organization.id}").json

@@ -60,14 +60,38 @@ def detach(request: Request) -> Request | None:
 def _repointed(request: Request, target: Request | None) -> bool:
     """Ends what a merge must not be: into nothing, into itself by a detour, into a request that is
     itself merged. True when it had to do something."""
-    id = request["_id"]
-    if target is None or target.get("removed") or id in (target["_id"], target.get("duplicate_of")):
-        change(request, _unmerged, due=[PEOPLE])
-        return True
-    if target.get("duplicate_of"):
-        _point(request, target["duplicate_of"])
-        return True
-    return False
+    path = {request["_id"]: request}
+    while target and target.get("duplicate_of") and target["_id"] not in path:
+        path[target["_id"]] = target
+        target = requests().find_one({"_id": target["duplicate_of"]})
+    merged = list(path)
+    if target is None or target.get("removed"):
+        wrong: ObjectId | None = merged[-1]
+    elif target["_id"] in path:
+        # Merged in a round at the same moment: whoever sees it undoes the same one of them.
+        wrong = max(merged[merged.index(target["_id"]) :])
+    else:
+        wrong = None
+    if wrong:
+        _unmerge(path[wrong])
+        if wrong != request["_id"]:
+            straighten(wrong)
+    elif target and target["_id"] != request["duplicate_of"]:
+        _point(request, target["_id"])
+    else:
+        return False
+    return True
+
+
+def _unmerge(request: Request) -> None:
+    """Undoes a merge that cannot be, unless it was done away with meanwhile."""
+
+    def unmerged(one: Request) -> Request | None:
+        if one.get("duplicate_of") != request["duplicate_of"]:
+            return None
+        return _unmerged(one)
+
+    change(request, unmerged, due=[PEOPLE])
 
 
 def _point(request: Request, to: ObjectId) -> None:

@@ -47,7 +47,7 @@ feedback_fields = api.model(
     {
         "id": fields.String,
         "dataset": fields.Nested(dataset_fields),
-        "organization": fields.String(description="The organization of the dataset"),
+        "organization": fields.Raw(description="That of the dataset: id, name, page"),
         "resource": fields.String(description="The file it is about, if it is about one"),
         "consultation": fields.String,
         "fitness": fields.String(description="Does the data meet the need: yes, partly, no"),
@@ -129,7 +129,7 @@ list_parser.add_argument("treatment", location="args", help="Status of the respo
 list_parser.add_argument("fitness", location="args", help="yes, partly or no")
 list_parser.add_argument("profile", location="args", help="Profile of the contributor")
 list_parser.add_argument(
-    "outdated", location="args", help="With `dataset`: given before its change"
+    "outdated", location="args", help="Given before the last change of the data"
 )
 list_parser.add_argument("q", location="args", help="Words to search for")
 list_parser.add_argument("sort", location="args", help="-created_at")
@@ -202,7 +202,7 @@ class CultureFeedbackDatasetSummaryAPI(Route):
     def get(self, dataset: str) -> Answer:
         """Get the figures of a dataset"""
         found = actions.readable_dataset(dataset)
-        return answer(summaries.as_json(summaries.read(dataset_summary(found.id))))
+        return answer(summaries.as_json(summaries.read_with_requests(dataset_summary(found.id))))
 
 
 @ns.route("/organizations/<string:org>/summary/", endpoint="culture_feedback_org_summary")
@@ -214,7 +214,9 @@ class CultureFeedbackOrganizationSummaryAPI(Route):
         found = catalogue.find_organization(org)
         if found is None or found.deleted:
             raise refusals.NotFound(_("There is no such organization."))
-        return answer(summaries.as_json(summaries.read(organization_summary(found.id))))
+        return answer(
+            summaries.as_json(summaries.read_with_requests(organization_summary(found.id)))
+        )
 
 
 @ns.route("/site/summary/", endpoint="culture_feedback_site_summary")
@@ -223,7 +225,7 @@ class CultureFeedbackSiteSummaryAPI(Route):
     @api.response(200, "Success", summary_fields)
     def get(self) -> Answer:
         """Get the figures of all public datasets"""
-        return answer(summaries.as_json(summaries.read(SITE)))
+        return answer(summaries.as_json(summaries.read_with_requests(SITE)))
 
 
 many_parser = api.parser()
@@ -242,7 +244,7 @@ class CultureFeedbackSummariesAPI(Route):
             message = _("%(n)d datasets at most.", n=MAX_SUMMARIES)
             raise refusals.Invalid(message, {"dataset": message})
         readable = [d for d in catalogue.datasets_by_reference(references) if catalogue.may_read(d)]
-        found = summaries.read_many([dataset.id for dataset in readable])
+        found = summaries.read_many_with_requests([dataset.id for dataset in readable])
         return answer(
             {
                 "data": [

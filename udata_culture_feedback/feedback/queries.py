@@ -49,6 +49,9 @@ SHOWN = {
 #: Neither deleted nor hidden whole.
 STANDING: dict[str, Any] = {"deleted": {"$exists": False}, "hidden_reason": {"$ne": "spam"}}
 
+#: Datasets with feedback older than their data that the filter `outdated` can tell apart at once.
+MAX_AGED = 500
+
 SORTS = ("-created_at",)
 
 
@@ -63,7 +66,7 @@ def listed(viewer: Viewer) -> dict[str, Any]:
     dataset = _asked_dataset()
     organization = _asked_organization()
     scope, counter = _scope(dataset, organization)
-    filters = _filters(viewer, dataset)
+    filters = _filters(viewer, dataset, organization)
     where = STANDING | scope | filters
     found = listing.newest_first(feedbacks(), where, page, SHOWN)
     if not found and page.number > 1:
@@ -119,7 +122,9 @@ def _scope(
     return {"listed": True}, "site"
 
 
-def _filters(viewer: Viewer, dataset: DatasetFacts | None) -> dict[str, Any]:
+def _filters(
+    viewer: Viewer, dataset: DatasetFacts | None, organization: catalogue.OrganizationFacts | None
+) -> dict[str, Any]:
     lists = vocabulary.vocabularies()
     filters: dict[str, Any] = {}
     _filter(filters, "fitness", "fitness", lists.ids("fitness"))
@@ -131,7 +136,7 @@ def _filters(viewer: Viewer, dataset: DatasetFacts | None) -> dict[str, Any]:
     if "consultation" in request.args:
         filters["consultation"] = _object_id("consultation")
     if "outdated" in request.args:
-        filters |= _outdated(dataset)
+        filters |= _outdated(dataset, organization)
     if request.args.get("q"):
         filters |= _words(viewer, request.args["q"])
     return filters
@@ -147,20 +152,30 @@ def _filter(filters: dict[str, Any], argument: str, field: str, ids: Any) -> Non
     filters[field] = value
 
 
-def _outdated(dataset: DatasetFacts | None) -> dict[str, Any]:
-    """Given before (or since) the last change of the data: known for one dataset, where it is one
-    comparison with its summary."""
+def _outdated(
+    dataset: DatasetFacts | None, organization: catalogue.OrganizationFacts | None
+) -> dict[str, Any]:
+    """Given before (or since) the last change of the data: a comparison with the summary of each
+    dataset that has such feedback. Raises Invalid where there are too many of them."""
     value = request.args["outdated"].lower()
     if value not in ("true", "false", "1", "0"):
         message = _("True or false.")
         raise refusals.Invalid(message, {"outdated": message})
-    if dataset is None:
-        message = _("This filter goes with `dataset`.")
-        raise refusals.Invalid(message, {"outdated": message})
-    threshold = summaries.read(dataset_summary(dataset.id)).get("data_updated_at")
+    if dataset:
+        found = [summaries.read(dataset_summary(dataset.id))]
+    else:
+        found = summaries.aged(organization.id if organization else None, MAX_AGED + 1)
+        if len(found) > MAX_AGED:
+            message = _("That concerns too many datasets: add `dataset` or `organization`.")
+            raise refusals.Invalid(message, {"outdated": message})
+    older = [
+        {"dataset": summary["dataset"], "judged": {"$lt": summary["data_updated_at"]}}
+        for summary in found
+        if summary.get("data_updated_at")
+    ]
     if value in ("true", "1"):
-        return {"judged": {"$lt": threshold}} if threshold else {"_id": None}
-    return {"judged": {"$gte": threshold}} if threshold else {}
+        return {"$or": older} if older else {"_id": None}
+    return {"$nor": older} if older else {}
 
 
 def _words(viewer: Viewer, text: str) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def about_dataset(
 
 
 class Names:
-    """The users and organizations that sign some feedback, looked up once."""
+    """The users and organizations that some feedback names, looked up once."""
 
     def __init__(self, users: dict[Any, Any], organizations: dict[Any, Any]):
         self.users = users
@@ -60,9 +60,16 @@ class Names:
                 c["user"] for c in contributors if c.get("user") and c.get("name")
             ),
             catalogue.organizations_by_id(
-                c["organization"] for c in contributors if c.get("organization")
+                one["organization"]
+                for one in (*contributors, *feedbacks)
+                if one.get("organization")
             ),
         )
+
+    def organization(self, id: Any) -> dict[str, Any] | None:
+        """The organization of the dataset."""
+        organization = self.organizations.get(id)
+        return organization.as_json() if organization else None
 
     def contributor(self, feedback: Feedback) -> dict[str, Any]:
         """`kind`, `name` (None: without name, or has left), `user` and `organization` where they
@@ -108,7 +115,7 @@ def _one(
     shown = {
         "id": str(feedback["_id"]),
         "dataset": dataset.as_json(),
-        "organization": _text(feedback.get("organization")),
+        "organization": names.organization(feedback.get("organization")),
         "resource": feedback.get("resource"),
         "consultation": _text(feedback.get("consultation")),
         "fitness": feedback["fitness"],

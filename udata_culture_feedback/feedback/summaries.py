@@ -4,6 +4,7 @@ when the data change, and how they are shown."""
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -252,20 +253,42 @@ def settle_dataset(dataset_id: ObjectId) -> None:
 
 
 def read(summary_id: str) -> dict[str, Any]:
-    """A stored summary, settled first where it is one of those that a task settles, and the figures
-    of requests; no others when nothing was ever said."""
+    """A stored summary, settled first where it is one of those that a task settles; empty when
+    nothing was ever said."""
     if not summary_id.startswith("dataset:"):
         settle_some(INTO_ALL, summary_id)
-    found = summaries().find_one({"_id": summary_id}, PUBLIC) or {}
-    return found | {"requests": requests.read(summary_id)}
+    return summaries().find_one({"_id": summary_id}, PUBLIC) or {}
 
 
-def read_many(dataset_ids: list[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
-    """The stored summaries of many datasets, in two queries."""
-    ids = {dataset_summary(id): id for id in dataset_ids}
-    found = {s["_id"]: s for s in summaries().find({"_id": {"$in": list(ids)}}, PUBLIC)}
-    asked = requests.read_many(ids)
-    return {id: found.get(one, {}) | {"requests": asked.get(one, {})} for one, id in ids.items()}
+def read_many(dataset_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
+    """The stored summaries of many datasets, in one query; those without any are left out."""
+    ids = [dataset_summary(id) for id in dataset_ids]
+    found = summaries().find({"_id": {"$in": ids}}, PUBLIC)
+    return {summary["dataset"]: summary for summary in found}
+
+
+def read_with_requests(summary_id: str) -> dict[str, Any]:
+    """The same with the figures of requests, as a summary is shown."""
+    return read(summary_id) | {"requests": requests.read(summary_id)}
+
+
+def read_many_with_requests(dataset_ids: list[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
+    """The same for many datasets, in two queries."""
+    found = read_many(dataset_ids)
+    asked = requests.read_many(dataset_summary(id) for id in dataset_ids)
+    return {
+        id: found.get(id, {}) | {"requests": asked.get(dataset_summary(id), {})}
+        for id in dataset_ids
+    }
+
+
+def aged(organization: ObjectId | None, limit: int) -> list[dict[str, Any]]:
+    """The summaries of public datasets (of an organization) that have feedback older than their
+    data, `limit` at most."""
+    where: dict[str, Any] = {"listed": True, f"totals.{BEFORE}total": {"$gt": 0}}
+    if organization:
+        where["organization"] = organization
+    return list(summaries().find(where, {"dataset": 1, "data_updated_at": 1}).limit(limit))
 
 
 #: The fields that reading a summary needs.
