@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
+from urllib.parse import urljoin
 
 from bson import ObjectId
-from flask import g, url_for
+from flask import current_app, g, url_for
 from flask_principal import Permission as NeedAnyOf
 from flask_principal import RoleNeed
 from pymongo.collection import Collection
@@ -30,9 +32,20 @@ from udata.core.organization.permissions import (
 )
 from udata.core.user.models import Role, User
 from udata.mongo.slug_fields import SlugFollow
-from udata.uris import cdata_url
 
 ADMIN = RoleNeed("admin")
+
+
+def front_end(path: str) -> str | None:
+    """An address of the front-end, as udata's `cdata_url` gives it, for lists: the base is parsed
+    once and not for each item. None on a portal without one."""
+    base = current_app.config["CDATA_BASE_URL"]
+    return _root(base) + path if base else None
+
+
+@lru_cache(maxsize=8)
+def _root(base: str) -> str:
+    return urljoin(base, "/")
 
 
 @dataclass(frozen=True)
@@ -88,9 +101,7 @@ class DatasetFacts:
     def page(self) -> str:
         """Its page on the front-end, or its API address on a portal without one."""
         link = self.slug or self.id
-        return cdata_url(f"/datasets/{link}") or url_for(
-            "api.dataset", dataset=link, _external=True
-        )
+        return front_end(f"datasets/{link}") or url_for("api.dataset", dataset=link, _external=True)
 
     def as_json(self) -> dict[str, Any]:
         return {"id": str(self.id), "title": self.title, "page": self.page}
@@ -114,7 +125,7 @@ class OrganizationFacts:
     @property
     def page(self) -> str:
         link = self.slug or self.id
-        return cdata_url(f"/organizations/{link}") or url_for(
+        return front_end(f"organizations/{link}") or url_for(
             "api.organization", org=link, _external=True
         )
 
@@ -142,7 +153,7 @@ class UserFacts:
     @property
     def page(self) -> str:
         link = self.slug or self.id
-        return cdata_url(f"/users/{link}") or url_for("api.user", user=link, _external=True)
+        return front_end(f"users/{link}") or url_for("api.user", user=link, _external=True)
 
     def as_json(self) -> dict[str, Any]:
         return {"id": str(self.id), "name": self.name, "page": self.page}

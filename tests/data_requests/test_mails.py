@@ -131,7 +131,9 @@ class ReceiptTest(Cast):
             self.ask()
         receipt = self.mail_to(self.camille, sent)
         assert receipt.subject == f"Your request “{TITLE}” is recorded"
-        assert "Your request was received on January 31, 2026 by Musée de Bretagne." in text(receipt)
+        assert "Your request was received on January 31, 2026 by Musée de Bretagne." in text(
+            receipt
+        )
         assert "this request opens no right of appeal" in text(receipt)
 
     def test_where_the_holder_is_unknown_the_desk_hears_of_it(self):
@@ -152,23 +154,17 @@ class ReceiptTest(Cast):
             self.ask(self.admin)
         assert self.readers(sent) == ["Alix"]
 
-    def test_what_waits_for_moderation_or_is_hidden_tells_nobody_anything(self):
-        id = self.ask()
-        for visibility in ("pending", "hidden"):
-            requests().update_one({"_id": stored(id)["_id"]}, {"$set": {"visibility": visibility}})
-            with capture_mails() as sent:
-                as_user(
-                    self.app, self.admin, lambda v: actions.move(v, id, {"to": "acknowledged"})
-                )
-                chief = sysadmin()
-                self.does(
-                    chief, lambda v: actions.transfer(v, id, self.elsewhere(f"Vers {visibility}"))
-                )
-            assert sent == []
-
-    def elsewhere(self, name: str) -> dict[str, str]:
-        other = OrganizationFactory(name=name, admins=[self.sam])
-        return {"organization": str(other.id), "message": "C'est chez vous."}
+    @pytest.mark.parametrize("visibility", ["pending", "hidden"])
+    def test_what_is_not_public_tells_nobody_anything(self, visibility: str):
+        id, chief = self.ask(), sysadmin()
+        self.support(self.sam, id)
+        requests().update_one({"_id": stored(id)["_id"]}, {"$set": {"visibility": visibility}})
+        assert self.move("accepted", id, chief) == []
+        other = OrganizationFactory(name="Archives", admins=[self.sam])
+        payload = {"organization": str(other.id), "message": "C'est chez vous."}
+        with capture_mails() as sent:
+            self.does(chief, lambda viewer: actions.transfer(viewer, id, payload))
+        assert sent == []
 
     def test_announced_twice_it_is_one_mail(self):
         id = self.ask()
@@ -240,9 +236,7 @@ class StepTest(Cast):
         for mail in sent:
             assert "CRPA L.311-4" in text(mail)
             assert REASON.strip() in text(mail)
-        assert "aucune voie de recours" in text(self.mail_to(self.camille, sent)) or (
-            "recours" in text(self.mail_to(self.camille, sent))
-        )
+        assert "recours" in text(self.mail_to(self.camille, sent))
         assert "recours" not in text(self.mail_to(self.sam, sent))
 
     @pytest.mark.options(CULTURE_FEEDBACK_FORMAL_REQUESTS=True)
@@ -267,7 +261,7 @@ class StepTest(Cast):
         assert len(sent) == 42
         mail = self.mail_to(self.camille, sent)
         assert "42" in text(mail)
-        assert f"Fréquentation <2026>: http" in text(mail)
+        assert "Fréquentation <2026>: http" in text(mail)
         assert "https://example.org/api?a=1&b=2" in mail.body
         assert "Fréquentation &lt;2026&gt;" in mail.html
 
@@ -404,14 +398,12 @@ class WayOutTest(Cast):
     def address(self, mail: Any) -> str:
         found = re.search(r"<(.*)>", mail.extra_headers["List-Unsubscribe"])
         assert found
-        return found[1].removeprefix("http://local.test").split("://")[-1].partition("/")[2]
+        return "/" + found[1].split("://")[1].partition("/")[2]
 
     def test_one_click_ends_the_mails_about_one_request(self):
         first, second = self.ask(), self.ask(title="Les horaires des musées")
         [mail] = self.move("acknowledged", first)
-        left = self.visit(
-            "POST", "/" + self.address(mail), data={"List-Unsubscribe": "One-Click"}
-        )
+        left = self.visit("POST", self.address(mail), data={"List-Unsubscribe": "One-Click"})
         assert left.status_code == 200
         assert self.move("accepted", first) == []
         assert self.readers(self.move("accepted", second)) == ["Camille"]

@@ -317,6 +317,10 @@ def withdraw_support(viewer: Viewer, reference: Any) -> Request:
     spend_write(viewer)
     target = _carrier(request)
     supports.withdraw(viewer, target)
+    again = _carrier(fresh(request["_id"]))
+    if again["_id"] != target["_id"]:  # merged meanwhile, perhaps with this person
+        supports.withdraw(viewer, again)
+        target = again
     if PEOPLE in target.get("due", []):
         merging.straighten(target["_id"])
     on_request_changed.send(target["_id"])

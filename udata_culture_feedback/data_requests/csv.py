@@ -19,14 +19,15 @@ from .workflow import OPEN, Status
 Request = dict[str, Any]
 
 #: Requests whose datasets and organizations are looked up at once.
-BATCH = 500
+BATCH = 200
 
 #: What is read of a request: nothing of who asked.
 READ = (
-    "title slug description kind status partial version dataset organization themes usages formats"
-    " frequency spatial evidence_url received_at clock fulfilled_by confirmed_at duplicate_of"
-    " totals detached history.to history.reason created_at last_modified"
-).split()
+    *("title", "slug", "description", "kind", "status", "partial", "dataset", "organization"),
+    *("themes", "usages", "formats", "frequency", "spatial", "evidence_url", "duplicate_of"),
+    *("received_at", "clock", "fulfilled_by", "confirmed_at", "totals", "detached"),
+    *("history.to", "history.reason", "created_at", "last_modified"),
+)
 
 
 class Row:

@@ -60,10 +60,11 @@ def may_read_words(viewer: Viewer, feedback: Feedback) -> bool:
     )
 
 
-def as_json(viewer: Viewer, feedback: Feedback, dataset: DatasetFacts) -> dict[str, bool]:
-    return {
-        "edit": may_edit(viewer, feedback),
-        "delete": may_delete(viewer, feedback),
-        "treat": may_treat(viewer, dataset),
-        "moderate": may_moderate(viewer),
-    }
+def own(viewer: Viewer, feedback: Feedback) -> dict[str, bool]:
+    """The permissions that depend on the feedback, as the API shows them."""
+    return {"edit": may_edit(viewer, feedback), "delete": may_delete(viewer, feedback)}
+
+
+def common(viewer: Viewer, dataset: DatasetFacts) -> dict[str, bool]:
+    """Those that all feedback of a dataset shares."""
+    return {"treat": may_treat(viewer, dataset), "moderate": may_moderate(viewer)}

@@ -71,8 +71,12 @@ def listed(viewer: Viewer) -> dict[str, Any]:
     found = listing.newest_first(feedbacks(), where, page, SHOWN)
     if not found and page.number > 1:
         raise refusals.NotFound(_("There is no such page."))
-    total, capped = _total(where, filters, counter)
-    shown = representation.as_json(viewer, found[: page.size])
+    summary = summaries.read(counter) if counter and (dataset or not filters) else {}
+    total, capped = _total(where, filters, counter, summary)
+    if dataset and counter:
+        shown = representation.about_dataset(viewer, found[: page.size], dataset, summary)
+    else:
+        shown = representation.as_json(viewer, found[: page.size])
     return listing.envelope(shown, found, page, total, capped)
 
 
@@ -200,10 +204,12 @@ def _object_id(argument: str) -> ObjectId:
     return ObjectId(value)
 
 
-def _total(where: dict[str, Any], filters: dict[str, Any], counter: str | None) -> tuple[int, bool]:
+def _total(
+    where: dict[str, Any], filters: dict[str, Any], counter: str | None, summary: dict[str, Any]
+) -> tuple[int, bool]:
     """From the summary where it holds that figure (producers' agents are listed, and counted
     there apart), otherwise counted up to a bound."""
     if filters or counter is None:
         return listing.count(feedbacks(), where)
-    totals = summaries.read(counter).get("totals") or {}
+    totals = summary.get("totals") or {}
     return totals.get("total", 0) + totals.get("agents", 0), False

@@ -26,13 +26,16 @@ def as_json(viewer: Viewer, feedbacks: Iterable[Feedback]) -> list[dict[str, Any
     feedbacks = list(feedbacks)
     datasets = catalogue.datasets_by_id(f["dataset"] for f in feedbacks)
     thresholds = summaries.read_many(list(datasets))
+    names = Names.of(feedbacks)
+    about = {
+        id: About(viewer, dataset, thresholds.get(id, {}), names)
+        for id, dataset in datasets.items()
+        if catalogue.may_read(dataset)
+    }
     return [
-        _one(viewer, feedback, dataset, thresholds.get(dataset.id, {}), names)
-        for names in [Names.of(feedbacks)]
+        about[feedback["dataset"]].as_json(feedback)
         for feedback in feedbacks
-        if permissions.may_see(viewer, feedback)
-        and (dataset := datasets.get(feedback["dataset"]))
-        and catalogue.may_read(dataset)
+        if feedback["dataset"] in about and permissions.may_see(viewer, feedback)
     ]
 
 
@@ -41,8 +44,8 @@ def about_dataset(
 ) -> list[dict[str, Any]]:
     """The same where the dataset, known to be readable, and its summary are at hand."""
     feedbacks = list(feedbacks)
-    names = Names.of(feedbacks)
-    return [_one(viewer, feedback, dataset, summary, names) for feedback in feedbacks]
+    about = About(viewer, dataset, summary, Names.of(feedbacks))
+    return [about.as_json(feedback) for feedback in feedbacks]
 
 
 class Names:
@@ -104,45 +107,55 @@ def is_outdated(feedback: Feedback, summary: dict[str, Any]) -> bool:
     return bool(threshold and feedback["judged"] < threshold)
 
 
-def _one(
-    viewer: Viewer,
-    feedback: Feedback,
-    dataset: DatasetFacts,
-    summary: dict[str, Any],
-    names: Names,
-) -> dict[str, Any]:
-    treatment = feedback["treatment"]
-    shown = {
-        "id": str(feedback["_id"]),
-        "dataset": dataset.as_json(),
-        "organization": names.organization(feedback.get("organization")),
-        "resource": feedback.get("resource"),
-        "consultation": _text(feedback.get("consultation")),
-        "fitness": feedback["fitness"],
-        "ratings": feedback.get("ratings") or {},
-        "comment": feedback.get("comment"),
-        "wants_answer": feedback.get("wants_answer", False),
-        "usages": feedback.get("usages") or [],
-        "profile": feedback.get("profile"),
-        "contributor": names.contributor(feedback),
-        "visibility": feedback["visibility"],
-        "treatment": {
-            "status": treatment["status"],
-            "answer": treatment.get("answer"),
-            "answered_at": iso(treatment.get("answered_at")),
-        },
-        "outdated": is_outdated(feedback, summary),
-        "discussion": _text(feedback.get("discussion")) if feedback.get("discussed") else None,
-        "created_at": iso(feedback["created_at"]),
-        "last_modified": iso(feedback["last_modified"]),
-        "permissions": permissions.as_json(viewer, feedback, dataset),
-        **addresses(feedback),
-    }
-    if not permissions.may_read_words(viewer, feedback):
-        shown["comment"] = None
-    if feedback["visibility"] == Visibility.HIDDEN:
-        shown["hidden_reason"] = feedback.get("hidden_reason")
-    return shown
+class About:
+    """What all feedback of one dataset has in common for one viewer: worked out once."""
+
+    def __init__(
+        self, viewer: Viewer, dataset: DatasetFacts, summary: dict[str, Any], names: Names
+    ):
+        self.viewer = viewer
+        self.dataset = dataset.as_json()
+        self.summary = summary
+        self.names = names
+        self.permissions = permissions.common(viewer, dataset)
+        self.api = api_url("feedback/")
+        self.page = pages_url(f"datasets/{dataset.id}/#feedback-")
+
+    def as_json(self, feedback: Feedback) -> dict[str, Any]:
+        id = str(feedback["_id"])
+        treatment = feedback["treatment"]
+        shown = {
+            "id": id,
+            "dataset": self.dataset,
+            "organization": self.names.organization(feedback.get("organization")),
+            "resource": feedback.get("resource"),
+            "consultation": _text(feedback.get("consultation")),
+            "fitness": feedback["fitness"],
+            "ratings": feedback.get("ratings") or {},
+            "comment": feedback.get("comment"),
+            "wants_answer": feedback.get("wants_answer", False),
+            "usages": feedback.get("usages") or [],
+            "profile": feedback.get("profile"),
+            "contributor": self.names.contributor(feedback),
+            "visibility": feedback["visibility"],
+            "treatment": {
+                "status": treatment["status"],
+                "answer": treatment.get("answer"),
+                "answered_at": iso(treatment.get("answered_at")),
+            },
+            "outdated": is_outdated(feedback, self.summary),
+            "discussion": _text(feedback.get("discussion")) if feedback.get("discussed") else None,
+            "created_at": iso(feedback["created_at"]),
+            "last_modified": iso(feedback["last_modified"]),
+            "permissions": permissions.own(self.viewer, feedback) | self.permissions,
+            "self_api_url": f"{self.api}{id}/",
+            "self_web_url": f"{self.page}{id}",
+        }
+        if not permissions.may_read_words(self.viewer, feedback):
+            shown["comment"] = None
+        if feedback["visibility"] == Visibility.HIDDEN:
+            shown["hidden_reason"] = feedback.get("hidden_reason")
+        return shown
 
 
 def iso(moment: datetime | None) -> str | None:
