@@ -11,7 +11,6 @@ import pytest
 from bson import ObjectId
 from flask import json
 from pymongo.monitoring import CommandListener
-
 from udata.core.api_token.models import ApiToken
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.dataset.models import Dataset
@@ -100,9 +99,7 @@ class Producer:
             partial_editors=[self.partial_editor, self.assigned],
         )
         self.dataset = DatasetFactory(organization=self.organization, **dataset)
-        Assignment(
-            user=self.assigned, organization=self.organization, subject=self.dataset
-        ).save()
+        Assignment(user=self.assigned, organization=self.organization, subject=self.dataset).save()
 
 
 def sysadmin() -> User:

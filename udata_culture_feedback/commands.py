@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
 import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from mongoengine.connection import get_db
 from udata.utils import get_udata_version
 
-from . import __version__, maintenance, migrations
+from . import __version__, maintenance, migrations, search_index, unmet
 from .contributors.outbox_models import CultureFeedbackOutbox
 from .contributors.unsubscribe import CultureFeedbackUnsubscribed
 from .contributors.voice import service_account
 from .data_requests import figures as request_figures
+from .data_requests import importing
 from .data_requests import models as request_models
+from .data_requests.matches import CultureFeedbackMatch
 from .feedback import models, summaries
 from .search_index import CultureFeedbackTerms, CultureFeedbackWord
 from .summaries import recount
@@ -29,6 +35,7 @@ MODELS = (
     request_models.CultureFeedbackSupport,
     request_models.CultureFeedbackRequestFigures,
     request_models.CultureFeedbackRequestMessage,
+    CultureFeedbackMatch,
     CultureFeedbackOutbox,
     CultureFeedbackUnsubscribed,
     CultureFeedbackTerms,
@@ -49,6 +56,14 @@ def init() -> None:
         click.echo(f"Migration {name}: {migrations.run(name)}")
     account = service_account()
     click.echo(f"Service account: {account.fullname} ({account.id})")
+    # Datasets last: the words of both are counted then.
+    for what, index in (
+        ("requests", search_index.backfill_requests),
+        ("datasets", search_index.backfill),
+    ):
+        with click.progressbar(length=1, label=f"Search index, {what}") as bar:
+            changed = index(_following(bar))
+        click.echo(f"Search index: {changed} {what} brought in line")
 
 
 @cli.command("recount")
@@ -105,6 +120,51 @@ def maintain() -> None:
         click.echo(f"{what.replace('_', ' ')}: {how_many}")
 
 
+@cli.command("import-requests")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Write nothing; say what is wrong, line by line.")
+@click.option(
+    "--mapping",
+    multiple=True,
+    metavar="THEIRS=OURS",
+    help="A column of the file, and the one of ours that it is. May be repeated.",
+)
+@click.option("--encoding", default="utf-8-sig", show_default=True, help="Of the file.")
+@with_appcontext
+def import_requests(path: Path, dry_run: bool, mapping: tuple[str, ...], encoding: str) -> None:
+    """Import requests collected elsewhere from a CSV file (columns: docs/importing.md). What was
+    imported before is left as it is; lines that are wrong are named and left out, exit 1."""
+    file = importing.File(path, dict(_pair(one) for one in mapping), encoding)
+
+    def each(lines: list[importing.Line]) -> Iterator[importing.Line]:
+        with click.progressbar(lines, label=path.name) as bar:
+            yield from bar
+
+    try:
+        report = importing.import_file(file, dry_run=dry_run, each=each)
+    except importing.Unreadable as error:
+        raise click.ClickException(str(error)) from error
+    for problem in report.bad:
+        click.secho(str(problem), fg="yellow")
+    word = "to import" if dry_run else "imported"
+    wrong = len({problem.line for problem in report.bad})
+    click.echo(f"{report.new} {word}, {report.known} there already, {wrong} wrong")
+    if wrong:
+        raise SystemExit(1)
+
+
+@cli.command("unmet")
+@with_appcontext
+def show_unmet() -> None:
+    """Show what people looked for and did not find: words in alphabetical order, seen at least
+    five times."""
+    found = unmet.shown()
+    for one in found:
+        click.echo(f"{one.seen:>6}  {' '.join(one.terms)}")
+    if not found:
+        click.echo(f"Nothing that was looked for {unmet.SHOWN_FROM} times or more")
+
+
 def settings_to_look_at() -> list[str]:
     """What an operator would want to know before people do."""
     config = current_app.config
@@ -124,6 +184,25 @@ def settings_to_look_at() -> list[str]:
     if not config["CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR"]:
         found.append("CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR is empty: writes are not limited")
     return found
+
+
+def _pair(option: str) -> tuple[str, str]:
+    """A mapping as it is typed. Raises UsageError for a column that is not ours."""
+    theirs, _, ours = option.partition("=")
+    if not theirs or ours not in importing.COLUMNS:
+        columns = ", ".join(importing.COLUMNS)
+        raise click.UsageError(f"--mapping {option}: THEIRS=OURS, where OURS is one of {columns}")
+    return theirs.strip(), ours
+
+
+def _following(bar: Any) -> Callable[[int, int], None]:
+    """A progress bar as something that is told how far it is."""
+
+    def progress(done: int, total: int) -> None:
+        bar.length = max(total, 1)
+        bar.update(done - bar.pos)
+
+    return progress
 
 
 def _write_metrics() -> None:

@@ -21,9 +21,7 @@ class TransferTest(PluginTestCase):
         body = WISH | {"dataset": str(producer.dataset.id)}
         return self.ask("POST", "/requests/", body, UserFactory()).json
 
-    def send(
-        self, request: Any, to: Any, by: Any, message: Any = "Vous détenez ces données."
-    ) -> Any:
+    def send(self, request: Any, to: Any, by: Any, message: Any = "Vous les détenez.") -> Any:
         body = {"organization": to, "message": message}
         return self.ask("POST", f"/requests/{request['id']}/transfer/", body, by)
 
@@ -40,7 +38,7 @@ class TransferTest(PluginTestCase):
         entry = sent.json["history"][-1]
         assert entry["transferred_to"]["name"] == right.organization.name
         assert entry["by"]["name"] == producer.organization.name
-        assert entry["message"] == "Vous détenez ces données."
+        assert entry["message"] == "Vous les détenez."
         assert_figures()
         path = f"/requests/{request['id']}/transitions/"
         assert self.ask("GET", path, user=producer.editor).json["allowed_transitions"] == []

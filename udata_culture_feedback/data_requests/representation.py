@@ -200,7 +200,8 @@ def _entry(entry: dict[str, Any], request: Request, objects: Objects) -> dict[st
         "reason": entry.get("reason"),
         "message": entry.get("message"),
     }
-    for flag in ("edited", "detached", "undone", "partial", "review_at", "urls", "extended"):
+    flags = ("edited", "detached", "undone", "partial", "review_at", "urls", "extended", "stalled")
+    for flag in flags:
         if entry.get(flag):
             shown[flag] = entry[flag]
     if entry.get("datasets"):

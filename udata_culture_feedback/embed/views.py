@@ -32,7 +32,8 @@ def embed_js() -> Response:
     response = Response(body, mimetype="text/javascript")
     response.headers["Cache-Control"] = f"public, max-age={LOADER_MAX_AGE}"
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.route("/static/<string:version>/<string:name>")
@@ -46,7 +47,8 @@ def static_part(version: str, name: str) -> Response:
     response = Response(body, mimetype=assets.TYPES[suffix].split(";")[0])
     response.headers["Cache-Control"] = f"public, max-age={FOR_EVER}, immutable"
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.app_context_processor

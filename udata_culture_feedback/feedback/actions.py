@@ -35,10 +35,21 @@ from .signals import on_feedback_changed
 
 Feedback = dict[str, Any]
 
-#: Fields of a feedback that its edits leave alone: those of the settle protocol and of the
-#: discussion, which other processes may be writing at the same moment.
+#: Fields of a feedback that its edits leave alone: those of the settle protocol, of the discussion
+#: and of the dataset, which other processes may be writing at the same moment.
 KEPT_BY_OTHERS = frozenset(
-    ("_id", "v", "due", "counted", "discussion", "messages", "discussed", "announced")
+    [
+        "_id",
+        "v",
+        "due",
+        "counted",
+        "discussion",
+        "messages",
+        "discussed",
+        "announced",
+        "listed",
+        "organization",
+    ]
 )
 
 
@@ -69,6 +80,7 @@ def submit(
     if submission:
         earlier = _submitted(viewer, submission)
         if earlier:
+            summaries.settle_dataset(dataset.id)  # the first POST may have died before it counted
             return earlier, False
     if dataset.deleted:
         message = _("This dataset has been deleted.")

@@ -14,6 +14,7 @@ from ..contributors.models import account_key, gone_key
 from ..summaries import becomes_due, settle
 from . import actions, summaries
 from .models import (
+    SITE,
     Visibility,
     dataset_summary,
     feedbacks,
@@ -60,12 +61,12 @@ def purge_organization(organization_id: ObjectId) -> None:
     feedbacks().update_many(
         {"contributor.organization": organization_id}, {"$unset": {"contributor.organization": ""}}
     )
-    moved = stored_summaries().find({"organization": organization_id, "dataset": {"$exists": True}})
-    for summary in moved:
+    theirs = {"organization": organization_id, "dataset": {"$exists": True}}
+    while summary := stored_summaries().find_one(theirs):
         update = becomes_due(summaries.above(summary))
         update["$unset"] = {"organization": ""}
         stored_summaries().update_one({"_id": summary["_id"], "v": summary["v"]}, update)
-        settle(summaries.INTO_ALL, "site")
+    settle(summaries.INTO_ALL, SITE)
     settle(summaries.INTO_ALL, organization_summary(organization_id))
     feedbacks().update_many({"organization": organization_id}, {"$set": {"organization": None}})
     left = {"due": organization_summary(organization_id)}

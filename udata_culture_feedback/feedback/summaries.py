@@ -17,7 +17,7 @@ from pymongo.errors import DuplicateKeyError
 from .. import vocabulary
 from ..catalogue import DatasetFacts
 from ..data_requests import figures as requests
-from ..summaries import Flow, Totals, becomes_due, recount, settle, settle_some
+from ..summaries import Flow, Totals, becomes_due, settle, settle_some, summed
 from .models import (
     SITE,
     dataset_summary,
@@ -146,8 +146,9 @@ def open_summary(dataset: DatasetFacts) -> dict[str, Any]:
             "listed": dataset.listed,
             "data_updated_at": min(dataset.last_update, now()),
         }
-        _ensure(dataset_summary(dataset.id), **fields)
+        # First what it counts in: who dies in between leaves nothing that would never be made.
         _ensure_above(fields)
+        _ensure(dataset_summary(dataset.id), **fields)
         summary = summaries().find_one({"_id": dataset_summary(dataset.id)})
     elif _has_aged(summary, dataset):
         age(dataset)
@@ -194,19 +195,27 @@ def age(dataset: DatasetFacts) -> bool:
         if summary is None or not _has_aged(summary, dataset):
             return False
         updated = min(dataset.last_update, now())
-        totals: Counter[str] = Counter()
-        for key, n in (summary.get("totals") or {}).items():
-            if n and not key.startswith(BEFORE):
-                totals.update({key: n, BEFORE + key: n})
+        aged = _aged_totals(summary, updated)
         change = becomes_due(INTO_DATASET.upwards(summary))
-        change["$set"] = {"totals": dict(totals), "data_updated_at": updated}
+        change["$set"] = {
+            "totals": {key: n for key, n in aged.items() if n},
+            "data_updated_at": updated,
+        }
         unmoved = {"_id": summary_id, "v": summary["v"]}
-        if not summaries().update_one(unmoved, change).modified_count:
-            continue
-        if (summary.get("latest_judged") or datetime.min) >= updated:
-            # Somebody judged the new data before we noticed them: count `before` one by one.
-            recount(INTO_DATASET, summary_id)
-        return True
+        if summaries().update_one(unmoved, change).modified_count:
+            return True
+
+
+def _aged_totals(summary: dict[str, Any], updated: datetime) -> Counter[str]:
+    """The totals of a dataset as if its data had changed at that date."""
+    if (summary.get("latest_judged") or datetime.min) >= updated:
+        # Somebody judged the new data before we noticed them: count `before` one by one.
+        return summed(INTO_DATASET, summary | {"data_updated_at": updated})
+    totals: Counter[str] = Counter()
+    for key, n in (summary.get("totals") or {}).items():
+        if not key.startswith(BEFORE):
+            totals.update({key: n, BEFORE + key: n})
+    return totals
 
 
 def follow_dataset(dataset: DatasetFacts) -> list[str]:

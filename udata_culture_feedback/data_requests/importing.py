@@ -1,0 +1,426 @@
+"""Requests collected elsewhere, brought in from a CSV file (`docs/importing.md` has its columns).
+
+Each line is known by its `external_id`: the file may be run again, after a crash or with lines
+added, and nothing is there twice. What is imported is history: nobody is told of it, and nobody
+here is its author.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from bson import ObjectId
+from flask import current_app
+from pymongo.errors import DuplicateKeyError
+from udata.core.organization.models import Organization
+from udata.i18n import lazy_gettext as _
+from udata.uris import cdata_url
+
+from .. import catalogue, refusals, search
+from ..contributors.models import Kind, account_key
+from ..contributors.voice import service_account
+from ..feedback.models import Visibility, now
+from . import forms
+from .clock import Clock
+from .figures import above, ensure, settle_dataset
+from .models import live_totals, requests
+from .records import ATTEMPTS, free_slug, zone
+from .signals import on_request_changed
+from .workflow import ANSWERS, OPEN, Role, Status
+
+Values = dict[str, str]
+Line = tuple[int, Values]
+Request = dict[str, Any]
+
+COLUMNS = (
+    *("external_id", "title", "description", "kind", "organization", "dataset", "themes"),
+    *("formats", "evidence_url", "status", "requested_at", "decided_at", "published", "reason"),
+    "message",
+)
+REQUIRED = ("external_id", "title")
+DELIMITERS = ";,\t"
+
+#: Statuses that a file can say; the others need somebody to ask, or another request.
+IMPORTED = frozenset((*OPEN, Status.PUBLISHED, Status.DECLINED)) - {Status.NEEDS_CLARIFICATION}
+
+EXTERNAL_ID = re.compile(r"\S.{0,198}\S|\S")
+DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)|(\d\d)/(\d\d)/(\d{4})")
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """What a word of data.gouv.fr's tracker of openings means here."""
+
+    status: Status
+    kind: str | None = None
+    stalled: bool = False
+
+
+#: Words of the tracker, folded (`search.fold`): whatever their capitals, accents and spaces.
+TRACKER = {
+    "ouverture demandee": Tracked(Status.SUBMITTED),
+    "mise a jour demandee": Tracked(Status.SUBMITTED, "update"),
+    "a enclencher": Tracked(Status.ACCEPTED),
+    "ouverture a enclencher": Tracked(Status.ACCEPTED),
+    "mise a jour a enclencher": Tracked(Status.ACCEPTED, "update"),
+    "en cours d ouverture": Tracked(Status.IN_PROGRESS),
+    "en cours de mise a jour": Tracked(Status.IN_PROGRESS, "update"),
+    "ouverture realisee": Tracked(Status.PUBLISHED),
+    "mise a jour realisee": Tracked(Status.PUBLISHED, "update"),
+    "a l arret": Tracked(Status.ACCEPTED, stalled=True),
+    "non disponible": Tracked(Status.SUBMITTED),
+    "disponible": Tracked(Status.PUBLISHED),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a line is not imported. `line`: of the file, from 1, where the record begins."""
+
+    line: int
+    column: str | None
+    why: str
+
+    def __str__(self) -> str:
+        where = f"line {self.line}" + (f", {self.column}" if self.column else "")
+        return f"{where}: {self.why}"
+
+
+class Unreadable(Exception):
+    """The file cannot be read at all; says why."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A CSV file: its delimiter is that of its first line. `mapping`: header there → column."""
+
+    path: Path
+    mapping: Mapping[str, str]
+    encoding: str = "utf-8-sig"
+
+    def records(self) -> Iterator[Line]:
+        """The lines that are not empty, with the number of the line where each begins. Raises
+        Unreadable."""
+        try:
+            with self.path.open(encoding=self.encoding, newline="") as file:
+                yield from self._records(file)
+        except (UnicodeError, LookupError) as error:
+            raise Unreadable(f"not {self.encoding}: {error} (see --encoding)") from error
+        except csv.Error as error:
+            raise Unreadable(str(error)) from error
+
+    def _records(self, file: Any) -> Iterator[Line]:
+        first = file.readline()
+        file.seek(0)
+        delimiter = max(DELIMITERS, key=first.count)
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        header = self._header(next(reader, []))
+        begins = reader.line_num + 1
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                if len(cells) > len(header):
+                    raise Unreadable(f"line {begins}: more cells than the header has")
+                named = zip(header, cells, strict=False)
+                yield begins, {name: cell.strip() for name, cell in named if name}
+            begins = reader.line_num + 1
+
+    def _header(self, cells: list[str]) -> list[str]:
+        """The columns; empty for those that are left out."""
+        theirs = [cell.strip() for cell in cells]
+        if unknown := [name for name in self.mapping if name not in theirs]:
+            raise Unreadable(f"no column {', '.join(unknown)} in the header")
+        named = [self.mapping.get(name, name) for name in theirs]
+        if missing := [name for name in REQUIRED if name not in named]:
+            raise Unreadable(f"no column {', '.join(missing)} in the header (see --mapping)")
+        header = [name if name in COLUMNS else "" for name in named]
+        if twice := [name for name, n in Counter(header).items() if name and n > 1]:
+            raise Unreadable(f"the column {', '.join(twice)} is there more than once")
+        return header
+
+
+@dataclass
+class Report:
+    """What became of the lines of a file."""
+
+    new: int = 0
+    known: int = 0
+    bad: list[Problem] = field(default_factory=list)
+
+
+def import_file(
+    file: File,
+    *,
+    dry_run: bool = False,
+    each: Callable[[list[Line]], Iterable[Line]] = lambda lines: lines,
+) -> Report:
+    """Imports what is new and right in a file, and answers what became of each line. With
+    `dry_run` nothing is written. `each` goes round the lines (a progress bar). Raises
+    Unreadable."""
+    report, reader = Report(), _Reader()
+    seen: dict[str, int] = {}
+    for line, values in each(list(file.records())):
+        external_id = values.get("external_id", "")
+        if external_id and external_id in seen:
+            why = f"{external_id!r} is on line {seen[external_id]} already"
+            report.bad.append(Problem(line, "external_id", why))
+            continue
+        seen[external_id] = line
+        if external_id and requests().find_one({"external_id": external_id}, {"_id": 1}):
+            report.known += 1
+            continue
+        request, errors = reader.read(values)
+        report.bad.extend(Problem(line, column, str(why)) for column, why in errors.items())
+        if request is None or errors:
+            continue
+        if dry_run or _store(request):
+            report.new += 1
+        else:
+            report.known += 1
+    return report
+
+
+class _Reader:
+    """Makes requests of lines; looks up once what many lines name."""
+
+    def __init__(self) -> None:
+        account = service_account()
+        # Without name, and not identified: asked elsewhere, nobody here can appeal.
+        self.author = {
+            "kind": Kind.UNVERIFIED,
+            "key": account_key(account.id),
+            "user": account.id,
+        }
+        self.names: dict[str, list[ObjectId]] | None = None
+
+    def read(self, values: Values) -> tuple[Request | None, dict[str, Any]]:
+        """A request as it would be stored, or what is wrong with the line, by column."""
+        errors: dict[str, Any] = {}
+        if not EXTERNAL_ID.fullmatch(values.get("external_id", "")):
+            errors["external_id"] = _("1 to 200 characters that say which request it is.")
+        tracked = _tracked(values.get("status", ""))
+        if tracked is None:
+            tracked = Tracked(Status.SUBMITTED)
+            known = sorted(IMPORTED) + sorted(TRACKER)
+            errors["status"] = _("Choose one of: %(ids)s.", ids=", ".join(known))
+        asked = self._asked(values, tracked, errors)
+        dataset = self._dataset(values, errors)
+        holder = self._holder(values, errors)
+        if holder is None and dataset is not None and not values.get("organization"):
+            holder = dataset.organization
+        requested = _moment(values, "requested_at", errors) or now()
+        decided = _moment(values, "decided_at", errors) or now()
+        if decided < requested and "requested_at" not in errors:
+            errors["decided_at"] = _("Before the request was made.")
+        moved = self._moved(values, tracked, errors)
+        if errors:
+            return None, errors
+        request: Request = {
+            "_id": ObjectId(),
+            "contributor": dict(self.author),
+            "usages": [],
+            "visibility": Visibility.PUBLIC,
+            "status": tracked.status,
+            "version": 1,
+            "history": [],
+            "totals": {},
+            "external_id": values["external_id"],
+            "created_at": requested,
+            "last_modified": requested,
+            "v": 1,
+            **{key: value for key, value in asked.items() if value is not None},
+        }
+        if dataset:
+            request["dataset"] = dataset.id
+        if holder:
+            request |= {"organization": holder, "received_at": requested}
+        _decide(request, tracked, moved, requested, decided)
+        return request, {}
+
+    def _asked(self, values: Values, tracked: Tracked, errors: dict[str, Any]) -> dict[str, Any]:
+        """The fields that are read as if somebody had typed them."""
+        title = values.get("title", "")
+        payload: dict[str, Any] = {
+            "title": title,
+            "description": values.get("description") or title,
+            "kind": values.get("kind") or tracked.kind or "new",
+            "themes": _list(values.get("themes", "")),
+            "formats": _list(values.get("formats", "")),
+            "evidence_url": values.get("evidence_url"),
+        }
+        try:
+            return forms.read_request(payload)
+        except refusals.Refusal as refusal:
+            errors |= refusal.errors or {"description": refusal.message}
+            return {}
+
+    def _dataset(self, values: Values, errors: dict[str, Any]) -> catalogue.DatasetFacts | None:
+        reference = values.get("dataset")
+        if not reference:
+            return None
+        found = catalogue.find_dataset(_last_part(reference))
+        if found is None or found.deleted:
+            errors["dataset"] = _("There is no such dataset.")
+            return None
+        return found
+
+    def _holder(self, values: Values, errors: dict[str, Any]) -> ObjectId | None:
+        """By id, slug or name."""
+        reference = values.get("organization")
+        if not reference:
+            return None
+        found = catalogue.find_organization(reference)
+        if found and not found.deleted:
+            return found.id
+        if self.names is None:
+            self.names = {}
+            for raw in Organization._get_collection().find({"deleted": None}, {"name": 1}):
+                self.names.setdefault(_folded(raw.get("name") or ""), []).append(raw["_id"])
+        named = self.names.get(_folded(reference), [])
+        if len(named) == 1:
+            return named[0]
+        errors["organization"] = (
+            _("Several organizations have that name: give an id.")
+            if named
+            else _("There is no such organization.")
+        )
+        return None
+
+    def _moved(self, values: Values, tracked: Tracked, errors: dict[str, Any]) -> dict[str, Any]:
+        """What the entry of the history says of the move, besides its date."""
+        moved: dict[str, Any] = {"stalled": True} if tracked.stalled else {}
+        published = values.get("published", "").split()
+        payload = {
+            "to": tracked.status.value,
+            "message": values.get("message"),
+            "reason": values.get("reason"),
+            "datasets": [_last_part(one) for one in published if not _is_elsewhere(one)],
+            "urls": [one for one in published if _is_elsewhere(one)],
+        }
+        try:
+            asked = forms.read_move(payload)
+        except refusals.Refusal as refusal:
+            found = refusal.errors or {"message": refusal.message}
+            if "urls" in found or "datasets" in found:
+                found["published"] = found.pop("urls", None) or found.pop("datasets")
+            errors |= found
+            return moved
+        if asked["message"]:
+            moved["message"] = asked["message"]
+        if tracked.status is Status.DECLINED:
+            for field in ("reason", "message"):
+                if not asked[field]:
+                    errors[field] = _("A refusal has a reason and a message.")
+            moved["reason"] = asked["reason"]
+        if tracked.status is Status.PUBLISHED:
+            datasets = [catalogue.find_dataset(reference) for reference in asked["datasets"]]
+            if not all(dataset and dataset.listed for dataset in datasets):
+                errors["published"] = _("There is no such public dataset.")
+            elif not (datasets or asked["urls"]):
+                errors["published"] = _("Name a public dataset, or give an address.")
+            moved |= {
+                "datasets": [dataset.id for dataset in datasets if dataset],
+                "urls": asked["urls"],
+                "partial": False,
+            }
+        return moved
+
+
+def _decide(
+    request: Request, tracked: Tracked, moved: dict[str, Any], at: datetime, decided: datetime
+) -> None:
+    """Puts a request where the file says it stands: status, history and clock. A date that is past
+    counts as told, so that nobody has a mail for it."""
+    months = current_app.config["CULTURE_FEEDBACK_SERVICE_MONTHS"]
+    clock = Clock.start(at, months, zone())
+    if tracked.status is not Status.SUBMITTED:
+        entry = {
+            "from": Status.SUBMITTED,
+            "to": tracked.status,
+            "by": {"role": Role.MODERATOR},
+            "at": decided,
+            **moved,
+        }
+        request["history"] = [entry]
+        request["last_modified"] = decided
+    if tracked.status is Status.PUBLISHED:
+        request["fulfilled_by"] = {"datasets": moved["datasets"], "urls": moved["urls"]}
+        request["partial"] = False
+    if tracked.status in ANSWERS:
+        clock = clock.answer(decided, zone())
+    request["clock"] = clock.tell_overdue().to_mongo()
+    request["told"] = len(request["history"])
+
+
+def _store(request: Request) -> bool:
+    """Stores a request; False when it is there already."""
+    request["terms"] = search.terms(f"{request['title']} {request['description']}")
+    request["slug"] = free_slug(request["title"])
+    request["live"] = live_totals(request)
+    ensure(above(request))
+    request["due"] = above(request)
+    for _attempt in range(ATTEMPTS):
+        try:
+            requests().insert_one(request)
+            break
+        except DuplicateKeyError:
+            if requests().find_one({"external_id": request["external_id"]}, {"_id": 1}):
+                return False
+            request["slug"] = free_slug(request["title"], taken=True)
+    settle_dataset(request)
+    on_request_changed.send(request["_id"])
+    return True
+
+
+def _tracked(words: str) -> Tracked | None:
+    """A status by its id or by the tracker's words; empty: submitted."""
+    if not words:
+        return Tracked(Status.SUBMITTED)
+    if words in IMPORTED:
+        return Tracked(Status(words))
+    return TRACKER.get(_folded(words))
+
+
+def _folded(words: str) -> str:
+    return " ".join(search.WORD.findall(search.fold(words)))
+
+
+def _moment(values: Values, column: str, errors: dict[str, Any]) -> datetime | None:
+    """The noon of a local day (2026-01-31 or 31/01/2026), as naive UTC."""
+    written = values.get(column)
+    if not written:
+        return None
+    match = DAY.fullmatch(written)
+    try:
+        parts = [int(part) for part in match.groups() if part] if match else []
+        day = date(*(parts if match and match[1] else reversed(parts)))
+    except (TypeError, ValueError):
+        errors[column] = _("A date, such as 2026-12-31.")
+        return None
+    local = datetime.combine(day, time(12), zone())
+    moment = local.astimezone(UTC).replace(tzinfo=None)
+    if day > datetime.now(zone()).date():
+        errors[column] = _("This date has not come yet.")
+        return None
+    return min(moment, now())
+
+
+def _list(cell: str) -> list[str]:
+    return [part.strip() for part in re.split(r"[,|]", cell) if part.strip()]
+
+
+def _is_elsewhere(reference: str) -> bool:
+    """Whether this is an address that is not that of a dataset of this portal."""
+    ours = cdata_url("/datasets/")
+    return "://" in reference and not (ours and reference.startswith(ours))
+
+
+def _last_part(reference: str) -> str:
+    """An id or a slug; of the address of a dataset, its last part."""
+    return reference.rstrip("/").rpartition("/")[2]
