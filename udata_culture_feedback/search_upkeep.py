@@ -111,5 +111,6 @@ def connect() -> None:
 
 
 def _read_request(id: ObjectId) -> dict[str, Any] | None:
-    """A request as the index sees it; a deleted one is hidden, and gone."""
-    return requests().find_one({"_id": id}, dict.fromkeys(REQUEST_FIELDS, 1))
+    """A request as the index sees it; None once it is deleted."""
+    standing = {"_id": id, "removed": {"$exists": False}}
+    return requests().find_one(standing, dict.fromkeys(REQUEST_FIELDS, 1))

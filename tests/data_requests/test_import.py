@@ -199,6 +199,7 @@ class ImportTest(PluginTestCase):
         assert "--encoding" in self.run(path, status=1)
         self.run(path, "--encoding", "cp1252")
         assert self.one("a-1")["title"] == "Les musées"
+        path = self.file()
         assert "no column nothing" in self.run(path, "--mapping", "nothing=title", status=1)
         assert "OURS" in self.run(path, "--mapping", "title=nothing", status=2)
 

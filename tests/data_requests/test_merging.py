@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mongoengine.connection import get_db
 from udata.core.user.factories import UserFactory
+from udata.core.user.models import User
 
-from udata_culture_feedback.contributors.viewer import Viewer
+from udata_culture_feedback.contributors.viewer import Viewer, viewer_of
 from udata_culture_feedback.data_requests import (
     actions,
     figures,
@@ -348,7 +350,9 @@ class CrashTest(PluginTestCase):
     """A process that dies after any write leaves what maintenance, and who tries again, put
     right."""
 
-    @pytest.mark.parametrize("what", ["merge", "unmerge", "delete", "withdraw", "support"])
+    @pytest.mark.parametrize(
+        "what", ["merge", "unmerge", "delete", "withdraw", "support", "take_back", "forget"]
+    )
     def test_a_crash_anywhere_is_put_right(self, faulty: Any, what: str):
         life, before = _tangle(), _snapshot()
         for at in range(1, 100):
@@ -366,10 +370,12 @@ class CrashTest(PluginTestCase):
             for step in upkeep.STEPS.values():
                 step()
             assert_exact()
+            if what == "forget":
+                assert not supports_of(life["asker"])
             if survived:
                 break
         assert survived
-        assert at > 3
+        assert at > 2
 
 
 COLLECTIONS = ("request", "support", "request_figures")
@@ -387,13 +393,16 @@ def _restore(before: dict[str, list[dict[str, Any]]]) -> None:
 
 def _tangle() -> dict[str, Any]:
     """A request with supporters, one merged into it, and one that will be."""
-    chief, asker, fan = moderator(), somebody(), somebody()
+    account = UserFactory()
+    chief, asker, fan = moderator(), viewer_of(account), somebody()
     before, one, into = (
         wish(asker, title="Avant"),
         wish(asker, title="Demande"),
         wish(somebody(), title="La même"),
     )
     actions.support(fan, one)
+    actions.support(asker, before)
+    actions.support(asker, into)
     actions.support(somebody(), before)
     merge(chief, before, one)
     return {
@@ -403,6 +412,7 @@ def _tangle() -> dict[str, Any]:
         "into": into,
         "before": before,
         "newcomer": somebody(),
+        "fan": fan,
     }
 
 
@@ -415,8 +425,22 @@ def _do(what: str, life: dict[str, Any]) -> None:
         actions.delete(life["asker"], life["before"])
     elif what == "withdraw":
         move(life["asker"], life["one"], "withdrawn")
-    else:
+    elif what == "support":
         actions.support(life["newcomer"], life["before"])
+    elif what == "take_back":
+        actions.withdraw_support(life["fan"], life["before"])
+    else:
+        account = {"_id": life["asker"].user_id}
+        User._get_collection().update_one(account, {"$set": {"deleted": datetime.now()}})
+        lifecycle.forget_account(life["asker"].user_id)
+
+
+def supports_of(who: Viewer) -> bool:
+    """Whether somebody is still recognised."""
+    mine = {"$or": [{"key": who.key}, {"user": who.user_id}]}
+    return bool(
+        models.supports().find_one(mine) or requests().find_one({"contributor.key": who.key})
+    )
 
 
 @pytest.mark.options(**UNLIMITED)

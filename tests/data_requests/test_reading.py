@@ -12,13 +12,12 @@ from bson import ObjectId
 from mongoengine.connection import get_db
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.organization.factories import OrganizationFactory
-from udata.core.user.factories import UserFactory
 
 from udata_culture_feedback.data_requests.models import requests, supports
 from udata_culture_feedback.search import terms
 
 from ..cases import CommandCounter, P, PluginTestCase, Producer
-from .asking import stored, wish
+from .asking import somebody, stored, wish
 
 DAY_ONE = datetime(2026, 1, 1)
 STATUSES = ("submitted", "acknowledged", "accepted", "published", "declined")
@@ -44,6 +43,7 @@ def fill(n: int, model: dict[str, Any], places: list[dict[str, Any]]) -> None:
     """Requests as if `n` people had asked, each with a supporter, in all statuses and places."""
     documents, rows = [], []
     for i in range(n):
+        place = places[(0, 0, 0, 0, 0, 1, 2)[i % 7]]
         user, id, moment = ObjectId(), ObjectId(), DAY_ONE + timedelta(minutes=i)
         title = f"Demande numéro {i}"
         due = None if i % 5 > 2 else DAY_ONE + timedelta(days=i % 900)
@@ -73,7 +73,7 @@ def fill(n: int, model: dict[str, Any], places: list[dict[str, Any]]) -> None:
                     }
                 ],
             }
-            | places[i % len(places)]
+            | place
         )
         rows.append({"key": f"user:{ObjectId()}", "target": id, "direct": True, "via": []})
     requests().insert_many(documents)
@@ -99,8 +99,6 @@ class VolumeTest(PluginTestCase):
 
     def setting(self, n: int) -> dict[str, str]:
         """`n` requests more, and what is read of them."""
-        desk = OrganizationFactory(editors=[UserFactory()])
-        self.app.config["CULTURE_FEEDBACK_DESK"] = desk.slug
         dataset, organization = self.producer.dataset, self.producer.organization
         places: list[dict[str, Any]] = [
             {"organization": organization.id, "dataset": dataset.id},
@@ -108,7 +106,7 @@ class VolumeTest(PluginTestCase):
             {"organization": None},
         ]
         if not requests().find_one():
-            self.mine = wish(self._viewer(), dataset=str(dataset.id))
+            self.mine = wish(somebody(), dataset=str(dataset.id))
         model = stored(self.mine)
         for field in ("due", "counted", "last", "live", "told", "dataset", "organization"):
             model.pop(field, None)
@@ -134,11 +132,6 @@ class VolumeTest(PluginTestCase):
             "summaries": f"/summaries/?{of}",
         }
 
-    def _viewer(self) -> Any:
-        from .asking import somebody
-
-        return somebody()
-
     def test_reading_costs_the_same_at_ten_and_at_a_thousand(self, clients):
         cost: dict[int, dict[Any, list[str]]] = {}
         for volume, more in ((10, 9), (1000, 990)):
@@ -152,9 +145,17 @@ class VolumeTest(PluginTestCase):
                 for who, client in clients.items()
             }
         for what, commands in cost[10].items():
-            # A short list is read to its end at once, a long one is counted beside.
             assert sorted(cost[1000][what]) == sorted(commands), what
             assert len(commands) <= 20, (what, commands)
+
+    def test_the_desk_is_looked_up_once_for_a_list(self, clients):
+        self.app.config["CULTURE_FEEDBACK_DESK"] = OrganizationFactory().slug
+        costs = []
+        for _more in range(2):
+            wish(somebody(), organization=None)
+            self.visit("GET", P + "/requests/", clients["producer"])
+            costs.append(len(self.commands("/requests/", clients["producer"])))
+        assert costs[0] == costs[1]
 
     def test_every_list_goes_by_an_index(self, clients):
         paths = self.setting(1000)

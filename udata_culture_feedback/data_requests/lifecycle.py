@@ -15,6 +15,7 @@ from . import merging
 from .figures import REQUESTS
 from .models import PEOPLE, figures, messages, requests, supports
 from .records import change
+from .supports import rename
 
 Request = dict[str, Any]
 
@@ -32,11 +33,7 @@ def forget_account(user_id: ObjectId) -> int:
     if gone:
         # Supports first: whoever looks at a merge meanwhile still finds the old key in requests,
         # and what they add under it goes with the requests.
-        changed += (
-            supports()
-            .update_many({"key": key}, {"$set": {"key": gone}, "$unset": {"user": "", "next": ""}})
-            .modified_count
-        )
+        changed += rename(key, gone)
     for request in list(requests().find({"contributor.user": user_id, "contributor.key": key})):
         changed += _forget_requester(request, gone)
         merging.straighten(request["_id"])

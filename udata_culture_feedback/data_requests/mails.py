@@ -88,7 +88,7 @@ def receipt(reader: User, request: str) -> MailMessage | None:
         return None
     return MailMessage(
         subject=_("Your request “%(title)s” is recorded", title=found["title"]),
-        paragraphs=[_reception(found), *rights.in_words(found), _see(found)],
+        paragraphs=[_reception(found), _expected(found), *rights.in_words(found), _see(found)],
         footer=[_("You receive this message because you have just made this request.")],
     )
 
@@ -145,7 +145,7 @@ def question(reader: User, request: str, number: int) -> MailMessage | None:
             _("Details are needed to go on with your request."),
             _said(entry),
             _awaited_until(found),
-            MailCTA(_("Answer"), _page(found)),
+            MailCTA(_("Give these details"), _page(found)),
         ],
         footer=[_because_asked()],
     )
@@ -168,7 +168,7 @@ def reminder(reader: User, request: str, number: int) -> MailMessage | None:
             _("Your request still waits for these details."),
             _said(asked[-1]) if asked else None,
             _awaited_until(found),
-            MailCTA(_("Answer"), _page(found)),
+            MailCTA(_("Give these details"), _page(found)),
         ],
         footer=[_because_asked()],
     )
@@ -238,8 +238,8 @@ def message(reader: User, message: str) -> MailMessage | None:
     return MailMessage(
         subject=_("A message about the request “%(title)s”", title=found["title"]),
         paragraphs=[
-            LabelledContent(_("Message:"), written["text"], truncated_at=BEGINNING),
-            MailCTA(_("Reply"), _page(found)),
+            LabelledContent(_("Their message:"), written["text"], truncated_at=BEGINNING),
+            MailCTA(_("Answer this message"), _page(found)),
         ],
         footer=[footer],
     )
@@ -258,12 +258,7 @@ def arrived(reader: User, request: str, number: int = 0) -> MailMessage | None:
         return None
     entry = _entry(found, number)
     again = entry is not None and step_of(entry) is Step.REOPENED
-    clock = Clock.of(found["clock"])
     holder = _holder(found)
-    expected = None
-    if clock.due_at:
-        day = in_words(clock.due_day(zone()))
-        expected = _("An answer is expected until the end of %(date)s.", date=day)
     return MailMessage(
         subject=(
             _("“%(title)s”: open again", title=found["title"])
@@ -279,7 +274,7 @@ def arrived(reader: User, request: str, number: int = 0) -> MailMessage | None:
             ),
             LabelledContent(_("Need:"), found["description"], truncated_at=BEGINNING),
             _said(entry) if entry else None,
-            expected,
+            _expected(found),
             MailCTA(_("Answer this request"), _page(found)),
         ],
         footer=[footer],
@@ -329,7 +324,9 @@ def _published(reader: User, found: Request, entry: Entry, footer: Any) -> MailM
     if _asked(reader, found) and found["status"] == Status.PUBLISHED:
         ask = _("Is it what you asked for? On its page you can say so, or reopen the request.")
     told: list[Any] = [
-        ngettext("You asked for it.", "%(num)d of you asked for it.", people(found)),
+        ngettext(
+            "%(num)d person asked for it: you.", "%(num)d of you asked for it.", people(found)
+        ),
         _("A part of these data is published:")
         if entry.get("partial")
         else _("These data are published:"),
@@ -367,7 +364,7 @@ def _transferred(reader: User, found: Request, entry: Entry, footer: Any) -> Mai
         return None
     dates: list[Any] = []
     if _asked(reader, found) and found.get("organization") == holder.id:
-        dates = [_reception(found), *rights.in_words(found)]
+        dates = [_reception(found), _expected(found), *rights.in_words(found)]
     return MailMessage(
         subject=_(
             "“%(title)s”: sent to %(organization)s", title=found["title"], organization=holder.name
@@ -399,6 +396,15 @@ def _reception(found: Request) -> Any:
     )
 
 
+def _expected(found: Request) -> Any:
+    """The service date, while it runs."""
+    clock = Clock.of(found["clock"])
+    if clock.due_at is None:
+        return None
+    day = in_words(clock.due_day(zone()))
+    return _("An answer is expected until the end of %(date)s.", date=day)
+
+
 def _awaited_until(found: Request) -> Any:
     deadline = Clock.of(found["clock"]).clarify_by
     if deadline is None:
@@ -423,7 +429,7 @@ def _said(entry: Entry) -> LabelledContent | None:
     if entry["by"].get("organization"):
         organization = catalogue.find_organization(entry["by"]["organization"])
         name = organization.name if organization and not organization.deleted else None
-    label = _("Message from %(name)s:", name=name) if name else _("Message:")
+    label = _("Message from %(name)s:", name=name) if name else _("Their message:")
     return LabelledContent(label, entry["message"], truncated_at=WHOLE)
 
 

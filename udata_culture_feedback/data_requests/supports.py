@@ -126,6 +126,28 @@ def strays() -> set[ObjectId]:
     return found
 
 
+def rename(key: str, other: str) -> int:
+    """Gives the rows of one person another key, and nothing that says which account it was. Where
+    both keys have a row (an earlier run was interrupted) it becomes one."""
+    renamed = 0
+    anonymous = {"$set": {"key": other}, "$unset": {"user": "", "next": ""}}
+    for row in list(supports().find({"key": key})):
+        try:
+            renamed += supports().update_one({"_id": row["_id"]}, anonymous).modified_count
+        except DuplicateKeyError:
+            update = becomes_due([row["target"]])
+            update["$addToSet"]["via"] = {"$each": row["via"]}
+            if row["direct"]:
+                update["$set"] = {"direct": True}
+            supports().update_one({"key": other, "target": row["target"]}, update)
+            emptied = becomes_due([row["target"]])
+            emptied["$set"] = {"direct": False, "via": []}
+            supports().update_one({"_id": row["_id"]}, emptied)
+            _settle_and_sweep([row["target"]], key)
+            renamed += 1
+    return renamed
+
+
 def sweep() -> int:
     """Removes the rows without reason that a crash left: nobody should stay behind a request that
     they left. They count nothing."""
