@@ -110,7 +110,7 @@ class AskTest(RequestCase):
         assert shown["received_at"] == shown["clock"]["started_at"]
         assert shown["clock"]["overdue"] is False
         assert (shown["history"], shown["allowed_transitions"]) == ([], [])
-        assert shown["self_web_url"].endswith("/pages/requests/" + shown["slug"])
+        assert shown["self_web_url"].endswith(f"/pages/requests/{shown['slug']}/")
         assert self.shown(shown["slug"])["id"] == shown["id"]
         assert_figures()
 

@@ -110,7 +110,7 @@ def in_full(viewer: Viewer, request: Request) -> dict[str, Any]:
 def addresses(request: Request) -> dict[str, str]:
     return {
         "self_api_url": api_url(f"requests/{request['_id']}/"),
-        "self_web_url": pages_url(f"requests/{request['slug']}"),
+        "self_web_url": pages_url(f"requests/{request['slug']}/"),
     }
 
 

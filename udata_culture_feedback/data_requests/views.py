@@ -12,9 +12,10 @@ from udata.core.dataset.constants import UpdateFrequency
 from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, refusals, vocabulary
-from ..addresses import login_url
+from ..addresses import api_url, login_url
 from ..api import bound_body
 from ..contributors.viewer import Viewer, current_viewer
+from ..listing import Page
 from ..pages import (
     blueprint,
     check_guard,
@@ -23,7 +24,7 @@ from ..pages import (
     render,
     wants_fragment,
 )
-from . import actions, permissions, proposals, queries, representation
+from . import actions, matches, messages, permissions, proposals, queries, representation
 from .forms import request_of_form
 from .workflow import OPEN, Status
 
@@ -33,9 +34,15 @@ DONE = {
     "supported": _("Thank you, your support is counted."),
     "unsupported": _("Your support has been taken back."),
     "moved": _("The request has moved, and who follows it is told."),
+    "written": _("Thank you, your message is published below."),
+    "confirmed": _("Thank you for confirming."),
+    "decided": _("Your decision is recorded."),
     "detached": _("Others carry this request: it stays, without your name."),
     "deleted": _("Your request has been deleted."),
 }
+
+#: Messages shown on the page of a request; the API has them all.
+SAID = 50
 
 #: The fields of the form that an error may lead to.
 FIELDS = ("title", "description", "kind", "organization", "evidence_url", "formats", "spatial")
@@ -75,6 +82,8 @@ def requests_page() -> Response:
             "requests/", **_without(kept, "lang", "as", "level", "done"), status=status
         ),
         new_url=page_address("requests/new"),
+        feed_url=api_url("requests/feed.atom"),
+        csv_url=api_url("site/requests.csv"),
         **_words(),
     )
 
@@ -169,6 +178,43 @@ def transfer_request(reference: str) -> Response:
     return _act(reference, transfer, "moved")
 
 
+@blueprint.route("/pages/requests/<string:reference>/message", methods=["POST"])
+@handles_refusal
+def answer_request(reference: str) -> Response:
+    """Writes about a request; where a question was asked, this answers it."""
+
+    def write(viewer: Viewer, id: str) -> Any:
+        payload = {
+            name: request.form[name]
+            for name in ("message", "submission_id")
+            if request.form.get(name)
+        }
+        return actions.answer(viewer, id, payload)[1]
+
+    return _act(reference, write, "written")
+
+
+@blueprint.route("/pages/requests/<string:reference>/confirm", methods=["POST"])
+@handles_refusal
+def confirm_request(reference: str) -> Response:
+    return _act(reference, actions.confirm, "confirmed")
+
+
+@blueprint.route("/pages/requests/<string:reference>/match", methods=["POST"])
+@handles_refusal
+def decide_match(reference: str) -> Response:
+    """A dataset was proposed for this request: it is the answer, or it is not."""
+
+    def decide(viewer: Viewer, id: str) -> Any:
+        match = request.form.get("match", "")
+        if request.form.get("decision") == "accept":
+            return matches.accept(viewer, match)
+        matches.dismiss(viewer, match)
+        return actions.find(id)
+
+    return _act(reference, decide, "decided")
+
+
 @blueprint.route("/pages/requests/<string:reference>/delete", methods=["POST"])
 @handles_refusal
 def delete_request(reference: str) -> Response:
@@ -222,6 +268,7 @@ def _one(
     refusal: refusals.Refusal | None = None,
 ) -> Response:
     shown = representation.in_full(viewer, found)
+    said, how_many, _capped = messages.read(found, Page(size=SAID))
     link = f"requests/{found['slug']}/"
     return render(
         "requests/one.html",
@@ -231,6 +278,10 @@ def _one(
         fields=("message", "reason", "datasets", "urls", "duplicate_of", "review_at"),
         asked=shown,
         typed=request.form,
+        said=representation.messages_as_json(viewer, found, said[:SAID]),
+        more_said=max(0, how_many - SAID),
+        proposed=matches.proposals_on(viewer, found),
+        submission_id=str(uuid.uuid4()),
         open=Status(found["status"]) in OPEN,
         mine=permissions.is_requester(viewer, found),
         done=DONE.get(done or ""),

@@ -15,6 +15,7 @@ from ..addresses import login_url
 from ..api import bound_body
 from ..catalogue import DatasetFacts
 from ..contributors.viewer import Viewer, current_viewer
+from ..data_requests.presentation import missing_data
 from ..listing import Page
 from ..pages import (
     blueprint,
@@ -149,6 +150,7 @@ def _page(
         older_url=page_address(link, page=page.number + 1),
         erase_url=page_address(f"{link}erase"),
         login=login_url(_back(dataset)),
+        missing=missing_data(dataset),
         discussions=cdata_url(f"/datasets/{dataset.slug or dataset.id}/discussions"),
     )
 

@@ -1,0 +1,38 @@
+"""Requests as the page of a dataset shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import vocabulary
+from ..catalogue import DatasetFacts
+from ..pages import page_address
+from . import queries, representation
+from .models import requests
+from .workflow import OPEN
+
+#: Open requests shown on the page of a dataset, the most supported first.
+SHOWN = 5
+
+
+def missing_data(dataset: DatasetFacts) -> dict[str, Any]:
+    """`open`: the open requests asked from a dataset; `people`: how many persons it was opened for;
+    `ask`: where to ask for data."""
+    labels = {term.id: term.label for term in vocabulary.REQUEST_STATUSES}
+    where = queries.PUBLIC | {"dataset": dataset.id, "status": {"$in": list(OPEN)}}
+    found = requests().find(where, queries.LEFT_OUT, sort=queries.SORTS["-created_at"]).limit(50)
+    supported = sorted(found, key=representation.people, reverse=True)[:SHOWN]
+    people, _opened = queries.opened_by(dataset.id)
+    return {
+        "open": [
+            {
+                "title": request["title"],
+                "address": page_address(f"requests/{request['slug']}/"),
+                "status": labels[request["status"]],
+                "people": representation.people(request),
+            }
+            for request in supported
+        ],
+        "people": people,
+        "ask": page_address("requests/new", dataset=dataset.slug or str(dataset.id)),
+    }
