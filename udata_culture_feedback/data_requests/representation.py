@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import catalogue
 from ..addresses import api_url, pages_url
-from ..contributors.models import Kind
+from ..contributors.signature import signature, signing_users
 from ..contributors.viewer import Viewer
 from ..feedback.models import Visibility, now
 from ..feedback.representation import iso
@@ -42,9 +42,7 @@ class Objects:
             | {e["by"]["organization"] for e in history if e["by"].get("organization")}
             | {e["transferred_to"] for e in history if e.get("transferred_to")}
         )
-        self.users = catalogue.users_by_id(
-            {c["user"] for c in contributors if c.get("user") and c.get("name")}
-        )
+        self.users = signing_users(contributors)
         ids = [request["_id"] for request in found]
         self.supported = supports.supported(viewer, ids) if ids else set()
 
@@ -58,19 +56,7 @@ class Objects:
         return organization.as_json() if organization and not organization.deleted else None
 
     def contributor(self, request: Request) -> dict[str, Any]:
-        contributor = request["contributor"]
-        shown: dict[str, Any] = {"kind": contributor["kind"], "name": None}
-        if contributor["kind"] == Kind.ORGANIZATION:
-            organization = self.organizations.get(contributor.get("organization"))
-            if organization and not organization.deleted:
-                shown |= {"name": organization.name, "organization": organization.as_json()}
-        elif contributor["kind"] == Kind.USER:
-            user = self.users.get(contributor.get("user"))
-            if user and not user.deleted and contributor.get("name"):
-                shown |= {"name": user.name, "user": user.as_json()}
-        else:
-            shown["name"] = contributor.get("name")
-        return shown
+        return signature(request["contributor"], self.users, self.organizations)
 
 
 def messages_as_json(

@@ -4,11 +4,9 @@ following udata's objects."""
 from __future__ import annotations
 
 from bson import ObjectId
-from udata.core.dataset.models import Dataset
-from udata.core.organization.models import Organization
 from udata.tasks import task
 
-from .. import catalogue
+from .. import metrics
 from ..summaries import settle
 from . import actions, announcements, lifecycle
 from .figures import REQUESTS, above
@@ -46,22 +44,7 @@ def purge_organization(organization_id: str) -> None:
 
 
 def settle_and_publish(figures_ids: set[str]) -> None:
-    """Settles figures, and writes them as metrics of the objects they are about: again where
-    somebody counted meanwhile, so that the last to write is never behind."""
+    """Settles figures, and writes them as metrics of the objects they are about."""
     for one in sorted(figures_ids):
         settle(REQUESTS, one)
-    written: dict[str, int] = {}
-    for _round in range(10):  # whoever counted after that has a task of their own
-        totals = _totals(figures_ids)
-        if totals == written:
-            return
-        for one, total in totals.items():
-            kind, _, id = one.partition(":")
-            if model := {"dataset": Dataset, "organization": Organization}.get(kind):
-                catalogue.set_metrics(model, ObjectId(id), requests=total)
-        written = totals
-
-
-def _totals(figures_ids: set[str]) -> dict[str, int]:
-    found = figures().find({"_id": {"$in": sorted(figures_ids)}}, {"totals.total": 1})
-    return {one["_id"]: (one.get("totals") or {}).get("total", 0) for one in found}
+    metrics.publish("requests", figures(), figures_ids)

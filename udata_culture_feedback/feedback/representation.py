@@ -13,7 +13,7 @@ from typing import Any
 from .. import catalogue
 from ..addresses import api_url, pages_url
 from ..catalogue import DatasetFacts
-from ..contributors.models import Kind
+from ..contributors.signature import signature, signing_users
 from ..contributors.viewer import Viewer
 from . import permissions, summaries
 from .models import Visibility
@@ -59,9 +59,7 @@ class Names:
     def of(cls, feedbacks: list[Feedback]) -> Names:
         contributors = [feedback["contributor"] for feedback in feedbacks]
         return cls(
-            catalogue.users_by_id(
-                c["user"] for c in contributors if c.get("user") and c.get("name")
-            ),
+            signing_users(contributors),
             catalogue.organizations_by_id(
                 one["organization"]
                 for one in (*contributors, *feedbacks)
@@ -75,20 +73,8 @@ class Names:
         return organization.as_json() if organization else None
 
     def contributor(self, feedback: Feedback) -> dict[str, Any]:
-        """`kind`, `name` (None: without name, or has left), `user` and `organization` where they
-        sign, `producer` where it is an agent of the dataset's producer."""
-        contributor = feedback["contributor"]
-        shown: dict[str, Any] = {"kind": contributor["kind"], "name": None}
-        if contributor["kind"] == Kind.ORGANIZATION:
-            organization = self.organizations.get(contributor.get("organization"))
-            if organization and not organization.deleted:
-                shown |= {"name": organization.name, "organization": organization.as_json()}
-        elif contributor["kind"] == Kind.USER:
-            user = self.users.get(contributor.get("user"))
-            if user and not user.deleted and contributor.get("name"):
-                shown |= {"name": user.name, "user": user.as_json()}
-        else:
-            shown["name"] = contributor.get("name")
+        """The signature, and `producer` where it is an agent of the dataset's producer."""
+        shown = signature(feedback["contributor"], self.users, self.organizations)
         if feedback.get("agent"):
             shown["producer"] = True
         return shown

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from bson import ObjectId
-from udata.core.dataset.models import Dataset
-from udata.core.organization.models import Organization
 from udata.tasks import task
 
-from .. import catalogue
+from .. import catalogue, metrics
 from ..summaries import settle
 from . import discussion, lifecycle, summaries
 from .models import DISCUSSION, dataset_summary, feedbacks
@@ -59,23 +57,8 @@ def forget_account(user_id: str) -> None:
 
 
 def _settle_and_publish(summary_ids: list[str]) -> None:
-    """Settles summaries, and writes their figures as metrics of the objects they are about: again
-    where somebody counted meanwhile, so that the last to write is never behind."""
+    """Settles summaries, and writes their figures as metrics of the objects they are about."""
     for summary_id in summary_ids:
         if not summary_id.startswith("dataset:"):
             settle(summaries.INTO_ALL, summary_id)
-    written: dict[str, int] = {}
-    for _round in range(10):  # whoever counted after that has a task of their own
-        totals = _totals(summary_ids)
-        if totals == written:
-            return
-        for summary_id, total in totals.items():
-            kind, _, id = summary_id.partition(":")
-            if model := {"dataset": Dataset, "organization": Organization}.get(kind):
-                catalogue.set_metrics(model, ObjectId(id), feedback=total)
-        written = totals
-
-
-def _totals(summary_ids: list[str]) -> dict[str, int]:
-    found = stored_summaries().find({"_id": {"$in": summary_ids}}, {"totals.total": 1})
-    return {summary["_id"]: (summary.get("totals") or {}).get("total", 0) for summary in found}
+    metrics.publish("feedback", stored_summaries(), summary_ids)

@@ -1,0 +1,40 @@
+"""How a contributor is named in public: looked up when shown, so that an account or an organization
+that has left is no longer named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .. import catalogue
+from .models import Kind
+
+Contributor = dict[str, Any]
+
+
+def signing_users(contributors: Iterable[Contributor]) -> dict[Any, catalogue.UserFacts]:
+    """The accounts that sign with their name, in one query."""
+    return catalogue.users_by_id(
+        {c["user"] for c in contributors if c.get("user") and c.get("name")}
+    )
+
+
+def signature(
+    contributor: Contributor,
+    users: dict[Any, catalogue.UserFacts],
+    organizations: dict[Any, catalogue.OrganizationFacts],
+) -> dict[str, Any]:
+    """`kind`, `name` (None: without name, or has left), and the `user` or `organization` that
+    signs."""
+    shown: dict[str, Any] = {"kind": contributor["kind"], "name": None}
+    if contributor["kind"] == Kind.ORGANIZATION:
+        organization = organizations.get(contributor.get("organization"))
+        if organization and not organization.deleted:
+            shown |= {"name": organization.name, "organization": organization.as_json()}
+    elif contributor["kind"] == Kind.USER:
+        user = users.get(contributor.get("user"))
+        if user and not user.deleted and contributor.get("name"):
+            shown |= {"name": user.name, "user": user.as_json()}
+    else:
+        shown["name"] = contributor.get("name")
+    return shown
