@@ -479,3 +479,18 @@ class FiguresTest(RequestCase):
         assert (persons, len(found)) == (4, 2)
         move(chief, two, "acknowledged")
         assert opened_by(dataset.id)[0] == 3
+
+
+@pytest.mark.options(CULTURE_FEEDBACK_FORMAL_REQUESTS=True)
+class AppealTest(PluginTestCase):
+    def test_both_dates_are_told_where_the_law_gives_an_appeal(self):
+        holder = Producer().organization
+        body = {"title": "Un rapport", "description": "x", "kind": "new"}
+        body["organization"] = holder.slug
+        without = self.ask("POST", "/requests/", body, UserFactory()).json["clock"]["explanation"]
+        assert "n’ouvre pas de recours" in without
+        holder.add_badge("public-service")
+        with_appeal = self.ask("POST", "/requests/", body, UserFactory()).json
+        told = with_appeal["clock"]["explanation"]
+        assert "CADA" in told
+        assert "n’ouvre pas de recours" not in told

@@ -45,7 +45,7 @@ def clarification_reminder(request: Request) -> None:
     asked = [
         number
         for number, entry in enumerate(request["history"], 1)
-        if entry["to"] == Status.NEEDS_CLARIFICATION
+        if entry["to"] == Status.NEEDS_CLARIFICATION != entry["from"]
     ]
     signals.on_clarification_reminder.send(
         request["_id"], request=request, number=asked[-1] if asked else 0

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from flask import current_app
+
 from .. import catalogue
 from ..addresses import api_url, pages_url
 from ..contributors.signature import signature, signing_users
 from ..contributors.viewer import Viewer
 from ..feedback.models import Visibility, now
 from ..feedback.representation import iso
-from . import actions, permissions, supports
+from . import actions, permissions, rights, supports
 from .clock import Clock, explanation
 from .workflow import OPEN, Role, Status
 
@@ -87,7 +89,9 @@ def as_json(viewer: Viewer, requests: Iterable[Request]) -> list[dict[str, Any]]
 def in_full(viewer: Viewer, request: Request) -> dict[str, Any]:
     """One request, with its history and the moves this person may make."""
     objects = Objects(viewer, [request], with_history=True)
+    both_dates = " ".join(rights.in_words(request))
     return _common(viewer, request, objects) | {
+        "clock": clock_as_json(request) | {"explanation": both_dates},
         "history": [_entry(entry, request, objects) for entry in request["history"]],
         "allowed_transitions": [str(to) for to in actions.allowed_moves(viewer, request)],
     }
@@ -111,12 +115,14 @@ def support_count(request: Request) -> int:
 
 def clock_as_json(request: Request) -> dict[str, Any]:
     clock = Clock.of(request["clock"])
+    formal = current_app.config["CULTURE_FEEDBACK_FORMAL_REQUESTS"]
     return {
         "started_at": iso(clock.started_at),
         "due_at": iso(clock.due_at),
         "paused": clock.paused_at is not None,
         "overdue": Status(request["status"]) in OPEN and clock.is_overdue(now()),
-        "explanation": explanation(clock, actions.zone()),
+        # Where an appeal may exist, whether it does is said with the request in full.
+        "explanation": explanation(clock, actions.zone(), appeal=formal),
     }
 
 
