@@ -1,0 +1,57 @@
+"""Asking for data from a dataset page, supporting, and moving a request, in a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from playwright.sync_api import expect
+
+from .visitor import COMMENTED, Visitor
+
+Come = Callable[..., Visitor]
+
+
+def test_somebody_asks_for_data_and_another_supports_it(
+    visitor: Come, newcomers: Iterator[str], newcomer: str
+) -> None:
+    asking = visitor(newcomer).goes_to(COMMENTED)
+    asking.place.get_by_role("link", name="Demander des données").click()
+    page = asking.page
+    expect(page.get_by_text("Vous demandez depuis la page de")).to_be_visible()
+    assert asking.barriers() == [], "the form"
+    page.get_by_label("Titre de la demande").fill("Entrées gratuites par jour de la semaine")
+    page.get_by_label("De quoi avez-vous besoin").fill("Pour étudier les dimanches gratuits.")
+    page.get_by_role("button", name="Envoyer ma demande").click()
+    expect(page.get_by_text("Merci, votre demande est enregistrée.")).to_be_visible()
+    expect(page.get_by_text("Demandée par 1 personne")).to_be_visible()
+    assert asking.barriers() == [], "one's own request"
+
+    other = visitor(next(newcomers))
+    other.page.goto(page.url.split("?")[0])
+    other.page.get_by_role("button", name="J’ai aussi besoin de ces données").press("Enter")
+    expect(other.page.get_by_text("Demandée par 2 personnes")).to_be_visible()
+    assert other.barriers() == [], "supported"
+    other.page.get_by_role("link", name="Demandes de données").first.click()
+    expect(other.page.get_by_role("link", name="Entrées gratuites par jour")).to_be_visible()
+    assert other.barriers() == [], "the list"
+
+
+def test_the_holder_moves_a_request_and_everybody_sees_it(visitor: Come, newcomer: str) -> None:
+    asking = visitor(newcomer).goes_to(COMMENTED)
+    asking.place.get_by_role("link", name="Demander des données").click()
+    page = asking.page
+    page.get_by_label("Titre de la demande").fill("Tarifs pratiqués par établissement")
+    page.get_by_label("De quoi avez-vous besoin").fill("Pour comparer les politiques tarifaires.")
+    page.get_by_role("button", name="Envoyer ma demande").click()
+    expect(page.get_by_text("Merci, votre demande est enregistrée.")).to_be_visible()
+    address = page.url.split("?")[0]
+
+    holder = visitor("producteur@demo.test")
+    holder.page.goto(address)
+    holder.page.get_by_text("Faire passer à : Acceptée").first.click()
+    holder.page.locator("#cf-message-accepted").fill("Nous les publierons cet été.")
+    holder.page.get_by_role("button", name="Faire passer à : Acceptée").click()
+    expect(holder.page.get_by_role("heading", name="Acceptée")).to_be_visible()
+    assert holder.barriers() == [], "moved"
+    page.goto(address)
+    expect(page.get_by_text("Nous les publierons cet été.")).to_be_visible()
