@@ -21,7 +21,8 @@ from udata_culture_feedback.contributors.viewer import viewer_of
 from udata_culture_feedback.contributors.voice import acting_as
 from udata_culture_feedback.feedback import summaries
 from udata_culture_feedback.feedback.actions import submit
-from udata_culture_feedback.feedback.models import SITE, now, organization_summary
+from udata_culture_feedback.feedback.models import SITE, organization_summary
+from udata_culture_feedback.storage import now
 from udata_culture_feedback.summaries import settle
 
 #: Feedback with words, and native discussions, on the dataset that is asked about.

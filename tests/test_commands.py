@@ -8,9 +8,9 @@ from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
 from udata_culture_feedback import __version__, migrations
+from udata_culture_feedback.contributors.submissions import CultureFeedbackDeleted
 from udata_culture_feedback.contributors.voice import SERVICE_EMAIL
 from udata_culture_feedback.feedback.models import (
-    CultureFeedbackDeleted,
     CultureFeedbackFeedback,
     CultureFeedbackSummary,
     dataset_summary,

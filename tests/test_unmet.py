@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from udata_culture_feedback.feedback.models import now
+from udata_culture_feedback.storage import now
 from udata_culture_feedback.unmet import (
     FORGOTTEN_AFTER,
     SHOWN_FROM,

@@ -14,6 +14,7 @@ from udata.utils import get_udata_version
 
 from . import __version__, maintenance, migrations, search_index, unmet
 from .contributors.outbox_models import CultureFeedbackOutbox
+from .contributors.submissions import CultureFeedbackDeleted
 from .contributors.unsubscribe import CultureFeedbackUnsubscribed
 from .contributors.voice import service_account
 from .data_requests import figures as request_figures
@@ -30,7 +31,7 @@ cli = AppGroup("feedback", help="Feedback on datasets (udata-culture-feedback)."
 MODELS = (
     models.CultureFeedbackFeedback,
     models.CultureFeedbackSummary,
-    models.CultureFeedbackDeleted,
+    CultureFeedbackDeleted,
     request_models.CultureFeedbackRequest,
     request_models.CultureFeedbackSupport,
     request_models.CultureFeedbackRequestFigures,

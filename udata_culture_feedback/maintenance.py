@@ -20,9 +20,10 @@ from . import catalogue, search_upkeep
 from .contributors import outbox
 from .data_requests import upkeep as requests
 from .feedback import actions, discussion, lifecycle, summaries
-from .feedback.models import DISCUSSION, dataset_summary, feedbacks, now
+from .feedback.models import DISCUSSION, dataset_summary, feedbacks
 from .feedback.models import summaries as stored_summaries
 from .feedback.tasks import follow_dataset
+from .storage import now
 from .summaries import settle
 
 log = logging.getLogger(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 from pymongo.collection import Collection
@@ -29,3 +30,9 @@ def acknowledged(model: Any) -> Collection:
     """The same with writes that survive the loss of a primary. On a standalone server "majority" is
     that server."""
     return collection_of(model).with_options(write_concern=WriteConcern(w="majority"))
+
+
+def now() -> datetime:
+    """Now, as MongoDB will give it back: naive UTC, whole milliseconds."""
+    moment = datetime.now(UTC).replace(tzinfo=None)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

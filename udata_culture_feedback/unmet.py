@@ -15,8 +15,7 @@ from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
 from . import search
-from .feedback.models import now
-from .storage import collection_of
+from .storage import collection_of, now
 
 #: Times a search must be seen to be kept, and shown.
 SHOWN_FROM = 5

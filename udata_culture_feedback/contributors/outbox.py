@@ -19,19 +19,10 @@ from udata.features.notifications.constants import MailCadence
 from udata.tasks import job
 
 from ..queueing import later
+from ..storage import now
 from . import mailing, outbox_digest, unsubscribe
 from .outbox_digest import DIGEST
-from .outbox_models import (
-    Entry,
-    Outcome,
-    claim,
-    close,
-    insert,
-    new_entry,
-    now,
-    outbox,
-    postpone,
-)
+from .outbox_models import Entry, Outcome, claim, close, insert, new_entry, outbox, postpone
 
 #: How long to wait after each refusal; after the last one the mail has failed (five days in all).
 DELAYS = (

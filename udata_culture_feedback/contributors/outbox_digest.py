@@ -21,8 +21,9 @@ from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 from udata.mail import MailCTA, MailMessage
 
+from ..storage import now
 from . import mailing, unsubscribe
-from .outbox_models import Entry, Outcome, close, insert, new_entry, now, outbox, postpone
+from .outbox_models import Entry, Outcome, close, insert, new_entry, outbox, postpone
 
 log = logging.getLogger(__name__)
 

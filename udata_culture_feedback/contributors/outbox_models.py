@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -20,7 +20,7 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 from udata.mongo.document import UDataDocument as Document
 
-from ..storage import acknowledged
+from ..storage import acknowledged, now
 
 #: An entry, as MongoDB gives it.
 Entry = dict[str, Any]
@@ -87,12 +87,6 @@ class CultureFeedbackOutbox(Document):
 def outbox() -> Collection:
     """The collection of mails, its indexes built, its writes acknowledged by a majority."""
     return acknowledged(CultureFeedbackOutbox)
-
-
-def now() -> datetime:
-    """Now, as MongoDB will give it back: naive UTC, whole milliseconds."""
-    moment = datetime.now(UTC).replace(tzinfo=None)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def new_entry(

@@ -24,8 +24,7 @@ from pymongo.errors import DuplicateKeyError
 from udata.mongo.document import UDataDocument as Document
 
 from ..addresses import api_url
-from ..storage import acknowledged
-from .outbox_models import now
+from ..storage import acknowledged, now
 
 #: Every subject of ours.
 ALL = "*"

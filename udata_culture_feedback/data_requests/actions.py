@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -13,9 +12,11 @@ from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, refusals
 from ..contributors.limits import spend_write
+from ..contributors.submissions import remember_deletion, was_deleted
 from ..contributors.viewer import Viewer, must_be_known
-from ..feedback.models import Visibility, deleted_submissions, now
+from ..feedback.models import Visibility
 from ..search import terms
+from ..storage import now
 from . import merging, messages, permissions, supports
 from .clock import Clock
 from .figures import above, ensure, settle_supports
@@ -112,7 +113,7 @@ def delete(viewer: Viewer, reference: Any) -> bool:
     spend_write(viewer)
     _must(permissions.may_delete(viewer, request), _("Only its requester may delete this request."))
     if request.get("submission_id"):
-        _remember_deletion(viewer, request["submission_id"])
+        remember_deletion(viewer, request["submission_id"], "request")
     supports.withdraw(viewer, request)  # who leaves does not stay as a supporter
     if is_carried(fresh(request["_id"])):
         leave(request)
@@ -527,22 +528,9 @@ def _submitted(viewer: Viewer, submission: str | None) -> Request | None:
     """The result of an earlier POST of the same submission. Raises Gone if it was deleted since."""
     if not submission:
         return None
-    if deleted_submissions().find_one({"_id": _submission_hash(viewer, submission)}, {"_id": 1}):
+    if was_deleted(viewer, submission, "request"):
         raise refusals.Gone(_("This request has been deleted."))
     return requests().find_one({"contributor.key": viewer.key, "submission_id": submission})
-
-
-def _remember_deletion(viewer: Viewer, submission: str) -> None:
-    days = current_app.config["CULTURE_FEEDBACK_DELETED_SUBMISSION_DAYS"]
-    deleted_submissions().replace_one(
-        {"_id": _submission_hash(viewer, submission)},
-        {"expires_at": now() + timedelta(days=days)},
-        upsert=True,
-    )
-
-
-def _submission_hash(viewer: Viewer, submission: str) -> str:
-    return hashlib.sha256(f"request\n{viewer.key}\n{submission}".encode()).hexdigest()
 
 
 def _elsewhere(viewer: Viewer, request: Request) -> refusals.Conflict:

@@ -10,7 +10,7 @@ from flask import Response
 
 from .. import catalogue
 from ..csv import download
-from ..feedback.models import now
+from ..storage import now
 from . import queries, representation
 from .clock import Clock
 from .models import requests

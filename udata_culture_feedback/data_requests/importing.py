@@ -26,7 +26,8 @@ from udata.uris import cdata_url
 from .. import catalogue, refusals, search
 from ..contributors.models import Kind, account_key
 from ..contributors.voice import service_account
-from ..feedback.models import Visibility, now
+from ..feedback.models import Visibility
+from ..storage import now
 from . import forms
 from .clock import Clock
 from .figures import above, ensure, settle_dataset

@@ -9,7 +9,8 @@ from bson import ObjectId
 from udata.core.user.models import User
 
 from ..contributors.models import account_key, gone_key
-from ..feedback.models import dataset_summary, now, organization_summary
+from ..feedback.models import dataset_summary, organization_summary
+from ..storage import now
 from ..summaries import settle
 from . import merging
 from .figures import REQUESTS

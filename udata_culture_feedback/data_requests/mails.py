@@ -19,7 +19,8 @@ from .. import catalogue, vocabulary
 from ..addresses import pages_url
 from ..contributors.mailing import mail
 from ..contributors.models import account_key
-from ..feedback.models import Visibility, now
+from ..feedback.models import Visibility
+from ..storage import now
 from . import matches, rights
 from .audience import admins_dealing_with
 from .clock import Clock, in_words, local_day

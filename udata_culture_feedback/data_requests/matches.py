@@ -22,8 +22,8 @@ from .. import catalogue, refusals, similar
 from ..contributors import outbox
 from ..contributors.limits import spend_write
 from ..contributors.viewer import Viewer, must_be_known
-from ..feedback.models import Visibility, now
-from ..storage import acknowledged
+from ..feedback.models import Visibility
+from ..storage import acknowledged, now
 from . import actions, permissions, representation
 from .audience import admins_dealing_with, scope_of_holder
 from .models import requests

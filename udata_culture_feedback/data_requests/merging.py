@@ -13,7 +13,7 @@ from typing import Any
 from bson import ObjectId
 
 from ..contributors.models import gone_key
-from ..feedback.models import now
+from ..storage import now
 from ..summaries import heard
 from . import supports
 from .clock import Clock

@@ -15,8 +15,9 @@ from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
 from .. import listing, refusals
-from ..feedback.models import Visibility, now
+from ..feedback.models import Visibility
 from ..listing import Page
+from ..storage import now
 from .models import messages
 
 Request = dict[str, Any]

@@ -12,7 +12,7 @@ from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, refusals
 from ..contributors.viewer import Viewer
-from ..feedback.models import now
+from ..storage import now
 from . import permissions
 from .clock import Clock, end_of_day, local_day
 from .records import find, zone

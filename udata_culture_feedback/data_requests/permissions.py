@@ -20,7 +20,8 @@ from flask import current_app, g
 
 from .. import catalogue
 from ..contributors.viewer import Viewer
-from ..feedback.models import Visibility, now
+from ..feedback.models import Visibility
+from ..storage import now
 from .clock import Clock
 from .workflow import OPEN, Role, Status
 

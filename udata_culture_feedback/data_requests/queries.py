@@ -11,8 +11,9 @@ from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, listing, refusals, search, vocabulary
 from ..contributors.viewer import Viewer
-from ..feedback.models import SITE, Visibility, dataset_summary, now, organization_summary
+from ..feedback.models import SITE, Visibility, dataset_summary, organization_summary
 from ..listing import EPOCH, Page
+from ..storage import now
 from . import figures, messages, representation, supports
 from .actions import readable
 from .clock import overdue_bound

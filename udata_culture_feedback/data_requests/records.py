@@ -13,7 +13,7 @@ from flask import current_app
 from udata.i18n import lazy_gettext as _
 
 from .. import refusals
-from ..feedback.models import now
+from ..storage import now
 from ..summaries import becomes_due
 from .figures import above, ensure, settle_dataset
 from .models import RESERVED_SLUGS, live_totals, requests

@@ -11,8 +11,9 @@ from .. import catalogue
 from ..addresses import api_url, pages_url
 from ..contributors.signature import signature, signing_users
 from ..contributors.viewer import Viewer
-from ..feedback.models import Visibility, now
+from ..feedback.models import Visibility
 from ..feedback.representation import iso
+from ..storage import now
 from . import actions, permissions, rights, supports
 from .clock import Clock, explanation
 from .workflow import OPEN, Role, Status

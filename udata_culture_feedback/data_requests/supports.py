@@ -16,7 +16,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from ..contributors.viewer import Viewer
-from ..feedback.models import now
+from ..storage import now
 from ..summaries import becomes_due
 from .figures import is_behind, settle_supports
 from .models import requests, supports

@@ -12,8 +12,9 @@ from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
 from .. import catalogue
-from ..feedback.models import Visibility, now
+from ..feedback.models import Visibility
 from ..listing import EPOCH
+from ..storage import now
 from ..summaries import settle
 from . import actions, announcements, lifecycle, merging
 from .clock import Clock, overdue_bound

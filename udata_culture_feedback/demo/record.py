@@ -11,7 +11,7 @@ from udata.core.user.models import User
 from ..contributors.viewer import viewer_of
 from ..contributors.voice import acting_as
 from ..feedback.actions import own_feedback, submit
-from ..feedback.models import now
+from ..storage import now
 from .catalogue import find_datasets
 from .opinions import sample_opinions
 

@@ -3,12 +3,10 @@ never written there."""
 
 from __future__ import annotations
 
-import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from flask import current_app
 from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
@@ -16,8 +14,10 @@ from .. import catalogue, refusals
 from ..catalogue import DatasetFacts
 from ..contributors.limits import spend_write
 from ..contributors.models import gone_key
+from ..contributors.submissions import remember_deletion, was_deleted
 from ..contributors.viewer import Viewer, must_be_known
 from ..search import terms
+from ..storage import now
 from ..summaries import becomes_due
 from . import permissions, summaries
 from .forms import read_answer
@@ -26,10 +26,8 @@ from .models import (
     Treatment,
     Visibility,
     dataset_summary,
-    deleted_submissions,
     feedbacks,
     live_totals,
-    now,
 )
 from .signals import on_feedback_changed
 
@@ -129,7 +127,7 @@ def erase(viewer: Viewer, feedback_id: Any) -> None:
     if not permissions.may_delete(viewer, feedback):
         raise refusals.Forbidden(_("Only its author may delete this feedback."))
     if feedback.get("submission_id"):
-        _remember_deletion(viewer, feedback["submission_id"])
+        remember_deletion(viewer, feedback["submission_id"])
     tombstone(feedback)
     summaries.settle_dataset(dataset.id)
     on_feedback_changed.send(feedback["_id"], dataset=dataset.id)
@@ -331,22 +329,9 @@ def _check_resource(dataset: DatasetFacts, answer: dict[str, Any]) -> None:
 
 def _submitted(viewer: Viewer, submission: str) -> Feedback | None:
     """The result of an earlier POST of the same submission. Raises Gone if it was deleted since."""
-    if deleted_submissions().find_one({"_id": _submission_hash(viewer, submission)}, {"_id": 1}):
+    if was_deleted(viewer, submission):
         raise refusals.Gone(_("This feedback has been deleted."))
     return feedbacks().find_one({"contributor.key": viewer.key, "submission_id": submission})
-
-
-def _remember_deletion(viewer: Viewer, submission: str) -> None:
-    days = current_app.config["CULTURE_FEEDBACK_DELETED_SUBMISSION_DAYS"]
-    deleted_submissions().replace_one(
-        {"_id": _submission_hash(viewer, submission)},
-        {"expires_at": now() + timedelta(days=days)},
-        upsert=True,
-    )
-
-
-def _submission_hash(viewer: Viewer, submission: str) -> str:
-    return hashlib.sha256(f"{viewer.key}\n{submission}".encode()).hexdigest()
 
 
 def _already_answered(

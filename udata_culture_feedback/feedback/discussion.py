@@ -35,10 +35,11 @@ from ..catalogue import DatasetFacts
 from ..contributors.models import Kind, account_key
 from ..contributors.voice import acting_as, service_account
 from ..languages import speaking
+from ..storage import now
 from ..summaries import heard
 from ..text import excerpt
 from . import actions
-from .models import DISCUSSION, Visibility, feedbacks, now
+from .models import DISCUSSION, Visibility, feedbacks
 
 log = logging.getLogger(__name__)
 

@@ -11,17 +11,10 @@ from udata.core.discussions.models import Discussion
 from udata.core.user.models import User
 
 from ..contributors.models import account_key, gone_key
+from ..storage import now
 from ..summaries import becomes_due, settle
 from . import actions, summaries
-from .models import (
-    SITE,
-    Visibility,
-    dataset_summary,
-    feedbacks,
-    live_totals,
-    now,
-    organization_summary,
-)
+from .models import SITE, Visibility, dataset_summary, feedbacks, live_totals, organization_summary
 from .models import summaries as stored_summaries
 from .signals import on_feedback_changed
 

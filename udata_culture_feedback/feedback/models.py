@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -192,16 +191,6 @@ class CultureFeedbackSummary(Document):
     }
 
 
-class CultureFeedbackDeleted(Document):
-    """Remembers for a while that a submission was deleted, so that its retry is told so. The id is
-    a hash of the person's key and the submission's id: nobody can be found in it."""
-
-    id = StringField(primary_key=True)
-    expires_at = DateTimeField(required=True)
-
-    meta = {"indexes": [{"fields": ["expires_at"], "expireAfterSeconds": 0}]}
-
-
 def feedbacks() -> Collection:
     """The collection of feedback, its indexes built, its writes acknowledged by a majority."""
     return acknowledged(CultureFeedbackFeedback)
@@ -209,16 +198,6 @@ def feedbacks() -> Collection:
 
 def summaries() -> Collection:
     return acknowledged(CultureFeedbackSummary)
-
-
-def deleted_submissions() -> Collection:
-    return acknowledged(CultureFeedbackDeleted)
-
-
-def now() -> datetime:
-    """Now, as MongoDB will give it back: naive UTC, whole milliseconds."""
-    moment = datetime.now(UTC).replace(tzinfo=None)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def live_totals(feedback: dict[str, Any]) -> Totals:

@@ -17,15 +17,9 @@ from pymongo.errors import DuplicateKeyError
 from .. import vocabulary
 from ..catalogue import DatasetFacts
 from ..data_requests import figures as requests
+from ..storage import now
 from ..summaries import Flow, Totals, becomes_due, settle, settle_some, summed
-from .models import (
-    SITE,
-    dataset_summary,
-    feedbacks,
-    now,
-    organization_summary,
-    summaries,
-)
+from .models import SITE, dataset_summary, feedbacks, organization_summary, summaries
 
 BEFORE = "before:"
 
