@@ -10,6 +10,7 @@ from udata.core.user.models import User
 from udata_culture_feedback import __version__, migrations
 from udata_culture_feedback.contributors.submissions import CultureFeedbackDeleted
 from udata_culture_feedback.contributors.voice import SERVICE_EMAIL
+from udata_culture_feedback.data_requests.models import figures
 from udata_culture_feedback.feedback.models import (
     CultureFeedbackFeedback,
     CultureFeedbackSummary,
@@ -185,6 +186,25 @@ class RecountTest(PluginTestCase):
         dataset.reload()
         assert dataset.metrics["feedback"] == 1
         assert self.cli("feedback recount --check").exit_code == 0
+
+    def test_the_metric_of_requests_is_written_again_too(self):
+        producer = Producer()
+        for title in ("Les entrées par mois", "Les prêts par an"):
+            wish = {"title": title, "description": "x", "kind": "new"}
+            wish["dataset"] = str(producer.dataset.id)
+            assert self.ask("POST", "/requests/", wish, UserFactory()).status_code == 201
+        for of in (producer.dataset, producer.organization):
+            of.reload()
+            assert of.metrics["requests"] == 2
+            type(of).objects(id=of.id).update(set__metrics__requests=7)
+        figures().update_one({"_id": "site"}, {"$inc": {"totals.total": 3}})
+        figures().update_one(
+            {"_id": dataset_summary(producer.dataset.id)}, {"$inc": {"totals.total": 5}}
+        )
+        assert "2 summaries mended" in self.cli("feedback recount").output
+        for of in (producer.dataset, producer.organization):
+            of.reload()
+            assert of.metrics["requests"] == 2
 
     def test_what_was_left_due_is_counted(self):
         dataset = Producer().dataset

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from freezegun import freeze_time
 
+from udata_culture_feedback.search_upkeep import STEPS
 from udata_culture_feedback.storage import now
 from udata_culture_feedback.unmet import (
     FORGOTTEN_AFTER,
@@ -91,3 +93,27 @@ class UnmetTest(PluginTestCase):
         assert forgetting["expireAfterSeconds"] == FORGOTTEN_AFTER
         assert forgetting["key"] == [("first_seen", 1)]
         assert forgetting["partialFilterExpression"] == {"seen": {"$lt": SHOWN_FROM}}
+
+    def searched(self, day: str, text: str, times: int = 1) -> None:
+        with freeze_time(f"{day} 10:00"):
+            for _time in range(times):
+                record(text)
+
+    def maintained(self, day: str) -> int:
+        with freeze_time(f"{day} 10:00"):
+            return STEPS["searches_forgotten"]()
+
+    def test_what_many_looked_for_is_forgotten_once_nobody_has_for_180_days(self):
+        self.searched("2026-01-01", "horaires des piscines", SHOWN_FROM)
+        self.searched("2026-01-01", "prix du pain", SHOWN_FROM)
+        self.searched("2026-06-01", "horaires des piscines")
+        assert self.maintained("2026-06-30") == 0
+        assert self.maintained("2026-07-01") == 1
+        assert shown() == [Unmet(["horaires", "piscines"], 6)]
+        assert self.maintained("2026-12-01") == 1
+        assert self.stored() == []
+
+    @pytest.mark.options(CULTURE_FEEDBACK_UNMET_DAYS=10)
+    def test_a_portal_may_keep_it_for_less(self):
+        self.searched("2026-01-01", "horaires des piscines", SHOWN_FROM)
+        assert self.maintained("2026-01-12") == 1

@@ -27,6 +27,7 @@ class State:
 
     vocabularies: Vocabularies
     limiter: Any = field(default=None)
+    consultations: Any = field(default=None)
 
 
 def init_app(app: Flask) -> None:
@@ -43,12 +44,16 @@ def init_app(app: Flask) -> None:
     _count_beside_udata()
 
     from . import search_upkeep
+    from .consultations import receivers as of_consultations
     from .data_requests import receivers as of_requests
     from .data_requests import telling
     from .feedback import receivers
+    from .moderation import receivers as of_moderation
 
     receivers.connect()
+    of_moderation.connect()
     of_requests.connect()
+    of_consultations.connect()
     telling.connect()
     search_upkeep.connect()
 

@@ -11,6 +11,7 @@ from udata.auth import current_user
 from udata.i18n import lazy_gettext as _
 
 from . import refusals
+from .contributors.viewer import TOKEN_HEADER
 from .refusals import Refusal
 
 ns = api.namespace("culture-feedback", "What the public says of datasets, and asks for")
@@ -61,11 +62,12 @@ def answer(body: Any, status: int = 200) -> Response:
 def cacheable(response: Response) -> Response:
     """Sets ETag, Cache-Control and Vary on the answer to a read, and turns it into 304 where the
     client has it already. Answers to writes are not stored."""
-    response.vary.update(("Origin", "Cookie", "Authorization", "X-API-KEY"))
+    response.vary.update(("Origin", "Cookie", "Authorization", "X-API-KEY", TOKEN_HEADER))
     if request.method not in ("GET", "HEAD") or response.status_code != 200:
         response.headers["Cache-Control"] = "no-store"
         return response
     who = "" if current_user.is_anonymous else str(current_user.id)
+    who = who or request.headers.get(TOKEN_HEADER, "")
     if who:
         response.headers["Cache-Control"] = "private, no-cache"
     else:
@@ -74,6 +76,13 @@ def cacheable(response: Response) -> Response:
     body.update(f"\n{who}\n{g.get('lang_code')}".encode())
     response.set_etag(body.hexdigest()[:32])
     response.make_conditional(request)
+    return response
+
+
+def never_stored(response: Response) -> Response:
+    """An answer that is good once, or is somebody's key: nobody keeps it."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.pop("ETag", None)
     return response
 
 
@@ -105,8 +114,11 @@ def register_routes(app: Flask) -> None:
     """Adds our JSON routes to an application. Importing the modules that declare them adds them to
     the application that udata made last (flask-restx does so once its blueprint is registered); to
     one made later in the same process they are added here."""
+    from .consultations import api as _consultations  # noqa: F401
+    from .contributors import api as _contributors  # noqa: F401
     from .data_requests import api as _data_requests  # noqa: F401
     from .feedback import api as _feedback  # noqa: F401
+    from .moderation import api as _moderation  # noqa: F401
 
     if not api.blueprint_setup or api.blueprint_setup.app is not app:
         return  # an application without udata's API (a script, a test) has no routes to join

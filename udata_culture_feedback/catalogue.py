@@ -18,6 +18,7 @@ from bson import ObjectId
 from flask import current_app, g, url_for
 from flask_principal import Permission as NeedAnyOf
 from flask_principal import RoleNeed
+from pymongo.collation import Collation
 from pymongo.collection import Collection
 from udata.auth import current_user
 from udata.core.dataset.constants import UpdateFrequency
@@ -34,6 +35,9 @@ from udata.core.user.models import Role, User
 from udata.mongo.slug_fields import SlugFollow
 
 ADMIN = RoleNeed("admin")
+
+#: Compares without regard to case.
+ANY_CASE = Collation("en", strength=2)
 
 
 def front_end(path: str) -> str | None:
@@ -62,6 +66,7 @@ class DatasetFacts:
     organization: ObjectId | None
     last_update: datetime
     frequency: UpdateFrequency
+    tags: frozenset[str] = frozenset()
 
     FIELDS = (
         "title",
@@ -74,6 +79,7 @@ class DatasetFacts:
         "last_update",
         "created_at_internal",
         "frequency",
+        "tags",
     )
 
     @classmethod
@@ -90,6 +96,7 @@ class DatasetFacts:
             organization=_id(raw.get("organization")),
             last_update=raw.get("last_update") or created,
             frequency=_frequency(raw.get("frequency")),
+            tags=frozenset(raw.get("tags") or ()),
         )
 
     @property
@@ -251,6 +258,17 @@ def may_speak_for(organization: ObjectId) -> bool:
     ).can()
 
 
+def belongs_to(organization: ObjectId) -> bool:
+    """Whether the current user is a member of an organization, whatever their role there."""
+    if current_user.is_anonymous:
+        return False
+    return NeedAnyOf(
+        OrganizationAdminNeed(organization),
+        OrganizationEditorNeed(organization),
+        OrganizationPartialEditorNeed(organization),
+    ).can()
+
+
 def spoken_for() -> list[OrganizationFacts]:
     """The organizations whose name the current user may sign with, by name."""
     if current_user.is_anonymous:
@@ -271,10 +289,23 @@ def admins_of(organization: ObjectId) -> list[ObjectId]:
     return [_id(member["user"]) for member in members if member.get("role") == "admin"]  # type: ignore[misc]
 
 
+def members_of(organization: ObjectId) -> list[ObjectId]:
+    """The accounts of an organization, whatever their role."""
+    found = _raw(Organization).find_one({"_id": organization, "deleted": None}, {"members": 1})
+    return [_id(member["user"]) for member in (found or {}).get("members") or []]  # type: ignore[misc]
+
+
 def badges_of(organization: ObjectId) -> set[str]:
     """The kinds of the badges of an organization."""
     found = _raw(Organization).find_one({"_id": organization, "deleted": None}, {"badges": 1})
     return {badge["kind"] for badge in (found or {}).get("badges") or []}
+
+
+def user_of_email(email: str) -> ObjectId | None:
+    """The account of an address, whatever its case; None for nobody's, or who has left."""
+    exactly = {"email": email.strip(), "deleted": None}
+    found = _raw(User).find_one(exactly, {"_id": 1}, collation=ANY_CASE)
+    return found["_id"] if found else None
 
 
 def sysadmins() -> list[ObjectId]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,14 @@ from flask.cli import AppGroup, with_appcontext
 from mongoengine.connection import get_db
 from udata.utils import get_udata_version
 
-from . import __version__, maintenance, migrations, search_index, unmet
+from . import __version__, catalogue, maintenance, metrics, migrations, search_index, unmet
+from .consultations import figures as consultation_figures
+from .consultations import models as consultation_models
+from .contributors import modes, roles
+from .contributors.confirmation import CultureFeedbackUnconfirmed
+from .contributors.contacts import CultureFeedbackContact, CultureFeedbackPepper
 from .contributors.outbox_models import CultureFeedbackOutbox
+from .contributors.proof import CultureFeedbackSpent
 from .contributors.submissions import CultureFeedbackDeleted
 from .contributors.unsubscribe import CultureFeedbackUnsubscribed
 from .contributors.voice import service_account
@@ -22,11 +29,17 @@ from .data_requests import importing
 from .data_requests import models as request_models
 from .data_requests.matches import CultureFeedbackMatch
 from .feedback import models, summaries
+from .feedback.answer_templates import CultureFeedbackAnswerTemplate
+from .moderation import models as moderation_models
+from .publication import CultureFeedbackRepeated
 from .search_index import CultureFeedbackTerms, CultureFeedbackWord
 from .summaries import recount
 from .unmet import CultureFeedbackUnmet
 
 cli = AppGroup("feedback", help="Feedback on datasets (udata-culture-feedback).")
+
+#: Figures of requests written at once as metrics of datasets and organizations.
+PUBLISHED_AT_ONCE = 500
 
 MODELS = (
     models.CultureFeedbackFeedback,
@@ -37,11 +50,28 @@ MODELS = (
     request_models.CultureFeedbackRequestFigures,
     request_models.CultureFeedbackRequestMessage,
     CultureFeedbackMatch,
+    consultation_models.CultureFeedbackConsultation,
+    consultation_models.CultureFeedbackResponse,
+    consultation_models.CultureFeedbackCollected,
+    consultation_models.CultureFeedbackResults,
+    consultation_models.CultureFeedbackFollower,
+    CultureFeedbackAnswerTemplate,
     CultureFeedbackOutbox,
     CultureFeedbackUnsubscribed,
+    CultureFeedbackContact,
+    CultureFeedbackPepper,
+    CultureFeedbackUnconfirmed,
+    CultureFeedbackSpent,
     CultureFeedbackTerms,
     CultureFeedbackWord,
     CultureFeedbackUnmet,
+    CultureFeedbackRepeated,
+    roles.CultureFeedbackModerator,
+    moderation_models.CultureFeedbackDecision,
+    moderation_models.CultureFeedbackClaim,
+    moderation_models.CultureFeedbackFlag,
+    moderation_models.CultureFeedbackAppeal,
+    moderation_models.CultureFeedbackTransparency,
 )
 
 
@@ -79,6 +109,8 @@ def recount_summaries(check: bool) -> None:
         (summaries.INTO_ALL, {"dataset": {"$exists": False}}),
         (request_figures.SUPPORTS, {}),
         (request_figures.REQUESTS, {}),
+        (consultation_figures.RESPONSES, {"_id": {"$regex": "^responses:"}}),
+        (consultation_figures.COLLECTED, {"_id": {"$regex": "^feedback:"}}),
     ):
         for summary in flow.summaries.find(where, {"_id": 1}):
             differences = recount(flow, summary["_id"], check=check)
@@ -154,6 +186,43 @@ def import_requests(path: Path, dry_run: bool, mapping: tuple[str, ...], encodin
         raise SystemExit(1)
 
 
+#: Roles by the name they have on the command line.
+ROLES = ("moderator",)
+
+
+@cli.command()
+@click.argument("role", type=click.Choice(ROLES))
+@click.argument("email")
+@click.option(
+    "--organization",
+    "organizations",
+    multiple=True,
+    metavar="ID_OR_SLUG",
+    help="Only for what concerns that organization. May be repeated.",
+)
+@with_appcontext
+def grant(role: str, email: str, organizations: tuple[str, ...]) -> None:
+    """Give a role to an account. Given again, it replaces the limit to organizations."""
+    found = [catalogue.find_organization(one) for one in organizations]
+    unknown = [one for one, there in zip(organizations, found, strict=True) if there is None]
+    if unknown:
+        raise click.ClickException(f"No such organization: {', '.join(unknown)}")
+    limit = [one.id for one in found if one]
+    roles.grant(_account(email), limit or None)
+    about = ", ".join(one.name for one in found if one) or "everything"
+    click.echo(f"{email} is now {role} of {about}")
+
+
+@cli.command()
+@click.argument("role", type=click.Choice(ROLES))
+@click.argument("email")
+@with_appcontext
+def revoke(role: str, email: str) -> None:
+    """Take a role back from an account."""
+    had = roles.revoke(_account(email))
+    click.echo(f"{email} is no {role} any more" if had else f"{email} was no {role}")
+
+
 @cli.command("unmet")
 @with_appcontext
 def show_unmet() -> None:
@@ -184,6 +253,14 @@ def settings_to_look_at() -> list[str]:
         found.append("CDATA_BASE_URL is empty: links to datasets lead to the API")
     if not config["CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR"]:
         found.append("CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR is empty: writes are not limited")
+    return found + modes.problems()
+
+
+def _account(email: str) -> Any:
+    """The id of an account. Raises ClickException for an address that is nobody's."""
+    found = catalogue.user_of_email(email)
+    if found is None:
+        raise click.ClickException(f"No account has the address {email}")
     return found
 
 
@@ -211,3 +288,7 @@ def _write_metrics() -> None:
 
     for summary in models.summaries().find({"dataset": {"$exists": True}}, {"dataset": 1}):
         count_above(str(summary["dataset"]))
+    figures = request_figures.figures()
+    ids = (one["_id"] for one in figures.find({}, {"_id": 1}))
+    while batch := list(islice(ids, PUBLISHED_AT_ONCE)):
+        metrics.publish("requests", figures, batch)

@@ -71,7 +71,7 @@ def newest_first(
         if not last:
             return []
         message = _("Pages end at %(offset)d: go on with the cursor in `next`.", offset=MAX_OFFSET)
-        follow = _address(cursor=_write_cursor(last[0]), page=None)
+        follow = address(cursor=_write_cursor(last[0]), page=None)
         raise refusals.Invalid(message, {"page": message}, next=follow)
     found = collection.find(where, projection, sort=order)
     return list(found.skip(0 if page.cursor else page.offset).limit(page.size + 1))
@@ -96,9 +96,9 @@ def envelope(
     last = found[page.size - 1] if more else None
     follow = None
     if last and (page.cursor or page.offset + 2 * page.size > MAX_OFFSET):
-        follow = _address(cursor=_write_cursor(last), page=None)
+        follow = address(cursor=_write_cursor(last), page=None)
     elif last:
-        follow = _address(page=page.number + 1)
+        follow = address(page=page.number + 1)
     body = {
         "data": shown,
         "page": page.number,
@@ -106,7 +106,7 @@ def envelope(
         "total": total,
         "next_page": follow,
         "previous_page": (
-            _address(page=page.number - 1) if page.number > 1 and not page.cursor else None
+            address(page=page.number - 1) if page.number > 1 and not page.cursor else None
         ),
     }
     return body | ({"total_is_capped": True} if capped else {})
@@ -122,7 +122,7 @@ def _positive(name: str, default: int) -> int:
     raise refusals.Invalid(message, {name: message})
 
 
-def _address(**changed: Any) -> str:
+def address(**changed: Any) -> str:
     arguments = [
         (name, value)
         for name, value in request.args.items(multi=True)
@@ -133,10 +133,13 @@ def _address(**changed: Any) -> str:
 
 
 def _write_cursor(document: dict[str, Any]) -> str:
-    milliseconds = (document["created_at"] - EPOCH) // MILLISECOND
-    return base64.urlsafe_b64encode(
-        json.dumps([milliseconds, str(document["_id"])]).encode()
-    ).decode()
+    return write_cursor(document["created_at"], document["_id"])
+
+
+def write_cursor(moment: datetime, id: ObjectId) -> str:
+    """Where a list goes on, after the document of that date and id."""
+    milliseconds = (moment - EPOCH) // MILLISECOND
+    return base64.urlsafe_b64encode(json.dumps([milliseconds, str(id)]).encode()).decode()
 
 
 def _read_cursor(cursor: str) -> tuple[datetime, ObjectId]:

@@ -17,12 +17,14 @@ from udata.core.user.models import User
 from udata.tasks import job
 
 from . import catalogue, search_upkeep
+from .consultations import upkeep as consultations
 from .contributors import outbox
 from .data_requests import upkeep as requests
-from .feedback import actions, discussion, lifecycle, summaries
-from .feedback.models import DISCUSSION, dataset_summary, feedbacks
+from .feedback import actions, confirming, discussion, lifecycle, listening, summaries, telling
+from .feedback.models import DISCUSSION, LISTENERS, dataset_summary, feedbacks
 from .feedback.models import summaries as stored_summaries
 from .feedback.tasks import follow_dataset
+from .moderation import upkeep as moderation
 from .storage import now
 from .summaries import settle
 
@@ -61,7 +63,7 @@ def settle_dues() -> int:
             summary_id
             for contribution in flow.contributions.find({"due": {"$exists": True}}, {"due": 1})
             for summary_id in contribution["due"]
-            if summary_id != DISCUSSION
+            if summary_id not in LISTENERS
         }
         for summary_id in sorted(waiting):
             settled += settle(flow, summary_id)
@@ -123,9 +125,14 @@ STEPS = {
     "datasets_followed": follow_datasets,
     "discussions_told": tell_discussions,
     "orphans_removed": remove_orphans,
+    "threads_mended": listening.check_threads,
+    "authors_told": telling.tell_authors,
+    "authors_asked": confirming.ask_everywhere,
     "accounts_forgotten": forget_accounts,
     "tombstones_buried": bury_tombstones,
     **requests.STEPS,
+    **moderation.STEPS,
+    **consultations.STEPS,
     **search_upkeep.STEPS,
     "mails_delivered": outbox.deliver_all,
 }

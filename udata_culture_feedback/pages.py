@@ -63,9 +63,16 @@ def prepare() -> None:
         abort(403)
 
 
-def check_guard(viewer: Viewer) -> None:
+def check_guard(viewer: Viewer, *, without_account: bool = False) -> None:
     """Raises Unauthenticated for somebody unknown (the session may have ended since the form was
-    shown), Forbidden when nothing proves that the form was sent from one of our pages."""
+    shown), Forbidden when nothing proves that the form was sent from one of our pages.
+
+    `without_account`: the form may be sent without one. It then carries all that it is worth: there
+    is no session that another site could use. The action says what else it needs. A form that was
+    made for somebody logged in is not one of these: their session has ended.
+    """
+    if without_account and not viewer.account and "signed_in" not in request.form:
+        return
     must_be_known(viewer)
     if not g.culture_feedback_guard:
         raise refusals.Forbidden(
@@ -84,7 +91,7 @@ def protect(response: Response) -> Response:
         f"frame-ancestors {ancestors}"
     )
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     if _carries_key() and not _has_session():
         session.clear()
@@ -152,7 +159,7 @@ def _mark(viewer: Viewer) -> str:
 def _token(viewer: Viewer) -> str:
     """udata's CSRF token for the forms of whole pages; fragments are guarded by a header. It sets
     the session cookie, which the page of somebody unknown must not."""
-    return generate_csrf() if viewer.known and not wants_fragment() else ""
+    return generate_csrf() if viewer.account and not wants_fragment() else ""
 
 
 def _heading_level() -> int:
@@ -182,7 +189,13 @@ def _has_session() -> bool:
 
 
 # The pages themselves, each in its domain.
+from .contributors import confirm_views as _confirm  # noqa: E402, F401
 from .contributors import unsubscribe_views as _unsubscribe  # noqa: E402, F401
+from .dashboard import public as _organizations  # noqa: E402, F401
+from .dashboard import views as _dashboard  # noqa: E402, F401
+from .data_requests import asking_views as _asking  # noqa: E402, F401
 from .data_requests import views as _requests  # noqa: E402, F401
 from .embed import views as _embed  # noqa: E402, F401
+from .feedback import confirming_views as _confirming  # noqa: E402, F401
+from .feedback import treatment_views as _treatment  # noqa: E402, F401
 from .feedback import views as _feedback  # noqa: E402, F401

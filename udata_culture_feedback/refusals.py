@@ -46,6 +46,14 @@ class Forbidden(Refusal):
     status = 403
 
 
+class Unproven(Forbidden):
+    """Somebody without an account has to give a proof of work, and this is none (any more); `why`
+    goes into the answer, so that a client knows whether to try another."""
+
+    def __init__(self, message: Any, why: str):
+        super().__init__(message, {"proof": message}, proof=why)
+
+
 class NotFound(Refusal):
     """It does not exist, or one may not know that it does."""
 

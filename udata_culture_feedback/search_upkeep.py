@@ -74,10 +74,12 @@ def refresh_request(id: ObjectId) -> None:
 
 
 #: For `maintenance.STEPS`: bulk changes of udata fire no signal, tasks get lost, and a process that
-#: dies leaves words miscounted (`backfill` counts them again).
+#: dies leaves words miscounted (`backfill` counts them again); and searches that nobody makes any
+#: more.
 STEPS: dict[str, Callable[[], int]] = {
     "requests_indexed": search_index.backfill_requests,
     "datasets_indexed": search_index.backfill,
+    "searches_forgotten": unmet.forget_old,
 }
 
 

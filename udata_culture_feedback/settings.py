@@ -36,10 +36,34 @@ CULTURE_FEEDBACK_ACCESSIBILITY_URL: str | None = None
 #: Time zone of the portal (a name of the IANA database): in which the dates of requests are
 #: computed, and when a day or a week turns for who receives our mails at that rhythm.
 CULTURE_FEEDBACK_TIMEZONE = "Europe/Paris"
-#: Key that signs the links of mails, for instance `python -c "import secrets;
-#: print(secrets.token_urlsafe(32))"`. Changing it breaks the links of mails already sent. None: a
-#: key derived from the `SECRET_KEY` of udata.
+#: Key that signs the links of mails and the tokens of people without an account, for instance
+#: `python -c "import secrets; print(secrets.token_urlsafe(32))"`. Changing it breaks the links of
+#: mails already sent. None: the links are signed by a key derived from the `SECRET_KEY` of udata,
+#: and nobody takes part without an account.
 CULTURE_FEEDBACK_TOKEN_KEY: str | None = None
+
+# --- Without an account ---------------------------------------------------------------------------
+
+#: What people without an account have to give, action by action ("feedback", "support", "request",
+#: "response"): "proof" (their browser does a proof of work, or they confirm an e-mail address),
+#: "email" (they confirm an e-mail address) or "off". Requests need an address at least. An action
+#: that is not named keeps its default: "proof", for requests "email". Nothing of this starts
+#: without the three keys: `CULTURE_FEEDBACK_TOKEN_KEY` (above) and the two below.
+CULTURE_FEEDBACK_WITHOUT_ACCOUNT: dict[str, str] = {}
+#: Key that turns e-mail addresses into fingerprints, for instance `python -c "import secrets;
+#: print(secrets.token_urlsafe(32))"`. Changing it makes a newcomer of everybody.
+CULTURE_FEEDBACK_EMAIL_HASH_KEY: str | None = None
+#: Keys that encrypt e-mail addresses, newest first: the first one encrypts, each of them decrypts.
+#: `python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"` makes
+#: one. To change it put a new one first, and remove the old one 13 months later.
+CULTURE_FEEDBACK_EMAIL_KEYS: list[str] = []
+#: Work that a proof asks for: iterations of PBKDF2 for each attempt, and attempts at most (half of
+#: them at least). With these a computer takes half a second, a modest phone a few.
+CULTURE_FEEDBACK_PROOF_COST = 5_000
+CULTURE_FEEDBACK_PROOF_ATTEMPTS = 500
+#: Whether an answer to CaptchEtat (`captcha`: `{uuid, code}`) stands for a proof of work, where
+#: udata has CaptchEtat configured.
+CULTURE_FEEDBACK_CAPTCHETAT = False
 
 # --- Vocabularies ---------------------------------------------------------------------------------
 
@@ -62,6 +86,15 @@ CULTURE_FEEDBACK_WIDGET_PAGE_SIZE = 5
 CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR: str | None = "30 per 10 minutes"
 #: The same for who manages what is written about: producers on their own datasets, moderators.
 CULTURE_FEEDBACK_LIMIT_MANAGER: str | None = "600 per 10 minutes"
+#: Contributions without an account to one dataset (or request), and to all of them. From half of it
+#: proofs of work are four times as hard; over it, who has no account waits or confirms an e-mail
+#: address. Nobody else is slowed.
+CULTURE_FEEDBACK_LIMIT_TARGET: str | None = "300 per 10 minutes"
+CULTURE_FEEDBACK_LIMIT_SITE: str | None = "3000 per 10 minutes"
+#: Confirmation mails to one address (what is over is silently not sent: nobody is told who has
+#: written), and to all of them.
+CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS: str | None = "3 per day"
+CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS_SITE: str | None = "1000 per hour"
 
 # --- Ageing ---------------------------------------------------------------------------------------
 
@@ -88,10 +121,60 @@ CULTURE_FEEDBACK_FORMAL_REQUESTS = False
 #: R.343-1).
 CULTURE_FEEDBACK_APPEAL_SILENCE_MONTHS = 1
 CULTURE_FEEDBACK_APPEAL_MONTHS = 2
+#: Where an appeal is made: the online form of the CADA, and its postal address, one line of it in
+#: each line. None: not shown.
+CULTURE_FEEDBACK_APPEAL_FORM_URL: str | None = "https://www.cada.fr/formulaire-de-saisine"
+CULTURE_FEEDBACK_APPEAL_ADDRESS: str | None = "TSA 50730\n75334 Paris Cedex 07"
 #: Replaces sentences of the appeal (see `data_requests/appeal.py`): name → language → text.
 CULTURE_FEEDBACK_APPEAL_TEXTS: dict[str, dict[str, str]] = {}
 
+# --- Consultations --------------------------------------------------------------------------------
+
+#: Minutes after the closing of a consultation during which an answer is accepted whose form was
+#: opened before. Results, which are sealed until then, are there from its end.
+CULTURE_FEEDBACK_CONSULTATION_GRACE = 15
+#: Days before the closing when those who asked for it are reminded.
+CULTURE_FEEDBACK_CONSULTATION_REMINDER_DAYS = 3
+#: Who is responsible for the answers (GDPR), how to reach the data protection officer, and how long
+#: answers are kept, where a consultation does not say: language → text.
+CULTURE_FEEDBACK_CONSULTATION_CONTROLLER: dict[str, str] = {}
+CULTURE_FEEDBACK_CONSULTATION_DPO: dict[str, str] = {}
+CULTURE_FEEDBACK_CONSULTATION_RETENTION: dict[str, str] = {}
+#: Days after which an answer that was begun and never sent is erased, counted from the closing.
+CULTURE_FEEDBACK_CONSULTATION_DRAFT_DAYS = 7
+
+# --- Moderation -----------------------------------------------------------------------------------
+
+#: Kinds of contributors whose words always wait for a moderator: "unverified" (a browser without an
+#: account), "confirmed" (a confirmed e-mail address), "user" and "organization" (accounts). What
+#: others write waits only if a check finds something. Ratings never wait.
+CULTURE_FEEDBACK_MODERATED: list[str] = ["unverified", "confirmed"]
+#: The checks: "email", "phone", "nir", "iban", "postal_address", "links", "spam_words" (udata's
+#: SPAM_WORDS and SPAM_ALLOWED_LANGS), "repeated". Remove one and nothing waits for it.
+CULTURE_FEEDBACK_CHECKS: list[str] = [
+    "email",
+    "phone",
+    "nir",
+    "iban",
+    "postal_address",
+    "links",
+    "spam_words",
+    "repeated",
+]
+#: Links that a text may have without waiting.
+CULTURE_FEEDBACK_MAX_LINKS = 2
+#: Minutes during which a moderator keeps what they have taken, and can undo what they decided.
+CULTURE_FEEDBACK_CLAIM_MINUTES = 10
+CULTURE_FEEDBACK_UNDO_MINUTES = 30
+#: Days after which hidden words are erased.
+CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS = 183
+#: The portal's own charter of contributions, linked from every form. None: ours (`pages/charter/`).
+CULTURE_FEEDBACK_CHARTER_URL: str | None = None
+
 # --- Retention ------------------------------------------------------------------------------------
 
+#: Days after which a search that found nothing, and that nobody has made since, is erased. One seen
+#: less than five times is erased after 30 days in any case.
+CULTURE_FEEDBACK_UNMET_DAYS = 180
 #: Days during which a repeated POST of a deleted contribution is answered 410. Only a hash is kept.
 CULTURE_FEEDBACK_DELETED_SUBMISSION_DAYS = 30

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +35,22 @@ def acknowledged(model: Any) -> Collection:
     return collection_of(model).with_options(write_concern=WriteConcern(w="majority"))
 
 
+#: The moment that code runs as if it were, see `as_of`; None: it is what it is.
+_moment: ContextVar[datetime | None] = ContextVar("culture-feedback-moment", default=None)
+
+
 def now() -> datetime:
     """Now, as MongoDB will give it back: naive UTC, whole milliseconds."""
-    moment = datetime.now(UTC).replace(tzinfo=None)
+    moment = _moment.get() or datetime.now(UTC).replace(tzinfo=None)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+@contextmanager
+def as_of(moment: datetime) -> Iterator[None]:
+    """Records what happened at `moment` (naive UTC), with every date that follows from it: for what
+    is told afterwards, as the sample data of the demo are. Never for what people do now."""
+    before = _moment.set(moment)
+    try:
+        yield
+    finally:
+        _moment.reset(before)

@@ -77,6 +77,11 @@ class Flow:
         """More fields to set on the summary with the counters (the date of the latest…)."""
         return {}
 
+    def derived(self, totals: Totals) -> Document:
+        """Fields of a summary that follow from its totals: set by every update that changes them,
+        so that lists can be sorted by them."""
+        return {}
+
     def population(self, summary_id: Any) -> Document:
         """Selects every contribution that counts, or ever counted, in that summary."""
         return {f"counted.{summary_id}": {"$exists": True}}
@@ -152,7 +157,8 @@ def recount(flow: Flow, summary_id: Any, *, check: bool = False) -> dict[str, tu
             _reopen(flow, summary_id, strays)
             continue
         change = _upwards(flow, summary)
-        change["$set"] = {"totals": {k: n for k, n in total.items() if n}, "last": []}
+        mended_totals = {k: n for k, n in total.items() if n}
+        change["$set"] = {"totals": mended_totals, "last": []} | flow.derived(mended_totals)
         change["$inc"] = {"v": 1}
         if flow.summaries.update_one(unmoved, change).modified_count:
             return wrong | mended
@@ -234,9 +240,12 @@ def _count(flow: Flow, summary: Document, entries: list[Document]) -> bool:
             difference.subtract(flow.effect(entry["before"], summary))
     change = _upwards(flow, summary)
     change["$inc"] = {"v": 1} | {f"totals.{k}": n for k, n in difference.items() if n}
-    change["$set"] = flow.besides(summary, entries) | {
-        "last": [{k: entry[k] for k in ("id", "v", "step", "snapshot")} for entry in entries]
-    }
+    difference.update(summary.get("totals") or {})
+    change["$set"] = (
+        flow.besides(summary, entries)
+        | flow.derived(difference)
+        | {"last": [{k: entry[k] for k in ("id", "v", "step", "snapshot")} for entry in entries]}
+    )
     return bool(flow.summaries.update_one(unmoved, change).modified_count)
 
 

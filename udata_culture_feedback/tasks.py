@@ -1,7 +1,10 @@
 """Every task of the plugin: udata imports this through its `udata.tasks` entry point."""
 
 from . import maintenance, search_upkeep  # noqa: F401
+from .consultations import mails as mails_of_consultations  # noqa: F401
+from .consultations import tasks as consultations  # noqa: F401
 from .contributors import outbox  # noqa: F401
 from .data_requests import mails as mails_of_requests  # noqa: F401
 from .data_requests import tasks as requests  # noqa: F401
+from .feedback import mails as mails_of_feedback  # noqa: F401
 from .feedback import tasks as feedback  # noqa: F401

@@ -2,14 +2,16 @@
 
 What is kept can name nobody: words without their order, years and empty words, no text, no person,
 no place. It is forgotten after 30 days unless five searches asked the same meanwhile; only then is
-it shown.
+it shown, and it is forgotten once nobody has asked it for long.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any, NamedTuple
 
+from flask import current_app
 from mongoengine.fields import DateTimeField, IntField, ListField, StringField
 from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
@@ -50,6 +52,7 @@ class CultureFeedbackUnmet(Document):
                 "partialFilterExpression": {"seen": {"$lt": SHOWN_FROM}},
             },
             ["-seen", "-last_seen"],
+            "last_seen",
         ],
     }
 
@@ -87,6 +90,13 @@ def shown(limit: int = 100) -> list[Unmet]:
     found: Any = _unmet().find({"seen": {"$gte": SHOWN_FROM}}, {"terms": 1, "seen": 1})
     found = found.sort([("seen", -1), ("last_seen", -1)]).limit(limit)
     return [Unmet(one["terms"], one["seen"]) for one in found]
+
+
+def forget_old() -> int:
+    """Forgets what nobody has looked for lately, however often before, and answers how many there
+    were: people have found it, or given up."""
+    long_ago = now() - timedelta(days=current_app.config["CULTURE_FEEDBACK_UNMET_DAYS"])
+    return _unmet().delete_many({"last_seen": {"$lt": long_ago}}).deleted_count
 
 
 def _may_name_somebody(text: str) -> bool:

@@ -248,6 +248,26 @@ DECLINE_REASONS = (
     DeclineReason("not_planned", _p("decline reason", "Not planned: means or priorities")),
 )
 
+MODERATION_DECISIONS = (
+    Term("publish", _p("moderation", "Publish")),
+    Term("reject", _p("moderation", "Reject")),
+    Term("hide", _p("moderation", "Hide")),
+    Term("redact", _p("moderation", "Black out")),
+    Term("restore", _p("moderation", "Undo")),
+)
+
+#: The first five are those of udata's own reports.
+MODERATION_REASONS = (
+    Term("spam", _p("moderation reason", "Spam")),
+    Term("personal_data", _p("moderation reason", "Personal data")),
+    Term("illegal_content", _p("moderation reason", "Illegal content")),
+    Term("explicit_content", _p("moderation reason", "Explicit content")),
+    Term("security", _p("moderation reason", "Security")),
+    Term("abuse", _p("moderation reason", "Insult, personal attack")),
+    Term("off_topic", _p("moderation reason", "Off topic")),
+    Term("ok", _p("moderation reason", "Nothing wrong")),
+)
+
 _REPLACEABLE: dict[str, tuple[Term, ...]] = {
     "axes": AXES,
     "fitness": FITNESS,
@@ -341,5 +361,9 @@ def as_json() -> dict[str, Any]:
         "statuses": {
             "treatment": listed(TREATMENT_STATUSES),
             "request": listed(REQUEST_STATUSES),
+        },
+        "moderation": {
+            "decisions": listed(MODERATION_DECISIONS),
+            "reasons": listed(MODERATION_REASONS),
         },
     }

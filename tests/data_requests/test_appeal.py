@@ -14,8 +14,10 @@ from tests.cases import PluginTestCase
 from tests.data_requests.test_clock import PARIS, SECOND, day_of, last_second, zone_and_moment
 from udata_culture_feedback.data_requests.appeal import (
     FRANCE,
+    Fact,
     Law,
     Refusal,
+    Standing,
     State,
     applies,
     explanation,
@@ -77,10 +79,29 @@ class WindowTest:
         assert window(RECEIVED, PARIS, refused_at=last).kind is Refusal.EXPLICIT
         assert window(RECEIVED, PARIS, refused_at=silent.until + SECOND) == silent
 
+    def test_a_new_decision_opens_the_months_whenever_it_comes(self) -> None:
+        late = datetime(2026, 12, 31)
+        told = window(RECEIVED, PARIS, refused_at=late, anew=True)
+        assert told.kind is Refusal.EXPLICIT
+        assert day_of(told.until, PARIS) == date(2027, 2, 28)
+
     def test_another_country_has_other_months(self) -> None:
         law = Law(silence_months=2, appeal_months=1)
         assert window(RECEIVED, PARIS, law=law).refusal_at == datetime(2026, 3, 31, 21, 59, 59)
         assert window(RECEIVED, PARIS, law=law).until == datetime(2026, 4, 30, 21, 59, 59)
+
+
+class StandingTest:
+    FIRST, SECOND = datetime(2026, 2, 10), datetime(2026, 3, 10)
+
+    def test_a_second_refusal_only_confirms_the_first(self) -> None:
+        both = Standing().refused(self.FIRST).refused(self.SECOND)
+        assert both == Standing().refused(self.FIRST) == Standing(self.FIRST, anew=False)
+
+    def test_one_that_follows_a_favourable_decision_is_new(self) -> None:
+        assert Standing().refused(self.FIRST).granted() == Standing(None, anew=True)
+        again = Standing().refused(self.FIRST).granted().refused(self.SECOND)
+        assert again == Standing(self.SECOND, anew=True)
 
 
 GOOD = {
@@ -182,12 +203,13 @@ class WordsTest(PluginTestCase):
             window(RECEIVED, PARIS),
             submitted_at=datetime(2026, 1, 29, 23, 30),
             holder=self.HOLDER,
+            receiver=self.HOLDER,
             history=[
-                (datetime(2026, 3, 2, 9), "Relance"),
-                (datetime(2026, 2, 3, 9), "Prise en compte"),
+                Fact(datetime(2026, 3, 2, 9), "Relance", ("Toujours rien ?",)),
+                Fact(datetime(2026, 2, 3, 9), "Prise en compte"),
             ],
         )
-        assert [(f"{line.day:%d/%m}", line.words) for line in lines] == [
+        assert [(f"{line.day(PARIS):%d/%m}", line.words) for line in lines] == [
             ("30/01", "Demande déposée"),
             ("31/01", "Demande reçue par : Musée d’Orsay"),
             ("03/02", "Prise en compte"),
@@ -195,6 +217,27 @@ class WordsTest(PluginTestCase):
             ("02/03", "Relance"),
             ("28/04", "Dernier jour pour saisir la CADA (CRPA, article R.343-1)"),
         ]
+        assert [line.said for line in lines if line.said] == [("Toujours rien ?",)]
+
+    def test_the_proof_has_the_refusal_in_full_and_who_received_the_request(self) -> None:
+        told = window(RECEIVED, PARIS, refused_at=datetime(2026, 2, 10, 10))
+        for receiver, received in (
+            ("Archives", "Request received by Archives"),
+            (None, "Request received by the organization it was first sent to"),
+        ):
+            lines = self.in_language(
+                "en",
+                facts,
+                told,
+                submitted_at=RECEIVED,
+                holder=self.HOLDER,
+                receiver=receiver,
+                refusal=("Privacy", "These are names."),
+            )
+            assert [(line.words, line.said) for line in lines[1:3]] == [
+                (received, ()),
+                ("Refusal by Musée d’Orsay", ("Privacy", "These are names.")),
+            ]
 
     def write(self, lang: str, **kwargs):
         return self.in_language(
@@ -215,13 +258,13 @@ class WordsTest(PluginTestCase):
             "Demande d’avis sur le refus de communication de « Fréquentation 100 % mesurée »"
         )
         assert written.paragraphs == (
-            "Le 31 janvier 2026, j’ai demandé communication des documents suivants : "
-            "« Fréquentation 100 % mesurée » (https://exemple.fr/r/1). Détenteur : Musée d’Orsay. "
+            "Le 31 janvier 2026, j’ai demandé communication des documents suivants : "
+            "« Fréquentation 100 % mesurée » (https://exemple.fr/r/1). Détenteur : Musée d’Orsay. "
             "Ma demande a été reçue le 31 janvier 2026.",
-            "Je n’ai reçu aucune réponse avant la fin du 28 février 2026. Le silence gardé pendant "
-            "un mois vaut refus (CRPA, articles R.311-12 et R.311-13).",
-            "Je saisis donc la commission pour avis (CRPA, articles L.342-1 et R.343-1). "
-            "L’historique daté de ma demande est joint.",
+            "À la fin du 28 février 2026, un mois après sa réception, ces documents ne m’avaient "
+            "pas été communiqués, ce qui vaut refus (CRPA, articles R.311-12 et R.311-13).",
+            "Je saisis donc la commission pour avis (CRPA, articles L.342-1 et R.343-1). La copie "
+            "de ma demande et son historique daté sont joints.",
         )
 
     def test_the_letter_after_a_decision(self) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 from bson import ObjectId
+from freezegun import freeze_time
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.organization.factories import OrganizationFactory
+from udata.core.organization.models import Member
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 from udata.tests.helpers import capture_mails
@@ -19,8 +22,8 @@ from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.refusals import Conflict, Forbidden, NotFound
 from udata_culture_feedback.search_upkeep import index_dataset
 
-from ..cases import PluginTestCase
-from .asking import UNLIMITED, as_user, stored
+from ..cases import PluginTestCase, sysadmin
+from .asking import UNLIMITED, as_user, assert_figures, stored
 
 TITLE = "Fréquentation des musées par mois"
 DATA = "Fréquentation mensuelle des musées"
@@ -231,3 +234,101 @@ class DecidingTest(Matching):
         requests().update_one({"_id": ObjectId(self.request)}, {"$set": {"visibility": "hidden"}})
         with pytest.raises(NotFound):
             self.accept(self.admin)
+
+
+class ClaimingTest(Matching):
+    """Nobody knows who holds the data, and then a dataset answers the request."""
+
+    @pytest.fixture(autouse=True)
+    def proposal(self, people: None) -> None:
+        self.request = self.ask_for(holder=None)
+        self.dataset = self.publish()
+        self.id = f"{self.request}:{self.dataset.id}"
+
+    def accept(self, who: User) -> Any:
+        return self.does(who, lambda viewer: matches.accept(viewer, self.id))
+
+    def test_its_producer_sees_it_on_the_request_and_on_the_dashboard(self):
+        [shown] = self.shown(self.admin, self.request)
+        assert shown["dataset"]["title"] == DATA
+        listed = self.does(self.admin, lambda v: matches.proposals_for(v, [self.museum.id]))
+        assert [one["id"] for one in listed] == [self.id]
+
+    def test_other_producers_and_the_requester_do_not(self):
+        other = UserFactory()
+        archives = OrganizationFactory(name="Archives", admins=[other])
+        for who in (other, self.camille):
+            assert self.shown(who, self.request) == []
+            with pytest.raises(Forbidden):
+                self.accept(who)
+        assert self.does(other, lambda v: matches.proposals_for(v, [archives.id])) == []
+
+    def test_accepting_makes_the_request_theirs_and_publishes_it_at_once(self):
+        with freeze_time("2026-03-02 10:00"):
+            self.accept(self.admin)
+        request = stored(self.request)
+        assert request["organization"] == self.museum.id
+        assert request["received_at"] == datetime(2026, 3, 2, 10)
+        assert request["status"] == "published"
+        assert request["fulfilled_by"]["datasets"] == [self.dataset.id]
+        sent, published = request["history"]
+        assert sent["transferred_to"] == self.museum.id
+        assert sent["from"] == sent["to"] == "submitted"
+        assert (published["from"], published["to"]) == ("submitted", "published")
+        assert sent["by"]["organization"] == published["by"]["organization"] == self.museum.id
+        assert_figures()
+
+    def test_the_requester_has_one_mail_for_both(self):
+        with capture_mails() as sent:
+            self.accept(self.admin)
+        [mail] = sent
+        assert mail.recipients == [self.camille.email]
+        assert DATA in mail.body
+
+    def test_an_editor_may_a_partial_editor_may_not(self):
+        editor, partial = UserFactory(), UserFactory()
+        for user, role in ((editor, "editor"), (partial, "partial_editor")):
+            self.museum.members.append(Member(user=user, role=role))
+        self.museum.save()
+        with pytest.raises(Forbidden):
+            self.accept(partial)
+        self.accept(editor)
+        assert stored(self.request)["organization"] == self.museum.id
+
+    def test_a_dataset_that_turned_private_claims_nothing(self):
+        self.dataset.private = True
+        self.dataset.save()
+        with pytest.raises(Forbidden):
+            self.accept(self.admin)
+        assert "organization" not in stored(self.request)
+
+    def test_a_request_that_went_to_somebody_else_meanwhile_is_theirs(self):
+        archives = OrganizationFactory(name="Archives")
+        payload = {"organization": str(archives.id), "message": "C'est à eux."}
+        self.does(sysadmin(), lambda v: actions.transfer(v, self.request, payload))
+        with pytest.raises(Forbidden):
+            self.accept(self.admin)
+        assert stored(self.request)["organization"] == archives.id
+
+    def test_the_desk_publishes_it_without_becoming_its_holder(self):
+        keeper = UserFactory()
+        desk = OrganizationFactory(name="Guichet", admins=[keeper])
+        self.app.config["CULTURE_FEEDBACK_DESK"] = str(desk.id)
+        self.accept(keeper)
+        request = stored(self.request)
+        assert request["status"] == "published"
+        assert "organization" not in request
+
+    def test_its_producer_may_say_that_it_is_something_else(self):
+        self.does(self.admin, lambda viewer: matches.dismiss(viewer, self.id))
+        assert self.shown(self.admin, self.request) == []
+
+    def test_a_dataset_given_to_another_organization_is_theirs_to_claim(self):
+        keeper = UserFactory()
+        archives = OrganizationFactory(name="Archives", admins=[keeper])
+        self.dataset.organization = archives
+        self.dataset.save()
+        with pytest.raises(Forbidden):
+            self.accept(self.admin)
+        self.accept(keeper)
+        assert stored(self.request)["organization"] == archives.id

@@ -11,6 +11,9 @@ from udata.core.user.factories import UserFactory
 
 from ..cases import P, PluginTestCase, Producer
 
+#: What our pages never have: it would need an exception in the Content-Security-Policy.
+INLINE = re.compile(r"<script(?! type=\"module\" src=\"/[\w./-]+\"></script>)|style=|\son\w+=")
+
 
 @pytest.mark.options(CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR=None, CULTURE_FEEDBACK_LIMIT_MANAGER=None)
 class RequestPagesTest(PluginTestCase):
@@ -37,7 +40,7 @@ class RequestPagesTest(PluginTestCase):
         assert address in page.replace("&amp;", "&")
         form = self.see(f"/pages/requests/new?dataset={producer.dataset.slug}", camille)
         assert "Fréquentation des musées" in form
-        assert producer.organization.slug in form
+        assert producer.organization.name in form
         path = self.request_by(
             camille,
             "Les entrées par mois",
@@ -83,8 +86,8 @@ class RequestPagesTest(PluginTestCase):
         shown = response.get_data(as_text=True)
         assert response.status_code == 400
         assert "Une longue explication" in shown
-        assert 'id="cf-title-error"' in shown
-        assert 'id="cf-evidence_url-error"' in shown
+        assert 'id="cf-ask-title-error"' in shown
+        assert 'id="cf-ask-evidence_url-error"' in shown
         refused = self.post("/pages/requests/new", None, title="Perdue ?", description="y")
         assert refused.status_code == 401
         assert "Perdue ?" in refused.get_data(as_text=True)
@@ -99,7 +102,7 @@ class RequestPagesTest(PluginTestCase):
         assert answer.status_code == 303
         shown = self.see(path)
         assert "Depuis 2010 &lt;script&gt;" in shown
-        assert "<script" not in shown
+        assert not INLINE.search(shown)
         assert "Prise en compte" in shown
 
     def test_a_move_from_where_the_request_no_longer_is_says_so(self):
@@ -141,4 +144,4 @@ class RequestPagesTest(PluginTestCase):
         for page in ("/pages/requests/", "/pages/requests/new", path):
             response = self.ask("GET", page)
             assert "default-src 'none'" in response.headers["Content-Security-Policy"]
-            assert not re.search(r"<script|style=|\son\w+=", response.get_data(as_text=True))
+            assert not INLINE.search(response.get_data(as_text=True))

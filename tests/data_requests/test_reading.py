@@ -170,8 +170,8 @@ class VolumeTest(PluginTestCase):
                 ]
                 assert ours, name
                 for command in ours:
-                    plan = get_db().command("explain", _explainable(command))
-                    assert "COLLSCAN" not in _stages(plan), (name, command)
+                    plan = get_db().command("explain", explainable(command))
+                    assert "COLLSCAN" not in stages(plan), (name, command)
 
     def test_the_overdue_and_the_most_supported_read_what_they_show(self, clients):
         paths = self.setting(1000)
@@ -183,25 +183,25 @@ class VolumeTest(PluginTestCase):
                 for command in RECORDER.full
                 if command.get("find") == "culture_feedback_request" and "sort" in command
             ]
-            plan = get_db().command("explain", _explainable(listing), verbosity="executionStats")
-            assert "SORT" not in _stages(plan), name
+            plan = get_db().command("explain", explainable(listing), verbosity="executionStats")
+            assert "SORT" not in stages(plan), name
             assert plan["executionStats"]["totalDocsExamined"] <= 21, name
 
 
-def _explainable(command: dict[str, Any]) -> dict[str, Any]:
+def explainable(command: dict[str, Any]) -> dict[str, Any]:
     kept = {"find", "filter", "sort", "projection", "limit", "skip", "aggregate", "pipeline"}
     asked = {key: value for key, value in command.items() if key in kept}
     return asked | ({"cursor": {}} if "aggregate" in asked else {})
 
 
-def _stages(plan: Any) -> set[str]:
+def stages(plan: Any) -> set[str]:
     """Every stage of the winning plan."""
     if isinstance(plan, list):
-        return set().union(*map(_stages, plan))
+        return set().union(*map(stages, plan))
     if not isinstance(plan, dict):
         return set()
     found = {plan["stage"]} if isinstance(plan.get("stage"), str) else set()
     for key, value in plan.items():
         if key != "rejectedPlans":
-            found |= _stages(value)
+            found |= stages(value)
     return found

@@ -192,8 +192,7 @@ def test_a_visitor_is_invited_logs_in_and_comes_back_to_the_widget(
 ) -> None:
     somebody = visitor().goes_to(COMMENTED, "?discussion_id=none")
     expect(somebody.widget).to_contain_text("Ces données répondent-elles à votre besoin ?")
-    expect(somebody.place.get_by_role("button")).to_have_count(0)
-    somebody.place.get_by_role("link", name="Se connecter pour donner mon avis").click()
+    somebody.place.locator("[data-login]").click()
     somebody.logs_in_on_the_form(newcomer)
     expect(somebody.page).to_have_url(
         f"{somebody.portal.page(COMMENTED)}?discussion_id=none#culture-feedback"

@@ -126,14 +126,18 @@ def test_another_site_shows_it_as_to_somebody_unknown(visitor: Come, newcomer: s
         f'</culture-feedback><script type="module" '
         f'src="{somebody.portal.url}/api/1/culture-feedback/embed.js"></script>'
     )
-    expect(somebody.widget).to_contain_text("Se connecter pour donner mon avis")
+    expect(somebody.widget.locator("[data-login]")).to_be_visible()
+    before = somebody.total()
+    somebody.answers("Oui")  # under a proof of work
+    assert somebody.total() == before + 1
 
 
 def test_it_is_shown_anew_after_logging_in_elsewhere(visitor: Come, newcomer: str) -> None:
     somebody = visitor().goes_to(COMMENTED)
-    expect(somebody.widget).to_contain_text("Se connecter pour donner mon avis")
+    expect(somebody.widget.locator("[data-login]")).to_be_visible()
     somebody.has_logged_in(newcomer)
     somebody.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(somebody.widget.locator("[data-login]")).to_have_count(0)
     expect(somebody.place.get_by_role("button", name="En partie")).to_be_visible()
 
     somebody.answers("Oui")

@@ -22,7 +22,7 @@ def test_somebody_asks_for_data_and_another_supports_it(
     page.get_by_label("Titre de la demande").fill("Entrées gratuites par jour de la semaine")
     page.get_by_label("De quoi avez-vous besoin").fill("Pour étudier les dimanches gratuits.")
     page.get_by_role("button", name="Envoyer ma demande").click()
-    expect(page.get_by_text("Merci, votre demande est enregistrée.")).to_be_visible()
+    page.get_by_role("link", name="Voir la demande et la suivre").click()
     expect(page.get_by_text("Demandée par 1 personne")).to_be_visible()
     assert asking.barriers() == [], "one's own request"
 
@@ -43,7 +43,8 @@ def test_the_holder_moves_a_request_and_everybody_sees_it(visitor: Come, newcome
     page.get_by_label("Titre de la demande").fill("Tarifs pratiqués par établissement")
     page.get_by_label("De quoi avez-vous besoin").fill("Pour comparer les politiques tarifaires.")
     page.get_by_role("button", name="Envoyer ma demande").click()
-    expect(page.get_by_text("Merci, votre demande est enregistrée.")).to_be_visible()
+    page.get_by_role("link", name="Voir la demande et la suivre").click()
+    expect(page.get_by_text("Demandée par 1 personne")).to_be_visible()
     address = page.url.split("?")[0]
 
     holder = visitor("producteur@demo.test")

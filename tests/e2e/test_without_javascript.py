@@ -74,8 +74,9 @@ def test_a_form_left_open_too_long_is_sent_at_the_second_time(visitor: Come, new
 
 def test_a_visitor_logs_in_and_comes_back_to_the_whole_page(visitor: Come, newcomer: str) -> None:
     somebody = visitor().goes_to_whole_page(COMMENTED, "?lang=fr")
-    somebody.place.get_by_role("link", name="Se connecter pour donner mon avis").click()
+    somebody.place.locator("[data-login]").click()
     somebody.logs_in_on_the_form(newcomer)
+    expect(somebody.place.locator("[data-login]")).to_have_count(0)
     expect(somebody.place.get_by_role("button", name="En partie")).to_be_visible()
     assert somebody.page.url.endswith("/?lang=fr#culture-feedback")
 

@@ -90,5 +90,5 @@ class StaticPartsTest(PluginTestCase):
         ["../settings.py", "..%2fsettings.py", "settings.py", ".hidden.css", "%00.css", "a.css"],
     )
     def test_nothing_else_is_given(self, name):
-        version = assets.version(name)
+        version = assets.version()
         assert self.visit("GET", f"{P}/static/{version}/{name}").status_code == 404

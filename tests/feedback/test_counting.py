@@ -69,13 +69,19 @@ def figures_of(feedback: dict[str, Any]) -> list[str]:
         "month:" + feedback["created_at"].isoformat()[:7],
         "contributor:account",
     ]
-    figures += [f"axis:{axis}:{step}" for axis, step in feedback["ratings"].items()]
+    month = feedback["created_at"].isoformat()[:7]
+    for axis, step in feedback["ratings"].items():
+        figures += [f"axis:{axis}:{step}", f"rated:{month}:{axis}"]
+        if step < 3:
+            figures.append(f"low:{month}:{axis}")
     if "profile" in feedback:
         figures.append("profile:" + feedback["profile"])
     if worded:
         figures += ["commented", "words"]
-        if feedback["wants_answer"] and feedback["treatment"]["status"] == "new":
-            figures.append("waiting")
+        if feedback["wants_answer"]:
+            figures.append("awaited")
+            if feedback["treatment"]["status"] == "new":
+                figures.append("waiting")
     return figures
 
 

@@ -22,12 +22,14 @@ from flask import current_app
 from flask_mail import Connection, Message
 from udata.core.user.models import User
 from udata.i18n import lazy_gettext as _
+from udata.i18n import pgettext
 from udata.mail import LabelledContent, MailCTA, MailMessage, mail_sent
 from udata.uris import cdata_url
 
 from ..languages import speaking
 from ..text import excerpt
 from . import unsubscribe
+from .contacts import Contact
 from .outbox_models import Entry, message_id
 from .voice import acting_as
 
@@ -91,17 +93,41 @@ def builder(name: str) -> Builder:
     return _BUILDERS[name]
 
 
+@dataclass(frozen=True)
+class Correspondent:
+    """Somebody without an account, as a mail sees them. Their name is never in it: it is a text of
+    somebody who may not be the one who receives it."""
+
+    email: str
+    prefered_language: str | None
+
+    @classmethod
+    def of(cls, contact: Contact) -> Correspondent:
+        return cls(contact.address, contact.language)
+
+    @property
+    def first_name(self) -> str:
+        """What udata's templates greet."""
+        return str(pgettext("greeting of somebody whose name is not known", "there"))
+
+    def __repr__(self) -> str:
+        """Without the address, which would end in a log."""
+        return "Correspondent()"
+
+
 @contextmanager
-def speaking_to(reader: User) -> Iterator[None]:
-    """Runs code in the language and with the rights of a reader."""
-    with acting_as(reader), speaking(language_of(reader)):
+def speaking_to(reader: User | Correspondent) -> Iterator[None]:
+    """Runs code in the language and with the rights of a reader: those of everybody for who has no
+    account."""
+    somebody = None if isinstance(reader, Correspondent) else reader
+    with acting_as(somebody), speaking(language_of(reader)):
         yield
 
 
-def language_of(reader: User) -> str:
+def language_of(reader: User | Correspondent) -> str:
     """The language they prefer where the portal has it, otherwise the portal's."""
     config = current_app.config
-    preferred = reader.prefered_language
+    preferred: Any = reader.prefered_language
     return preferred if preferred in config["LANGUAGES"] else config["DEFAULT_LANGUAGE"]
 
 

@@ -20,7 +20,7 @@ from udata.tasks import job
 
 from ..queueing import later
 from ..storage import now
-from . import mailing, outbox_digest, unsubscribe
+from . import contacts, mailing, outbox_digest, unsubscribe
 from .outbox_digest import DIGEST
 from .outbox_models import Entry, Outcome, claim, close, insert, new_entry, outbox, postpone
 
@@ -54,6 +54,18 @@ def post(
     can refuse to hear of (`request:<id>`). Answers whether it was new.
     """
     if not insert([_entry(event, to, builder, params, scope)]):
+        return False
+    later(deliver)
+    return True
+
+
+def post_to_contact(event: str, to: ObjectId, builder: str, params: dict[str, Any]) -> bool:
+    """The same to an address of `contacts`. Only mails that are required: whoever has no account
+    has nowhere to say what they would rather not receive."""
+    if not mailing.builder(builder).required:
+        raise ValueError(f"{builder} may be refused, which only accounts can do")
+    entry = new_entry(f"{event}:contact:{to}", to, builder, params, None, reader="contact")
+    if not insert([entry]):
         return False
     later(deliver)
     return True
@@ -143,7 +155,7 @@ def _deliver(entry: Entry) -> str:
     """Sends what was claimed, or finds out why not. Raises whatever prevented it."""
     if entry["attempts"] > len(DELAYS) + 1:  # each attempt ended without a word
         return _end(entry, Outcome.FAILED, "interrupted")
-    reader = User.objects(id=entry["user"]).first()
+    reader = _reader(entry)
     if why := _why_not(entry, reader):
         if entry["builder"] == DIGEST:
             close([member["_id"] for member in outbox_digest.members(entry)], Outcome.SKIPPED, why)
@@ -175,8 +187,18 @@ def _deliver_digest(digest: Entry, reader: User) -> str:
     return _end(digest, Outcome.SENT)
 
 
-def _why_not(entry: Entry, reader: User | None) -> str | None:
+def _reader(entry: Entry) -> Any:
+    """Whom an entry is for: a user, or who is behind a contact; None when they are gone."""
+    if "contact" in entry:
+        contact = contacts.find(entry["contact"])
+        return mailing.Correspondent.of(contact) if contact else None
+    return User.objects(id=entry["user"]).first()
+
+
+def _why_not(entry: Entry, reader: Any) -> str | None:
     """Why somebody is not to be written to, if so."""
+    if "contact" in entry:
+        return None if reader else "no contact"
     if reader is None or reader.deleted or not reader.active or not reader.email:
         return "no account"
     if entry["builder"] != DIGEST and mailing.builder(entry["builder"]).required:

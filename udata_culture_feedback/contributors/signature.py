@@ -6,10 +6,34 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from udata.i18n import lazy_gettext as _
+
 from .. import catalogue
 from .models import Kind
 
 Contributor = dict[str, Any]
+
+
+#: What is said beside the name of somebody without an account, with and without a name.
+STANDINGS = {
+    (Kind.CONFIRMED, True): _("declared name, verified address"),
+    (Kind.CONFIRMED, False): _("verified address"),
+    (Kind.UNVERIFIED, True): _("declared name"),
+}
+
+
+def standing(contributor: Contributor) -> str | None:
+    """What is said beside a name, so that nobody takes a declared one for that of an account.
+    `contributor`: as stored, or as the API gives it."""
+    said = STANDINGS.get((Kind(contributor["kind"]), bool(contributor.get("name"))))
+    return str(said) if said else None
+
+
+def unnamed(contributor: Contributor) -> str:
+    """What stands for the name of somebody who gives none."""
+    if contributor["kind"] in (Kind.CONFIRMED, Kind.UNVERIFIED):
+        return str(_("User without an account"))
+    return str(_("User without a name"))
 
 
 def signing_users(contributors: Iterable[Contributor]) -> dict[Any, catalogue.UserFacts]:

@@ -6,18 +6,14 @@ of an old mail works as long as the mail is kept.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 from urllib.parse import urlencode
 
 from bson import ObjectId
-from flask import current_app
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData
 from mongoengine.fields import DateTimeField, ObjectIdField, StringField
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
@@ -25,6 +21,7 @@ from udata.mongo.document import UDataDocument as Document
 
 from ..addresses import api_url
 from ..storage import acknowledged, now
+from .tokens import signer
 
 #: Every subject of ours.
 ALL = "*"
@@ -108,25 +105,6 @@ def read(token: str) -> Way | None:
     except (BadData, ValueError, TypeError):
         return None
     return Way(ObjectId(user_id), scope)
-
-
-def signer(purpose: str) -> URLSafeSerializer:
-    """Signs and checks tokens for one purpose; a token for another is refused. The comparison takes
-    constant time."""
-    key = current_app.config["CULTURE_FEEDBACK_TOKEN_KEY"] or _derived_key()
-    return URLSafeSerializer(
-        key,
-        salt=f"culture-feedback:{purpose}",
-        signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
-    )
-
-
-def _derived_key() -> bytes:
-    """A key of our own from that of the portal: a token of ours is good for nothing else there."""
-    secret: Any = current_app.secret_key
-    if isinstance(secret, str):
-        secret = secret.encode()
-    return hmac.new(secret, b"culture-feedback: key of tokens", hashlib.sha256).digest()
 
 
 # What subjects are called on the page: a domain says it of its own.

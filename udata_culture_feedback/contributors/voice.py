@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import current_app, g
-from flask_principal import Identity, identity_loaded
+from flask_principal import AnonymousIdentity, Identity, identity_loaded
 from mongoengine.errors import NotUniqueError
 from udata.core.user.models import User
 
@@ -35,14 +35,18 @@ def service_account() -> User:
 
 
 @contextmanager
-def acting_as(user: User) -> Iterator[None]:
-    """Runs code as that user: udata's receivers and permissions read flask_login's `current_user`
-    and flask_principal's `identity`, which need a request. `g` is shared with an outer application
-    context, hence the restoring."""
+def acting_as(user: User | None) -> Iterator[None]:
+    """Runs code as that user, or as somebody who has not logged in: udata's receivers and
+    permissions read flask_login's `current_user` and flask_principal's `identity`, which need a
+    request. `g` is shared with an outer application context, hence the restoring."""
     with current_app.test_request_context("/"):
         before = {name: g.get(name) for name in ("_login_user", "identity")}
-        g._login_user = user
-        g.identity = Identity(user.fs_uniquifier)
+        if user is None:
+            g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
+            g.identity = AnonymousIdentity()
+        else:
+            g._login_user = user
+            g.identity = Identity(user.fs_uniquifier)
         application = current_app._get_current_object()  # type: ignore[attr-defined]
         identity_loaded.send(application, identity=g.identity)
         try:

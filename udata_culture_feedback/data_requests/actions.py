@@ -10,14 +10,16 @@ from flask import current_app
 from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals
+from .. import catalogue, checks, publication, refusals
+from ..consultations import stamps
 from ..contributors.limits import spend_write
 from ..contributors.submissions import remember_deletion, was_deleted
 from ..contributors.viewer import Viewer, must_be_known
 from ..feedback.models import Visibility
 from ..search import terms
 from ..storage import now
-from . import merging, messages, permissions, supports
+from ..threads import DISCUSSION
+from . import merging, messages, permissions, replies, supports
 from .clock import Clock
 from .figures import above, ensure, settle_supports
 from .forms import read_extension, read_message, read_move, read_request
@@ -35,7 +37,7 @@ from .records import (
     written,
     zone,
 )
-from .signals import on_request_changed, on_request_message
+from .signals import on_request_changed
 from .workflow import DECISIONS, OPEN, Role, Status, allowed, moves
 
 __all__ = ["find", "fresh", "is_carried", "replace", "zone"]  # of `records`, for who reads these
@@ -65,7 +67,7 @@ def ask(
     earlier = _submitted(viewer, submission)
     if earlier:
         return earlier, False
-    request = _new_request(viewer, asked, at or now())
+    request = _new_request(viewer, asked, at)
     for _attempt in range(ATTEMPTS):
         try:
             requests().insert_one(request)
@@ -98,6 +100,8 @@ def edit(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
         _put_fields(changed, asked)
         if role is Role.REQUESTER and asked.get("signature"):
             changed["contributor"] = viewer.signature(asked["signature"])
+        if role is Role.REQUESTER and _words(changed) != _words(request):
+            _await_moderation(changed)
         entry = history_entry(viewer, request, request["status"], role, edited=True)
         changed["history"] = _with_edit(request["history"], entry)
         return changed
@@ -144,6 +148,8 @@ def move(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
             break
         target = merge_target(viewer, request, asked) if to is Status.DUPLICATE else None
         role = _role_for(viewer, request, to, who, target)
+        if role is Role.REQUESTER:
+            _must_not_wait({"message": asked.get("message") or ""})
         _must_have_room(request)
         if to is Status.WITHDRAWN:
             supports.withdraw(viewer, request)  # who leaves does not stay as a supporter
@@ -250,9 +256,9 @@ def confirm(viewer: Viewer, reference: Any) -> Request:
 def answer(
     viewer: Viewer, reference: Any, payload: dict[str, Any]
 ) -> tuple[dict[str, Any], Request, bool]:
-    """Writes about a request: `message`, and `signature`, `submission_id` as when asking. Anybody's
-    answer ends a clarification; what who deals with the request adds does not. Answers the message,
-    the request, and whether the message is new."""
+    """Writes about a request: `message`, and `signature`, `submission_id` as when asking. What that
+    does to the request is in `replies`. Answers the message, the request, and whether the message
+    is new."""
     must_be_known(viewer)
     request = readable(viewer, reference)
     spend_write(viewer, manages=permissions.deals_with(viewer, request))
@@ -269,24 +275,18 @@ def answer(
         )
     role = _role_of_answer(viewer, request)
     contributor = viewer.signature(asked.get("signature"))
-    message, created = messages.write(request, contributor, role, text, asked.get("submission_id"))
-    if role is not Role.PRODUCER:
-        clarified(request["_id"], viewer, role)
-    if created:
-        on_request_message.send(request["_id"], message=message)
+    why = publication.reasons_to_wait(
+        contributor, [text], about=request["_id"], trusted=role is Role.PRODUCER
+    )
+    message, created = messages.write(
+        request, contributor, role, text, asked.get("submission_id"), why
+    )
+    if message["visibility"] != Visibility.PUBLIC:
+        return message, request, created
+    at = message["created_at"]
+    if not replies.take_up(request["_id"], viewer, role, at, str(message["_id"])):
+        on_request_changed.send(request["_id"])
     return message, fresh(request["_id"]), created
-
-
-def clarified(request_id: ObjectId, viewer: Viewer, role: Role = Role.ANYBODY) -> None:
-    """Somebody answered: where a clarification was awaited, the request is taken up again."""
-    nothing = {"message": None, "partial": False}
-
-    def acknowledged(request: Request) -> Request | None:
-        if request["status"] != Status.NEEDS_CLARIFICATION:
-            return None
-        return moved(viewer, request, Status.ACKNOWLEDGED, role, nothing, None)
-
-    change(requests().find_one({"_id": request_id}), acknowledged, due=[TOLD])
 
 
 def support(viewer: Viewer, reference: Any) -> Request:
@@ -376,7 +376,8 @@ def bury(request_id: ObjectId) -> bool:
     return True
 
 
-def _new_request(viewer: Viewer, asked: dict[str, Any], moment: datetime) -> Request:
+def _new_request(viewer: Viewer, asked: dict[str, Any], at: datetime | None) -> Request:
+    moment = at or now()
     request: Request = {
         "_id": ObjectId(),
         "contributor": viewer.signature(asked.get("signature")),
@@ -394,8 +395,10 @@ def _new_request(viewer: Viewer, asked: dict[str, Any], moment: datetime) -> Req
     }
     _put_fields(request, asked)
     _put_context(request, asked)
+    _await_moderation(request, imported=at is not None)
     request["slug"] = free_slug(request["title"])
-    if request.get("organization"):
+    # What waits for a moderator is delivered when it is published.
+    if request.get("organization") and request["visibility"] == Visibility.PUBLIC:
         request["received_at"] = moment
     months = current_app.config["CULTURE_FEEDBACK_SERVICE_MONTHS"]
     request["clock"] = Clock.start(moment, months, zone()).to_mongo()
@@ -403,8 +406,41 @@ def _new_request(viewer: Viewer, asked: dict[str, Any], moment: datetime) -> Req
         request["submission_id"] = asked["submission_id"]
     request["live"] = live_totals(request)
     ensure(above(request))
-    request["due"] = [*above(request), TOLD]
+    request["due"] = [*above(request), TOLD, *([DISCUSSION] if request.get("dataset") else [])]
     return request
+
+
+def _await_moderation(request: Request, *, imported: bool = False) -> None:
+    """What somebody asks for waits for a moderator or not. What others carry cannot wait, since all
+    of it would be gone meanwhile. Raises Invalid naming the field at fault."""
+    why = publication.reasons_to_wait(
+        request["contributor"],
+        _words(request).values(),
+        about=request["_id"],
+        trusted=permissions.acts_for(request.get("organization")),
+        imported=imported,
+    )
+    if is_carried(request):
+        _must_not_wait(_words(request))
+    publication.await_moderation(request, why, request["last_modified"])
+
+
+def _must_not_wait(words: dict[str, str]) -> None:
+    """Raises Invalid naming the texts in which a check finds something, where there is no waiting
+    for a moderator."""
+    errors = {
+        field: _("Please leave out: %(what)s.", what=checks.in_words(found))
+        for field, text in words.items()
+        if (found := checks.inspect(text))
+    }
+    if errors:
+        raise refusals.Invalid(_("This text cannot be published as it is."), errors)
+
+
+def _words(request: Request) -> dict[str, str]:
+    """The texts of a request, by field."""
+    words = {field: request.get(field) or "" for field in ("title", "description", "spatial")}
+    return words | {"formats": ", ".join(request.get("formats") or ())}
 
 
 def _put_fields(request: Request, asked: dict[str, Any]) -> None:
@@ -429,6 +465,7 @@ def _put_fields(request: Request, asked: dict[str, Any]) -> None:
 
 def _put_context(request: Request, asked: dict[str, Any]) -> None:
     """The dataset it is asked from, which says who holds the data unless something else is said."""
+    dataset = None
     if asked.get("dataset"):
         dataset = catalogue.find_dataset(asked["dataset"])
         if dataset is None or dataset.deleted or not catalogue.may_read(dataset):
@@ -440,6 +477,8 @@ def _put_context(request: Request, asked: dict[str, Any]) -> None:
     holder = _holder(asked.get("organization"))
     if holder:
         request["organization"] = holder
+    named, at = asked.get("consultation"), request["created_at"]
+    stamps.put(request, dataset, named, at, holder=request.get("organization"))
 
 
 def _holder(reference: Any, *, required: bool = False) -> ObjectId | None:

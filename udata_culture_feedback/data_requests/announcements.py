@@ -20,8 +20,8 @@ from .workflow import Status
 
 Request = dict[str, Any]
 
-#: Entries of a history that concern nobody but who reads it.
-SILENT = frozenset(("edited", "detached", "undone"))
+#: Entries of a history that concern nobody but who reads it; of a claim the publication tells.
+SILENT = frozenset(("edited", "detached", "undone", "claimed"))
 
 
 def received(request: Request) -> None:
@@ -61,6 +61,9 @@ def catch_up(request_id: ObjectId) -> int:
     if request["visibility"] == Visibility.PENDING:
         return 0
     told = request.get("told")
+    if request["visibility"] == Visibility.HIDDEN and told is None:
+        heard(requests(), request, TOLD)  # rejected: should it be published after all, it is told
+        return 0
     announced = 0
     if request["visibility"] == Visibility.PUBLIC:
         if told is None:

@@ -9,7 +9,7 @@ settings, for other countries and for the portal's lawyer.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -34,35 +34,43 @@ IDENTIFIED = frozenset({Kind.USER, Kind.ORGANIZATION, Kind.CONFIRMED})
 _SENTENCES: Mapping[str, Any] = {
     "no_appeal": _("This deadline is a service commitment; this request opens no right of appeal."),
     "implicit": _(
-        "Received on %(received)s; %(silence)s of silence, until the end of %(refusal)s, is a "
-        "refusal (CRPA, articles R.311-12 and R.311-13). The CADA can then be asked within "
+        "By law, silence until the end of %(refusal)s, %(silence)s after the reception (%(received)s), "
+        "is a refusal (CRPA, articles R.311-12 and R.311-13). The CADA can then be asked within "
         "%(appeal)s, until %(until)s included (CRPA, article R.343-1)."
     ),
     "explicit": _(
-        "Received on %(received)s; refused on %(refusal)s. The CADA can be asked within "
-        "%(appeal)s, until %(until)s included (CRPA, article R.343-1)."
+        "Refused on %(refusal)s. By law, the CADA can be asked within %(appeal)s, until %(until)s "
+        "included (CRPA, article R.343-1)."
     ),
     "fact_submitted": _("Request submitted"),
     "fact_received": _("Request received by %(holder)s"),
+    "fact_received_first": _("Request received by the organization it was first sent to"),
     "fact_implicit": _("Refusal by silence (CRPA, articles R.311-12 and R.311-13)"),
     "fact_explicit": _("Refusal by %(holder)s"),
     "fact_until": _("Last day to ask the CADA (CRPA, article R.343-1)"),
+    "page_title": _("Prepare my appeal to the CADA"),
+    "page_open": _("The CADA can be asked until %(until)s included (CRPA, article R.343-1)."),
+    "page_closed": _(
+        "The CADA could be asked until %(until)s included (CRPA, article R.343-1): it is too late "
+        "now. The dated history below remains a proof of what happened."
+    ),
+    "page_form": _("Ask the CADA on its own site"),
     "letter_recipient": _("Commission on access to administrative documents (CADA)"),
     "letter_subject": _("Request for an opinion on the refusal to communicate “%(title)s”"),
     "letter_request": _(
-        "On %(submitted)s I asked %(holder)s for the following documents: “%(title)s” "
-        "(%(address)s). My request was received on %(received)s."
+        "On %(submitted)s I asked for the following documents: “%(title)s” (%(address)s). They are "
+        "held by: %(holder)s. My request was received on %(received)s."
     ),
     "letter_implicit": _(
-        "I had no answer by the end of %(refusal)s. This silence of %(silence)s is a refusal "
-        "(CRPA, articles R.311-12 and R.311-13)."
+        "By the end of %(refusal)s, %(silence)s after it was received, these documents had not "
+        "been given to me, which is a refusal (CRPA, articles R.311-12 and R.311-13)."
     ),
     "letter_explicit": _(
         "This request was refused on %(refusal)s, on the following ground: %(reason)s"
     ),
     "letter_asks": _(
-        "I therefore ask the commission for its opinion (CRPA, articles L.342-1 and R.343-1). The "
-        "dated history of my request is attached."
+        "I therefore ask the commission for its opinion (CRPA, articles L.342-1 and R.343-1). A "
+        "copy of my request and its dated history are attached."
     ),
 }
 #: What a sentence may speak of; a sentence that does not need one leaves it out.
@@ -198,23 +206,47 @@ def window(
     zone: ZoneInfo,
     *,
     refused_at: datetime | None = None,
+    anew: bool = False,
     law: Law = FRANCE,
 ) -> AppealWindow:
-    """The window of a request delivered at `received_at`, and declined at `refused_at` if it was.
+    """The window of a request delivered at `received_at`, and declined at `refused_at` if it was:
+    by the first refusal that stands, see `Standing`.
 
     A decision before the end of the window starts the months at its date, also after silence was a
     refusal (R.343-1 counts from the notification; compare code de justice administrative R.421-2).
-    One that comes later only confirms, and opens nothing. Where lawyers count a period without its
-    first and last days we give the earlier date: whoever keeps to it is never late.
+    One that comes later only confirms, and opens nothing, unless it is new (`anew`): nothing stood
+    refused before it. Where lawyers count a period without its first and last days we give the
+    earlier date: whoever keeps to it is never late.
     """
     silence = add_months(local_day(received_at, zone), law.silence_months)
     refusal_at = end_of_day(silence, zone)
     until = end_of_day(add_months(silence, law.appeal_months), zone)
     kind = Refusal.IMPLICIT
-    if refused_at is not None and overdue_bound(refused_at) <= until:
+    if refused_at is not None and (anew or overdue_bound(refused_at) <= until):
         refusal_at, kind = refused_at, Refusal.EXPLICIT
         until = end_of_day(add_months(local_day(refused_at, zone), law.appeal_months), zone)
     return AppealWindow(received_at, refusal_at, until, kind, zone, law)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the decisions of a holder come to, taken one after the other.
+
+    `refused_at`: the refusal from which the months run. Another one on the same request only
+    confirms it, and asking again meanwhile does not stop them (CRPA L.412-4). `anew`: before it the
+    holder had granted the request, or taken an earlier refusal back, so that this one decides
+    something whenever it comes. To be read over by the portal's lawyer, see docs/decisions.md.
+    """
+
+    refused_at: datetime | None = None
+    anew: bool = False
+
+    def refused(self, at: datetime) -> Standing:
+        return self if self.refused_at else replace(self, refused_at=at)
+
+    def granted(self) -> Standing:
+        """Accepted, published, or the refusal taken back by who made it."""
+        return Standing(anew=True)
 
 
 def explanation(window: AppealWindow) -> str:
@@ -227,11 +259,14 @@ def explanation(window: AppealWindow) -> str:
 
 @dataclass(frozen=True)
 class Fact:
-    """One dated line of the proof. `at` is naive UTC, `day` local."""
+    """One dated line of the proof: `words` of ours, and what was said then. `at` is naive UTC."""
 
     at: datetime
-    day: date
     words: str
+    said: tuple[str, ...] = ()
+
+    def day(self, zone: ZoneInfo) -> date:
+        return local_day(self.at, zone)
 
 
 def facts(
@@ -239,20 +274,31 @@ def facts(
     *,
     submitted_at: datetime,
     holder: str,
-    history: Iterable[tuple[datetime, str]] = (),
+    receiver: str | None,
+    history: Iterable[Fact] = (),
+    refusal: tuple[str, ...] = (),
 ) -> tuple[Fact, ...]:
-    """What the printable proof lists, oldest first. `history`: the moves between reception and
-    refusal or after it (when, words already translated), without the refusal itself."""
+    """What the printable proof lists, oldest first.
+
+    `receiver`: who received it, None where nobody knows any more; `holder`: who deals with it now.
+    `history`: what else happened, without the refusal itself, of which `refusal` is the text.
+    """
     law = window.law
+    received = "fact_received" if receiver else "fact_received_first"
+    explicit = window.kind is Refusal.EXPLICIT
     dated = [
-        (submitted_at, law.sentence("fact_submitted")),
-        (window.received_at, law.sentence("fact_received", holder=holder)),
+        Fact(submitted_at, law.sentence("fact_submitted")),
+        Fact(window.received_at, law.sentence(received, holder=receiver or "")),
         *history,
-        (window.refusal_at, law.sentence(f"fact_{window.kind}", holder=holder)),
-        (window.until, law.sentence("fact_until")),
+        Fact(
+            window.refusal_at,
+            law.sentence(f"fact_{window.kind}", holder=holder),
+            refusal if explicit else (),
+        ),
+        Fact(window.until, law.sentence("fact_until")),
     ]
-    dated.sort(key=lambda fact: fact[0])  # stable: what happens at once stays in this order
-    return tuple(Fact(at, local_day(at, window.zone), words) for at, words in dated)
+    # Stable: what happens at once stays in this order.
+    return tuple(sorted(dated, key=lambda fact: fact.at))
 
 
 @dataclass(frozen=True)

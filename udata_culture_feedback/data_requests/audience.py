@@ -11,8 +11,10 @@ from udata.i18n import lazy_gettext as _
 
 from .. import catalogue
 from ..contributors import unsubscribe
-from ..contributors.models import Kind
+from ..contributors.models import Kind, account_key
 from ..feedback.models import Visibility
+from .figures import is_behind
+from .models import supports
 from .permissions import desk
 from .records import find
 from .supports import people_behind
@@ -41,6 +43,14 @@ def followers(request: Request) -> Iterator[ObjectId]:
     for support in people_behind(request["_id"]):
         if support.get("user"):
             yield support["user"]
+
+
+def follows(request: Request, user: ObjectId) -> bool:
+    """Whether an account is one of those."""
+    if user == requester_of(request):
+        return True
+    row = supports().find_one({"key": account_key(user), "target": request["_id"]})
+    return row is not None and is_behind(row)
 
 
 def admins_dealing_with(organization: ObjectId | None) -> list[ObjectId]:

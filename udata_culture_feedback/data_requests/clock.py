@@ -256,23 +256,31 @@ def service_note() -> str:
 
 
 def explanation(
-    clock: Clock, zone: ZoneInfo, *, appeal: bool = False, note: str | None = None
+    clock: Clock,
+    zone: ZoneInfo,
+    *,
+    appeal: bool = False,
+    note: str | None = None,
+    received: bool = True,
 ) -> str:
     """How the service date comes about, in the language of the request. Where there is no `appeal`
-    it is followed by `note`, by default `service_note()`."""
+    it is followed by `note`, by default `service_note()`. `received`: a holder had the request when
+    the clock started; before one is known, it is only recorded."""
     separator = str(pgettext("between the steps of a computation", "; "))
-    computation = str(_("%(steps)s.", steps=separator.join(_steps(clock, zone))))
+    computation = str(_("%(steps)s.", steps=separator.join(_steps(clock, zone, received))))
     if appeal:
         return computation
     return f"{computation} {service_note() if note is None else note}".rstrip()
 
 
-def _steps(clock: Clock, zone: ZoneInfo) -> list[str]:
+def _steps(clock: Clock, zone: ZoneInfo, received: bool) -> list[str]:
     started = local_day(clock.started_at, zone)
     reached = add_months(started, clock.months)
-    received = _("Reopened on %(date)s") if clock.reopened else _("Received on %(date)s")
+    beginning = _("Received on %(date)s") if received else _("Recorded on %(date)s")
+    if clock.reopened:
+        beginning = _("Reopened on %(date)s")
     steps = [
-        str(received) % {"date": in_words(started)},
+        str(beginning) % {"date": in_words(started)},
         str(
             _(
                 "%(duration)s: until the end of %(date)s",

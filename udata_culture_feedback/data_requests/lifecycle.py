@@ -1,24 +1,36 @@
-"""What happens to requests when an account, an organization or a dataset of udata goes away.
-Everything here may run twice and catches up on what an earlier run left."""
+"""What happens to requests when an account, an organization, a dataset or a discussion of udata
+goes away. Everything here may run twice and catches up on what an earlier run left."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from bson import ObjectId
+from udata.core.discussions.models import Discussion
 from udata.core.user.models import User
 
-from ..contributors.models import account_key, gone_key
-from ..feedback.models import dataset_summary, organization_summary
+from .. import catalogue
+from ..contributors.models import Kind, account_key, gone_key
+from ..feedback.lifecycle import REMOVED
+from ..feedback.models import Visibility, dataset_summary, organization_summary
 from ..storage import now
-from ..summaries import settle
+from ..summaries import becomes_due, settle
+from ..threads import DISCUSSION
 from . import merging
+from .discussion import THREAD
 from .figures import REQUESTS
+from .messages import ERASED, deleted_natively
 from .models import PEOPLE, figures, messages, requests, supports
-from .records import change
+from .records import change, is_carried, written
 from .supports import rename
 
 Request = dict[str, Any]
+
+#: How long udata takes to delete an account with what it said.
+LEAVING = timedelta(minutes=10)
+#: How long after an account was deleted udata may still be deleting its comments.
+LATE = timedelta(days=40)
 
 
 def forget_account(user_id: ObjectId) -> int:
@@ -43,19 +55,89 @@ def forget_account(user_id: ObjectId) -> int:
         .update_many(
             {"contributor.user": user_id, "contributor.key": key},
             {
-                "$set": {"contributor.key": gone or gone_key()},
+                "$set": {"contributor.key": gone or gone_key(), "left": now()},
                 "$unset": {"contributor.name": "", "contributor.user": "", "submission_id": ""},
             },
         )
         .modified_count
     )
-    return changed
+    return changed + erase_words()
+
+
+def erase_words() -> int:
+    """Who leaves udata may have their words deleted there (`delete_comments`), which is told to
+    nobody and applied late: so we look at what became of them in discussions. Answers how many
+    messages went."""
+    erased = 0
+    for row in messages().find({"left": {"$exists": True}, "discussion": {"$exists": True}}):
+        gone = {"id": row["message_id"], "content": ERASED}
+        there = {"_id": row["discussion"], "discussion": {"$elemMatch": gone}}
+        if Discussion._get_collection().find_one(there, {"_id": 1}):
+            erased += 1
+            messages().update_one(
+                {"_id": row["_id"]}, {"$set": {"text": ERASED}, "$unset": {"left": ""}}
+            )
+            deleted_natively(row["message_id"])
+    messages().update_many({"left": {"$lt": now() - LATE}}, {"$unset": {"left": ""}})
+    return erased
+
+
+def discussion_deleted(discussion: Discussion, by: ObjectId | None = None) -> None:
+    """The native discussion of a request was deleted, `by` that account if it is known.
+
+    With its dataset or with the organization that signed it, which are going for good: the request
+    stays, as it would without them. By who asks, while others carry the request: it stays, without
+    its author, and is discussed anew; as it does when that account was deleted with its comments.
+    Otherwise the request is hidden, as the words of feedback are.
+    """
+    request = requests().find_one({"discussion": discussion.pk, "removed": {"$exists": False}})
+    if request is None:
+        return
+    dataset = catalogue.find_dataset(request.get("dataset"))
+    signed = discussion.organization
+    going = not (dataset and dataset.listed) or (signed and getattr(signed, "deleted", True))
+    leaving, left = _is_leaving(discussion.user), _asks(request, by)
+    if going or (is_carried(request) and (leaving or left)):
+        _discuss_anew(request)
+        if left and not going and not leaving:
+            merging.detach(request)
+    else:
+        hide(request, REMOVED)
+
+
+def message_deleted(discussion: Discussion, message_id: str, by: ObjectId | None = None) -> None:
+    """A message was deleted in udata: it is not said here any more, nor again there. Where it had
+    the words of a request, and somebody else than its author deleted it, the request is hidden."""
+    deleted_natively(message_id)
+    request = THREAD.silence(discussion.pk, message_id)
+    words = [message["id"] for message in (request or {}).get("messages") or ()]
+    if request and words[-1:] == [message_id] and not _asks(request, by):
+        hide(request, REMOVED)
+
+
+def hide(request: Request, reason: str) -> Request | None:
+    """Hides a request whole: it does not exist any more, but for its author and moderators."""
+
+    def hidden(one: Request) -> Request | None:
+        if one["visibility"] == Visibility.HIDDEN:
+            return None
+        changed = one | {"visibility": Visibility.HIDDEN, "hidden_reason": reason}
+        changed["hidden_at"] = now()
+        changed.pop("review", None)
+        return changed
+
+    return change(request, hidden)
 
 
 def purge_dataset(dataset_id: ObjectId) -> int:
     """The dataset is gone for good: requests asked from it stay, without that context. A dataset
     that turns private or is deleted needs nothing: it is looked at when a request is shown."""
     freed = 0
+    # udata deletes the discussions of a dataset with it.
+    requests().update_many(
+        {"dataset": dataset_id, "discussion": {"$exists": True}},
+        {"$unset": _LINK, "$set": {"messages": []}},
+    )
     for request in list(requests().find({"dataset": dataset_id})):
         freed += change(request, lambda one: _without(one, "dataset", dataset_id)) is not None
     requests().update_many(
@@ -118,6 +200,37 @@ def _without(request: Request, field: str, value: ObjectId) -> Request | None:
     if request.get(field) != value:
         return None
     return {key: kept for key, kept in request.items() if key != field}
+
+
+def _discuss_anew(request: Request) -> None:
+    """Has another discussion made of a request, where it still speaks. Nobody hears of it twice."""
+    update: dict[str, Any] = becomes_due([DISCUSSION])
+    update |= {"$unset": _LINK, "$set": {"messages": []}}
+    linked = {"_id": request["_id"], "discussion": request["discussion"]}
+    if requests().update_one(linked, update).modified_count:
+        written(request)
+
+
+def _is_leaving(user: User | None) -> bool:
+    """Whether udata is deleting an account at this moment, and with it what it said."""
+    raw = User._get_collection().find_one({"_id": user.id}, {"deleted": 1}) if user else None
+    deleted = (raw or {}).get("deleted")
+    return deleted is not None and now() - deleted < LEAVING
+
+
+def _asks(request: Request, user: ObjectId | None) -> bool:
+    """Whether that account is who asks, or speaks for the organization that does."""
+    contributor = request["contributor"]
+    if user is None:
+        return False
+    organization = contributor.get("organization")
+    if contributor["kind"] == Kind.ORGANIZATION and organization:
+        return user == contributor.get("user") or catalogue.may_speak_for(organization)
+    return user == contributor.get("user")
+
+
+#: What links a request to its discussion, besides `announced`.
+_LINK = {"discussion": "", "discussed": ""}
 
 
 def _close(figures_id: str) -> None:

@@ -6,29 +6,33 @@ is not told any more. Names of builders are stored.
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
 from bson import ObjectId
+from flask import current_app
 from udata.core.user.models import User
 from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 from udata.mail import LabelledContent, MailCTA, MailMessage
 
-from .. import catalogue, vocabulary
+from .. import catalogue
 from ..addresses import pages_url
 from ..contributors.mailing import mail
 from ..contributors.models import account_key
+from ..contributors.signature import signature, signing_users, unnamed
 from ..feedback.models import Visibility
 from ..storage import now
-from . import matches, rights
+from . import matches, messages, rights
+from .appeal import Law
 from .audience import admins_dealing_with
 from .clock import Clock, in_words, local_day
-from .models import messages, supports
+from .models import supports
 from .permissions import desk
 from .records import find, zone
 from .representation import people
-from .workflow import DECISIONS, OPEN, Status
+from .workflow import DECISIONS, OPEN, Role, Status
 
 Request = dict[str, Any]
 Entry = dict[str, Any]
@@ -89,7 +93,7 @@ def receipt(reader: User, request: str) -> MailMessage | None:
         return None
     return MailMessage(
         subject=_("Your request “%(title)s” is recorded", title=found["title"]),
-        paragraphs=[_reception(found), _expected(found), *rights.in_words(found), _see(found)],
+        paragraphs=[_reception(found), _expected(found), *_computed(found), _see(found)],
         footer=[_("You receive this message because you have just made this request.")],
     )
 
@@ -102,7 +106,7 @@ def step(reader: User, request: str, number: int) -> MailMessage | None:
     entry = _entry(found, number)
     if found is None or footer is None or entry is None:
         return None
-    title, by = found["title"], _said(entry)
+    title, by = found["title"], _said(found, entry)
     match step_of(entry):
         case Step.ACKNOWLEDGED:
             subject = _("“%(title)s”: taken into account", title=title)
@@ -124,10 +128,15 @@ def step(reader: User, request: str, number: int) -> MailMessage | None:
             return _transferred(reader, found, entry, footer)
         case Step.EXTENDED:
             subject = _("“%(title)s”: more time to answer", title=title)
-            told = [_("The time to answer has been extended."), rights.in_words(found)[0], by]
+            # Its reason is in the computation.
+            told = [
+                _("The time to answer has been extended."),
+                _expected(found),
+                _computed(found)[0],
+            ]
         case Step.REOPENED:
             subject = _("“%(title)s”: open again", title=title)
-            told = [_("The request is open again."), by, rights.in_words(found)[0]]
+            told = [_("The request is open again."), by, _expected(found), _computed(found)[0]]
         case _:
             return None
     return MailMessage(subject=subject, paragraphs=[*told, _see(found)], footer=[footer])
@@ -144,7 +153,7 @@ def question(reader: User, request: str, number: int) -> MailMessage | None:
         subject=_("A question about your request “%(title)s”", title=found["title"]),
         paragraphs=[
             _("Details are needed to go on with your request."),
-            _said(entry),
+            _said(found, entry),
             _awaited_until(found),
             MailCTA(_("Give these details"), _page(found)),
         ],
@@ -167,7 +176,7 @@ def reminder(reader: User, request: str, number: int) -> MailMessage | None:
         subject=_("Reminder: a question about your request “%(title)s”", title=found["title"]),
         paragraphs=[
             _("Your request still waits for these details."),
-            _said(asked[-1]) if asked else None,
+            _said(found, asked[-1]) if asked else None,
             _awaited_until(found),
             MailCTA(_("Give these details"), _page(found)),
         ],
@@ -187,12 +196,14 @@ def declined(reader: User, request: str, number: int) -> MailMessage | None:
     told = [
         _("The request is declined."),
         _reason(entry),
-        _said(entry),
-        *(MailCTA(url, url) for url in entry.get("urls") or ()),
-        LabelledContent(_("It will be looked at again on:"), review, True) if review else None,
+        _said(found, entry),
+        *(MailCTA(_("See the data"), url) for url in entry.get("urls") or ()),
+        _("It will be looked at again on %(date)s.", date=in_words(date.fromisoformat(review)))
+        if review
+        else None,
     ]
     if _asked(reader, found) and found["status"] == Status.DECLINED:
-        told.append(rights.appeal_in_words(found))
+        told += [rights.appeal_in_words(found), _appeal(found)]
         if not (found.get("reopened") or {}).get(Status.DECLINED):
             told.append(_("If you disagree, you can reopen the request once, from its page."))
     return MailMessage(
@@ -215,7 +226,7 @@ def overdue(reader: User, request: str) -> MailMessage | None:
     day = in_words(clock.due_day(zone()))
     told: list[Any] = [_("An answer was expected until the end of %(date)s.", date=day)]
     if _asked(reader, found):
-        told += rights.in_words(found)
+        told += [*_computed(found), _appeal(found)]
         link = _see(found)
     else:
         link = MailCTA(_("Answer this request"), _page(found))
@@ -227,10 +238,10 @@ def overdue(reader: User, request: str) -> MailMessage | None:
 
 
 @mail("request-message")
-def message(reader: User, message: str) -> MailMessage | None:
-    """What somebody wrote about a request. To its requester and to its holder."""
-    written = messages().find_one({"_id": ObjectId(message)})
-    if written is None or written["visibility"] != Visibility.PUBLIC:
+def message(reader: User, message: str, request: str | None = None) -> MailMessage | None:
+    """What somebody wrote about a request (`request`: natively). To its requester and its holder."""
+    written = messages.find(message, request)
+    if written is None:
         return None
     found = _public(str(written["request"]))
     footer = _why(reader, found) or _why_holder(reader, found)
@@ -239,7 +250,11 @@ def message(reader: User, message: str) -> MailMessage | None:
     return MailMessage(
         subject=_("A message about the request “%(title)s”", title=found["title"]),
         paragraphs=[
-            LabelledContent(_("Their message:"), written["text"], truncated_at=BEGINNING),
+            LabelledContent(
+                _("Message from %(name)s:", name=_signed(written["contributor"])),
+                written["text"],
+                truncated_at=BEGINNING,
+            ),
             MailCTA(_("Answer this message"), _page(found)),
         ],
         footer=[footer],
@@ -274,7 +289,7 @@ def arrived(reader: User, request: str, number: int = 0) -> MailMessage | None:
                 else _("These data are asked for, and who holds them is not known.")
             ),
             LabelledContent(_("Need:"), found["description"], truncated_at=BEGINNING),
-            _said(entry) if entry else None,
+            _said(found, entry) if entry else None,
             _expected(found),
             MailCTA(_("Answer this request"), _page(found)),
         ],
@@ -306,9 +321,16 @@ def resembling(reader: User, dataset: str) -> MailMessage | None:
     for one in proposed[:LISTED]:
         asked = ngettext("%(num)d person", "%(num)d people", people(one))
         told.append(MailCTA(f"{one['title']} ({asked})", _page(one)))
-    told.append(_("If it is what they ask for, tell them by publishing it on the page of each."))
+    told.append(
+        _("If it answers a request, say so on its page: who asked for these data is told at once.")
+    )
     return MailMessage(
-        subject=_("Does “%(title)s” answer these requests?", title=found.title),
+        subject=ngettext(
+            "Does “%(title)s” answer this request?",
+            "Does “%(title)s” answer these requests?",
+            len(proposed),
+            title=found.title,
+        ),
         paragraphs=told,
         footer=[footer],
     )
@@ -320,7 +342,7 @@ def resembling(reader: User, dataset: str) -> MailMessage | None:
 def _published(reader: User, found: Request, entry: Entry, footer: Any) -> MailMessage:
     datasets = catalogue.datasets_by_id(entry.get("datasets") or ())
     links = [MailCTA(d.title, d.page) for d in datasets.values() if catalogue.may_read(d)]
-    links += [MailCTA(url, url) for url in entry.get("urls") or ()]
+    links += [MailCTA(_("See the data"), url) for url in entry.get("urls") or ()]
     ask = None
     if _asked(reader, found) and found["status"] == Status.PUBLISHED:
         ask = _("Is it what you asked for? On its page you can say so, or reopen the request.")
@@ -332,12 +354,17 @@ def _published(reader: User, found: Request, entry: Entry, footer: Any) -> MailM
         if entry.get("partial")
         else _("These data are published:"),
         *links,
-        _said(entry),
+        _said(found, entry),
         ask,
         _see(found),
     ]
+    subject = (
+        _("“%(title)s”: a part of the data is there", title=found["title"])
+        if entry.get("partial")
+        else _("“%(title)s”: the data are there", title=found["title"])
+    )
     return MailMessage(
-        subject=_("“%(title)s”: the data are there", title=found["title"]),
+        subject=subject,
         paragraphs=told,
         footer=[footer],
     )
@@ -352,7 +379,7 @@ def _merged(found: Request, entry: Entry, footer: Any) -> MailMessage | None:
         paragraphs=[
             _("This request asks for the same data as “%(other)s”.", other=target["title"]),
             _("It is followed there, and you count among those who ask for them."),
-            _said(entry),
+            _said(found, entry),
             _see(target),
         ],
         footer=[footer],
@@ -365,7 +392,7 @@ def _transferred(reader: User, found: Request, entry: Entry, footer: Any) -> Mai
         return None
     dates: list[Any] = []
     if _asked(reader, found) and found.get("organization") == holder.id:
-        dates = [_reception(found), _expected(found), *rights.in_words(found)]
+        dates = [_reception(found), _expected(found), *_computed(found)]
     return MailMessage(
         subject=_(
             "“%(title)s”: sent to %(organization)s", title=found["title"], organization=holder.name
@@ -375,7 +402,7 @@ def _transferred(reader: User, found: Request, entry: Entry, footer: Any) -> Mai
                 "%(organization)s holds these data, and answers from now on.",
                 organization=holder.name,
             ),
-            _said(entry),
+            _said(found, entry),
             *dates,
             _see(found),
         ],
@@ -406,6 +433,15 @@ def _expected(found: Request) -> Any:
     return _("An answer is expected until the end of %(date)s.", date=day)
 
 
+def _computed(found: Request) -> list[LabelledContent]:
+    """How the service date comes about, then where the law gives an appeal its dates."""
+    labels = (_("How this date is found:"), _("Your right to appeal:"))
+    return [
+        LabelledContent(label, words, inline=True, truncated_at=WHOLE)
+        for label, words in zip(labels, rights.in_words(found), strict=False)
+    ]
+
+
 def _awaited_until(found: Request) -> Any:
     deadline = Clock.of(found["clock"]).clarify_by
     if deadline is None:
@@ -422,28 +458,36 @@ def _is_awaited(found: Request) -> bool:
     return found["status"] == Status.NEEDS_CLARIFICATION
 
 
-def _said(entry: Entry) -> LabelledContent | None:
-    """The message of a move, in full."""
+def _said(found: Request, entry: Entry) -> LabelledContent | None:
+    """The message of a move, in full, and whose it is."""
     if not entry.get("message"):
         return None
-    name = None
-    if entry["by"].get("organization"):
-        organization = catalogue.find_organization(entry["by"]["organization"])
+    by, name = entry["by"], None
+    if by.get("organization"):
+        organization = catalogue.find_organization(by["organization"])
         name = organization.name if organization and not organization.deleted else None
-    label = _("Message from %(name)s:", name=name) if name else _("Their message:")
+    elif by["role"] == Role.REQUESTER:
+        name = _signed(found["contributor"])
+    label: Any = _("Their message:")
+    if name:
+        label = _("Message from %(name)s:", name=name)
+    elif by["role"] == Role.MODERATOR:
+        label = _("Message from the moderation:")
     return LabelledContent(label, entry["message"], truncated_at=WHOLE)
+
+
+def _signed(contributor: dict[str, Any]) -> str:
+    """The name that somebody writes under."""
+    organizations = catalogue.organizations_by_id({contributor.get("organization")} - {None})
+    shown = signature(contributor, signing_users([contributor]), organizations)
+    return shown["name"] or unnamed(contributor)
 
 
 def _reason(entry: Entry) -> LabelledContent | None:
     """Why a request is refused, with the article of law where the reason has one."""
     if not entry.get("reason"):
         return None
-    lists = vocabulary.vocabularies()
-    label = lists.label("decline_reasons", entry["reason"])
-    term = lists.find("decline_reasons", entry["reason"])
-    if term and term.reference:
-        label = f"{label} ({term.reference})"
-    return LabelledContent(_("Reason:"), label, inline=True)
+    return LabelledContent(_("Reason:"), rights.ground_in_words(entry["reason"]), inline=True)
 
 
 def _entry(found: Request | None, number: int) -> Entry | None:
@@ -463,6 +507,14 @@ def _page(found: Request) -> str:
 
 def _see(found: Request) -> MailCTA:
     return MailCTA(_("See the request"), _page(found))
+
+
+def _appeal(found: Request) -> MailCTA | None:
+    """Where the appeal is prepared, while it is time."""
+    if not rights.may_appeal(found):
+        return None
+    title = Law.of(current_app.config).sentence("page_title")
+    return MailCTA(title, f"{_page(found)}appeal")
 
 
 def _holder(found: Request) -> str | None:

@@ -2,12 +2,14 @@
 to who may answer them.
 
 A match is proposed once for a request and a dataset, whatever became of it: what somebody has
-dismissed does not come back. Accepting one is the ordinary move to published.
+dismissed does not come back. Accepting one is the ordinary move to published; where nobody knew who
+holds the data, whose dataset it is has them, and the request becomes theirs in the same step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
@@ -26,9 +28,12 @@ from ..feedback.models import Visibility
 from ..storage import acknowledged, now
 from . import actions, permissions, representation
 from .audience import admins_dealing_with, scope_of_holder
-from .models import requests
+from .forms import read_move
+from .models import TOLD, requests
+from .moving import history_entry, moved
 from .queries import LEFT_OUT
-from .workflow import OPEN, Status
+from .records import change
+from .workflow import OPEN, Role, Status
 
 Request = dict[str, Any]
 Match = dict[str, Any]
@@ -48,12 +53,13 @@ class State(StrEnum):
 class CultureFeedbackMatch(Document):
     """A dataset may answer a request. `id`: `<request>:<dataset>`, so that there is one.
     `organization`: the holder of the request, which `follow_request` copies; None: unknown, the
-    desk's."""
+    desk's. `producer`: the organization of the dataset when it was proposed last."""
 
     id = StringField(primary_key=True)
     request = ObjectIdField(required=True)
     dataset = ObjectIdField(required=True)
     organization = ObjectIdField()
+    producer = ObjectIdField()
     score = FloatField()
     state = StringField(choices=[state.value for state in State], default=State.PROPOSED)
     created_at = DateTimeField(required=True)
@@ -63,6 +69,7 @@ class CultureFeedbackMatch(Document):
         "strict": False,
         "indexes": [
             ["organization", "state", "-created_at"],
+            ["producer", "organization", "state", "-created_at"],
             ["request", "state"],
             ["dataset", "state"],
         ],
@@ -88,8 +95,7 @@ def propose(raw: Mapping[str, Any]) -> int:
     }
     resembling = list(requests().find(where, {"organization": 1})) if found else []
     for request in resembling:
-        match = {
-            "_id": f"{request['_id']}:{raw['_id']}",
+        first = {
             "request": request["_id"],
             "dataset": raw["_id"],
             "organization": request.get("organization"),
@@ -97,10 +103,12 @@ def propose(raw: Mapping[str, Any]) -> int:
             "state": State.PROPOSED,
             "created_at": now(),
         }
-        try:
-            matches().insert_one(match)
-        except DuplicateKeyError:
-            continue  # proposed before
+        with suppress(DuplicateKeyError):  # proposed by another process at this moment
+            matches().update_one(
+                {"_id": f"{request['_id']}:{raw['_id']}"},
+                {"$setOnInsert": first, "$set": {"producer": holder}},
+                upsert=True,
+            )
     concerned = {request.get("organization") for request in resembling}
     for organization in concerned | ({holder} if holder and resembling else set()):
         outbox.post_to_each(
@@ -115,20 +123,27 @@ def propose(raw: Mapping[str, Any]) -> int:
 
 def proposals_for(viewer: Viewer, organization_ids: Iterable[ObjectId]) -> list[dict[str, Any]]:
     """What is proposed to some organizations, newest first, for their dashboard: `id`, `request`
-    (as in lists), `dataset`, `score`. The desk also has the requests whose holder is unknown."""
+    (as in lists), `dataset`, `score`. Requests whose holder is unknown are for the desk, and for
+    whose dataset it is."""
     asked: list[ObjectId | None] = list(organization_ids)
+    theirs = {"producer": {"$in": list(asked)}, "organization": None}
     if permissions.desk() in asked:
         asked.append(None)
-    where = {"organization": {"$in": asked}, "state": State.PROPOSED}
+    where = {"$or": [{"organization": {"$in": asked}}, theirs], "state": State.PROPOSED}
     found = matches().find(where, sort=[("created_at", -1)]).limit(SHOWN)
     return _shown(viewer, list(found))
 
 
 def proposals_on(viewer: Viewer, request: Request) -> list[dict[str, Any]]:
-    """What is proposed for one request, best first, to who may publish it; nothing to others."""
-    if Status(request["status"]) not in OPEN or not permissions.deals_with(viewer, request):
+    """What is proposed for one request, best first, to who may accept it; nothing to others."""
+    if Status(request["status"]) not in OPEN or not viewer.known:
         return []
     where = {"request": request["_id"], "state": State.PROPOSED}
+    if not permissions.deals_with(viewer, request):
+        theirs = [one.id for one in catalogue.spoken_for()]
+        if request.get("organization") or not theirs:
+            return []
+        where["producer"] = {"$in": theirs}
     return _shown(viewer, list(matches().find(where, sort=[("score", -1)]).limit(SHOWN)))
 
 
@@ -141,8 +156,8 @@ def proposed_requests(dataset_id: ObjectId) -> list[Request]:
 
 def accept(viewer: Viewer, id: Any) -> Request:
     """Publishes the request with the dataset: the ordinary move, with its own checks (Forbidden,
-    Conflict, Invalid). Answers the request. Raises NotFound for no match that this person may see,
-    Conflict for one that was dismissed."""
+    Conflict, Invalid), or where the holder was unknown a claim. Answers the request. Raises NotFound
+    for no match that this person may see, Conflict for one that was dismissed."""
     match, request = _readable(viewer, id)
     if match["state"] == State.DISMISSED:
         raise refusals.Conflict(_("This proposal was dismissed."), state=match["state"])
@@ -153,7 +168,10 @@ def accept(viewer: Viewer, id: Any) -> Request:
             "from": request["status"],
             "datasets": [str(match["dataset"])],
         }
-        request = actions.move(viewer, str(request["_id"]), payload)
+        if _may_claim(viewer, match, request):
+            request = _claim(viewer, match, request, payload)
+        else:
+            request = actions.move(viewer, str(request["_id"]), payload)
     _decide(match, State.ACCEPTED)
     return request
 
@@ -162,8 +180,9 @@ def dismiss(viewer: Viewer, id: Any) -> None:
     """Says that the dataset is not what was asked for; again changes nothing. Raises NotFound,
     Forbidden, Conflict for one that was accepted."""
     match, request = _readable(viewer, id)
-    spend_write(viewer, manages=permissions.deals_with(viewer, request))
-    if not permissions.deals_with(viewer, request):
+    may = permissions.deals_with(viewer, request) or _may_claim(viewer, match, request)
+    spend_write(viewer, manages=may)
+    if not may:
         raise refusals.Forbidden(_("Only who deals with this request may decide that."))
     if match["state"] == State.ACCEPTED:
         raise refusals.Conflict(_("This proposal was accepted."), state=match["state"])
@@ -194,6 +213,42 @@ def _readable(viewer: Viewer, id: Any) -> tuple[Match, Request]:
     if match is None:
         raise refusals.NotFound(_("There is no such proposal."))
     return match, actions.readable(viewer, match["request"])
+
+
+def _may_claim(viewer: Viewer, match: Match, request: Request) -> bool:
+    """Whether accepting this match makes the request that of its dataset's producer. The desk,
+    which speaks for nobody else, publishes it as it is."""
+    dataset = catalogue.find_dataset(match["dataset"])
+    return dataset is not None and permissions.may_claim(viewer, request, dataset)
+
+
+def _claim(viewer: Viewer, match: Match, request: Request, payload: dict[str, Any]) -> Request:
+    """Sends a request that is nobody's to the producer of the dataset, and publishes it: two
+    entries of the history in one update, of which followers hear as one. Raises Conflict when
+    somebody else dealt with it meanwhile."""
+    spend_write(viewer, manages=True)
+    asked = read_move(payload)
+
+    def claimed(request: Request) -> Request:
+        dataset = catalogue.find_dataset(match["dataset"])
+        if dataset is None or not permissions.may_claim(viewer, request, dataset):
+            raise refusals.Conflict(
+                _("Somebody else deals with this request now."), status=request["status"]
+            )
+        theirs = request | {"organization": dataset.organization}
+        entry = history_entry(
+            viewer,
+            theirs,
+            request["status"],
+            Role.PRODUCER,
+            transferred_to=dataset.organization,
+            claimed=True,
+        )
+        theirs["received_at"] = request.get("received_at") or now()
+        theirs["history"] = [*request["history"], entry]
+        return moved(viewer, theirs, Status.PUBLISHED, Role.PRODUCER, asked, None)
+
+    return change(request, claimed, due=[TOLD]) or actions.fresh(request["_id"])
 
 
 def _decide(match: Match, state: State) -> None:

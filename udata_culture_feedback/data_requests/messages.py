@@ -1,27 +1,41 @@
-"""What people say about a request.
+"""What people say about a request: one conversation, whatever its home.
 
-The seam between two homes: requests asked from a dataset belong in a native discussion on it (to be
-bridged here, behind these three functions); the messages of the others live in a collection of
-ours. Nobody else reads or writes them. What a message does to the request (a question that it
-answers) is the action's, whatever the home: see `actions.answer`.
+What is written on the page of a request is stored in a collection of ours, where its author, their
+role and its retries are kept. A request asked from a dataset has a native discussion: there the
+same message is added under an id allocated here (`discussion`), and people answer natively. `read`
+shows both as one. Nobody else reads or writes them. What a message does to the request is in
+`replies`, whatever the home.
 """
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
+from udata.core.discussions.models import Discussion
+from udata.i18n import gettext
 from udata.i18n import lazy_gettext as _
 
-from .. import listing, refusals
+from .. import catalogue, listing, publication, refusals, threads
+from ..contributors.models import Kind, account_key
+from ..feedback.lifecycle import REMOVED
 from ..feedback.models import Visibility
 from ..listing import Page
 from ..storage import now
-from .models import messages
+from . import discussion
+from .discussion import Cast, id_of, natively_told
+from .models import messages, requests
+from .signals import on_request_message
 
 Request = dict[str, Any]
 Message = dict[str, Any]
+
+#: What udata leaves of the messages of an account that had them deleted.
+ERASED = "DELETED"
+#: Messages of ours that are not in the discussion: more are not looked at.
+ASIDE = 1000
 
 
 def write(
@@ -30,17 +44,23 @@ def write(
     role: str,
     text: str,
     submission: str | None = None,
+    why: list[str] | None = None,
 ) -> tuple[Message, bool]:
-    """Stores a message. Answers it, and whether it is new (False: a retry)."""
+    """Stores a message. Answers it, and whether it is new (False: a retry). `announce` does the
+    rest, in a task. `why`: the reasons for which it waits for a moderator, if there are any."""
     message: Message = {
         "_id": ObjectId(),
         "request": request["_id"],
+        "message_id": str(uuid4()),
         "contributor": contributor,
         "role": role,
         "text": text,
-        "visibility": Visibility.PUBLIC,
         "created_at": now(),
+        "untold": True,
     }
+    publication.await_moderation(message, why or [])
+    if why:
+        message["review"]["organization"] = request.get("organization")
     if submission:
         message["submission_id"] = submission
     try:
@@ -55,20 +75,190 @@ def write(
     return message, True
 
 
+def announce(request_id: ObjectId) -> int:
+    """Tells of the messages that nobody was told of: udata those whom it tells, we the others.
+    Answers how many there were. May run twice: udata is asked once, the outbox knows its mails."""
+    waiting = {"request": request_id, "untold": True, "visibility": Visibility.PUBLIC}
+    untold = list(messages().find(waiting, sort=[("_id", 1)]))
+    if not untold:
+        return 0
+    discussion.tell(request_id)
+    request = requests().find_one({"_id": request_id})
+    for row in untold:
+        told: set[ObjectId] = set()
+        row = messages().find_one({"_id": row["_id"]}) or row
+        if row["visibility"] != Visibility.PUBLIC:
+            continue
+        if request and request.get("discussed") and row.get("discussion") == request["discussion"]:
+            told = natively_told(request)
+            claim = {"_id": row["_id"], "announced": {"$exists": False}}
+            if messages().update_one(claim, {"$set": {"announced": now()}}).modified_count:
+                threads.announce_message(row["discussion"], row["message_id"])
+        on_request_message.send(request_id, message=row, told=told)
+        messages().update_one({"_id": row["_id"]}, {"$unset": {"untold": ""}})
+    return len(untold)
+
+
 def read(request: Request, page: Page) -> tuple[list[Message], int, bool]:
     """A page of the public messages, the oldest first, and one more where there is one; how many
-    there are, and whether that is capped. Raises Invalid for a page beyond the end of offsets."""
-    where = {"request": request["_id"], "visibility": Visibility.PUBLIC}
+    there are, and whether that is capped. Raises Invalid for a page beyond the end of offsets.
+
+    The words of the request and what its moves say are not among them: they have their own place.
+    Of a discussion on a dataset that its reader may not see (any more) only what was written here
+    is shown.
+    """
     if page.offset + page.size > listing.MAX_OFFSET:
         message = _("Pages of this order end at %(offset)d.", offset=listing.MAX_OFFSET)
         raise refusals.Invalid(message, {"page": message})
-    found = messages().find(where, sort=[("created_at", 1), ("_id", 1)])
+    found = _read_discussion(request, page) if _may_read_discussion(request) else None
+    if found:
+        return *found, False
+    where = {"request": request["_id"], "visibility": Visibility.PUBLIC}
+    rows = messages().find(where, sort=[("created_at", 1), ("_id", 1)])
     return (
-        list(found.skip(page.offset).limit(page.size + 1)),
+        list(rows.skip(page.offset).limit(page.size + 1)),
         *listing.count(messages(), where),
+    )
+
+
+def find(message_id: str, request_id: str | None = None) -> Message | None:
+    """A public message: by its id; with `request_id`, a native one about that request."""
+    if request_id is None:
+        public = {"_id": ObjectId(message_id), "visibility": Visibility.PUBLIC}
+        return messages().find_one(public)
+    request = requests().find_one({"_id": ObjectId(request_id), "discussed": True})
+    if request is None:
+        return None
+    return native_message(request, message_id)
+
+
+def native_message(request: Request, message_id: str) -> Message | None:
+    """What somebody wrote natively, as a message of the request; None of what is not there, and of
+    what is ours: the words of the request, its moves, what was written on its page."""
+    if message_id in _left_out(request) or messages().find_one({"message_id": message_id}):
+        return None
+    raw = Discussion._get_collection().find_one(
+        {"_id": request["discussion"]}, {"discussion": {"$elemMatch": {"id": message_id}}}
+    )
+    for native in (raw or {}).get("discussion") or ():
+        return _as_message(native, request, Cast.of(request))
+    return None
+
+
+def deleted_natively(message_id: str) -> None:
+    """A message was deleted in udata: it is not said here any more."""
+    messages().update_one(
+        {"message_id": message_id},
+        {
+            "$set": {
+                "visibility": Visibility.HIDDEN,
+                "hidden_reason": REMOVED,
+                "hidden_at": now(),
+            },
+            "$unset": {"untold": "", "review": ""},
+            "$inc": {"v": 1},
+        },
     )
 
 
 def remove_all(request_id: ObjectId) -> None:
     """The request is gone."""
     messages().delete_many({"request": request_id})
+
+
+def _may_read_discussion(request: Request) -> bool:
+    if not request.get("discussed"):
+        return False
+    dataset = catalogue.find_dataset(request.get("dataset"))
+    return dataset is not None and catalogue.may_read(dataset)
+
+
+def _read_discussion(request: Request, page: Page) -> tuple[list[Message], int] | None:
+    """A page of a discussion, then of what is not in it; and how many both are. In the order of the
+    discussion, as udata shows it. None where the discussion is gone."""
+    elsewhere = {"discussion": {"$ne": request["discussion"]}}
+    hidden = {"visibility": {"$ne": Visibility.PUBLIC}}
+    aside = list(
+        messages()
+        .find({"request": request["_id"], "$or": [elsewhere, hidden]}, sort=[("created_at", 1)])
+        .limit(ASIDE)
+    )
+    unseen = {row["message_id"] for row in aside if row["visibility"] != Visibility.PUBLIC}
+    waiting = {row["message_id"] for row in aside} - unseen
+    left_out = sorted(_left_out(request) | unseen)
+    read = _slice(request["discussion"], left_out, sorted(waiting), page.offset, page.size + 1)
+    if read is None:
+        return None
+    # Those that a task has added, but not yet marked, are in the discussion already.
+    later = [r for r in aside if r["message_id"] in waiting - set(read["there"])]
+    shown = _as_messages(read["page"], request) if read["page"] else []
+    room = page.size + 1 - len(shown)
+    start = max(0, page.offset - read["total"])
+    return shown + later[start : start + room], read["total"] + len(later)
+
+
+def _slice(
+    discussion_id: ObjectId, left_out: list[str], waiting: list[str], offset: int, size: int
+) -> dict[str, Any] | None:
+    """A slice of the messages of a discussion: `page`, `total`, and which of `waiting` are
+    `there`."""
+    kept = {"$not": [{"$in": ["$$message.id", left_out]}]}
+    pipeline: list[dict[str, Any]] = [
+        {"$match": {"_id": discussion_id}},
+        {
+            "$project": {
+                "said": {"$filter": {"input": "$discussion", "as": "message", "cond": kept}},
+                "there": {"$setIntersection": ["$discussion.id", waiting]},
+            }
+        },
+        {
+            "$project": {
+                "there": 1,
+                "total": {"$size": "$said"},
+                "page": {"$slice": ["$said", offset, size]},
+            }
+        },
+    ]
+    return next(iter(Discussion._get_collection().aggregate(pipeline)), None)
+
+
+def _left_out(request: Request) -> set[str]:
+    moves = {move.id for move in discussion.told_moves(request)}
+    return threads.own_ids(request) | moves
+
+
+def _as_messages(natives: list[dict[str, Any]], request: Request) -> list[Message]:
+    ids = [native["id"] for native in natives]
+    rows = {row["message_id"]: row for row in messages().find({"message_id": {"$in": ids}})}
+    cast = Cast.of(request)
+    return [
+        _as_message(native, request, cast)
+        if native["id"] not in rows
+        # As it stands there: it may have been changed natively.
+        else rows[native["id"]] | {"text": _text(native)}
+        for native in natives
+    ]
+
+
+def _as_message(native: dict[str, Any], request: Request, cast: Cast) -> Message:
+    user = id_of(native.get("posted_by"))
+    organization = id_of(native.get("posted_by_organization"))
+    contributor: dict[str, Any] = {"kind": Kind.USER, "key": account_key(user), "user": user}
+    if organization:
+        contributor |= {"kind": Kind.ORGANIZATION, "organization": organization}
+    else:
+        contributor["name"] = str(user)  # signs with a name, which is looked up when shown
+    return {
+        "_id": native["id"],
+        "request": request["_id"],
+        "contributor": contributor,
+        "role": cast.role_of(user, organization),
+        "text": _text(native),
+        "visibility": Visibility.PUBLIC,
+        "created_at": native["posted_on"],
+    }
+
+
+def _text(native: dict[str, Any]) -> str:
+    text = native.get("content") or ""
+    return gettext("[Deleted by its author]") if text == ERASED else text

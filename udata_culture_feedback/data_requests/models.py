@@ -20,12 +20,13 @@ from udata.mongo.document import UDataDocument as Document
 from ..contributors.models import CultureFeedbackContributor
 from ..feedback.models import Visibility
 from ..listing import EPOCH
+from ..publication import indexes
 from ..storage import acknowledged
 from ..summaries import Totals
 from .workflow import OPEN, Status
 
 #: Slugs that are routes, and so never a request's.
-RESERVED_SLUGS = frozenset(("new", "similar", "feed", "feed.atom"))
+RESERVED_SLUGS = frozenset(("new", "similar", "pick", "feed", "feed.atom"))
 
 #: What is due of a request besides figures: who is behind it, or behind the one it was merged into,
 #: has to be brought in line (`merging.straighten`).
@@ -46,6 +47,9 @@ class CultureFeedbackRequest(Document):
     `detached`: since when it has no requester any more, who left it to those who carry it.
     `removed`: deleted (when, and the visibility it had), until everything has heard of it. `told`:
     how many entries of its history were announced. `next_key`: see `lifecycle.forget_account`.
+    `hidden_at`, `words_until`, `review`, `moderated`: see `publication`.
+    `discussion`, `messages`, `discussed`, `announced`, `silenced`: see `threads`; `rung`: the
+    entries of its history that the discussion has told people of.
     """
 
     title = StringField(required=True)
@@ -66,6 +70,10 @@ class CultureFeedbackRequest(Document):
 
     visibility = StringField(default=Visibility.PUBLIC)
     hidden_reason = StringField()
+    hidden_at = DateTimeField()
+    words_until = DateTimeField()
+    review = DictField()
+    moderated = DictField()
     status = StringField(default=Status.SUBMITTED)
     version = IntField(default=1)
     history = ListField(DictField())
@@ -88,6 +96,8 @@ class CultureFeedbackRequest(Document):
     messages = ListField(DictField())
     discussed = BooleanField()
     announced = DateTimeField()
+    silenced = ListField(StringField())
+    rung = ListField(IntField())
 
     submission_id = StringField()
     created_at = DateTimeField(required=True)
@@ -104,6 +114,7 @@ class CultureFeedbackRequest(Document):
         "strict": False,
         "indexes": [
             {"fields": ["slug"], "unique": True},
+            *indexes(),
             {
                 "fields": ["contributor.key", "submission_id"],
                 "unique": True,
@@ -126,12 +137,20 @@ class CultureFeedbackRequest(Document):
                 "partialFilterExpression": {"clock.due_at": {"$gte": EPOCH}},
             },
             {
+                "fields": ["organization", "visibility", "clock.due_at", "id"],
+                "partialFilterExpression": {"clock.due_at": {"$gte": EPOCH}},
+            },
+            {
                 "fields": ["duplicate_of"],
                 "partialFilterExpression": {"duplicate_of": {"$exists": True}},
             },
             {
                 "fields": ["fulfilled_by.datasets"],
                 "partialFilterExpression": {"fulfilled_by": {"$exists": True}},
+            },
+            {
+                "fields": ["consultation", "-totals.supports", "-id"],
+                "partialFilterExpression": {"consultation": {"$exists": True}},
             },
             "terms",
             "contributor.user",
@@ -188,13 +207,28 @@ class CultureFeedbackRequestFigures(Document):
 
 
 class CultureFeedbackRequestMessage(Document):
-    """What somebody says about a request. `role`: in what capacity, when it was said."""
+    """What somebody wrote on the page of a request. `role`: in what capacity, when it was said.
+    `message_id`: that of the same message in the native discussion, where there is one;
+    `discussion`: the one in which it stands. `untold`: nobody was told of it yet; `announced`: when
+    udata told people of it. `left`: when its author did, until udata has done with their words.
+    """
 
     request = ObjectIdField(required=True)
+    message_id = StringField(required=True)
+    discussion = ObjectIdField()
+    untold = BooleanField()
+    left = DateTimeField()
+    announced = DateTimeField()
     contributor = EmbeddedDocumentField(CultureFeedbackContributor, required=True)
     role = StringField(required=True)
     text = StringField(required=True)
+    v = IntField()
     visibility = StringField(default=Visibility.PUBLIC)
+    hidden_reason = StringField()
+    hidden_at = DateTimeField()
+    words_until = DateTimeField()
+    review = DictField()
+    moderated = DictField()
     submission_id = StringField()
     created_at = DateTimeField(required=True)
 
@@ -202,6 +236,11 @@ class CultureFeedbackRequestMessage(Document):
         "strict": False,
         "indexes": [
             ["request", "visibility", "created_at", "id"],
+            *indexes("review.organization"),
+            ["request", "discussion", "visibility"],
+            "message_id",
+            {"fields": ["untold"], "partialFilterExpression": {"untold": True}},
+            {"fields": ["left"], "partialFilterExpression": {"left": {"$exists": True}}},
             "contributor.user",
             {
                 "fields": ["contributor.key", "submission_id"],

@@ -88,7 +88,7 @@ def history_entry(
         acting = holder or permissions.desk()
         if acting and catalogue.may_speak_for(acting):
             by["organization"] = acting
-        elif permissions.may_moderate(viewer):
+        elif permissions.may_moderate(viewer, request):
             by["role"] = Role.MODERATOR
     entry = {"from": request["status"], "to": to, "by": by, "at": now(), **extra}
     return entry | ({"message": message} if message else {})
@@ -133,7 +133,7 @@ def _refusal(viewer: Viewer, request: Request, asked: Move) -> dict[str, Any]:
     required(asked, "reason", _("Choose a reason."))
     required(asked, "message", _("Explain why, in words the requester understands."))
     message = None
-    if reason == "abusive" and not permissions.may_moderate(viewer):
+    if reason == "abusive" and not permissions.may_moderate(viewer, request):
         message = _("Only moderators give this reason.")
     elif reason == "not_planned" and request["kind"] == "new":
         message = _("The law knows no such reason for unpublished data.")

@@ -8,6 +8,7 @@
 | move | the roles of `workflow.MOVES` |
 | support, write a message | any account |
 | transfer, extend | who acts for the holder, the desk, who moderates |
+| claim | while its holder is unknown, who speaks for the producer of a public dataset that answers |
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def is_requester(viewer: Viewer, request: Request) -> bool:
     return viewer.known and request["contributor"]["key"] == viewer.key
 
 
-def may_moderate(viewer: Viewer) -> bool:
-    return viewer.sysadmin
+def may_moderate(viewer: Viewer, request: Request) -> bool:
+    return viewer.moderates(request.get("organization"))
 
 
 def acts_for(organization: ObjectId | None) -> bool:
@@ -75,7 +76,7 @@ def roles(viewer: Viewer, request: Request, target: Request | None = None) -> se
     if not viewer.known:
         return set()
     found = {Role.ANYBODY}
-    if may_moderate(viewer):
+    if may_moderate(viewer, request):
         found |= {Role.MODERATOR, Role.PRODUCER}
     if acts_for(request.get("organization")):
         found.add(Role.PRODUCER)
@@ -100,12 +101,12 @@ def may_read(viewer: Viewer, request: Request) -> bool:
     return (
         request["visibility"] == Visibility.PUBLIC
         or is_requester(viewer, request)
-        or may_moderate(viewer)
+        or may_moderate(viewer, request)
     )
 
 
 def may_edit(viewer: Viewer, request: Request) -> bool:
-    return may_moderate(viewer) or (
+    return may_moderate(viewer, request) or (
         is_requester(viewer, request) and Status(request["status"]) in OPEN
     )
 
@@ -120,6 +121,26 @@ def may_confirm(viewer: Viewer, request: Request) -> bool:
 
 def deals_with(viewer: Viewer, request: Request) -> bool:
     return Role.PRODUCER in roles(viewer, request)
+
+
+def may_extend(viewer: Viewer, request: Request) -> bool:
+    """Once, while an answer is awaited."""
+    clock = Clock.of(request["clock"])
+    ended = clock.answered_at is not None or clock.stopped_at is not None
+    return deals_with(viewer, request) and not clock.extended_days and not ended
+
+
+def may_claim(viewer: Viewer, request: Request, dataset: catalogue.DatasetFacts) -> bool:
+    """Whether somebody may answer a request that is nobody's with a dataset of theirs: who has the
+    data is its holder."""
+    return (
+        viewer.known
+        and not request.get("organization")
+        and Status(request["status"]) in OPEN
+        and dataset.listed
+        and dataset.organization is not None
+        and catalogue.may_speak_for(dataset.organization)
+    )
 
 
 def may_transfer(viewer: Viewer, request: Request) -> bool:

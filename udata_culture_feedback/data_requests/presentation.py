@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson import ObjectId
+
 from .. import vocabulary
 from ..catalogue import DatasetFacts
 from ..pages import page_address
@@ -17,7 +19,7 @@ SHOWN = 5
 
 def missing_data(dataset: DatasetFacts) -> dict[str, Any]:
     """`open`: the open requests asked from a dataset; `people`: how many persons it was opened for;
-    `ask`: where to ask for data."""
+    `ask`: where to ask for data; `draft`: the name of what was begun there."""
     labels = {term.id: term.label for term in vocabulary.REQUEST_STATUSES}
     where = queries.PUBLIC | {"dataset": dataset.id, "status": {"$in": list(OPEN)}}
     found = requests().find(where, queries.LEFT_OUT, sort=queries.SORTS["-created_at"]).limit(50)
@@ -35,4 +37,11 @@ def missing_data(dataset: DatasetFacts) -> dict[str, Any]:
         ],
         "people": people,
         "ask": page_address("requests/new", dataset=dataset.slug or str(dataset.id)),
+        "draft": draft_of(dataset.id),
     }
+
+
+def draft_of(dataset_id: ObjectId | None) -> str:
+    """The name under which a browser keeps a request that somebody is writing: one for each dataset
+    it is asked from."""
+    return f"ask:{dataset_id or ''}"

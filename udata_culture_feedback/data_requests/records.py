@@ -15,6 +15,7 @@ from udata.i18n import lazy_gettext as _
 from .. import refusals
 from ..storage import now
 from ..summaries import becomes_due
+from ..threads import DISCUSSION
 from .figures import above, ensure, settle_dataset
 from .models import RESERVED_SLUGS, live_totals, requests
 from .signals import on_request_changed
@@ -26,7 +27,7 @@ Request = dict[str, Any]
 #: discussion and of the announcements.
 KEPT_BY_OTHERS = frozenset(
     {"_id", "v", "version", "due", "counted", "totals", "last", "told"}
-    | {"discussion", "messages", "discussed", "announced"}
+    | {"discussion", "messages", "discussed", "announced", "silenced", "rung"}
 )
 
 #: Tries before giving up on a request that others keep changing.
@@ -68,6 +69,8 @@ def replace(
     changed["live"] = live_totals(changed)
     concerned = {*above(changed), *also}
     ensure(concerned)
+    if changed.get("dataset") or changed.get("discussion"):
+        concerned.add(DISCUSSION)
     update = becomes_due(sorted({*concerned, *due}))
     update["$inc"]["version"] = 1
     update["$set"] = {key: value for key, value in changed.items() if key not in KEPT_BY_OTHERS}

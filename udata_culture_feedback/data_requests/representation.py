@@ -168,7 +168,7 @@ def _common(viewer: Viewer, request: Request, objects: Objects) -> dict[str, Any
             "delete": permissions.may_delete(viewer, request),
             "transfer": permissions.may_transfer(viewer, request),
             "confirm": permissions.may_confirm(viewer, request) and not request.get("confirmed_at"),
-            "moderate": permissions.may_moderate(viewer),
+            "moderate": permissions.may_moderate(viewer, request),
         },
         **addresses(request),
     }

@@ -1,5 +1,5 @@
-"""What happens after a request was written: figures further up, announcements, burials; and
-following udata's objects."""
+"""What happens after a request was written: figures further up, its discussion, announcements,
+burials; and following udata's objects."""
 
 from __future__ import annotations
 
@@ -8,24 +8,46 @@ from udata.tasks import task
 
 from .. import metrics
 from ..summaries import settle
-from . import actions, announcements, lifecycle
+from ..threads import DISCUSSION
+from . import actions, announcements, discussion, lifecycle, messages, replies
 from .figures import REQUESTS, above
 from .models import PEOPLE, TOLD, figures, requests
 
 #: What is due of a request besides figures.
-LISTENERS = frozenset((PEOPLE, TOLD))
+LISTENERS = frozenset((PEOPLE, TOLD, DISCUSSION))
 
 
 @task(name="culture-feedback-follow-request", route="low.culture-feedback")
 def follow_request(request_id: str) -> None:
-    """Counts a request wherever it counts, announces its moves, buries it once it is deleted."""
+    """Counts a request wherever it counts, brings its discussion in line, announces its moves and
+    messages, buries it once it is deleted."""
     id = ObjectId(request_id)
     request = requests().find_one({"_id": id}, {"organization": 1, "dataset": 1, "due": 1})
     if request is None:
         return
     settle_and_publish({*above(request), *request.get("due", [])} - LISTENERS)
+    if DISCUSSION in request.get("due", []):
+        discussion.tell(id)  # first: whom udata tells, we do not
     announcements.catch_up(id)
+    messages.announce(id)
     actions.bury(id)
+
+
+@task(name="culture-feedback-hear-requests", route="low.culture-feedback")
+def hear(request_id: str, message_id: str | None) -> None:
+    """Somebody wrote in the native discussion of a request (no message: closed it)."""
+    if message_id:
+        replies.announce(ObjectId(request_id), message_id)
+    replies.follow(ObjectId(request_id))
+
+
+@task(name="culture-feedback-discuss-requests", route="low.culture-feedback")
+def discuss(dataset_id: str) -> None:
+    """A dataset has changed: requests asked from it whose discussion waited for it to be public."""
+    for request in requests().find(
+        {"dataset": ObjectId(dataset_id), "due": DISCUSSION}, {"_id": 1}
+    ):
+        follow_request(str(request["_id"]))
 
 
 @task(name="culture-feedback-forget-requester", route="low.culture-feedback")

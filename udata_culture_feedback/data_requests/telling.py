@@ -7,7 +7,7 @@ twice is one mail.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import Any
 
 from bson import ObjectId
@@ -15,10 +15,11 @@ from bson import ObjectId
 from .. import catalogue
 from ..contributors import outbox
 from ..feedback.models import Visibility
-from ..feedback.receivers import harmless
+from . import discussion
 from .audience import (
     admins_dealing_with,
     followers,
+    follows,
     requester_of,
     scope_of,
     scope_of_holder,
@@ -51,28 +52,42 @@ def received(_sender: Any, request: Request, **_kwargs: Any) -> None:
 
 
 def moved(_sender: Any, request: Request, entry: dict[str, Any], number: int, **_: Any) -> None:
-    """A public step."""
+    """A public step: our mails, and the bell of who else discusses the request."""
     step = step_of(entry)
-    if step is None:
-        return
     event = f"request:{request['_id']}:{number}"
     actor = entry["by"].get("user")
+    admins: set[ObjectId] = set()
     reopened = step is Step.REOPENED and entry["by"]["role"] == Role.REQUESTER
     if reopened or step in (Step.TRANSFERRED, Step.RESUBMITTED):
         to = request | {"organization": entry.get("transferred_to") or request.get("organization")}
-        _tell_holder(event, to, "request-arrived", number=number, but=actor)
-    if step is Step.RESUBMITTED:
-        return
-    told: Iterable[ObjectId] = followers(request)
+        if step is not Step.RESUBMITTED or not _udata_tells(request):
+            admins = _tell_holder(event, to, "request-arrived", number=number, but=actor)
+    hears = _hears(request, step)
+    if step is not None and step is not Step.RESUBMITTED:
+        left_out = {actor}
+        if entry.get("reply"):
+            # Who is told of the reply knows by that that the request was seen.
+            left_out |= {requester_of(request)} | discussion.natively_told(request)
+        told: Iterable[ObjectId] = followers(request)
+        if step is Step.ASKED:
+            told = [requester] if (requester := requester_of(request)) else []
+        outbox.post_to_each(
+            event,
+            (user for user in told if user not in left_out),
+            AT_ONCE.get(step, "request-step"),
+            _about(request, number=number),
+            scope_of(request),
+        )
+    discussion.ring(request, number, lambda user: user in admins or hears(user))
+
+
+def _hears(request: Request, step: Step | None) -> Callable[[ObjectId], bool]:
+    """Tells who has a mail of ours of a step, as one who follows the request."""
+    if step is None or step is Step.RESUBMITTED:
+        return lambda user: False
     if step is Step.ASKED:
-        told = [requester] if (requester := requester_of(request)) else []
-    outbox.post_to_each(
-        event,
-        (user for user in told if user != actor),
-        AT_ONCE.get(step, "request-step"),
-        _about(request, number=number),
-        scope_of(request),
-    )
+        return lambda user: user == requester_of(request)
+    return lambda user: follows(request, user)
 
 
 def overdue(_sender: Any, request: Request, **_kwargs: Any) -> None:
@@ -91,25 +106,29 @@ def clarification_reminder(_sender: Any, request: Request, number: int, **_kwarg
         outbox.post(event, requester, "request-reminder", about, scope_of(request))
 
 
-@harmless
-def message(_sender: Any, message: dict[str, Any], **_kwargs: Any) -> None:
-    """Requester and holder hear what others write, unless a native discussion tells them."""
+def message(
+    _sender: Any, message: dict[str, Any], told: Set[ObjectId] = frozenset(), **_kwargs: Any
+) -> None:
+    """Requester and holder hear what others write, unless udata has `told` them."""
     request = requests().find_one({"_id": message["request"]})
-    if request is None or request["visibility"] != Visibility.PUBLIC or request.get("discussion"):
+    if request is None or request["visibility"] != Visibility.PUBLIC:
         return
     event, author = f"request-message:{message['_id']}", message["contributor"].get("user")
     params = {"message": str(message["_id"])}
+    if message.get("native"):
+        params["request"] = str(request["_id"])
+    knows = told | {author}
     requester = requester_of(request)
-    if requester and requester != author:
+    if requester and requester not in knows:
         outbox.post(event, requester, "request-message", params, scope_of(request))
     if message["role"] != Role.PRODUCER:
         holder = request.get("organization")
-        admins = (user for user in admins_dealing_with(holder) if user != author)
+        admins = (user for user in admins_dealing_with(holder) if user not in knows)
         outbox.post_to_each(event, admins, "request-message", params, scope_of_holder(holder))
 
 
 def connect() -> None:
-    """Connects every listener. Those of announcements may raise: what was not told stays due."""
+    """Connects every listener. They may raise: what was not told stays due."""
     on_request_received.connect(received)
     on_request_moved.connect(moved)
     on_request_overdue.connect(overdue)
@@ -119,18 +138,19 @@ def connect() -> None:
 
 def _tell_holder(
     event: str, request: Request, builder: str, *, number: int = 0, but: ObjectId | None = None
-) -> None:
-    """Tells who deals with a request, but not who has just made it or moved it."""
+) -> set[ObjectId]:
+    """Tells who deals with a request, but not who has just made it or moved it. Answers whom."""
     holder = request.get("organization")
     left_out = {but, requester_of(request)} if builder == "request-arrived" else {but}
-    admins = (user for user in admins_dealing_with(holder) if user not in left_out)
+    admins = {user for user in admins_dealing_with(holder) if user not in left_out}
     about = _about(request, **({"number": number} if number else {}))
     outbox.post_to_each(event, admins, builder, about, scope_of_holder(holder))
+    return admins
 
 
 def _udata_tells(request: Request) -> bool:
     """Whether the native discussion has told the holder: it does so on a dataset of theirs."""
-    if not request.get("discussion"):
+    if not request.get("announced"):
         return False
     dataset = catalogue.find_dataset(request.get("dataset"))
     return dataset is not None and dataset.organization == request.get("organization")

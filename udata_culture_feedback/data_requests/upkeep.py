@@ -3,11 +3,16 @@ answers how many it did, and may run at any time, twice at once, and again after
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
+from bson import ObjectId
 from flask import current_app
+from udata.core.discussions.models import Discussion
 from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
@@ -16,24 +21,32 @@ from ..feedback.models import Visibility
 from ..listing import EPOCH
 from ..storage import now
 from ..summaries import settle
-from . import actions, announcements, lifecycle, merging
+from ..threads import DISCUSSION
+from . import actions, announcements, discussion, lifecycle, merging, replies
+from . import messages as conversation
 from .clock import Clock, overdue_bound
 from .figures import SUPPORTS
-from .models import PEOPLE, TOLD, requests, supports
+from .models import PEOPLE, TOLD, messages, requests, supports
 from .records import change, zone
 from .supports import strays, sweep
 from .tasks import LISTENERS, settle_and_publish
 from .workflow import OPEN, Status
 
+log = logging.getLogger(__name__)
+
 Request = dict[str, Any]
 
-#: Days before the deadline of a clarification at which its one reminder is sent; half of what was
-#: given where that is less.
-REMIND_BEFORE = 5
+#: Discussions looked up at once.
+BATCH = 500
+#: More discussions than this are not deleted in a day.
+GONE_AT_ONCE = 20
+#: Replies are told by mail within that time; later, they are no news.
+HEARD_WITHIN = timedelta(days=7)
 #: Accounts deleted since then are looked at again.
 FORGOTTEN_WITHIN = timedelta(days=40)
 
 _ANY = {"visibility": {"$in": [visibility.value for visibility in Visibility]}}
+_PUBLIC = {"visibility": Visibility.PUBLIC}
 _STANDING = {"removed": {"$exists": False}}
 
 
@@ -64,6 +77,59 @@ def bury_removed() -> int:
     return sum(actions.bury(request["_id"]) for request in removed)
 
 
+def discuss() -> int:
+    """Requests that no discussion has heard of, and messages that nobody was told of."""
+    waiting = {r["_id"] for r in requests().find({"due": DISCUSSION}, {"_id": 1})}
+    untold = {m["request"] for m in messages().find({"untold": True}, {"request": 1})}
+    done = 0
+    for request_id in waiting | untold:
+        with _alone(request_id):
+            discussion.tell(request_id)
+            done += requests().find_one({"_id": request_id, "due": DISCUSSION}) is None
+            conversation.announce(request_id)
+    return done
+
+
+def mend_discussions() -> int:
+    """What was lost there: udata writes a whole discussion back when two people reply at the same
+    moment, without what we have added in between. And discussions that are gone without our hearing
+    of it; not when many are, which is no moderation but somebody who restores a backup."""
+    mended, gone = 0, []
+    for found, there in _discussed({"discussion.id": 1}):
+        for request in found:
+            raw = there.get(request["discussion"])
+            if raw is None:
+                gone.append(request)
+            else:
+                mended += _mend(request, {message["id"] for message in raw["discussion"]})
+    if len(gone) > GONE_AT_ONCE:
+        log.error("%d discussions of requests are missing: is a backup restored?", len(gone))
+        return mended
+    for request in gone:
+        with _alone(request["_id"]):
+            lifecycle.discussion_deleted(Discussion(id=request["discussion"]))
+    return mended + len(gone)
+
+
+def hear_replies() -> int:
+    """Replies that nobody has heard of: mails of the last days, moves of every request that
+    waits."""
+    heard = 0
+    since = now() - HEARD_WITHIN
+    fields = {"discussion.id": 1, "discussion.posted_on": 1}
+    for found, there in _discussed(fields, {"discussion.posted_on": {"$gte": since}}):
+        for request in found:
+            for message in there.get(request["discussion"], {}).get("discussion", ()):
+                if message["posted_on"] >= since:
+                    with _alone(request["_id"]):
+                        replies.announce(request["_id"], message["id"])
+    waiting = {"discussed": True, "status": {"$in": sorted(replies.WAITING)}}
+    for request in list(requests().find(_PUBLIC | waiting, {"_id": 1})):
+        with _alone(request["_id"]):
+            heard += replies.follow(request["_id"])
+    return heard
+
+
 def announce() -> int:
     """Moves that nobody was told of."""
     waiting = [r["_id"] for r in requests().find({"due": TOLD}, {"_id": 1})]
@@ -77,8 +143,10 @@ def remind_clarifications() -> int:
     def near(clock: Clock) -> bool:
         if clock.clarify_by is None or clock.reminded or clock.clarify_by < overdue_bound(moment):
             return False
-        given = current_app.config["CULTURE_FEEDBACK_CLARIFY_DAYS"]
-        before = timedelta(min(REMIND_BEFORE, given // 2))
+        config = current_app.config
+        given = config["CULTURE_FEEDBACK_CLARIFY_DAYS"]
+        # Half of what was given, where that is less: not the day after the question.
+        before = timedelta(min(config["CULTURE_FEEDBACK_CLARIFY_REMINDER_DAYS"], given // 2))
         return clock.clarify_by - before <= moment
 
     return _tick(
@@ -133,7 +201,7 @@ def forget_accounts() -> int:
     """Accounts deleted lately that are still recognised somewhere."""
     since = now() - FORGOTTEN_WITHIN
     gone = User._get_collection().find({"deleted": {"$gte": since}}, {"_id": 1})
-    return sum(lifecycle.forget_account(user["_id"]) for user in gone)
+    return sum(lifecycle.forget_account(user["_id"]) for user in gone) + lifecycle.erase_words()
 
 
 def free_orphans() -> int:
@@ -159,6 +227,9 @@ STEPS: dict[str, Callable[[], int]] = {
     "clarifications_reminded": remind_clarifications,
     "pauses_ended": end_pauses,
     "overdue_told": tell_overdue,
+    "requests_discussed": discuss,
+    "request_discussions_mended": mend_discussions,
+    "request_replies_heard": hear_replies,
     "moves_announced": announce,
     "requests_buried": bury_removed,
 }
@@ -187,6 +258,40 @@ def _tick(
 
         done += change(request, ticked) is not None
     return done
+
+
+def _discussed(
+    fields: dict[str, int], those: dict[str, Any] | None = None
+) -> Iterator[tuple[list[Request], dict[Any, dict[str, Any]]]]:
+    """Requests that have a discussion, by batches, and the discussions among `those`, by id."""
+    found = requests().find({"discussion": {"$exists": True}, "discussed": True})
+    while batch := list(islice(found, BATCH)):
+        ids = {"_id": {"$in": [request["discussion"] for request in batch]}}
+        stored = Discussion._get_collection().find(ids | (those or {}), fields)
+        yield batch, {raw["_id"]: raw for raw in stored}
+
+
+def _mend(request: Request, there: set[str]) -> bool:
+    """Has whatever of ours is absent from a discussion added again."""
+    kept = {"request": request["_id"], "discussion": request["discussion"]}
+    kept |= {"visibility": Visibility.PUBLIC, "message_id": {"$nin": sorted(there)}}
+    lost = messages().update_many(kept, {"$unset": {"discussion": ""}}).modified_count
+    said = {message["id"] for message in request["messages"][1:]}
+    said |= {move.id for move in discussion.told_moves(request)}
+    if not lost and said - there <= set(request.get("silenced") or ()):
+        return False
+    with _alone(request["_id"]):
+        discussion.tell(request["_id"])
+    return True
+
+
+@contextmanager
+def _alone(request_id: ObjectId) -> Iterator[None]:
+    """What fails for one request leaves the others alone."""
+    try:
+        yield
+    except Exception:
+        log.exception("Maintenance: the discussion of request %s failed", request_id)
 
 
 def _due(found: Iterable[dict[str, Any]]) -> set[Any]:

@@ -1,17 +1,17 @@
-"""The pages of requests: the list, asking, and one request with its history and its moves."""
+"""The pages of requests: the list, and one request with its history and its moves."""
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import datetime
 from typing import Any
 
 from flask import Response, abort, redirect, request
 from flask_babel import format_date
-from udata.core.dataset.constants import UpdateFrequency
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals, vocabulary
+from .. import refusals, vocabulary
 from ..addresses import api_url, login_url
 from ..api import bound_body
 from ..contributors.viewer import Viewer, current_viewer
@@ -24,16 +24,28 @@ from ..pages import (
     render,
     wants_fragment,
 )
-from . import actions, matches, messages, permissions, proposals, queries, representation
-from .forms import request_of_form
+from . import (
+    actions,
+    letter_views,
+    matches,
+    messages,
+    permissions,
+    picking,
+    queries,
+    representation,
+)
 from .workflow import OPEN, Status
 
 #: What was just done, and what is said of it.
 DONE = {
     "asked": _("Thank you, your request is recorded. Its holder has been told."),
+    "asked of the desk": _(
+        "Thank you, your request is recorded. Somebody will look for the holder."
+    ),
     "supported": _("Thank you, your support is counted."),
     "unsupported": _("Your support has been taken back."),
     "moved": _("The request has moved, and who follows it is told."),
+    "extended": _("The date is extended, and who follows the request is told."),
     "written": _("Thank you, your message is published below."),
     "confirmed": _("Thank you for confirming."),
     "decided": _("Your decision is recorded."),
@@ -41,11 +53,14 @@ DONE = {
     "deleted": _("Your request has been deleted."),
 }
 
+#: How the ids of the fields of the form that asks begin: in the widget it stands beside another.
+ASKING = "cf-ask-"
+
+#: The name of a draft, as forms give it: what is written, and about which dataset.
+DRAFT = re.compile(r"[a-z]+:[0-9a-f]*")
+
 #: Messages shown on the page of a request; the API has them all.
 SAID = 50
-
-#: The fields of the form that an error may lead to.
-FIELDS = ("title", "description", "kind", "organization", "evidence_url", "formats", "spatial")
 
 LABELS = {
     "status": {term.id: term.label for term in vocabulary.REQUEST_STATUSES},
@@ -77,57 +92,14 @@ def requests_page() -> Response:
         counts=queries.status_counts(),
         done=DONE.get(done),
         here=page_address("requests/"),
-        all_url=page_address("requests/", **_without(kept, "lang", "as", "level", "done")),
+        all_url=page_address("requests/", **without(kept, "lang", "as", "level", "done")),
         status_url=lambda status: page_address(
-            "requests/", **_without(kept, "lang", "as", "level", "done"), status=status
+            "requests/", **without(kept, "lang", "as", "level", "done"), status=status
         ),
         new_url=page_address("requests/new"),
         feed_url=api_url("requests/feed.atom"),
         csv_url=api_url("site/requests.csv"),
-        **_words(),
-    )
-
-
-@blueprint.route("/pages/requests/new")
-def new_request() -> Response:
-    """The form by which somebody asks for data, with the context of the dataset they come from."""
-    typed = {
-        name: request.args[name]
-        for name in ("title", "dataset", "organization", "kind")
-        if request.args.get(name)
-    }
-    return _asking(current_viewer(), typed)
-
-
-@blueprint.route("/pages/requests/new", methods=["POST"])
-@handles_refusal
-def ask() -> Response:
-    """Records a request. What resembles it is shown first, once: supporting it takes one click."""
-    viewer = current_viewer()
-    typed: dict[str, Any] = {}
-    try:
-        bound_body()
-        typed = request_of_form(request.form)
-        check_guard(viewer)
-        if "checked" not in request.form and typed.get("title"):
-            found = proposals.similar_things(viewer, typed["title"])
-            if found["requests"] or found["datasets"]:
-                return _asking(viewer, typed, found=found)
-        made, _created = actions.ask(viewer, typed)
-    except refusals.Refusal as refusal:
-        return _asking(viewer, typed, refusal=refusal, checked="checked" in request.form)
-    return _go_on(made, "asked")
-
-
-@blueprint.route("/pages/requests/similar")
-def similar_requests() -> Response:
-    """What resembles a title, as the form shows it while somebody types."""
-    viewer = current_viewer()
-    return render(
-        "requests/similar.html",
-        viewer=viewer,
-        found=proposals.similar_things(viewer, request.args.get("q", "")[:300]),
-        **_words(),
+        **words(),
     )
 
 
@@ -142,7 +114,7 @@ def request_page(reference: str) -> Response:
             return redirect(  # type: ignore[return-value]
                 page_address(f"requests/{target['slug']}/"), code=302
             )
-    return _one(viewer, found, done=request.args.get("done"))
+    return _one(viewer, found, done=request.args.get("done"), sent=request.args.get("sent", ""))
 
 
 @blueprint.route("/pages/requests/<string:reference>/support", methods=["POST"])
@@ -172,10 +144,31 @@ def move_request(reference: str) -> Response:
 @handles_refusal
 def transfer_request(reference: str) -> Response:
     def transfer(viewer: Viewer, id: str) -> Any:
-        payload = {name: request.form.get(name) for name in ("organization", "message")}
+        holder = picking.read(request.form, "organization", picking.ORGANIZATION)
+        payload = {
+            "organization": holder.must_be_clear("organization").value,
+            "message": request.form.get("message"),
+        }
         return actions.transfer(viewer, id, payload)
 
     return _act(reference, transfer, "moved")
+
+
+@blueprint.route("/pages/requests/<string:reference>/extend", methods=["POST"])
+@handles_refusal
+def extend_request(reference: str) -> Response:
+    def extend(viewer: Viewer, id: str) -> Any:
+        days, reason = request.form.get("days", ""), request.form.get("extension_reason", "")
+        whole = days.strip().isdecimal() and len(days) < 9
+        payload = {"days": int(days) if whole else days, "reason": reason}
+        try:
+            return actions.extend(viewer, id, payload)
+        except refusals.Invalid as refusal:
+            if "reason" in refusal.errors:  # which names another field of this page
+                refusal.errors["extension_reason"] = refusal.errors.pop("reason")
+            raise
+
+    return _act(reference, extend, "extended")
 
 
 @blueprint.route("/pages/requests/<string:reference>/message", methods=["POST"])
@@ -224,7 +217,7 @@ def delete_request(reference: str) -> Response:
     try:
         check_guard(viewer)
         if not actions.delete(viewer, str(found["_id"])):
-            return _go_on(actions.fresh(found["_id"]), "detached")
+            return go_on(actions.fresh(found["_id"]), "detached")
     except refusals.Refusal as refusal:
         return _one(viewer, found, refusal=refusal)
     return redirect(  # type: ignore[return-value]
@@ -240,17 +233,60 @@ def _act(reference: str, action: Any, done: str) -> Response:
         check_guard(viewer)
         found = action(viewer, str(found["_id"]))
     except refusals.Refusal as refusal:
-        return _one(viewer, actions.find(str(found["_id"])) or found, refusal=refusal)
-    return _go_on(found, done)
+        again = actions.find(str(found["_id"])) or found
+        if _wants_card():
+            return card(viewer, again, refusal=refusal)
+        return _one(viewer, again, refusal=refusal)
+    return go_on(found, done, sent=request.form.get("instead", ""))
 
 
-def _go_on(found: dict[str, Any], done: str) -> Response:
+def go_on(found: dict[str, Any], done: str, sent: str = "") -> Response:
     """After a form: the request as it is now; for a whole page a redirection, so that reloading
-    does not send the form again."""
+    does not send the form again. `sent`: the name of the draft that is of no use any more."""
+    if _wants_card():
+        return card(current_viewer(), found, done=done, sent=sent)
     if wants_fragment():
-        return _one(current_viewer(), found, done=done)
-    address = page_address(f"requests/{found['slug']}/", done=done)
+        return _one(current_viewer(), found, done=done, sent=sent)
+    arguments = {"done": done} | ({"sent": sent} if DRAFT.fullmatch(sent) else {})
+    address = page_address(f"requests/{found['slug']}/", **arguments)
     return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
+
+
+def card(
+    viewer: Viewer,
+    found: dict[str, Any],
+    *,
+    done: str = "",
+    sent: str = "",
+    refusal: refusals.Refusal | None = None,
+) -> Response:
+    """A request as the widget shows it, in the place of the form: where it stands, its dates."""
+    dataset = request.form.get("dataset") or sent.partition(":")[2]
+    return render(
+        "requests/in_place.html",
+        viewer=viewer,
+        refusal=refusal,
+        errors=refusal.errors if refusal else {},
+        fields=(),
+        prefix=ASKING,
+        asked=representation.in_full(viewer, found),
+        done=_said(done, found),
+        sent=sent,
+        again=page_address("requests/new", **({"dataset": dataset} if dataset else {})),
+        login=login_url(page_address(f"requests/{found['slug']}/")),
+        **words(),
+    )
+
+
+def _wants_card() -> bool:
+    """The widget shows a request where its form was: a fragment of a fragment."""
+    return wants_fragment() and request.args.get("show") == "card"
+
+
+def _said(done: str | None, found: dict[str, Any]) -> Any:
+    if done == "asked" and not found.get("organization"):
+        return DONE["asked of the desk"]
+    return DONE.get(done or "")
 
 
 def _readable(viewer: Viewer, reference: str) -> dict[str, Any]:
@@ -265,6 +301,7 @@ def _one(
     found: dict[str, Any],
     *,
     done: str | None = None,
+    sent: str = "",
     refusal: refusals.Refusal | None = None,
 ) -> Response:
     shown = representation.in_full(viewer, found)
@@ -275,71 +312,61 @@ def _one(
         viewer=viewer,
         refusal=refusal,
         errors=refusal.errors if refusal else {},
-        fields=("message", "reason", "datasets", "urls", "duplicate_of", "review_at"),
+        fields=(
+            *("message", "reason", "datasets", "urls", "duplicate_of", "review_at"),
+            *("days", "extension_reason"),
+        ),
         asked=shown,
         typed=request.form,
         said=representation.messages_as_json(viewer, found, said[:SAID]),
         more_said=max(0, how_many - SAID),
         proposed=matches.proposals_on(viewer, found),
+        appeals=letter_views.appeals(viewer, found),
+        may_extend=permissions.may_extend(viewer, found),
+        max_extension=actions.MAX_EXTENSION,
         submission_id=str(uuid.uuid4()),
         open=Status(found["status"]) in OPEN,
         mine=permissions.is_requester(viewer, found),
-        done=DONE.get(done or ""),
+        done=_said(done, found),
+        sent=sent,
+        picked=_picked(),
+        pick_url=lambda kind: page_address("requests/pick", kind=kind),
         here=page_address(link),
         act=lambda what: page_address(f"{link}{what}"),
         list_url=page_address("requests/"),
         login=login_url(page_address(link)),
-        **_words(),
+        **words(),
     )
 
 
-def _asking(
-    viewer: Viewer,
-    typed: dict[str, Any],
-    *,
-    found: dict[str, Any] | None = None,
-    refusal: refusals.Refusal | None = None,
-    checked: bool = False,
-) -> Response:
-    dataset = catalogue.find_dataset(typed.get("dataset"))
-    if dataset and not catalogue.may_read(dataset):
-        dataset = None
-    holder = catalogue.find_organization(
-        typed.get("organization") or (dataset.organization if dataset else None)
-    )
-    return render(
-        "requests/new.html",
-        viewer=viewer,
-        refusal=refusal,
-        errors=refusal.errors if refusal else {},
-        fields=FIELDS,
-        typed=typed,
-        dataset=dataset,
-        holder=holder,
-        found=found,
-        checked=checked or found is not None,
-        submission_id=str(uuid.uuid4()),
-        signatures=catalogue.spoken_for(),
-        frequencies=[(frequency.value, frequency.label) for frequency in UpdateFrequency],
-        here=page_address("requests/new"),
-        list_url=page_address("requests/"),
-        similar_url=page_address("requests/similar"),
-        login=login_url(page_address("requests/new", **_without(typed, "description"))),
-        **_words(),
-    )
+def _picked() -> dict[str, picking.Picked]:
+    """What the forms of a request chose, by the name of the field: nothing where none was sent."""
+    return {
+        field: picking.read(request.form, field, kind, several=field == "datasets")
+        for field, kind in (
+            ("datasets", picking.DATASET),
+            ("duplicate_of", picking.REQUEST),
+            ("organization", picking.ORGANIZATION),
+        )
+    }
 
 
 def _move_of_form() -> dict[str, Any]:
     form = request.form
     payload: dict[str, Any] = {
-        name: form.get(name) or None
-        for name in ("to", "from", "message", "reason", "duplicate_of", "review_at")
+        name: form.get(name) or None for name in ("to", "from", "message", "reason", "review_at")
     }
-    payload |= {name: form.get(name, "").split() for name in ("datasets", "urls")}
-    return payload | {"partial": "partial" in form}
+    datasets = picking.read(form, "datasets", picking.DATASET, several=True)
+    target = picking.read(form, "duplicate_of", picking.REQUEST)
+    return payload | {
+        "datasets": datasets.must_be_clear("datasets").values,
+        "duplicate_of": target.must_be_clear("duplicate_of").value,
+        "urls": form.get("urls", "").split(),
+        "partial": "partial" in form,
+    }
 
 
-def _words() -> dict[str, Any]:
+def words() -> dict[str, Any]:
     """What the templates need to say things."""
     return {
         "labels": LABELS,
@@ -351,7 +378,7 @@ def _words() -> dict[str, Any]:
     }
 
 
-def _without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
+def without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
     return {
         name: value
         for name, value in arguments.items()

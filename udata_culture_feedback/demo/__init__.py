@@ -10,7 +10,8 @@ child_process      children that cannot outlive their parent
 mongod             the embedded MongoDB
 accounts           the people of the demo, and their password
 catalogue          the organizations and datasets (``catalogue.toml``)
-opinions           a few hundred sample answers (``opinions.toml``)
+opinions, record   a few hundred sample answers (``opinions.toml``)
+requests           forty sample requests for data (``requests.toml``)
 portal             udata and the stand-in front-end behind one address
 stand_in           the stand-in front-end (``frontend/``)
 background         a whole demo in a process of its own, for browser tests

@@ -54,11 +54,11 @@ def run(port: int, state_dir: Path, database: str | None, *, reset: bool = False
         port = listener.getsockname()[1]
         portal = _load(server_uri, database, port, state_dir, reset=reset)
         with _serving(portal, listener):
-            datasets = _sample_datasets(portal)
+            datasets, late = _sample_datasets(portal), _late_request(portal)
             url = f"http://localhost:{port}"
             _write(ready_file, json.dumps({"url": url, "datasets": datasets}, indent=2))
             try:
-                _print_addresses(url, datasets)
+                _print_addresses(url, datasets, late)
                 threading.Event().wait()
             finally:
                 ready_file.unlink(missing_ok=True)
@@ -85,9 +85,19 @@ def _load(
 
             recorded = record_opinions(_progress)
             says(recorded)
-        if recorded:
+        with _step("Recording what people ask for") as says:
+            from .requests import record_requests
+
+            asked = record_requests(_progress)
+            says(asked)
+        if recorded or asked:
             # They would bury the mails that whoever tries the demo causes.
             shutil.rmtree(state_dir / MAILS, ignore_errors=True)
+        with _step("Telling whose answer is late"):
+            from ..data_requests import upkeep
+
+            for look in (upkeep.end_pauses, upkeep.remind_clarifications, upkeep.tell_overdue):
+                look()
     return portal
 
 
@@ -106,6 +116,13 @@ def _sample_datasets(portal: Portal) -> dict[str, dict[str, str]]:
             remote_id: {"id": str(dataset.id), "slug": dataset.slug}
             for remote_id, dataset in find_datasets().items()
         }
+
+
+def _late_request(portal: Portal) -> str | None:
+    from .requests import showcase
+
+    with portal.udata.app_context():
+        return showcase()
 
 
 def _clear(server_uri: str, database: str, state_dir: Path) -> None:
@@ -177,16 +194,19 @@ def _step(label: str) -> Iterator[Any]:
     print(f"{time.monotonic() - start:.1f} s{count}", flush=True)
 
 
-def _print_addresses(url: str, datasets: dict[str, dict[str, str]]) -> None:
+def _print_addresses(url: str, datasets: dict[str, dict[str, str]], late: str | None) -> None:
     from .accounts import NAMED, PASSWORD
     from .catalogue import SHOWCASE
 
     dataset = datasets[SHOWCASE]
+    late_request = f"  One that is late  {url}{PAGES}requests/{late}/\n" if late else ""
     print(
         f"\n"
         f"  Front page        {url}/\n"
         f"  A dataset         {url}/datasets/{dataset['slug']}\n"
         f"  Its feedback      {url}{PAGES}datasets/{dataset['id']}/\n"
+        f"  Requests for data {url}{PAGES}requests/\n"
+        f"{late_request}"
         f"  Mails sent        {url}/demo/mails\n"
         f"  API               {url}/api/1/swagger.json\n"
         f"\n"

@@ -18,8 +18,8 @@ from pathlib import Path
 from . import child_process
 from .__main__ import READY_FILE
 
-START_TIMEOUT = 120.0
-"""Seconds given to the portal to load udata and the catalogue; some ten are usual."""
+START_TIMEOUT = 240.0
+"""Seconds given to the portal to load udata and its samples; some thirty are usual."""
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,11 @@ def remote_ids() -> list[str]:
     return [entry["remote_id"] for entry in _entries()["datasets"]]
 
 
+def organization_names() -> dict[str, str]:
+    """The names of the sample organizations, by the id that ``catalogue.toml`` gives them."""
+    return {entry["id"]: entry["name"] for entry in _entries()["organizations"]}
+
+
 def find_datasets() -> dict[str, Dataset]:
     """The sample datasets of the database, without their resources, by remote id."""
     datasets = Dataset.objects(__raw__={f"extras.{REMOTE_ID}": {"$in": remote_ids()}})

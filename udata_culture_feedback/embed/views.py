@@ -23,7 +23,9 @@ def embed_js() -> Response:
     source = assets.content("embed.js") or b""
     settings = json.dumps(
         {
-            "css": f"static/{assets.version('widget.css')}/widget.css",
+            "css": assets.path("widget.css"),
+            "forms": assets.path("forms.js"),
+            "proof": assets.path("proof.js"),
             # Elsewhere the browser would refuse an answer to a request with credentials, loudly.
             "origins": sorted(get_allowed_origins()),
         }
@@ -41,7 +43,7 @@ def static_part(version: str, name: str) -> Response:
     """A static part under its immutable address; an old version answers 404 rather than something
     else than what was asked for."""
     body = assets.content(name)
-    if body is None or version != assets.version(name):
+    if body is None or version != assets.version():
         abort(404)
     suffix = name[name.rindex(".") :]
     response = Response(body, mimetype=assets.TYPES[suffix].split(";")[0])

@@ -3,6 +3,7 @@ never written there."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,12 +11,15 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals
+from .. import catalogue, publication, refusals
 from ..catalogue import DatasetFacts
+from ..consultations import stamps
 from ..contributors.limits import spend_write
 from ..contributors.models import gone_key
+from ..contributors.modes import Action
 from ..contributors.submissions import remember_deletion, was_deleted
 from ..contributors.viewer import Viewer, must_be_known
+from ..contributors.without_account import admit, must_take_part
 from ..search import terms
 from ..storage import now
 from ..summaries import becomes_due
@@ -33,8 +37,8 @@ from .signals import on_feedback_changed
 
 Feedback = dict[str, Any]
 
-#: Fields of a feedback that its edits leave alone: those of the settle protocol, of the discussion
-#: and of the dataset, which other processes may be writing at the same moment.
+#: Fields of a feedback that its edits leave alone: those of the settle protocol, of the discussion,
+#: of what was told and of the dataset, which other processes may be writing at the same moment.
 KEPT_BY_OTHERS = frozenset(
     [
         "_id",
@@ -45,6 +49,9 @@ KEPT_BY_OTHERS = frozenset(
         "messages",
         "discussed",
         "announced",
+        "silenced",
+        "told",
+        "asked_at",
         "listed",
         "organization",
     ]
@@ -57,14 +64,15 @@ def submit(
     """Records one person's answer about a dataset. Answers the stored feedback, and whether it is
     new (False: a retry of the same `submission_id`).
 
-    `payload`: `dataset` (id or slug) and the fields of `forms.read_answer`. `at` (naive UTC): when
-    it was said, for answers collected elsewhere; they are exempt from limits.
+    `payload`: `dataset` (id or slug) and the fields of `forms.read_answer`; from a browser without
+    an account also `proof`. `at` (naive UTC): when it was said, for answers collected elsewhere;
+    they are exempt from limits.
 
-    Raises Unauthenticated, ReadOnly, TooMany; Invalid or TooLong naming the field; NotFound for a
-    dataset one may not read; Conflict when this person already answered about it (its addresses
-    are in the details); Gone when this submission was deleted since.
+    Raises Unauthenticated, Unproven, ReadOnly, TooMany; Invalid or TooLong naming the field;
+    NotFound for a dataset one may not read; Conflict when this person already answered about it
+    (its addresses are in the details); Gone when this submission was deleted since.
     """
-    must_be_known(viewer)
+    must_take_part(viewer, Action.FEEDBACK, payload.get("dataset"))
     try:
         dataset = _named_dataset(payload)
     except refusals.Refusal:
@@ -80,10 +88,10 @@ def submit(
         if earlier:
             summaries.settle_dataset(dataset.id)  # the first POST may have died before it counted
             return earlier, False
-    if dataset.deleted:
-        message = _("This dataset has been deleted.")
-        raise refusals.Invalid(message, {"dataset": message})
-    feedback = _new_feedback(viewer, dataset, answer, agent, at or now())
+    _check_standing(dataset)
+    feedback = _new_feedback(viewer, dataset, answer, agent, at)
+    if signals := admit(viewer, Action.FEEDBACK, str(dataset.id), payload):
+        feedback["signals"] = signals
     try:
         feedbacks().insert_one(feedback)
     except DuplicateKeyError:
@@ -99,9 +107,10 @@ def submit(
 def edit(viewer: Viewer, feedback_id: Any, payload: dict[str, Any]) -> Feedback:
     """Changes one's own answer: the fields the payload has, the others stay. Answers it as stored.
 
-    Raises what `submit` raises, Forbidden for somebody else's.
+    Raises what `submit` raises, Forbidden for somebody else's. It takes no other proof of work: one
+    was given for the answer.
     """
-    must_be_known(viewer)
+    must_be_known(viewer, Action.FEEDBACK)
     feedback, dataset = readable_feedback(feedback_id)
     agent = catalogue.produces(dataset)
     spend_write(viewer, manages=agent)
@@ -121,7 +130,7 @@ def edit(viewer: Viewer, feedback_id: Any, payload: dict[str, Any]) -> Feedback:
 def erase(viewer: Viewer, feedback_id: Any) -> None:
     """Deletes one's own answer: the words everywhere (the discussion included), the figures
     exactly. Raises Unauthenticated, ReadOnly, TooMany, NotFound, Forbidden."""
-    must_be_known(viewer)
+    must_be_known(viewer, leaving=True)
     feedback, dataset = readable_feedback(feedback_id)
     spend_write(viewer, manages=catalogue.produces(dataset))
     if not permissions.may_delete(viewer, feedback):
@@ -132,6 +141,16 @@ def erase(viewer: Viewer, feedback_id: Any) -> None:
     summaries.settle_dataset(dataset.id)
     on_feedback_changed.send(feedback["_id"], dataset=dataset.id)
     bury(feedback["_id"])
+
+
+def checked(payload: dict[str, Any]) -> tuple[DatasetFacts, dict[str, Any]]:
+    """The dataset and the answer that somebody is about to give, found right: what `submit` would
+    refuse of them is refused here."""
+    dataset = _named_dataset(payload)
+    answer = read_answer(payload)
+    _check_standing(dataset)
+    _check_resource(dataset, answer)
+    return dataset, answer
 
 
 def readable_dataset(reference: Any) -> DatasetFacts:
@@ -206,6 +225,8 @@ def withdraw_words(feedback: Feedback, reason: str | None) -> None:
     standing = {"_id": feedback["_id"], "deleted": {"$exists": False}}
     while True:
         changed = feedback | {"visibility": Visibility.HIDDEN, "hidden_reason": reason}
+        changed["hidden_at"] = now()
+        changed.pop("review", None)
         changed["live"] = live_totals(changed)
         if replace(feedback, changed):
             break
@@ -228,9 +249,10 @@ def _named_dataset(payload: dict[str, Any]) -> DatasetFacts:
 
 
 def _new_feedback(
-    viewer: Viewer, dataset: DatasetFacts, answer: dict[str, Any], agent: bool, moment: datetime
+    viewer: Viewer, dataset: DatasetFacts, answer: dict[str, Any], agent: bool, at: datetime | None
 ) -> Feedback:
-    contributor = viewer.signature(answer.get("signature"))
+    moment = at or now()
+    contributor = viewer.signature(answer.get("signature"), answer.get("name"))
     _check_resource(dataset, answer)
     feedback: Feedback = {
         "_id": ObjectId(),
@@ -244,7 +266,7 @@ def _new_feedback(
         "usages": answer.get("usages") or [],
         "contributor": contributor,
         "agent": agent,
-        "judged": _judged(dataset, moment),
+        "judged": judged_at(dataset, moment),
         "visibility": Visibility.PUBLIC,
         "treatment": {"status": Treatment.NEW, "history": []},
         "created_at": moment,
@@ -254,7 +276,9 @@ def _new_feedback(
     for field in ("profile", "submission_id"):
         if answer.get(field):
             feedback[field] = answer[field]
+    stamps.put(feedback, dataset, answer.get("consultation"), moment)
     _put_words(feedback, answer.get("comment"))
+    _await_moderation(feedback, imported=at is not None)
     feedback["live"] = live_totals(feedback)
     feedback["due"] = _listeners(feedback)
     return feedback
@@ -271,18 +295,50 @@ def _edited(
     for field in ("fitness", "ratings", "wants_answer", "usages"):
         if field in answer:
             changed[field] = answer[field]
+    if changed["fitness"] != feedback["fitness"]:
+        changed.pop("confirmed", None)  # what was confirmed is not what they say now
     if "profile" in answer:
         changed.pop("profile", None)
         if answer["profile"]:
             changed["profile"] = answer["profile"]
-    if "signature" in answer:
-        changed["contributor"] = viewer.signature(answer["signature"])
+    if "signature" in answer or ("name" in answer and not viewer.account):
+        name = answer.get("name", feedback["contributor"].get("name"))
+        changed["contributor"] = viewer.signature(answer.get("signature"), name)
     if "fitness" in answer or "ratings" in answer:
-        changed["judged"] = _judged(dataset, changed["last_modified"])
+        changed["judged"] = judged_at(dataset, changed["last_modified"])
+    stamps.put(changed, dataset, answer.get("consultation"), changed["last_modified"])
     if "comment" in answer:
         _put_words(changed, answer["comment"])
+    _await_moderation(changed, feedback)
     changed["live"] = live_totals(changed)
     return changed
+
+
+def _await_moderation(
+    feedback: Feedback, before: Feedback | None = None, *, imported: bool = False
+) -> None:
+    """Words, and the name that somebody without an account declares, wait for a moderator or not
+    whenever they change. Ratings never do."""
+    words = _said(feedback)
+    if before is not None and words == _said(before):
+        return
+    if not any(words):
+        publication.no_words_left(feedback)
+        return
+    why = publication.reasons_to_wait(
+        feedback["contributor"],
+        words,
+        about=feedback["dataset"],
+        trusted=feedback["agent"],
+        imported=imported,
+    )
+    publication.await_moderation(feedback, why, feedback["last_modified"])
+
+
+def _said(feedback: Feedback) -> tuple[str | None, str | None]:
+    """The words of a feedback. The name of an account is udata's, who looks after it."""
+    contributor = feedback["contributor"]
+    return feedback.get("comment"), None if contributor.get("user") else contributor.get("name")
 
 
 def _put_words(feedback: Feedback, comment: str | None) -> None:
@@ -295,10 +351,11 @@ def _put_words(feedback: Feedback, comment: str | None) -> None:
         feedback.pop("terms", None)
 
 
-def replace(feedback: Feedback, changed: Feedback) -> bool:
-    """Writes `changed` over a feedback that nobody has changed since it was read, with what is due.
-    The fields that belong to others are not taken from what was read."""
-    update = becomes_due(_listeners(changed))
+def replace(feedback: Feedback, changed: Feedback, also: Iterable[str] = ()) -> bool:
+    """Writes `changed` over a feedback that nobody has changed since it was read, with what is due
+    (`also`: to whom besides). The fields that belong to others are not taken from what was read."""
+    stamps.keep(feedback)
+    update = becomes_due([*_listeners(changed), *also])
     update["$set"] = {key: value for key, value in changed.items() if key not in KEPT_BY_OTHERS}
     gone = {key: "" for key in feedback if key not in changed and key not in KEPT_BY_OTHERS}
     if gone:
@@ -313,11 +370,17 @@ def _listeners(feedback: Feedback) -> list[str]:
     return [dataset_summary(feedback["dataset"]), *([DISCUSSION] if spoken else [])]
 
 
-def _judged(dataset: DatasetFacts, moment: datetime) -> datetime:
+def judged_at(dataset: DatasetFacts, moment: datetime) -> datetime:
     """The date of the data that were judged: as the summary knows it, never before that, even where
     a harvester goes back in time; what was said before the last update judged what came before."""
     known = summaries.open_summary(dataset).get("data_updated_at")
     return min(moment, max(dataset.last_update, known) if known else dataset.last_update)
+
+
+def _check_standing(dataset: DatasetFacts) -> None:
+    if dataset.deleted:
+        message = _("This dataset has been deleted.")
+        raise refusals.Invalid(message, {"dataset": message})
 
 
 def _check_resource(dataset: DatasetFacts, answer: dict[str, Any]) -> None:

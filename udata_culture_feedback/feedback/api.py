@@ -10,8 +10,12 @@ from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, refusals, vocabulary
 from ..api import Answer, Route, answer, json_body, ns
+from ..contributors import confirmation
+from ..contributors.api import confirmation_is_sent, token_field, without_account_fields
+from ..contributors.modes import Action
 from ..contributors.viewer import current_viewer
-from . import actions, queries, representation, summaries
+from . import actions, answer_templates, queries, representation, summaries, treatment
+from . import by_email as _by_email  # noqa: F401 (offers it)
 from .models import SITE, dataset_summary, organization_summary
 
 MAX_SUMMARIES = 100
@@ -31,7 +35,10 @@ treatment_fields = api.model(
     {
         "status": fields.String(enum=[t.id for t in vocabulary.TREATMENT_STATUSES]),
         "answer": fields.String,
+        "label": fields.String(description="The status in words"),
         "answered_at": fields.String(description="ISO 8601 date"),
+        "organization": fields.Raw(description="Who answered, where an organization did"),
+        "closed_by_author": fields.Boolean(description="Its author has closed the discussion"),
     },
 )
 dataset_fields = api.model(
@@ -60,6 +67,9 @@ feedback_fields = api.model(
         "visibility": fields.String(enum=["pending", "public", "hidden"]),
         "hidden_reason": fields.String,
         "treatment": fields.Nested(treatment_fields),
+        "confirmed": fields.String(
+            description="What its author said once the data had changed: yes, partly, no, or null"
+        ),
         "outdated": fields.Boolean(description="Given before the last change of the data"),
         "discussion": fields.String(description="The native discussion of the words"),
         "created_at": fields.String(description="ISO 8601 date"),
@@ -90,9 +100,14 @@ edit_fields = api.model(
         "wants_answer": fields.Boolean,
         "usages": fields.List(fields.String),
         "profile": fields.String,
+        "consultation": fields.String(
+            description="Id or slug of an open one; by default the one in scope that closes first"
+        ),
         "signature": fields.String(
             description="`name` (default), `none`, or the id of an organization one speaks for"
         ),
+        "name": fields.String(description="Declared, without an account; shown once moderated"),
+        "contributor_token": token_field,
     },
 )
 submit_fields = api.inherit(
@@ -103,6 +118,36 @@ submit_fields = api.inherit(
         "resource": fields.String(description="Id of a file of the dataset"),
         "fitness": fields.String(required=True, enum=["yes", "partly", "no"]),
         "submission_id": fields.String(description="8 to 64 characters: a retry is stored once"),
+        **without_account_fields,
+    },
+)
+treat_fields = api.model(
+    "CultureFeedbackTreat",
+    {
+        "status": fields.String(
+            enum=list(treatment.CHOICES), description="Required with an answer"
+        ),
+        "answer": fields.String(description="Public; `declined` needs one; empty: it stays"),
+        "template": fields.String(description="Id of an answer template, instead of an answer"),
+        "from": fields.String(description="The status one saw: 409 when it has changed since"),
+        "assignee": fields.String(description="Id of a member of the organization; null: nobody"),
+        "note": fields.String(description="Internal, never public; null: none"),
+    },
+)
+treat_many_fields = api.inherit(
+    "CultureFeedbackTreatMany",
+    treat_fields,
+    {"ids": fields.List(fields.String, required=True, description="200 at most")},
+)
+template_fields = api.model(
+    "CultureFeedbackAnswerTemplate",
+    {
+        "id": fields.String(readonly=True),
+        "name": fields.String(required=True),
+        "text": fields.String(
+            required=True, description="{title}, {date}, {organization}, {fitness} are filled in"
+        ),
+        "last_modified": fields.String(readonly=True, description="ISO 8601 date"),
     },
 )
 summary_fields = api.model(
@@ -113,6 +158,9 @@ summary_fields = api.model(
         "fitness": fields.Raw(description="Answer to count"),
         "axes": fields.Raw(description="Axis to count, sum, mean, distribution of 1..5"),
         "treatment": fields.Raw(description="Status to count"),
+        "confirmed": fields.Raw(
+            description="What authors say once the data have changed: yes, partly, no"
+        ),
         "by_contributor": fields.Raw(description="account, verified, unverified"),
         "outdated": fields.Integer,
         "last_feedback_at": fields.String,
@@ -150,12 +198,17 @@ class CultureFeedbackListAPI(Route):
     @api.expect(submit_fields)
     @api.response(201, "Recorded", feedback_fields)
     @api.response(200, "This submission was recorded before", feedback_fields)
+    @api.response(202, "Kept until the address in `email` is confirmed")
+    @api.response(403, "Without an account: no good proof of work; `proof` says why")
     @api.response(409, "You have already answered about this dataset")
     @api.response(410, "This submission has been deleted since")
     def post(self) -> Answer:
         """Say whether a dataset meets one's need"""
-        viewer = current_viewer()
-        feedback, created = actions.submit(viewer, json_body())
+        body = json_body()
+        viewer = current_viewer(body)
+        if confirmation.is_wished(viewer, body):
+            return confirmation_is_sent(Action.FEEDBACK, body)
+        feedback, created = actions.submit(viewer, body)
         return answer(_shown(viewer, feedback), 201 if created else 200)
 
 
@@ -175,8 +228,9 @@ class CultureFeedbackAPI(Route):
     @api.response(403, "Somebody else's")
     def put(self, id: str) -> Answer:
         """Change one's own feedback: the fields that are sent"""
-        viewer = current_viewer()
-        return answer(_shown(viewer, actions.edit(viewer, id, json_body())))
+        body = json_body()
+        viewer = current_viewer(body)
+        return answer(_shown(viewer, actions.edit(viewer, id, body)))
 
     @api.doc("delete_culture_feedback", security="apikey")
     @api.response(204, "Deleted")
@@ -184,6 +238,80 @@ class CultureFeedbackAPI(Route):
     def delete(self, id: str) -> Answer:
         """Delete one's own feedback"""
         actions.erase(current_viewer(), id)
+        return answer(None, 204)
+
+
+@ns.route("/feedback/<string:id>/treatment/", endpoint="culture_feedback_treatment")
+class CultureFeedbackTreatmentAPI(Route):
+    @api.doc("get_culture_feedback_treatment", security="apikey")
+    @api.response(200, "The response with its history, and what is internal")
+    @api.response(403, "Not the producer")
+    def get(self, id: str) -> Answer:
+        """Get what the producing side knows of its response to a feedback"""
+        feedback, dataset = treatment.treatable(current_viewer(), id)
+        return _unstored(answer(representation.working_file(feedback, dataset)))
+
+    @api.doc("treat_culture_feedback", security="apikey")
+    @api.expect(treat_fields)
+    @api.response(200, "Success", feedback_fields)
+    @api.response(403, "Not the producer")
+    @api.response(409, "Its status is no longer the one in `from`; `status` is")
+    def put(self, id: str) -> Answer:
+        """Answer a feedback as its producer: a status, a public answer"""
+        viewer = current_viewer()
+        return answer(_shown(viewer, treatment.treat(viewer, id, json_body())))
+
+
+@ns.route("/feedback/treatments/", endpoint="culture_feedback_treatments")
+class CultureFeedbackTreatmentsAPI(Route):
+    @api.doc("treat_culture_feedback_in_bulk", security="apikey")
+    @api.expect(treat_many_fields)
+    @api.response(200, "`results`: id to its status, or to what refused it")
+    def post(self) -> Answer:
+        """Answer several feedbacks at once, each checked for itself"""
+        body = json_body()
+        results = treatment.treat_many(current_viewer(), body.get("ids"), body)
+        shown = {id: _result(result) for id, result in results.items()}
+        done = sum(result["done"] for result in shown.values())
+        return answer({"results": shown, "done": done, "refused": len(shown) - done})
+
+
+@ns.route("/organizations/<string:org>/answer-templates/", endpoint="culture_feedback_templates")
+class CultureFeedbackTemplatesAPI(Route):
+    @api.doc("list_culture_feedback_answer_templates", security="apikey")
+    @api.response(200, "`data`: by name")
+    def get(self, org: str) -> Answer:
+        """List the answers that an organization keeps"""
+        found = answer_templates.listed(current_viewer(), org)
+        return _unstored(answer({"data": [answer_templates.as_json(one) for one in found]}))
+
+    @api.doc("add_culture_feedback_answer_template", security="apikey")
+    @api.expect(template_fields)
+    @api.response(201, "Kept", template_fields)
+    def post(self, org: str) -> Answer:
+        """Keep an answer that is often given"""
+        made = answer_templates.add(current_viewer(), org, json_body())
+        return answer(answer_templates.as_json(made), 201)
+
+
+@ns.route(
+    "/organizations/<string:org>/answer-templates/<string:id>/",
+    endpoint="culture_feedback_template",
+)
+class CultureFeedbackTemplateAPI(Route):
+    @api.doc("change_culture_feedback_answer_template", security="apikey")
+    @api.expect(template_fields)
+    @api.response(200, "Success", template_fields)
+    def put(self, org: str, id: str) -> Answer:
+        """Change one of them"""
+        changed = answer_templates.change(current_viewer(), org, id, json_body())
+        return answer(answer_templates.as_json(changed))
+
+    @api.doc("remove_culture_feedback_answer_template", security="apikey")
+    @api.response(204, "Removed")
+    def delete(self, org: str, id: str) -> Answer:
+        """Forget one of them"""
+        answer_templates.remove(current_viewer(), org, id)
         return answer(None, 204)
 
 
@@ -253,6 +381,19 @@ class CultureFeedbackSummariesAPI(Route):
                 ]
             }
         )
+
+
+def _result(result: Any) -> dict[str, Any]:
+    """What became of one feedback of many."""
+    if isinstance(result, refusals.Refusal):
+        return {"done": False, "code": result.status, **result.as_json()}
+    return {"done": True, "status": result["treatment"]["status"]}
+
+
+def _unstored(response: Answer) -> Answer:
+    """What is internal is kept by nobody on the way."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _shown(viewer: Any, feedback: dict[str, Any]) -> dict[str, Any]:

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from flask import current_app
 from udata.i18n import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 
-from .. import refusals, vocabulary
-from ..text import clean
+from .. import vocabulary
+from ..reading import Reading
 
-#: A submission's id is chosen by who sends it (a UUID does), so that a retry is stored once.
-SUBMISSION_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
-
-
-class Reading:
-    """Collects what is right and what is wrong of one payload."""
-
-    def __init__(self, payload: dict[str, Any]):
-        self.payload = payload
-        self.values: dict[str, Any] = {}
-        self.errors: dict[str, Any] = {}
-
-    def has(self, field: str) -> bool:
-        return field in self.payload
-
-    def checked(self) -> dict[str, Any]:
-        """The values. Raises Invalid with one error for each field at fault."""
-        if self.errors:
-            raise refusals.Invalid(_("Some answers need another look."), self.errors)
-        return self.values
+#: Characters of the name that somebody without an account declares.
+NAME_LENGTH = 100
+#: Characters of the id of a file, and of a signature.
+ID_LENGTH = 64
 
 
 def read_answer(payload: dict[str, Any], *, partial: bool = False) -> dict[str, Any]:
@@ -40,36 +22,35 @@ def read_answer(payload: dict[str, Any], *, partial: bool = False) -> dict[str, 
 
     `fitness`: an id of the vocabulary, required. `ratings`: {axis: 1..5}, absent or null = no
     opinion. `comment`: text or null. `wants_answer`: boolean. `usages`: list of ids. `profile`: id
-    or null. `signature`: "name", "none" or an organization's id. `resource`: id of a file or null.
-    `submission_id`: 8 to 64 characters.
+    or null. `signature`: "name", "none" or an organization's id. `name`: what somebody without an
+    account calls themselves, or null. `resource`: id of a file or null. `submission_id`: 8 to 64
+    characters.
 
     Raises Invalid with an error for each field at fault, TooLong for a comment over the bound.
     """
     reading = Reading(payload)
     lists = vocabulary.vocabularies()
     if not partial or reading.has("fitness"):
-        _choice(reading, "fitness", lists.ids("fitness"), required=True)
+        reading.choice("fitness", lists.ids("fitness"), required=True)
     if reading.has("ratings"):
         _ratings(reading, lists)
     if reading.has("comment"):
-        _comment(reading)
+        reading.text("comment", too_long=_too_long)
     if reading.has("wants_answer"):
-        _boolean(reading, "wants_answer")
+        reading.boolean("wants_answer")
     if reading.has("usages"):
-        _choices(reading, "usages", lists.ids("usages"))
+        reading.choices("usages", lists.ids("usages"))
     if reading.has("profile"):
-        _choice(reading, "profile", lists.ids("profiles"), required=False)
+        reading.choice("profile", lists.ids("profiles"))
+    if reading.has("name"):
+        reading.text("name", NAME_LENGTH, one_line=True)
     for field in ("signature", "resource"):
         if reading.has(field):
-            _text(reading, field)
-    if not partial and payload.get("submission_id") is not None:
-        submission = payload["submission_id"]
-        if isinstance(submission, str) and SUBMISSION_ID.fullmatch(submission):
-            reading.values["submission_id"] = submission
-        else:
-            reading.errors["submission_id"] = _(
-                "8 to 64 letters, digits, dots, colons, dashes or underscores."
-            )
+            reading.reference(field, ID_LENGTH)
+    if reading.has("consultation"):
+        reading.reference("consultation")
+    if not partial:
+        reading.submission()
     return reading.checked()
 
 
@@ -88,34 +69,26 @@ def answer_of_form(form: MultiDict[str, str]) -> dict[str, Any]:
             "usages": form.getlist("usages"),
             "profile": form.get("profile") or None,
         }
-        if form.get("signature"):
-            payload["signature"] = form["signature"]
+        for field in ("signature", "name", "email"):
+            if form.get(field):
+                payload[field] = form[field]
+        _keep_words(form, payload)
     return payload
+
+
+def _keep_words(form: MultiDict[str, str], payload: dict[str, Any]) -> None:
+    """A browser is not shown the words it has sent: an empty field changes nothing, and a box says
+    that they are to be removed."""
+    if "words_kept" not in form:
+        return
+    if "remove_words" in form:
+        payload |= {"comment": None, "name": None}
+    elif not form.get("comment"):
+        del payload["comment"]
 
 
 def _step(value: str) -> Any:
     return int(value) if value.isascii() and value.isdigit() and len(value) == 1 else value
-
-
-def _choice(reading: Reading, field: str, ids: Any, *, required: bool) -> None:
-    value = reading.payload.get(field)
-    if value in (None, ""):
-        if required:
-            reading.errors[field] = _("Choose one answer.")
-        else:
-            reading.values[field] = None
-    elif isinstance(value, str) and value in ids:
-        reading.values[field] = value
-    else:
-        reading.errors[field] = _("Choose one of: %(ids)s.", ids=", ".join(ids))
-
-
-def _choices(reading: Reading, field: str, ids: Any) -> None:
-    value = reading.payload.get(field) or []
-    if isinstance(value, list) and all(isinstance(v, str) and v in ids for v in value):
-        reading.values[field] = list(dict.fromkeys(value))
-    else:
-        reading.errors[field] = _("A list of some of: %(ids)s.", ids=", ".join(ids))
 
 
 def _ratings(reading: Reading, lists: vocabulary.Vocabularies) -> None:
@@ -139,36 +112,9 @@ def _ratings(reading: Reading, lists: vocabulary.Vocabularies) -> None:
     reading.values["ratings"] = kept
 
 
-def _comment(reading: Reading) -> None:
-    comment = reading.payload["comment"]
-    if comment is not None and not isinstance(comment, str):
-        reading.errors["comment"] = _("A text.")
-        return
-    comment = clean(comment or "")
-    longest = current_app.config["CULTURE_FEEDBACK_COMMENT_MAX_LENGTH"]
-    if len(comment) > longest:
-        message = _(
-            "Your comment has %(length)d characters: %(longest)d at most.",
-            length=len(comment),
-            longest=longest,
-        )
-        raise refusals.TooLong(message, {"comment": message})
-    reading.values["comment"] = comment or None
-
-
-def _boolean(reading: Reading, field: str) -> None:
-    value = reading.payload[field]
-    if isinstance(value, bool) or value is None:
-        reading.values[field] = bool(value)
-    else:
-        reading.errors[field] = _("True or false.")
-
-
-def _text(reading: Reading, field: str) -> None:
-    value = reading.payload[field]
-    if isinstance(value, dict) and isinstance(value.get("id"), str):
-        value = value["id"]
-    if value is None or (isinstance(value, str) and len(value) <= 64):
-        reading.values[field] = clean(value) if value else None
-    else:
-        reading.errors[field] = _("A short text.")
+def _too_long(length: int, longest: int) -> Any:
+    return _(
+        "Your comment has %(length)d characters: %(longest)d at most.",
+        length=length,
+        longest=longest,
+    )

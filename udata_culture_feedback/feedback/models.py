@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from flask import current_app
 from mongoengine import EmbeddedDocument
 from mongoengine.fields import (
     BooleanField,
@@ -21,16 +23,11 @@ from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
 from ..contributors.models import COUNTED_AS, CultureFeedbackContributor, Kind
+from ..data_requests.clock import local_days
+from ..publication import Visibility, indexes
 from ..storage import acknowledged
 from ..summaries import Totals
-
-
-class Visibility(StrEnum):
-    """Of the words: while pending or hidden, others get the feedback without them."""
-
-    PENDING = "pending"
-    PUBLIC = "public"
-    HIDDEN = "hidden"
+from .attention import LOW
 
 
 class Treatment(StrEnum):
@@ -45,8 +42,15 @@ class Treatment(StrEnum):
 
 #: What is due besides summaries: the native discussion has not heard of the latest words.
 DISCUSSION = "discussion"
+#: Nor has its author of what the producer answered.
+AUTHOR = "author"
+#: Who has to hear of a feedback and is no summary.
+LISTENERS = (DISCUSSION, AUTHOR)
 
 SITE = "site"
+
+#: Whole local days to a first answer are counted one by one up to here: this one is "or more".
+MOST_DAYS = 366
 
 
 def dataset_summary(dataset: Any) -> str:
@@ -58,13 +62,33 @@ def organization_summary(organization: Any) -> str:
 
 
 class CultureFeedbackTreatment(EmbeddedDocument):
-    """The producer's response."""
+    """The producer's response. Dates are naive UTC.
+
+    `answer`, `answered_at`, `answered_by` (account) and `organization` (in whose name) are those of
+    the answer that is shown; `first_answered_at` is when the producing side first answered in
+    public, which a later answer never moves. They and `status` follow from `history` (see
+    `treatment_history`). `message`: the id of our comment in the discussion, allocated before it is
+    there. `unsaid`: until when that comment was deleted. `replies`: ids of native messages known to
+    be the producer's.
+
+    `assignee` (account) and `note` are internal: neither is ever shown outside the producing side.
+    """
 
     status = StringField(default=Treatment.NEW, choices=[status.value for status in Treatment])
     answer = StringField()
     answered_at = DateTimeField()
     answered_by = ObjectIdField()
+    organization = ObjectIdField()
+    first_answered_at = DateTimeField()
     history = ListField(DictField())
+    shortened = BooleanField()
+    closed_by_author = DateTimeField()
+    message = StringField()
+    unsaid = DateTimeField()
+    replies = ListField(StringField())
+    assignee = ObjectIdField()
+    note = StringField()
+    v = IntField(default=0)
 
     meta = {"strict": False}
 
@@ -84,8 +108,12 @@ class CultureFeedbackFeedback(Document):
 
     `listed` and `organization` are copied from the dataset and follow it. `judged` is the dataset's
     last update when it was judged. `agent`: written by who may edit the dataset; counts in no
-    figure. `live`, `counted`, `due`, `v`: see `summaries`. `deleted` marks a tombstone, which says
-    nothing, belongs to nobody and goes when everything has heard of it.
+    figure. `signals`: what a moderator should know of how it came (`quick`: typed faster than one
+    types). `confirmed`: what its author said of the data after they had changed (`answer`, `at`);
+    `asked_at`: when they were last asked; `told`: what they know of the treatment. `live`,
+    `counted`, `due`, `v`: see `summaries`. `hidden_at`, `words_until`, `review`, `moderated`: see
+    `publication`. `deleted` marks a tombstone, which says nothing, belongs to nobody and goes when
+    everything has heard of it.
     """
 
     dataset = ObjectIdField(required=True)
@@ -106,8 +134,16 @@ class CultureFeedbackFeedback(Document):
     terms = ListField(StringField())
 
     visibility = StringField(default=Visibility.PUBLIC)
+    signals = ListField(StringField())
     hidden_reason = StringField()
+    hidden_at = DateTimeField()
+    words_until = DateTimeField()
+    review = DictField()
+    moderated = DictField()
     treatment = EmbeddedDocumentField(CultureFeedbackTreatment)
+    confirmed = DictField()
+    asked_at = DateTimeField()
+    told = DictField()
 
     discussion = ObjectIdField()
     messages = EmbeddedDocumentListField(CultureFeedbackMessage)
@@ -134,6 +170,7 @@ class CultureFeedbackFeedback(Document):
                 "unique": True,
                 "partialFilterExpression": {"submission_id": {"$exists": True}},
             },
+            *indexes(),
             # Lists, newest first.
             ["dataset", "-created_at", "-id"],
             ["organization", "listed", "-created_at", "-id"],
@@ -144,12 +181,33 @@ class CultureFeedbackFeedback(Document):
                 "partialFilterExpression": {"comment": {"$exists": True}},
             },
             {"fields": ["terms"], "partialFilterExpression": {"comment": {"$exists": True}}},
+            # What waits for its producer, the oldest first; what was handled, the latest first.
+            {
+                "fields": ["organization", "listed", "created_at", "id"],
+                "name": "waiting",
+                "partialFilterExpression": {"wants_answer": True, "treatment.status": "new"},
+            },
+            {
+                "fields": ["dataset", "created_at", "id"],
+                "name": "waiting_on_dataset",
+                "partialFilterExpression": {"wants_answer": True, "treatment.status": "new"},
+            },
+            {
+                "fields": ["organization", "listed", "-treatment.answered_at", "-id"],
+                "name": "handled",
+                "partialFilterExpression": {"treatment.status": "resolved"},
+            },
             # Upkeep.
             {"fields": ["due"], "partialFilterExpression": {"due": {"$exists": True}}},
             {"fields": ["deleted"], "partialFilterExpression": {"deleted": {"$exists": True}}},
             {
                 "fields": ["discussion"],
                 "partialFilterExpression": {"discussion": {"$exists": True}},
+            },
+            # What was given during a consultation.
+            {
+                "fields": ["consultation", "-created_at", "-id"],
+                "partialFilterExpression": {"consultation": {"$exists": True}},
             },
             "contributor.user",
         ],
@@ -161,9 +219,14 @@ class CultureFeedbackSummary(Document):
 
     `id`: `dataset:<id>`, `organization:<id>`, `site`. `totals` is flat: `total`, `commented`,
     `agents`, `waiting`, `fitness:<value>`, `axis:<axis>:<1..5>`, `treatment:<status>`,
-    `contributor:<kind>`, `profile:<id>`, `month:<yyyy-mm>`, and the same behind `before:` for what
-    was judged before `data_updated_at`. The summary of a dataset is itself a contribution to those
-    of its organization and of the site, as long as it is `listed`.
+    `contributor:<kind>`, `profile:<id>`, `month:<yyyy-mm>`, for each of these months and axes
+    `rated:<yyyy-mm>:<axis>` and, below the middle step, `low:<yyyy-mm>:<axis>`; of the texts whose
+    author wants an answer, `awaited` (all of them) and `answered_in:<whole local days, 366 at
+    most>`; `confirmed:<yes, partly, no>`, what authors said once their data had changed; and the
+    same behind `before:` for what was judged before `data_updated_at`. The summary of a dataset is
+    itself a contribution to those of its organization and of the site, as long as it is `listed`.
+    Lists are sorted by `attention`, which follows from its totals, and by `updated_at`, the
+    dataset's own `last_update`.
     """
 
     id = StringField(primary_key=True)
@@ -173,6 +236,8 @@ class CultureFeedbackSummary(Document):
     data_updated_at = DateTimeField()
     latest_judged = DateTimeField()
     last_feedback_at = DateTimeField()
+    updated_at = DateTimeField()
+    attention = DictField()
 
     v = IntField(default=1)
     totals = DictField()
@@ -185,6 +250,7 @@ class CultureFeedbackSummary(Document):
         "indexes": [
             {"fields": ["dataset"], "partialFilterExpression": {"dataset": {"$exists": True}}},
             ["organization", "listed", "-last_feedback_at"],
+            ["organization", "listed", "-attention.score", "id"],
             ["listed", "-last_feedback_at"],
             {"fields": ["due"], "partialFilterExpression": {"due": {"$exists": True}}},
         ],
@@ -209,21 +275,42 @@ def live_totals(feedback: dict[str, Any]) -> Totals:
         return {"agents": 1} | ({"words": 1} if _words_shown(feedback) else {})
     contributor = feedback["contributor"]
     treatment = feedback["treatment"]["status"]
+    month = f"{feedback['created_at']:%Y-%m}"
+    ratings = sorted((feedback.get("ratings") or {}).items())
     counters = [
         "total",
         f"fitness:{feedback['fitness']}",
         f"treatment:{treatment}",
         f"contributor:{COUNTED_AS[Kind(contributor['kind'])]}",
-        f"month:{feedback['created_at']:%Y-%m}",
-        *(f"axis:{axis}:{step}" for axis, step in sorted((feedback.get("ratings") or {}).items())),
+        f"month:{month}",
+        *(f"axis:{axis}:{step}" for axis, step in ratings),
+        *(f"rated:{month}:{axis}" for axis, _step in ratings),
+        *(f"low:{month}:{axis}" for axis, step in ratings if step in LOW),
     ]
     if feedback.get("profile"):
         counters.append(f"profile:{feedback['profile']}")
+    if feedback.get("confirmed"):
+        counters.append(f"confirmed:{feedback['confirmed']['answer']}")
     if _words_shown(feedback):
         counters += ["commented", "words"]
-        if feedback.get("wants_answer") and treatment == Treatment.NEW:
-            counters.append("waiting")
+        if feedback.get("wants_answer"):
+            counters += _awaited(feedback)
     return dict.fromkeys(counters, 1)
+
+
+def _awaited(feedback: dict[str, Any]) -> list[str]:
+    """What the words of somebody who wants an answer count: the only denominator of answer rates,
+    and how long the first answer took."""
+    counters = ["awaited"]
+    closed = feedback["treatment"].get("closed_by_author")
+    if feedback["treatment"]["status"] == Treatment.NEW and not closed:
+        counters.append("waiting")
+    answered = feedback["treatment"].get("first_answered_at")
+    if answered:
+        zone = ZoneInfo(current_app.config["CULTURE_FEEDBACK_TIMEZONE"])
+        days = local_days(feedback["created_at"], answered, zone)
+        counters.append(f"answered_in:{min(days, MOST_DAYS)}")
+    return counters
 
 
 def _words_shown(feedback: dict[str, Any]) -> bool:

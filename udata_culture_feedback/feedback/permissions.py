@@ -3,9 +3,10 @@
 | action | who |
 |---|---|
 | read | who may read the dataset; spam: its author, who moderates |
+| read words that are not public | its author (but not on the token of a browser), who moderates |
 | edit, delete | its author |
 | treat | who may edit the dataset |
-| moderate | sysadmins (moderators come with the roles of the moderation) |
+| moderate | moderators, within their remit; sysadmins (see `moderation.permissions`) |
 
 Nobody of the producing side may edit, hide or delete what users said.
 """
@@ -13,6 +14,8 @@ Nobody of the producing side may edit, hide or delete what users said.
 from __future__ import annotations
 
 from typing import Any
+
+from bson import ObjectId
 
 from .. import catalogue
 from ..catalogue import DatasetFacts
@@ -38,8 +41,9 @@ def may_treat(viewer: Viewer, dataset: DatasetFacts) -> bool:
     return viewer.known and catalogue.may_edit(dataset)
 
 
-def may_moderate(viewer: Viewer) -> bool:
-    return viewer.sysadmin
+def may_moderate(viewer: Viewer, about: ObjectId | None) -> bool:
+    """`about`: the organization of the dataset."""
+    return viewer.moderates(about)
 
 
 def may_see(viewer: Viewer, feedback: Feedback) -> bool:
@@ -47,16 +51,17 @@ def may_see(viewer: Viewer, feedback: Feedback) -> bool:
     return (
         feedback.get("hidden_reason") != "spam"
         or is_author(viewer, feedback)
-        or may_moderate(viewer)
+        or may_moderate(viewer, feedback.get("organization"))
     )
 
 
 def may_read_words(viewer: Viewer, feedback: Feedback) -> bool:
-    """Public words; pending or hidden ones only for their author and who moderates."""
+    """Public words; pending or hidden ones only for their author and who moderates. Never on the
+    token of a browser alone: on a shared computer it is perhaps somebody else's."""
     return (
         feedback["visibility"] == Visibility.PUBLIC
-        or is_author(viewer, feedback)
-        or may_moderate(viewer)
+        or (is_author(viewer, feedback) and not viewer.by_token)
+        or may_moderate(viewer, feedback.get("organization"))
     )
 
 
@@ -67,4 +72,7 @@ def own(viewer: Viewer, feedback: Feedback) -> dict[str, bool]:
 
 def common(viewer: Viewer, dataset: DatasetFacts) -> dict[str, bool]:
     """Those that all feedback of a dataset shares."""
-    return {"treat": may_treat(viewer, dataset), "moderate": may_moderate(viewer)}
+    return {
+        "treat": may_treat(viewer, dataset),
+        "moderate": may_moderate(viewer, dataset.organization),
+    }

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import format_percent
+from udata.i18n import lazy_gettext as _
 
-from ..vocabulary import TREATMENT_STATUSES, Axis, Term, find, vocabularies
+from ..contributors.signature import standing, unnamed
+from ..vocabulary import Axis, Term, vocabularies
 from .models import Treatment
 from .summaries import BEFORE, as_json
 
@@ -60,22 +62,60 @@ class AxisShares:
         return tied[(len(tied) - 1) // 2]
 
 
+#: What authors say once the data have changed.
+CONFIRMED = {
+    "yes": _("Its author confirms: these data meet their need now."),
+    "partly": _("Its author says: it is better, not there yet."),
+    "no": _("Its author says: it is no better."),
+}
+
+
 @dataclass(frozen=True)
 class Response:
     """What the producer has said of a comment, or that an answer is awaited."""
 
     status: str
     answer: str | None
+    answered_at: datetime | None = None
+    organization: str | None = None
+    confirmed: str | None = None
+
+    @classmethod
+    def of(cls, feedback: dict[str, Any]) -> Response | None:
+        """`feedback`: as the API gives it. None where nobody waits for anything."""
+        treatment = feedback["treatment"]
+        status, closed = treatment["status"], treatment.get("closed_by_author")
+        if status == Treatment.NEW and not (feedback["wants_answer"] or closed):
+            return None
+        answered_at = treatment["answered_at"]
+        confirmed = CONFIRMED.get(feedback["confirmed"])
+        return cls(
+            status=str(_("Closed by its author"))
+            if _is_over(status, closed)
+            else treatment["label"],
+            answer=treatment["answer"],
+            answered_at=datetime.fromisoformat(answered_at) if answered_at else None,
+            organization=(treatment.get("organization") or {}).get("name"),
+            confirmed=str(confirmed) if confirmed else None,
+        )
+
+
+def _is_over(status: str, closed_by_author: bool | None) -> bool:
+    """Its author has closed the discussion, and nothing was planned that is still to come."""
+    return bool(closed_by_author) and status in (Treatment.NEW, Treatment.ACKNOWLEDGED)
 
 
 @dataclass(frozen=True)
 class Comment:
     """One person's words about a dataset, ready to be shown. `name` is None for somebody who gives
-    none or has left; `rest` is what unfolds after `beginning`; `opinions` are pairs of a criterion
+    none or has left, for whom `unnamed` stands; `standing` is said beside it of who has no account;
+    `rest` is what unfolds after `beginning`; `opinions` are pairs of a criterion
     and what they say of it."""
 
     id: str
     name: str | None
+    unnamed: str
+    standing: str | None
     producer: bool
     created_at: datetime
     fitness: str
@@ -85,18 +125,18 @@ class Comment:
     outdated: bool
     response: Response | None
     discussion: str | None
+    treatable: bool = False
 
     @classmethod
     def of(cls, feedback: dict[str, Any]) -> Comment:
         """`feedback`: as the API gives it."""
         lists = vocabularies()
-        treatment = feedback["treatment"]
-        awaited = treatment["status"] != Treatment.NEW or feedback["wants_answer"]
-        status = str(find(TREATMENT_STATUSES, treatment["status"]).label)
         beginning, rest = _fold(feedback["comment"] or "", COMMENT_BEGINNING)
         return cls(
             id=feedback["id"],
             name=feedback["contributor"]["name"],
+            unnamed=unnamed(feedback["contributor"]),
+            standing=standing(feedback["contributor"]),
             producer=bool(feedback["contributor"].get("producer")),
             created_at=datetime.fromisoformat(feedback["created_at"]),
             fitness=lists.label("fitness", feedback["fitness"]),
@@ -108,7 +148,8 @@ class Comment:
             beginning=beginning,
             rest=rest,
             outdated=feedback["outdated"],
-            response=Response(status, treatment["answer"]) if awaited else None,
+            response=Response.of(feedback),
+            treatable=feedback["permissions"]["treat"],
             discussion=feedback["discussion"],
         )
 
@@ -145,6 +186,25 @@ class SummaryView:
             if figures["axes"][axis.id]["count"]
         ]
         self.before = totals.get(f"{BEFORE}total", 0)
+        self.confirmations = sum(figures["confirmed"].values())
+        self.confirmed: int = figures["confirmed"]["yes"]
+        self.comparison = _comparison(lists["fitness"], totals)
+
+
+def _comparison(fitness: Any, totals: dict[str, int]) -> list[tuple[Share, Share]]:
+    """Each answer before the last change of the data and since; empty unless there are both."""
+    before = totals.get(f"{BEFORE}total", 0)
+    since = totals.get("total", 0) - before
+    if not (before and since):
+        return []
+    earlier = {term.id: totals.get(f"{BEFORE}fitness:{term.id}", 0) for term in fitness}
+    return [
+        (
+            Share(term, earlier[term.id], before),
+            Share(term, totals.get(f"fitness:{term.id}", 0) - earlier[term.id], since),
+        )
+        for term in fitness
+    ]
 
 
 def _axis(axis: Axis, distribution: list[int]) -> AxisShares:
@@ -169,6 +229,8 @@ def typed_answer(mine: dict[str, Any] | None, payload: dict[str, Any] | None) ->
         "usages": [],
         "profile": None,
         "signature": "name",
+        "name": "",
+        "email": "",
     }
     if mine:
         contributor = mine["contributor"]
@@ -186,7 +248,7 @@ def fields_of_form() -> set[str]:
     """The fields that stand in the form by the name errors give them: a summary of errors can link
     to those."""
     ratings = {f"ratings.{axis}" for axis in vocabularies().ids("axes")}
-    return ratings | {"fitness", "comment", "usages", "profile", "signature"}
+    return ratings | {"fitness", "comment", "usages", "profile", "signature", "name", "email"}
 
 
 def unfolded(answer: dict[str, Any], errors: dict[str, Any]) -> dict[str, bool]:

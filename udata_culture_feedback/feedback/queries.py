@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from bson import ObjectId
 from flask import request
 from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, listing, refusals, search, vocabulary
 from ..catalogue import DatasetFacts
+from ..consultations import stamps
 from ..contributors.viewer import Viewer
 from ..listing import Page
-from . import permissions, representation, summaries
+from . import representation, summaries
 from .actions import readable_dataset
 from .models import Visibility, dataset_summary, feedbacks, organization_summary
 
@@ -39,6 +39,9 @@ SHOWN = {
         "treatment.status",
         "treatment.answer",
         "treatment.answered_at",
+        "treatment.organization",
+        "treatment.closed_by_author",
+        "confirmed",
         "discussion",
         "discussed",
         "created_at",
@@ -138,7 +141,7 @@ def _filters(
     if "resource" in request.args:
         filters["resource"] = request.args["resource"] or None
     if "consultation" in request.args:
-        filters["consultation"] = _object_id("consultation")
+        filters["consultation"] = stamps.filtered_by(request.args["consultation"])
     if "outdated" in request.args:
         filters |= _outdated(dataset, organization)
     if request.args.get("q"):
@@ -191,17 +194,9 @@ def _words(viewer: Viewer, text: str) -> dict[str, Any]:
         "comment": {"$exists": True},
         "$and": [{"terms": {"$in": list(stems)}} for stems in asked],
     }
-    if not permissions.may_moderate(viewer):
+    if not viewer.moderates_everything:
         filters["visibility"] = Visibility.PUBLIC
     return filters
-
-
-def _object_id(argument: str) -> ObjectId:
-    value = request.args[argument]
-    if not ObjectId.is_valid(value):
-        message = _("Not an identifier.")
-        raise refusals.Invalid(message, {argument: message})
-    return ObjectId(value)
 
 
 def _total(

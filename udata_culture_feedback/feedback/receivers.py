@@ -7,17 +7,20 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from mongoengine.signals import post_delete
+from mongoengine.signals import post_delete, post_save
 from udata.core.dataset.models import Dataset
-from udata.core.discussions.signals import on_discussion_deleted
+from udata.core.discussions.models import Discussion
+from udata.core.discussions.signals import on_discussion_deleted, on_discussion_message_deleted
 from udata.core.organization.models import Organization
 from udata.core.owned import Owned
 from udata.core.user.models import User
 
 from ..queueing import later
+from ..storage import now
 from . import lifecycle, tasks
-from .models import dataset_summary, summaries
-from .signals import on_feedback_changed
+from .discussion import THREAD
+from .models import dataset_summary, feedbacks, summaries
+from .signals import on_feedback_changed, on_feedback_treated
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +45,11 @@ def harmless(receiver: Callable[..., None]) -> Callable[..., None]:
 def feedback_changed(feedback_id: Any, dataset: Any, **_: Any) -> None:
     later(tasks.count_above, str(dataset))
     later(tasks.tell_discussion, str(feedback_id))
+
+
+@harmless
+def feedback_treated(feedback_id: Any, **_: Any) -> None:
+    later(tasks.tell_author, str(feedback_id))
 
 
 @harmless
@@ -83,9 +91,24 @@ def discussion_removed(discussion: Any, **_: Any) -> None:
         lifecycle.discussion_deleted(discussion.pk)
 
 
+@harmless
+def discussion_saved(sender: Any, document: Any, **_: Any) -> None:
+    # Replies, closings and edits alike; a discussion of one message has nothing to tell.
+    if (len(document.discussion) > 1 or document.closed) and _is_ours(document.pk):
+        later(tasks.follow_thread, str(document.pk))
+
+
+@harmless
+def message_removed(discussion: Any, message: Any = None, **_: Any) -> None:
+    if _is_ours(discussion.pk):
+        THREAD.silence(discussion.pk, str(message.id))
+        later(tasks.comment_removed, str(discussion.pk), str(message.id), now().isoformat())
+
+
 def connect() -> None:
     """Connects every receiver. Connecting twice is connecting once."""
     on_feedback_changed.connect(feedback_changed)
+    on_feedback_treated.connect(feedback_treated)
     # Not `on_update`: udata says nothing there of a dataset that is no longer deleted.
     Dataset.after_save.connect(dataset_changed)
     for signal in (
@@ -99,11 +122,18 @@ def connect() -> None:
     post_delete.connect(document_purged, sender=Organization)
     User.on_update.connect(account_changed)
     on_discussion_deleted.connect(discussion_removed)
+    post_save.connect(discussion_saved, sender=Discussion)
+    on_discussion_message_deleted.connect(message_removed)
 
 
 def _follow(dataset: Any) -> None:
     if _known(dataset):
         later(tasks.follow_dataset, str(dataset.pk))
+
+
+def _is_ours(discussion_id: Any) -> bool:
+    """Whether it is the discussion of a feedback: most are not."""
+    return feedbacks().find_one({"discussion": discussion_id}, {"_id": 1}) is not None
 
 
 def _known(dataset: Any) -> bool:

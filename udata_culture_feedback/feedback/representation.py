@@ -10,15 +10,21 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from .. import catalogue
+from .. import catalogue, vocabulary
 from ..addresses import api_url, pages_url
 from ..catalogue import DatasetFacts
+from ..consultations import stamps
+from ..contributors.models import Kind
 from ..contributors.signature import signature, signing_users
 from ..contributors.viewer import Viewer
 from . import permissions, summaries
 from .models import Visibility
+from .treatment_history import own_answer
 
 Feedback = dict[str, Any]
+
+#: Whose names are what they say of themselves.
+DECLARED = (Kind.CONFIRMED, Kind.UNVERIFIED)
 
 
 def as_json(viewer: Viewer, feedbacks: Iterable[Feedback]) -> list[dict[str, Any]]:
@@ -51,9 +57,16 @@ def about_dataset(
 class Names:
     """The users and organizations that some feedback names, looked up once."""
 
-    def __init__(self, users: dict[Any, Any], organizations: dict[Any, Any]):
+    def __init__(
+        self,
+        users: dict[Any, Any],
+        organizations: dict[Any, Any],
+        consultations: set[Any] | None = None,
+    ):
         self.users = users
         self.organizations = organizations
+        #: Those that may be named: their seal is broken.
+        self.consultations = consultations or set()
 
     @classmethod
     def of(cls, feedbacks: list[Feedback]) -> Names:
@@ -62,15 +75,21 @@ class Names:
             signing_users(contributors),
             catalogue.organizations_by_id(
                 one["organization"]
-                for one in (*contributors, *feedbacks)
+                for one in (*contributors, *feedbacks, *(f["treatment"] for f in feedbacks))
                 if one.get("organization")
             ),
+            stamps.disclosed(feedback.get("consultation") for feedback in feedbacks),
         )
 
     def organization(self, id: Any) -> dict[str, Any] | None:
         """The organization of the dataset."""
         organization = self.organizations.get(id)
         return organization.as_json() if organization else None
+
+    def consultation(self, feedback: Feedback) -> str | None:
+        """The consultation it was given during, once that has closed."""
+        stamp = feedback.get("consultation")
+        return str(stamp) if stamp in self.consultations else None
 
     def contributor(self, feedback: Feedback) -> dict[str, Any]:
         """The signature, and `producer` where it is an agent of the dataset's producer."""
@@ -109,13 +128,12 @@ class About:
 
     def as_json(self, feedback: Feedback) -> dict[str, Any]:
         id = str(feedback["_id"])
-        treatment = feedback["treatment"]
         shown = {
             "id": id,
             "dataset": self.dataset,
             "organization": self.names.organization(feedback.get("organization")),
             "resource": feedback.get("resource"),
-            "consultation": _text(feedback.get("consultation")),
+            "consultation": self.names.consultation(feedback),
             "fitness": feedback["fitness"],
             "ratings": feedback.get("ratings") or {},
             "comment": feedback.get("comment"),
@@ -124,11 +142,8 @@ class About:
             "profile": feedback.get("profile"),
             "contributor": self.names.contributor(feedback),
             "visibility": feedback["visibility"],
-            "treatment": {
-                "status": treatment["status"],
-                "answer": treatment.get("answer"),
-                "answered_at": iso(treatment.get("answered_at")),
-            },
+            "treatment": treatment_as_json(feedback["treatment"], self.names),
+            "confirmed": (feedback.get("confirmed") or {}).get("answer"),
             "outdated": is_outdated(feedback, self.summary),
             "discussion": _text(feedback.get("discussion")) if feedback.get("discussed") else None,
             "created_at": iso(feedback["created_at"]),
@@ -138,10 +153,59 @@ class About:
             "self_web_url": f"{self.page}{id}",
         }
         if not permissions.may_read_words(self.viewer, feedback):
-            shown["comment"] = None
+            # Nor the answer, which may quote them.
+            shown["comment"] = shown["treatment"]["answer"] = None
+            if feedback["contributor"]["kind"] in DECLARED:
+                shown["contributor"]["name"] = None  # somebody's words too
         if feedback["visibility"] == Visibility.HIDDEN:
             shown["hidden_reason"] = feedback.get("hidden_reason")
         return shown
+
+
+def treatment_as_json(treatment: dict[str, Any], names: Names) -> dict[str, Any]:
+    """The producer's response as everybody sees it; nothing internal."""
+    status = treatment["status"]
+    shown = {
+        "status": status,
+        "label": str(vocabulary.find(vocabulary.TREATMENT_STATUSES, status).label),
+        "answer": treatment.get("answer"),
+        "answered_at": iso(treatment.get("answered_at")),
+    }
+    if organization := names.organization(treatment.get("organization")):
+        shown["organization"] = organization
+    if treatment.get("closed_by_author"):
+        shown["closed_by_author"] = True
+    return shown
+
+
+def working_file(feedback: Feedback, dataset: DatasetFacts) -> dict[str, Any]:
+    """A treatment as who may treat it sees it: with its history, and what is internal."""
+    treatment = feedback["treatment"]
+    history = treatment.get("history") or []
+    people = {step.get("by") for step in history} | {treatment.get("assignee")}
+    users = catalogue.users_by_id(people)
+    names = Names({}, catalogue.organizations_by_id({treatment.get("organization")}))
+    return treatment_as_json(treatment, names) | {
+        "first_answered_at": iso(treatment.get("first_answered_at")),
+        "own_answer": own_answer(treatment),
+        "assignee": _named(users.get(treatment.get("assignee"))),
+        "note": treatment.get("note"),
+        "history": [
+            {
+                "from": step["from"],
+                "to": step["to"],
+                "at": iso(step["at"]),
+                "by": _named(users.get(step.get("by"))),
+                "answer": step.get("answer"),
+                "event": step.get("event"),
+            }
+            for step in history
+        ],
+    }
+
+
+def _named(user: catalogue.UserFacts | None) -> dict[str, Any] | None:
+    return {"id": str(user.id), "name": user.name} if user else None
 
 
 def iso(moment: datetime | None) -> str | None:

@@ -19,9 +19,8 @@ from ..catalogue import DatasetFacts
 from ..data_requests import figures as requests
 from ..storage import now
 from ..summaries import Flow, Totals, becomes_due, settle, settle_some, summed
+from .attention import BEFORE, attention
 from .models import SITE, dataset_summary, feedbacks, organization_summary, summaries
-
-BEFORE = "before:"
 
 #: A declared period of a month or more: shorter ones age feedback once a year at most.
 LONG_PERIOD = timedelta(days=28)
@@ -65,6 +64,9 @@ class FeedbackIntoDataset(Flow):
         counting = {"dataset": summary["dataset"], "live.total": 1}
         latest = _latest(summary, entries) or _newest(feedbacks(), counting, "created_at")
         return {"latest_judged": max(judged), "last_feedback_at": latest}
+
+    def derived(self, totals: Totals) -> dict[str, Any]:
+        return {"attention": attention(totals)}
 
     def population(self, summary_id: str) -> dict[str, Any]:
         return {"dataset": ObjectId(summary_id.removeprefix("dataset:"))}
@@ -139,6 +141,7 @@ def open_summary(dataset: DatasetFacts) -> dict[str, Any]:
             "organization": dataset.organization,
             "listed": dataset.listed,
             "data_updated_at": min(dataset.last_update, now()),
+            "updated_at": dataset.last_update,
         }
         # First what it counts in: who dies in between leaves nothing that would never be made.
         _ensure_above(fields)
@@ -194,6 +197,7 @@ def age(dataset: DatasetFacts) -> bool:
         change["$set"] = {
             "totals": {key: n for key, n in aged.items() if n},
             "data_updated_at": updated,
+            **INTO_DATASET.derived(aged),
         }
         unmoved = {"_id": summary_id, "v": summary["v"]}
         if summaries().update_one(unmoved, change).modified_count:
@@ -236,13 +240,20 @@ def follow_dataset(dataset: DatasetFacts) -> list[str]:
         },
         {"$set": wanted},
     )
+    # Only for lists to be sorted by: no figure depends on it.
+    outrun = {"_id": summary_id, "updated_at": {"$ne": dataset.last_update}}
+    summaries().update_one(outrun, {"$set": {"updated_at": dataset.last_update}})
     age(dataset)
     return concerned
 
 
 def is_in_line(summary: dict[str, Any], dataset: DatasetFacts) -> bool:
     """Whether a summary says of its dataset what the dataset says."""
-    wanted = {"organization": dataset.organization, "listed": dataset.listed}
+    wanted = {
+        "organization": dataset.organization,
+        "listed": dataset.listed,
+        "updated_at": dataset.last_update,
+    }
     return _agrees(summary, wanted) and not _has_aged(summary, dataset)
 
 
@@ -320,6 +331,7 @@ def as_json(summary: dict[str, Any]) -> dict[str, Any]:
         "fitness": counts("fitness", lists.ids("fitness")),
         "axes": {id: axis(id) for id in lists.ids("axes")},
         "treatment": counts("treatment", [term.id for term in vocabulary.TREATMENT_STATUSES]),
+        "confirmed": counts("confirmed", ("yes", "partly", "no")),
         "by_contributor": counts("contributor", ("account", "verified", "unverified")),
         "outdated": totals.get(f"{BEFORE}total", 0),
         "last_feedback_at": f"{last.isoformat()}+00:00" if last else None,

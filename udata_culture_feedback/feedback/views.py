@@ -11,10 +11,13 @@ from udata.i18n import lazy_gettext as _
 from udata.uris import cdata_url
 
 from .. import catalogue, listing, refusals
-from ..addresses import login_url
+from ..addresses import login_url, pages_url
 from ..api import bound_body
 from ..catalogue import DatasetFacts
-from ..contributors.viewer import Viewer, current_viewer
+from ..contributors import confirmation
+from ..contributors.modes import Action
+from ..contributors.viewer import TOKEN_FIELD, TOKEN_HEADER, Viewer, current_viewer
+from ..contributors.without_account import avoid_trap, needs_another_way, ways
 from ..data_requests.presentation import missing_data
 from ..listing import Page
 from ..pages import (
@@ -28,7 +31,7 @@ from ..pages import (
 from ..vocabulary import vocabularies
 from . import actions, queries, summaries
 from .forms import answer_of_form
-from .models import dataset_summary
+from .models import Visibility, dataset_summary
 from .presentation import Comment, SummaryView, fields_of_form, typed_answer, unfolded
 
 #: What was just done, and what is said of it.
@@ -36,6 +39,9 @@ DONE = {
     "answered": _("Thank you, your answer is counted. You can add details below."),
     "detailed": _("Thank you, your details are saved."),
     "erased": _("Your answer has been deleted."),
+    "waiting": _("Your answer is counted. Your comment will be visible after moderation."),
+    "sent": confirmation.SENT,
+    "confirmed": _("Thank you, your answer is counted. A comment is visible after moderation."),
 }
 
 
@@ -59,18 +65,42 @@ def answer_dataset(dataset: str) -> Response:
     found = _readable(dataset)
     viewer = current_viewer()
     payload: dict[str, Any] = {}
+    by_email = False
     try:
         bound_body()
+        viewer = current_viewer(request.form)
         payload = answer_of_form(request.form)
-        check_guard(viewer)
+        by_email = "by_email" in request.form
+        check_guard(viewer, without_account=ways(viewer, Action.FEEDBACK, found.id).open)
         mine = actions.own_feedback(viewer, found.id)
+        if mine and "reopen" in request.form:
+            return _page(viewer, found, editing=True)
+        if not viewer.account and not mine:
+            avoid_trap(request.form)
+            if by_email:
+                confirmation.ask(Action.FEEDBACK, payload | {"dataset": str(found.id)})
+                return _done(viewer, found, "sent")
+            if not request.form.get("proof"):
+                return _page(viewer, found, payload=payload, by_email=True)
         if mine:
-            actions.edit(viewer, mine["_id"], payload)
+            stored = actions.edit(viewer, mine["_id"], payload)
         else:
-            actions.submit(viewer, payload | {"dataset": str(found.id)})
+            proof = {"proof": request.form.get("proof"), "dataset": str(found.id)}
+            stored, _new = actions.submit(viewer, payload | proof)
     except refusals.Refusal as refusal:
-        return _page(viewer, found, refusal=refusal, payload=payload or None, editing=True)
-    return _done(found, "detailed" if "details" in request.form else "answered")
+        by_email = by_email or needs_another_way(refusal)
+        return _page(
+            viewer,
+            found,
+            refusal=refusal,
+            payload=payload or None,
+            editing=True,
+            by_email=by_email,
+        )
+    if "details" not in request.form:
+        return _done(viewer, found, "answered")
+    pending = stored["visibility"] == Visibility.PENDING
+    return _done(viewer, found, "waiting" if pending else "detailed")
 
 
 @blueprint.route("/pages/datasets/<string:dataset>/erase", methods=["POST"])
@@ -80,13 +110,15 @@ def erase_answer(dataset: str) -> Response:
     found = _readable(dataset)
     viewer = current_viewer()
     try:
-        check_guard(viewer)
+        bound_body()
+        viewer = current_viewer(request.form)
+        check_guard(viewer, without_account=viewer.known)
         mine = actions.own_feedback(viewer, found.id)
         if mine:
             actions.erase(viewer, mine["_id"])
     except refusals.Refusal as refusal:
         return _page(viewer, found, refusal=refusal, editing=True)
-    return _done(found, "erased")
+    return _done(viewer, found, "erased")
 
 
 def _readable(reference: str) -> DatasetFacts:
@@ -96,11 +128,11 @@ def _readable(reference: str) -> DatasetFacts:
         abort(404)
 
 
-def _done(dataset: DatasetFacts, done: str) -> Response:
+def _done(viewer: Viewer, dataset: DatasetFacts, done: str) -> Response:
     """After a form: the fragment as it is now; for a whole page a redirection, so that reloading
-    does not send the form again."""
-    if wants_fragment():
-        return _page(current_viewer(), dataset, done=done, editing=done == "answered")
+    does not send the form again. Who has no account would not be recognised after it."""
+    if wants_fragment() or (viewer.known and not viewer.account):
+        return _page(viewer, dataset, done=done, editing=done == "answered")
     address = page_address(f"datasets/{dataset.slug or dataset.id}/", done=done)
     return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
 
@@ -113,7 +145,9 @@ def _page(
     editing: bool = False,
     refusal: refusals.Refusal | None = None,
     payload: dict[str, Any] | None = None,
+    by_email: bool = False,
 ) -> Response:
+    """`by_email`: the step in which somebody without an account gives an address to confirm."""
     summary = summaries.read(dataset_summary(dataset.id))
     page = _asked_page()
     try:
@@ -121,7 +155,9 @@ def _page(
     except refusals.Invalid:  # beyond the end of offsets
         abort(404)
     mine = actions.own_feedback(viewer, dataset.id)
-    answer = typed_answer(mine, payload)
+    open_ways = ways(viewer, Action.FEEDBACK, dataset.id)
+    by_email = by_email and open_ways.email and not mine
+    answer = typed_answer(_without_words(mine) if mine and viewer.by_token else mine, payload)
     errors = refusal.errors if refusal else {}
     link = f"datasets/{dataset.slug or dataset.id}/"
     return render(
@@ -139,7 +175,10 @@ def _page(
         errors=errors,
         fields=fields_of_form(),
         unfolded=unfolded(answer, errors),
-        form=_form(mine, editing, refusal, payload),
+        form="details" if by_email else _form(mine, editing, refusal, payload, done),
+        ways=open_ways,
+        by_email=by_email,
+        contributor_token=_contributor_token(viewer),
         done=DONE.get(done or ""),
         submission_id=str(uuid.uuid4()),
         signatures=catalogue.spoken_for() if editing or refusal else [],
@@ -148,6 +187,7 @@ def _page(
         edit_url=page_address(link, edit=1),
         newer_url=page_address(link, page=page.number - 1),
         older_url=page_address(link, page=page.number + 1),
+        treat_url=lambda id: pages_url(f"dashboard/feedback/{id}"),
         erase_url=page_address(f"{link}erase"),
         login=login_url(_back(dataset)),
         missing=missing_data(dataset),
@@ -155,14 +195,29 @@ def _page(
     )
 
 
+def _without_words(mine: dict[str, Any]) -> dict[str, Any]:
+    """What a browser is shown of its answer: perhaps somebody else uses it now."""
+    return {name: value for name, value in mine.items() if name != "comment"}
+
+
+def _contributor_token(viewer: Viewer) -> str:
+    """What the forms of somebody without an account carry, who has no session."""
+    if viewer.account or not viewer.known:
+        return ""
+    return request.form.get(TOKEN_FIELD) or request.headers.get(TOKEN_HEADER, "")
+
+
 def _form(
     mine: dict[str, Any] | None,
     editing: bool,
     refusal: refusals.Refusal | None,
     payload: dict[str, Any] | None,
+    done: str | None,
 ) -> str | None:
     """Which form is shown: the one question, the details, or none but one's answer. Details that
     were refused come back as details, also those that were too long to be read."""
+    if done == "sent":
+        return None  # there is nothing to do but to open the mail
     typed = "comment" in payload if payload else isinstance(refusal, refusals.TooLong)
     if typed or (mine and editing):
         return "details"

@@ -26,6 +26,34 @@ const credentials =
     ? "include"
     : "omit";
 
+// What forms do besides being sent comes when there is one.
+const enhanced = "[data-draft], [data-similar], [data-pick]";
+
+// What was begun in this tab (see forms.js). Storage may be forbidden.
+const drafts = (action, name) => {
+  try {
+    return sessionStorage[action](`culture-feedback:${name}`);
+  } catch {
+    return null;
+  }
+};
+
+const proofs = () => import(new URL(settings.proof, base));
+
+// By which this tab is recognised where it has sent something without an account (see proof.js). A
+// request that nobody sends is not asked about beforehand.
+const identity = () => {
+  const token = drafts("getItem", "token")?.split(" ", 1)[0];
+  return token ? { "X-Culture-Feedback-Token": token } : {};
+};
+
+// Somebody else uses this tab now: nothing of who used it before stays.
+const forget = () => {
+  for (const name of Object.keys(sessionStorage)) {
+    if (name.startsWith("culture-feedback:")) sessionStorage.removeItem(name);
+  }
+};
+
 class CultureFeedback extends HTMLElement {
   static observedAttributes = ["dataset-id", "lang", "heading-level"];
 
@@ -67,7 +95,10 @@ class CultureFeedback extends HTMLElement {
     shadow.append(this.#root);
     shadow.addEventListener("submit", (event) => this.#submit(event));
     shadow.addEventListener("click", (event) => this.#click(event));
-    shadow.addEventListener("input", (event) => this.#input(event));
+    for (const turn of ["pointerover", "focusin"]) {
+      shadow.addEventListener(turn, (event) => this.#turn(event));
+    }
+    shadow.addEventListener("input", ({ target }) => target.form?.setAttribute("data-typed", ""));
   }
 
   // Attributes are set one after the other, and frameworks move elements: look once, afterwards.
@@ -105,14 +136,14 @@ class CultureFeedback extends HTMLElement {
     style();
     let shown = false;
     try {
-      const answer = await fetch(address, { credentials, signal });
+      const answer = await fetch(address, { credentials, signal, headers: identity() });
       shown = await this.#show(answer, signal, options);
     } catch {
       // Nothing to say: the page of the host is not ours.
     }
-    if (signal.aborted || shown) return;
+    if (signal.aborted || shown || options.quiet) return;
     if (options.instead) location.assign(options.instead);
-    else if (!options.ifOther) this.#retreat();
+    else this.#retreat();
   }
 
   // There is nothing to show: the link inside the element leads to the same page.
@@ -137,25 +168,68 @@ class CultureFeedback extends HTMLElement {
 
     const first = this.#viewer === undefined;
     const before = this.shadowRoot.activeElement;
-    const done = fresh.getElementById("cf-done");
-    done?.remove();
+    const [old, renewed] = [this.shadowRoot, fresh].map((tree) => part && tree.getElementById(part));
+    const inPart = old && renewed;
+    const done = fresh.querySelector(".cf-done");
+    if (done?.dataset.sent) drafts("removeItem", done.dataset.sent);
+    // What is done in a part is seen there, and only said here.
+    if (inPart) done?.removeAttribute("role");
+    else done?.remove();
+    this.#status.className = inPart ? "cf-hidden" : "cf-done";
     this.#viewer = dataset.viewer;
     this.shadowRoot.adoptedStyleSheets = sheets;
     Object.assign(this.#root, { lang, dir });
     this.#root.querySelector("slot")?.remove();
-    const [old, renewed] = [this.shadowRoot, fresh].map((tree) => part && tree.getElementById(part));
-    if (old && renewed) old.replaceWith(renewed);
+    if (inPart) old.replaceWith(renewed);
     else this.#content.replaceChildren(fresh);
 
-    const find = (selector) => this.#content.querySelectorAll(selector);
-    const errors = this.shadowRoot.getElementById("cf-errors");
-    find("[data-login]").forEach((link) => this.#comeBack(link));
-    find("textarea[data-limit]").forEach((area) => this.#countDown(area));
-    if (errors && !part) errors.focus();
-    else if (focus || (before && !before.isConnected)) this.#reach(focus || "cf-title");
-    else if (first) this.#arrive();
+    const errors = (inPart ? renewed : this.#content).querySelector(".cf-errors");
+    this.#content.querySelectorAll("[data-login]").forEach((link) => this.#comeBack(link));
+    if (this.#content.querySelector(enhanced)) this.#enhance();
+    if (errors) errors.focus();
+    else if (focus || (before && !before.isConnected)) {
+      this.#reach(focus || (inPart ? `${part}-heading` : "cf-title"));
+    } else if (first) this.#arrive();
     this.#status.textContent = done?.textContent ?? "";
+    if (!part) this.#goOn(first);
     return true;
+  }
+
+  // Without an account a form carries a proof of work, begun when somebody turns to it. Without one
+  // it leads to a confirmation by e-mail.
+  #turn({ target }) {
+    const form = target.closest("form[data-proof]");
+    if (form) proofs().then(({ begin }) => begin(form), () => {});
+  }
+
+  async #prove(form, fields) {
+    if (!form.dataset.proof) return;
+    const proof = await proofs().then(({ prove }) => prove(form), () => ({}));
+    for (const [name, value] of Object.entries(proof)) fields.set(name, value);
+  }
+
+  async #enhance() {
+    const load = async (address, signal) => {
+      const answer = await fetch(this.#address(address), { credentials, signal });
+      return answer.ok ? answer.text() : "";
+    };
+    try {
+      const { enhance } = await import(new URL(settings.forms, base));
+      enhance(this.#content, this.#viewer, load);
+    } catch {
+      // Forms are sent without it.
+    }
+  }
+
+  // What somebody had begun to write is there again after a reload or a login: by whoever reads this,
+  // or by somebody unknown, who has then logged in.
+  #goOn(first) {
+    const link = this.#content.querySelector("[data-drafted]");
+    const by = link && drafts("getItem", link.dataset.drafted)?.split(" ", 1)[0];
+    if (by !== "" && by !== this.#viewer) return;
+    const address = new URL(link.getAttribute("href"), base);
+    const focus = first && this.#isNamed && address.hash.slice(1);
+    this.#load(this.#address(address), { part: link.dataset.load, focus, quiet: true });
   }
 
   // After logging in one is back here, and not where the server can only guess.
@@ -172,10 +246,13 @@ class CultureFeedback extends HTMLElement {
     return this.id || "culture-feedback";
   }
 
+  get #isNamed() {
+    return location.hash === `#${this.#anchor}`;
+  }
+
   // The browser did not find the anchor, if the page was made after it had looked.
   #arrive() {
-    const named = location.hash === `#${this.#anchor}`;
-    if (named && document.activeElement === document.body) this.#reach("cf-title");
+    if (this.#isNamed && document.activeElement === document.body) this.#reach("cf-title");
   }
 
   // Focus on something of ours, or on the first field in it, also where it is folded.
@@ -196,16 +273,20 @@ class CultureFeedback extends HTMLElement {
     this.#status.textContent = "";
     const signal = this.#next();
     const fields = new FormData(form, event.submitter);
+    const action = event.submitter?.getAttribute("formaction") ?? form.getAttribute("action");
+    const part = form.closest("[data-part]")?.id;
     try {
-      const answer = await fetch(this.#address(form.getAttribute("action")), {
+      await this.#prove(form, fields);
+      const answer = await fetch(this.#address(action), {
         method: "POST",
         body: fields,
         headers: { "X-Culture-Feedback": "form" },
         credentials,
       });
-      if (!(await this.#show(answer, signal))) throw new Error(answer.statusText);
+      if (!(await this.#show(answer, signal, { part }))) throw new Error(answer.statusText);
       // What was too long to be read has come back empty.
-      for (const area of this.#content.querySelectorAll("textarea")) {
+      const shown = this.shadowRoot.getElementById(part) ?? this.#content;
+      for (const area of shown.querySelectorAll("textarea")) {
         if (!answer.ok) area.value ||= fields.get(area.name) ?? "";
       }
       if (answer.ok) this.dispatchEvent(new CustomEvent("culture-feedback-change", { bubbles: true }));
@@ -224,12 +305,17 @@ class CultureFeedback extends HTMLElement {
     failed.className = "cf-errors cf-failed";
     failed.setAttribute("role", "alert");
     failed.tabIndex = -1;
-    failed.append(Object.assign(document.createElement("p"), { textContent: form.dataset.failed }));
+    failed.append(Object.assign(document.createElement("p"), { textContent: form.getAttribute("data-failed") }));
     form.prepend(failed);
     failed.focus();
   }
 
   #click(event) {
+    if (event.target.closest("[data-forget]")) {
+      forget();
+      this.#load(this.#wanted, { focus: "cf-title" });
+      return;
+    }
     const link = event.target.closest("a");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     const address = new URL(link.getAttribute("href"), base);
@@ -250,22 +336,10 @@ class CultureFeedback extends HTMLElement {
   // somebody is typing.
   #seenAgain = (event) => {
     const seen = event.type === "pageshow" ? event.persisted : document.visibilityState === "visible";
-    const typed = this.#content.querySelector("[data-typed], #cf-errors");
+    const typed = this.#content.querySelector("[data-typed], .cf-errors");
     const busy = typed || this.#sending || !this.#wanted || credentials === "omit";
-    if (seen && !busy) this.#load(this.#wanted, { ifOther: true });
+    if (seen && !busy) this.#load(this.#wanted, { ifOther: true, quiet: true });
   };
-
-  #input(event) {
-    event.target.form?.setAttribute("data-typed", "");
-    if (event.target.matches("textarea[data-limit]")) this.#countDown(event.target);
-  }
-
-  #countDown(area) {
-    const left = Number(area.dataset.limit) - [...area.value].length;
-    const counter = area.parentElement.querySelector("[data-counter]");
-    const words = left < 0 ? area.dataset.over : area.dataset.left;
-    counter.textContent = left < 1000 ? words.replace("#", Math.abs(left)) : "";
-  }
 }
 
 if (!customElements.get("culture-feedback")) {

@@ -1,0 +1,347 @@
+"""What a producer reads: what waits, what to do first, what users say beside what udata knows."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from udata.core.dataset.factories import DatasetFactory, ResourceFactory
+from udata.core.dataset.models import Dataset
+from udata.core.user.factories import UserFactory
+
+from udata_culture_feedback.data_requests.matches import matches
+from udata_culture_feedback.data_requests.models import requests
+from udata_culture_feedback.feedback.models import summaries
+from udata_culture_feedback.storage import now
+
+from ..cases import Producer
+from ..feedback.test_pages import INLINE
+from .producing import DashboardCase, answered, of, say
+
+POOR = {"update_frequency": 1}
+
+
+def text_of(page: str) -> str:
+    """As read: one line, without tags."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+def section(page: str, id: str) -> str:
+    """The section whose heading has that id."""
+    start = page.index(f'aria-labelledby="{id}"')
+    return page[start : page.index("</section>", start)]
+
+
+def row_of(page: str, title: str) -> list[str]:
+    """The cells of the row of a dataset, as read."""
+    rows = re.findall(r"<tr>\s*<th scope=\"row\">(.*?)</tr>", page, re.DOTALL)
+    found = [row for row in rows if title in html.unescape(row)]
+    return [text_of(cell) for cell in re.split(r"</?td>", found[0]) if text_of(cell)]
+
+
+class OverviewTest(DashboardCase):
+    def read(self, producer: Producer, user: Any = None) -> str:
+        return self.see(of(producer.organization) + "?lang=en", user or producer.admin)
+
+    def test_the_dataset_that_deserves_attention_comes_first_and_says_why(self) -> None:
+        producer = Producer(title="Peu de plaintes")
+        bad = DatasetFactory(organization=producer.organization, title="Beaucoup de plaintes")
+        fine = DatasetFactory(organization=producer.organization, title="Aucune plainte")
+        say(producer.dataset, 3, fitness="no", ratings=POOR)
+        say(bad, 30, fitness="no", ratings=POOR)
+        say(bad, 10, fitness="yes", comment="Merci", wants_answer=True)
+        say(fine, 50, fitness="yes")
+        first = section(self.read(producer), "cf-first")
+        titles = re.findall(r"<strong><a[^>]*>([^<]+)</a></strong>", first)
+        assert titles == ["Beaucoup de plaintes", "Peu de plaintes"]
+        said = text_of(first)
+        assert "30 people of 40 say that it meets their need in part or not at all" in said
+        assert "Update frequency: 30 people of 30 say worse than “acceptable”" in said
+        assert "10 texts want an answer" in said
+
+    def test_texts_that_wait_come_from_the_oldest_on(self) -> None:
+        producer = Producer()
+        for days in (3, 50, 7, 1, 20, 90, 400):
+            say(
+                producer.dataset, comment=f"Texte de {days} jours", wants_answer=True, days_ago=days
+            )
+        say(producer.dataset, comment="N’attend rien", days_ago=500)
+        page = self.read(producer)
+        waiting = text_of(section(page, "cf-texts"))
+        assert re.findall(r"Texte de (\d+)", waiting) == ["400", "90", "50", "20", "7"]
+        assert "13 months ago" in waiting
+        assert "See the 7 texts that want an answer" in waiting
+        assert "<strong>7</strong> texts want an answer" in page
+
+    def test_requests_come_by_service_date_the_late_ones_marked(self) -> None:
+        producer = Producer()
+        for n, days in enumerate((40, 0, 20)):
+            body = {"title": f"Données {days}", "description": "Pour une étude.", "kind": "new",
+                    "organization": str(producer.organization.id)}  # fmt: skip
+            made = self.ask("POST", "/requests/", body, UserFactory())
+            assert made.status_code == 201, made.text
+            due = now() + timedelta(days=10 - days)
+            requests().update_one({"slug": made.json["slug"]}, {"$set": {"clock.due_at": due}})
+        page = self.read(producer)
+        waiting = section(page, "cf-requests")
+        titles = re.findall(r"<strong>([^<]+)</strong>", waiting)
+        assert titles == ["Données 40", "Données 20", "Données 0"]
+        assert waiting.count("Response overdue") == 2
+        assert "<strong>2</strong> requests for data are overdue" in page
+        assert "of 3 open" in page
+
+    def test_proposed_matches_are_shown(self) -> None:
+        producer = Producer(title="Fréquentation des musées")
+        body = {"title": "Entrées des musées", "description": "Pour une étude.", "kind": "new",
+                "organization": str(producer.organization.id)}  # fmt: skip
+        made = self.ask("POST", "/requests/", body, UserFactory()).json
+        request = requests().find_one({"slug": made["slug"]})
+        matches().insert_one({
+            "_id": f"{request['_id']}:{producer.dataset.id}", "request": request["_id"],
+            "dataset": producer.dataset.id, "organization": producer.organization.id,
+            "score": 0.8, "state": "proposed", "created_at": now(),
+        })  # fmt: skip
+        proposed = section(self.read(producer), "cf-proposals")
+        assert "“Fréquentation des musées” may answer Entrées des musées" in text_of(proposed)
+
+    def test_criteria_stand_beside_the_whole_portal(self) -> None:
+        producer, elsewhere = Producer(), Producer()
+        say(producer.dataset, 3, ratings={"completeness": 2})
+        say(producer.dataset, 1, ratings={"completeness": 5})
+        say(elsewhere.dataset, 6, ratings={"completeness": 4, "georeferencing": 1})
+        opinions = text_of(section(self.read(producer), "cf-opinions"))
+        assert "Median: large gaps , below the portal’s median (nearly complete)" in opinions
+        assert "Worse than “some gaps”: 75%, whole portal 30%" in opinions
+        assert "large gaps 3 (75%) 3 (30%)" in opinions
+        assert "Georeferencing : nobody has rated it yet" in opinions
+
+    def test_the_rate_and_the_delays_are_those_of_texts_that_want_an_answer(self) -> None:
+        producer = Producer()
+        since = datetime(2026, 1, 5, 12)
+        asked = {"comment": "Quand ?", "wants_answer": True, "created_at": since}
+        for days in (0, 1, 1, 2, 3, 5, 8, 13, 21, 400):
+            say(producer.dataset, treatment=answered(days, since), **asked)
+        say(producer.dataset, 6, **asked)
+        say(producer.dataset, 5, treatment=answered(90, since), comment="Merci", created_at=since)
+        answers = text_of(section(self.read(producer), "cf-answers"))
+        assert "wants an answer 63% (10 / 16)" in answers
+        assert "came within 3 days" in answers
+        assert "Nine of ten within 21 days" in answers
+
+    def test_twelve_months_are_drawn_beside_the_portal(self) -> None:
+        producer, elsewhere = Producer(), Producer()
+        for days, rating in ((1, 1), (1, 4), (70, 5), (800, 1)):
+            say(producer.dataset, ratings={"completeness": rating}, days_ago=days)
+        say(elsewhere.dataset, 2, ratings={"completeness": 1}, days_ago=1)
+        months = section(self.read(producer), "cf-months-title")
+        assert months.count('class="cf-chart"') == 2
+        table = re.findall(
+            r"<tr><th scope=\"row\">([^<]+)</th><td>([^<]+)</td>(?:<td>([^<]+)</td>)?", months
+        )
+        assert len(table) == 24
+        month = (now() - timedelta(days=1)).month
+        by_month = dict.fromkeys(range(1, 13))
+        assert sum(int(answers) for _month, answers, portal in table if not portal) == 3
+        shares = [row for row in table if row[2]]
+        assert ("50%", "75%") in [row[1:] for row in shares]
+        assert len([row for row in shares if row[1] != "–"]) == 2
+        assert month in by_month
+
+    def test_a_dashboard_without_anything_says_so(self) -> None:
+        producer = Producer()
+        page = self.read(producer)
+        for words in (
+            "Nobody complains of any dataset", "No text is waiting", "No request is waiting",
+            "Nothing is proposed", "Nobody has given an opinion", "Nobody has asked for an answer",
+        ):  # fmt: skip
+            assert words in text_of(page)
+
+    @pytest.mark.parametrize("part", ["", "feedback/", "datasets/"])
+    def test_nothing_is_inline_and_a_fragment_brings_its_style(self, part: str) -> None:
+        producer = Producer(title="<script>alert(1)</script>")
+        say(
+            producer.dataset, 3, comment="<script>alert(2)</script>", ratings=POOR,
+            wants_answer=True, fitness="no",
+        )  # fmt: skip
+        for kind in ("", "?as=fragment"):
+            page = self.see(of(producer.organization, part) + kind, producer.admin)
+            assert not INLINE.search(page)
+            assert re.search(r'<link rel="stylesheet" href="[^"]+/dashboard\.css">', page)
+            assert ("<html" in page) == (kind == "")
+            assert len(re.findall(r'\bid="([^"]+)"', page)) == len(
+                set(re.findall(r'\bid="([^"]+)"', page))
+            )
+
+
+class BulkTest(DashboardCase):
+    def test_texts_that_are_ticked_are_answered_at_once_and_leave_the_list(self) -> None:
+        producer = Producer()
+        ids = say(producer.dataset, 4, comment="Il manque 2023.", wants_answer=True)
+        client = self.browser_of(producer.editor)
+        page = of(producer.organization, "feedback/?waiting=1&lang=en")
+        shown = self.visit("GET", f"/api/1/culture-feedback/pages/{page}", client=client).text
+        boxes = re.findall(r'name="ids" value="(\w+)" form="cf-bulk"', shown)
+        assert sorted(boxes) == sorted(map(str, ids))
+        form = shown[shown.index('id="cf-bulk"') - 200 :]
+        action = re.search(
+            r'<form[^>]*action="([^"#]+)[^>]*id="cf-bulk"|id="cf-bulk"[^>]*action="([^"#]+)', form
+        )
+        token = re.search(r'name="csrf_token" value="([^"]+)"', form)
+        back = re.search(r'name="back" value="([^"]+)"', form)
+        assert action
+        assert token
+        assert back
+        answer = self.visit(
+            "POST", action[1] or action[2], client=client,
+            data={"csrf_token": token[1], "back": html.unescape(back[1]), "ids": boxes[:3],
+                  "status": "planned", "answer": "En juin."},
+        )  # fmt: skip
+        assert answer.status_code == 303, answer.text
+        assert "waiting=1" in answer.location
+        after = self.visit("GET", answer.location.partition("#")[0], client=client).text
+        assert "3 comments are answered." in text_of(after)
+        assert len(re.findall(r'<li id="feedback-', after)) == 1
+
+
+class DatasetsTest(DashboardCase):
+    def read(self, producer: Producer, query: str = "") -> str:
+        return self.see(of(producer.organization, f"datasets/?lang=en&{query}"), producer.admin)
+
+    def titles(self, producer: Producer, query: str) -> list[str]:
+        page = self.read(producer, query)
+        return re.findall(r'<th scope="row"><a[^>]*>([^<]+)</a>', page)
+
+    def test_users_and_portal_stand_side_by_side_in_words(self) -> None:
+        producer = Producer(
+            title="Entrées", frequency="monthly",
+            resources=[ResourceFactory(last_modified_internal=datetime(2025, 1, 1))],
+        )  # fmt: skip
+        said = Dataset._get_collection()
+        said.update_one({"_id": producer.dataset.id}, {"$set": {
+            "last_update": now() - timedelta(days=425),
+            "quality_cached.next_update_for_update_fulfilled_in_time": now() - timedelta(days=394),
+        }})  # fmt: skip
+        say(producer.dataset, 12, ratings={"update_frequency": 2})
+        say(producer.dataset, 3, ratings={"update_frequency": 4})
+        dataset, users, portal, age = row_of(
+            self.read(producer, "axis=update_frequency"), "Entrées"
+        )
+        assert "15 answers" in dataset
+        assert "12 people of 15 say worse than “acceptable”" in users
+        assert "“often late”: 12 of 15" in users
+        assert "An update frequency is declared: Yes" in portal.replace(" :", ":")
+        assert "Updated as often as declared: No" in portal.replace(" :", ":")
+        assert age.startswith("14 months ago")
+        assert "declared: Monthly" in age
+
+    @pytest.mark.parametrize(
+        ("frequency", "expected"),
+        [("irregular", "Not measured"), ("punctual", "Not measured"), ("unknown", "Not measured"),
+         ("daily", "No"), ("annual", "Yes")],
+    )  # fmt: skip
+    def test_a_frequency_without_period_measures_nothing(
+        self, frequency: str, expected: str
+    ) -> None:
+        """udata itself answers True there."""
+        producer = Producer(title="Entrées")
+        dataset = producer.dataset
+        dataset.frequency = frequency
+        dataset.resources = [ResourceFactory(last_modified_internal=now() - timedelta(days=30))]
+        dataset.save()
+        say(dataset)
+        portal = row_of(self.read(producer, "axis=update_frequency"), "Entrées")[2]
+        declared = "No" if frequency == "unknown" else "Yes"
+        assert portal.replace(" :", ":") == (
+            f"An update frequency is declared: {declared} Updated as often as declared: {expected}"
+        )
+
+    def test_completeness_is_not_measured_and_availability_stands_apart(self) -> None:
+        producer = Producer(title="Entrées", resources=[ResourceFactory()])
+        say(producer.dataset)
+        portal = row_of(self.read(producer, "axis=completeness"), "Entrées")[2].replace(" :", ":")
+        assert portal.startswith("Completeness: Not measured Apart: Every file can be reached: ")
+
+    @pytest.mark.parametrize(("format", "expected"), [("geojson", "Yes"), ("csv", "No")])
+    def test_a_file_in_a_geographical_format_is_found(self, format: str, expected: str) -> None:
+        producer = Producer(
+            title="Entrées",
+            resources=[ResourceFactory(format="pdf"), ResourceFactory(format=format)],
+        )
+        say(producer.dataset)
+        portal = row_of(self.read(producer, "axis=georeferencing"), "Entrées")[2].replace(" :", ":")
+        assert portal.endswith(f"A file is in a geographical format: {expected}")
+
+    def test_indicators_are_those_of_udata(self) -> None:
+        for number in range(4):
+            producer = Producer(
+                title="Entrées", description="Longue " * 200 * (number % 2) or "Courte",
+                resources=[ResourceFactory(description="Les colonnes." * (number // 2))],
+            )  # fmt: skip
+            say(producer.dataset)
+            quality = Dataset.objects.get(id=producer.dataset.id).quality
+            portal = row_of(self.read(producer, "axis=contextualisation"), "Entrées")[2]
+            words = {True: "Yes", False: "No"}
+            assert portal.replace(" :", ":") == (
+                f"The description is long enough: {words[quality['dataset_description_quality']]} "
+                f"A file is described or documents: {words[quality['resources_documentation']]} "
+                f"The period covered is declared: {words[quality['temporal_coverage']]}"
+            )
+
+    def test_datasets_are_sorted_by_priority_view_and_age(self) -> None:
+        producer = Producer(title="Ancien")
+        bad, both = (
+            DatasetFactory(organization=producer.organization, title=title)
+            for title in ("Mal jugé", "Autre")
+        )
+        say(producer.dataset, 5, fitness="yes", ratings={"completeness": 5})
+        say(bad, 5, fitness="yes", ratings={"completeness": 1})
+        say(both, 40, fitness="no", ratings={"completeness": 4})
+        for n, dataset in enumerate((producer.dataset, bad, both)):
+            age = {"$set": {"updated_at": datetime(2020 + n, 1, 1)}}
+            summaries().update_one({"dataset": dataset.id}, age)
+        assert self.titles(producer, "sort=attention") == ["Autre", "Mal jugé", "Ancien"]
+        assert self.titles(producer, "axis=completeness&sort=view")[0] == "Mal jugé"
+        assert self.titles(producer, "sort=age") == ["Ancien", "Mal jugé", "Autre"]
+        page = self.read(producer, "sort=age")
+        assert re.search(r'<th scope="col" aria-sort="ascending"><a[^>]*>Last update', page)
+
+    def test_the_age_that_sorts_follows_the_dataset(self) -> None:
+        producer = Producer()
+        self.give(UserFactory(), producer.dataset)
+        stored = summaries().find_one({"dataset": producer.dataset.id})
+        raw = Dataset._get_collection().find_one({"_id": producer.dataset.id})
+        assert stored["updated_at"] == raw["last_update"]
+        Dataset.objects.get(id=producer.dataset.id).add_resource(ResourceFactory.build())
+        stored = summaries().find_one({"dataset": producer.dataset.id})
+        raw = Dataset._get_collection().find_one({"_id": producer.dataset.id})
+        assert stored["updated_at"] == raw["last_update"]
+
+    def test_pages_have_every_dataset_once(self) -> None:
+        producer = Producer(title="Jeu 00")
+        say(producer.dataset)
+        for n in range(1, 30):
+            say(DatasetFactory(organization=producer.organization, title=f"Jeu {n:02}"))
+        found = []
+        for number in (1, 2):
+            found += self.titles(producer, f"page={number}")
+        assert sorted(found) == [f"Jeu {n:02}" for n in range(30)]
+        assert self.titles(producer, "page=3") == []
+
+    @pytest.mark.options(
+        CULTURE_FEEDBACK_VOCABULARIES={
+            "axes": [{
+                "id": "beauty", "label": {"en": "Beauty"}, "question": {"en": "Nice?"},
+                "steps": [{"en": f"step {n}"} for n in range(1, 6)], "dimension": "http://x",
+            }]
+        }
+    )  # fmt: skip
+    def test_a_criterion_of_the_operator_has_no_indicator(self) -> None:
+        producer = Producer(title="Entrées")
+        say(producer.dataset, 3, ratings={"beauty": 1})
+        users, portal = row_of(self.read(producer), "Entrées")[1:3]
+        assert "3 people of 3 say worse than “step 3”" in users
+        assert portal.replace(" :", ":") == "This criterion: Not measured"
+        assert "Beauty" in self.see(of(producer.organization) + "?lang=en", producer.admin)

@@ -1,0 +1,320 @@
+"""The use cases of who makes a consultation: create, edit, publish, extend, report. Those of who
+answers are in `answering`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from flask import current_app
+from pymongo.errors import DuplicateKeyError
+from udata.i18n import lazy_gettext as _
+
+from .. import refusals
+from ..contributors.limits import spend_write
+from ..contributors.viewer import Viewer, must_be_known
+from ..storage import now
+from . import permissions
+from .forms import TEXTS, read_consultation, read_synthesis
+from .models import consultations
+from .questions import Question, structure
+from .records import (
+    ATTEMPTS,
+    MAX_JOURNAL,
+    Consultation,
+    change,
+    entry,
+    free_slug,
+    readable,
+)
+from .signals import on_synthesis_published
+from .window import State, Window, until_in_words
+
+#: The whole of what it asks, of whom, and when.
+FROZEN = ("organization", "opens_at", "scope")
+
+
+def create(viewer: Viewer, payload: dict[str, Any]) -> Consultation:
+    """A new consultation, which only its team sees. `payload`: see `forms.read_consultation`.
+    Raises Unauthenticated, Forbidden, Invalid naming the field."""
+    _must_be_team(viewer)
+    spend_write(viewer, manages=True)
+    asked = read_consultation(payload)
+    moment = now()
+    made: Consultation = {
+        "_id": ObjectId(),
+        "introduction": {},
+        "outcome": {},
+        "controller": {},
+        "dpo": {},
+        "retention": {},
+        "scope": {"organizations": [], "tags": [], "datasets": []},
+        "steps": [],
+        "questions": [],
+        "read_only": False,
+        "journal": [],
+        "version": 1,
+        "created_by": viewer.user_id,
+        "created_at": moment,
+        "last_modified": moment,
+        **asked,
+    }
+    _check(made)
+    made["slug"] = free_slug(_any(made["title"]))
+    for _attempt in range(ATTEMPTS):
+        try:
+            consultations().insert_one(made)
+            break
+        except DuplicateKeyError:
+            made["slug"] = free_slug(_any(made["title"]), taken=True)
+    return made
+
+
+def edit(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Consultation:
+    """Changes the fields that the payload has. What people have answered to is frozen: then only
+    words may be corrected (journaled, with what they were) and `closes_at` go forward. Answers it
+    as stored. Raises Unauthenticated, NotFound, Forbidden; Invalid naming the field; Conflict for
+    what is frozen."""
+    _must_be_team(viewer)
+    consultation = readable(viewer, reference)
+    spend_write(viewer, manages=True)
+    asked = read_consultation(payload, partial=True)
+
+    def edited(one: Consultation) -> tuple[Consultation, dict[str, Any]] | None:
+        changed = one | {field: value for field, value in asked.items() if value is not None}
+        if "contact" in asked and asked["contact"] is None:
+            changed.pop("contact", None)
+        if changed == one:
+            return None
+        _check(changed)
+        journal, still = _judged(viewer, one, changed)
+        if len(one["journal"]) + len(journal) > MAX_JOURNAL:
+            raise refusals.Conflict(_("This consultation has been changed too often."))
+        changed["journal"] = [*one["journal"], *journal]
+        return changed, still
+
+    return change(consultation, edited)
+
+
+def publish(viewer: Viewer, reference: Any) -> Consultation:
+    """Shows it to everybody: from now on its window counts. Again changes nothing. Raises Invalid
+    naming what is missing."""
+    _must_be_team(viewer)
+    consultation = readable(viewer, reference)
+    spend_write(viewer, manages=True)
+
+    def published(one: Consultation) -> tuple[Consultation, dict[str, Any]] | None:
+        if one.get("published"):
+            return None
+        if errors := what_is_missing(one):
+            raise refusals.Invalid(_("This is missing before it can be published."), errors)
+        journal = [*one["journal"], entry(viewer, "published")]
+        return one | {"published": now(), "journal": journal}, {}
+
+    return change(consultation, published)
+
+
+def what_is_missing(consultation: Consultation) -> dict[str, Any]:
+    """What keeps a consultation from being published, by field."""
+    errors: dict[str, Any] = {}
+    if consultation["closes_at"] <= now():
+        errors["closes_at"] = _("This date has passed.")
+    if not consultation["questions"] and not any(consultation["scope"].values()):
+        errors["questions"] = _("It needs a question, or datasets in its scope.")
+    default = current_app.config["CULTURE_FEEDBACK_CONSULTATION_CONTROLLER"]
+    if not consultation["controller"] and not default:
+        errors["controller"] = _("Say who is responsible for the answers.")
+    return errors
+
+
+def delete(viewer: Viewer, reference: Any) -> None:
+    """Deletes what nobody has seen. Raises Conflict once it is published."""
+    _must_be_team(viewer)
+    consultation = readable(viewer, reference)
+    spend_write(viewer, manages=True)
+    unseen = {"_id": consultation["_id"], "published": {"$in": [None]}}
+    if not consultations().delete_one(unseen).deleted_count:
+        raise refusals.Conflict(_("It has been published: it can no longer be deleted."))
+
+
+def write_synthesis(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Consultation:
+    """Writes what came of it: `text` and `commitments`, see `forms.read_synthesis`. Not shown until
+    `publish_synthesis`; what is changed after that is seen at once, and journaled. Raises Conflict
+    while the seal holds."""
+    _must_be_team(viewer)
+    consultation = readable(viewer, reference)
+    spend_write(viewer, manages=True)
+    asked = read_synthesis(payload)
+
+    def written(one: Consultation) -> tuple[Consultation, dict[str, Any]] | None:
+        _must_be_unsealed(one)
+        before = one.get("synthesis") or {}
+        synthesis = before | asked
+        if synthesis == before:
+            return None
+        changed = one | {"synthesis": synthesis}
+        if before.get("published_at") and len(one["journal"]) < MAX_JOURNAL:
+            changed["journal"] = [*one["journal"], entry(viewer, "synthesis_changed")]
+        return changed, {}
+
+    return change(consultation, written)
+
+
+def publish_synthesis(viewer: Viewer, reference: Any) -> Consultation:
+    """Shows the synthesis, and tells those who asked for it; again changes nothing. Raises Conflict
+    while the seal holds, Invalid without a text."""
+    _must_be_team(viewer)
+    consultation = readable(viewer, reference)
+    spend_write(viewer, manages=True)
+
+    def published(one: Consultation) -> tuple[Consultation, dict[str, Any]] | None:
+        _must_be_unsealed(one)
+        synthesis = one.get("synthesis") or {}
+        if synthesis.get("published_at"):
+            return None
+        if not synthesis.get("text"):
+            message = _("Write the synthesis first.")
+            raise refusals.Invalid(message, {"text": message})
+        journal = [*one["journal"], entry(viewer, "synthesis")]
+        return one | {"synthesis": synthesis | {"published_at": now()}, "journal": journal}, {}
+
+    done = change(consultation, published)
+    on_synthesis_published.send(done["_id"])
+    return done
+
+
+def is_frozen(consultation: Consultation) -> bool:
+    """Somebody has answered: only words may be corrected."""
+    return bool(consultation.get("answered"))
+
+
+def _judged(
+    viewer: Viewer, before: Consultation, after: Consultation
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """What an edit leaves in the journal, and what must still be so when it is written. Raises
+    Conflict for what is frozen, Invalid for a closing that would go back."""
+    journal: list[dict[str, Any]] = []
+    still: dict[str, Any] = {}
+    moment = now()
+    state = Window.of(before).state(moment)
+    frozen = is_frozen(before)
+    fixed = _changed(before, after, FROZEN) or structure(before["questions"]) != structure(
+        after["questions"]
+    )
+    if len(before["steps"]) != len(after["steps"]):
+        fixed = True
+    if frozen and fixed:
+        raise refusals.Conflict(
+            _("People have answered: only words can be corrected, and the closing put off.")
+        )
+    if fixed:
+        still["answered"] = {"$ne": True}
+    if before["opens_at"] != after["opens_at"] and state in (State.OPEN, State.CLOSED):
+        raise refusals.Conflict(_("It has opened: that date can no longer change."))
+    if before["closes_at"] != after["closes_at"]:
+        journal += _closing(viewer, before, after, state, moment)
+        if state in (State.SCHEDULED, State.OPEN):
+            still["closes_at"] = {"$eq": before["closes_at"], "$gt": moment}
+    if state is not State.DRAFT:
+        corrections = list(_corrections(before, after))
+        if corrections:
+            journal.append(entry(viewer, "corrected", changes=corrections))
+        if bool(before.get("read_only")) != bool(after.get("read_only")):
+            journal.append(entry(viewer, "read_only" if after["read_only"] else "reopened"))
+    return journal, still
+
+
+def _closing(
+    viewer: Viewer, before: Consultation, after: Consultation, state: State, moment: datetime
+) -> list[dict[str, Any]]:
+    """The closing goes forward only, once it has opened or somebody has answered."""
+    if state is State.CLOSED:
+        raise refusals.Conflict(_("It has closed: answers are known."))
+    forward = after["closes_at"] > before["closes_at"]
+    if (state is State.OPEN or is_frozen(before)) and not forward:
+        message = _("It is open %(until)s: that can only be put off.", until=_until(before))
+        raise refusals.Invalid(message, {"closes_at": message})
+    if state is not State.DRAFT and after["closes_at"] <= moment:
+        message = _("This date has passed.")
+        raise refusals.Invalid(message, {"closes_at": message})
+    if state is State.DRAFT:
+        return []
+    what = "extended" if forward else "rescheduled"
+    return [entry(viewer, what, before=before["closes_at"], to=after["closes_at"])]
+
+
+def _until(consultation: Consultation) -> str:
+    return until_in_words(consultation["closes_at"])
+
+
+def _corrections(before: Consultation, after: Consultation) -> Iterator[dict[str, Any]]:
+    """The words that differ, one by one: where, in which language, what they were and are."""
+    old, new = dict(_words(before)), dict(_words(after))
+    for where in dict.fromkeys((*old, *new)):
+        if old.get(where) != new.get(where):
+            field, language = where
+            yield {
+                "field": field,
+                "language": language,
+                "before": old.get(where),
+                "after": new.get(where),
+            }
+
+
+def _words(consultation: Consultation) -> Iterator[tuple[tuple[str, str], str]]:
+    for field in TEXTS:
+        yield from _by_language(field, consultation.get(field))
+    for number, title in enumerate(consultation["steps"], 1):
+        yield from _by_language(f"steps.{number}", title)
+    for question in consultation["questions"]:
+        yield from _words_of(question)
+
+
+def _words_of(question: Question) -> Iterator[tuple[tuple[str, str], str]]:
+    where = f"questions.{question['id']}"
+    yield from _by_language(f"{where}.text", question["text"])
+    yield from _by_language(f"{where}.help", question.get("help"))
+    for option in question.get("options", ()):
+        yield from _by_language(f"{where}.options.{option['id']}", option["label"])
+    for number, label in enumerate(question.get("scale", ()), 1):
+        yield from _by_language(f"{where}.scale.{number}", label)
+
+
+def _by_language(where: str, texts: dict[str, str] | None) -> Iterator[tuple[tuple[str, str], str]]:
+    for language, text in (texts or {}).items():
+        yield (where, language), text
+
+
+def _check(consultation: Consultation) -> None:
+    """What fields have to say to each other. Raises Invalid naming the field."""
+    errors: dict[str, Any] = {}
+    if consultation["opens_at"] >= consultation["closes_at"]:
+        errors["closes_at"] = _("It closes after it opens.")
+    steps = max(1, len(consultation["steps"]))
+    for number, question in enumerate(consultation["questions"]):
+        if question["step"] > steps:
+            errors[f"questions.{number}.step"] = _("A step from 1 to %(last)d.", last=steps)
+    if errors:
+        raise refusals.Invalid(_("Some answers need another look."), errors)
+
+
+def _changed(before: Consultation, after: Consultation, fields: tuple[str, ...]) -> bool:
+    return any(before.get(field) != after.get(field) for field in fields)
+
+
+def _any(texts: dict[str, str]) -> str:
+    default = current_app.config["DEFAULT_LANGUAGE"]
+    return texts.get(default) or next(iter(texts.values()), "")
+
+
+def _must_be_team(viewer: Viewer) -> None:
+    must_be_known(viewer)
+    if not permissions.is_team(viewer):
+        raise refusals.Forbidden(_("Only the team of consultations may do this."))
+
+
+def _must_be_unsealed(consultation: Consultation) -> None:
+    if not permissions.may_see_results(consultation):
+        raise refusals.Conflict(_("Answers are sealed until it has closed."))

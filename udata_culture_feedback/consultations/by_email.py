@@ -1,0 +1,60 @@
+"""Answers of somebody who confirms an e-mail address: an answer, or a change of the one they have
+given before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from udata.i18n import lazy_gettext as _
+
+from ..contributors.confirmation import Outcome, Preview, offer
+from ..contributors.contacts import Contact
+from ..contributors.modes import Action
+from ..contributors.viewer import Viewer
+from . import answering, representation
+from .records import find, no_such_consultation
+from .wording import said
+
+
+class ResponseByEmail:
+    """What `confirmation` asks of a domain."""
+
+    action = Action.RESPONSE
+    scope = "response"
+
+    def target(self, reference: str) -> str:
+        found = find(reference)
+        if found is None or not found.get("published"):
+            raise no_such_consultation()
+        return str(found["_id"])
+
+    def check(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """What is to be kept: the answers, plain. `opening` goes with them, so that who answered in
+        time and confirms a little late still counts."""
+        return answering.checked(payload)
+
+    def preview(self, payload: dict[str, Any]) -> Preview | None:
+        found = find(payload["consultation"])
+        if found is None or not found.get("published"):
+            return None
+        return Preview(
+            subject=str(_("your answer to “%(title)s”", title=said(found["title"]))),
+            page=f"consultations/{found['slug']}/",
+        )
+
+    def carry_out(self, viewer: Viewer, payload: dict[str, Any], contact: Contact) -> Outcome:
+        """Who has answered before by this address changes that answer: it is the way to do so."""
+        found = find(payload["consultation"])
+        if found is None:
+            raise no_such_consultation()
+        mine = answering.own(viewer, found)
+        same = mine and mine.get("submission_id") == payload.get("submission_id")
+        if mine and mine.get("sent_at") and not same:
+            response, created = answering.edit(viewer, found["_id"], payload), False
+        else:
+            response, created = answering.submit(viewer, found["_id"], payload)
+        shown = representation.own_as_json(viewer, found, response)
+        return Outcome(shown, f"consultations/{found['slug']}/", created)
+
+
+offer(ResponseByEmail())

@@ -1,0 +1,109 @@
+"""How answers flow into the figures of a consultation: counted as they come in by the settle
+protocol, read by nobody before the seal is broken, never added up when somebody reads.
+
+Counters: `total`, `channel:<channel>`, `profile:<id>` ("-" for who says none), `answered:<question>`
+and `option:<question>:<option or step>`; of the last two also one per profile, behind
+`cross:<profile>:`. What was collected of feedback has the counters of summaries.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo.collection import Collection
+
+from ..summaries import Flow, Totals, settle, settle_some
+from .models import collected, of_feedback, of_responses, responses, results
+from .questions import COUNTED, Kind, Question
+
+#: The profile of who says none; no profile has this id.
+NO_PROFILE = "-"
+CROSSED = ("answered:", "option:")
+
+
+class ResponsesIntoResults(Flow):
+    """A response counts in the figures of its consultation. Crosses follow from what it counts: they
+    are not stored with each response."""
+
+    fields = ("live", "profile")
+
+    @property
+    def contributions(self) -> Collection:
+        return responses()
+
+    @property
+    def summaries(self) -> Collection:
+        return results()
+
+    def snapshot(self, contribution: dict[str, Any], summary_id: Any) -> dict[str, Any]:
+        return {
+            "totals": contribution.get("live") or {},
+            "profile": contribution.get("profile") or NO_PROFILE,
+        }
+
+    def effect(self, snapshot: dict[str, Any], summary: dict[str, Any]) -> Totals:
+        totals: Totals = snapshot["totals"]
+        return totals | {
+            f"cross:{snapshot['profile']}:{key}": n
+            for key, n in totals.items()
+            if key.startswith(CROSSED)
+        }
+
+
+class CollectedIntoResults(Flow):
+    """What was kept of a feedback counts in the figures of the consultation it was stamped with."""
+
+    fields = ("live",)
+
+    @property
+    def contributions(self) -> Collection:
+        return collected()
+
+    @property
+    def summaries(self) -> Collection:
+        return results()
+
+    def snapshot(self, contribution: dict[str, Any], summary_id: Any) -> dict[str, Any]:
+        return {"totals": contribution.get("live") or {}}
+
+
+RESPONSES = ResponsesIntoResults()
+COLLECTED = CollectedIntoResults()
+
+
+def live_totals(questions: list[Question], response: dict[str, Any]) -> Totals:
+    """What a response counts, once sent."""
+    counters = [
+        "total",
+        f"channel:{response['channel']}",
+        f"profile:{response.get('profile') or NO_PROFILE}",
+    ]
+    for question in questions:
+        id = question["id"]
+        answer = response["answers"].get(id)
+        if answer is None:
+            continue
+        counters.append(f"answered:{id}")
+        if Kind(question["kind"]) in COUNTED:
+            given = answer if isinstance(answer, list) else [answer]
+            counters += [f"option:{id}:{option}" for option in given]
+    return dict.fromkeys(counters, 1)
+
+
+def settle_all(consultation_id: Any) -> None:
+    """Counts what is due, by a task: within the request that answers, many would wait for one
+    document."""
+    settle(RESPONSES, of_responses(consultation_id))
+    settle(COLLECTED, of_feedback(consultation_id))
+
+
+def read(consultation_id: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The figures of responses, and of collected feedback, settled first (a bounded effort). Who
+    calls has looked at the seal."""
+    ids = (of_responses(consultation_id), of_feedback(consultation_id))
+    settle_some(RESPONSES, ids[0])
+    settle_some(COLLECTED, ids[1])
+    shown = {"totals": 1, "named": 1, "since": 1}
+    found = {one["_id"]: one for one in results().find({"_id": {"$in": list(ids)}}, shown)}
+    first, second = (found.get(id) or {"totals": {}} for id in ids)
+    return first, second

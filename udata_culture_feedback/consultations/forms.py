@@ -1,0 +1,201 @@
+"""What the team sends about a consultation, read and checked: one reading for JSON and for forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, refusals
+from ..data_requests import records as requests
+from ..reading import is_web_address
+from .questions import MAX_STEPS, read_questions
+from .window import portal_zone, read_moment
+from .wording import read_texts
+
+Values = dict[str, Any]
+
+#: Texts in several languages, with their longest length and whether they are one line.
+TEXTS: dict[str, tuple[int, bool]] = {
+    "title": (150, True),
+    "introduction": (20_000, False),
+    "outcome": (5_000, False),
+    "controller": (500, True),
+    "dpo": (500, True),
+    "retention": (500, True),
+}
+STEP_TITLE = 150
+CONTACT_LENGTH = 250
+SYNTHESIS_LENGTH = 100_000
+COMMITMENT_LENGTH = 500
+MAX_COMMITMENTS = 50
+#: What a scope may name of each.
+MAX_SCOPE = 500
+
+
+def read_consultation(payload: Values, *, partial: bool = False) -> Values:
+    """The fields of a consultation that the payload has, normalised; unknown ones are ignored.
+
+    `title`, `organization` (id or slug), `opens_at`, `closes_at` are required unless `partial`.
+    Texts (`title`, `introduction`, `outcome`, `controller`, `dpo`, `retention`): `{language: text}`
+    or a text in the portal's language. Dates: ISO 8601, local time of the portal unless they say
+    their offset. `scope`: `organizations` and `datasets` (ids or slugs), `tags`. `steps`: titles.
+    `questions`: see `questions.read_question`. `contact`: an e-mail or web address. `read_only`.
+    Raises Invalid with an error for each field at fault.
+    """
+    values: Values = {}
+    errors: dict[str, Any] = {}
+    for field, (longest, one_line) in TEXTS.items():
+        required = field == "title" and not partial
+        if field in payload or required:
+            required = field == "title"
+            values[field] = read_texts(
+                payload, field, longest, errors, required=required, one_line=one_line
+            )
+    for field in ("opens_at", "closes_at"):
+        if field in payload or not partial:
+            try:
+                values[field] = read_moment(
+                    payload.get(field), portal_zone(), closing=field == "closes_at"
+                )
+            except refusals.Invalid as wrong:
+                errors[field] = wrong.message
+    if "organization" in payload or not partial:
+        _organization(payload, values, errors)
+    if "scope" in payload:
+        values["scope"] = _scope(payload["scope"], errors)
+    if "contact" in payload:
+        _contact(payload, values, errors)
+    if "read_only" in payload:
+        if isinstance(payload["read_only"], bool):
+            values["read_only"] = payload["read_only"]
+        else:
+            errors["read_only"] = _("True or false.")
+    if "steps" in payload:
+        values["steps"] = _steps(payload["steps"], errors)
+    if "questions" in payload:
+        # Their steps are checked against those of the consultation by who knows both.
+        values["questions"] = read_questions(payload["questions"], errors, MAX_STEPS)
+    if errors:
+        raise refusals.Invalid(_("Some answers need another look."), errors)
+    return values
+
+
+def read_synthesis(payload: Values) -> Values:
+    """`text` (Markdown, per language) and `commitments`: for each its `text` and, where a request
+    carries it, the `request` (id or slug). Raises Invalid naming the field."""
+    errors: dict[str, Any] = {}
+    text = read_texts(payload, "text", SYNTHESIS_LENGTH, errors, one_line=False)
+    given = payload.get("commitments") or []
+    commitments: list[Values] = []
+    if not isinstance(given, list) or len(given) > MAX_COMMITMENTS:
+        errors["commitments"] = _("A list of %(n)d commitments at most.", n=MAX_COMMITMENTS)
+        given = []
+    for number, one in enumerate(given):
+        where = f"commitments.{number}"
+        if not isinstance(one, dict):
+            errors[where] = _("An object.")
+            continue
+        commitment: Values = {
+            "text": read_texts(one, "text", COMMITMENT_LENGTH, errors, required=True, name=where)
+        }
+        reference = one.get("request")
+        if isinstance(reference, dict):
+            reference = reference.get("id")
+        if reference:
+            found = requests.find(reference) if isinstance(reference, str) else None
+            if found is None or found["visibility"] != "public":
+                errors[f"{where}.request"] = _("There is no such request.")
+            else:
+                commitment["request"] = found["_id"]
+        commitments.append(commitment)
+    if errors:
+        raise refusals.Invalid(_("Some answers need another look."), errors)
+    return {"text": text, "commitments": commitments}
+
+
+def _organization(payload: Values, values: Values, errors: dict[str, Any]) -> None:
+    reference = payload.get("organization")
+    if isinstance(reference, dict):
+        reference = reference.get("id")
+    found = catalogue.find_organization(reference) if isinstance(reference, str) else None
+    if found is None or found.deleted:
+        errors["organization"] = _("There is no such organization.")
+    else:
+        values["organization"] = found.id
+
+
+def _scope(given: Any, errors: dict[str, Any]) -> Values:
+    if given is None:
+        given = {}
+    if not isinstance(given, dict):
+        errors["scope"] = _("An object: organizations, tags, datasets.")
+        return {}
+    scope: Values = {"organizations": [], "tags": [], "datasets": []}
+    finders = {
+        "organizations": catalogue.find_organization,
+        "datasets": catalogue.find_dataset,
+    }
+    for name in scope:
+        listed = given.get(name) or []
+        if not isinstance(listed, list) or len(listed) > MAX_SCOPE:
+            errors[f"scope.{name}"] = _("A list of %(n)d at most.", n=MAX_SCOPE)
+            continue
+        if name == "tags":
+            if all(isinstance(tag, str) and 0 < len(tag.strip()) <= 96 for tag in listed):
+                scope[name] = list(dict.fromkeys(tag.strip() for tag in listed))
+            else:
+                errors[f"scope.{name}"] = _("A list of short texts.")
+            continue
+        scope[name], unknown = _found(listed, finders[name])
+        if unknown:
+            errors[f"scope.{name}"] = _("Not found: %(names)s.", names=", ".join(unknown))
+    return scope
+
+
+def _found(listed: list[Any], find: Any) -> tuple[list[ObjectId], list[str]]:
+    found: list[ObjectId] = []
+    unknown: list[str] = []
+    for reference in listed:
+        if isinstance(reference, dict):
+            reference = reference.get("id")
+        one = find(reference) if isinstance(reference, str) else None
+        if one is None or one.deleted:
+            unknown.append(str(reference)[:80])
+        elif one.id not in found:
+            found.append(one.id)
+    return found, unknown
+
+
+def _contact(payload: Values, values: Values, errors: dict[str, Any]) -> None:
+    contact = payload["contact"]
+    if contact in (None, ""):
+        values["contact"] = None
+    elif (
+        isinstance(contact, str)
+        and len(contact) <= CONTACT_LENGTH
+        and (is_web_address(contact.strip()) or _is_email(contact.strip()))
+    ):
+        values["contact"] = contact.strip()
+    else:
+        errors["contact"] = _("An e-mail address (name@example.org) or a web address.")
+
+
+def _is_email(text: str) -> bool:
+    name, at, domain = text.partition("@")
+    return bool(name and at and "." in domain.strip(".")) and not any(
+        character.isspace() or character in '<>"@' for character in name + domain
+    )
+
+
+def _steps(given: Any, errors: dict[str, Any]) -> list[dict[str, str]]:
+    if given is None:
+        given = []
+    if not isinstance(given, list) or len(given) > MAX_STEPS:
+        errors["steps"] = _("A list of %(n)d steps at most.", n=MAX_STEPS)
+        return []
+    return [
+        read_texts({"title": title}, "title", STEP_TITLE, errors, required=True, name=f"steps.{n}")
+        for n, title in enumerate(given)
+    ]

@@ -1,0 +1,75 @@
+"""The words of our mails about consultations. Whom they go to is in `telling`. Names of builders are
+stored. None of them says what was answered, or how many did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+from udata.core.user.models import User
+from udata.i18n import lazy_gettext as _
+from udata.mail import MailCTA, MailMessage
+
+from ..addresses import pages_url
+from ..contributors.mailing import mail
+from ..contributors.unsubscribe import names
+from ..storage import now
+from .records import Consultation, find
+from .telling import has_answered
+from .window import State, Window, until_in_words
+from .wording import said
+
+
+@mail("consultation-reminder", at_once=True)
+def reminder(reader: User, consultation: str) -> MailMessage | None:
+    """It closes soon. To who asked to be reminded, and has not answered meanwhile."""
+    found = _public(consultation)
+    if found is None or Window.of(found).state(now()) is not State.OPEN:
+        return None
+    if found.get("read_only") or has_answered(reader.id, found["_id"]):
+        return None
+    title = said(found["title"])
+    return MailMessage(
+        subject=_("“%(title)s” closes soon", title=title),
+        paragraphs=[
+            _(
+                "The consultation “%(title)s” is open %(until)s.",
+                title=title,
+                until=until_in_words(found["closes_at"]),
+            ),
+            MailCTA(_("Answer the consultation"), pages_url(f"consultations/{found['slug']}/")),
+        ],
+        footer=[_("You receive this message because you asked to be reminded.")],
+    )
+
+
+@mail("consultation-synthesis")
+def synthesis(reader: User, consultation: str) -> MailMessage | None:
+    """What came of it is published. To who asked for it."""
+    found = _public(consultation)
+    if found is None or not (found.get("synthesis") or {}).get("published_at"):
+        return None
+    title = said(found["title"])
+    return MailMessage(
+        subject=_("“%(title)s”: what came of it", title=title),
+        paragraphs=[
+            _("The synthesis of the consultation “%(title)s” is published.", title=title),
+            MailCTA(
+                _("Read the synthesis and the results"),
+                pages_url(f"consultations/{found['slug']}/results/"),
+            ),
+        ],
+        footer=[_("You receive this message because you asked for the synthesis.")],
+    )
+
+
+@names("consultation")
+def name(id: str) -> str | None:
+    """What a subject is called on the page of who stops its mails."""
+    found = _public(id)
+    return said(found["title"]) if found else None
+
+
+def _public(id: Any) -> Consultation | None:
+    found = find(ObjectId(id)) if ObjectId.is_valid(id) else None
+    return found if found and found.get("published") else None

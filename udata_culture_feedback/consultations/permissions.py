@@ -1,0 +1,67 @@
+"""Who may do what with a consultation: the one place where it is decided.
+
+| action | who |
+|---|---|
+| read | everybody once it is published; its team before |
+| make, edit, publish, extend, write the synthesis | the team: role `culture-feedback-consultation`, or sysadmin |
+| answer, change, take back one's answer | whom the mode for responses lets |
+| enter answers received by phone or post | the team |
+| see results | everybody once the seal is broken; nobody before, team and sysadmins included |
+| moderate free texts | the team and moderators, once the seal is broken |
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..contributors.viewer import Viewer
+from ..storage import now
+from .window import State, Window
+
+Consultation = dict[str, Any]
+
+ROLE = "culture-feedback-consultation"
+MODERATOR = "culture-feedback-moderator"
+
+
+def is_team(viewer: Viewer) -> bool:
+    return viewer.account and (viewer.sysadmin or ROLE in viewer.roles)
+
+
+def may_read(viewer: Viewer, consultation: Consultation) -> bool:
+    return bool(consultation.get("published")) or is_team(viewer)
+
+
+def may_edit(viewer: Viewer, consultation: Consultation) -> bool:
+    return is_team(viewer)
+
+
+def may_delete(viewer: Viewer, consultation: Consultation) -> bool:
+    """What nobody has seen."""
+    return is_team(viewer) and not consultation.get("published")
+
+
+def may_enter(viewer: Viewer, consultation: Consultation) -> bool:
+    return is_team(viewer)
+
+
+def may_see_results(consultation: Consultation) -> bool:
+    return not Window.of(consultation).sealed(now())
+
+
+def may_moderate(viewer: Viewer, consultation: Consultation) -> bool:
+    """Texts are answers: under the seal they are nobody's to read."""
+    judges = is_team(viewer) or (viewer.account and MODERATOR in viewer.roles)
+    return judges and may_see_results(consultation)
+
+
+def as_json(viewer: Viewer, consultation: Consultation) -> dict[str, bool]:
+    state = Window.of(consultation).state(now())
+    return {
+        "edit": may_edit(viewer, consultation),
+        "delete": may_delete(viewer, consultation),
+        "answer": state is State.OPEN and not consultation.get("read_only"),
+        "enter": may_enter(viewer, consultation) and state is State.OPEN,
+        "results": may_see_results(consultation),
+        "moderate": may_moderate(viewer, consultation),
+    }

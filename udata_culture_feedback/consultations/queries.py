@@ -1,0 +1,56 @@
+"""The list of consultations: public ones for everybody, all of them for their team."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from udata.i18n import lazy_gettext as _
+
+from .. import listing, refusals
+from ..contributors.viewer import Viewer
+from ..storage import now
+from . import permissions, representation
+from .models import consultations
+from .window import State
+
+#: Not read for a list.
+LEFT_OUT = {"journal": 0, "questions": 0, "introduction": 0, "synthesis": 0}
+
+
+def listed(viewer: Viewer) -> dict[str, Any]:
+    """`GET P/consultations/`, newest first, with the filter `state`. Raises Invalid naming an
+    argument, NotFound for a page too far.
+    """
+    page = listing.asked_page()
+    where: dict[str, Any] = {}
+    if not permissions.is_team(viewer):
+        where["published"] = {"$ne": None}
+    state = request.args.get("state")
+    if state:
+        where = {"$and": [where, _state(state)]}
+    found = listing.newest_first(consultations(), where, page, LEFT_OUT)
+    if not found and page.number > 1:
+        raise refusals.NotFound(_("There is no such page."))
+    total, capped = listing.count(consultations(), where)
+    shown = representation.as_json(viewer, found[: page.size])
+    return listing.envelope(shown, found, page, total, capped)
+
+
+def _state(state: str) -> dict[str, Any]:
+    moment = now()
+    match state:
+        case State.DRAFT:
+            return {"published": None}
+        case State.SCHEDULED:
+            return {"published": {"$ne": None}, "opens_at": {"$gt": moment}}
+        case State.OPEN:
+            return {
+                "published": {"$ne": None},
+                "opens_at": {"$lte": moment},
+                "closes_at": {"$gt": moment},
+            }
+        case State.CLOSED:
+            return {"published": {"$ne": None}, "closes_at": {"$lte": moment}}
+    message = _("Choose one of: %(ids)s.", ids=", ".join(State))
+    raise refusals.Invalid(message, {"state": message})

@@ -1,0 +1,50 @@
+"""What we listen to. A receiver never raises: that would break a request of udata's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from udata.core.user.models import User
+
+from ..feedback.models import feedbacks
+from ..feedback.receivers import FORGET_AFTER, harmless
+from ..feedback.signals import on_feedback_changed
+from ..queueing import later
+from . import stamps, tasks
+from .signals import on_response_changed, on_synthesis_published
+
+
+@harmless
+def response_changed(consultation_id: Any, response: Any, **_: Any) -> None:
+    later(tasks.count_response, str(consultation_id), str(response))
+
+
+@harmless
+def synthesis_published(consultation_id: Any, **_: Any) -> None:
+    later(tasks.tell_synthesis, str(consultation_id))
+
+
+@harmless
+def feedback_changed(feedback_id: Any, **_: Any) -> None:
+    """Spam that was found after it was copied counts no more."""
+    spam = feedbacks().find_one(
+        {"_id": feedback_id, "hidden_reason": "spam", "consultation": {"$exists": True}},
+        {"consultation": 1},
+    )
+    if spam:
+        stamps.drop(spam)
+
+
+@harmless
+def account_changed(user: Any, **_: Any) -> None:
+    if getattr(user, "deleted", None):
+        for seconds in FORGET_AFTER:
+            later(tasks.forget_account, str(user.pk), countdown=seconds)
+
+
+def connect() -> None:
+    """Connects every receiver. Connecting twice is connecting once."""
+    on_response_changed.connect(response_changed)
+    on_synthesis_published.connect(synthesis_published)
+    on_feedback_changed.connect(feedback_changed)
+    User.on_update.connect(account_changed)

@@ -1,0 +1,195 @@
+"""A consultation as the API shows it, and somebody's own answer to it. Nothing here is counted by
+consultation: what is under the seal is in `results`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from bson import ObjectId
+from flask import current_app
+
+from .. import catalogue
+from ..addresses import api_url, pages_url
+from ..contributors.viewer import Viewer
+from ..storage import now
+from . import openings, permissions, results
+from .questions import Question
+from .records import Consultation
+from .window import Window
+from .wording import said
+
+#: Entries of a journal that everybody sees.
+PUBLIC_ENTRIES = frozenset(
+    ("extended", "rescheduled", "corrected", "read_only", "reopened", "synthesis")
+)
+
+
+def as_json(viewer: Viewer, found: Iterable[Consultation]) -> list[dict[str, Any]]:
+    """Consultations as lists show them."""
+    found = list(found)
+    organizations = catalogue.organizations_by_id(one["organization"] for one in found)
+    return [_common(viewer, one, organizations) for one in found]
+
+
+def in_full(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
+    """One consultation with its questions, its scope and its journal; for its team also `source`,
+    as it was made in every language."""
+    shown = as_json(viewer, [consultation])[0] | {
+        "introduction": said(consultation.get("introduction")) or None,
+        "outcome": said(consultation.get("outcome")) or None,
+        "contact": consultation.get("contact"),
+        "controller": said(informed(consultation, "controller")) or None,
+        "dpo": said(informed(consultation, "dpo")) or None,
+        "retention": said(informed(consultation, "retention")) or None,
+        "steps": [said(title) for title in consultation["steps"]],
+        "questions": [question_as_json(question) for question in consultation["questions"]],
+        "scope": _scope(consultation),
+        "journal": [
+            _entry(one) for one in consultation["journal"] if one["what"] in PUBLIC_ENTRIES
+        ],
+        "synthesis": results.synthesis(consultation) if _unsealed(consultation) else None,
+        "permissions": permissions.as_json(viewer, consultation),
+    }
+    if permissions.is_team(viewer):
+        shown["source"] = source(consultation)
+    return shown
+
+
+def question_as_json(question: Question) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": question["id"],
+        "kind": question["kind"],
+        "text": said(question["text"]),
+        "help": said(question.get("help")) or None,
+        "required": question["required"],
+        "step": question["step"],
+    }
+    if "options" in question:
+        shown["options"] = [
+            {"id": option["id"], "label": said(option["label"])} for option in question["options"]
+        ]
+    if "scale" in question:
+        shown["scale"] = [said(label) for label in question["scale"]]
+    if "shown_if" in question:
+        shown["shown_if"] = question["shown_if"]
+    return shown
+
+
+def source(consultation: Consultation) -> dict[str, Any]:
+    """A consultation as it may be sent back to change it: all languages, ids as texts."""
+    window = Window.of(consultation)
+    fields = ("title", "introduction", "outcome", "controller", "dpo", "retention")
+    return {
+        **{field: consultation.get(field) or {} for field in fields},
+        "contact": consultation.get("contact"),
+        "organization": str(consultation["organization"]),
+        "opens_at": f"{window.opens_at.isoformat()}+00:00",
+        "closes_at": f"{window.closes_at.isoformat()}+00:00",
+        "scope": {
+            name: [str(one) for one in listed] for name, listed in consultation["scope"].items()
+        },
+        "steps": consultation["steps"],
+        "questions": consultation["questions"],
+        "read_only": bool(consultation.get("read_only")),
+    }
+
+
+def own_as_json(
+    viewer: Viewer, consultation: Consultation, response: dict[str, Any]
+) -> dict[str, Any]:
+    """One's own answer; its words are never shown to a browser alone, which others may use."""
+    shown: dict[str, Any] = {
+        "sent": bool(response.get("sent_at")),
+        "created_at": f"{response['created_at'].isoformat()}+00:00",
+        "last_modified": f"{response['last_modified'].isoformat()}+00:00",
+        "requests": {id: str(made) for id, made in (response.get("requests") or {}).items()},
+        "opening": openings.token_for(viewer, consultation["_id"]),
+        **addresses(consultation),
+    }
+    if viewer.by_token:
+        return shown
+    sent = response if response.get("sent_at") else {}
+    draft = response.get("draft")
+    return shown | {
+        "answers": _plain(sent.get("answers") or {}),
+        "profile": sent.get("profile"),
+        "open_data": bool(sent.get("open_data")),
+        "draft": _plain_draft(draft) if draft else None,
+    }
+
+
+def informed(consultation: Consultation, field: str) -> dict[str, str]:
+    """What people are told of their data: of this consultation, or of the portal by default."""
+    default = current_app.config[f"CULTURE_FEEDBACK_CONSULTATION_{field.upper()}"]
+    return consultation.get(field) or default
+
+
+def addresses(consultation: Consultation) -> dict[str, str]:
+    link = f"consultations/{consultation['slug']}/"
+    return {"self_api_url": api_url(link), "self_web_url": pages_url(link)}
+
+
+def _common(
+    viewer: Viewer, consultation: Consultation, organizations: dict[Any, Any]
+) -> dict[str, Any]:
+    window, moment = Window.of(consultation), now()
+    owner = organizations.get(consultation["organization"])
+    return {
+        "id": str(consultation["_id"]),
+        "slug": consultation["slug"],
+        "title": said(consultation["title"]),
+        "organization": owner.as_json() if owner and not owner.deleted else None,
+        "opens_at": f"{window.opens_at.isoformat()}+00:00",
+        "closes_at": f"{window.closes_at.isoformat()}+00:00",
+        "timezone": current_app.config["CULTURE_FEEDBACK_TIMEZONE"],
+        "state": window.state(moment).value,
+        "sealed": window.sealed(moment),
+        "read_only": bool(consultation.get("read_only")),
+        **addresses(consultation),
+    }
+
+
+def _scope(consultation: Consultation) -> dict[str, Any]:
+    """What it is about, as far as anybody may see it."""
+    scope = consultation["scope"]
+    organizations = catalogue.organizations_by_id(scope.get("organizations") or ())
+    datasets = catalogue.datasets_by_id(scope.get("datasets") or ())
+    return {
+        "organizations": [o.as_json() for o in organizations.values() if not o.deleted],
+        "tags": list(scope.get("tags") or ()),
+        "datasets": [d.as_json() for d in datasets.values() if d.listed],
+    }
+
+
+def _entry(one: dict[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"what": one["what"], "at": f"{one['at'].isoformat()}+00:00"}
+    for field in ("before", "to"):
+        if field in one:
+            shown[field] = f"{one[field].isoformat()}+00:00"
+    if "changes" in one:
+        shown["changes"] = one["changes"]
+    return shown
+
+
+def _unsealed(consultation: Consultation) -> bool:
+    return permissions.may_see_results(consultation)
+
+
+def _plain(answers: dict[str, Any]) -> dict[str, Any]:
+    return {
+        id: str(answer) if isinstance(answer, ObjectId) else answer
+        for id, answer in answers.items()
+    }
+
+
+def _plain_draft(draft: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "answers": _plain(draft.get("answers") or {}),
+        "profile": draft.get("profile"),
+        "open_data": bool(draft.get("open_data")),
+        "step": draft.get("step"),
+        "saved_at": f"{draft['saved_at'].isoformat()}+00:00",
+    }
+
+

@@ -1,0 +1,123 @@
+"""Which consultations a dataset is in. Nothing of other domains is imported here.
+
+What has not closed is kept for a few seconds in each process, for the pages that everybody reads;
+whoever writes reads it anew (`unclosed`): one command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from flask import current_app
+
+from ..catalogue import DatasetFacts
+from ..storage import now
+from .models import consultations
+from .window import Window
+
+#: How long a process goes by the windows it has read.
+KEPT = timedelta(seconds=5)
+
+FIELDS = dict.fromkeys(
+    ("slug", "title", "opens_at", "closes_at", "published", "scope", "read_only", "answered"), 1
+)
+
+
+@dataclass(frozen=True)
+class Scoped:
+    """A published consultation, as far as datasets are concerned."""
+
+    id: ObjectId
+    slug: str
+    title: dict[str, str]
+    window: Window
+    organizations: frozenset[ObjectId]
+    tags: frozenset[str]
+    datasets: frozenset[ObjectId]
+    read_only: bool
+    answered: bool
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> Scoped:
+        scope = raw.get("scope") or {}
+        return cls(
+            raw["_id"],
+            raw["slug"],
+            raw["title"],
+            Window.of(raw),
+            frozenset(scope.get("organizations") or ()),
+            frozenset(scope.get("tags") or ()),
+            frozenset(scope.get("datasets") or ()),
+            bool(raw.get("read_only")),
+            bool(raw.get("answered")),
+        )
+
+    def includes(self, dataset: DatasetFacts) -> bool:
+        return bool(
+            dataset.id in self.datasets
+            or (dataset.organization and dataset.organization in self.organizations)
+            or not self.tags.isdisjoint(dataset.tags)
+        )
+
+    def concerns(self, dataset: DatasetFacts | None, holder: ObjectId | None = None) -> bool:
+        """Whether a dataset, or what is asked of an organization, is in its scope."""
+        return bool(
+            (dataset is not None and self.includes(dataset))
+            or (holder is not None and holder in self.organizations)
+        )
+
+
+@dataclass(frozen=True)
+class _Kept:
+    at: datetime
+    windows: tuple[Scoped, ...]
+
+
+def open_for(dataset: DatasetFacts, at: datetime | None = None) -> Scoped | None:
+    """The open consultation that a dataset is in, for pages; of several, the one that closes first.
+    Usually without any command."""
+    at = at or now()
+    return first_open(_windows(at), at, dataset)
+
+
+def forget() -> None:
+    """A consultation has changed in this process: read them anew."""
+    _state().consultations = None
+
+
+def first_open(
+    windows: Iterable[Scoped],
+    at: datetime,
+    dataset: DatasetFacts | None,
+    holder: ObjectId | None = None,
+) -> Scoped | None:
+    """Of some consultations, the one that a dataset (or whatever is asked of a `holder`) is in at a
+    moment; of several, the one that closes first."""
+    found = [
+        one
+        for one in windows
+        if one.window.is_open(at) and not one.read_only and one.concerns(dataset, holder)
+    ]
+    return min(found, key=lambda one: (one.window.closes_at, one.id), default=None)
+
+
+def unclosed(at: datetime) -> tuple[Scoped, ...]:
+    """Published consultations that have not closed at a moment: a handful, read from an index."""
+    found = consultations().find({"published": {"$ne": None}, "closes_at": {"$gt": at}}, FIELDS)
+    return tuple(Scoped.of(one) for one in found)
+
+
+def _windows(at: datetime) -> tuple[Scoped, ...]:
+    kept: _Kept | None = _state().consultations
+    if kept is None or not timedelta() <= at - kept.at < KEPT:
+        kept = _Kept(at, unclosed(at))
+        _state().consultations = kept
+    return kept.windows
+
+
+def _state() -> Any:
+    return current_app.extensions["culture-feedback"]

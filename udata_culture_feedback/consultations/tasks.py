@@ -1,0 +1,36 @@
+"""What happens after an answer, a closing, a synthesis: figures, copies, mails."""
+
+from __future__ import annotations
+
+from bson import ObjectId
+from udata.tasks import task
+
+from . import answering, closing, figures, lifecycle, telling
+from .models import of_responses, responses
+from .records import find
+
+
+@task(name="culture-feedback-count-response", route="low.culture-feedback")
+def count_response(consultation_id: str, response_id: str) -> None:
+    """Counts what is due of a consultation, and buries an answer that was taken back."""
+    figures.settle(figures.RESPONSES, of_responses(consultation_id))
+    if responses().find_one({"_id": ObjectId(response_id), "deleted": {"$exists": True}}):
+        answering.bury(ObjectId(response_id))
+
+
+@task(name="culture-feedback-close-consultation", route="low.culture-feedback")
+def close(consultation_id: str) -> None:
+    """Copies what was stamped into the results."""
+    found = find(ObjectId(consultation_id))
+    if found:
+        closing.collect(found)
+
+
+@task(name="culture-feedback-tell-synthesis", route="low.culture-feedback")
+def tell_synthesis(consultation_id: str) -> None:
+    telling.synthesis(ObjectId(consultation_id))
+
+
+@task(name="culture-feedback-forget-respondent", route="low.culture-feedback")
+def forget_account(user_id: str) -> None:
+    lifecycle.forget_account(ObjectId(user_id))

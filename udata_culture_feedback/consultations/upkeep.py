@@ -1,0 +1,118 @@
+"""What time brings to consultations, and what a bad day left: the steps of the nightly maintenance.
+Each answers how many it did, and may run at any time, twice at once, and again after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from flask import current_app
+from udata.core.user.models import User
+from udata.tasks import job
+
+from ..storage import now
+from ..summaries import settle
+from . import answering, closing, figures, lifecycle, telling
+from .models import collected, consultations, followers, responses
+
+#: Accounts deleted since then are looked at again.
+FORGOTTEN_WITHIN = timedelta(days=40)
+#: How long it is remembered, after the synthesis, who asked for it.
+FOLLOWED_FOR = timedelta(days=31)
+#: How long after the closing it is followed what becomes of the data.
+SINCE_FOR = timedelta(days=3 * 366)
+
+
+def settle_dues() -> int:
+    """Figures that a crash or a lost task left behind."""
+    settled = 0
+    for flow, contributions in ((figures.RESPONSES, responses()), (figures.COLLECTED, collected())):
+        waiting = contributions.distinct("due", {"due": {"$exists": True}})
+        settled += sum(settle(flow, one) for one in waiting)
+    return settled
+
+
+def collect() -> int:
+    """Consultations that have closed, and whose stamped answers are not all copied yet."""
+    where = {"published": {"$ne": None}, "closes_at": {"$lte": now()}, "collected": None}
+    return sum(closing.collect(one) for one in list(consultations().find(where)))
+
+
+def refresh_since() -> int:
+    """What is said since of data that were looked at: the axes « after »."""
+    recent = {"collected": {"$ne": None}, "closes_at": {"$gte": now() - SINCE_FOR}}
+    found = list(consultations().find(recent, {"_id": 1}))
+    for one in found:
+        closing.refresh_since(one["_id"])
+    return len(found)
+
+
+def remind() -> int:
+    """Those who asked to be reminded before it closes."""
+    where = {"published": {"$ne": None}, "closes_at": {"$gt": now()}}
+    return sum(telling.remind(one) for one in list(consultations().find(where)))
+
+
+def tell_syntheses() -> int:
+    """Syntheses that somebody may not have been told of: a lost task."""
+    recent = {"synthesis.published_at": {"$gte": now() - timedelta(days=7)}}
+    return sum(telling.synthesis(one["_id"]) for one in list(consultations().find(recent)))
+
+
+def erase_drafts() -> int:
+    """What was begun and never sent, a while after the closing."""
+    days = timedelta(days=current_app.config["CULTURE_FEEDBACK_CONSULTATION_DRAFT_DAYS"])
+    closed = consultations().distinct("_id", {"closes_at": {"$lt": now() - days}})
+    erased = 0
+    for id in closed:
+        begun = {"consultation": id, "draft.saved_at": {"$exists": True}}
+        erased += (
+            responses()
+            .delete_many(begun | {"sent_at": {"$exists": False}, "deleted": {"$exists": False}})
+            .deleted_count
+        )
+        erased += responses().update_many(begun, {"$unset": {"draft": ""}}).modified_count
+    return erased
+
+
+def bury_tombstones() -> int:
+    """Answers that were taken back, and that nothing has to hear of any more."""
+    deleted = responses().find(
+        {"deleted": {"$exists": True}, "sent_at": {"$exists": False}}, {"_id": 1}
+    )
+    return sum(answering.bury(one["_id"]) for one in deleted)
+
+
+def forget_accounts() -> int:
+    """Accounts deleted lately that are still recognised in an answer."""
+    since = now() - FORGOTTEN_WITHIN
+    gone = User._get_collection().find({"deleted": {"$gte": since}}, {"_id": 1})
+    return sum(lifecycle.forget_account(user["_id"]) for user in gone)
+
+
+def forget_followers() -> int:
+    """Who asked for a synthesis that is out since a month."""
+    out = {"synthesis.published_at": {"$lt": now() - FOLLOWED_FOR}}
+    done = consultations().distinct("_id", out)
+    return followers().delete_many({"consultation": {"$in": done}}).deleted_count if done else 0
+
+
+#: For `maintenance.STEPS`, in this order.
+STEPS: dict[str, Callable[[], int]] = {
+    "responses_settled": settle_dues,
+    "consultations_collected": collect,
+    "consultations_followed": refresh_since,
+    "consultation_reminders": remind,
+    "syntheses_told": tell_syntheses,
+    "drafts_erased": erase_drafts,
+    "respondents_forgotten": forget_accounts,
+    "followers_forgotten": forget_followers,
+    "responses_buried": bury_tombstones,
+}
+
+
+@job("culture-feedback-consultations", route="low.culture-feedback")
+def look_at_the_clock(self: object) -> dict[str, int]:
+    """What should not wait for the night: results at closing, reminders. To be scheduled every few
+    minutes."""
+    return {"collected": collect(), "reminded": remind()}

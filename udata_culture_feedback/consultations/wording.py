@@ -1,0 +1,76 @@
+"""Texts that exist in several languages: read, and said in the one that is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app
+from udata.i18n import get_locale
+from udata.i18n import lazy_gettext as _
+
+from ..text import clean
+
+#: `{language: text}`.
+Texts = dict[str, str]
+
+#: The languages that the forms of the team have.
+FORM_LANGUAGES = ("fr", "en")
+
+
+class Words(str):
+    """A text in one language, for pages to say which."""
+
+    lang: str | None
+
+    def __new__(cls, text: str, lang: str | None = None) -> Words:
+        words = super().__new__(cls, text)
+        words.lang = lang
+        return words
+
+
+def said(texts: Texts | None) -> Words:
+    """A text in the language asked for; where it has none, in the portal's; otherwise in any."""
+    texts = texts or {}
+    for language in (get_locale(), current_app.config["DEFAULT_LANGUAGE"], *FORM_LANGUAGES):
+        if texts.get(language):
+            return Words(texts[language], language)
+    return next((Words(text, language) for language, text in texts.items() if text), Words(""))
+
+
+def read_texts(
+    payload: dict[str, Any],
+    field: str,
+    longest: int,
+    errors: dict[str, Any],
+    *,
+    required: bool = False,
+    one_line: bool = True,
+    name: str | None = None,
+) -> Texts:
+    """A text per language: `{"fr": "…", "en": "…"}`, or a plain one in the portal's language. Empty
+    ones are left out; errors are named `name` (or the field)."""
+    value = payload.get(field)
+    name = name or field
+    if isinstance(value, str):
+        value = {current_app.config["DEFAULT_LANGUAGE"]: value}
+    if value is None:
+        value = {}
+    known = current_app.config["LANGUAGES"]
+    if not isinstance(value, dict) or not all(
+        language in known and (text is None or isinstance(text, str))
+        for language, text in value.items()
+    ):
+        errors[name] = _("A text, or an object: language to text.")
+        return {}
+    texts = {language: clean(text or "") for language, text in value.items()}
+    if one_line:
+        texts = {language: " ".join(text.split()) for language, text in texts.items()}
+    texts = {language: text for language, text in texts.items() if text}
+    if any(len(text) > longest for text in texts.values()):
+        length = max(map(len, texts.values()))
+        errors[name] = _(
+            "%(length)d characters: %(longest)d at most.", length=length, longest=longest
+        )
+    elif required and not texts:
+        errors[name] = _("This cannot be empty.")
+    return texts

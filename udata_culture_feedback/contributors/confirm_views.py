@@ -1,0 +1,73 @@
+"""The page behind the link by which somebody confirms their address. Opening it changes nothing:
+mail scanners open links.
+
+Its POST needs neither session nor guard: the signed token is the proof. It does what was sent as
+the person of that address, whoever is logged in here.
+"""
+
+from __future__ import annotations
+
+from flask import Response, redirect, request
+
+from .. import refusals
+from ..api import bound_body, never_stored
+from ..pages import blueprint, handles_refusal, page_address, render
+from . import confirm_mails as _mails  # noqa: F401 (whose links lead here)
+from . import confirmation
+from .viewer import Viewer
+
+#: The page is about whose the token is, whoever is logged in.
+NOBODY = Viewer(key=None)
+
+
+@blueprint.route("/pages/confirm/")
+def confirm_page() -> Response:
+    """What was sent, and the button that confirms it."""
+    token = request.args.get("token", "")
+    try:
+        said = confirmation.preview(confirmation.opened(token))
+    except refusals.Refusal as refusal:
+        return _page(refusal=refusal)
+    return _page(said=said, confirm_token=token)
+
+
+@blueprint.route("/pages/confirm/", methods=["POST"])
+@handles_refusal  # it has no use for the guard
+def confirm() -> Response:
+    """Confirms, and leads to where it is shown now."""
+    try:
+        bound_body()
+        outcome, _token = confirmation.confirm(request.form.get("token", ""))
+    except refusals.Refusal as refusal:
+        return _page(refusal=refusal)
+    address = page_address(outcome.page, done="confirmed")
+    return _private(redirect(f"{address}#cf-done", code=303))  # type: ignore[arg-type]
+
+
+def _page(
+    *,
+    said: confirmation.Preview | None = None,
+    confirm_token: str = "",
+    refusal: refusals.Refusal | None = None,
+) -> Response:
+    return _private(
+        render(
+            "confirm.html",
+            viewer=NOBODY,
+            refusal=refusal,
+            errors={},
+            fields=(),
+            said=said,
+            confirm_token=confirm_token,
+            back=page_address(said.page) if said else None,
+            here=page_address("confirm/"),
+        )
+    )
+
+
+def _private(response: Response) -> Response:
+    """The address of the page is a key: nobody keeps it, nobody hears of it."""
+    never_stored(response)
+    response.headers["X-Robots-Tag"] = "noindex"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

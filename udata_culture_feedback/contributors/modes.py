@@ -1,0 +1,69 @@
+"""How people without an account take part, action by action: by a proof of work, by an e-mail
+address that they confirm, or not at all."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from flask import current_app
+
+from . import keys
+
+SETTING = "CULTURE_FEEDBACK_WITHOUT_ACCOUNT"
+
+
+class Mode(StrEnum):
+    """What is asked of somebody without an account."""
+
+    OFF = "off"  # to have one
+    EMAIL = "email"  # to confirm an e-mail address
+    PROOF = "proof"  # a proof of work; who cannot give one may confirm an e-mail address
+
+
+class Action(StrEnum):
+    """What somebody without an account may do."""
+
+    FEEDBACK = "feedback"
+    SUPPORT = "support"
+    REQUEST = "request"  # somebody must be answerable for it: never by a proof of work
+    RESPONSE = "response"
+
+
+#: What an action that the setting does not name is.
+DEFAULTS = {
+    Action.FEEDBACK: Mode.PROOF,
+    Action.SUPPORT: Mode.PROOF,
+    Action.REQUEST: Mode.EMAIL,
+    Action.RESPONSE: Mode.PROOF,
+}
+
+
+def mode_of(action: Action) -> Mode:
+    """What an action asks of people without an account on this portal."""
+    if keys.problems():
+        return Mode.OFF
+    return _wished(action)
+
+
+def problems() -> list[str]:
+    """What keeps the portal from what its settings ask for, for the operator."""
+    wished = current_app.config[SETTING]
+    found = [f"{SETTING} names no action {name!r}" for name in wished if name not in set(Action)]
+    for action in Action:
+        if action in wished and wished[action] not in set(Mode):
+            found.append(f"{SETTING}[{action.value!r}] is none of off, email, proof: it is off")
+    if wished.get(Action.REQUEST) == Mode.PROOF:
+        found.append(f"{SETTING}: requests need an e-mail address at least, not a proof of work")
+    if any(_wished(action) is not Mode.OFF for action in Action):
+        found += [f"Nobody takes part without an account: {one}" for one in keys.problems()]
+    return found
+
+
+def _wished(action: Action) -> Mode:
+    try:
+        mode = Mode(current_app.config[SETTING].get(action, DEFAULTS[action]))
+    except ValueError:
+        return Mode.OFF
+    if action is Action.REQUEST and mode is Mode.PROOF:
+        return Mode.EMAIL
+    return mode

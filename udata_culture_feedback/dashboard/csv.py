@@ -1,0 +1,90 @@
+"""The feedback that the filters leave, for spreadsheets: exactly the list, without its pages.
+
+No name: files travel further than pages. Words that are not public are not there either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from flask import Response
+
+from .. import catalogue
+from ..csv import download
+from ..feedback import summaries
+from ..feedback.models import Visibility
+from ..feedback.representation import addresses, is_outdated
+from ..vocabulary import vocabularies
+from . import queries
+from .filters import Filters
+
+Feedback = dict[str, Any]
+
+
+class Row:
+    """A feedback, its dataset and the summary of that."""
+
+    def __init__(self, feedback: Feedback, dataset: Any, summary: dict[str, Any]):
+        self.feedback = feedback
+        self.dataset = dataset
+        self.summary = summary
+
+    @property
+    def words(self) -> str | None:
+        public = self.feedback["visibility"] == Visibility.PUBLIC
+        return self.feedback.get("comment") if public else None
+
+
+def _field(name: str) -> Callable[[Row], Any]:
+    return lambda row: row.feedback.get(name)
+
+
+def _rating(axis: str) -> Callable[[Row], Any]:
+    return lambda row: (row.feedback.get("ratings") or {}).get(axis)
+
+
+def _treatment(name: str) -> Callable[[Row], Any]:
+    return lambda row: row.feedback["treatment"].get(name)
+
+
+def columns() -> dict[str, Callable[[Row], Any]]:
+    """Header → value. Names are those of the API; a dot leads inside an object."""
+    return {
+        "id": lambda row: row.feedback["_id"],
+        "dataset.id": lambda row: row.dataset.id,
+        "dataset.title": lambda row: row.dataset.title,
+        "resource": _field("resource"),
+        "created_at": _field("created_at"),
+        "last_modified": _field("last_modified"),
+        "fitness": _field("fitness"),
+        **{f"ratings.{axis}": _rating(axis) for axis in vocabularies().ids("axes")},
+        "comment": lambda row: row.words,
+        "wants_answer": lambda row: bool(row.feedback.get("wants_answer")),
+        "usages": _field("usages"),
+        "profile": _field("profile"),
+        "outdated": lambda row: is_outdated(row.feedback, row.summary),
+        "treatment.status": _treatment("status"),
+        "treatment.answer": _treatment("answer"),
+        "treatment.answered_at": _treatment("answered_at"),
+        "self_web_url": lambda row: addresses(row.feedback)["self_web_url"],
+    }
+
+
+def feedback_csv(filters: Filters) -> Response:
+    """Read and sent some rows at a time, whatever their number."""
+    made = columns()
+    response = download("feedback", list(made), _rows(filters, made))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _rows(filters: Filters, made: dict[str, Callable[[Row], Any]]) -> Iterator[list[Any]]:
+    for batch in queries.every_feedback(filters):
+        datasets = catalogue.datasets_by_id(one["dataset"] for one in batch)
+        thresholds = summaries.read_many(datasets)
+        for one in batch:
+            dataset = datasets.get(one["dataset"])
+            if dataset:
+                row = Row(one, dataset, thresholds.get(dataset.id, {}))
+                yield [value(row) for value in made.values()]

@@ -1,0 +1,111 @@
+"""Who has a dashboard of what: the one place where it is decided.
+
+| dashboard | who |
+|---|---|
+| of an organization, all its public datasets | its admins and editors, sysadmins |
+| of an organization, the public datasets assigned to them | its partial editors |
+| one's own | everybody: the public datasets that one owns without an organization |
+
+Elsewhere: 404 for an organization that is not there, 403 for one where one may edit nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+from flask import g
+from flask_principal import Permission as NeedAnyOf
+from udata.core.dataset.models import Dataset
+from udata.core.organization.permissions import (
+    AssignmentNeed,
+    OrganizationNeed,
+    OrganizationPartialEditorNeed,
+)
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, refusals
+from ..catalogue import OrganizationFacts
+from ..contributors.viewer import Viewer
+from ..feedback.models import dataset_summary
+
+#: Datasets that somebody owns, or is assigned to, which their dashboard covers.
+MAX_DATASETS = 1000
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The datasets that a dashboard covers: those of `organization`, of which only `datasets` where
+    it is not None; one's own where there is no organization."""
+
+    organization: OrganizationFacts | None
+    datasets: tuple[ObjectId, ...] | None
+
+    @property
+    def whole(self) -> bool:
+        """A whole organization, whose figures are counted in one summary."""
+        return self.datasets is None
+
+    @property
+    def link(self) -> str:
+        """The path of its pages, after that of the dashboard."""
+        if self.organization is None:
+            return "me/"
+        return f"organizations/{self.organization.slug or self.organization.id}/"
+
+    def of_feedback(self) -> dict[str, Any]:
+        """The part of a query that selects its feedback, on public datasets."""
+        return self._owned() | {"listed": True} | self._among("dataset", self.datasets)
+
+    def of_summaries(self) -> dict[str, Any]:
+        """The same for the summaries of its datasets."""
+        ids = None if self.datasets is None else tuple(map(dataset_summary, self.datasets))
+        return self._owned() | {"listed": True} | self._among("_id", ids)
+
+    def _owned(self) -> dict[str, Any]:
+        return {"organization": self.organization.id} if self.organization else {}
+
+    @staticmethod
+    def _among(field: str, ids: tuple[Any, ...] | None) -> dict[str, Any]:
+        return {} if ids is None else {field: {"$in": list(ids)}}
+
+
+def scope_of_organization(viewer: Viewer, reference: str) -> Scope:
+    """What somebody may see of the dashboard of an organization. Raises Unauthenticated, NotFound,
+    Forbidden."""
+    must_log_in(viewer)
+    organization = catalogue.find_organization(reference)
+    if organization is None or organization.deleted:
+        raise refusals.NotFound(_("There is no such organization."))
+    if viewer.sysadmin or catalogue.may_speak_for(organization.id):
+        return Scope(organization, None)
+    if NeedAnyOf(OrganizationPartialEditorNeed(organization.id)).can():
+        return Scope(organization, tuple(assigned())[:MAX_DATASETS])
+    raise refusals.Forbidden(_("Only who edits the data of this organization sees its dashboard."))
+
+
+def own_scope(viewer: Viewer) -> Scope:
+    """One's own datasets. Raises Unauthenticated."""
+    must_log_in(viewer)
+    owned = {"owner": viewer.user_id, "organization": None, "deleted": None}
+    found = Dataset._get_collection().find(owned, {"_id": 1}).limit(MAX_DATASETS)
+    return Scope(None, tuple(dataset["_id"] for dataset in found))
+
+
+def must_log_in(viewer: Viewer) -> None:
+    if not viewer.account:
+        raise refusals.Unauthenticated(_("Log in to see your dashboard."))
+
+
+def memberships() -> dict[ObjectId, str]:
+    """The organizations of the current user, and the role held there, as udata gives it."""
+    return {
+        need.value: need.role for need in g.identity.provides if isinstance(need, OrganizationNeed)
+    }
+
+
+def assigned() -> list[ObjectId]:
+    """The datasets assigned to the current user, of whatever organization."""
+    needs = (need for need in g.identity.provides if isinstance(need, AssignmentNeed))
+    return sorted(need.object_id for need in needs if need.object_class == "Dataset")

@@ -1,0 +1,393 @@
+"""A dashboard as its templates show it: everything computed here, in words too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import current_app
+from flask_babel import format_date
+from udata.i18n import gettext as _
+from udata.i18n import ngettext
+
+from ..charts import Bar, Chart, Line, bars, lines, percent, stacked
+from ..contributors.signature import standing, unnamed
+from ..data_requests.clock import local_day
+from ..feedback.attention import BEFORE, LOW
+from ..feedback.models import Treatment
+from ..feedback.presentation import Comment, Share
+from ..storage import now
+from ..text import excerpt
+from ..vocabulary import Axis, vocabularies
+from . import scores
+from .indicators import Indicator
+from .queries import DatasetRow, FoundFeedback
+from .scores import Answers, Totals
+
+#: Months that charts go back.
+MONTHS = 12
+#: Characters of a text in the list of what waits.
+EXCERPT = 200
+#: The middle step of a criterion, to which the others are compared.
+MIDDLE = 3
+
+
+# --- Criteria -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class AxisView:
+    """One criterion, for the datasets of a dashboard beside the whole portal."""
+
+    axis: Axis
+    count: int
+    median: str | None
+    portal_median: str | None
+    low: str
+    portal_low: str
+    standing: str
+    chart: Chart
+
+    @classmethod
+    def of(cls, axis: Axis, name: str, totals: Totals, portal: Totals) -> AxisView:
+        ours, all_of_them = (scores.distribution(t, axis.id) for t in (totals, portal))
+        labels = [str(step) for step in axis.steps]
+        ours_is, theirs_is = scores.median_step(ours), scores.median_step(all_of_them)
+        return cls(
+            axis=axis,
+            count=sum(ours),
+            median=labels[ours_is - 1] if ours_is else None,
+            portal_median=labels[theirs_is - 1] if theirs_is else None,
+            low=percent(scores.low_share(ours)),
+            portal_low=percent(scores.low_share(all_of_them)),
+            standing=_standing(ours_is, theirs_is),
+            chart=stacked(
+                f"cf-axis-{axis.id}",
+                str(axis.label),
+                labels,
+                [Bar(name, ours), Bar(_("Whole portal"), all_of_them)],
+            ),
+        )
+
+
+def axes(name: str, totals: Totals, portal: Totals) -> list[AxisView]:
+    """`name`: whose datasets they are, as charts say it."""
+    return [AxisView.of(axis, name, totals, portal) for axis in vocabularies()["axes"]]
+
+
+def _standing(ours: int | None, theirs: int | None) -> str:
+    if ours is None or theirs is None:
+        return ""
+    if ours < theirs:
+        return _("below the portal’s median")
+    return _("above the portal’s median") if ours > theirs else _("at the portal’s median")
+
+
+@dataclass(frozen=True)
+class Months:
+    """The last twelve months: how many answers, and for each criterion that was rated the share
+    below the middle step."""
+
+    answers: Chart
+    axes: list[Chart]
+
+    @classmethod
+    def of(cls, totals: Totals, portal: Totals) -> Months:
+        today = now()
+        months = scores.months((today.year, today.month), MONTHS)
+        columns = [_month(month) for month in months]
+        rated = [axis for axis in vocabularies()["axes"] if _was_rated(totals, axis, months)]
+        return cls(
+            answers=bars(
+                "cf-months",
+                _("Answers each month"),
+                columns,
+                [totals.get(f"month:{month}", 0) for month in months],
+                _("Answers"),
+            ),
+            axes=[_low_shares(axis, columns, months, totals, portal) for axis in rated],
+        )
+
+
+def _was_rated(totals: Totals, axis: Axis, months: list[str]) -> bool:
+    return any(totals.get(f"rated:{month}:{axis.id}") for month in months)
+
+
+def _low_shares(
+    axis: Axis, columns: list[str], months: list[str], totals: Totals, portal: Totals
+) -> Chart:
+    step = axis.steps[MIDDLE - 1]
+    return lines(
+        f"cf-months-{axis.id}",
+        _("%(axis)s: share of ratings below “%(step)s”", axis=axis.label, step=step),
+        columns,
+        [
+            Line(_("Your datasets"), scores.low_shares(totals, axis.id, months)),
+            Line(_("Whole portal"), scores.low_shares(portal, axis.id, months)),
+        ],
+    )
+
+
+def _month(month: str) -> str:
+    year, number = map(int, month.split("-"))
+    return str(format_date(date(year, number, 1), "MMM yyyy"))
+
+
+def fitness(totals: Totals) -> list[Share]:
+    of = totals.get("total", 0)
+    terms = vocabularies()["fitness"]
+    return [Share(term, totals.get(f"fitness:{term.id}", 0), of) for term in terms]
+
+
+# --- Answers --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class AnswersView:
+    """How a producer answers, in words; None where there is nothing to say."""
+
+    figures: Answers
+
+    @property
+    def rate(self) -> str | None:
+        return percent(self.figures.rate) if self.figures.awaited else None
+
+    @property
+    def median(self) -> str | None:
+        return _days(self.figures.median)
+
+    @property
+    def ninetieth(self) -> str | None:
+        return _days(self.figures.ninetieth)
+
+
+def _days(days: int | None) -> str | None:
+    if days is None:
+        return None
+    if days == 0:
+        return _("the same day")
+    if days > 365:
+        return _("a year or more")
+    return ngettext("%(num)d day", "%(num)d days", days)
+
+
+# --- Datasets -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class AxisOpinion:
+    """What users say of one dataset on one criterion."""
+
+    axis: Axis
+    counts: list[int]
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts)
+
+    @property
+    def low(self) -> int:
+        return sum(self.counts[step - 1] for step in LOW)
+
+    @property
+    def percent(self) -> float:
+        """The length of its bar: the share below the middle step."""
+        return round(100 * self.low / self.count, 2) if self.count else 0
+
+    @property
+    def words(self) -> str:
+        if not self.count:
+            return _("Nobody has rated it")
+        step = self.axis.steps[MIDDLE - 1]
+        if not self.low:
+            return _("Nobody of %(count)d says worse than “%(step)s”", count=self.count, step=step)
+        return ngettext(
+            "%(num)d person of %(count)d says worse than “%(step)s”",
+            "%(num)d people of %(count)d say worse than “%(step)s”",
+            self.low,
+            count=self.count,
+            step=step,
+        )
+
+    @property
+    def commonest(self) -> str | None:
+        """The step that most people chose, the lower one of equals, and how many they are."""
+        if not self.count:
+            return None
+        most = max(self.counts)
+        step = self.axis.steps[self.counts.index(most)]
+        return _("“%(label)s”: %(count)d of %(total)d", label=step, count=most, total=self.count)
+
+
+@dataclass(frozen=True)
+class DatasetView:
+    """One dataset of a table."""
+
+    row: DatasetRow
+
+    @property
+    def facts(self) -> Any:
+        return self.row.facts
+
+    @property
+    def score(self) -> int:
+        return round(self.row.attention.get("score", 0))
+
+    @property
+    def total(self) -> int:
+        return self.row.totals.get("total", 0)
+
+    @property
+    def waiting(self) -> int:
+        return self.row.totals.get("waiting", 0)
+
+    def opinion(self, axis: Axis) -> AxisOpinion:
+        return AxisOpinion(axis, scores.distribution(self.row.totals, axis.id))
+
+    def indicators(self, axis: Axis) -> list[Indicator]:
+        return self.row.metadata.on(axis.id)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it deserves attention, the figures behind its score."""
+        worst = self._worst()
+        before = self.row.totals.get(f"{BEFORE}total", 0)
+        found = [
+            self._unmet(),
+            _("%(axis)s: %(opinion)s", axis=worst.axis.label, opinion=worst.words) if worst else "",
+            texts_that_wait(self.waiting) if self.waiting else "",
+            aged_answers(before) if before else "",
+        ]
+        return [reason for reason in found if reason]
+
+    def _unmet(self) -> str:
+        totals = self.row.totals
+        unmet = totals.get("fitness:partly", 0) + totals.get("fitness:no", 0)
+        if not unmet:
+            return ""
+        return ngettext(
+            "%(unmet)d person of %(num)d says that it meets their need in part or not at all",
+            "%(unmet)d people of %(num)d say that it meets their need in part or not at all",
+            self.total,
+            unmet=unmet,
+        )
+
+    def _worst(self) -> AxisOpinion | None:
+        bounds: Mapping[str, float] = self.row.attention.get("axes") or {}
+        known = [axis for axis in vocabularies()["axes"] if bounds.get(axis.id)]
+        if not known:
+            return None
+        return self.opinion(max(known, key=lambda axis: bounds[axis.id]))
+
+    @property
+    def frequency(self) -> str | None:
+        """The declared frequency, in words; None where none is."""
+        frequency = self.facts.frequency
+        return None if frequency == "unknown" else str(frequency.label)
+
+    @property
+    def age(self) -> str:
+        return ago(self.facts.last_update)
+
+
+def texts_that_wait(number: int) -> str:
+    return ngettext("%(num)d text wants an answer", "%(num)d texts want an answer", number)
+
+
+def aged_answers(number: int) -> str:
+    return ngettext(
+        "%(num)d answer was given before the data changed, and counts half",
+        "%(num)d answers were given before the data changed, and count half",
+        number,
+    )
+
+
+def ago(moment: datetime) -> str:
+    """How long ago, in days, months or years."""
+    days = max(0, (now() - moment).days)
+    if days == 0:
+        return _("today")
+    if days < 60:
+        return ngettext("%(num)d day ago", "%(num)d days ago", days)
+    if days < 730:
+        return ngettext("%(num)d month ago", "%(num)d months ago", round(days / 30.44))
+    return ngettext("%(num)d year ago", "%(num)d years ago", days // 365)
+
+
+def due_day(request: dict[str, Any]) -> date:
+    """The day by which a request wants its answer, in the portal's zone."""
+    zone = ZoneInfo(current_app.config["CULTURE_FEEDBACK_TIMEZONE"])
+    due = datetime.fromisoformat(request["clock"]["due_at"])
+    return local_day(due.replace(tzinfo=None), zone)
+
+
+# --- Feedback -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WaitingText:
+    """A text of the list of what waits."""
+
+    id: str
+    dataset: dict[str, Any]
+    created_at: datetime
+    words: str
+    name: str
+    standing: str | None
+
+    @classmethod
+    def of(cls, feedback: dict[str, Any]) -> WaitingText:
+        return cls(
+            id=feedback["id"],
+            dataset=feedback["dataset"],
+            created_at=datetime.fromisoformat(feedback["created_at"]),
+            words=excerpt(feedback["comment"] or "", EXCERPT),
+            name=feedback["contributor"]["name"] or unnamed(feedback["contributor"]),
+            standing=standing(feedback["contributor"]),
+        )
+
+    @property
+    def age(self) -> str:
+        return ago(self.created_at.replace(tzinfo=None))
+
+
+@dataclass(frozen=True)
+class FeedbackRow:
+    """A line of the list of feedback."""
+
+    comment: Comment
+    dataset: dict[str, Any]
+    profile: str | None
+    waiting: bool
+    assignee: str | None
+
+    @property
+    def words(self) -> str:
+        """By which it is told from the other lines."""
+        who = self.comment.name or self.comment.unnamed
+        return f"{who}, {self.dataset['title']}, {format_date(self.comment.created_at, 'long')}"
+
+    @classmethod
+    def of(cls, feedback: dict[str, Any], assignee: str | None) -> FeedbackRow:
+        comment = Comment.of(feedback)
+        profile = feedback["profile"]
+        return cls(
+            comment=comment,
+            dataset=feedback["dataset"],
+            profile=vocabularies().label("profiles", profile) if profile else None,
+            waiting=bool(
+                feedback["comment"]
+                and feedback["wants_answer"]
+                and feedback["treatment"]["status"] == Treatment.NEW
+                and not feedback["treatment"].get("closed_by_author")
+            ),
+            assignee=assignee,
+        )
+
+
+def feedback_rows(found: FoundFeedback, names: Mapping[Any, str | None]) -> list[FeedbackRow]:
+    """`names`: account → how it is named."""
+    return [FeedbackRow.of(one, names.get(found.assignees.get(one["id"]))) for one in found.shown]

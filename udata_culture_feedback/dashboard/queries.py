@@ -1,0 +1,340 @@
+"""What a dashboard reads: summaries and lists, in a constant number of indexed commands whatever
+the number of datasets and of feedback."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ASCENDING, DESCENDING
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, listing, refusals
+from ..catalogue import DatasetFacts, OrganizationFacts, UserFacts
+from ..contributors.viewer import Viewer
+from ..data_requests import figures as request_figures
+from ..data_requests import matches
+from ..data_requests import permissions as request_permissions
+from ..data_requests import representation as request_representation
+from ..data_requests.clock import overdue_bound
+from ..data_requests.models import requests
+from ..data_requests.queries import LEFT_OUT, PUBLIC
+from ..feedback import representation
+from ..feedback import summaries as feedback_summaries
+from ..feedback.models import (
+    SITE,
+    Treatment,
+    dataset_summary,
+    feedbacks,
+    organization_summary,
+    summaries,
+)
+from ..feedback.queries import SHOWN, STANDING
+from ..listing import EPOCH, Page
+from ..storage import now
+from ..vocabulary import STEPS, vocabularies
+from . import indicators
+from .filters import WORDED, Filters, waiting
+from .permissions import MAX_DATASETS, Scope
+
+#: What is shown of each list at the top of the dashboard.
+FIRST = 5
+#: Rows of a page of datasets, and of feedback.
+ROWS = 25
+#: Datasets one can choose from in the filters.
+CHOICES = 100
+#: Feedback read at once for the file.
+BATCH = 200
+#: Requests that are overdue are counted up to there.
+MOST_OVERDUE = 1000
+
+NEWEST = [("created_at", DESCENDING), ("_id", DESCENDING)]
+OLDEST = [("created_at", ASCENDING), ("_id", ASCENDING)]
+
+
+# --- Figures --------------------------------------------------------------------------------------
+
+
+def totals_of(scope: Scope) -> Mapping[str, int]:
+    """The figures of all the datasets of a dashboard: of one summary for a whole organization,
+    otherwise added up from those of at most `MAX_DATASETS`."""
+    if scope.whole and scope.organization:
+        return totals_of_organization(scope.organization)
+    found = summaries().find(scope.of_summaries(), {"totals": 1}).limit(MAX_DATASETS)
+    totals: Counter[str] = Counter()
+    for summary in found:
+        totals.update(summary.get("totals") or {})
+    return dict(totals)
+
+
+def totals_of_organization(organization: OrganizationFacts) -> Mapping[str, int]:
+    """The figures of its public datasets."""
+    return feedback_summaries.read(organization_summary(organization.id)).get("totals", {})
+
+
+def totals_of_portal() -> Mapping[str, int]:
+    return feedback_summaries.read(SITE).get("totals", {})
+
+
+# --- What waits -----------------------------------------------------------------------------------
+
+
+def oldest_waiting(viewer: Viewer, scope: Scope) -> list[dict[str, Any]]:
+    """The texts whose author has waited longest, as the API shows them."""
+    where = STANDING | {"agent": {"$ne": True}} | scope.of_feedback() | waiting()
+    found = feedbacks().find(where, SHOWN, sort=OLDEST).limit(FIRST)
+    return representation.as_json(viewer, found)
+
+
+@dataclass(frozen=True)
+class WaitingRequests:
+    """Requests whose holder has to answer. `first`: those due first, as the API shows them."""
+
+    open: int
+    overdue: int
+    first: list[dict[str, Any]]
+
+
+def waiting_requests(viewer: Viewer, scope: Scope) -> WaitingRequests | None:
+    """By service date, which is null while something else is awaited. None for who does not act
+    for a holder. The desk also has the requests whose holder is unknown."""
+    if not scope.whole or scope.organization is None:
+        return None
+    holder = scope.organization.id
+    holders: list[ObjectId | None] = [holder]
+    if request_permissions.desk() == holder:
+        holders.append(None)
+    where = PUBLIC | {"organization": {"$in": holders}, "clock.due_at": {"$gte": EPOCH}}
+    late = where | {"clock.due_at": {"$gte": EPOCH, "$lt": overdue_bound(now())}}
+    found = requests().find(where, LEFT_OUT, sort=[("clock.due_at", ASCENDING)]).limit(FIRST)
+    return WaitingRequests(
+        open=request_figures.read(organization_summary(holder)).get("open", 0),
+        overdue=requests().count_documents(late, limit=MOST_OVERDUE),
+        first=request_representation.as_json(viewer, [one | {"history": []} for one in found]),
+    )
+
+
+def proposals(viewer: Viewer, scope: Scope) -> list[dict[str, Any]]:
+    """Datasets that may answer a request, to who acts for its holder."""
+    if not scope.whole or scope.organization is None:
+        return []
+    return matches.proposals_for(viewer, [scope.organization.id])
+
+
+# --- Datasets -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """One dataset of a table: what its users say, and what udata knows."""
+
+    metadata: indicators.Metadata
+    totals: Mapping[str, int]
+    attention: dict[str, Any]
+
+    @property
+    def facts(self) -> DatasetFacts:
+        return self.metadata.facts
+
+
+def first_datasets(scope: Scope) -> list[DatasetRow]:
+    """The datasets that deserve attention first; none that nobody complains of."""
+    where = scope.of_summaries() | {"attention.score": {"$gt": 0}}
+    found = summaries().find(where, _row_fields(), sort=_order("attention", "")).limit(FIRST)
+    return _rows(list(found))
+
+
+def datasets(scope: Scope, axis: str, sort: str, page: Page) -> tuple[list[DatasetRow], bool]:
+    """A page of the datasets that people have said something of, and whether there are more.
+    `sort`: "attention", "view" (of users on that axis, the worst first), "age" (the oldest data
+    first). Raises Invalid beyond the end of offsets."""
+    where = scope.of_summaries() | {"totals.total": {"$gt": 0}}
+    found = _page(summaries().find(where, _row_fields(), sort=_order(sort, axis)), page)
+    return _rows(found[: page.size], axis), len(found) > page.size
+
+
+def dataset_choices(scope: Scope) -> list[DatasetFacts]:
+    """The datasets to choose from, those that deserve attention first, by title."""
+    where = scope.of_summaries() | {"totals.total": {"$gt": 0}}
+    order = _order("attention", "")
+    found = summaries().find(where, {"dataset": 1}, sort=order).limit(CHOICES)
+    facts = catalogue.datasets_by_id(summary["dataset"] for summary in found).values()
+    return sorted(facts, key=lambda dataset: dataset.title.casefold())
+
+
+def colleagues(scope: Scope) -> list[UserFacts]:
+    """The members of the organization, by name: those who may look after feedback."""
+    if scope.organization is None:
+        return []
+    found = catalogue.users_by_id(catalogue.members_of(scope.organization.id)).values()
+    return sorted((u for u in found if u.name), key=lambda user: (user.name or "").casefold())
+
+
+def _order(sort: str, axis: str) -> list[tuple[str, int]]:
+    first = {
+        "attention": ("attention.score", DESCENDING),
+        "view": (f"attention.axes.{axis}", DESCENDING),
+        "age": ("updated_at", ASCENDING),
+    }[sort]
+    return [first, ("_id", ASCENDING)]
+
+
+def _row_fields() -> dict[str, int]:
+    """Of a summary, the figures that a row shows, not those of each month."""
+    lists = vocabularies()
+    counters = ["total", "waiting", "before:total"]
+    counters += [f"fitness:{value}" for value in lists.ids("fitness")]
+    counters += [f"axis:{axis}:{step}" for axis in lists.ids("axes") for step in STEPS]
+    return {"dataset": 1, "attention": 1} | {f"totals.{counter}": 1 for counter in counters}
+
+
+def _rows(found: list[dict[str, Any]], axis: str = "") -> list[DatasetRow]:
+    ids = [summary["dataset"] for summary in found]
+    known = indicators.read(ids, geographical=axis == "georeferencing")
+    return [
+        DatasetRow(
+            known[summary["dataset"]], summary.get("totals") or {}, summary.get("attention") or {}
+        )
+        for summary in found
+        if summary["dataset"] in known
+    ]
+
+
+# --- Feedback -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FoundFeedback:
+    """A page of the list. `shown`: as the API shows it; `assignees`: its id → the account that
+    looks after it; `total` stops at `listing.MAX_COUNT` when `capped`."""
+
+    shown: list[dict[str, Any]]
+    assignees: dict[str, ObjectId]
+    total: int
+    capped: bool
+    more: bool
+
+
+def feedback(viewer: Viewer, scope: Scope, filters: Filters, page: Page) -> FoundFeedback:
+    """Raises Invalid beyond the end of offsets."""
+    fields = SHOWN | {"treatment.assignee": 1}
+    found = _page(feedbacks().find(filters.where, fields, sort=filters.order), page)
+    total, capped = _total(scope, filters)
+    return FoundFeedback(
+        shown=representation.as_json(viewer, found[: page.size]),
+        assignees={
+            str(one["_id"]): one["treatment"]["assignee"]
+            for one in found
+            if one["treatment"].get("assignee")
+        },
+        total=total,
+        capped=capped,
+        more=len(found) > page.size,
+    )
+
+
+def every_feedback(filters: Filters) -> Iterator[list[dict[str, Any]]]:
+    """All of it, some at a time, raw."""
+    fields = SHOWN | {"treatment.assignee": 1}
+    cursor = iter(feedbacks().find(filters.where, fields, sort=filters.order).batch_size(BATCH))
+    while batch := list(islice(cursor, BATCH)):
+        yield batch
+
+
+#: What one filter alone, or none, is counted as in a summary.
+COUNTERS = {"": "total", "words": "commented", "waiting": "waiting"}
+
+
+def _total(scope: Scope, filters: Filters) -> tuple[int, bool]:
+    """From the summary where it holds that figure, otherwise counted up to a bound."""
+    names = "".join(filters.chosen)
+    if names in COUNTERS:
+        return totals_of(scope).get(COUNTERS[names], 0), False
+    return listing.count(feedbacks(), filters.where)
+
+
+def _page(cursor: Any, page: Page) -> list[dict[str, Any]]:
+    """One page of what a cursor finds, and one more where there is one."""
+    if page.offset + page.size > listing.MAX_OFFSET:
+        message = _("Pages end there: use the filters to find what comes after.")
+        raise refusals.Invalid(message, {"page": message})
+    return list(cursor.skip(page.offset).limit(page.size + 1))
+
+
+# --- What the public sees -------------------------------------------------------------------------
+
+
+def last_handled(viewer: Viewer, organization: OrganizationFacts) -> list[dict[str, Any]]:
+    """The last texts on public datasets that their producer has handled and answered, as the API
+    shows them; not those whose author says that it is no better."""
+    where = (
+        STANDING
+        | WORDED
+        | {
+            "organization": organization.id,
+            "listed": True,
+            "agent": {"$ne": True},
+            "treatment.status": Treatment.RESOLVED,
+            "treatment.answered_at": {"$ne": None},
+            "confirmed.answer": {"$ne": "no"},
+        }
+    )
+    order = [("treatment.answered_at", DESCENDING), ("_id", DESCENDING)]
+    found = feedbacks().find(where, SHOWN, sort=order).limit(FIRST)
+    return representation.as_json(viewer, found)
+
+
+# --- Whose dashboards -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """One line of the list of somebody's dashboards. `organization` is None for their own
+    datasets."""
+
+    organization: OrganizationFacts | None
+    total: int
+    waiting: int
+    open_requests: int
+
+
+def dashboards(
+    roles: Mapping[ObjectId, str], assigned: list[ObjectId], own: list[ObjectId]
+) -> list[Dashboard]:
+    """The organizations where somebody holds a role, by name, then their own datasets. Three
+    commands, whatever their number: figures as they stand."""
+    known = catalogue.organizations_by_id(roles)
+    whole = {organization_summary(id) for id, role in roles.items() if role != "partial_editor"}
+    ids = [*whole, *map(dataset_summary, (*assigned[:MAX_DATASETS], *own))]
+    fields = {"organization": 1, "listed": 1, "totals.total": 1, "totals.waiting": 1}
+    found = {one["_id"]: one for one in summaries().find({"_id": {"$in": ids}}, fields)}
+    asked = request_figures.read_many(whole)
+
+    def listed(datasets: Iterable[ObjectId]) -> list[dict[str, Any]]:
+        theirs = (found.get(dataset_summary(id)) for id in datasets)
+        return [one for one in theirs if one and one["listed"]]
+
+    made = []
+    for organization in sorted(known.values(), key=lambda one: one.name.casefold()):
+        key = organization_summary(organization.id)
+        if key in whole:
+            counted = [found[key]] if key in found else []
+        else:
+            counted = [o for o in listed(assigned) if o.get("organization") == organization.id]
+        if not organization.deleted:
+            open_requests = asked.get(key, {}).get("open", 0)
+            made.append(_dashboard(organization, counted, open_requests))
+    return [*made, _dashboard(None, listed(own), 0)] if own else made
+
+
+def _dashboard(
+    organization: OrganizationFacts | None, counted: list[dict[str, Any]], open_requests: int
+) -> Dashboard:
+    totals: Counter[str] = Counter()
+    for summary in counted:
+        totals.update(summary.get("totals") or {})
+    return Dashboard(organization, totals["total"], totals["waiting"], open_requests)

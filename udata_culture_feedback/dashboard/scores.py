@@ -1,0 +1,98 @@
+"""Medians, shares and delays, from the counters of a summary: nothing here reads the database.
+
+docs/scores.md says how each is computed. No mean: ratings are steps, whose distance nobody knows,
+and one answer that took a year would hide ten that took a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..feedback.attention import LOW
+from ..vocabulary import STEPS
+
+Totals = Mapping[str, int]
+
+ANSWERED_IN = "answered_in:"
+
+#: From how many answers on a rate and a delay mean something to the public.
+PUBLIC_FROM = 10
+
+
+def distribution(totals: Totals, axis: str) -> list[int]:
+    """How many ratings of each step, the worst first."""
+    return [totals.get(f"axis:{axis}:{step}", 0) for step in STEPS]
+
+
+def median_step(counts: Sequence[int]) -> int | None:
+    """The median of ratings: the lowest step that half of them do not pass (of two middle ones, the
+    lower). None without ratings."""
+    return quantile(dict(zip(STEPS, counts, strict=True)), 50)
+
+
+def low_share(counts: Sequence[int]) -> float | None:
+    """The share of ratings below the middle step; None without ratings."""
+    of = sum(counts)
+    return sum(counts[step - 1] for step in LOW) / of if of else None
+
+
+def quantile(histogram: Mapping[int, int], percent: int) -> int | None:
+    """The smallest value that at least that many percent of them do not pass (nearest rank); None
+    without values. `histogram`: value → how many."""
+    wanted = -(-percent * sum(histogram.values()) // 100)
+    reached = 0
+    for value in sorted(histogram):
+        reached += histogram[value]
+        if histogram[value] and reached >= wanted:
+            return value
+    return None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How a producer answers texts whose author wants an answer. Delays are in whole local days,
+    366 meaning that or more; None while nothing was answered."""
+
+    awaited: int
+    answered: int
+    median: int | None
+    ninetieth: int | None
+
+    @classmethod
+    def of(cls, totals: Totals) -> Answers:
+        delays = {
+            int(counter.removeprefix(ANSWERED_IN)): n
+            for counter, n in totals.items()
+            if counter.startswith(ANSWERED_IN) and n > 0
+        }
+        return cls(
+            awaited=totals.get("awaited", 0),
+            answered=sum(delays.values()),
+            median=quantile(delays, 50),
+            ninetieth=quantile(delays, 90),
+        )
+
+    @property
+    def rate(self) -> float | None:
+        return self.answered / self.awaited if self.awaited else None
+
+    @property
+    def enough_for_public(self) -> bool:
+        return self.answered >= PUBLIC_FROM
+
+
+def months(last: tuple[int, int], number: int) -> list[str]:
+    """The `number` months up to (year, month), the oldest first, as counters name them."""
+    year, month = last
+    end = year * 12 + month - 1
+    return [f"{n // 12}-{n % 12 + 1:02}" for n in range(end - number + 1, end + 1)]
+
+
+def low_shares(totals: Totals, axis: str, months: Sequence[str]) -> list[float | None]:
+    """For each month, the share of ratings below the middle step; None where nobody rated."""
+    shares: list[float | None] = []
+    for month in months:
+        rated = totals.get(f"rated:{month}:{axis}", 0)
+        shares.append(totals.get(f"low:{month}:{axis}", 0) / rated if rated else None)
+    return shares

@@ -1,0 +1,235 @@
+"""The pages of a producer: whose dashboards they have, what waits, the list of feedback, the table
+of datasets. Nothing of them is stored by anybody (`no-store`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Response, abort, request
+from udata.i18n import gettext as _
+
+from .. import catalogue, charts, listing, refusals, vocabulary
+from ..addresses import login_url
+from ..contributors.viewer import Viewer, current_viewer
+from ..feedback import answer_templates
+from ..feedback.treatment_views import TREATMENTS
+from ..listing import Page
+from ..pages import blueprint, page_address, render
+from ..vocabulary import vocabularies
+from . import csv, filters, permissions, presentation, queries
+from .filters import Filters
+from .permissions import Scope
+
+#: How the table of datasets can be sorted.
+SORTS = ("attention", "view", "age")
+
+View = Callable[..., Response]
+
+
+def private(view: View) -> View:
+    """A page that nobody stores, and that says no in words: 401 with where to log in, 403, 400."""
+
+    @wraps(view)
+    def careful(**arguments: Any) -> Response:
+        viewer = current_viewer()
+        try:
+            response = view(viewer, **arguments)
+        except refusals.NotFound:
+            abort(404)
+        except refusals.Refusal as refusal:
+            response = _refused(viewer, refusal)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers.pop("ETag", None)
+        return response
+
+    return careful
+
+
+@blueprint.route("/pages/dashboard/")
+@private
+def dashboards_page(viewer: Viewer) -> Response:
+    """The organizations one edits for, and one's own datasets."""
+    own = permissions.own_scope(viewer).datasets or ()
+    found = queries.dashboards(permissions.memberships(), permissions.assigned(), list(own))
+    return render(
+        "dashboard/list.html",
+        viewer=viewer,
+        dashboards=found,
+        here=page_address("dashboard/"),
+        url=lambda one: _address(Scope(one.organization, None)),
+    )
+
+
+@blueprint.route("/pages/dashboard/me/", defaults={"organization": None})
+@blueprint.route("/pages/dashboard/organizations/<string:organization>/")
+@private
+def dashboard_page(viewer: Viewer, organization: str | None) -> Response:
+    """In ten seconds: what waits, what to do first, what users think."""
+    scope = _scope(viewer, organization)
+    totals, portal = queries.totals_of(scope), queries.totals_of_portal()
+    return render(
+        "dashboard/overview.html",
+        viewer=viewer,
+        totals=totals,
+        texts=[presentation.WaitingText.of(one) for one in queries.oldest_waiting(viewer, scope)],
+        requests=queries.waiting_requests(viewer, scope),
+        proposals=queries.proposals(viewer, scope),
+        first=[presentation.DatasetView(row) for row in queries.first_datasets(scope)],
+        fitness=presentation.fitness(totals),
+        axes=presentation.axes(_("Your datasets"), totals, portal),
+        answers=presentation.AnswersView(presentation.Answers.of(totals)),
+        months=presentation.Months.of(totals, portal),
+        shown=queries.FIRST,
+        due_day=presentation.due_day,
+        **_common(scope),
+    )
+
+
+@blueprint.route("/pages/dashboard/me/feedback/", defaults={"organization": None})
+@blueprint.route("/pages/dashboard/organizations/<string:organization>/feedback/")
+@private
+def feedback_page(viewer: Viewer, organization: str | None) -> Response:
+    """The list of feedback, with its filters."""
+    scope = _scope(viewer, organization)
+    refusal: refusals.Refusal | None = None
+    chosen: Filters | None = None
+    found = None
+    page = Page(1, queries.ROWS)
+    try:
+        page = listing.asked_page(queries.ROWS)
+        chosen = filters.read(request.args, viewer, scope)
+        found = queries.feedback(viewer, scope, chosen, page)
+    except refusals.Invalid as refused:
+        refusal = refused
+    kept = chosen.arguments if chosen else {}
+    names = _names(found)
+    return render(
+        "dashboard/feedback.html",
+        viewer=viewer,
+        refusal=refusal,
+        errors=refusal.errors if refusal else {},
+        fields=filters.NAMES,
+        asked=chosen.chosen if chosen else request.args,
+        sort=chosen.sort if chosen else "-created_at",
+        found=found,
+        rows=presentation.feedback_rows(found, names) if found else [],
+        page=page,
+        vocabularies=vocabularies(),
+        statuses=vocabulary.TREATMENT_STATUSES,
+        datasets=queries.dataset_choices(scope),
+        dataset=chosen.dataset if chosen else None,
+        colleagues=queries.colleagues(scope),
+        **_answering(scope),
+        back=_address(scope, "feedback/", **kept, page=page.number),
+        treated=request.args.get("treated", 0, type=int),
+        unfolded=not filters.FOLDED.isdisjoint((*kept, *(refusal.errors if refusal else ()))),
+        csv_url=_address(scope, "feedback.csv", **kept),
+        page_url=lambda number: _address(scope, "feedback/", **kept, page=number),
+        sort_url=lambda sort: _address(scope, "feedback/", **(kept | {"sort": sort})),
+        without=lambda name: _address(
+            scope, "feedback/", **{key: value for key, value in kept.items() if key != name}
+        ),
+        **_common(scope, "feedback"),
+    )
+
+
+@blueprint.route("/pages/dashboard/me/feedback.csv", defaults={"organization": None})
+@blueprint.route("/pages/dashboard/organizations/<string:organization>/feedback.csv")
+@private
+def feedback_file(viewer: Viewer, organization: str | None) -> Response:
+    """The same as a file, all pages of it."""
+    scope = _scope(viewer, organization)
+    return csv.feedback_csv(filters.read(request.args, viewer, scope))
+
+
+@blueprint.route("/pages/dashboard/me/datasets/", defaults={"organization": None})
+@blueprint.route("/pages/dashboard/organizations/<string:organization>/datasets/")
+@private
+def datasets_page(viewer: Viewer, organization: str | None) -> Response:
+    """On one criterion, what users say of each dataset beside what the portal knows of it."""
+    scope = _scope(viewer, organization)
+    known = vocabularies()["axes"]
+    axis = vocabularies().find("axes", request.args.get("axis")) or known[0]
+    sort = request.args.get("sort")
+    sort = sort if sort in SORTS else "attention"
+    page = listing.asked_page(queries.ROWS)
+    rows, more = queries.datasets(scope, axis.id, sort, page)
+
+    def url(**changed: Any) -> str:
+        return _address(scope, "datasets/", **({"axis": axis.id, "sort": sort} | changed))
+
+    return render(
+        "dashboard/datasets.html",
+        viewer=viewer,
+        axis=axis,
+        axes=known,
+        sort=sort,
+        rows=[presentation.DatasetView(row) for row in rows],
+        page=page,
+        more=more,
+        url=url,
+        **_common(scope, "datasets"),
+    )
+
+
+def _scope(viewer: Viewer, organization: str | None) -> Scope:
+    if organization is None:
+        return permissions.own_scope(viewer)
+    return permissions.scope_of_organization(viewer, organization)
+
+
+def _address(scope: Scope, part: str = "", **arguments: Any) -> str:
+    return page_address(f"dashboard/{scope.link}{part}", **arguments)
+
+
+def _common(scope: Scope, part: str = "") -> dict[str, Any]:
+    """What the pages of one dashboard share: their names and addresses."""
+    organization = scope.organization
+    return {
+        "scope": scope,
+        "part": part,
+        "here": _address(scope, f"{part}/" if part else ""),
+        "overview_url": _address(scope),
+        "feedback_url": lambda **kept: _address(scope, "feedback/", **kept),
+        "datasets_url": lambda **kept: _address(scope, "datasets/", **kept),
+        "dashboards_url": page_address("dashboard/"),
+        "pattern_key": charts.key,
+        "treatment_url": lambda id: page_address(f"dashboard/feedback/{id}"),
+        "dataset_url": lambda id: page_address(f"datasets/{id}/"),
+        "request_url": lambda found: page_address(f"requests/{found['slug']}/"),
+        "public_url": (
+            page_address(f"organizations/{organization.slug or organization.id}/")
+            if organization
+            else None
+        ),
+    }
+
+
+def _names(found: Any) -> dict[Any, str | None]:
+    """How the colleagues of a page of the list are named."""
+    ids = set(found.assignees.values()) if found else set()
+    users = catalogue.users_by_id(ids) if ids else {}
+    return {id: user.name for id, user in users.items()}
+
+
+def _answering(scope: Scope) -> dict[str, Any]:
+    """What the form of many needs."""
+    holder = scope.organization.id if scope.organization else None
+    return {
+        "treatments": TREATMENTS,
+        "templates": answer_templates.of_organization(holder),
+        "treat_url": page_address("dashboard/treat"),
+    }
+
+
+def _refused(viewer: Viewer, refusal: refusals.Refusal) -> Response:
+    back = request.full_path.rstrip("?")
+    return render(
+        "dashboard/refused.html",
+        viewer=viewer,
+        refusal=refusal,
+        here=page_address("dashboard/"),
+        login=login_url(back),
+    )

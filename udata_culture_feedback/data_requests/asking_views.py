@@ -1,0 +1,159 @@
+"""Asking for data: the form, on a page of its own or in the widget, and what it proposes while
+somebody types."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from flask import Response, request
+from udata.core.dataset.constants import UpdateFrequency
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, refusals
+from ..addresses import login_url
+from ..api import bound_body
+from ..catalogue import DatasetFacts
+from ..contributors.viewer import Viewer, current_viewer
+from ..pages import blueprint, check_guard, handles_refusal, page_address, render, wants_fragment
+from . import actions, picking, proposals
+from .forms import request_of_form
+from .picking import ORGANIZATION, Picked
+from .presentation import draft_of
+from .views import ASKING, go_on, without, words
+from .workflow import OPEN
+
+#: The fields of the form that an error may lead to.
+FIELDS = ("title", "description", "kind", "organization", "evidence_url", "formats", "spatial")
+
+
+@blueprint.route("/pages/requests/new")
+def new_request() -> Response:
+    """The form by which somebody asks for data, with the context of the dataset they come from."""
+    typed = {
+        name: request.args[name]
+        for name in ("title", "dataset", "organization", "kind")
+        if request.args.get(name)
+    }
+    dataset = _context(typed)
+    holder = typed.get("organization") or (str(dataset.organization or "") if dataset else "")
+    chosen = picking.named(ORGANIZATION, [holder] if holder else [])
+    return _form(current_viewer(), typed, Picked([one.value for one in chosen], chosen))
+
+
+@blueprint.route("/pages/requests/new", methods=["POST"])
+@handles_refusal
+def ask() -> Response:
+    """Records a request. What resembles it is shown first, once: supporting it takes one click."""
+    viewer = current_viewer()
+    typed: dict[str, Any] = {}
+    holder, checked = Picked(), False
+    try:
+        bound_body()
+        typed = request_of_form(request.form)
+        checked = "checked" in request.form
+        holder = picking.read(request.form, "organization", ORGANIZATION)
+        check_guard(viewer)
+        if "organization" in request.form or holder.values:
+            typed["organization"] = holder.value
+        holder.must_be_clear("organization")
+        if not checked and typed.get("title"):
+            found = proposals.similar_things(viewer, typed["title"])
+            if found["requests"] or found["datasets"]:
+                return _form(viewer, typed, holder, found=found, checked=True)
+        made, _created = actions.ask(viewer, typed)
+    except refusals.Refusal as refusal:
+        return _form(viewer, typed, holder, refusal=refusal, checked=checked)
+    return go_on(made, "asked", sent=draft_of(made.get("dataset")))
+
+
+@blueprint.route("/pages/requests/similar")
+def similar_requests() -> Response:
+    """What resembles a title, as the form shows it while somebody types."""
+    viewer = current_viewer()
+    return render(
+        "requests/similar.html",
+        viewer=viewer,
+        found=proposals.similar_things(viewer, request.args.get("q", "")[:300]),
+        **_support_words(),
+    )
+
+
+@blueprint.route("/pages/requests/pick")
+def pick() -> Response:
+    """What is named by a few words, as a form proposes it while somebody types: `kind` is one of
+    organization, dataset, request; ten at most. 400 without a kind."""
+    kind = request.args.get("kind", "")
+    known = kind in picking.KINDS
+    message = _("Choose one of: %(ids)s.", ids=", ".join(picking.KINDS))
+    return render(
+        "requests/pick.html",
+        viewer=current_viewer(),
+        refusal=None if known else refusals.Invalid(message, {"kind": message}),
+        found=picking.find(kind, request.args.get("q", "")) if known else [],
+    )
+
+
+def _form(
+    viewer: Viewer,
+    typed: dict[str, Any],
+    holder: Picked,
+    *,
+    found: dict[str, Any] | None = None,
+    refusal: refusals.Refusal | None = None,
+    checked: bool = False,
+) -> Response:
+    dataset = _context(typed)
+    context = {"dataset": dataset.slug or str(dataset.id)} if dataset else {}
+    in_place = {"show": "card"} if wants_fragment() else {}
+    return render(
+        "requests/new.html",
+        viewer=viewer,
+        refusal=refusal,
+        errors=refusal.errors if refusal else {},
+        fields=FIELDS,
+        prefix=ASKING,
+        typed=typed,
+        dataset=dataset,
+        holder=_with_publisher(holder, dataset),
+        found=found,
+        checked=checked,
+        draft=draft_of(dataset.id if dataset else None),
+        submission_id=str(uuid.uuid4()),
+        signatures=catalogue.spoken_for(),
+        frequencies=[(frequency.value, frequency.label) for frequency in UpdateFrequency],
+        here=page_address("requests/new", **in_place),
+        list_url=page_address("requests/"),
+        back_url=page_address(f"datasets/{context['dataset']}/" if context else "requests/"),
+        similar_url=page_address("requests/similar"),
+        pick_url=lambda kind: page_address("requests/pick", kind=kind),
+        login=login_url(page_address("requests/new", **without(typed, "description"))),
+        **_support_words(),
+    )
+
+
+def _context(typed: dict[str, Any]) -> DatasetFacts | None:
+    """The dataset whose page somebody comes from, if they may see it."""
+    dataset = catalogue.find_dataset(typed.get("dataset"))
+    return dataset if dataset and not dataset.deleted and catalogue.may_read(dataset) else None
+
+
+def _with_publisher(holder: Picked, dataset: DatasetFacts | None) -> Picked:
+    """Who publishes the dataset one comes from stays among the holders to choose from."""
+    publisher = dataset.organization if dataset else None
+    if not publisher or any(one.value == str(publisher) for one in holder.choices):
+        return holder
+    return replace(
+        holder, choices=[*holder.choices, *picking.named(ORGANIZATION, [str(publisher)])]
+    )
+
+
+def _support_words() -> dict[str, Any]:
+    """What the list of similar things needs: a request is supported while it is open, from the
+    widget in its place."""
+    shown = {"show": "card"} if wants_fragment() else {}
+    return words() | {
+        "open_statuses": OPEN,
+        "support_url": lambda one: page_address(f"requests/{one['slug']}/support", **shown),
+    }

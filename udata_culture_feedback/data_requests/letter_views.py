@@ -1,0 +1,174 @@
+"""The page by which a requester prepares an appeal: the letter, a copy of the request and the dated
+proof, to be printed. Nothing that is typed there is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Any
+
+from flask import Response, abort, current_app, redirect
+from udata.i18n import lazy_gettext as _
+from udata.i18n import ngettext
+
+from .. import catalogue, refusals, vocabulary
+from ..addresses import login_url, pages_url
+from ..contributors.signature import unnamed
+from ..contributors.viewer import Viewer, current_viewer
+from ..listing import Page
+from ..pages import blueprint, page_address, render
+from ..storage import now
+from . import actions, appeal, messages, permissions, representation, rights
+from .appeal import AppealWindow, Fact, Law, State
+from .clock import in_words, local_day
+from .models import requests
+from .records import zone
+from .workflow import Status
+
+Request = dict[str, Any]
+Entry = dict[str, Any]
+
+#: Messages that the proof repeats; the page of the request leads to all of them.
+SAID = 100
+
+
+@blueprint.route("/pages/requests/<string:reference>/appeal")
+def appeal_page(reference: str) -> Response:
+    """For its requester, once the request is refused. To anybody else it does not exist; who is not
+    logged in comes by a mail, and may be the requester."""
+    viewer = current_viewer()
+    try:
+        found = actions.readable(viewer, reference)
+    except refusals.NotFound:
+        abort(404)
+    path = f"requests/{found['slug']}/"
+    if not viewer.known:
+        return redirect(login_url(page_address(f"{path}appeal")))  # type: ignore[return-value]
+    window = rights.refused_window(found)
+    if window is None or not permissions.is_requester(viewer, found):
+        abort(404)
+    moment = now()
+    return render(
+        "requests/appeal.html",
+        viewer=viewer,
+        asked=representation.in_full(viewer, found),
+        say=lambda name: window.law.sentence(name, **window.words()),
+        letter=_letter(window, found) if window.state(moment) is State.OPEN else None,
+        facts=_facts(viewer, window, found),
+        in_words=in_words,
+        zone=zone(),
+        drawn_up=moment.replace(tzinfo=UTC).astimezone(zone()),
+        address=pages_url(path),
+        form_url=current_app.config["CULTURE_FEEDBACK_APPEAL_FORM_URL"],
+        postal_address=current_app.config["CULTURE_FEEDBACK_APPEAL_ADDRESS"],
+        kinds={term.id: term.label for term in vocabulary.REQUEST_KINDS},
+        list_url=page_address("requests/"),
+        request_url=page_address(path),
+    )
+
+
+def appeals(viewer: Viewer, request: Request) -> list[dict[str, Any]]:
+    """What this person can appeal against from the page of a request: it, and what they had asked
+    for that was merged into it. `address`, `title`, `words`."""
+    if not viewer.known or not current_app.config["CULTURE_FEEDBACK_FORMAL_REQUESTS"]:
+        return []
+    merged = requests().find({"duplicate_of": request["_id"], "contributor.key": viewer.key})
+    mine = [request] if permissions.is_requester(viewer, request) else []
+    law = Law.of(current_app.config)
+    return [
+        {
+            "address": page_address(f"requests/{one['slug']}/appeal"),
+            "title": None if one is request else one["title"],
+            "words": law.sentence("page_title"),
+        }
+        for one in (*mine, *merged)
+        if rights.may_appeal(one)
+    ]
+
+
+def _letter(window: AppealWindow, request: Request) -> appeal.Letter:
+    refusal = _refusal(window, request)
+    return appeal.letter(
+        window,
+        submitted_at=request["created_at"],
+        holder=_name(request["organization"]) or "",
+        title=request["title"],
+        address=pages_url(f"requests/{request['slug']}/"),
+        reason=rights.ground_in_words(refusal["reason"]) if refusal else "",
+    )
+
+
+def _facts(viewer: Viewer, window: AppealWindow, request: Request) -> tuple[Fact, ...]:
+    refusal = _refusal(window, request)
+    return appeal.facts(
+        window,
+        submitted_at=request["created_at"],
+        holder=_name(request["organization"]) or "",
+        receiver=_receiver(window, request),
+        history=_history(viewer, request, but=refusal),
+        refusal=_said(refusal) if refusal else (),
+    )
+
+
+def _refusal(window: AppealWindow, request: Request) -> Entry | None:
+    """The decision that the window runs from; None where that is silence."""
+    if window.kind is appeal.Refusal.IMPLICIT:
+        return None
+    return next(
+        entry
+        for entry in rights.decisions(request)
+        if entry["to"] == Status.DECLINED and entry["at"] == window.refusal_at
+    )
+
+
+def _receiver(window: AppealWindow, request: Request) -> str | None:
+    """Who received the request: its holder, unless it was sent elsewhere since. Then it is who sent
+    it, whose name a moderator's move does not have."""
+    sent = [e for e in request["history"] if e.get("transferred_to")]
+    later = next((entry for entry in sent if entry["at"] > window.received_at), None)
+    if later is None:
+        return _name(request["organization"])
+    return _name(later["by"].get("organization"))
+
+
+def _history(viewer: Viewer, request: Request, but: Entry | None) -> Iterator[Fact]:
+    """Everything that anybody can read of it, in words: moves, and what was said; of a merged
+    request what followed on the one that carries it too."""
+    for one in rights.lives(request):
+        shown = representation.in_full(viewer, one)["history"]
+        for entry, in_json in zip(one["history"], shown, strict=True):
+            if entry != but:
+                yield Fact(entry["at"], _step_in_words(in_json), _said(entry))
+    said, _how_many, _capped = messages.read(request, Page(size=SAID))
+    said = said[:SAID]
+    for message, one in zip(
+        said, representation.messages_as_json(viewer, request, said), strict=True
+    ):
+        name = one["contributor"]["name"] or unnamed(one["contributor"])
+        yield Fact(
+            message["created_at"], str(_("Message from %(name)s", name=name)), (message["text"],)
+        )
+
+
+def _step_in_words(entry: dict[str, Any]) -> str:
+    if entry.get("transferred_to"):
+        step: Any = _("Sent to %(name)s", name=entry["transferred_to"]["name"])
+    elif days := entry.get("extended"):
+        step = ngettext("Date extended by %(num)d day", "Date extended by %(num)d days", days)
+    elif entry.get("edited"):
+        step = _("Text changed by the requester")
+    else:
+        step = vocabulary.find(vocabulary.REQUEST_STATUSES, entry["to"]).label
+    name = entry["by"]["name"]
+    return str(_("%(step)s, by %(name)s", step=step, name=name) if name else step)
+
+
+def _said(entry: Entry) -> tuple[str, ...]:
+    """The reason and the message of a move."""
+    reason = rights.ground_in_words(entry["reason"]) if entry.get("reason") else None
+    return tuple(filter(None, (reason, entry.get("message"), *(entry.get("urls") or ()))))
+
+
+def _name(organization: Any) -> str | None:
+    found = catalogue.find_organization(organization) if organization else None
+    return found.name if found else None

@@ -1,0 +1,229 @@
+"""Choosing an organization, a dataset or a request by a few words of its name instead of its
+address: what a form proposes while one types, and what it understands once it is sent.
+
+Every search is a constant number of indexed commands. Only what anybody may see is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bson import ObjectId
+from rapidfuzz import fuzz
+from udata.core.organization.models import Organization
+from udata.i18n import lazy_gettext as _
+from udata.i18n import ngettext
+from werkzeug.datastructures import MultiDict
+
+from .. import catalogue, refusals, search, similar, vocabulary
+from ..search_index import entries, words
+from . import representation
+from .models import requests
+from .queries import LEFT_OUT, PUBLIC
+from .records import find as find_request
+from .workflow import OPEN, Status
+
+ORGANIZATION, DATASET, REQUEST = KINDS = ("organization", "dataset", "request")
+
+#: How many are proposed, among how many that have the words.
+SHOWN = 10
+CANDIDATES = 60
+#: Words of a search that are looked at, and known words that begin like the last one.
+MAX_WORDS = 6
+MAX_ENDINGS = 30
+MAX_LENGTH = 200
+#: References that are looked up of a form.
+MAX_CHOSEN = 20
+
+#: What a request may be merged into.
+TARGETS = (*OPEN, Status.PUBLISHED)
+
+#: What an article or a preposition leaves before a word in a slug, where apostrophes are dropped.
+ELISIONS = "(?:l|d|qu|s|n|j|c)?"
+#: What an acronym leaves out ("bnf" for bibliotheque-nationale-de-france), and its longest.
+SMALL_WORDS = "(?:(?:de|du|des|la|le|les|et|pour|en|of|the|and|for)-)*"
+LONGEST_ACRONYM = 6
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Something that can be chosen: `value` is its id; `detail` tells it from its namesakes."""
+
+    value: str
+    label: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Picked:
+    """What a form says has been chosen. `choices`: what was chosen and what was found, to choose
+    among; `typed`: words that name nothing; `unclear`: it is not known yet what is meant."""
+
+    values: list[str] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
+    typed: str = ""
+    unclear: bool = False
+
+    @property
+    def value(self) -> str | None:
+        return self.values[0] if self.values else None
+
+    def must_be_clear(self, field: str) -> Picked:
+        """Itself. Raises Invalid naming the field where words were typed that name nothing, or
+        several things."""
+        if not self.unclear:
+            return self
+        if self.typed:
+            message = _("Nothing has that name. Try other words.")
+        else:
+            message = _("Choose what you mean among what was found.")
+        raise refusals.Invalid(_("Some answers need another look."), {field: message})
+
+
+def find(kind: str, text: str) -> list[Choice]:
+    """What has the words of `text` in its name, the likeliest first, ten at most. The last word may
+    be unfinished. Empty for a text that says nothing. `kind`: one of KINDS."""
+    text = text[:MAX_LENGTH]
+    if kind == ORGANIZATION:
+        return _organizations(text)
+    found = _by_words(kind, text)
+    if not found:  # a typo, or words that no single title has together
+        resembling = similar.similar(text, limit=SHOWN, kinds=(kind,))[f"{kind}s"]
+        found = [one.id for one in resembling]
+    return _datasets(found) if kind == DATASET else _requests(found)
+
+
+def named(kind: str, references: Iterable[str]) -> list[Choice]:
+    """What these ids, slugs or addresses name, as far as anybody may see it."""
+    found: list[ObjectId] = []
+    for reference in references:
+        reference = reference.strip().partition("?")[0].rstrip("/").rpartition("/")[2]
+        if kind == ORGANIZATION:
+            organization = catalogue.find_organization(reference)
+            found += [organization.id] if organization else []
+        elif kind == DATASET:
+            dataset = catalogue.find_dataset(reference)
+            found += [dataset.id] if dataset else []
+        else:
+            request = find_request(reference)
+            found += [request["_id"]] if request else []
+    found = list(dict.fromkeys(found))
+    if kind == ORGANIZATION:
+        organizations = catalogue.organizations_by_id(found)
+        return [_organization(o) for id in found if not (o := organizations[id]).deleted]
+    return _datasets(found) if kind == DATASET else _requests(found)
+
+
+def read(form: MultiDict[str, str], field: str, kind: str, *, several: bool = False) -> Picked:
+    """What a submitted form chose for `field`: its values, and under `<field>_q` what was typed to
+    search. An address, or a name that only one thing has, is enough to choose it."""
+    references = " ".join(form.getlist(field)).split()[: MAX_CHOSEN if several else 1]
+    chosen = named(kind, references)
+    # What is no longer there stays among the values: the action says so.
+    lost = len(chosen) < len(references)
+    values = references if lost else [choice.value for choice in chosen]
+    typed = form.get(f"{field}_q", "").strip()[:MAX_LENGTH]
+    if not typed:
+        return Picked(values, chosen)
+    found = named(kind, [typed]) if " " not in typed else []
+    meant = found
+    if not found:
+        found = find(kind, typed)
+        meant = [choice for choice in found if search.fold(choice.label) == search.fold(typed)]
+    if len(meant) != 1:
+        offered = list(dict.fromkeys([*chosen, *found]))
+        return Picked(values if several else [], offered, "" if found else typed, unclear=True)
+    if not several:
+        return Picked([meant[0].value], meant)
+    together = dict.fromkeys([*values, meant[0].value])
+    return Picked(list(together), list(dict.fromkeys([*chosen, *meant])))
+
+
+def _organizations(text: str) -> list[Choice]:
+    """By their slugs, which say their names without accents: one walk over that index, which stops
+    once it has enough. By whole words of the name where that finds nothing."""
+    typed = _typed(text)
+    if not typed:
+        return []
+    named = [{"$and": [{"slug": {"$regex": f"(?:^|-){ELISIONS}{word}"}} for word in typed]}]
+    if len(typed) == 1 and len(typed[0]) <= LONGEST_ACRONYM:
+        initials = f"[^-]*-{SMALL_WORDS}".join(typed[0])
+        named.append({"$and": [{"slug": {"$regex": f"(?:^|-){initials}"}}]})
+    shown = {"name": 1, "slug": 1, "deleted": 1}
+    collection = Organization._get_collection()
+    where: dict[str, Any] = {"$or": named, "deleted": None}
+    found = list(collection.find(where, shown).limit(CANDIDATES))
+    if not found:
+        where = {"$text": {"$search": " ".join(typed)}, "deleted": None}
+        found = list(collection.find(where, shown).limit(CANDIDATES))
+    found.sort(key=lambda raw: _rank(text, raw["name"]))
+    return [_organization(catalogue.OrganizationFacts.of(raw)) for raw in found[:SHOWN]]
+
+
+def _by_words(kind: str, text: str) -> list[ObjectId]:
+    """What has all the words of a text among its title and tags, as the index of terms knows them;
+    the last word may be the beginning of one."""
+    typed = _typed(text)
+    if not typed:
+        return []
+    wanted = [list(search.stems(word)) for word in typed]
+    begins = {"_id": {"$gte": typed[-1], "$lt": f"{typed[-1]}\uffff"}}
+    endings = words().find(begins, {"_id": 1}).sort("n", -1).limit(MAX_ENDINGS)
+    wanted[-1] = sorted({*wanted[-1], *(s for word in endings for s in search.stems(word["_id"]))})
+    where = {"kind": kind, "$and": [{"terms": {"$in": stems}} for stems in wanted]}
+    found = list(entries().find(where, {"object": 1, "title": 1}).limit(CANDIDATES))
+    found.sort(key=lambda entry: _rank(text, entry["title"]))
+    return [entry["object"] for entry in found[: 2 * SHOWN]]
+
+
+def _typed(text: str) -> list[str]:
+    """The words that say something, folded; those that do not where there is nothing else."""
+    typed = [word for word in search.WORD.findall(search.fold(text)) if len(word) > 1]
+    telling = [word for word in typed if word not in search.STOPWORDS]
+    return list(dict.fromkeys(telling or typed))[:MAX_WORDS]
+
+
+def _rank(text: str, name: str) -> tuple[bool, float, str]:
+    """By which the likeliest come first: those that begin with the text, then those most alike."""
+    text, name = search.fold(text.strip()), search.fold(name)
+    return not name.startswith(text), -fuzz.WRatio(text, name), name
+
+
+def _organization(found: catalogue.OrganizationFacts) -> Choice:
+    return Choice(str(found.id), found.name)
+
+
+def _datasets(ids: Iterable[ObjectId]) -> list[Choice]:
+    """Those that everybody may see, in their order, with who publishes them."""
+    ids = list(ids)
+    found = catalogue.datasets_by_id(ids)
+    shown = [d for id in ids if (d := found.get(id)) and d.listed][:SHOWN]
+    publishers = catalogue.organizations_by_id(d.organization for d in shown if d.organization)
+    names = {id: one.name for id, one in publishers.items() if not one.deleted}
+    return [Choice(str(d.id), d.title, names.get(d.organization, "")) for d in shown]  # type: ignore[arg-type]
+
+
+def _requests(ids: Iterable[ObjectId]) -> list[Choice]:
+    """Those that everybody may see and others may be merged into, in their order, with where they
+    stand."""
+    ids = list(ids)
+    where = PUBLIC | {"_id": {"$in": ids}, "status": {"$in": list(TARGETS)}}
+    by_id = {request["_id"]: request for request in requests().find(where, LEFT_OUT)} if ids else {}
+    labels = {term.id: term.label for term in vocabulary.REQUEST_STATUSES}
+    return [
+        Choice(
+            str(id),
+            by_id[id]["title"],
+            f"{labels[by_id[id]['status']]}, {_people(by_id[id])}",
+        )
+        for id in ids
+        if id in by_id
+    ][:SHOWN]
+
+
+def _people(request: dict[str, Any]) -> str:
+    return ngettext(
+        "asked by %(num)d person", "asked by %(num)d people", representation.people(request)
+    )

@@ -1,0 +1,199 @@
+"""Answers that an organization gives often: kept once, filled in for each feedback.
+
+A template is plain text in which `{title}`, `{date}`, `{organization}` and `{fitness}` (or their
+French names) stand for what they say. Nothing else of it is interpreted, and what is put in is not
+looked at again: a title in braces stays a title.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from bson import ObjectId
+from flask_babel import format_date
+from mongoengine.fields import DateTimeField, ObjectIdField, StringField
+from pymongo.collection import Collection
+from udata.i18n import lazy_gettext as _
+from udata.mongo.document import UDataDocument as Document
+
+from .. import catalogue, refusals, vocabulary
+from ..catalogue import DatasetFacts, OrganizationFacts
+from ..contributors.limits import spend_write
+from ..contributors.viewer import Viewer, must_be_known
+from ..languages import speaking
+from ..reading import Reading
+from ..storage import acknowledged, now
+from ..threads import portal_language
+
+Template = dict[str, Any]
+
+#: Templates of one organization.
+MOST = 50
+NAME_LENGTH = 100
+TEXT_LENGTH = 5000
+
+#: What stands in a template → what it says.
+PLACEHOLDERS = {
+    "title": "title",
+    "titre": "title",
+    "date": "date",
+    "organization": "organization",
+    "organisation": "organization",
+    "fitness": "fitness",
+    "avis": "fitness",
+}
+PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
+
+
+class CultureFeedbackAnswerTemplate(Document):
+    """An answer that the members of an organization can choose. Dates are naive UTC."""
+
+    organization = ObjectIdField(required=True)
+    name = StringField(required=True)
+    text = StringField(required=True)
+    by = ObjectIdField()
+    created_at = DateTimeField(required=True)
+    last_modified = DateTimeField(required=True)
+
+    meta = {
+        "strict": False,
+        "collection": "culture_feedback_answer_templates",
+        "indexes": [{"fields": ["organization", "name"], "unique": True}],
+    }
+
+
+def answer_templates() -> Collection:
+    return acknowledged(CultureFeedbackAnswerTemplate)
+
+
+def listed(viewer: Viewer, organization: Any) -> list[Template]:
+    """The templates of an organization, by name. Raises Unauthenticated, NotFound, Forbidden."""
+    return of_organization(_managed(viewer, organization).id)
+
+
+def of_organization(organization: ObjectId | None) -> list[Template]:
+    """The same for who is known to treat feedback of that organization."""
+    if organization is None:
+        return []
+    found = answer_templates().find({"organization": organization})
+    return list(found.sort("name", 1).limit(MOST))
+
+
+def add(viewer: Viewer, organization: Any, payload: dict[str, Any]) -> Template:
+    """Keeps a new template: `name` and `text`. Raises what `listed` raises, ReadOnly, TooMany, and
+    Invalid naming the field: no name, a name that is taken, too long, one template too many."""
+    holder = _managed(viewer, organization, writing=True)
+    values = _read(payload)
+    if answer_templates().count_documents({"organization": holder.id}, limit=MOST) >= MOST:
+        message = _("An organization has %(n)d answers at most.", n=MOST)
+        raise refusals.Invalid(message, {"name": message})
+    template = {
+        "_id": ObjectId(),
+        "organization": holder.id,
+        **values,
+        "by": viewer.user_id,
+        "created_at": now(),
+        "last_modified": now(),
+    }
+    _refuse_taken(template)
+    answer_templates().insert_one(template)
+    return template
+
+
+def change(
+    viewer: Viewer, organization: Any, template_id: Any, payload: dict[str, Any]
+) -> Template:
+    """Replaces a template. Answers given with it stay as they were given. Raises what `add`
+    raises."""
+    holder = _managed(viewer, organization, writing=True)
+    template = _one(holder.id, template_id)
+    template |= {**_read(payload), "by": viewer.user_id, "last_modified": now()}
+    _refuse_taken(template)
+    answer_templates().replace_one({"_id": template["_id"]}, template)
+    return template
+
+
+def remove(viewer: Viewer, organization: Any, template_id: Any) -> None:
+    """Forgets a template. Raises what `listed` raises, ReadOnly, TooMany."""
+    holder = _managed(viewer, organization, writing=True)
+    answer_templates().delete_one({"_id": _one(holder.id, template_id)["_id"]})
+
+
+def forget_organization(organization: ObjectId) -> None:
+    """An organization is gone for good."""
+    answer_templates().delete_many({"organization": organization})
+
+
+def rendered(dataset: DatasetFacts, feedback: dict[str, Any], template_id: str) -> str:
+    """The text of a template for one feedback, in the portal's language: it is public. Raises
+    Invalid naming `template` where the organization of the dataset has no such one."""
+    found = answer_templates().find_one(
+        {"_id": ObjectId(template_id), "organization": dataset.organization}
+    )
+    if found is None or dataset.organization is None:
+        message = _("The organization of these data has no such answer.")
+        raise refusals.Invalid(message, {"template": message})
+    organization = catalogue.find_organization(dataset.organization)
+    with speaking(portal_language()):
+        values = {
+            "title": dataset.title,
+            "date": format_date(feedback["created_at"], "long"),
+            "organization": organization.name if organization else "",
+            "fitness": vocabulary.vocabularies().label("fitness", feedback["fitness"]),
+        }
+    return PLACEHOLDER.sub(lambda found: values[PLACEHOLDERS[found[1]]], found["text"])
+
+
+def as_json(template: Template) -> dict[str, Any]:
+    return {
+        "id": str(template["_id"]),
+        "name": template["name"],
+        "text": template["text"],
+        "last_modified": f"{template['last_modified'].isoformat()}+00:00",
+    }
+
+
+def _managed(viewer: Viewer, reference: Any, *, writing: bool = False) -> OrganizationFacts:
+    """An organization for which this person speaks. Raises Unauthenticated, ReadOnly, NotFound,
+    TooMany, Forbidden."""
+    must_be_known(viewer) if writing else _must_be_logged_in(viewer)
+    organization = catalogue.find_organization(reference)
+    if organization is None or organization.deleted:
+        raise refusals.NotFound(_("There is no such organization."))
+    speaks = viewer.sysadmin or catalogue.may_speak_for(organization.id)
+    if writing:
+        spend_write(viewer, manages=speaks)
+    if not speaks:
+        raise refusals.Forbidden(_("Only its administrators and editors may do that."))
+    return organization
+
+
+def _must_be_logged_in(viewer: Viewer) -> None:
+    if not viewer.account:
+        raise refusals.Unauthenticated(_("Log in to answer users."))
+
+
+def _one(organization: ObjectId, template_id: Any) -> Template:
+    found = None
+    if ObjectId.is_valid(template_id):
+        found = answer_templates().find_one(
+            {"_id": ObjectId(template_id), "organization": organization}
+        )
+    if found is None:
+        raise refusals.NotFound(_("There is no such answer."))
+    return found
+
+
+def _read(payload: dict[str, Any]) -> dict[str, Any]:
+    reading = Reading(payload)
+    reading.text("name", NAME_LENGTH, required=True, one_line=True)
+    reading.text("text", TEXT_LENGTH, required=True)
+    return reading.checked()
+
+
+def _refuse_taken(template: Template) -> None:
+    same = {"organization": template["organization"], "name": template["name"]}
+    if answer_templates().find_one(same | {"_id": {"$ne": template["_id"]}}, {"_id": 1}):
+        message = _("Another answer has this name.")
+        raise refusals.Invalid(message, {"name": message})

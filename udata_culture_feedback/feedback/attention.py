@@ -1,0 +1,67 @@
+"""Which dataset deserves attention first: one number from what its users say, stored in its summary
+so that lists can be sorted by it. docs/scores.md tells the formula and works an example.
+
+Shares are those that people give, taken at the lower bound of their 95 % confidence interval: three
+dissatisfied persons of three weigh less than sixty of eighty, and one alone next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+from typing import Any
+
+from ..vocabulary import STEPS, vocabularies
+
+#: What was judged before the last change of the data counts also behind this, in a summary.
+BEFORE = "before:"
+
+#: The quantile of the normal distribution for a 95 % confidence interval.
+Z = 1.959964
+
+#: Points out of 100: needs that are not met, the worst criterion, answers that wait.
+NEED, CRITERION, WAITING = 50, 25, 25
+#: As many answers that wait give half of those points.
+HALF_WAITING = 5
+#: An opinion on data that have changed since is worth that much of one on the data as they are.
+AGED = 0.5
+#: The steps of a criterion below the middle one.
+LOW = (1, 2)
+
+
+def lower_bound(some: float, of: float) -> float:
+    """The lower bound of the 95 % confidence interval of a share (E. B. Wilson, 1927), between 0
+    and 1; 0 where nobody was asked. Weights may be fractions: `of` is a number of opinions."""
+    if of <= 0:
+        return 0.0
+    share = some / of
+    centre = share + Z * Z / (2 * of)
+    margin = Z * sqrt(share * (1 - share) / of + Z * Z / (4 * of * of))
+    return max(0.0, (centre - margin) / (1 + Z * Z / of))
+
+
+def attention(totals: Mapping[str, int]) -> dict[str, Any]:
+    """What a dataset needs, from the totals of its summary: `score`, 0 to 100; `axes`, for each
+    criterion the lower bound of the share of ratings below the middle step."""
+
+    def weight(counter: str) -> float:
+        all_of_them = totals.get(counter, 0)
+        return all_of_them - (1 - AGED) * totals.get(BEFORE + counter, 0)
+
+    def low(axis: str) -> float:
+        ratings = {step: weight(f"axis:{axis}:{step}") for step in STEPS}
+        return lower_bound(sum(ratings[step] for step in LOW), sum(ratings.values()))
+
+    unmet = weight("fitness:no") + weight("fitness:partly") / 2
+    answers = sum(weight(f"fitness:{value}") for value in ("yes", "partly", "no"))
+    axes = {axis: low(axis) for axis in vocabularies().ids("axes")}
+    waiting = totals.get("waiting", 0)
+    score = (
+        NEED * lower_bound(unmet, answers)
+        + CRITERION * max(axes.values(), default=0.0)
+        + WAITING * waiting / (waiting + HALF_WAITING)
+    )
+    return {
+        "score": round(score, 2),
+        "axes": {axis: round(bound, 4) for axis, bound in axes.items()},
+    }

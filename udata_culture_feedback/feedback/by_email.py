@@ -1,0 +1,72 @@
+"""Feedback of somebody who confirms an e-mail address: an answer, or a change of the one they have
+given before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, refusals
+from ..contributors.confirmation import Outcome, Preview, offer
+from ..contributors.contacts import Contact
+from ..contributors.modes import Action
+from ..contributors.viewer import Viewer
+from ..vocabulary import vocabularies
+from . import actions, representation
+
+
+class FeedbackByEmail:
+    """What `confirmation` asks of a domain."""
+
+    action = Action.FEEDBACK
+    scope = "feedback"
+
+    def target(self, reference: str) -> str:
+        return str(actions.readable_dataset(reference).id)
+
+    def check(self, payload: dict[str, Any]) -> dict[str, Any]:
+        dataset, answer = actions.checked(payload)
+        return answer | {"dataset": str(dataset.id)}
+
+    def preview(self, payload: dict[str, Any]) -> Preview | None:
+        dataset = catalogue.find_dataset(ObjectId(payload["dataset"]))
+        if dataset is None or not catalogue.may_read(dataset):
+            return None
+        lists = vocabularies()
+        rated = payload.get("ratings") or {}
+        return Preview(
+            subject=str(_("your feedback on “%(title)s”", title=dataset.title)),
+            page=f"datasets/{dataset.slug or dataset.id}/",
+            words=payload.get("comment"),
+            name=payload.get("name"),
+            facts=(
+                (
+                    str(_("Do these data meet your need?")),
+                    lists.label("fitness", payload["fitness"]),
+                ),
+                *(
+                    (str(axis.label), str(axis.steps[rated[axis.id] - 1]))
+                    for axis in lists["axes"]
+                    if axis.id in rated
+                ),
+            ),
+        )
+
+    def carry_out(self, viewer: Viewer, payload: dict[str, Any], contact: Contact) -> Outcome:
+        """Who has answered before by this address changes that answer: it is the way to do so."""
+        dataset = actions.readable_dataset(payload["dataset"])
+        try:
+            feedback, created = actions.submit(viewer, payload)
+        except refusals.Conflict:
+            mine = actions.own_feedback(viewer, dataset.id, payload.get("resource"))
+            if mine is None:
+                raise
+            feedback, created = actions.edit(viewer, mine["_id"], payload), False
+        shown = representation.as_json(viewer, [feedback])
+        page = f"datasets/{dataset.slug or dataset.id}/"
+        return Outcome(shown[0] if shown else {}, page, created)
+
+
+offer(FeedbackByEmail())

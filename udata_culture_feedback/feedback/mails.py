@@ -1,0 +1,120 @@
+"""The words of our mails about feedback. Whom they go to is in `telling`.
+
+A builder runs when its mail leaves, as its reader: what is hidden, deleted or said otherwise
+meanwhile is told as it is then, or not at all. Names of builders are stored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+from flask_babel import format_date
+from udata.core.user.models import User
+from udata.i18n import lazy_gettext as _
+from udata.mail import LabelledContent, MailCTA, MailMessage
+
+from .. import catalogue, vocabulary
+from ..addresses import pages_url
+from ..catalogue import DatasetFacts
+from ..contributors.mailing import mail
+from ..vocabulary import TREATMENT_STATUSES, find
+from . import confirming, summaries
+from .models import Treatment, Visibility, dataset_summary, feedbacks
+from .representation import is_outdated
+from .telling import is_author
+
+Feedback = dict[str, Any]
+
+#: What is shown of a text that the page shows in full.
+BEGINNING = 1000
+
+
+@mail("feedback-treated")
+def treated(reader: User, feedback: str) -> MailMessage | None:
+    """What the producer answered. To the author."""
+    found, dataset = _about(feedback)
+    if found is None or dataset is None or not is_author(reader, found):
+        return None
+    treatment = found["treatment"]
+    status = find(TREATMENT_STATUSES, treatment["status"]).label
+    answer = treatment.get("answer")
+    handled = treatment["status"] == Treatment.RESOLVED and found["fitness"] != confirming.YES
+    return MailMessage(
+        subject=_("Your opinion on “%(title)s”: %(status)s", title=dataset.title, status=status),
+        paragraphs=[
+            _("The producer of “%(title)s” has looked at your opinion.", title=dataset.title),
+            LabelledContent(_("Where it stands:"), str(status), inline=True),
+            LabelledContent(_("Their answer:"), answer, truncated_at=BEGINNING) if answer else None,
+            MailCTA(_("See my opinion and the answer"), _page(found)),
+            MailCTA(_("Say whether it is better"), confirming.link(found)) if handled else None,
+        ],
+        footer=[_because_said()],
+    )
+
+
+@mail("feedback-better")
+def better(reader: User, feedback: str) -> MailMessage | None:
+    """The data have changed since they gave their opinion: is it better? To the author."""
+    found, dataset = _about(feedback)
+    if found is None or dataset is None or not is_author(reader, found):
+        return None
+    summary = summaries.read(dataset_summary(dataset.id))
+    if not is_outdated(found, summary):
+        return None
+    opinion = vocabulary.vocabularies().label("fitness", found["fitness"])
+    return MailMessage(
+        subject=_("“%(title)s” has changed: is it better?", title=dataset.title),
+        paragraphs=[
+            _(
+                "You said on %(date)s that these data meet your need: %(opinion)s. They have "
+                "changed since, on %(changed)s.",
+                date=format_date(found["created_at"], "long"),
+                opinion=opinion,
+                changed=format_date(summary["data_updated_at"], "long"),
+            ),
+            _("Do they meet your need now? One answer is enough:"),
+            MailCTA(_("Yes"), confirming.link(found, confirming.YES)),
+            MailCTA(_("It is better, not there yet"), confirming.link(found, confirming.PARTLY)),
+            MailCTA(_("No, it is no better"), confirming.link(found, confirming.NO)),
+            MailCTA(_("See what has changed"), dataset.page),
+        ],
+        footer=[_because_said()],
+    )
+
+
+@mail("feedback-assigned")
+def assigned(reader: User, feedback: str) -> MailMessage | None:
+    """Somebody gave it to them to answer. To a member of the producing side."""
+    found, dataset = _about(feedback)
+    if found is None or dataset is None or found["treatment"].get("assignee") != reader.id:
+        return None
+    words = found.get("comment") if found["visibility"] == Visibility.PUBLIC else None
+    return MailMessage(
+        subject=_("A comment on “%(title)s” is yours to answer", title=dataset.title),
+        paragraphs=[
+            _("A colleague gave you a comment on “%(title)s” to answer.", title=dataset.title),
+            LabelledContent(_("The comment:"), words, truncated_at=BEGINNING) if words else None,
+            MailCTA(_("Answer this comment"), pages_url(f"dashboard/feedback/{found['_id']}")),
+        ],
+        footer=[
+            _("You receive this message because you are a member of the producing organization.")
+        ],
+    )
+
+
+def _about(feedback_id: str) -> tuple[Feedback | None, DatasetFacts | None]:
+    """A feedback that stands on a dataset the reader may read, and that dataset."""
+    found = feedbacks().find_one({"_id": ObjectId(feedback_id), "deleted": {"$exists": False}})
+    dataset = catalogue.find_dataset(found["dataset"]) if found else None
+    if found is None or dataset is None or not catalogue.may_read(dataset):
+        return None, None
+    return found, dataset
+
+
+def _page(feedback: Feedback) -> str:
+    return pages_url(f"datasets/{feedback['dataset']}/#feedback-{feedback['_id']}")
+
+
+def _because_said() -> Any:
+    return _("You receive this message because you gave your opinion on these data.")

@@ -1,0 +1,302 @@
+"""What the producing side does with feedback: its status, its public answer, who looks after it.
+
+The use cases (`treat`, `treat_many`) and the one way in which a treatment is written. What is
+derived from what is in `treatment_history`. Nobody of the producing side can change what users
+said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bson import ObjectId
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, refusals
+from ..catalogue import DatasetFacts
+from ..contributors import outbox
+from ..contributors.limits import spend_write
+from ..contributors.viewer import Viewer, must_be_known
+from ..reading import Reading
+from ..storage import now
+from ..vocabulary import TREATMENT_STATUSES, find
+from . import actions, answer_templates, permissions, summaries
+from .colleagues import colleagues
+from .models import AUTHOR, Treatment, feedbacks, live_totals
+from .signals import on_feedback_changed, on_feedback_treated
+from .treatment_history import Stored, decided, essence, new_treatment, own_answer
+
+Feedback = dict[str, Any]
+
+#: Those one can choose: `new` is what nobody has done anything about.
+CHOICES = tuple(status.value for status in Treatment if status is not Treatment.NEW)
+
+#: Feedback treated at once.
+MAX_AT_ONCE = 200
+
+#: Longest internal note, in characters.
+NOTE_LENGTH = 2000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody wants of a treatment, read and checked. None: as it is. `assignee` and `note`
+    are pairs of one value, so that they can be emptied. `seen`: the status they saw."""
+
+    status: str | None = None
+    answer: str | None = None
+    template: str | None = None
+    seen: str | None = None
+    assignee: tuple[ObjectId | None] | None = None
+    note: tuple[str | None] | None = None
+
+
+def treat(viewer: Viewer, feedback_id: Any, payload: dict[str, Any]) -> Feedback:
+    """Moves the treatment of one feedback, and answers it as stored.
+
+    `payload`: `status` (one of `CHOICES`; may be left out with `assignee` or `note` only),
+    `answer` (public text; absent, null or empty: what was answered stays), `template` (id of an
+    answer template, where there is no `answer`), `from` (the status one saw), `assignee` (id of a
+    member of the organization, or null), `note` (internal text, or null).
+
+    Raises Unauthenticated, ReadOnly, TooMany; NotFound for a feedback one may not see; Forbidden
+    for who may not treat it; Invalid naming the fields, TooLong; Conflict with the current `status`
+    when it is not the one in `from`.
+    """
+    must_be_known(viewer)
+    feedback, dataset = _seen(viewer, feedback_id)
+    may = permissions.may_treat(viewer, dataset)
+    spend_write(viewer, manages=may)
+    if not may:
+        raise _not_yours()
+    wanted = read_wanted(payload)
+    treated = _apply(viewer, feedback, dataset, wanted)
+    summaries.settle_dataset(dataset.id)
+    _announce(treated)
+    return treated
+
+
+def treat_many(viewer: Viewer, ids: Any, payload: dict[str, Any]) -> dict[str, Any]:
+    """The same for many at once, each with its own check: one that is refused leaves the others
+    alone. Answers {id: the feedback as stored, or the Refusal}, in the order asked. The whole
+    counts as one write.
+
+    Raises Unauthenticated, ReadOnly, TooMany, and Invalid for a list that is none, is empty or
+    names more than `MAX_AT_ONCE`, or for a payload that is wrong for all of them.
+    """
+    must_be_known(viewer)
+    ids = read_ids(ids)
+    wanted = read_wanted(payload)
+    wanted = replace(wanted, note=None)  # a note is about one person
+    found = _found(viewer, ids)
+    may = {d.id: permissions.may_treat(viewer, d) for _feedback, d in found.values()}
+    spend_write(viewer, manages=any(may.values()))
+    results: dict[str, Any] = {}
+    touched: dict[ObjectId, list[Feedback]] = {}
+    for id in ids:
+        try:
+            if id not in found:
+                raise _missing()
+            feedback, dataset = found[id]
+            if not may[dataset.id]:
+                raise _not_yours()
+            results[id] = _apply(viewer, feedback, dataset, wanted)
+            touched.setdefault(dataset.id, []).append(results[id])
+        except refusals.Refusal as refusal:
+            results[id] = refusal
+    for dataset_id, treated in touched.items():
+        summaries.settle_dataset(dataset_id)
+        for feedback in treated:
+            _announce(feedback)
+    return results
+
+
+def treatable(viewer: Viewer, feedback_id: Any) -> tuple[Feedback, DatasetFacts]:
+    """A feedback that this person may treat, and its dataset. Raises Unauthenticated, NotFound,
+    Forbidden."""
+    if not viewer.known:
+        raise refusals.Unauthenticated(_("Log in to answer users."))
+    feedback, dataset = _seen(viewer, feedback_id)
+    if not permissions.may_treat(viewer, dataset):
+        raise _not_yours()
+    return feedback, dataset
+
+
+def treatable_among(viewer: Viewer, ids: Iterable[str]) -> dict[str, tuple[Feedback, DatasetFacts]]:
+    """Those of some feedbacks that this person may treat, with their datasets."""
+    return {
+        id: (feedback, dataset)
+        for id, (feedback, dataset) in _found(viewer, ids).items()
+        if permissions.may_treat(viewer, dataset)
+    }
+
+
+def write(feedback: Feedback, changed: Stored) -> bool:
+    """Writes a treatment over a feedback that nobody has changed since it was read, and announces
+    it. False when somebody has."""
+    if _stored(feedback, changed) is None:
+        return False
+    summaries.settle_dataset(feedback["dataset"])
+    _announce(feedback)
+    return True
+
+
+def read_wanted(payload: dict[str, Any]) -> Wanted:
+    """The fields of a treatment. Raises Invalid with an error for each field at fault, TooLong for
+    a text over its bound."""
+    reading = Reading(payload)
+    reading.choice("status", CHOICES)
+    reading.choice("from", [status.value for status in Treatment])
+    reading.text("answer")
+    reading.text("note", NOTE_LENGTH)
+    for field in ("template", "assignee"):
+        reading.reference(field)
+        if not ObjectId.is_valid(reading.values.get(field) or ObjectId()):
+            reading.errors[field] = _("Not an identifier.")
+    said = reading.values.get("answer") or reading.values.get("template")
+    if not payload.get("status") and (said or not {"assignee", "note"} & payload.keys()):
+        reading.errors["status"] = _("Choose what becomes of it.")
+    values = reading.checked()
+    assignee = ObjectId(values["assignee"]) if values["assignee"] else None
+    return Wanted(
+        status=values["status"],
+        answer=values["answer"],
+        template=None if values["answer"] else values["template"],
+        seen=values["from"],
+        assignee=(assignee,) if reading.has("assignee") else None,
+        note=(values["note"],) if reading.has("note") else None,
+    )
+
+
+def read_ids(ids: Any) -> list[str]:
+    """Ids of feedback, each once. Raises Invalid."""
+    if not isinstance(ids, list) or not all(isinstance(id, str) for id in ids) or not ids:
+        message = _("Choose at least one comment.")
+        raise refusals.Invalid(message, {"ids": message})
+    ids = list(dict.fromkeys(ids))
+    if len(ids) > MAX_AT_ONCE:
+        message = _("%(n)d at once at most.", n=MAX_AT_ONCE)
+        raise refusals.Invalid(message, {"ids": message})
+    return ids
+
+
+def _apply(viewer: Viewer, feedback: Feedback, dataset: DatasetFacts, wanted: Wanted) -> Feedback:
+    """Writes what is wanted, again where somebody was writing too."""
+    while True:
+        if wanted.seen and wanted.seen != feedback["treatment"]["status"]:
+            raise _moved_since(feedback)
+        changed = _changed(viewer, feedback, dataset, wanted)
+        if essence(changed) == essence(feedback["treatment"]):
+            return feedback
+        if (treated := _stored(feedback, changed)) is not None:
+            _tell_assignee(viewer, feedback, treated)
+            return treated
+        feedback, dataset = actions.readable_feedback(feedback["_id"])
+
+
+def _changed(
+    viewer: Viewer, feedback: Feedback, dataset: DatasetFacts, wanted: Wanted
+) -> dict[str, Any]:
+    stored = feedback["treatment"] or new_treatment()
+    changed = dict(stored)
+    if wanted.status:
+        answer = wanted.answer
+        if wanted.template:
+            answer = answer_templates.rendered(dataset, feedback, wanted.template)
+        _check_declined(stored, wanted.status, answer)
+        if answer == own_answer(stored):
+            answer = None
+        if answer or wanted.status != stored["status"]:
+            changed = decided(
+                changed,
+                wanted.status,
+                now(),
+                viewer.user_id,
+                organization=dataset.organization if catalogue.produces(dataset) else None,
+                answer=answer,
+                worded=bool(feedback.get("comment")),
+            )
+    for field, value in (("assignee", wanted.assignee), ("note", wanted.note)):
+        if value is not None:
+            changed.pop(field, None)
+            if value[0]:
+                changed[field] = value[0]
+    if wanted.assignee and wanted.assignee[0] != stored.get("assignee"):
+        _check_assignee(dataset, wanted.assignee[0])
+    return changed
+
+
+def _stored(feedback: Feedback, changed: Stored) -> Feedback | None:
+    """The feedback with another treatment, once it is written; its author is to hear of what
+    concerns them. None when somebody has changed it since it was read."""
+    before = feedback["treatment"]
+    treated = feedback | {"treatment": changed | {"v": int(before.get("v", 0)) + 1}}
+    treated["live"] = live_totals(treated)
+    concerns = any(changed.get(field) != before.get(field) for field in ("status", "answered_at"))
+    also = [AUTHOR] if concerns and feedback["contributor"].get("user") else []
+    return treated if actions.replace(feedback, treated, also) else None
+
+
+def _announce(feedback: Feedback) -> None:
+    on_feedback_changed.send(feedback["_id"], dataset=feedback["dataset"])
+    on_feedback_treated.send(feedback["_id"])
+
+
+def _check_declined(stored: Stored, status: str, answer: str | None) -> None:
+    if status == Treatment.DECLINED and not answer and stored["status"] != Treatment.DECLINED:
+        message = _("Explain why: whoever wrote has a right to know.")
+        raise refusals.Invalid(message, {"answer": message})
+
+
+def _check_assignee(dataset: DatasetFacts, user_id: ObjectId | None) -> None:
+    if user_id and user_id not in {user.id for user in colleagues(dataset)}:
+        message = _("Choose a member of the organization.")
+        raise refusals.Invalid(message, {"assignee": message})
+
+
+def _tell_assignee(viewer: Viewer, before: Feedback, after: Feedback) -> None:
+    """Who is given a feedback hears of it, unless they took it themselves."""
+    assignee = after["treatment"].get("assignee")
+    if not assignee or assignee in (viewer.user_id, before["treatment"].get("assignee")):
+        return
+    event = f"feedback:{after['_id']}:assigned:{after['treatment']['v']}"
+    about = {"feedback": str(after["_id"])}
+    outbox.post(event, assignee, "feedback-assigned", about, f"feedback-work:{after['dataset']}")
+
+
+def _seen(viewer: Viewer, feedback_id: Any) -> tuple[Feedback, DatasetFacts]:
+    feedback, dataset = actions.readable_feedback(feedback_id)
+    if not permissions.may_see(viewer, feedback):
+        raise _missing()
+    return feedback, dataset
+
+
+def _found(viewer: Viewer, ids: Iterable[str]) -> dict[str, tuple[Feedback, DatasetFacts]]:
+    """Those of some feedbacks that one may see, in two queries."""
+    wanted = [ObjectId(id) for id in ids if ObjectId.is_valid(id)]
+    standing = {"_id": {"$in": wanted}, "deleted": {"$exists": False}}
+    found = list(feedbacks().find(standing))
+    datasets = catalogue.datasets_by_id(feedback["dataset"] for feedback in found)
+    readable = {id: dataset for id, dataset in datasets.items() if catalogue.may_read(dataset)}
+    return {
+        str(feedback["_id"]): (feedback, readable[feedback["dataset"]])
+        for feedback in found
+        if feedback["dataset"] in readable and permissions.may_see(viewer, feedback)
+    }
+
+
+def _missing() -> refusals.NotFound:
+    return refusals.NotFound(_("There is no such feedback."))
+
+
+def _not_yours() -> refusals.Forbidden:
+    return refusals.Forbidden(_("Only the producer of these data may answer."))
+
+
+def _moved_since(feedback: Feedback) -> refusals.Conflict:
+    status = feedback["treatment"]["status"]
+    label = find(TREATMENT_STATUSES, status).label
+    message = _("Somebody else was faster: this is now “%(status)s”.", status=label)
+    return refusals.Conflict(message, {"from": message}, status=status)

@@ -1,0 +1,241 @@
+"""What a treatment is, from what was decided here and what was said in the native discussion.
+
+Nothing in this module reads or writes anything. The state follows from the dates of the steps,
+never from the order in which we heard of them: a delivery that comes twice, late or before an
+earlier one ends in the same state.
+
+A step is a dict: `from`, `to`, `at` (naive UTC), `by` (account), perhaps `organization` (in whose
+name) and `answer`. A step of the discussion has `discussion` (its id) and `event` besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from bson import ObjectId
+
+from .models import Treatment
+
+Step = dict[str, Any]
+Stored = dict[str, Any]
+
+#: Steps that are kept; the oldest go.
+HISTORY = 40
+
+#: Replies remembered as the producer's: who wrote them may leave the organization afterwards.
+REPLIES = 200
+
+MOMENT = timedelta(milliseconds=1)
+
+
+class Event(StrEnum):
+    """What the producing side does in the native discussion."""
+
+    REPLIED = "replied"
+    REWROTE = "rewrote"  # the comment that we had written there
+    CLOSED = "closed"
+
+
+#: How each event moves a treatment: event → from → to. What is not there does not move.
+MOVES = {
+    Event.REPLIED: {Treatment.NEW: Treatment.ACKNOWLEDGED},
+    Event.REWROTE: {},
+    Event.CLOSED: dict.fromkeys(
+        (Treatment.NEW, Treatment.ACKNOWLEDGED, Treatment.PLANNED), Treatment.RESOLVED
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """Something the producing side said in a discussion."""
+
+    message: str
+    text: str
+    at: datetime
+    by: ObjectId | None
+    organization: ObjectId | None = None
+
+
+@dataclass(frozen=True)
+class Thread:
+    """What a discussion says of a treatment. `replies`: of the producing side, ours left out.
+    `rewritten`: our comment, where somebody has changed it there. `closed`: by the producing side.
+    `closed_by_author`: the date. `erased`: udata has blanked our comment, its account having left.
+    """
+
+    id: ObjectId
+    replies: tuple[Said, ...] = ()
+    rewritten: Said | None = None
+    closed: Said | None = None
+    closed_by_author: datetime | None = None
+    erased: bool = False
+
+    def steps(self) -> Iterator[Step]:
+        """The first reply moves; the latest is the answer shown; those between add nothing."""
+        replies = sorted(self.replies, key=lambda said: (said.at, said.message))
+        for said in replies[:1] if len(replies) < 2 else (replies[0], replies[-1]):
+            step = self._step(Event.REPLIED, said)
+            if said is replies[-1]:
+                step["answer"] = said.text
+            yield step
+        if self.rewritten:
+            yield self._step(Event.REWROTE, self.rewritten) | {"answer": self.rewritten.text}
+        if self.closed:
+            yield self._step(Event.CLOSED, self.closed)
+
+    def _step(self, event: Event, said: Said) -> Step:
+        step: Step = {"at": said.at, "by": said.by, "discussion": self.id, "event": event.value}
+        if said.message:
+            step["message"] = said.message
+        if said.organization:
+            step["organization"] = said.organization
+        return step
+
+
+def new_treatment() -> Stored:
+    """That of a feedback which has just been given."""
+    return {"status": Treatment.NEW.value, "history": []}
+
+
+def decided(
+    treatment: Stored,
+    status: str,
+    at: datetime,
+    by: ObjectId | None,
+    *,
+    organization: ObjectId | None = None,
+    answer: str | None = None,
+    worded: bool = False,
+) -> Stored:
+    """The treatment after a decision taken here. `answer`: a public answer, or None to leave things
+    as they were said. `worded`: the feedback has words, so that the answer belongs below them in
+    the discussion: the id of that message is allocated now, and is the same for later answers."""
+    history = treatment.get("history") or []
+    # Later than everything that was seen when it was decided, whatever the clocks of others say.
+    latest = max((step["at"] for step in history), default=None)
+    step: Step = {"to": str(status), "at": max(at, latest + MOMENT) if latest else at, "by": by}
+    changed = dict(treatment)
+    if answer:
+        step["answer"] = answer
+        if organization:
+            step["organization"] = organization
+        if worded:
+            changed.setdefault("message", str(uuid4()))
+            step["message"] = changed["message"]
+    return _folded(changed, [*history, step])
+
+
+def caught_up(treatment: Stored, thread: Thread) -> Stored:
+    """The treatment once a discussion has been read, which changes nothing the second time."""
+    kept = [s for s in treatment.get("history") or [] if s.get("discussion") != thread.id]
+    changed = dict(treatment)
+    changed.pop("replies", None)
+    if thread.replies:
+        changed["replies"] = [said.message for said in thread.replies][-REPLIES:]
+    if thread.closed_by_author:
+        changed["closed_by_author"] = thread.closed_by_author
+    if thread.erased:
+        changed = without_comment(changed, written_at(changed))
+    return _folded(changed, [*kept, *thread.steps()])
+
+
+def without_comment(treatment: Stored, until: datetime | None) -> Stored:
+    """The treatment once our comment was deleted in the discussion: what it said until then is not
+    said any more, and a later answer is another comment."""
+    if until is None:
+        return treatment
+    changed = treatment | {"unsaid": until}
+    if written(changed) is None:
+        changed.pop("message", None)
+    return _folded(changed, treatment.get("history") or [])
+
+
+def written(treatment: Stored) -> Step | None:
+    """The latest answer given here that has words of the author above it in the discussion, unless
+    it was deleted there."""
+    message = treatment.get("message")
+    for step in reversed(treatment.get("history") or ()):
+        if message and step.get("message") == message and is_ours(step):
+            return step if _still_says(treatment, step) else None
+    return None
+
+
+def own_answer(treatment: Stored) -> str | None:
+    """The latest answer given here, as it stands: the producer may have rewritten it there."""
+    for step in reversed(treatment.get("history") or ()):
+        if (is_ours(step) or step.get("event") == Event.REWROTE) and _still_says(treatment, step):
+            return str(step["answer"])
+    return None
+
+
+def written_at(treatment: Stored) -> datetime | None:
+    step = written(treatment)
+    return step["at"] if step else None
+
+
+def texts_written(treatment: Stored) -> set[str]:
+    """Everything that our comment has been made to say."""
+    return {step["answer"] for step in treatment.get("history") or () if is_ours(step)}
+
+
+def is_ours(step: Step) -> bool:
+    """An answer given here, not in the discussion."""
+    return bool(step.get("answer")) and "discussion" not in step
+
+
+def essence(treatment: Stored) -> Stored:
+    """What two states have to share to be the same: all but the count of changes."""
+    return {key: value for key, value in treatment.items() if key != "v"}
+
+
+def _folded(treatment: Stored, steps: Iterable[Step]) -> Stored:
+    """A treatment whose history is these steps, in the order of their dates."""
+    folded = dict(treatment)
+    ordered = sorted(steps, key=lambda step: (step["at"], "discussion" in step))
+    status: str = Treatment.NEW
+    if folded.get("shortened"):
+        known = treatment["history"][0]
+        status = known["from"]
+        ordered = [step for step in ordered if step["at"] >= known["at"]]
+    history, told = [], None
+    for step in ordered:
+        event = step.get("event")
+        to = MOVES[Event(event)].get(Treatment(status), status) if event else step["to"]
+        if event == Event.CLOSED and to == status:
+            continue  # a decision taken before it stands: it says nothing
+        history.append(step | {"from": str(status), "to": str(to)})
+        status = to
+        if _still_says(folded, step):
+            told = step
+    if len(history) > HISTORY:
+        history, folded["shortened"] = history[-HISTORY:], True
+    folded |= {"status": str(status), "history": history}
+    for field in ("answer", "answered_by", "organization", "answered_at"):
+        folded.pop(field, None)
+    if told:
+        folded |= {"answer": told["answer"], "answered_at": told["at"], "answered_by": told["by"]}
+        if told.get("organization"):
+            folded["organization"] = told["organization"]
+    return _with_first_answer(folded, ordered)
+
+
+def _still_says(treatment: Stored, step: Step) -> bool:
+    """Whether a step has an answer which has not been deleted since."""
+    unsaid = treatment.get("unsaid")
+    taken_back = unsaid and "discussion" not in step and "message" in step and step["at"] <= unsaid
+    return bool(step.get("answer")) and not taken_back
+
+
+def _with_first_answer(treatment: Stored, steps: list[Step]) -> Stored:
+    """Sets when the producing side first answered in public. It may turn out to be earlier than was
+    known, never later: an answer that is deleted afterwards was given all the same."""
+    answers = [s["at"] for s in steps if s.get("answer") or s.get("event") == Event.REPLIED]
+    if first := min((*answers, *filter(None, [treatment.get("first_answered_at")])), default=None):
+        treatment["first_answered_at"] = first
+    return treatment

@@ -1,0 +1,355 @@
+"""The pages where the producing side answers: one feedback, many at once, the answers it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+from flask import Response, abort, redirect, request
+from udata.i18n import lazy_gettext as _
+from udata.i18n import lazy_pgettext as _p
+from udata.uris import cdata_url
+
+from .. import catalogue, refusals
+from ..addresses import login_url
+from ..api import bound_body
+from ..catalogue import DatasetFacts
+from ..contributors.viewer import Viewer, current_viewer
+from ..pages import (
+    blueprint,
+    check_guard,
+    handles_refusal,
+    page_address,
+    render,
+    wants_fragment,
+)
+from ..text import excerpt
+from ..vocabulary import TREATMENT_STATUSES, find
+from . import answer_templates, representation, treatment
+from .colleagues import colleagues
+from .models import Treatment, Visibility
+from .presentation import Comment
+from .treatment_history import Event
+
+Feedback = dict[str, Any]
+
+#: What was just done, and what is said of it.
+DONE = {
+    "treated": _("Your response is saved."),
+    "kept": _("The answer is kept."),
+    "forgotten": _("The answer is forgotten."),
+}
+
+#: How the producing side did something, where it was in the discussion.
+EVENTS = {
+    Event.REPLIED: _("replied in the discussion"),
+    Event.REWROTE: _("rewritten in the discussion"),
+    Event.CLOSED: _("closed the discussion"),
+}
+
+#: The fields of the forms, by the name errors give them.
+FIELDS = ("status", "answer", "template", "assignee", "note")
+
+#: The statuses that can be chosen.
+TREATMENTS = [term for term in TREATMENT_STATUSES if term.id in treatment.CHOICES]
+
+#: What stands in a template, by the name that this language has for it, and what it says.
+PLACEHOLDERS = (
+    (_p("placeholder", "{title}"), _("the title of the dataset")),
+    (_p("placeholder", "{date}"), _("the date of the comment")),
+    (_p("placeholder", "{organization}"), _("the name of your organization")),
+    (_p("placeholder", "{fitness}"), _("the opinion given")),
+)
+
+#: Characters of a comment by which one line of many is known.
+LINE = 120
+
+
+def private(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A page that nobody stores; 401 says where to log in, 403 why not, 404 is a 404."""
+
+    @wraps(view)
+    def careful(**arguments: Any) -> Response:
+        viewer = current_viewer()
+        try:
+            response = view(viewer, **arguments)
+        except refusals.NotFound:
+            abort(404)
+        except refusals.Refusal as refusal:
+            response = render(
+                "treat/refused.html",
+                viewer=viewer,
+                refusal=refusal,
+                here=page_address("dashboard/"),
+                login=login_url(request.full_path.rstrip("?")),
+            )
+        response.headers["Cache-Control"] = "no-store"
+        response.headers.pop("ETag", None)
+        return response
+
+    return careful
+
+
+@blueprint.route("/pages/dashboard/feedback/<string:id>")
+@private
+def treatment_page(viewer: Viewer, id: str) -> Response:
+    """One feedback: what was said, what was done, the form."""
+    feedback, dataset = treatment.treatable(viewer, id)
+    return _one(viewer, feedback, dataset, done=request.args.get("done"))
+
+
+@blueprint.route("/pages/dashboard/feedback/<string:id>", methods=["POST"])
+@handles_refusal
+@private
+def treat_feedback(viewer: Viewer, id: str) -> Response:
+    """Treats it; or only puts a kept answer into the text, for whoever wants to change it first."""
+    feedback, dataset = treatment.treatable(viewer, id)
+    typed = _typed()
+    try:
+        bound_body()
+        check_guard(viewer)
+        if "insert" in request.form:
+            kept = answer_templates.rendered(dataset, feedback, typed["template"])
+            return _one(viewer, feedback, dataset, typed=typed | {"answer": kept})
+        feedback = treatment.treat(viewer, id, _payload(typed, emptied=("assignee", "note")))
+    except refusals.Refusal as refusal:
+        feedback, dataset = treatment.treatable(viewer, id)
+        return _one(viewer, feedback, dataset, refusal=refusal, typed=typed)
+    if wants_fragment():
+        return _one(viewer, feedback, dataset, done="treated")
+    address = page_address(f"dashboard/feedback/{id}", done="treated")
+    return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
+
+
+@blueprint.route("/pages/dashboard/treat", methods=["POST"])
+@handles_refusal
+@private
+def treat_feedbacks(viewer: Viewer) -> Response:
+    """Treats all those that are ticked, and goes back to the list; what was refused is shown with
+    the form again."""
+    typed, ids = _typed(), request.form.getlist("ids")
+    try:
+        bound_body()
+        check_guard(viewer)
+        results = treatment.treat_many(viewer, ids, _payload(typed))
+    except refusals.Unauthenticated:
+        raise
+    except refusals.Refusal as refusal:
+        return _many(viewer, ids, typed, refusal=refusal)
+    refused = {id: r for id, r in results.items() if isinstance(r, refusals.Refusal)}
+    done = len(results) - len(refused)
+    if refused:
+        return _many(viewer, list(refused), typed, done=done, why=refused)
+    return redirect(_with(_back(), treated=done), code=303)  # type: ignore[return-value]
+
+
+@blueprint.route("/pages/dashboard/organizations/<string:org>/templates")
+@private
+def templates_page(viewer: Viewer, org: str) -> Response:
+    """The answers that an organization keeps."""
+    return _templates(viewer, org, done=request.args.get("done"))
+
+
+@blueprint.route("/pages/dashboard/organizations/<string:org>/templates", methods=["POST"])
+@handles_refusal
+@private
+def change_templates(viewer: Viewer, org: str) -> Response:
+    """Keeps, changes or forgets one."""
+    answer_templates.listed(viewer, org)  # who may not even see them is told so
+    id = request.form.get("template")
+    try:
+        bound_body()
+        check_guard(viewer)
+        payload = {name: request.form.get(name) for name in ("name", "text")}
+        if "remove" in request.form:
+            answer_templates.remove(viewer, org, id)
+        elif id:
+            answer_templates.change(viewer, org, id, payload)
+        else:
+            answer_templates.add(viewer, org, payload)
+    except refusals.Refusal as refusal:
+        return _templates(viewer, org, refusal=refusal)
+    done = "forgotten" if "remove" in request.form else "kept"
+    if wants_fragment():
+        return _templates(viewer, org, done=done)
+    address = page_address(f"dashboard/organizations/{org}/templates", done=done)
+    return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
+
+
+def _one(
+    viewer: Viewer,
+    feedback: Feedback,
+    dataset: DatasetFacts,
+    *,
+    done: str | None = None,
+    refusal: refusals.Refusal | None = None,
+    typed: dict[str, str] | None = None,
+) -> Response:
+    (shown,) = representation.as_json(viewer, [feedback])
+    file = representation.working_file(feedback, dataset)
+    organization = catalogue.find_organization(dataset.organization)
+    speaks = organization and catalogue.produces(dataset)
+    link = organization.slug or organization.id if organization else None
+    return render(
+        "treat/one.html",
+        viewer=viewer,
+        refusal=refusal,
+        errors=refusal.errors if refusal else {},
+        fields=FIELDS,
+        comment=Comment.of(shown),
+        waits=bool(feedback.get("comment")) and feedback["visibility"] != Visibility.PUBLIC,
+        dataset=dataset,
+        history=[_step(step) for step in file["history"]],
+        typed=(typed or _stored(file)) | {"from": feedback["treatment"]["status"]},
+        treatments=TREATMENTS,
+        awaiting=_awaiting(feedback),
+        templates=answer_templates.of_organization(dataset.organization),
+        colleagues=colleagues(dataset),
+        voice=organization.name if organization and speaks else viewer.name,
+        discussed=bool(feedback.get("comment")),
+        done=DONE.get(done or ""),
+        here=page_address(f"dashboard/feedback/{feedback['_id']}"),
+        dashboard_url=page_address(f"dashboard/organizations/{link}/" if link else "dashboard/me/"),
+        dashboard_name=organization.name if organization else _("My own datasets"),
+        templates_url=(
+            page_address(f"dashboard/organizations/{link}/templates")
+            if organization and (viewer.sysadmin or catalogue.may_speak_for(organization.id))
+            else None
+        ),
+        public_url=page_address(f"datasets/{dataset.slug or dataset.id}/")
+        + f"#feedback-{feedback['_id']}",
+        discussions=cdata_url(f"/datasets/{dataset.slug or dataset.id}/discussions"),
+        login=login_url(request.full_path.rstrip("?")),
+    )
+
+
+def _many(
+    viewer: Viewer,
+    ids: list[str],
+    typed: dict[str, str],
+    *,
+    done: int = 0,
+    refusal: refusals.Refusal | None = None,
+    why: dict[str, refusals.Refusal] | None = None,
+) -> Response:
+    """What is left to do of the form of many. Only what this person may treat is shown of it."""
+    found = treatment.treatable_among(viewer, ids[: treatment.MAX_AT_ONCE])
+    first = next(iter(found.values()), None)
+    dataset = first[1] if first else None
+    left = []
+    for id in ids[: treatment.MAX_AT_ONCE]:
+        feedback, about = found.get(id, ({}, None))
+        words = feedback.get("comment") if feedback.get("visibility") == Visibility.PUBLIC else None
+        left.append(
+            {
+                "id": id,
+                "title": about.title if about else _("A comment that is not yours to answer"),
+                "words": excerpt(words, LINE) if words else "",
+                "why": why[id].message if why else None,
+            }
+        )
+    same = dataset and len({about.organization for _one, about in found.values()}) == 1
+    return render(
+        "treat/many.html",
+        viewer=viewer,
+        refusal=refusal,
+        errors=refusal.errors if refusal else {},
+        fields=FIELDS,
+        done=done,
+        left=left,
+        typed=typed,
+        treatments=TREATMENTS,
+        templates=answer_templates.of_organization(dataset.organization)
+        if dataset and same
+        else [],
+        colleagues=colleagues(dataset) if dataset and same else [],
+        here=page_address("dashboard/treat"),
+        back=_back(),
+        login=login_url(page_address("dashboard/")),
+    )
+
+
+def _templates(
+    viewer: Viewer, org: str, *, done: str | None = None, refusal: refusals.Refusal | None = None
+) -> Response:
+    found = answer_templates.listed(viewer, org)
+    organization = catalogue.find_organization(org)
+    assert organization is not None
+    changed = request.form.get("template", "") if refusal else None
+    link = organization.slug or organization.id
+    return render(
+        "treat/templates.html",
+        viewer=viewer,
+        refusal=refusal,
+        errors=refusal.errors if refusal else {},
+        fields=("name", "text"),
+        organization=organization,
+        templates=[_form_of(str(one["_id"]), one, changed) for one in found],
+        new=_form_of("", {"name": "", "text": ""}, changed),
+        placeholders=PLACEHOLDERS,
+        done=DONE.get(done or ""),
+        here=page_address(f"dashboard/organizations/{link}/templates"),
+        dashboard_url=page_address(f"dashboard/organizations/{link}/"),
+        login=login_url(request.full_path.rstrip("?")),
+    )
+
+
+def _form_of(id: str, kept: dict[str, Any], changed: str | None) -> dict[str, Any]:
+    """The form of one template; the one that was refused shows what was typed, and has the ids that
+    the summary of errors leads to."""
+    typed = changed == id
+    texts = {name: request.form.get(name, "") if typed else kept[name] for name in ("name", "text")}
+    return {"id": id, "typed": typed, "suffix": "" if typed else f"-{id or 'new'}", **texts}
+
+
+def _typed() -> dict[str, str]:
+    return {name: request.form.get(name, "") for name in (*FIELDS, "from")}
+
+
+def _stored(file: dict[str, Any]) -> dict[str, str]:
+    """What the form shows of a treatment before anything is typed."""
+    return {
+        "status": file["status"] if file["status"] in treatment.CHOICES else "",
+        "answer": file["own_answer"] or "",
+        "template": "",
+        "assignee": (file["assignee"] or {}).get("id", ""),
+        "note": file["note"] or "",
+    }
+
+
+def _awaiting(feedback: Feedback) -> Any:
+    """The status of a feedback that nobody has done anything about: it may stay there."""
+    status = feedback["treatment"]["status"]
+    return find(TREATMENT_STATUSES, status).label if status == Treatment.NEW else ""
+
+
+def _payload(typed: dict[str, str], emptied: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The same payload as a JSON body. `emptied`: fields whose emptiness says something."""
+    return {name: value or None for name, value in typed.items() if value or name in emptied}
+
+
+def _step(step: dict[str, Any]) -> dict[str, Any]:
+    event = step["event"]
+    return {
+        "label": find(TREATMENT_STATUSES, step["to"]).label,
+        "event": EVENTS[Event(event)] if event else None,
+        "at": datetime.fromisoformat(step["at"]),
+        "by": step["by"]["name"] if step["by"] else None,
+        "answer": step["answer"],
+    }
+
+
+def _back() -> str:
+    """The list to come back to: one of our dashboards, whatever the form says."""
+    home = page_address("dashboard/").partition("?")[0]
+    back = request.form.get("back", "")
+    return back if back.startswith(home) and "\\" not in back else page_address("dashboard/")
+
+
+def _with(address: str, **arguments: Any) -> str:
+    """An address with more arguments, and how it is to be shown."""
+    kept = {name: request.args[name] for name in ("as", "level") if name in request.args}
+    query = "&".join(f"{name}={value}" for name, value in (arguments | kept).items())
+    return f"{address}{'&' if '?' in address else '?'}{query}#cf-done"

@@ -1,0 +1,379 @@
+"""The use cases of moderators: decide, undo, take something to look at, put it back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from flask import current_app
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, refusals
+from ..contributors.limits import spend_write
+from ..contributors.viewer import Viewer
+from ..publication import Visibility
+from ..storage import now
+from ..vocabulary import MODERATION_REASONS
+from . import classes, journal, permissions, redaction
+from .classes import Item, Moderated
+from .models import AGAINST, Decision, claims, flags
+from .permissions import OK
+from .redaction import Choice
+from .signals import on_decided
+
+#: Contributions that one gesture decides about.
+MOST = 200
+
+REASONS = tuple(term.id for term in MODERATION_REASONS)
+
+#: What says where a contribution stands, besides what its class adds.
+STATE = ("visibility", "hidden_reason", "hidden_at", "words_until", "review")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A contribution somebody decides about. `version`: what it said when they saw it; None: they
+    do not care."""
+
+    id: ObjectId
+    version: str | None = None
+
+
+@dataclass
+class Outcome:
+    """What became of a gesture: the contributions that are decided, and why others are not."""
+
+    batch: ObjectId
+    decision: str
+    reason: str
+    done: list[ObjectId] = field(default_factory=list)
+    refused: dict[ObjectId, refusals.Refusal] = field(default_factory=dict)
+    undo_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A contribution as it was read, with what a decision about it depends on."""
+
+    moderated: Moderated
+    item: Item
+    dataset: catalogue.DatasetFacts | None
+
+    def case(self, viewer: Viewer, item: Item | None = None) -> permissions.Case:
+        return permissions.case_of(viewer, self.moderated, item or self.item, self.dataset)
+
+
+def decide(
+    viewer: Viewer,
+    wanted: list[Wanted],
+    decision: Decision,
+    reason: str | None = None,
+    choice: Choice | None = None,
+) -> Outcome:
+    """Decides about contributions of any class, one by one: what cannot be decided is refused with
+    its own reason, and the rest is done. `restore` undoes the latest decision about each.
+
+    Raises Unauthenticated, Forbidden for who moderates nothing, ReadOnly, TooMany; Invalid naming
+    `items`, `reason` or `strings`.
+    """
+    permissions.must_moderate(viewer)
+    spend_write(viewer, manages=True)
+    _must_be_few(wanted)
+    reason = _reason(decision, reason)
+    if decision is Decision.REDACT and not choice:
+        message = _("Choose what to black out.")
+        raise refusals.Invalid(message, {"strings": message})
+    outcome = Outcome(ObjectId(), decision, reason)
+    found = _read(one.id for one in wanted)
+    taken = claimed(found)
+    gesture = Gesture(viewer, decision, reason, choice, outcome.batch)
+    changes: list[tuple[Found, Item, Item]] = []
+    for one in wanted:
+        try:
+            if one.id not in found:
+                raise refusals.NotFound(_("There is no such contribution."))
+            _must_be_free(viewer, taken.get(one.id))
+            changes.append((found[one.id], *gesture.make(found[one.id], one.version)))
+            outcome.done.append(one.id)
+        except refusals.Refusal as refusal:
+            outcome.refused[one.id] = refusal
+    _conclude(gesture, changes)
+    if changes and decision is not Decision.RESTORE:
+        outcome.undo_until = permissions.undo_ends(gesture.at)
+    return outcome
+
+
+def undo(viewer: Viewer, batch: Any) -> Outcome:
+    """Undoes everything that one gesture decided, where nothing else happened since. Raises
+    NotFound for a gesture nobody made, and what `decide` raises."""
+    permissions.must_moderate(viewer)
+    lines = journal.of_batch(ObjectId(batch)) if ObjectId.is_valid(batch) else []
+    made = [line for line in lines if line["decision"] != Decision.RESTORE]
+    if not made:
+        raise refusals.NotFound(_("There is nothing to undo."))
+    standing = classes.find(line["item"] for line in made)
+    still = [
+        Wanted(line["item"])
+        for line in made
+        if line["item"] in standing
+        and (standing[line["item"]][1].get("moderated") or {}).get("id") == line["_id"]
+    ]
+    if not still:
+        raise refusals.Conflict(_("This has been undone, or decided anew."))
+    return decide(viewer, still, Decision.RESTORE)
+
+
+def claim(viewer: Viewer, wanted: list[Wanted]) -> Outcome:
+    """Takes contributions for some minutes, so that no other moderator looks at the same; again
+    takes them for as long once more. What somebody else has taken is refused."""
+    permissions.must_moderate(viewer)
+    spend_write(viewer, manages=True)
+    _must_be_few(wanted)
+    outcome = Outcome(ObjectId(), "claim", OK)
+    moment = now()
+    until = moment + timedelta(minutes=current_app.config["CULTURE_FEEDBACK_CLAIM_MINUTES"])
+    found = _read(one.id for one in wanted)
+    takes = []
+    for one in wanted:
+        seen = found.get(one.id)
+        if seen is None or not viewer.moderates(seen.moderated.organization(seen.item)):
+            outcome.refused[one.id] = refusals.NotFound(_("There is no such contribution."))
+            continue
+        free = {"$or": [{"by": viewer.user_id}, {"until": {"$lte": moment}}]}
+        given = {"$set": {"by": viewer.user_id, "until": until}}
+        takes.append(UpdateOne({"_id": one.id} | free, given, upsert=True))
+        outcome.done.append(one.id)
+    if takes:
+        try:
+            claims().bulk_write(takes, ordered=False)
+        except BulkWriteError as error:
+            # Who has it does not match, and a second one cannot be inserted under its id.
+            _refuse_taken(outcome, error)
+    return outcome
+
+
+def release(viewer: Viewer, wanted: list[Wanted]) -> Outcome:
+    """Puts back what one has taken; what one has not, stays."""
+    permissions.must_moderate(viewer)
+    _must_be_few(wanted)
+    ids = [one.id for one in wanted]
+    claims().delete_many({"_id": {"$in": ids}, "by": viewer.user_id})
+    return Outcome(ObjectId(), "release", OK, ids)
+
+
+def claimed(ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
+    """Who has taken which of these, in one query."""
+    where = {"_id": {"$in": list(ids)}, "until": {"$gt": now()}}
+    return {one["_id"]: one for one in claims().find(where)}
+
+
+def version_of(moderated: Moderated, item: Item) -> str:
+    """Tells whether a contribution still says what somebody saw."""
+    said = repr((str(item["visibility"]), sorted(moderated.texts(item).items())))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+class Gesture:
+    """One decision about some contributions."""
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        decision: Decision,
+        reason: str,
+        choice: Choice | None,
+        batch: ObjectId,
+    ):
+        self.viewer = viewer
+        self.decision = decision
+        self.reason = reason
+        self.choice = choice
+        self.batch = batch
+        self.at = now()
+        self.strings: dict[ObjectId, list[str]] = {}
+
+    def make(self, found: Found, version: str | None) -> tuple[Item, Item]:
+        """Decides about one contribution; answers it before and after. Raises a Refusal."""
+        written = found.moderated.change(
+            found.item["_id"], lambda one: self._how(found, one, version)
+        )
+        if written is None:
+            raise refusals.NotFound(_("There is no such contribution."))
+        return written
+
+    def _how(self, found: Found, item: Item, version: str | None) -> Item:
+        refused = permissions.refusal(
+            self.viewer, found.case(self.viewer, item), self.decision, self.reason
+        )
+        if refused:
+            raise refused
+        if version and version != version_of(found.moderated, item):
+            raise refusals.Conflict(_("Its author has changed it since: look at it again."))
+        earlier = item.get("moderated")
+        if earlier and not earlier.get("recorded"):
+            journal.record([earlier])
+        changed = self._decided(found.moderated, item)
+        changed["moderated"] = self._made(found.moderated, item, changed)
+        return changed
+
+    def _decided(self, moderated: Moderated, item: Item) -> Item:
+        if self.decision is Decision.RESTORE:
+            return _restored(moderated, item)
+        changed = {key: value for key, value in item.items() if key not in STATE}
+        changed["visibility"] = Visibility.PUBLIC
+        if self.decision is Decision.REDACT and self.choice:
+            redacted = redaction.black_out(moderated.texts(item), self.choice)
+            changed = moderated.with_texts(changed, redacted.texts)
+            self.strings[item["_id"]] = redacted.strings
+        if self.decision in AGAINST:
+            days = current_app.config["CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS"]
+            changed["words_until"] = self.at + timedelta(days=days)
+        if self.decision in (Decision.REJECT, Decision.HIDE):
+            changed |= {"visibility": Visibility.HIDDEN, "hidden_reason": self.reason}
+        elif item["visibility"] == Visibility.PENDING:
+            changed = moderated.published(changed)
+        if self.decision is Decision.HIDE:
+            changed["hidden_at"] = self.at
+        return changed
+
+    def _made(self, moderated: Moderated, item: Item, changed: Item) -> dict[str, Any]:
+        before = {field: item[field] for field in (*STATE, *moderated.restored) if field in item}
+        if self.decision is Decision.REDACT:
+            before["texts"] = moderated.texts(item)
+        made: dict[str, Any] = {
+            "id": ObjectId(),
+            "batch": self.batch,
+            "item": item["_id"],
+            "kind": moderated.kind,
+            "organization": moderated.organization(item),
+            "by": self.viewer.user_id,
+            "role": "admin" if self.viewer.sysadmin else "moderator",
+            "at": self.at,
+            "month": f"{self.at:%Y-%m}",
+            "decision": self.decision,
+            "reason": self.reason,
+            "before": before,
+            "after": version_of(moderated, changed),
+            "recorded": False,
+        }
+        if self.decision is Decision.RESTORE:
+            made["undoes"] = item["moderated"]["id"]
+        return made
+
+
+def _restored(moderated: Moderated, item: Item) -> Item:
+    """A contribution as it was before the latest decision about it. Raises Conflict when it has
+    changed since, or when what it said has been erased."""
+    decision = item["moderated"]
+    if version_of(moderated, item) != decision["after"]:
+        raise refusals.Conflict(_("This has changed since: decide anew."))
+    before = dict(decision["before"])
+    texts = before.pop("texts", None)
+    if decision["decision"] == Decision.REDACT and texts is None:
+        raise refusals.Conflict(_("What was blacked out has been erased."))
+    changed = {
+        key: value for key, value in item.items() if key not in (*STATE, *moderated.restored)
+    }
+    changed |= before
+    return moderated.with_texts(changed, texts) | before if texts else changed
+
+
+def _conclude(gesture: Gesture, changes: list[tuple[Found, Item, Item]]) -> None:
+    """After the contributions were written: the journal, native discussions, everybody who has to
+    hear of it, the flags that are answered."""
+    if not changes:
+        return
+    journal.record(after["moderated"] for _found, _before, after in changes)
+    by_class: dict[str, list[tuple[Item, Item]]] = {}
+    for found, before, after in changes:
+        strings = gesture.strings.get(after["_id"])
+        if strings:
+            found.moderated.black_out_natively(after, strings, redaction.placeholder())
+        by_class.setdefault(found.moderated.kind, []).append((before, after))
+    for kind, pairs in by_class.items():
+        classes.CLASSES[kind].announce(pairs)
+    ids = [after["_id"] for _found, _before, after in changes]
+    _answer_flags(gesture, changes)
+    claims().delete_many({"_id": {"$in": ids}})
+    for found, before, after in changes:
+        on_decided.send(found.moderated, before=before, after=after)
+
+
+def _answer_flags(gesture: Gesture, changes: list[tuple[Found, Item, Item]]) -> None:
+    ids = [after["_id"] for _found, _before, after in changes]
+    if gesture.decision is Decision.RESTORE:
+        undone = [after["moderated"]["undoes"] for _found, _before, after in changes]
+        flags().update_many({"handled": {"$in": undone}}, {"$unset": {"handled": ""}})
+        return
+    decided = {after["_id"]: after["moderated"]["id"] for _found, _before, after in changes}
+    open_flags = flags().find({"item": {"$in": ids}, "handled": {"$exists": False}}, {"item": 1})
+    closing = [
+        UpdateOne({"_id": flag["_id"]}, {"$set": {"handled": decided[flag["item"]]}})
+        for flag in open_flags
+    ]
+    if closing:
+        flags().bulk_write(closing, ordered=False)
+
+
+def _read(ids: Iterable[ObjectId]) -> dict[ObjectId, Found]:
+    """Contributions with the datasets they are about, in a constant number of queries."""
+    found = classes.find(ids)
+    about = {id: dataset_of(item) for id, (_moderated, item) in found.items()}
+    datasets = catalogue.datasets_by_id(dataset for dataset in about.values() if dataset)
+    return {
+        id: Found(moderated, item, datasets.get(about[id]))  # type: ignore[arg-type]
+        for id, (moderated, item) in found.items()
+    }
+
+
+def dataset_of(item: Item) -> ObjectId | None:
+    """The dataset that a contribution, or the request that it is about, is about."""
+    return item.get("dataset") or (item.get("of") or {}).get("dataset")
+
+
+def _must_be_few(wanted: list[Wanted]) -> None:
+    message = None
+    if not wanted:
+        message = _("Choose one contribution at least.")
+    elif len(wanted) > MOST:
+        message = _("%(n)d contributions at most.", n=MOST)
+    if message:
+        raise refusals.Invalid(message, {"items": message})
+
+
+def _must_be_free(viewer: Viewer, taken: dict[str, Any] | None) -> None:
+    if taken and taken["by"] != viewer.user_id:
+        raise refusals.Conflict(_("Another moderator is looking at this."), claimed=True)
+
+
+def _reason(decision: Decision, reason: str | None) -> str:
+    """The reason of a decision. Raises Invalid naming it."""
+    if decision in (Decision.PUBLISH, Decision.RESTORE):
+        allowed: tuple[str, ...] = (OK,)
+    elif decision is Decision.REDACT:
+        allowed = ("personal_data",)
+    else:
+        allowed = tuple(one for one in REASONS if one != OK)
+    if reason is None and len(allowed) == 1:
+        return allowed[0]
+    if reason not in allowed:
+        message = _("Choose one of: %(ids)s.", ids=", ".join(allowed))
+        raise refusals.Invalid(message, {"reason": message})
+    return reason
+
+
+def _refuse_taken(outcome: Outcome, error: BulkWriteError) -> None:
+    for failed in error.details["writeErrors"]:
+        if failed["code"] != journal.DUPLICATE_KEY:
+            raise error
+        taken = failed["op"]["q"]["_id"]
+        outcome.done.remove(taken)
+        outcome.refused[taken] = refusals.Conflict(
+            _("Another moderator is looking at this."), claimed=True
+        )

@@ -1,0 +1,156 @@
+"""The JSON API of moderation: the queue, decisions, flags of readers, transparency."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from udata.api import api, fields
+
+from .. import listing
+from ..api import Answer, Route, answer, json_body, ns
+from ..contributors.viewer import current_viewer
+from ..listing import Page
+from . import actions, flags, forms, permissions, queue, representation, transparency
+from .classes import CLASSES
+from .models import Decision
+
+gesture_fields = api.model(
+    "CultureFeedbackModeration",
+    {
+        "items": fields.List(
+            fields.Raw,
+            description="Ids of contributions of any class, 200 at most; or {id, version}, which "
+            "refuses those that have changed since",
+        ),
+        "batch": fields.String(description="Instead of items: undo all of one gesture"),
+        "decision": fields.String(required=True, enum=list(forms.GESTURES)),
+        "reason": fields.String(enum=list(actions.REASONS)),
+        "strings": fields.List(fields.String, description="To black out, wherever they stand"),
+        "ranges": fields.Raw(description="To black out: [{field, start, end}]"),
+        "found": fields.Boolean(description="Black out the personal data that the checks find"),
+    },
+)
+outcome_fields = api.model(
+    "CultureFeedbackModerationOutcome",
+    {
+        "batch": fields.String(description="By which all of it is undone"),
+        "decision": fields.String,
+        "reason": fields.String,
+        "done": fields.Integer,
+        "refused": fields.Integer,
+        "results": fields.Raw(description="[{id, status, message?}]"),
+        "undo_until": fields.String(description="ISO 8601 date"),
+    },
+)
+flag_fields = api.model(
+    "CultureFeedbackFlag",
+    {
+        "reason": fields.String(required=True, enum=list(flags.FLAG_REASONS)),
+        "message": fields.String(description="2,000 characters at most"),
+        "about": fields.String(description="Id of a message, where one of a request is meant"),
+    },
+)
+
+queue_parser = api.parser()
+queue_parser.add_argument("class", location="args", help=", ".join(CLASSES))
+queue_parser.add_argument("reason", location="args", help="Why it is in the queue")
+queue_parser.add_argument("organization", location="args", help="Id or slug of an organization")
+queue_parser.add_argument("older", type=int, location="args", help="Days it waits at least")
+queue_parser.add_argument("claimed", location="args", help="mine, others or nobody")
+queue_parser.add_argument("visibility", location="args", help="pending or public")
+queue_parser.add_argument("page_size", type=int, location="args", help="100 at most")
+queue_parser.add_argument("cursor", location="args", help="Where to go on")
+
+
+@ns.route("/moderation/", endpoint="culture_feedback_moderation")
+class CultureFeedbackModerationAPI(Route):
+    @api.doc("list_culture_feedback_moderation", parser=queue_parser, security="apikey")
+    @api.response(403, "Not a moderator")
+    def get(self) -> Answer:
+        """List what waits for moderators, the oldest first"""
+        viewer = current_viewer()
+        permissions.must_moderate(viewer)
+        page = listing.asked_page()
+        page = Page(1, page.size, page.cursor)
+        filters = queue.asked()
+        found = queue.read(viewer, filters, page)
+        total, capped = queue.count(viewer, filters)
+        more = len(found) > page.size
+        follow = queue.cursor(found[page.size - 1][1]) if more else None
+        return private(
+            answer(
+                {
+                    "data": representation.as_json(viewer, found[: page.size]),
+                    "page_size": page.size,
+                    "total": total,
+                    "total_is_capped": capped,
+                    "next_page": listing.address(cursor=follow) if follow else None,
+                }
+            )
+        )
+
+    @api.doc("decide_culture_feedback_moderation", security="apikey")
+    @api.expect(gesture_fields)
+    @api.response(200, "Decided, contribution by contribution", outcome_fields)
+    @api.response(403, "Not a moderator")
+    def post(self) -> Answer:
+        """Decide about contributions, take them to look at, put them back, undo"""
+        return answer(representation.outcome_as_json(gesture(json_body())))
+
+
+@ns.route("/feedback/<string:id>/flag/", endpoint="culture_feedback_flag")
+class CultureFeedbackFlagAPI(Route):
+    @api.doc("flag_culture_feedback", security="apikey")
+    @api.expect(flag_fields)
+    @api.response(201, "Moderators will look at it")
+    @api.response(200, "You had pointed it out already")
+    def post(self, id: str) -> Answer:
+        """Point a feedback out to moderators"""
+        payload = json_body()
+        new = flags.flag_feedback(current_viewer(payload), id, payload)
+        return answer({"flagged": True}, 201 if new else 200)
+
+
+@ns.route("/requests/<string:reference>/flag/", endpoint="culture_feedback_request_flag")
+class CultureFeedbackRequestFlagAPI(Route):
+    @api.doc("flag_culture_feedback_request", security="apikey")
+    @api.expect(flag_fields)
+    @api.response(201, "Moderators will look at it")
+    @api.response(200, "You had pointed it out already")
+    def post(self, reference: str) -> Answer:
+        """Point a request, or a message about it, out to moderators"""
+        payload = json_body()
+        new = flags.flag_request(current_viewer(payload), reference, payload)
+        return answer({"flagged": True}, 201 if new else 200)
+
+
+@ns.route("/transparency/", endpoint="culture_feedback_transparency")
+class CultureFeedbackTransparencyAPI(Route):
+    @api.doc("get_culture_feedback_transparency")
+    def get(self) -> Answer:
+        """Get how many decisions moderators made, month by month, and what was contested"""
+        return answer(transparency.as_json())
+
+
+def gesture(payload: dict[str, Any]) -> actions.Outcome:
+    """Does what a body asks for, as whoever asks. Raises what `actions` raises."""
+    viewer = current_viewer()
+    permissions.must_moderate(viewer)
+    wanted = forms.read_gesture(payload)
+    if wanted == Decision.RESTORE and "batch" in payload:
+        return actions.undo(viewer, payload["batch"])
+    items = forms.read_items(payload)
+    if wanted == forms.CLAIM:
+        return actions.claim(viewer, items)
+    if wanted == forms.RELEASE:
+        return actions.release(viewer, items)
+    reason = forms.read_reason(payload)
+    return actions.decide(viewer, items, Decision(wanted), reason, forms.choice_of(payload))
+
+
+def private(response: Response) -> Response:
+    """Nobody keeps what moderators see."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.pop("ETag", None)
+    return response

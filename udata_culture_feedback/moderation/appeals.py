@@ -1,0 +1,192 @@
+"""« Contester cette décision »: the author of something that was refused, hidden or blacked out
+says why that is wrong, once; who administers the portal looks again.
+
+Who is the author is proved by the signed link of the mail, or by the session.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from bson import ObjectId
+from flask import current_app
+from itsdangerous import BadData
+from pymongo.errors import DuplicateKeyError
+from udata.i18n import lazy_gettext as _
+
+from .. import refusals
+from ..addresses import pages_url
+from ..contributors import tokens
+from ..contributors.limits import spend_write
+from ..contributors.viewer import Viewer
+from ..publication import Visibility
+from ..storage import now
+from ..text import clean
+from . import actions, classes, journal, permissions
+from .models import AGAINST, Decision, Outcome, appeals
+from .models import journal as stored_journal
+from .signals import on_appeal_answered, on_appealed
+
+Appeal = dict[str, Any]
+
+#: Longest text and answer, in characters.
+LONGEST = 5000
+#: How long after a decision it can be contested.
+WITHIN = timedelta(days=183)
+
+_PURPOSE = "moderation-appeal"
+
+
+def address(decision_id: ObjectId) -> str:
+    """Where the author of what was decided contests it."""
+    token = tokens.signer(_PURPOSE).dumps(str(decision_id))
+    return f"{pages_url(f'moderation/decisions/{decision_id}/appeal')}?token={quote(token)}"
+
+
+def may_appeal(viewer: Viewer, decision_id: Any, token: str | None) -> dict[str, Any]:
+    """The line of the journal that this person may contest. Raises NotFound for what is none of
+    theirs, or none at all."""
+    line = None
+    if ObjectId.is_valid(decision_id):
+        id = ObjectId(decision_id)
+        if _opens(token, id) or _is_author(viewer, id):
+            line = journal.find(id) or _unwritten(id)
+    if line is None or line["decision"] not in AGAINST:
+        raise refusals.NotFound(_("There is no such decision."))
+    return line
+
+
+def appeal(viewer: Viewer, decision_id: Any, token: str | None, text: Any) -> Appeal:
+    """Contests a decision. Raises NotFound, Invalid and TooLong naming `text`, Conflict for one
+    that was contested before or stands no longer, Gone after six months."""
+    line = may_appeal(viewer, decision_id, token)
+    if viewer.known:
+        spend_write(viewer)
+    words = _text(text)
+    if line["at"] + WITHIN < now():
+        raise refusals.Gone(_("It is too late to contest this decision."))
+    item = _decided(line)
+    if item is None:
+        raise refusals.Conflict(_("This decision stands no longer."))
+    made = {
+        "_id": line["_id"],
+        "item": line["item"],
+        "kind": line["kind"],
+        "text": words,
+        "outcome": Outcome.OPEN,
+        "created_at": now(),
+        "month": f"{now():%Y-%m}",
+    }
+    for field, value in (
+        ("user", item["contributor"].get("user")),
+        ("contact", item.get("contact")),
+    ):
+        if value:
+            made[field] = value
+    try:
+        appeals().insert_one(made)
+    except DuplicateKeyError:
+        raise refusals.Conflict(_("You have contested this decision already.")) from None
+    on_appealed.send(line["_id"])
+    return made
+
+
+def answer(viewer: Viewer, decision_id: Any, payload: dict[str, Any]) -> Appeal:
+    """Looks again. `payload`: `outcome` ("upheld": the decision is taken back, "dismissed"),
+    `answer` (a text, required to dismiss). Raises Forbidden, NotFound, Invalid, TooLong, Conflict
+    for one that was answered before."""
+    permissions.must_administer(viewer)
+    found = find(ObjectId(decision_id)) if ObjectId.is_valid(decision_id) else None
+    if found is None:
+        raise refusals.NotFound(_("There is no such appeal."))
+    outcome = payload.get("outcome")
+    if outcome not in (Outcome.UPHELD, Outcome.DISMISSED):
+        message = _("Choose one answer.")
+        raise refusals.Invalid(message, {"outcome": message})
+    said = payload.get("answer")
+    words = _text(said, "answer") if said or outcome == Outcome.DISMISSED else None
+    changed = {
+        "outcome": Outcome(outcome),
+        "answered_by": viewer.user_id,
+        "answered_at": now(),
+    } | ({"answer": words} if words else {})
+    open_one = {"_id": found["_id"], "outcome": Outcome.OPEN}
+    if not appeals().update_one(open_one, {"$set": changed}).modified_count:
+        raise refusals.Conflict(_("This appeal was answered already."), outcome=found["outcome"])
+    if outcome == Outcome.UPHELD:
+        _take_back(viewer, found)
+    on_appeal_answered.send(found["_id"], appeal=found | changed)
+    return found | changed
+
+
+def find(decision_id: ObjectId) -> Appeal | None:
+    return appeals().find_one({"_id": decision_id})
+
+
+def open_ones(limit: int) -> list[Appeal]:
+    """The appeals that wait, the oldest first."""
+    return list(appeals().find({"outcome": Outcome.OPEN}, sort=[("created_at", 1)]).limit(limit))
+
+
+def erase_texts() -> int:
+    """Forgets what was said in appeals, with hidden words."""
+    days = current_app.config["CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS"]
+    old = {"created_at": {"$lt": now() - timedelta(days=days)}, "outcome": {"$ne": Outcome.OPEN}}
+    spoken = old | {"$or": [{"text": {"$exists": True}}, {"answer": {"$exists": True}}]}
+    gone = {"$unset": {"text": "", "answer": "", "user": "", "contact": ""}}
+    return appeals().update_many(spoken, gone).modified_count
+
+
+def _take_back(viewer: Viewer, found: Appeal) -> None:
+    """The decision is undone; what waited before it is published."""
+    if _decided(journal.find(found["_id"]) or {}) is None:
+        return  # decided anew meanwhile
+    outcome = actions.decide(viewer, [actions.Wanted(found["item"])], Decision.RESTORE)
+    item = classes.find([found["item"]]).get(found["item"])
+    if outcome.done and item and item[1]["visibility"] == Visibility.PENDING:
+        actions.decide(viewer, [actions.Wanted(found["item"])], Decision.PUBLISH)
+
+
+def _decided(line: dict[str, Any]) -> classes.Item | None:
+    """The contribution, as long as it is as that decision left it."""
+    entry = classes.find([line["item"]]).get(line["item"]) if line else None
+    if entry is None or (entry[1].get("moderated") or {}).get("id") != line["_id"]:
+        return None
+    return entry[1]
+
+
+def _unwritten(decision_id: ObjectId) -> dict[str, Any] | None:
+    """A decision that a crash has kept from the journal until now."""
+    for moderated in classes.CLASSES.values():
+        journal.catch_up(moderated)
+    return stored_journal().find_one({"_id": decision_id})
+
+
+def _is_author(viewer: Viewer, decision_id: ObjectId) -> bool:
+    if not viewer.known or viewer.by_token:
+        return False
+    line = journal.find(decision_id)
+    entry = classes.find([line["item"]]).get(line["item"]) if line else None
+    return entry is not None and entry[1]["contributor"]["key"] == viewer.key
+
+
+def _opens(token: str | None, decision_id: ObjectId) -> bool:
+    try:
+        return bool(token) and tokens.signer(_PURPOSE).loads(token or "") == str(decision_id)
+    except BadData:
+        return False
+
+
+def _text(text: Any, field: str = "text") -> str:
+    words = clean(text) if isinstance(text, str) else ""
+    message = None
+    if not words:
+        message = _("Say why, in a few words.")
+    elif len(words) > LONGEST:
+        message = _("%(longest)d characters at most.", longest=LONGEST)
+        raise refusals.TooLong(message, {field: message})
+    if message:
+        raise refusals.Invalid(message, {field: message})
+    return words

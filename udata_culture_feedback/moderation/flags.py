@@ -1,0 +1,156 @@
+"""Readers point something out to moderators: once per person, and it never hides anything."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+from flask import current_app
+from pymongo.errors import DuplicateKeyError
+from udata.i18n import lazy_gettext as _
+
+from .. import publication, refusals
+from ..contributors import keys
+from ..contributors.limits import spend_write
+from ..contributors.modes import Action
+from ..contributors.viewer import Viewer
+from ..contributors.without_account import admit, must_take_part
+from ..data_requests import actions as request_actions
+from ..data_requests.models import messages
+from ..feedback import actions as feedback_actions
+from ..feedback import permissions as feedback_permissions
+from ..publication import FLAG, Visibility
+from ..storage import now
+from ..text import clean
+from .actions import REASONS
+from .classes import CLASSES, Item
+from .models import flags
+from .permissions import OK
+
+#: Longest explanation, in characters.
+LONGEST = 2000
+
+#: Why a reader may point something out.
+FLAG_REASONS = tuple(reason for reason in REASONS if reason != OK)
+
+
+def flag_feedback(viewer: Viewer, feedback_id: Any, payload: dict[str, Any]) -> bool:
+    """Points a feedback out. `payload`: `reason` (an id of the vocabulary), `message`; from a
+    browser without an account also `proof`. False when this person has done so before.
+
+    Raises Unauthenticated, Unproven, ReadOnly, TooMany; NotFound for what one may not see; Invalid,
+    TooLong naming the field; Conflict for words that are not public.
+    """
+    feedback, _dataset = feedback_actions.readable_feedback(feedback_id)
+    if not feedback_permissions.may_see(viewer, feedback):
+        raise refusals.NotFound(_("There is no such feedback."))
+    return _flag(viewer, "feedback", feedback, payload, Action.FEEDBACK, feedback["dataset"])
+
+
+def flag_request(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> bool:
+    """Points a request out, or (`about`: its id) a message about it. Otherwise as
+    `flag_feedback`."""
+    request = request_actions.readable(viewer, reference)
+    about = payload.get("about")
+    if about is None:
+        return _flag(viewer, "request", request, payload, Action.SUPPORT, request["_id"])
+    message = None
+    if isinstance(about, str) and ObjectId.is_valid(about):
+        message = messages().find_one({"_id": ObjectId(about), "request": request["_id"]})
+    if message is None or message["visibility"] != Visibility.PUBLIC:
+        raise refusals.NotFound(_("There is no such message."))
+    return _flag(viewer, "message", message, payload, Action.SUPPORT, request["_id"])
+
+
+def _flag(
+    viewer: Viewer,
+    kind: str,
+    item: Item,
+    payload: dict[str, Any],
+    action: Action,
+    target: ObjectId,
+) -> bool:
+    """`action` on `target`: what somebody without an account gives a proof of work for, as those do
+    who contribute there."""
+    must_take_part(viewer, action, target)
+    spend_write(viewer)
+    reason, message = _read(payload)
+    if item["visibility"] != Visibility.PUBLIC:
+        raise refusals.Conflict(_("This is not public any more."))
+    admit(viewer, action, str(target), payload)
+    days = current_app.config["CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS"]
+    flag = {
+        "item": item["_id"],
+        "kind": kind,
+        "key": _hidden(viewer),
+        "reason": reason,
+        "created_at": now(),
+        "expires_at": now() + timedelta(days=days),
+    }
+    new = True
+    try:
+        flags().insert_one(flag | ({"message": message} if message else {}))
+    except DuplicateKeyError:
+        new = False
+        mine = flags().find_one({"item": item["_id"], "key": flag["key"]}, {"handled": 1})
+        if mine is None or "handled" in mine:
+            return False
+    # Again for who has flagged before: a crash may have come between.
+    put_in_queue(kind, item["_id"], FLAG)
+    return new
+
+
+def put_in_queue(kind: str, id: ObjectId, why: str) -> None:
+    """Puts what is public in the queue, for one more reason if it is there already."""
+
+    def queued(item: Item) -> Item | None:
+        reasons = (item.get("review") or {}).get("why") or []
+        if why in reasons or item["visibility"] == Visibility.HIDDEN:
+            return None
+        changed = dict(item)
+        publication.put_in_queue(changed, [*reasons, why])
+        return changed
+
+    written = CLASSES[kind].change(id, queued)
+    if written:
+        CLASSES[kind].announce([written])
+
+
+def take_from_queue(kind: str, id: ObjectId, why: str) -> None:
+    """One reason for which something is in the queue has gone."""
+
+    def freed(item: Item) -> Item | None:
+        reasons = (item.get("review") or {}).get("why") or []
+        if why not in reasons:
+            return None
+        changed = dict(item)
+        publication.put_in_queue(changed, [reason for reason in reasons if reason != why])
+        return changed
+
+    written = CLASSES[kind].change(id, freed)
+    if written:
+        CLASSES[kind].announce([written])
+
+
+def _read(payload: dict[str, Any]) -> tuple[str, str | None]:
+    reason, message = payload.get("reason"), payload.get("message")
+    if reason not in FLAG_REASONS:
+        error = _("Choose one of: %(ids)s.", ids=", ".join(FLAG_REASONS))
+        raise refusals.Invalid(error, {"reason": error})
+    if message is not None and not isinstance(message, str):
+        error = _("A text.")
+        raise refusals.Invalid(error, {"message": error})
+    message = clean(message or "")
+    if len(message) > LONGEST:
+        error = _("%(longest)d characters at most.", longest=LONGEST)
+        raise refusals.TooLong(error, {"message": error})
+    return reason, message or None
+
+
+def _hidden(viewer: Viewer) -> str:
+    """Who flags, as nobody can read it: it only serves to count them once."""
+    secret = keys.for_tokens("flags")
+    return hmac.new(secret, (viewer.key or "").encode(), hashlib.sha256).hexdigest()[:32]

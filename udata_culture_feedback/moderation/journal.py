@@ -1,0 +1,89 @@
+"""The journal of decisions: append-only. A decision is first written with the contribution that it
+changes, in the same update, then here: what a crash leaves in between, the next decision about the
+same contribution or the nightly maintenance writes down. Nothing here changes or removes a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from bson import ObjectId
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from ..contributors.outbox_models import DUPLICATE_KEY
+from .classes import CLASSES, Moderated
+from .models import journal
+
+#: A decision, as a contribution carries it in `moderated`.
+Made = dict[str, Any]
+
+#: What a line has of a decision.
+WRITTEN = (
+    "batch",
+    "item",
+    "kind",
+    "organization",
+    "by",
+    "role",
+    "at",
+    "month",
+    "decision",
+    "reason",
+    "undoes",
+)
+#: What a line has of what was before: never words.
+WRITTEN_BEFORE = ("visibility", "hidden_reason")
+
+
+def record(made: Iterable[Made]) -> None:
+    """Writes decisions down, those that are there already once more."""
+    made = list(made)
+    if not made:
+        return
+    try:
+        journal().insert_many([_line(one) for one in made], ordered=False)
+    except BulkWriteError as error:
+        if any(failed["code"] != DUPLICATE_KEY for failed in error.details["writeErrors"]):
+            raise
+    for moderated in CLASSES.values():
+        recorded = [
+            UpdateOne(
+                {"_id": one["item"], "moderated.id": one["id"]},
+                {"$set": {"moderated.recorded": True}},
+            )
+            for one in made
+            if one["kind"] == moderated.kind
+        ]
+        if recorded:
+            moderated.collection().bulk_write(recorded, ordered=False)
+
+
+def catch_up(moderated: Moderated) -> int:
+    """Writes down what a crash has left unwritten of one class, and answers how many that was."""
+    waiting = moderated.collection().find({"moderated.recorded": False}, {"moderated": 1})
+    made = [item["moderated"] for item in waiting]
+    record(made)
+    return len(made)
+
+
+def of_batch(batch: ObjectId) -> list[dict[str, Any]]:
+    """The lines of one gesture."""
+    return list(journal().find({"batch": batch}))
+
+
+def of_item(item: ObjectId) -> list[dict[str, Any]]:
+    """What was decided about one contribution, the latest first."""
+    return list(journal().find({"item": item}, sort=[("at", -1), ("_id", -1)]))
+
+
+def find(decision_id: ObjectId) -> dict[str, Any] | None:
+    return journal().find_one({"_id": decision_id})
+
+
+def _line(made: Made) -> dict[str, Any]:
+    line = {field: made[field] for field in WRITTEN if made.get(field) is not None}
+    before = made.get("before") or {}
+    line["before"] = {field: before[field] for field in WRITTEN_BEFORE if before.get(field)}
+    return {"_id": made["id"]} | line

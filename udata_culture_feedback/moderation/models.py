@@ -1,0 +1,158 @@
+"""Documents of the moderation: the journal, who is at what, what the public points out, appeals.
+
+What waits is not copied here: it is marked in the contributions themselves (see `publication`), so
+that nothing can wait unseen. No words of anybody's are in the journal.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from mongoengine.fields import (
+    DateTimeField,
+    DictField,
+    IntField,
+    ListField,
+    ObjectIdField,
+    StringField,
+)
+from pymongo.collection import Collection
+from udata.mongo.document import UDataDocument as Document
+
+from ..storage import acknowledged, collection_of
+
+
+class Decision(StrEnum):
+    """What a moderator decides (labels in `vocabulary.MODERATION_DECISIONS`)."""
+
+    PUBLISH = "publish"  # it is public, or stays so
+    REJECT = "reject"  # it never becomes public
+    HIDE = "hide"  # it was public
+    REDACT = "redact"  # some words are blacked out, the others are public
+    RESTORE = "restore"  # as it was before the latest decision
+
+
+#: Decisions that take words away.
+AGAINST = frozenset((Decision.REJECT, Decision.HIDE, Decision.REDACT))
+
+
+class CultureFeedbackDecision(Document):
+    """A line of the journal, written once and never changed. Under the id that the decision has in
+    the contribution; `batch`: those made by one gesture share it; `month`: "2025-03", in UTC.
+    `before`: the visibility, and the reason of it. `undoes`: the decision that a `restore` takes
+    back. `role`: "moderator" or "admin"."""
+
+    batch = ObjectIdField(required=True)
+    item = ObjectIdField(required=True)
+    kind = StringField(required=True)
+    organization = ObjectIdField()
+    by = ObjectIdField()
+    role = StringField()
+    at = DateTimeField(required=True)
+    month = StringField(required=True)
+    decision = StringField(required=True)
+    reason = StringField(required=True)
+    before = DictField()
+    undoes = ObjectIdField()
+
+    meta = {
+        "strict": False,
+        "indexes": ["batch", ["item", "-at"], ["by", "-at"], ["month", "decision", "reason"]],
+    }
+
+
+class CultureFeedbackClaim(Document):
+    """Who is looking at something, under the id of the contribution, and until when."""
+
+    id = ObjectIdField(primary_key=True)
+    by = ObjectIdField(required=True)
+    until = DateTimeField(required=True)
+
+    meta = {
+        "strict": False,
+        "indexes": [{"fields": ["until"], "expireAfterSeconds": 0}, "by"],
+    }
+
+
+class CultureFeedbackFlag(Document):
+    """One person points something out to moderators, once. `key`: a keyed hash of the person's.
+    `handled`: the decision that closed it. It is forgotten with hidden words (`expires_at`)."""
+
+    item = ObjectIdField(required=True)
+    kind = StringField(required=True)
+    key = StringField(required=True)
+    reason = StringField(required=True)
+    message = StringField()
+    created_at = DateTimeField(required=True)
+    handled = ObjectIdField()
+    expires_at = DateTimeField(required=True)
+
+    meta = {
+        "strict": False,
+        "indexes": [
+            {"fields": ["item", "key"], "unique": True},
+            {"fields": ["expires_at"], "expireAfterSeconds": 0},
+        ],
+    }
+
+
+class Outcome(StrEnum):
+    """What became of an appeal."""
+
+    OPEN = "open"
+    UPHELD = "upheld"  # the author was right: the decision is taken back
+    DISMISSED = "dismissed"
+
+
+class CultureFeedbackAppeal(Document):
+    """An author contests a decision, once: under the id of the decision. `text`, `answer`: what the
+    author says, and what the administrators answer; both are forgotten with hidden words."""
+
+    id = ObjectIdField(primary_key=True)
+    item = ObjectIdField(required=True)
+    kind = StringField(required=True)
+    user = ObjectIdField()
+    contact = ObjectIdField()
+    text = StringField()
+    outcome = StringField(required=True)
+    answer = StringField()
+    answered_by = ObjectIdField()
+    answered_at = DateTimeField()
+    created_at = DateTimeField(required=True)
+    month = StringField(required=True)
+
+    meta = {
+        "strict": False,
+        "indexes": [["outcome", "created_at"], ["month", "outcome"]],
+    }
+
+
+class CultureFeedbackTransparency(Document):
+    """The figures of a month that is over (`id`: "2025-03"), counted once: its journal does not
+    change any more. `decisions`: [{decision, reason, count}]."""
+
+    id = StringField(primary_key=True)
+    decisions = ListField(DictField())
+    total = IntField()
+
+    meta = {"strict": False}
+
+
+def journal() -> Collection:
+    return acknowledged(CultureFeedbackDecision)
+
+
+def claims() -> Collection:
+    return acknowledged(CultureFeedbackClaim)
+
+
+def flags() -> Collection:
+    return acknowledged(CultureFeedbackFlag)
+
+
+def appeals() -> Collection:
+    return acknowledged(CultureFeedbackAppeal)
+
+
+def past_months() -> Collection:
+    return collection_of(CultureFeedbackTransparency)

@@ -1,0 +1,149 @@
+"""Who may decide what about which contribution: the one place where it is decided.
+
+| decision | of what |
+|---|---|
+| publish | what is pending; what is public and was pointed out (it stays public) |
+| reject | what is pending |
+| hide | what is public |
+| redact | what is pending or public |
+| restore | what was decided within the time to undo; after that sysadmins only |
+
+Moderators decide within their remit, which is everything or some organizations; sysadmins about
+everything. Nobody but sysadmins decides about what they wrote themselves. What is about an
+organization one belongs to (or about one's own dataset) is taken away for personal data, illegal
+content, abuse or spam only: a producer does not hide bad opinions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bson import ObjectId
+from flask import current_app
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, refusals
+from ..contributors.viewer import Viewer
+from ..publication import Visibility
+from ..storage import now
+from .classes import Item, Moderated
+from .models import AGAINST, Decision
+
+#: Reasons for taking away what is about one's own organization.
+OWN_REASONS = ("personal_data", "illegal_content", "abuse", "spam")
+#: What goes with publishing and undoing.
+OK = "ok"
+
+#: From where a decision leads, apart from `restore`.
+STATES: dict[Decision, frozenset[Visibility]] = {
+    Decision.PUBLISH: frozenset((Visibility.PENDING, Visibility.PUBLIC)),
+    Decision.REJECT: frozenset((Visibility.PENDING,)),
+    Decision.HIDE: frozenset((Visibility.PUBLIC,)),
+    Decision.REDACT: frozenset((Visibility.PENDING, Visibility.PUBLIC)),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a decision depends on. `own`: it is about an organization the moderator belongs to, or
+    about their own dataset; `queued`: it is in the queue; `decided_at`: when the latest decision
+    that can be undone was made; `worded`: it has words."""
+
+    visibility: Visibility
+    organization: ObjectId | None
+    author: bool = False
+    own: bool = False
+    queued: bool = False
+    worded: bool = True
+    decided_at: datetime | None = None
+
+
+def case_of(
+    viewer: Viewer, moderated: Moderated, item: Item, dataset: catalogue.DatasetFacts | None
+) -> Case:
+    """The case of a contribution; `dataset`: the one it is about, if it is about one."""
+    organization = moderated.organization(item)
+    own = bool(organization and catalogue.belongs_to(organization))
+    decision = item.get("moderated") or {}
+    undoable = decision.get("decision") not in (None, Decision.RESTORE)
+    return Case(
+        visibility=Visibility(item["visibility"]),
+        organization=organization,
+        author=viewer.known and item["contributor"]["key"] == viewer.key,
+        own=own or bool(dataset and catalogue.produces(dataset)),
+        queued=bool(item.get("review")),
+        worded=bool(moderated.texts(item)),
+        decided_at=decision["at"] if undoable else None,
+    )
+
+
+def must_moderate(viewer: Viewer) -> None:
+    """Raises Unauthenticated, Forbidden for who moderates nothing."""
+    if not viewer.known:
+        raise refusals.Unauthenticated(_("Log in to moderate."))
+    if not viewer.moderator:
+        raise refusals.Forbidden(_("Only moderators may do that."))
+
+
+def must_administer(viewer: Viewer) -> None:
+    """Raises Unauthenticated, Forbidden for who does not administer the portal."""
+    if not viewer.known:
+        raise refusals.Unauthenticated(_("Log in to moderate."))
+    if not viewer.sysadmin:
+        raise refusals.Forbidden(_("Only who administers the portal may do that."))
+
+
+def refusal(viewer: Viewer, case: Case, decision: Decision, reason: str) -> refusals.Refusal | None:
+    """Why somebody may not decide that; None where they may."""
+    if not viewer.moderator:
+        return refusals.Forbidden(_("Only moderators may do that."))
+    if not viewer.moderates(case.organization):
+        if case.visibility is Visibility.PUBLIC:
+            return refusals.Forbidden(_("You moderate for other organizations."))
+        return refusals.NotFound(_("There is no such contribution."))
+    if case.author and not viewer.sysadmin:
+        return refusals.Forbidden(_("Somebody else decides about what you wrote."))
+    if case.own and not viewer.sysadmin and decision in AGAINST and reason not in OWN_REASONS:
+        return refusals.Forbidden(_("This reason is not for who belongs to the organization."))
+    if not _is_possible(viewer, case, decision, reason):
+        return refusals.Conflict(
+            _("This is not possible as things stand now."),
+            visibility=case.visibility,
+            decisions=[str(one) for one in possible(viewer, case)],
+        )
+    return None
+
+
+def possible(viewer: Viewer, case: Case) -> list[Decision]:
+    """The decisions that somebody may make about something, with one reason at least."""
+    if not viewer.moderates(case.organization) or (case.author and not viewer.sysadmin):
+        return []
+    return [one for one in Decision if _is_possible(viewer, case, one, OWN_REASONS[0])]
+
+
+def reasons_against(viewer: Viewer, case: Case, known: list[str]) -> list[str]:
+    """Of the reasons that there are, those for which somebody may take something away."""
+    if case.own and not viewer.sysadmin:
+        known = [reason for reason in known if reason in OWN_REASONS]
+    return [reason for reason in known if reason != OK]
+
+
+def undo_ends(decided_at: datetime) -> datetime:
+    """Until when a decision can be undone by moderators (naive UTC)."""
+    return decided_at + timedelta(minutes=current_app.config["CULTURE_FEEDBACK_UNDO_MINUTES"])
+
+
+def _is_possible(viewer: Viewer, case: Case, decision: Decision, reason: str) -> bool:
+    if decision is Decision.RESTORE:
+        if case.decided_at is None:
+            return False
+        return viewer.sysadmin or now() < undo_ends(case.decided_at)
+    if case.visibility not in STATES[decision]:
+        return False
+    if decision is Decision.PUBLISH:
+        return case.visibility is Visibility.PENDING or case.queued
+    if decision is Decision.REDACT:
+        return case.worded
+    # Ratings without words are hidden as spam only.
+    return case.worded or reason == "spam"

@@ -1,0 +1,169 @@
+"""What waits for moderators: one list of all classes, the oldest first. Each class is read by an
+index of its own, one page of each, and the pages are merged: a constant number of queries, and
+nothing that waits can be missing, since what marks it is in the contribution itself.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from flask import request
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, listing, refusals
+from ..contributors.viewer import Viewer
+from ..listing import Page
+from ..publication import REASONS, Visibility
+from ..storage import now
+from . import permissions
+from .classes import CLASSES, Item, Moderated
+from .models import claims
+
+#: Whose claims a list is of.
+CLAIMED = ("mine", "others", "nobody")
+#: Days since which something waits, as the page proposes them.
+AGES = (1, 3, 7, 30)
+
+Entry = tuple[Moderated, Item]
+
+
+@dataclass
+class Filters:
+    """What is asked of the queue, as its address says it."""
+
+    kind: str | None = None
+    why: str | None = None
+    organization: ObjectId | None = None
+    older: int | None = None
+    claimed: str | None = None
+    visibility: str | None = None
+    asked: dict[str, str] = field(default_factory=dict)
+
+
+def asked() -> Filters:
+    """The filters of the query. Raises Invalid naming the argument, NotFound for an organization
+    that is not there."""
+    names = ("class", "reason", "organization", "older", "claimed", "visibility")
+    given = {name: request.args[name] for name in names if request.args.get(name)}
+    return Filters(
+        kind=_choice(given, "class", CLASSES),
+        why=_choice(given, "reason", REASONS),
+        organization=_organization(given.get("organization")),
+        older=_days(given.get("older")),
+        claimed=_choice(given, "claimed", CLAIMED),
+        visibility=_choice(given, "visibility", (Visibility.PENDING, Visibility.PUBLIC)),
+        asked=given,
+    )
+
+
+def read(viewer: Viewer, filters: Filters, page: Page) -> list[Entry]:
+    """One page of the queue, and one more where there is one. Only what the viewer moderates."""
+    permissions.must_moderate(viewer)
+    claimed = _claimed(viewer, filters)
+    found = [
+        _of_class(moderated, _where(viewer, moderated, filters, claimed), page)
+        for moderated in _classes(filters)
+    ]
+    merged = heapq.merge(*found, key=lambda entry: _place(entry[1]))
+    return list(merged)[: page.size + 1]
+
+
+def count(viewer: Viewer, filters: Filters) -> tuple[int, bool]:
+    """How much waits, counted up to a bound in each class, and whether a bound was hit."""
+    claimed = _claimed(viewer, filters)
+    counted = [
+        listing.count(moderated.collection(), _where(viewer, moderated, filters, claimed))
+        for moderated in _classes(filters)
+    ]
+    return sum(n for n, _capped in counted), any(capped for _n, capped in counted)
+
+
+def cursor(item: Item) -> str:
+    """Where the list goes on after this one."""
+    return listing.write_cursor(item["review"]["since"], item["_id"])
+
+
+def _classes(filters: Filters) -> list[Moderated]:
+    return [one for one in CLASSES.values() if filters.kind in (None, one.kind)]
+
+
+def _of_class(moderated: Moderated, where: dict[str, Any], page: Page) -> list[Entry]:
+    """The first of one class, as many as the merged page could need."""
+    if page.cursor:
+        since, id = page.cursor
+        later = {"$or": [{"review.since": {"$gt": since}}, {"_id": {"$gt": id}}]}
+        where = {"$and": [where, {"review.since": {"$gte": since}}, later]}
+    found = moderated.collection().find(
+        where, dict.fromkeys(moderated.left_out, 0), sort=[("review.since", 1), ("_id", 1)]
+    )
+    return [(moderated, item) for item in found.limit(page.size + 1)]
+
+
+def _where(
+    viewer: Viewer,
+    moderated: Moderated,
+    filters: Filters,
+    claimed: dict[str, Any],
+) -> dict[str, Any]:
+    where: dict[str, Any] = {"review.since": {"$exists": True}} | moderated.where() | claimed
+    remit = None if viewer.moderates_everything or viewer.remit is None else viewer.remit
+    organizations = None if remit is None else sorted(remit.organizations or ())
+    if filters.organization:
+        allowed = organizations is None or filters.organization in organizations
+        organizations = [filters.organization] if allowed else []
+    if organizations is not None:
+        where[moderated.organization_field] = {"$in": organizations}
+    if filters.why:
+        where["review.why"] = filters.why
+    if filters.visibility:
+        where["visibility"] = filters.visibility
+    if filters.older:
+        where["review.since"] |= {"$lte": now() - timedelta(days=filters.older)}
+    return where
+
+
+def _claimed(viewer: Viewer, filters: Filters) -> dict[str, Any]:
+    """The part of the query that says who is looking at it. Few are, at any moment."""
+    if not filters.claimed:
+        return {}
+    current: dict[str, Any] = {"until": {"$gt": now()}}
+    if filters.claimed == "mine":
+        current["by"] = viewer.user_id
+    elif filters.claimed == "others":
+        current["by"] = {"$ne": viewer.user_id}
+    ids = [claim["_id"] for claim in claims().find(current, {"_id": 1})]
+    return {"_id": {"$nin" if filters.claimed == "nobody" else "$in": ids}}
+
+
+def _place(item: Item) -> tuple[datetime, ObjectId]:
+    return item["review"]["since"], item["_id"]
+
+
+def _choice(given: dict[str, str], name: str, ids: Any) -> str | None:
+    value = given.get(name)
+    if value is not None and value not in ids:
+        message = _("Choose one of: %(ids)s.", ids=", ".join(ids))
+        raise refusals.Invalid(message, {name: message})
+    return value
+
+
+def _organization(reference: str | None) -> ObjectId | None:
+    if reference is None:
+        return None
+    found = catalogue.find_organization(reference)
+    if found is None:
+        raise refusals.NotFound(_("There is no such organization."))
+    return found.id
+
+
+def _days(value: str | None) -> int | None:
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit() and 0 < int(value[:5]) <= 3650:
+        return int(value[:5])
+    message = _("A whole number of days.")
+    raise refusals.Invalid(message, {"older": message})

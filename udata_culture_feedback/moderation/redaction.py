@@ -1,0 +1,116 @@
+"""Blacking words out: what was chosen is replaced by a fixed sentence, the rest stays as it was
+written. Nothing is ever rewritten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import current_app
+from udata.i18n import gettext as _
+from udata.i18n import lazy_gettext
+
+from .. import checks, refusals
+from ..languages import speaking
+
+#: Shortest words that can be chosen: a letter would be blacked out everywhere.
+SHORTEST = 3
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to black out: `strings` wherever they stand, `ranges` (field, start, end), and what the
+    checks take for personal data (`found`)."""
+
+    strings: tuple[str, ...] = ()
+    ranges: tuple[tuple[str, int, int], ...] = ()
+    found: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.strings or self.ranges or self.found)
+
+
+@dataclass
+class Redacted:
+    """Words after it: `texts` by field, and the `strings` that went."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    strings: list[str] = field(default_factory=list)
+
+
+def black_out(texts: dict[str, str], choice: Choice) -> Redacted:
+    """Raises Invalid where nothing of what was chosen is there."""
+    redacted = Redacted()
+    for name, text in texts.items():
+        spans = _merged(_spans(name, text, choice))
+        redacted.strings += [text[start:end] for start, end in spans]
+        for start, end in reversed(spans):
+            text = text[:start] + placeholder() + text[end:]
+        redacted.texts[name] = text
+    if not redacted.strings:
+        message = lazy_gettext("These words are not there. Choose what to black out.")
+        raise refusals.Invalid(message, {"strings": message})
+    return redacted
+
+
+def placeholder() -> str:
+    """« [donnée personnelle occultée] », in the portal's language: everybody reads the same."""
+    with speaking(current_app.config["DEFAULT_LANGUAGE"]):
+        return _("[personal data blacked out]")
+
+
+def read(payload: dict[str, Any]) -> Choice:
+    """What a JSON body chooses: `strings`, `ranges` ([{field, start, end}]), `found`. Raises
+    Invalid naming the field."""
+    strings, ranges = payload.get("strings") or [], payload.get("ranges") or []
+    if not isinstance(strings, list) or not all(_is_choosable(one) for one in strings):
+        message = lazy_gettext("A list of texts of %(n)d characters at least.", n=SHORTEST)
+        raise refusals.Invalid(message, {"strings": message})
+    if not isinstance(ranges, list) or not all(_is_range(one) for one in ranges):
+        message = lazy_gettext("A list of objects: field, start, end.")
+        raise refusals.Invalid(message, {"ranges": message})
+    return Choice(
+        tuple(dict.fromkeys(strings)),
+        tuple((one["field"], one["start"], one["end"]) for one in ranges),
+        payload.get("found") is True,
+    )
+
+
+def _is_choosable(value: Any) -> bool:
+    return isinstance(value, str) and SHORTEST <= len(value.strip()) <= 1000
+
+
+def _is_range(value: Any) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("field"), str):
+        return False
+    start, end = value.get("start"), value.get("end")
+    if isinstance(start, bool) or isinstance(end, bool):
+        return False
+    return isinstance(start, int) and isinstance(end, int) and 0 <= start <= end - SHORTEST
+
+
+def _spans(name: str, text: str, choice: Choice) -> list[tuple[int, int]]:
+    spans = [
+        (start, min(end, len(text)))
+        for where, start, end in choice.ranges
+        if where == name and start < len(text)
+    ]
+    for string in choice.strings:
+        start = text.find(string)
+        while start >= 0:
+            spans.append((start, start + len(string)))
+            start = text.find(string, start + len(string))
+    if choice.found:
+        spans += [(finding.start, finding.end) for finding in checks.personal_data(text)]
+    return spans
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same without overlaps, in the order of the text."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

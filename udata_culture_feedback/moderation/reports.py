@@ -1,0 +1,86 @@
+"""With udata's own moderation: what is reported in native discussions is in our queue, and what is
+decided here answers the report there. (What is deleted there is hidden here by the domains; what is
+hidden here leaves the discussions by `threads`.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+from udata.core.discussions.models import Discussion
+from udata.core.reports.constants import REASON_AUTO_SPAM
+from udata.core.reports.models import Report
+from udata.core.user.models import User
+
+from ..publication import REPORT, Visibility
+from ..storage import now
+from . import classes
+from .classes import Item, Moderated
+from .flags import put_in_queue, take_from_queue
+from .models import Decision
+
+#: Decisions by which a moderator has found that something may be said.
+FOR = frozenset((Decision.PUBLISH, Decision.REDACT))
+
+
+def reported(report: Report) -> None:
+    """A report was made, changed or answered in udata."""
+    discussion_id = _discussion(report)
+    if discussion_id is None:
+        return
+    message = str(report.subject_embed_id) if report.subject_embed_id else None
+    found = classes.discussed(discussion_id, message)
+    if found is None:
+        return
+    moderated, id = found
+    if report.dismissed_at or report.subject_deleted_at:
+        if not _unanswered(discussion_id, message):
+            take_from_queue(moderated.kind, id, REPORT)
+        return
+    if report.reason == REASON_AUTO_SPAM:
+        # udata holds back what it announces until somebody has looked; a moderator may have.
+        item = moderated.find([id]).get(id) or {}
+        if (item.get("moderated") or {}).get("decision") in FOR:
+            if report.callbacks:
+                dismiss(report, item["moderated"]["by"])
+            return
+    put_in_queue(moderated.kind, id, REPORT)
+
+
+def decided(moderated: Moderated, before: Item, after: Item) -> None:
+    """What stays public was looked at: the reports about it are answered."""
+    if REPORT not in ((before.get("review") or {}).get("why") or []):
+        return
+    if after["visibility"] != Visibility.PUBLIC or not after.get("discussion"):
+        return  # what is hidden goes from the discussion, which answers reports by itself
+    message = after.get("message_id") if moderated.kind == "message" else None
+    for report in _unanswered(after["discussion"], message):
+        dismiss(report, after["moderated"]["by"])
+
+
+def dismiss(report: Report, by: ObjectId | None) -> None:
+    """Answers a report as udata's own API does: what it held back is announced."""
+    callbacks = report.callbacks if report.reason == REASON_AUTO_SPAM else {}
+    report.dismissed_at = now()
+    report.dismissed_by = User.objects(id=by).first()
+    report.callbacks = {}
+    report.save()
+    subject = report.subject.fetch() if callbacks else None
+    for name, call in callbacks.items():
+        method = getattr(subject, name, None)
+        if method:
+            method(*call.get("args", []), **call.get("kwargs", {}))
+
+
+def _discussion(report: Report) -> ObjectId | None:
+    """The discussion that a report is about; None for one about anything else."""
+    subject: Any = report.subject
+    if subject is None or subject.document_type is not Discussion:
+        return None
+    return subject.pk
+
+
+def _unanswered(discussion_id: ObjectId, message: str | None) -> list[Report]:
+    where = {"subject": Discussion(id=discussion_id), "subject_embed_id": message}
+    return list(Report.objects(**where).unhandled())

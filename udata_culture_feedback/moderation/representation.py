@@ -1,0 +1,152 @@
+"""What waits, as the API and the page show it: words, what the checks find in them, who points it
+out, who is looking at it, and what this moderator may decide."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from bson import ObjectId
+
+from .. import catalogue, checks
+from ..contributors.signature import signature, signing_users
+from ..contributors.viewer import Viewer
+from ..data_requests.models import requests
+from ..feedback.representation import iso
+from . import actions, permissions
+from .classes import Item, Moderated
+from .models import flags
+from .queue import Entry
+
+#: Flags of one page that are read: more say nothing more.
+MOST_FLAGS = 1000
+
+
+class Objects:
+    """What some contributions name, looked up once, in a constant number of queries."""
+
+    def __init__(self, entries: list[Entry]):
+        items = [item for _moderated, item in entries]
+        self.requests = _requests({item["request"] for item in items if "request" in item})
+        for item in items:
+            if "request" in item:
+                item["of"] = self.requests.get(item["request"], {})
+        contributors = [item["contributor"] for item in items]
+        self.datasets = catalogue.datasets_by_id(actions.dataset_of(item) for item in items)  # type: ignore[misc]
+        self.organizations = catalogue.organizations_by_id(
+            [c["organization"] for c in contributors if c.get("organization")]
+            + [id for moderated, item in entries if (id := moderated.organization(item))]
+        )
+        ids = [item["_id"] for item in items]
+        self.claims = actions.claimed(ids)
+        self.flags = _flags(ids)
+        self.signing = signing_users(contributors)
+        self.moderators = catalogue.users_by_id(
+            [claim["by"] for claim in self.claims.values()]
+            + [item["moderated"]["by"] for item in items if item.get("moderated")]
+        )
+
+
+def as_json(viewer: Viewer, entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """Contributions of any class, for who moderates them."""
+    entries = list(entries)
+    objects = Objects(entries)
+    return [_one(viewer, moderated, item, objects) for moderated, item in entries]
+
+
+def _one(viewer: Viewer, moderated: Moderated, item: Item, objects: Objects) -> dict[str, Any]:
+    dataset = objects.datasets.get(actions.dataset_of(item))  # type: ignore[arg-type]
+    organization = objects.organizations.get(moderated.organization(item))  # type: ignore[arg-type]
+    case = permissions.case_of(viewer, moderated, item, dataset)
+    texts = moderated.texts(item)
+    review = item.get("review") or {}
+    claim = objects.claims.get(item["_id"])
+    return {
+        "id": str(item["_id"]),
+        "class": moderated.kind,
+        "version": actions.version_of(moderated, item),
+        "visibility": item["visibility"],
+        "words": texts,
+        "findings": [
+            {"field": field} | finding.as_json()
+            for field, text in texts.items()
+            for finding in checks.inspect(text)
+        ],
+        "why": review.get("why") or [],
+        "since": iso(review.get("since")),
+        "flags": objects.flags.get(item["_id"], []),
+        "signals": item.get("signals") or [],
+        "contributor": signature(item["contributor"], objects.signing, objects.organizations),
+        "dataset": dataset.as_json() if dataset else None,
+        "request": _request_as_json(item, objects),
+        "organization": organization.as_json() if organization else None,
+        "created_at": iso(item["created_at"]),
+        "claimed": _claim_as_json(claim, objects) if claim else None,
+        "decisions": [str(one) for one in permissions.possible(viewer, case)],
+        "reasons": permissions.reasons_against(viewer, case, list(actions.REASONS)),
+        "self_web_url": moderated.page(item | {"slug": _slug(item)}),
+    }
+
+
+def outcome_as_json(outcome: actions.Outcome) -> dict[str, Any]:
+    """What became of a gesture, contribution by contribution."""
+    done = [{"id": str(id), "status": 200} for id in outcome.done]
+    refused = [
+        {"id": str(id), "status": refusal.status, **refusal.as_json()}
+        for id, refusal in outcome.refused.items()
+    ]
+    return {
+        "batch": str(outcome.batch),
+        "decision": outcome.decision,
+        "reason": outcome.reason,
+        "done": len(done),
+        "refused": len(refused),
+        "results": done + refused,
+        "undo_until": iso(outcome.undo_until),
+    }
+
+
+def _requests(ids: set[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
+    if not ids:
+        return {}
+    fields = {"title": 1, "slug": 1, "organization": 1, "dataset": 1}
+    return {one["_id"]: one for one in requests().find({"_id": {"$in": list(ids)}}, fields)}
+
+
+def _flags(ids: list[ObjectId]) -> dict[ObjectId, list[dict[str, Any]]]:
+    """What readers say of each: the reasons with their number, and what they wrote."""
+    where = {"item": {"$in": ids}, "handled": {"$exists": False}}
+    found: dict[ObjectId, list[dict[str, Any]]] = {}
+    for flag in flags().find(where, {"item": 1, "reason": 1, "message": 1}).limit(MOST_FLAGS):
+        found.setdefault(flag["item"], []).append(flag)
+    return {
+        id: [
+            {
+                "reason": reason,
+                "count": count,
+                "messages": [
+                    f["message"] for f in some if f["reason"] == reason and "message" in f
+                ],
+            }
+            for reason, count in Counter(flag["reason"] for flag in some).most_common()
+        ]
+        for id, some in found.items()
+    }
+
+
+def _request_as_json(item: Item, objects: Objects) -> dict[str, Any] | None:
+    request = item.get("of")
+    return {"id": str(request["_id"]), "title": request["title"]} if request else None
+
+
+def _slug(item: Item) -> str | None:
+    return item.get("slug") or (item.get("of") or {}).get("slug")
+
+
+def _claim_as_json(claim: dict[str, Any], objects: Objects) -> dict[str, Any]:
+    moderator = objects.moderators.get(claim["by"])
+    return {
+        "by": {"id": str(claim["by"]), "name": moderator.name if moderator else None},
+        "until": iso(claim["until"]),
+    }

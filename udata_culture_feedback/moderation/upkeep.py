@@ -1,0 +1,52 @@
+"""What time brings to the moderation: hidden words are erased, and what a crash left unwritten is
+written down. Each step may run at any time, twice at once, and again after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..publication import Visibility, forget_original
+from ..storage import now
+from . import appeals, journal
+from .classes import CLASSES, Item, Moderated
+
+#: What stands in the place of hidden words once they are erased.
+ERASED = "…"
+
+
+def write_journal() -> int:
+    """Decisions that a crash kept from the journal."""
+    return sum(journal.catch_up(moderated) for moderated in CLASSES.values())
+
+
+def erase_hidden_words() -> int:
+    """Words that have been hidden, or blacked out, for as long as the settings keep them."""
+    return sum(_erase(moderated) for moderated in CLASSES.values())
+
+
+#: For `maintenance.STEPS`.
+STEPS: dict[str, Callable[[], int]] = {
+    "decisions_written": write_journal,
+    "hidden_words_erased": erase_hidden_words,
+    "appeals_forgotten": appeals.erase_texts,
+}
+
+
+def _erase(moderated: Moderated) -> int:
+    over = {"words_until": {"$lt": now()}}
+    ids = [item["_id"] for item in moderated.collection().find(over, {"_id": 1})]
+
+    def erased(item: Item) -> Item | None:
+        if not item.get("words_until") or item["words_until"] >= now():
+            return None
+        changed = dict(item)
+        if item["visibility"] == Visibility.HIDDEN:
+            texts = dict.fromkeys(moderated.texts(item), ERASED)
+            changed = moderated.with_texts(changed, texts)
+        changed.pop("words_until")
+        forget_original(changed)
+        return changed
+
+    written = [pair for id in ids if (pair := moderated.change(id, erased))]
+    moderated.announce(written)
+    return len(written)

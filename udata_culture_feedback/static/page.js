@@ -1,0 +1,25 @@
+// What whole pages need besides HTML: in them forms are sent by the browser itself.
+
+const content = document.querySelector("[data-viewer]");
+
+if (content?.querySelector("[data-draft], [data-similar], [data-pick], [data-sent]")) {
+  const { enhance } = await import("./forms.js");
+  const load = async (address, signal) => {
+    const answer = await fetch(address, { signal });
+    return answer.ok ? answer.text() : "";
+  };
+  enhance(content, content.dataset.viewer, load);
+}
+
+if (content?.querySelector("[data-proof]")) {
+  const { prepare } = await import("./proof.js");
+  prepare(content);
+}
+for (const button of content?.querySelectorAll("[data-forget]") ?? []) {
+  button.addEventListener("click", () => {
+    for (const name of Object.keys(sessionStorage)) {
+      if (name.startsWith("culture-feedback:")) sessionStorage.removeItem(name);
+    }
+    location.assign(location.pathname + location.search);
+  });
+}
