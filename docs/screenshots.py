@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -20,6 +21,8 @@ from udata_culture_feedback.demo.mongod import EmbeddedMongod
 IMAGES = Path(__file__).with_name("images")
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 WIDTH, MARGIN = 900, 16
+REQUESTS = "/api/1/culture-feedback/pages/requests/"
+LATE = "Coût des restaurations de monuments historiques"
 
 
 def main() -> None:
@@ -38,6 +41,18 @@ def main() -> None:
                 page.get_by_role("button", name="En partie").click()
                 page.locator("textarea[name=comment]").wait_for()
                 take(page, "details", until="[name=signature]")
+                requests = portal.url + REQUESTS
+                page.goto(f"{requests}new?dataset={portal.slugs[SHOWCASE]}")
+                take_page(page, "asking", height=1250)
+                page.goto(requests)
+                take_page(page, "requests", height=1000)
+                page.goto(f"{requests}?overdue=true&sort=-supports")
+                page.get_by_role("link", name=LATE).click()
+                page.get_by_role("heading", name=LATE).wait_for()
+                take_page(page, "request", height=1250)
+                page.get_by_role("link", name="Préparer ma saisine de la CADA").click()
+                page.get_by_label("Prénom et nom").wait_for()
+                take_page(page, "appeal", height=1500)
             browser.close()
 
 
@@ -59,6 +74,19 @@ def visitor(browser: Browser, portal: RunningPortal, account: Account) -> Iterat
     context.close()
 
 
+def take_page(page: Page, name: str, height: int) -> None:
+    """A whole page of ours, `height` pixels of it at most, without what surrounds it."""
+    main = page.locator("main").bounding_box()
+    assert main is not None
+    clip = {
+        "x": main["x"],
+        "y": main["y"],
+        "width": main["width"],
+        "height": min(main["height"], height),
+    }
+    save(page, name, clip)
+
+
 def take(page: Page, name: str, until: str) -> None:
     """The widget, from its top to the end of its first element `until`, with a margin, as a small
     PNG (few colours are enough)."""
@@ -67,13 +95,17 @@ def take(page: Page, name: str, until: str) -> None:
     last = widget.locator(until).first.bounding_box()
     assert top is not None
     assert last is not None
-    path = IMAGES / f"{name}.png"
     clip = {
         "x": top["x"] - MARGIN,
         "y": top["y"] + page.evaluate("scrollY") - MARGIN,
         "width": top["width"] + 2 * MARGIN,
         "height": last["y"] + last["height"] - top["y"] + 2 * MARGIN,
     }
+    save(page, name, clip)
+
+
+def save(page: Page, name: str, clip: Any) -> None:
+    path = IMAGES / f"{name}.png"
     page.screenshot(path=path, full_page=True, clip=clip, animations="disabled")
     with Image.open(path) as image:
         image.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)

@@ -4,7 +4,7 @@ a web server with preloading does.
 A module that offers jobs has `prepare(uri)`, called once, before any connection is opened, and
 the jobs themselves: functions of what `prepare` answered and of keyword arguments. Both ways, what
 goes over the pipe is JSON. Where it matters who dies when, `COLLECTIONS` is how the names of the
-collections start whose commands are counted.
+collections start whose commands are counted; `COUNTED`, if not all of them, which commands.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from pymongo import monitoring
 #: How a worker ends that died on command.
 DIED = 9
 
-COMMANDS = ("find", "aggregate", "insert", "update", "delete", "findAndModify")
+WRITES = ("insert", "update", "delete", "findAndModify")
+COMMANDS = ("find", "aggregate", *WRITES)
 
 
 class Death(monitoring.CommandListener):
@@ -35,11 +36,12 @@ class Death(monitoring.CommandListener):
         self.at = 0
         self.when = "started"
         self.collections = ""
+        self.commands = COMMANDS
         self.seen = 0
         self.last: int | None = None  # the request at whose end to die
 
     def started(self, event: Any) -> None:
-        if event.command_name not in COMMANDS:
+        if event.command_name not in self.commands:
             return
         if not event.command[event.command_name].startswith(self.collections):
             return
@@ -124,6 +126,7 @@ def serve(module_name: str, uri: str) -> None:
     monitoring.register(death)  # heard by clients made after this
     module = importlib.import_module(module_name)
     death.collections = getattr(module, "COLLECTIONS", "")
+    death.commands = getattr(module, "COUNTED", COMMANDS)
     context = module.prepare(uri)
 
     def fork(job: str, arguments: dict[str, Any], start: tuple[int, int], output: int) -> int:

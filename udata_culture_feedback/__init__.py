@@ -45,6 +45,7 @@ def init_app(app: Flask) -> None:
 
     from . import search_upkeep
     from .consultations import receivers as of_consultations
+    from .dashboard import receivers as of_dashboard
     from .data_requests import receivers as of_requests
     from .data_requests import telling
     from .feedback import receivers
@@ -55,6 +56,7 @@ def init_app(app: Flask) -> None:
     of_requests.connect()
     of_consultations.connect()
     telling.connect()
+    of_dashboard.connect()
     search_upkeep.connect()
 
     from .api import register_routes

@@ -116,6 +116,7 @@ def register_routes(app: Flask) -> None:
     one made later in the same process they are added here."""
     from .consultations import api as _consultations  # noqa: F401
     from .contributors import api as _contributors  # noqa: F401
+    from .dashboard import api as _dashboard  # noqa: F401
     from .data_requests import api as _data_requests  # noqa: F401
     from .feedback import api as _feedback  # noqa: F401
     from .moderation import api as _moderation  # noqa: F401

@@ -29,6 +29,8 @@ from .data_requests import importing
 from .data_requests import models as request_models
 from .data_requests.matches import CultureFeedbackMatch
 from .feedback import models, summaries
+from .dashboard.organization_settings import CultureFeedbackOrganizationSettings
+from .dashboard.subscriptions import CultureFeedbackSubscription
 from .feedback.answer_templates import CultureFeedbackAnswerTemplate
 from .moderation import models as moderation_models
 from .publication import CultureFeedbackRepeated
@@ -56,6 +58,8 @@ MODELS = (
     consultation_models.CultureFeedbackResults,
     consultation_models.CultureFeedbackFollower,
     CultureFeedbackAnswerTemplate,
+    CultureFeedbackSubscription,
+    CultureFeedbackOrganizationSettings,
     CultureFeedbackOutbox,
     CultureFeedbackUnsubscribed,
     CultureFeedbackContact,

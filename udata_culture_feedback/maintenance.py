@@ -20,6 +20,7 @@ from . import catalogue, search_upkeep
 from .consultations import upkeep as consultations
 from .contributors import outbox
 from .data_requests import upkeep as requests
+from .dashboard import news
 from .feedback import actions, confirming, discussion, lifecycle, listening, summaries, telling
 from .feedback.models import DISCUSSION, LISTENERS, dataset_summary, feedbacks
 from .feedback.models import summaries as stored_summaries
@@ -128,6 +129,8 @@ STEPS = {
     "threads_mended": listening.check_threads,
     "authors_told": telling.tell_authors,
     "authors_asked": confirming.ask_everywhere,
+    "producers_told": news.tell_weekly,
+    "waits_pointed_out": news.escalate,
     "accounts_forgotten": forget_accounts,
     "tombstones_buried": bury_tombstones,
     **requests.STEPS,

@@ -189,9 +189,11 @@ def _has_session() -> bool:
 
 
 # The pages themselves, each in its domain.
+from .consultations import views as _consultations  # noqa: E402, F401
 from .contributors import confirm_views as _confirm  # noqa: E402, F401
 from .contributors import unsubscribe_views as _unsubscribe  # noqa: E402, F401
 from .dashboard import public as _organizations  # noqa: E402, F401
+from .dashboard import settings_views as _settings  # noqa: E402, F401
 from .dashboard import views as _dashboard  # noqa: E402, F401
 from .data_requests import asking_views as _asking  # noqa: E402, F401
 from .data_requests import views as _requests  # noqa: E402, F401
@@ -199,3 +201,5 @@ from .embed import views as _embed  # noqa: E402, F401
 from .feedback import confirming_views as _confirming  # noqa: E402, F401
 from .feedback import treatment_views as _treatment  # noqa: E402, F401
 from .feedback import views as _feedback  # noqa: E402, F401
+from .moderation import public_views as _public_moderation  # noqa: E402, F401
+from .moderation import views as _moderation  # noqa: E402, F401

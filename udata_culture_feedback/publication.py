@@ -25,7 +25,7 @@ from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 from udata.mongo.document import UDataDocument as Document
 
-from . import checks
+from . import checks, refusals
 from .contributors import keys
 from .search import fold
 from .storage import collection_of, now
@@ -152,6 +152,25 @@ def no_words_left(contribution: dict[str, Any]) -> None:
     for field in ("hidden_reason", "hidden_at", "words_until", "review"):
         contribution.pop(field, None)
     contribution["visibility"] = Visibility.PUBLIC
+
+
+def warn(words: dict[str, str | None], *, read_again: bool) -> None:
+    """Before something is sent: raises Invalid, naming the fields and what was found in them, where
+    there is personal data in a text and its author has not said yet that they mean it."""
+    if read_again:
+        return
+    errors = {
+        field: _(
+            "There seems to be %(what)s: “%(where)s”.",
+            what=checks.in_words(found),
+            where="”, “".join(text[one.start : one.end] for one in found),
+        )
+        for field, text in words.items()
+        if text and (found := checks.personal_data(text))
+    }
+    if errors:
+        message = _("Please read your text again: everybody will be able to read it.")
+        raise refusals.Invalid(message, errors, read_again=True)
 
 
 def forget_original(contribution: dict[str, Any]) -> None:

@@ -104,6 +104,14 @@ CULTURE_FEEDBACK_AGEING_DAYS = 7
 #: The same where the declared period is under a month, or where none is declared.
 CULTURE_FEEDBACK_AGEING_DAYS_FREQUENT = 365
 
+# --- Producers ------------------------------------------------------------------------------------
+
+#: Days after which comments that want an answer and have none are pointed out to the administrators
+#: of the organization, once; an organization may choose others. None: never.
+CULTURE_FEEDBACK_ESCALATE_DAYS: int | None = 30
+#: The same to the desk (`CULTURE_FEEDBACK_DESK`, or the administrators of the portal). None: never.
+CULTURE_FEEDBACK_ESCALATE_DESK_DAYS: int | None = None
+
 # --- Requests -------------------------------------------------------------------------------------
 
 #: Organization (id or slug) that deals with requests whose holder is unknown. None: moderators do.

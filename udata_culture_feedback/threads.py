@@ -61,9 +61,10 @@ class Thread:
     """How one kind of contribution is discussed. Subclasses say what differs.
 
     A contribution has `dataset`, `contributor`, `created_at`, `last_modified`, `v` and `due` (see
-    `summaries`). Kept in it: `discussion` and `messages` (allocated: {id, fingerprint of the
-    words}), `discussed` (it exists), `announced` (when udata told people of it), `silenced` (ids of
-    messages that were deleted there and do not come back).
+    `summaries`). Kept in it: `discussion` and `messages` (allocated: {`id`, `words`: their
+    fingerprint, `added`: a complement that is there}), `discussed` (it exists), `announced` (when
+    udata told people of it), `silenced` (ids of messages that were deleted there and do not come
+    back).
     """
 
     #: How the contribution is named in the `extras` of its discussion.
@@ -264,7 +265,7 @@ class Thread:
             message = _message(discussion, latest["id"])
             if message is None:
                 if latest["id"] not in one.get("silenced", ()):
-                    self._add_complement(one, latest["id"], author, organization)
+                    self._add_complement(one, latest, author, organization)
             elif getattr(message.posted_by, "deleted", None):
                 pass  # the account has left: what became of its words there is for udata to say
             elif message is discussion.discussion[0]:
@@ -274,13 +275,28 @@ class Thread:
         return True
 
     def _add_complement(
-        self, one: Contribution, message_id: str, author: User, organization: Organization | None
+        self,
+        one: Contribution,
+        latest: dict[str, Any],
+        author: User,
+        organization: Organization | None,
     ) -> None:
         """Adds our latest words below the producer's answer, once, beside whatever replies come;
-        in a closed thread too: what is said here is said there."""
+        in a closed thread too: what is said here is said there. Quietly where it had been there."""
         date = format_date(one["last_modified"], "long")
         content = _("Added on %(date)s:", date=date) + "\n\n" + self.text(one)
-        add_message(one["discussion"], message_id, content, author, organization, into_closed=True)
+        add_message(
+            one["discussion"],
+            latest["id"],
+            content,
+            author,
+            organization,
+            quietly=bool(latest.get("added")),
+            into_closed=True,
+        )
+        self.collection().update_one(
+            {"_id": one["_id"], "messages.id": latest["id"]}, {"$set": {"messages.$.added": True}}
+        )
 
     def _rewrite_first(self, one: Contribution, discussion: Discussion, message: Message) -> None:
         title, text = self.title(one), self.text(one)

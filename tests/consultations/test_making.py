@@ -6,7 +6,6 @@ import copy
 from typing import Any
 
 import pytest
-from freezegun import freeze_time
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
@@ -20,6 +19,7 @@ from .consulting import (
     QUESTIONS,
     UNLIMITED,
     ConsultationCase,
+    freeze_time,
     stored,
     team_member,
 )

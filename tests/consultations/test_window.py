@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
-from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
 from udata.core.user.factories import UserFactory
@@ -24,7 +23,14 @@ from udata_culture_feedback.consultations.window import (
 )
 from udata_culture_feedback.refusals import Invalid
 
-from .consulting import UNLIMITED, ConsultationCase, stored, team_member, utc
+from .consulting import (
+    UNLIMITED,
+    ConsultationCase,
+    freeze_time,
+    stored,
+    team_member,
+    utc,
+)
 
 PARIS = ZoneInfo("Europe/Paris")
 ZONES = st.sampled_from(

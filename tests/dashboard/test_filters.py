@@ -172,8 +172,8 @@ class FiltersTest(DashboardCase):
         text = self.see(of(producer.organization, f"feedback/?{query}"), producer.admin, 400)
         assert 'id="cf-errors"' in text
         if name != "page":
-            assert f'href="#cf-{name}"' in text
-            assert f'id="cf-{name}"' in text
+            assert f'href="#cf-by-{name}"' in text
+            assert f'id="cf-by-{name}"' in text
             self.see(of(producer.organization, f"feedback.csv?{query}"), producer.admin, 400)
 
     @pytest.mark.parametrize("value", ["9999-12-31", "", "   "])
@@ -204,7 +204,7 @@ class FiltersTest(DashboardCase):
             say(DatasetFactory(organization=producer.organization, title=f"Jeu {n:03}"))
         page = of(producer.organization, f"feedback/?dataset={producer.dataset.slug}")
         form = self.see(page, producer.admin)
-        choices = form[form.index('id="cf-dataset"') :].split("</select>")[0]
+        choices = form[form.index('id="cf-by-dataset"') :].split("</select>")[0]
         options = re.findall(r'<option value="(\w{24})"( selected)?>', choices)
         assert len(options) == queries.CHOICES + 1
         assert [id for id, chosen in options if chosen] == [str(producer.dataset.id)]

@@ -26,7 +26,7 @@ POOR = {"update_frequency": 1}
 
 def text_of(page: str) -> str:
     """As read: one line, without tags."""
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split()).replace(" :", ":")
 
 
 def section(page: str, id: str) -> str:
@@ -78,7 +78,7 @@ class OverviewTest(DashboardCase):
 
     def test_requests_come_by_service_date_the_late_ones_marked(self) -> None:
         producer = Producer()
-        for n, days in enumerate((40, 0, 20)):
+        for days in (40, 0, 20):
             body = {"title": f"Données {days}", "description": "Pour une étude.", "kind": "new",
                     "organization": str(producer.organization.id)}  # fmt: skip
             made = self.ask("POST", "/requests/", body, UserFactory())
@@ -116,7 +116,7 @@ class OverviewTest(DashboardCase):
         assert "Median: large gaps , below the portal’s median (nearly complete)" in opinions
         assert "Worse than “some gaps”: 75%, whole portal 30%" in opinions
         assert "large gaps 3 (75%) 3 (30%)" in opinions
-        assert "Georeferencing : nobody has rated it yet" in opinions
+        assert "Georeferencing: nobody has rated it yet" in opinions
 
     def test_the_rate_and_the_delays_are_those_of_texts_that_want_an_answer(self) -> None:
         producer = Producer()
@@ -127,7 +127,7 @@ class OverviewTest(DashboardCase):
         say(producer.dataset, 6, **asked)
         say(producer.dataset, 5, treatment=answered(90, since), comment="Merci", created_at=since)
         answers = text_of(section(self.read(producer), "cf-answers"))
-        assert "wants an answer 63% (10 / 16)" in answers
+        assert "wants an answer 62% (10 / 16)" in answers
         assert "came within 3 days" in answers
         assert "Nine of ten within 21 days" in answers
 
@@ -136,19 +136,16 @@ class OverviewTest(DashboardCase):
         for days, rating in ((1, 1), (1, 4), (70, 5), (800, 1)):
             say(producer.dataset, ratings={"completeness": rating}, days_ago=days)
         say(elsewhere.dataset, 2, ratings={"completeness": 1}, days_ago=1)
-        months = section(self.read(producer), "cf-months-title")
+        months = section(self.read(producer), "cf-year")
         assert months.count('class="cf-chart"') == 2
         table = re.findall(
             r"<tr><th scope=\"row\">([^<]+)</th><td>([^<]+)</td>(?:<td>([^<]+)</td>)?", months
         )
         assert len(table) == 24
-        month = (now() - timedelta(days=1)).month
-        by_month = dict.fromkeys(range(1, 13))
         assert sum(int(answers) for _month, answers, portal in table if not portal) == 3
-        shares = [row for row in table if row[2]]
-        assert ("50%", "75%") in [row[1:] for row in shares]
-        assert len([row for row in shares if row[1] != "–"]) == 2
-        assert month in by_month
+        shares = [row[1:] for row in table if row[2]]
+        assert ("50%", "75%") in shares
+        assert len([ours for ours, _portal in shares if ours != "–"]) == 2
 
     def test_a_dashboard_without_anything_says_so(self) -> None:
         producer = Producer()
@@ -232,8 +229,8 @@ class DatasetsTest(DashboardCase):
         assert "15 answers" in dataset
         assert "12 people of 15 say worse than “acceptable”" in users
         assert "“often late”: 12 of 15" in users
-        assert "An update frequency is declared: Yes" in portal.replace(" :", ":")
-        assert "Updated as often as declared: No" in portal.replace(" :", ":")
+        assert "An update frequency is declared: Yes" in portal
+        assert "Updated as often as declared: No" in portal
         assert age.startswith("14 months ago")
         assert "declared: Monthly" in age
 
@@ -254,14 +251,14 @@ class DatasetsTest(DashboardCase):
         say(dataset)
         portal = row_of(self.read(producer, "axis=update_frequency"), "Entrées")[2]
         declared = "No" if frequency == "unknown" else "Yes"
-        assert portal.replace(" :", ":") == (
+        assert portal == (
             f"An update frequency is declared: {declared} Updated as often as declared: {expected}"
         )
 
     def test_completeness_is_not_measured_and_availability_stands_apart(self) -> None:
         producer = Producer(title="Entrées", resources=[ResourceFactory()])
         say(producer.dataset)
-        portal = row_of(self.read(producer, "axis=completeness"), "Entrées")[2].replace(" :", ":")
+        portal = row_of(self.read(producer, "axis=completeness"), "Entrées")[2]
         assert portal.startswith("Completeness: Not measured Apart: Every file can be reached: ")
 
     @pytest.mark.parametrize(("format", "expected"), [("geojson", "Yes"), ("csv", "No")])
@@ -271,7 +268,7 @@ class DatasetsTest(DashboardCase):
             resources=[ResourceFactory(format="pdf"), ResourceFactory(format=format)],
         )
         say(producer.dataset)
-        portal = row_of(self.read(producer, "axis=georeferencing"), "Entrées")[2].replace(" :", ":")
+        portal = row_of(self.read(producer, "axis=georeferencing"), "Entrées")[2]
         assert portal.endswith(f"A file is in a geographical format: {expected}")
 
     def test_indicators_are_those_of_udata(self) -> None:
@@ -284,7 +281,7 @@ class DatasetsTest(DashboardCase):
             quality = Dataset.objects.get(id=producer.dataset.id).quality
             portal = row_of(self.read(producer, "axis=contextualisation"), "Entrées")[2]
             words = {True: "Yes", False: "No"}
-            assert portal.replace(" :", ":") == (
+            assert portal == (
                 f"The description is long enough: {words[quality['dataset_description_quality']]} "
                 f"A file is described or documents: {words[quality['resources_documentation']]} "
                 f"The period covered is declared: {words[quality['temporal_coverage']]}"
@@ -343,5 +340,5 @@ class DatasetsTest(DashboardCase):
         say(producer.dataset, 3, ratings={"beauty": 1})
         users, portal = row_of(self.read(producer), "Entrées")[1:3]
         assert "3 people of 3 say worse than “step 3”" in users
-        assert portal.replace(" :", ":") == "This criterion: Not measured"
+        assert portal == "This criterion: Not measured"
         assert "Beauty" in self.see(of(producer.organization) + "?lang=en", producer.admin)

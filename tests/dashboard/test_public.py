@@ -50,7 +50,7 @@ class PublicTest(DashboardCase):
             confirmed={"answer": "yes", "at": SINCE},
         )  # fmt: skip
         page = text_of(self.read(producer))
-        assert "Non :" not in page
+        assert "Non:" not in page
         assert "Mieux maintenant" in page
         assert "Its author confirms" in page
 

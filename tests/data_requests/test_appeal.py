@@ -161,21 +161,22 @@ class WordsTest(PluginTestCase):
     def test_silence_in_words(self) -> None:
         silent = window(RECEIVED, PARIS)
         assert self.in_language("fr", explanation, silent) == (
-            "Reçue le 31 janvier 2026 ; un mois de silence, jusqu’à la fin du 28 février 2026, "
-            "vaut refus (CRPA, articles R.311-12 et R.311-13). La CADA peut ensuite être saisie "
-            "pendant 2 mois, jusqu’au 28 avril 2026 inclus (CRPA, article R.343-1)."
+            "Selon la loi, le silence jusqu’à la fin du 28 février 2026, un mois après la "
+            "réception (31 janvier 2026), vaut refus (CRPA, articles R.311-12 et R.311-13). La "
+            "CADA peut ensuite être saisie pendant 2 mois, jusqu’au 28 avril 2026 inclus (CRPA, "
+            "article R.343-1)."
         )
         assert self.in_language("en", explanation, silent) == (
-            "Received on January 31, 2026; one month of silence, until the end of February 28, "
-            "2026, is a refusal (CRPA, articles R.311-12 and R.311-13). The CADA can then be asked "
-            "within 2 months, until April 28, 2026 included (CRPA, article R.343-1)."
+            "By law, silence until the end of February 28, 2026, one month after the reception "
+            "(January 31, 2026), is a refusal (CRPA, articles R.311-12 and R.311-13). The CADA can "
+            "then be asked within 2 months, until April 28, 2026 included (CRPA, article R.343-1)."
         )
 
     def test_a_decision_in_words(self) -> None:
         told = window(RECEIVED, PARIS, refused_at=datetime(2026, 2, 10, 10))
         assert self.in_language("fr", explanation, told) == (
-            "Reçue le 31 janvier 2026 ; refusée le 10 février 2026. La CADA peut être saisie "
-            "pendant 2 mois, jusqu’au 10 avril 2026 inclus (CRPA, article R.343-1)."
+            "Refusée le 10 février 2026. Selon la loi, la CADA peut être saisie pendant 2 mois, "
+            "jusqu’au 10 avril 2026 inclus (CRPA, article R.343-1)."
         )
 
     def test_the_portal_may_say_it_otherwise(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from udata_culture_feedback import vocabulary
-from udata_culture_feedback.data_requests import rights
+from udata_culture_feedback.data_requests import actions, rights
 from udata_culture_feedback.data_requests.clock import Clock
 from udata_culture_feedback.data_requests.models import requests, supports
 from udata_culture_feedback.data_requests.supports import distinct_people
@@ -25,7 +25,6 @@ from udata_culture_feedback.storage import now
 
 from ..cases import PluginTestCase
 from ..data_requests.asking import as_user, assert_exact
-from udata_culture_feedback.data_requests import actions
 
 SAMPLE = sample_requests()
 STATUSES = {term.id for term in vocabulary.REQUEST_STATUSES} - {"overdue"}

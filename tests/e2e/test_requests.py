@@ -19,7 +19,7 @@ def test_somebody_asks_for_data_and_another_supports_it(
     page = asking.page
     expect(page.get_by_text("Vous demandez depuis la page de")).to_be_visible()
     assert asking.barriers() == [], "the form"
-    page.get_by_label("Titre de la demande").fill("Entrées gratuites par jour de la semaine")
+    page.get_by_label("Titre de la demande").fill("Gratuité des dimanches d’hiver")
     page.get_by_label("De quoi avez-vous besoin").fill("Pour étudier les dimanches gratuits.")
     page.get_by_role("button", name="Envoyer ma demande").click()
     page.get_by_role("link", name="Voir la demande et la suivre").click()
@@ -32,7 +32,7 @@ def test_somebody_asks_for_data_and_another_supports_it(
     expect(other.page.get_by_text("Demandée par 2 personnes")).to_be_visible()
     assert other.barriers() == [], "supported"
     other.page.get_by_role("link", name="Demandes de données").first.click()
-    expect(other.page.get_by_role("link", name="Entrées gratuites par jour")).to_be_visible()
+    expect(other.page.get_by_role("link", name="Gratuité des dimanches")).to_be_visible()
     assert other.barriers() == [], "the list"
 
 

@@ -89,7 +89,12 @@ class SubmitTest(PluginTestCase):
         assert feedback["contributor"]["name"] == "Camille Martin"
         assert feedback["contributor"]["user"]["id"] == str(camille.id)
         assert feedback["visibility"] == "public"
-        assert feedback["treatment"] == {"status": "new", "answer": None, "answered_at": None}
+        assert feedback["treatment"] == {
+            "status": "new",
+            "label": "En attente de réponse",
+            "answer": None,
+            "answered_at": None,
+        }
         assert feedback["outdated"] is False
         for date in ("created_at", "last_modified"):
             assert datetime.fromisoformat(feedback[date]).utcoffset() == timedelta(0)

@@ -358,7 +358,8 @@ def _read(
     given, spoken = ({}, set[str]())
     if "answers" in payload or whole:
         questions = consultation["questions"]
-        given, spoken = read_answers(questions, payload.get("answers") or {}, found)
+        sent = payload.get("answers")
+        given, spoken = read_answers(questions, {} if sent is None else sent, found)
     wrong = {name.removeprefix("answers.") for name in found}
     kept = {
         id: answer

@@ -40,6 +40,16 @@ def opened_at(token: object, viewer: Viewer, consultation_id: ObjectId) -> datet
     return EPOCH + said[2] * MILLISECOND
 
 
+def is_for(token: object, viewer: Viewer, consultation_id: ObjectId) -> bool:
+    """Whether a token was made for this very person."""
+    said = _read(OPENING, token)
+    return (
+        viewer.known
+        and isinstance(said, list)
+        and said[:2] == [str(consultation_id), _person(viewer)]
+    )
+
+
 def resume_token(response: dict[str, Any]) -> str:
     """What the link carries by which an answer is gone on with elsewhere, without logging in."""
     return tokens.signer(RESUME).dumps([str(response["_id"]), _hash(response["contributor"]["key"])])  # type: ignore[return-value]

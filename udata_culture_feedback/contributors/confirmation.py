@@ -170,7 +170,7 @@ def ask(action: Action, payload: dict[str, Any]) -> None:
             "expires_at": until,
         }
     )
-    outbox.post_to_contact(f"confirm:{id}", contact, MAIL, {"id": str(id)})
+    outbox.post(f"confirm:{id}", contact, MAIL, {"id": str(id)})
 
 
 def link_of(id: ObjectId) -> str:

@@ -16,11 +16,14 @@ from email.charset import QP, Charset
 from email.mime.base import MIMEBase
 from email.mime.text import MIMEText
 from email.utils import parseaddr
-from typing import Any
+from typing import Any, TypeAlias
 
+from bson import ObjectId
 from flask import current_app
 from flask_mail import Connection, Message
+from udata.core.contact_point.models import ContactPoint
 from udata.core.user.models import User
+from udata.features.notifications.constants import MailCadence
 from udata.i18n import lazy_gettext as _
 from udata.i18n import pgettext
 from udata.mail import LabelledContent, MailCTA, MailMessage, mail_sent
@@ -28,8 +31,7 @@ from udata.uris import cdata_url
 
 from ..languages import speaking
 from ..text import excerpt
-from . import unsubscribe
-from .contacts import Contact
+from . import contacts, unsubscribe
 from .outbox_models import Entry, message_id
 from .voice import acting_as
 
@@ -95,15 +97,16 @@ def builder(name: str) -> Builder:
 
 @dataclass(frozen=True)
 class Correspondent:
-    """Somebody without an account, as a mail sees them. Their name is never in it: it is a text of
-    somebody who may not be the one who receives it."""
+    """Somebody without an account, as mails see an account. Their name is never in one: it is a
+    text of somebody who may not be the one who receives it."""
 
+    id: ObjectId
     email: str
     prefered_language: str | None
-
-    @classmethod
-    def of(cls, contact: Contact) -> Correspondent:
-        return cls(contact.address, contact.language)
+    active = True
+    deleted = None
+    notifications_paused = False
+    mail_cadence = MailCadence.IMMEDIATE
 
     @property
     def first_name(self) -> str:
@@ -112,11 +115,26 @@ class Correspondent:
 
     def __repr__(self) -> str:
         """Without the address, which would end in a log."""
-        return "Correspondent()"
+        return f"Correspondent({self.id})"
+
+
+#: Whom a mail is for. udata's models have no types.
+Reader: TypeAlias = User | Correspondent
+
+
+def reader_of(id: ObjectId) -> Reader | None:
+    """Who reads the mails to an id: an account, somebody whose address is still kept, or a contact
+    point of udata's."""
+    if account := User.objects(id=id).first():
+        return account
+    if contact := contacts.find(id):
+        return Correspondent(contact.id, contact.address, contact.language)
+    point = ContactPoint.objects(id=id).first()
+    return Correspondent(point.id, point.email, None) if point and point.email else None
 
 
 @contextmanager
-def speaking_to(reader: User | Correspondent) -> Iterator[None]:
+def speaking_to(reader: Reader) -> Iterator[None]:
     """Runs code in the language and with the rights of a reader: those of everybody for who has no
     account."""
     somebody = None if isinstance(reader, Correspondent) else reader
@@ -124,21 +142,21 @@ def speaking_to(reader: User | Correspondent) -> Iterator[None]:
         yield
 
 
-def language_of(reader: User | Correspondent) -> str:
+def language_of(reader: Reader) -> str:
     """The language they prefer where the portal has it, otherwise the portal's."""
     config = current_app.config
     preferred: Any = reader.prefered_language
     return preferred if preferred in config["LANGUAGES"] else config["DEFAULT_LANGUAGE"]
 
 
-def words(entry: Entry, reader: User) -> MailMessage | None:
+def words(entry: Entry, reader: Reader) -> MailMessage | None:
     """What an entry says, in plain words. To be called within `speaking_to`."""
     built = builder(entry["builder"]).build(reader, **entry["params"])
     return _plain(built) if built else None
 
 
 def written(
-    content: MailMessage, entry: Entry, reader: User, *, way_out: bool = True
+    content: MailMessage, entry: Entry, reader: Reader, *, way_out: bool = True
 ) -> OutboxMessage:
     """The mail itself. To be called within `speaking_to`."""
     headers = {"Auto-Submitted": "auto-generated"}  # RFC 3834: no out-of-office replies

@@ -14,13 +14,13 @@ from itertools import islice
 from typing import Any
 
 from bson import ObjectId
-from udata.core.user.models import User
 from udata.features.notifications.constants import MailCadence
 from udata.tasks import job
 
 from ..queueing import later
 from ..storage import now
-from . import contacts, mailing, outbox_digest, unsubscribe
+from . import mailing, outbox_digest, unsubscribe
+from .mailing import Reader
 from .outbox_digest import DIGEST
 from .outbox_models import Entry, Outcome, claim, close, insert, new_entry, outbox, postpone
 
@@ -54,18 +54,6 @@ def post(
     can refuse to hear of (`request:<id>`). Answers whether it was new.
     """
     if not insert([_entry(event, to, builder, params, scope)]):
-        return False
-    later(deliver)
-    return True
-
-
-def post_to_contact(event: str, to: ObjectId, builder: str, params: dict[str, Any]) -> bool:
-    """The same to an address of `contacts`. Only mails that are required: whoever has no account
-    has nowhere to say what they would rather not receive."""
-    if not mailing.builder(builder).required:
-        raise ValueError(f"{builder} may be refused, which only accounts can do")
-    entry = new_entry(f"{event}:contact:{to}", to, builder, params, None, reader="contact")
-    if not insert([entry]):
         return False
     later(deliver)
     return True
@@ -155,7 +143,7 @@ def _deliver(entry: Entry) -> str:
     """Sends what was claimed, or finds out why not. Raises whatever prevented it."""
     if entry["attempts"] > len(DELAYS) + 1:  # each attempt ended without a word
         return _end(entry, Outcome.FAILED, "interrupted")
-    reader = _reader(entry)
+    reader = mailing.reader_of(entry["user"])
     if why := _why_not(entry, reader):
         if entry["builder"] == DIGEST:
             close([member["_id"] for member in outbox_digest.members(entry)], Outcome.SKIPPED, why)
@@ -174,7 +162,7 @@ def _deliver(entry: Entry) -> str:
     return _end(entry, Outcome.SENT)
 
 
-def _deliver_digest(digest: Entry, reader: User) -> str:
+def _deliver_digest(digest: Entry, reader: Reader) -> str:
     if outbox_digest.waits_for_its_turn(digest, reader):
         return "grouped"
     with mailing.speaking_to(reader):
@@ -187,18 +175,8 @@ def _deliver_digest(digest: Entry, reader: User) -> str:
     return _end(digest, Outcome.SENT)
 
 
-def _reader(entry: Entry) -> Any:
-    """Whom an entry is for: a user, or who is behind a contact; None when they are gone."""
-    if "contact" in entry:
-        contact = contacts.find(entry["contact"])
-        return mailing.Correspondent.of(contact) if contact else None
-    return User.objects(id=entry["user"]).first()
-
-
-def _why_not(entry: Entry, reader: Any) -> str | None:
+def _why_not(entry: Entry, reader: Reader | None) -> str | None:
     """Why somebody is not to be written to, if so."""
-    if "contact" in entry:
-        return None if reader else "no contact"
     if reader is None or reader.deleted or not reader.active or not reader.email:
         return "no account"
     if entry["builder"] != DIGEST and mailing.builder(entry["builder"]).required:
@@ -210,7 +188,7 @@ def _why_not(entry: Entry, reader: Any) -> str | None:
     return None
 
 
-def _waits(entry: Entry, reader: User) -> bool:
+def _waits(entry: Entry, reader: Reader) -> bool:
     """Whether an entry waits for a digest. One whose digest left without it does not."""
     if digest := entry.get("digest"):
         if not outbox_digest.still_to_come(digest):

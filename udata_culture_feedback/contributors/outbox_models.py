@@ -1,8 +1,9 @@
 """What a mail waiting to leave is: the document, its states, and the moves between them.
 
 An entry says who is told of what, never in which words and never to which address: both are looked
-up when it leaves, in the language, with the rights and at the address the reader has then. Who has
-no account is named by where their address is kept encrypted (`contacts`).
+up when it leaves, in the language, with the rights and at the address the reader has then. The
+reader (`user`) is an account or, where there is none, a contact: where their address is kept
+encrypted for as long as it is needed (`contacts`).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Outcome(StrEnum):
 
 
 class CultureFeedbackOutbox(Document):
-    """One mail to one person about one event: to a `user`, or to a `contact`. Dates are naive UTC.
+    """One mail to one person about one event. Dates are naive UTC.
 
     The id is the event and its reader (`request:<id>:3:user:<id>`): one event, one mail, which no
     missing index can undo. Waiting as long as it has `due_at`; claimed until `claimed_until`, which
@@ -55,8 +56,7 @@ class CultureFeedbackOutbox(Document):
     """
 
     id = StringField(primary_key=True)
-    user = ObjectIdField()
-    contact = ObjectIdField()
+    user = ObjectIdField(required=True)
     builder = StringField(required=True)
     params = DictField()
     scope = StringField()
@@ -81,7 +81,6 @@ class CultureFeedbackOutbox(Document):
             {"fields": ["digest"], "partialFilterExpression": {"digest": {"$exists": True}}},
             {"fields": ["outcome"], "partialFilterExpression": {"outcome": {"$exists": True}}},
             "user",
-            {"fields": ["contact"], "partialFilterExpression": {"contact": {"$exists": True}}},
             {"fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
     }
@@ -99,18 +98,16 @@ def new_entry(
     params: dict[str, Any],
     scope: str | None,
     due_at: datetime | None = None,
-    *,
-    reader: str = "user",
 ) -> Entry:
-    """An entry that waits; `to` is a user, or what else `reader` says ("contact"). Raises TypeError
-    for parameters that are no plain values: the words, and whatever else may change or vanish, are
-    looked up when the mail leaves."""
+    """An entry that waits; `to` is an account or a contact. Raises TypeError for parameters that
+    are no plain values: the words, and whatever else may change or vanish, are looked up when the
+    mail leaves."""
     for name, value in params.items():
         if not isinstance(value, (str, int, float, bool, type(None))):
             raise TypeError(f"{name} of {builder} is a {type(value).__name__}, not a plain value")
     return {
         "_id": event,
-        reader: to,
+        "user": to,
         "builder": builder,
         "params": params,
         "scope": scope,

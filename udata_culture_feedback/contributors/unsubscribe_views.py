@@ -9,14 +9,13 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from flask import Response, g, redirect, request, url_for
-from udata.core.user.models import User
 from udata.i18n import lazy_gettext as _
 
 from .. import refusals
 from ..languages import speaking
 from ..pages import blueprint, handles_refusal, render
 from . import unsubscribe
-from .mailing import language_of
+from .mailing import Reader, language_of, reader_of
 from .unsubscribe import ALL, Way
 from .viewer import Viewer
 
@@ -63,12 +62,12 @@ def change_subscription() -> Response:
     return _private(redirect(f"{_address()}&done=1", code=303))  # type: ignore[arg-type]
 
 
-def _opened() -> tuple[Way, User]:
+def _opened() -> tuple[Way, Reader]:
     """What the token opens and whose it is. Raises Invalid for no token of ours, and for that of
     somebody who has left."""
     way = unsubscribe.read(request.args.get("token", ""))
-    reader = way and User.objects(id=way.user_id, deleted=None).first()
-    if not way or not reader:
+    reader = way and reader_of(way.user_id)
+    if not way or not reader or reader.deleted:
         raise refusals.Invalid(
             _(
                 "This link is not complete, or leads nowhere any more. Please use the one at the "
@@ -83,7 +82,7 @@ def _dead_end(refusal: refusals.Refusal) -> Response:
 
 
 def _page(
-    way: Way, reader: User, *, done: bool = False, refusal: refusals.Refusal | None = None
+    way: Way, reader: Reader, *, done: bool = False, refusal: refusals.Refusal | None = None
 ) -> Response:
     refused = unsubscribe.refused_scopes(reader.id)
     # The reader's language rather than the visitor's: who opens a mail is seldom logged in.

@@ -101,16 +101,17 @@ def feedback_page(viewer: Viewer, organization: str | None) -> Response:
         page = listing.asked_page(queries.ROWS)
         chosen = filters.read(request.args, viewer, scope)
         found = queries.feedback(viewer, scope, chosen, page)
-    except refusals.Invalid as refused:
-        refusal = refused
+    except refusals.Invalid as senseless:
+        refusal = senseless
+    refused = refusal.errors if refusal else {}
     kept = chosen.arguments if chosen else {}
     names = _names(found)
     return render(
         "dashboard/feedback.html",
         viewer=viewer,
         refusal=refusal,
-        errors=refusal.errors if refusal else {},
-        fields=filters.NAMES,
+        errors={f"by-{name}": text for name, text in refused.items()},
+        fields=[f"by-{name}" for name in filters.NAMES],
         asked=chosen.chosen if chosen else request.args,
         sort=chosen.sort if chosen else "-created_at",
         found=found,
@@ -124,7 +125,7 @@ def feedback_page(viewer: Viewer, organization: str | None) -> Response:
         **_answering(scope),
         back=_address(scope, "feedback/", **kept, page=page.number),
         treated=request.args.get("treated", 0, type=int),
-        unfolded=not filters.FOLDED.isdisjoint((*kept, *(refusal.errors if refusal else ()))),
+        unfolded=not filters.FOLDED.isdisjoint((*kept, *refused)),
         csv_url=_address(scope, "feedback.csv", **kept),
         page_url=lambda number: _address(scope, "feedback/", **kept, page=number),
         sort_url=lambda sort: _address(scope, "feedback/", **(kept | {"sort": sort})),

@@ -34,9 +34,9 @@ IDENTIFIED = frozenset({Kind.USER, Kind.ORGANIZATION, Kind.CONFIRMED})
 _SENTENCES: Mapping[str, Any] = {
     "no_appeal": _("This deadline is a service commitment; this request opens no right of appeal."),
     "implicit": _(
-        "By law, silence until the end of %(refusal)s, %(silence)s after the reception (%(received)s), "
-        "is a refusal (CRPA, articles R.311-12 and R.311-13). The CADA can then be asked within "
-        "%(appeal)s, until %(until)s included (CRPA, article R.343-1)."
+        "By law, silence until the end of %(refusal)s, %(silence)s after the reception "
+        "(%(received)s), is a refusal (CRPA, articles R.311-12 and R.311-13). The CADA can then be "
+        "asked within %(appeal)s, until %(until)s included (CRPA, article R.343-1)."
     ),
     "explicit": _(
         "Refused on %(refusal)s. By law, the CADA can be asked within %(appeal)s, until %(until)s "

@@ -11,7 +11,7 @@ from flask import Response, request
 from udata.core.dataset.constants import UpdateFrequency
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals
+from .. import catalogue, publication, refusals
 from ..addresses import login_url
 from ..api import bound_body
 from ..catalogue import DatasetFacts
@@ -58,6 +58,10 @@ def ask() -> Response:
         if "organization" in request.form or holder.values:
             typed["organization"] = holder.value
         holder.must_be_clear("organization")
+        publication.warn(
+            {field: typed.get(field) for field in ("title", "description", "spatial")},
+            read_again="read_again" in request.form,
+        )
         if not checked and typed.get("title"):
             found = proposals.similar_things(viewer, typed["title"])
             if found["requests"] or found["datasets"]:

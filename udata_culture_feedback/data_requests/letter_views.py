@@ -20,7 +20,7 @@ from ..pages import blueprint, page_address, render
 from ..storage import now
 from . import actions, appeal, messages, permissions, representation, rights
 from .appeal import AppealWindow, Fact, Law, State
-from .clock import in_words, local_day
+from .clock import in_words
 from .models import requests
 from .records import zone
 from .workflow import Status
@@ -33,7 +33,7 @@ SAID = 100
 
 
 @blueprint.route("/pages/requests/<string:reference>/appeal")
-def appeal_page(reference: str) -> Response:
+def prepare_appeal(reference: str) -> Response:
     """For its requester, once the request is refused. To anybody else it does not exist; who is not
     logged in comes by a mail, and may be the requester."""
     viewer = current_viewer()

@@ -239,7 +239,7 @@ def overdue(reader: User, request: str) -> MailMessage | None:
 
 @mail("request-message")
 def message(reader: User, message: str, request: str | None = None) -> MailMessage | None:
-    """What somebody wrote about a request (`request`: natively). To its requester and its holder."""
+    """What somebody wrote about a request (natively: `request`). To its requester, its holder."""
     written = messages.find(message, request)
     if written is None:
         return None
@@ -478,7 +478,8 @@ def _said(found: Request, entry: Entry) -> LabelledContent | None:
 
 def _signed(contributor: dict[str, Any]) -> str:
     """The name that somebody writes under."""
-    organizations = catalogue.organizations_by_id({contributor.get("organization")} - {None})
+    signs = contributor.get("organization")
+    organizations = catalogue.organizations_by_id([signs] if signs else [])
     shown = signature(contributor, signing_users([contributor]), organizations)
     return shown["name"] or unnamed(contributor)
 

@@ -8,7 +8,7 @@
 | move | the roles of `workflow.MOVES` |
 | support, write a message | any account |
 | transfer, extend | who acts for the holder, the desk, who moderates |
-| claim | while its holder is unknown, who speaks for the producer of a public dataset that answers |
+| claim | while nobody is its holder, who speaks for the producer of a public dataset |
 """
 
 from __future__ import annotations

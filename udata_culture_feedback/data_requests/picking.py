@@ -18,7 +18,7 @@ from udata.i18n import ngettext
 from werkzeug.datastructures import MultiDict
 
 from .. import catalogue, refusals, search, similar, vocabulary
-from ..search_index import entries, words
+from ..search_index import entries, stems_of, words
 from . import representation
 from .models import requests
 from .queries import LEFT_OUT, PUBLIC
@@ -170,8 +170,9 @@ def _by_words(kind: str, text: str) -> list[ObjectId]:
         return []
     wanted = [list(search.stems(word)) for word in typed]
     begins = {"_id": {"$gte": typed[-1], "$lt": f"{typed[-1]}\uffff"}}
-    endings = words().find(begins, {"_id": 1}).sort("n", -1).limit(MAX_ENDINGS)
-    wanted[-1] = sorted({*wanted[-1], *(s for word in endings for s in search.stems(word["_id"]))})
+    endings = [w["_id"] for w in words().find(begins, {"_id": 1}).sort("n", -1).limit(MAX_ENDINGS)]
+    endings += [word for word in search.WEAK_WORDS if word.startswith(typed[-1])]  # not counted
+    wanted[-1] = sorted({*wanted[-1], *stems_of(endings)})
     where = {"kind": kind, "$and": [{"terms": {"$in": stems}} for stems in wanted]}
     found = list(entries().find(where, {"object": 1, "title": 1}).limit(CANDIDATES))
     found.sort(key=lambda entry: _rank(text, entry["title"]))

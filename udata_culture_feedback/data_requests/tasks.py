@@ -36,9 +36,9 @@ def follow_request(request_id: str) -> None:
 @task(name="culture-feedback-hear-requests", route="low.culture-feedback")
 def hear(request_id: str, message_id: str | None) -> None:
     """Somebody wrote in the native discussion of a request (no message: closed it)."""
+    replies.follow(ObjectId(request_id))
     if message_id:
         replies.announce(ObjectId(request_id), message_id)
-    replies.follow(ObjectId(request_id))
 
 
 @task(name="culture-feedback-discuss-requests", route="low.culture-feedback")

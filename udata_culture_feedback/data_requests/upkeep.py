@@ -4,6 +4,7 @@ answers how many it did, and may run at any time, twice at once, and again after
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -95,13 +96,15 @@ def mend_discussions() -> int:
     moment, without what we have added in between. And discussions that are gone without our hearing
     of it; not when many are, which is no moderation but somebody who restores a backup."""
     mended, gone = 0, []
-    for found, there in _discussed({"discussion.id": 1}):
+    for found, discussions in _discussed({"discussion.id": 1}):
+        written = _written(found)
         for request in found:
-            raw = there.get(request["discussion"])
+            raw = discussions.get(request["discussion"])
             if raw is None:
                 gone.append(request)
-            else:
-                mended += _mend(request, {message["id"] for message in raw["discussion"]})
+                continue
+            there = {message["id"] for message in raw["discussion"]}
+            mended += _mend(request, there, written[request["discussion"]] - there)
     if len(gone) > GONE_AT_ONCE:
         log.error("%d discussions of requests are missing: is a backup restored?", len(gone))
         return mended
@@ -271,15 +274,24 @@ def _discussed(
         yield batch, {raw["_id"]: raw for raw in stored}
 
 
-def _mend(request: Request, there: set[str]) -> bool:
-    """Has whatever of ours is absent from a discussion added again."""
-    kept = {"request": request["_id"], "discussion": request["discussion"]}
-    kept |= {"visibility": Visibility.PUBLIC, "message_id": {"$nin": sorted(there)}}
-    lost = messages().update_many(kept, {"$unset": {"discussion": ""}}).modified_count
+def _written(found: list[Request]) -> defaultdict[Any, set[str]]:
+    """What was written on the pages of some requests and stands in their discussions, by these."""
+    ids = {"discussion": {"$in": [request["discussion"] for request in found]}}
+    public = {"request": {"$in": [r["_id"] for r in found]}, "visibility": Visibility.PUBLIC}
+    written = defaultdict(set)
+    for row in messages().find(public | ids, {"message_id": 1, "discussion": 1}):
+        written[row["discussion"]].add(row["message_id"])
+    return written
+
+
+def _mend(request: Request, there: set[str], lost: set[str]) -> bool:
+    """Has whatever of ours is absent from a discussion added again. `lost`: what was written on the
+    page of the request."""
     said = {message["id"] for message in request["messages"][1:]}
     said |= {move.id for move in discussion.told_moves(request)}
     if not lost and said - there <= set(request.get("silenced") or ()):
         return False
+    messages().update_many({"message_id": {"$in": sorted(lost)}}, {"$unset": {"discussion": ""}})
     with _alone(request["_id"]):
         discussion.tell(request["_id"])
     return True

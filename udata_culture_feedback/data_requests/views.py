@@ -11,7 +11,7 @@ from flask import Response, abort, redirect, request
 from flask_babel import format_date
 from udata.i18n import lazy_gettext as _
 
-from .. import refusals, vocabulary
+from .. import publication, refusals, vocabulary
 from ..addresses import api_url, login_url
 from ..api import bound_body
 from ..contributors.viewer import Viewer, current_viewer
@@ -24,6 +24,7 @@ from ..pages import (
     render,
     wants_fragment,
 )
+from ..publication import Visibility
 from . import (
     actions,
     letter_views,
@@ -47,6 +48,8 @@ DONE = {
     "moved": _("The request has moved, and who follows it is told."),
     "extended": _("The date is extended, and who follows the request is told."),
     "written": _("Thank you, your message is published below."),
+    "waits": _("Thank you. Your message will be visible after moderation."),
+    "asked, waits": _("Thank you, your request is recorded. It will be visible after moderation."),
     "confirmed": _("Thank you for confirming."),
     "decided": _("Your decision is recorded."),
     "detached": _("Others carry this request: it stays, without your name."),
@@ -182,9 +185,15 @@ def answer_request(reference: str) -> Response:
             for name in ("message", "submission_id")
             if request.form.get(name)
         }
-        return actions.answer(viewer, id, payload)[1]
+        publication.warn(
+            {"message": payload.get("message")}, read_again="read_again" in request.form
+        )
+        message, found, _new = actions.answer(viewer, id, payload)
+        outcome["done"] = "waits" if message["visibility"] != Visibility.PUBLIC else "written"
+        return found
 
-    return _act(reference, write, "written")
+    outcome: dict[str, str] = {}
+    return _act(reference, write, outcome)
 
 
 @blueprint.route("/pages/requests/<string:reference>/confirm", methods=["POST"])
@@ -225,7 +234,8 @@ def delete_request(reference: str) -> Response:
     )
 
 
-def _act(reference: str, action: Any, done: str) -> Response:
+def _act(reference: str, action: Any, done: str | dict[str, str]) -> Response:
+    """`done`: what is said of it, or where the action writes that (`done`)."""
     viewer = current_viewer()
     found = _readable(viewer, reference)
     try:
@@ -237,7 +247,8 @@ def _act(reference: str, action: Any, done: str) -> Response:
         if _wants_card():
             return card(viewer, again, refusal=refusal)
         return _one(viewer, again, refusal=refusal)
-    return go_on(found, done, sent=request.form.get("instead", ""))
+    said = done if isinstance(done, str) else done["done"]
+    return go_on(found, said, sent=request.form.get("instead", ""))
 
 
 def go_on(found: dict[str, Any], done: str, sent: str = "") -> Response:
@@ -284,6 +295,8 @@ def _wants_card() -> bool:
 
 
 def _said(done: str | None, found: dict[str, Any]) -> Any:
+    if done == "asked" and found["visibility"] != Visibility.PUBLIC:
+        return DONE["asked, waits"]
     if done == "asked" and not found.get("organization"):
         return DONE["asked of the desk"]
     return DONE.get(done or "")

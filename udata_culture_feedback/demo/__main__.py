@@ -36,7 +36,13 @@ def main() -> int:
         signal.signal(ending, signal.default_int_handler)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     try:
-        run(options.port, options.state.resolve(), options.database, reset=options.reset)
+        run(
+            options.port,
+            options.state.resolve(),
+            options.database,
+            reset=options.reset,
+            texts=options.wave,
+        )
     except KeyboardInterrupt:
         print("\nStopped.")
     except (MongodError, OSError) as error:
@@ -45,14 +51,17 @@ def main() -> int:
     return 0
 
 
-def run(port: int, state_dir: Path, database: str | None, *, reset: bool = False) -> None:
-    """Start everything, say where it is, and serve until interrupted (KeyboardInterrupt)."""
+def run(
+    port: int, state_dir: Path, database: str | None, *, reset: bool = False, texts: int = 0
+) -> None:
+    """Start everything, say where it is, and serve until interrupted (KeyboardInterrupt). `texts`:
+    of the wave of spam, none if 0."""
     state_dir.mkdir(parents=True, exist_ok=True)
     ready_file = state_dir / READY_FILE
     ready_file.unlink(missing_ok=True)  # left by a run that was killed
     with _listening(port) as listener, _mongodb(state_dir) as server_uri:
         port = listener.getsockname()[1]
-        portal = _load(server_uri, database, port, state_dir, reset=reset)
+        portal = _load(server_uri, database, port, state_dir, reset=reset, texts=texts)
         with _serving(portal, listener):
             datasets, late = _sample_datasets(portal), _late_request(portal)
             url = f"http://localhost:{port}"
@@ -65,7 +74,13 @@ def run(port: int, state_dir: Path, database: str | None, *, reset: bool = False
 
 
 def _load(
-    server_uri: str, database: str | None, port: int, state_dir: Path, *, reset: bool
+    server_uri: str,
+    database: str | None,
+    port: int,
+    state_dir: Path,
+    *,
+    reset: bool,
+    texts: int = 0,
 ) -> Portal:
     with _step("Loading udata"):
         from . import accounts, catalogue
@@ -93,6 +108,13 @@ def _load(
         if recorded or asked:
             # They would bury the mails that whoever tries the demo causes.
             shutil.rmtree(state_dir / MAILS, ignore_errors=True)
+        with _step("Appointing a moderator") as says:
+            from . import wave
+
+            says(wave.appoint())
+        if texts:
+            with _step("Letting a wave of spam come") as says:
+                says(wave.load_wave(texts, _progress))
         with _step("Telling whose answer is late"):
             from ..data_requests import upkeep
 
@@ -207,6 +229,7 @@ def _print_addresses(url: str, datasets: dict[str, dict[str, str]], late: str | 
         f"  Its feedback      {url}{PAGES}datasets/{dataset['id']}/\n"
         f"  Requests for data {url}{PAGES}requests/\n"
         f"{late_request}"
+        f"  Moderation        {url}{PAGES}moderation/\n"
         f"  Mails sent        {url}/demo/mails\n"
         f"  API               {url}/api/1/swagger.json\n"
         f"\n"
@@ -232,6 +255,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=7000, help="or the next free one (%(default)s)")
     parser.add_argument("--state", type=Path, default=Path(".demo"), help="where data are kept")
     parser.add_argument("--database", help="name of the database")
+    parser.add_argument(
+        "--wave", type=int, nargs="?", const=200, default=0, help="texts of spam to moderate (200)"
+    )
     parser.add_argument("--reset", action="store_true", help="forget what was done before")
     return parser.parse_args()
 

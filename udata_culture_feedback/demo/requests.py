@@ -148,7 +148,7 @@ class _Recorder:
             yield length, Event(step["ago"], entry["key"], email, self._doing(step, submission))
 
     def _asking(self, entry: Record) -> Act:
-        signature = entry.get("signature")
+        signature = entry.get("signature", "name")
         payload = {name: entry[name] for name in ASKED if name in entry} | {
             "submission_id": SUBMISSION + entry["key"],
             "signature": self.organizations.get(signature, signature),

@@ -52,6 +52,8 @@ KEPT_BY_OTHERS = frozenset(
         "silenced",
         "told",
         "asked_at",
+        "contact_told",
+        "escalated",
         "listed",
         "organization",
     ]

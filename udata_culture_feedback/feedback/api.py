@@ -39,6 +39,9 @@ treatment_fields = api.model(
         "answered_at": fields.String(description="ISO 8601 date"),
         "organization": fields.Raw(description="Who answered, where an organization did"),
         "closed_by_author": fields.Boolean(description="Its author has closed the discussion"),
+        "confirmed": fields.String(
+            description="What its author said once the data had changed: yes, partly or no"
+        ),
     },
 )
 dataset_fields = api.model(
@@ -66,10 +69,8 @@ feedback_fields = api.model(
         "contributor": fields.Nested(contributor_fields),
         "visibility": fields.String(enum=["pending", "public", "hidden"]),
         "hidden_reason": fields.String,
+        "hidden_at": fields.String(description="ISO 8601 date; only once hidden"),
         "treatment": fields.Nested(treatment_fields),
-        "confirmed": fields.String(
-            description="What its author said once the data had changed: yes, partly, no, or null"
-        ),
         "outdated": fields.Boolean(description="Given before the last change of the data"),
         "discussion": fields.String(description="The native discussion of the words"),
         "created_at": fields.String(description="ISO 8601 date"),
@@ -158,9 +159,6 @@ summary_fields = api.model(
         "fitness": fields.Raw(description="Answer to count"),
         "axes": fields.Raw(description="Axis to count, sum, mean, distribution of 1..5"),
         "treatment": fields.Raw(description="Status to count"),
-        "confirmed": fields.Raw(
-            description="What authors say once the data have changed: yes, partly, no"
-        ),
         "by_contributor": fields.Raw(description="account, verified, unverified"),
         "outdated": fields.Integer,
         "last_feedback_at": fields.String,

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask_babel import format_percent
+from flask_babel import format_date, format_percent
 from udata.i18n import lazy_gettext as _
 
 from ..contributors.signature import standing, unnamed
-from ..vocabulary import Axis, Term, vocabularies
-from .models import Treatment
+from ..vocabulary import MODERATION_REASONS, Axis, Term, find, vocabularies
+from .models import Treatment, Visibility
 from .summaries import BEFORE, as_json
 
 #: Characters of a comment shown at once; the rest unfolds.
@@ -88,7 +88,7 @@ class Response:
         if status == Treatment.NEW and not (feedback["wants_answer"] or closed):
             return None
         answered_at = treatment["answered_at"]
-        confirmed = CONFIRMED.get(feedback["confirmed"])
+        confirmed = CONFIRMED.get(treatment.get("confirmed", ""))
         return cls(
             status=str(_("Closed by its author"))
             if _is_over(status, closed)
@@ -126,6 +126,7 @@ class Comment:
     response: Response | None
     discussion: str | None
     treatable: bool = False
+    hidden: str | None = None
 
     @classmethod
     def of(cls, feedback: dict[str, Any]) -> Comment:
@@ -151,7 +152,19 @@ class Comment:
             response=Response.of(feedback),
             treatable=feedback["permissions"]["treat"],
             discussion=feedback["discussion"],
+            hidden=stub_of(feedback) if feedback["visibility"] == Visibility.HIDDEN else None,
         )
+
+
+def stub_of(feedback: dict[str, Any]) -> str:
+    """What stands in the place of hidden words: since when, and why."""
+    day = format_date(datetime.fromisoformat(feedback["hidden_at"]), "long")
+    if feedback["hidden_reason"] == "removed":
+        return str(_("Comment removed from the discussions on %(date)s.", date=day))
+    reason = find(MODERATION_REASONS, feedback["hidden_reason"]).label
+    return str(
+        _("Comment hidden by moderation on %(date)s: %(reason)s.", date=day, reason=reason)
+    )
 
 
 def _fold(text: str, length: int) -> tuple[str, str]:
@@ -186,8 +199,8 @@ class SummaryView:
             if figures["axes"][axis.id]["count"]
         ]
         self.before = totals.get(f"{BEFORE}total", 0)
-        self.confirmations = sum(figures["confirmed"].values())
-        self.confirmed: int = figures["confirmed"]["yes"]
+        self.confirmed: int = totals.get("confirmed:yes", 0)
+        self.confirmations = sum(totals.get(f"confirmed:{answer}", 0) for answer in CONFIRMED)
         self.comparison = _comparison(lists["fitness"], totals)
 
 

@@ -36,6 +36,7 @@ SHOWN = {
         "judged",
         "visibility",
         "hidden_reason",
+        "hidden_at",
         "treatment.status",
         "treatment.answer",
         "treatment.answered_at",
@@ -91,7 +92,9 @@ def worded(
     where = STANDING | {
         "dataset": dataset.id,
         "comment": {"$exists": True},
-        "visibility": Visibility.PUBLIC,
+        "visibility": {"$in": [Visibility.PUBLIC, Visibility.HIDDEN]},
+        # Of what was public before it was hidden a stub stays.
+        "$nor": [{"visibility": Visibility.HIDDEN, "hidden_at": {"$exists": False}}],
     }
     found = listing.newest_first(feedbacks(), where, page, SHOWN)
     shown = representation.about_dataset(viewer, found[: page.size], dataset, summary)

@@ -142,8 +142,7 @@ class About:
             "profile": feedback.get("profile"),
             "contributor": self.names.contributor(feedback),
             "visibility": feedback["visibility"],
-            "treatment": treatment_as_json(feedback["treatment"], self.names),
-            "confirmed": (feedback.get("confirmed") or {}).get("answer"),
+            "treatment": treatment_as_json(feedback, self.names),
             "outdated": is_outdated(feedback, self.summary),
             "discussion": _text(feedback.get("discussion")) if feedback.get("discussed") else None,
             "created_at": iso(feedback["created_at"]),
@@ -159,11 +158,13 @@ class About:
                 shown["contributor"]["name"] = None  # somebody's words too
         if feedback["visibility"] == Visibility.HIDDEN:
             shown["hidden_reason"] = feedback.get("hidden_reason")
+            shown["hidden_at"] = iso(feedback.get("hidden_at"))
         return shown
 
 
-def treatment_as_json(treatment: dict[str, Any], names: Names) -> dict[str, Any]:
+def treatment_as_json(feedback: Feedback, names: Names) -> dict[str, Any]:
     """The producer's response as everybody sees it; nothing internal."""
+    treatment = feedback["treatment"]
     status = treatment["status"]
     shown = {
         "status": status,
@@ -175,6 +176,8 @@ def treatment_as_json(treatment: dict[str, Any], names: Names) -> dict[str, Any]
         shown["organization"] = organization
     if treatment.get("closed_by_author"):
         shown["closed_by_author"] = True
+    if feedback.get("confirmed"):
+        shown["confirmed"] = feedback["confirmed"]["answer"]
     return shown
 
 
@@ -185,11 +188,14 @@ def working_file(feedback: Feedback, dataset: DatasetFacts) -> dict[str, Any]:
     people = {step.get("by") for step in history} | {treatment.get("assignee")}
     users = catalogue.users_by_id(people)
     names = Names({}, catalogue.organizations_by_id({treatment.get("organization")}))
-    return treatment_as_json(treatment, names) | {
+    return treatment_as_json(feedback, names) | {
         "first_answered_at": iso(treatment.get("first_answered_at")),
         "own_answer": own_answer(treatment),
         "assignee": _named(users.get(treatment.get("assignee"))),
         "note": treatment.get("note"),
+        "pointed_out": {
+            step: iso(one["at"]) for step, one in (feedback.get("escalated") or {}).items()
+        },
         "history": [
             {
                 "from": step["from"],

@@ -331,7 +331,6 @@ def as_json(summary: dict[str, Any]) -> dict[str, Any]:
         "fitness": counts("fitness", lists.ids("fitness")),
         "axes": {id: axis(id) for id in lists.ids("axes")},
         "treatment": counts("treatment", [term.id for term in vocabulary.TREATMENT_STATUSES]),
-        "confirmed": counts("confirmed", ("yes", "partly", "no")),
         "by_contributor": counts("contributor", ("account", "verified", "unverified")),
         "outdated": totals.get(f"{BEFORE}total", 0),
         "last_feedback_at": f"{last.isoformat()}+00:00" if last else None,

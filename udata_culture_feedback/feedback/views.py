@@ -10,7 +10,7 @@ from flask import Response, abort, current_app, redirect, request
 from udata.i18n import lazy_gettext as _
 from udata.uris import cdata_url
 
-from .. import catalogue, listing, refusals
+from .. import catalogue, listing, publication, refusals
 from ..addresses import login_url, pages_url
 from ..api import bound_body
 from ..catalogue import DatasetFacts
@@ -75,6 +75,9 @@ def answer_dataset(dataset: str) -> Response:
         mine = actions.own_feedback(viewer, found.id)
         if mine and "reopen" in request.form:
             return _page(viewer, found, editing=True)
+        publication.warn(
+            {"comment": payload.get("comment")}, read_again="read_again" in request.form
+        )
         if not viewer.account and not mine:
             avoid_trap(request.form)
             if by_email:

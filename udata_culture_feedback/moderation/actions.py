@@ -75,9 +75,12 @@ def decide(
     decision: Decision,
     reason: str | None = None,
     choice: Choice | None = None,
+    *,
+    batch: ObjectId | None = None,
 ) -> Outcome:
     """Decides about contributions of any class, one by one: what cannot be decided is refused with
-    its own reason, and the rest is done. `restore` undoes the latest decision about each.
+    its own reason, and the rest is done. `restore` undoes the latest decision about each. `batch`:
+    the gesture that this is part of.
 
     Raises Unauthenticated, Forbidden for who moderates nothing, ReadOnly, TooMany; Invalid naming
     `items`, `reason` or `strings`.
@@ -89,7 +92,7 @@ def decide(
     if decision is Decision.REDACT and not choice:
         message = _("Choose what to black out.")
         raise refusals.Invalid(message, {"strings": message})
-    outcome = Outcome(ObjectId(), decision, reason)
+    outcome = Outcome(batch or ObjectId(), decision, reason)
     found = _read(one.id for one in wanted)
     taken = claimed(found)
     gesture = Gesture(viewer, decision, reason, choice, outcome.batch)

@@ -9,6 +9,7 @@ from udata.i18n import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 
 from .. import refusals
+from ..publication import Visibility
 from . import redaction
 from .actions import MOST, Wanted
 from .models import Decision
@@ -16,6 +17,8 @@ from .redaction import SHORTEST, Choice
 
 #: Not decisions: who is looking at what.
 CLAIM, RELEASE = "claim", "release"
+#: Of the page alone: reject or hide, whichever fits.
+REFUSE = "refuse"
 GESTURES = (*(str(decision) for decision in Decision), CLAIM, RELEASE)
 
 
@@ -52,11 +55,13 @@ def read_reason(payload: dict[str, Any]) -> str | None:
 def gesture_of_form(form: MultiDict[str, str]) -> dict[str, Any]:
     """The same payload as a JSON body, from the page of the queue.
 
-    One form holds the whole queue. `one`, the button of a row, says "<decision>:<id>", or
-    "<decision>:<reason>:<id>" for those of one gesture; otherwise `decision` and `reason` are about
-    the rows that are checked (`items`), or about all of them (`scope`). `version:<id>` is what the
-    moderator has seen of a row.
+    One form holds the whole queue. `shown` is what the moderator has seen of each row:
+    "<id>.<version>.<visibility>". `one`, the button of a row, says "<decision>:<id>", or
+    "<decision>:<reason>:<id>" for what takes one gesture; otherwise `decision` and `reason` are
+    about the rows that are checked (`items`), or about all of them (`scope`). `refuse` takes rows
+    away, whether they are public or wait: `pending` and `public` say which do what.
     """
+    shown = {row.partition(".")[0]: row.split(".") for row in form.getlist("shown")}
     reason: str | None
     one = form.get("one")
     if one:
@@ -65,16 +70,19 @@ def gesture_of_form(form: MultiDict[str, str]) -> dict[str, Any]:
         ids, reason = [id], given or form.get(f"reason:{id}") or None
     else:
         decision, reason = form.get("decision", ""), form.get("reason") or None
-        ids = form.getlist("shown") if form.get("scope") == "all" else form.getlist("items")
-    payload: dict[str, Any] = {
-        "decision": decision,
-        "items": [_with_version(form, id) for id in dict.fromkeys(ids)],
-    }
+        ids = list(shown) if form.get("scope") == "all" else form.getlist("items")
+    seen = {id: _seen(id, shown.get(id, [])) for id in dict.fromkeys(ids)}
+    payload: dict[str, Any] = {"decision": decision, "items": list(seen.values())}
     if decision == Decision.REDACT:
         strings = [*form.getlist(f"found:{ids[0]}"), *_lines(form.get(f"strings:{ids[0]}"))]
         payload["strings"] = list(dict.fromkeys(strings))
-    elif decision in (Decision.REJECT, Decision.HIDE):
+    elif decision in (Decision.REJECT, Decision.HIDE, REFUSE):
         payload["reason"] = reason
+    if decision == REFUSE:
+        for visibility in (Visibility.PENDING, Visibility.PUBLIC):
+            payload[visibility.value] = [
+                seen[id] for id in seen if shown.get(id, [])[2:] == [visibility.value]
+            ]
     return payload
 
 
@@ -83,9 +91,9 @@ def choice_of(payload: dict[str, Any]) -> Choice | None:
     return redaction.read(payload) if payload.get("decision") == Decision.REDACT else None
 
 
-def _with_version(form: MultiDict[str, str], id: str) -> dict[str, Any] | str:
-    version = form.get(f"version:{id}")
-    return {"id": id, "version": version} if version else id
+def _seen(id: str, row: list[str]) -> dict[str, Any] | str:
+    """A row, with the version that was seen of it."""
+    return {"id": id, "version": row[1]} if len(row) == 3 else id
 
 
 def _lines(text: str | None) -> list[str]:

@@ -47,7 +47,7 @@ def post_decisions(made: list[tuple[Moderated, Item, Item]]) -> None:
         params = {"class": moderated.kind, "item": str(after["_id"]), "decision": id}
         to, kind = reader
         event = f"moderation:{id}:{kind}:{to}"
-        entries.append(new_entry(event, to, builder, params, None, now() + wait, reader=kind))
+        entries.append(new_entry(event, to, builder, params, None, now() + wait))
     if insert(entries):
         later(outbox.deliver, countdown=wait.total_seconds())
 
@@ -164,7 +164,7 @@ def tell_appellant(appeal: dict[str, Any]) -> None:
     if appeal.get("user"):
         outbox.post(event, appeal["user"], "moderation-appeal-answer", params)
     elif appeal.get("contact"):
-        outbox.post_to_contact(event, appeal["contact"], "moderation-appeal-answer", params)
+        outbox.post(event, appeal["contact"], "moderation-appeal-answer", params)
 
 
 def charter_url() -> str:

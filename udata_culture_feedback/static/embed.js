@@ -26,8 +26,9 @@ const credentials =
     ? "include"
     : "omit";
 
-// What forms do besides being sent comes when there is one.
+// What forms do besides being sent comes with the first such form. They are sent without it too.
 const enhanced = "[data-draft], [data-similar], [data-pick]";
+const forms = () => import(new URL(settings.forms, base)).catch(() => {});
 
 // What was begun in this tab (see forms.js). Storage may be forbidden.
 const drafts = (action, name) => {
@@ -159,10 +160,11 @@ class CultureFeedback extends HTMLElement {
     // Anything else (the login page of a proxy, an error page) is not ours to show.
     if (answer.headers.get("X-Culture-Feedback") !== "fragment") return false;
     const [text, sheets] = await Promise.all([answer.text(), style()]);
-    if (signal.aborted) return true;
     const template = document.createElement("template");
     template.innerHTML = text;
     const fresh = template.content;
+    const more = fresh.querySelector(enhanced) && (await forms());
+    if (signal.aborted) return true;
     const { lang, dir, dataset } = fresh.firstElementChild;
     if (ifOther && dataset.viewer === this.#viewer) return true;
 
@@ -185,7 +187,7 @@ class CultureFeedback extends HTMLElement {
 
     const errors = (inPart ? renewed : this.#content).querySelector(".cf-errors");
     this.#content.querySelectorAll("[data-login]").forEach((link) => this.#comeBack(link));
-    if (this.#content.querySelector(enhanced)) this.#enhance();
+    more?.enhance(this.#content, this.#viewer, this.#fragment);
     if (errors) errors.focus();
     else if (focus || (before && !before.isConnected)) {
       this.#reach(focus || (inPart ? `${part}-heading` : "cf-title"));
@@ -208,18 +210,10 @@ class CultureFeedback extends HTMLElement {
     for (const [name, value] of Object.entries(proof)) fields.set(name, value);
   }
 
-  async #enhance() {
-    const load = async (address, signal) => {
-      const answer = await fetch(this.#address(address), { credentials, signal });
-      return answer.ok ? answer.text() : "";
-    };
-    try {
-      const { enhance } = await import(new URL(settings.forms, base));
-      enhance(this.#content, this.#viewer, load);
-    } catch {
-      // Forms are sent without it.
-    }
-  }
+  #fragment = async (address, signal) => {
+    const answer = await fetch(this.#address(address), { credentials, signal });
+    return answer.ok ? answer.text() : "";
+  };
 
   // What somebody had begun to write is there again after a reload or a login: by whoever reads this,
   // or by somebody unknown, who has then logged in.

@@ -107,11 +107,13 @@ function keepDraft(form, viewer) {
     forget(name);
   };
 
-  restore();
-  form.addEventListener("input", () => {
+  const changed = () => {
     unsaved.add(write);
     write();
-  });
+  };
+
+  restore();
+  form.addEventListener("input", changed);
   form.addEventListener("click", (event) => event.target.closest("[data-discard]") && drop());
   note?.querySelector("button").addEventListener("click", () => {
     form.querySelectorAll("[data-added]").forEach((added) => added.remove());
@@ -124,13 +126,15 @@ function keepDraft(form, viewer) {
   });
 
   function restore() {
+    const clean = untouched(form);
+    if (!clean) changed(); // typed while this part was on its way
     const stored = storage("getItem", name);
     if (!stored) return;
     const [by, text] = [stored.slice(0, stored.indexOf(" ")), stored.slice(stored.indexOf(" ") + 1)];
     // Somebody else's words, on a computer that is shared: forgotten as soon as it is sure, and
     // meanwhile not shown.
     if (by && by !== viewer) return viewer && forget(name);
-    const [here, clean] = [JSON.stringify(state(form)), untouched(form)];
+    const here = JSON.stringify(state(form));
     if (form.hasAttribute("data-kept") || (clean && here === text) || (!clean && here !== text)) return;
     if (clean) fill(form, JSON.parse(text));
     note.hidden = false;

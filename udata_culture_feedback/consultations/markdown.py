@@ -1,0 +1,45 @@
+"""Markdown of the team, as safe HTML: no image (nobody's browser asks another server for one), no
+HTML of theirs, links to the web and to mailboxes only, headings below those of the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bleach
+import mistune
+from markupsafe import Markup
+
+TAGS = frozenset(
+    ("a", "blockquote", "br", "code", "del", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p")
+) | {"pre", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"}
+ATTRIBUTES = {"a": ["href", "title"], "ol": ["start"]}
+PROTOCOLS = frozenset(("http", "https", "mailto"))
+
+#: Levels that the headings of the page take: a first one of a text is the next.
+TAKEN = 2
+
+
+class Renderer(mistune.HTMLRenderer):
+    """HTML without what a page of ours must not have."""
+
+    def __init__(self) -> None:
+        super().__init__(escape=True)
+
+    def heading(self, text: str, level: int, **attrs: Any) -> str:
+        level = min(level + TAKEN, 6)
+        return f"<h{level}>{text}</h{level}>\n"
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        return mistune.escape(text)
+
+
+_to_html = mistune.create_markdown(renderer=Renderer(), plugins=["table", "strikethrough"])
+
+
+def rendered(text: str | None) -> Markup:
+    """A text in Markdown as HTML that may be shown as it is."""
+    if not text:
+        return Markup("")
+    html = str(_to_html(str(text)))
+    clean = bleach.clean(html, tags=TAGS, attributes=ATTRIBUTES, protocols=PROTOCOLS, strip=True)
+    return Markup(clean.replace("<th>", '<th scope="col">'))

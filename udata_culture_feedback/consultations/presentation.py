@@ -1,0 +1,254 @@
+"""Consultations as pages show them: the banner of a dataset, the steps of a form, what somebody has
+answered in words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+from flask_babel import format_date
+from udata.i18n import lazy_gettext as _
+from udata.i18n import ngettext
+from werkzeug.datastructures import MultiDict
+
+from .. import catalogue
+from ..catalogue import DatasetFacts
+from ..data_requests import picking
+from ..pages import page_address
+from ..storage import now
+from . import scope
+from .questions import Answers, Kind, Question, shown
+from .records import Consultation
+from .results import labels
+from .window import Window, portal_zone, to_local, until_in_words
+from .wording import said
+
+#: Longest answers that a form of somebody without an account carries from step to step.
+CARRIED = 48 * 1024
+
+
+# --- On the page of a dataset ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Banner:
+    """What the page of a dataset says of the consultation it is in."""
+
+    title: str
+    days_left: str
+    address: str
+
+
+def banner(dataset: DatasetFacts) -> Banner | None:
+    """The open consultation that a dataset is in, if there is one. Usually without any command."""
+    found = scope.open_for(dataset)
+    if found is None:
+        return None
+    address = page_address(f"consultations/{found.slug}/")
+    return Banner(said(found.title), days_left(found.window), address)
+
+
+def days_left(window: Window) -> str:
+    """How long it is still open, in words."""
+    days = window.days_left(now())
+    if days <= 0:
+        return str(_("last day"))
+    return ngettext("%(num)d day left", "%(num)d days left", days)
+
+
+def when(consultation: Consultation) -> dict[str, str]:
+    """The dates of a consultation in words."""
+    window, zone = Window.of(consultation), portal_zone()
+    return {
+        "opens": format_date(to_local(window.opens_at, zone).date(), "long"),
+        "until": until_in_words(window.closes_at),
+        "left": days_left(window),
+    }
+
+
+# --- Steps ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a form. `number` counts those that this person is shown, `index` all of them."""
+
+    index: int
+    number: int
+    of: int
+    title: str
+    next_title: str | None
+    questions: list[Question]
+    previous: int | None
+    following: int | None
+
+    @property
+    def last(self) -> bool:
+        return self.following is None
+
+
+def steps(consultation: Consultation, answers: Answers) -> list[int]:
+    """The steps that somebody is shown, by their number from 1: those in which something is asked.
+    The last one (their number and one) is where the answer is looked over and sent; a questionnaire
+    on one page has no other."""
+    if not consultation["steps"]:
+        return [1]
+    asked = {question["step"] for question in shown(consultation["questions"], answers)}
+    return [*sorted(asked), len(consultation["steps"]) + 1]
+
+
+def step_of(consultation: Consultation, answers: Answers, index: int | None) -> Step:
+    """A step as it is shown; the first that is, where that one is not."""
+    shown_steps = steps(consultation, answers)
+    if index not in shown_steps:
+        later = [one for one in shown_steps if index is not None and one > index]
+        index = later[0] if later else shown_steps[0]
+    place = shown_steps.index(index)
+    titles = [_title(consultation, one) for one in shown_steps]
+    whole = not consultation["steps"]
+    return Step(
+        index=index,
+        number=place + 1,
+        of=len(shown_steps),
+        title=titles[place],
+        next_title=titles[place + 1] if place + 1 < len(titles) else None,
+        questions=[
+            question
+            for question in in_order(consultation, answers)
+            if whole or question["step"] == index
+        ],
+        previous=shown_steps[place - 1] if place else None,
+        following=shown_steps[place + 1] if place + 1 < len(shown_steps) else None,
+    )
+
+
+def in_order(consultation: Consultation, answers: Answers) -> list[Question]:
+    """What somebody is asked, in the order in which it was written."""
+    asked = {question["id"] for question in shown(consultation["questions"], answers)}
+    return [question for question in consultation["questions"] if question["id"] in asked]
+
+
+def _title(consultation: Consultation, step: int) -> str:
+    if not consultation["steps"]:
+        return str(_("Your answer"))
+    if step > len(consultation["steps"]):
+        return str(_("Look over your answer and send it"))
+    return said(consultation["steps"][step - 1])
+
+
+# --- Forms ----------------------------------------------------------------------------------------
+
+
+def answers_of_form(
+    questions: list[Question], form: MultiDict[str, str]
+) -> tuple[Answers, dict[str, picking.Picked]]:
+    """What a form says of these questions, as the JSON API takes it (null: no answer), and what was
+    picked for those about datasets."""
+    answers: Answers = {}
+    picked: dict[str, picking.Picked] = {}
+    for question in questions:
+        id, name = question["id"], f"answers.{question['id']}"
+        match Kind(question["kind"]):
+            case Kind.MULTIPLE:
+                answers[id] = form.getlist(name) or None
+            case Kind.SCALE:
+                answers[id] = _whole(form.get(name))
+            case Kind.DATASET:
+                picked[id] = picking.read(form, name, picking.DATASET)
+                answers[id] = picked[id].value
+            case Kind.MISSING_DATASET:
+                answers[id] = _missing(form, name)
+            case _:
+                answers[id] = form.get(name) or None
+    return answers, picked
+
+
+def picked_of(questions: list[Question], answers: Answers) -> dict[str, picking.Picked]:
+    """What is picked already, for the forms to show."""
+    found: dict[str, picking.Picked] = {}
+    for question in questions:
+        if question["kind"] == Kind.DATASET:
+            named = answers.get(question["id"])
+            choices = picking.named(picking.DATASET, [str(named)] if named else [])
+            found[question["id"]] = picking.Picked([one.value for one in choices], choices)
+    return found
+
+
+def carried(answers: Answers) -> str:
+    """Answers as a form carries them from step to step."""
+    plain = {id: str(one) if isinstance(one, ObjectId) else one for id, one in answers.items()}
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def uncarried(text: str | None) -> Answers:
+    """The answers that a form carries; none where it carries something else."""
+    if not text or len(text) > CARRIED:
+        return {}
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _whole(value: str | None) -> Any:
+    if not value:
+        return None
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 3 else value
+
+
+def _missing(form: MultiDict[str, str], name: str) -> dict[str, Any] | None:
+    title, description = form.get(f"{name}.title"), form.get(f"{name}.description")
+    if not (title or description):
+        return None
+    wish: dict[str, Any] = {"title": title or None, "description": description or None}
+    return wish | {"ask": f"{name}.ask" in form}
+
+
+# --- In words -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Said:
+    """A question and what somebody answers to it, in words; `words` is empty for no answer."""
+
+    question: Question
+    text: str
+    words: list[str]
+    required: bool
+
+
+def in_words(consultation: Consultation, answers: Answers) -> list[Said]:
+    """What somebody answers to each question they are asked."""
+    asked = in_order(consultation, answers)
+    datasets = catalogue.datasets_by_id(
+        answer for answer in answers.values() if isinstance(answer, ObjectId)
+    )
+    return [
+        Said(
+            question,
+            said(question["text"]),
+            _words(question, answers.get(question["id"]), datasets),
+            question["required"],
+        )
+        for question in asked
+    ]
+
+
+def _words(question: Question, answer: Any, datasets: dict[Any, DatasetFacts]) -> list[str]:
+    if answer is None:
+        return []
+    match Kind(question["kind"]):
+        case Kind.SINGLE | Kind.MULTIPLE | Kind.SCALE:
+            given = answer if isinstance(answer, list) else [answer]
+            return [label for value, label in labels(question) if value in given]
+        case Kind.DATASET:
+            dataset = datasets.get(answer)
+            return [dataset.title] if dataset and dataset.listed else [str(answer)]
+        case Kind.MISSING_DATASET:
+            if not isinstance(answer, dict):
+                return [str(answer)]
+            return [text for text in (answer.get("title"), answer.get("description")) if text]
+    return [str(answer)]

@@ -1,0 +1,90 @@
+"""The JSON API of what producers hear, and of what their organization wishes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from udata.api import api, fields
+
+from ..api import Answer, Route, answer, json_body, ns
+from ..contributors.viewer import current_viewer
+from . import organization_settings, subscriptions
+
+settings_fields = api.model(
+    "CultureFeedbackOrganizationSettings",
+    {
+        "notify_contact_point": fields.Boolean(
+            description="The contact point of a dataset hears of comments and requests too"
+        ),
+        "weekly_digest": fields.Boolean(
+            description="Administrators and subscribers have a weekly summary"
+        ),
+        "escalate_after_days": fields.Integer(
+            description="Days after which what waits is pointed out to administrators; 0: never"
+        ),
+    },
+)
+
+
+@ns.route("/datasets/<string:dataset>/subscription/", endpoint="culture_feedback_dataset_sub")
+class CultureFeedbackDatasetSubscriptionAPI(Route):
+    @api.doc("get_dataset_culture_feedback_subscription", security="apikey")
+    def get(self, dataset: str) -> Answer:
+        """Tell whether I hear of what users say of a dataset I edit"""
+        return _shown(subscriptions.of_dataset(current_viewer(), dataset))
+
+    @api.doc("subscribe_to_dataset_culture_feedback", security="apikey")
+    @api.response(403, "Not one I edit")
+    def post(self, dataset: str) -> Answer:
+        """Hear of what users say of a dataset I edit"""
+        return _shown(subscriptions.of_dataset(current_viewer(), dataset, True))
+
+    @api.doc("unsubscribe_from_dataset_culture_feedback", security="apikey")
+    def delete(self, dataset: str) -> Answer:
+        """Do not hear of it any more"""
+        return _shown(subscriptions.of_dataset(current_viewer(), dataset, False))
+
+
+@ns.route("/organizations/<string:org>/subscription/", endpoint="culture_feedback_org_sub")
+class CultureFeedbackOrganizationSubscriptionAPI(Route):
+    @api.doc("get_organization_culture_feedback_subscription", security="apikey")
+    def get(self, org: str) -> Answer:
+        """Tell whether I hear of what users say of the data of an organization I edit for"""
+        return _shown(subscriptions.of_organization(current_viewer(), org))
+
+    @api.doc("subscribe_to_organization_culture_feedback", security="apikey")
+    @api.response(403, "Not one I edit for")
+    def post(self, org: str) -> Answer:
+        """Hear of what users say of the data of an organization I edit for"""
+        return _shown(subscriptions.of_organization(current_viewer(), org, True))
+
+    @api.doc("unsubscribe_from_organization_culture_feedback", security="apikey")
+    def delete(self, org: str) -> Answer:
+        """Do not hear of it any more"""
+        return _shown(subscriptions.of_organization(current_viewer(), org, False))
+
+
+@ns.route("/organizations/<string:org>/settings/", endpoint="culture_feedback_org_settings")
+class CultureFeedbackOrganizationSettingsAPI(Route):
+    @api.doc("get_organization_culture_feedback_settings", security="apikey")
+    @api.response(200, "Success", settings_fields)
+    def get(self, org: str) -> Answer:
+        """Get what an organization I administer wishes"""
+        _organization, settings = organization_settings.read(current_viewer(), org)
+        return _private(answer(settings))
+
+    @api.doc("change_organization_culture_feedback_settings", security="apikey")
+    @api.expect(settings_fields)
+    @api.response(200, "Success", settings_fields)
+    def put(self, org: str) -> Answer:
+        """Change it: the fields that are sent"""
+        return answer(organization_settings.change(current_viewer(), org, json_body()))
+
+
+def _shown(subscribed: bool) -> Answer:
+    return _private(answer({"subscribed": subscribed}))
+
+
+def _private(response: Any) -> Answer:
+    response.headers["Cache-Control"] = "no-store"
+    return response

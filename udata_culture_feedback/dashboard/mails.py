@@ -1,0 +1,243 @@
+"""The words of our mails to producers. Whom they go to is in `news`.
+
+A builder runs when its mail leaves, as its reader. Names of builders are stored.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from bson import ObjectId
+from flask_babel import format_date
+from udata.core.user.models import User
+from udata.i18n import lazy_gettext as _
+from udata.i18n import ngettext
+from udata.mail import LabelledContent, MailCTA, MailMessage
+
+from .. import catalogue, vocabulary
+from ..addresses import pages_url
+from ..catalogue import DatasetFacts, OrganizationFacts
+from ..contributors import unsubscribe
+from ..contributors.mailing import Correspondent, mail
+from ..data_requests.audience import admins_dealing_with
+from ..data_requests.records import find as find_request
+from ..data_requests.workflow import OPEN, Status
+from ..feedback.models import Visibility, feedbacks
+from ..text import excerpt
+from ..threads import members_of
+from . import news
+from .subscriptions import subscribers
+
+#: What is shown of a text that the page shows in full.
+BEGINNING = 1000
+#: Texts that one mail spells out, and how much of each.
+LISTED = 20
+LINE = 120
+
+
+@mail("subscribed-request")
+def request(reader: User, request: str) -> MailMessage | None:
+    """A request came in. To who subscribed to its holder or its dataset."""
+    found = _open_request(request)
+    if found is None:
+        return None
+    targets = [f"organization:{found['organization']}", f"dataset:{found.get('dataset')}"]
+    if reader.id not in set(subscribers(*targets)):
+        return None
+    return MailMessage(
+        subject=_("A request for data: “%(title)s”", title=found["title"]),
+        paragraphs=[
+            LabelledContent(_("Need:"), found["description"], truncated_at=BEGINNING),
+            MailCTA(_("Answer this request"), pages_url(f"requests/{found['slug']}/")),
+        ],
+        footer=[_because_subscribed()],
+    )
+
+
+@mail("contact-point-feedback")
+def feedback_to_contact(reader: Correspondent, feedback: str) -> MailMessage | None:
+    """Somebody commented on a dataset. To its contact point."""
+    found = feedbacks().find_one({"_id": ObjectId(feedback), "deleted": {"$exists": False}})
+    dataset = catalogue.find_dataset(found["dataset"]) if found else None
+    if found is None or dataset is None or not _is_contact(reader, dataset):
+        return None
+    if not found.get("comment") or found["visibility"] != Visibility.PUBLIC:
+        return None
+    opinion = vocabulary.vocabularies().label("fitness", found["fitness"])
+    return MailMessage(
+        subject=_("A comment on “%(title)s”", title=dataset.title),
+        paragraphs=[
+            LabelledContent(_("Do these data meet their need?"), opinion, inline=True),
+            LabelledContent(_("The comment:"), found["comment"], truncated_at=BEGINNING),
+            MailCTA(_("Read it in its place"), _public_page(found)),
+        ],
+        footer=[_because_contact(dataset)],
+    )
+
+
+@mail("contact-point-request")
+def request_to_contact(reader: Correspondent, request: str) -> MailMessage | None:
+    """A request was made from a dataset. To its contact point."""
+    found = _open_request(request)
+    dataset = catalogue.find_dataset(found.get("dataset")) if found else None
+    if found is None or dataset is None or not _is_contact(reader, dataset):
+        return None
+    return MailMessage(
+        subject=_("A request for data: “%(title)s”", title=found["title"]),
+        paragraphs=[
+            LabelledContent(_("Need:"), found["description"], truncated_at=BEGINNING),
+            MailCTA(_("Read this request"), pages_url(f"requests/{found['slug']}/")),
+        ],
+        footer=[_because_contact(dataset)],
+    )
+
+
+@mail("producer-digest", at_once=True)
+def digest(reader: User, organization: str, since: str, until: str) -> MailMessage | None:
+    """What came in during a week and what waits. To the producing side."""
+    holder = _organization(organization)
+    if holder is None or not _hears(reader, holder):
+        return None
+    start, end = datetime.fromisoformat(since), datetime.fromisoformat(until)
+    figures = news.digest_figures(holder.id, start, end)
+    if not any(figures.values()):
+        return None
+    link = holder.slug or holder.id
+    lines = [
+        _counted("%(num)d opinion came in.", "%(num)d opinions came in.", figures["opinions"]),
+        _counted("%(num)d with a comment.", "%(num)d with a comment.", figures["comments"]),
+        _counted(
+            "%(num)d comment waits for your answer.",
+            "%(num)d comments wait for your answer.",
+            figures["waiting"],
+        ),
+        _counted(
+            "%(num)d request for data came in.",
+            "%(num)d requests for data came in.",
+            figures["requests"],
+        ),
+        _counted(
+            "The answer to %(num)d request is late.",
+            "The answers to %(num)d requests are late.",
+            figures["overdue"],
+        ),
+    ]
+    return MailMessage(
+        subject=_("“%(name)s”: what users said this week", name=holder.name),
+        paragraphs=[
+            _("The week from %(date)s, and what waits now:", date=format_date(start, "long")),
+            *[line for line in lines if line],
+            MailCTA(_("Open the dashboard"), pages_url(f"dashboard/organizations/{link}/")),
+        ],
+        footer=[_because_producer(holder)],
+    )
+
+
+@mail("producer-escalation")
+def escalation(reader: User, step: str, batch: str) -> MailMessage | None:
+    """Texts that have waited too long. To the administrators, or to the desk."""
+    holder = _organization(batch.partition(":")[0])
+    if holder is None or reader.id not in _addressees(step, holder):
+        return None
+    texts = list(islice(news.escalated_in(batch, step), LISTED + 1))
+    if not texts:
+        return None
+    titles = catalogue.datasets_by_id(text["dataset"] for text in texts)
+    told: list[Any] = [
+        _("These comments on data of “%(name)s” still wait for an answer:", name=holder.name)
+    ]
+    for text in texts[:LISTED]:
+        dataset = titles.get(text["dataset"])
+        date = format_date(text["created_at"], "long")
+        label = f"{dataset.title if dataset else ''} ({date}) : {excerpt(text['comment'], LINE)}"
+        told.append(MailCTA(label, pages_url(f"dashboard/feedback/{text['_id']}")))
+    if len(texts) > LISTED:
+        told.append(_("There are more on the dashboard."))
+    link = holder.slug or holder.id
+    told.append(MailCTA(_("Open the dashboard"), pages_url(f"dashboard/organizations/{link}/")))
+    return MailMessage(
+        subject=_("“%(name)s”: comments wait for an answer", name=holder.name),
+        paragraphs=told,
+        footer=[_because_producer(holder) if step == news.ADMINS else _because_desk()],
+    )
+
+
+def _counted(one: str, many: str, count: int) -> str | None:
+    return ngettext(one, many, count) if count else None
+
+
+def _open_request(reference: str) -> dict[str, Any] | None:
+    found = find_request(ObjectId(reference))
+    if found is None or found["visibility"] != Visibility.PUBLIC:
+        return None
+    return found if Status(found["status"]) in OPEN else None
+
+
+def _is_contact(reader: Any, dataset: DatasetFacts) -> bool:
+    """Whether they still are, of data that everybody may see."""
+    return dataset.listed and reader.id in news.contact_points(dataset.id)
+
+
+def _organization(reference: str) -> OrganizationFacts | None:
+    found = catalogue.find_organization(ObjectId(reference))
+    return found if found and not found.deleted else None
+
+
+def _hears(reader: User, holder: OrganizationFacts) -> bool:
+    members = members_of(holder.id, "admin", "editor")
+    subscribed = reader.id in set(subscribers(f"organization:{holder.id}"))
+    return reader.id in catalogue.admins_of(holder.id) or (
+        subscribed and (reader.id in members or reader.sysadmin)
+    )
+
+
+def _addressees(step: str, holder: OrganizationFacts) -> list[ObjectId]:
+    return catalogue.admins_of(holder.id) if step == news.ADMINS else admins_dealing_with(None)
+
+
+def _public_page(feedback: dict[str, Any]) -> str:
+    return pages_url(f"datasets/{feedback['dataset']}/#feedback-{feedback['_id']}")
+
+
+def _because_subscribed() -> Any:
+    return _("You receive this message because you asked to hear of these data.")
+
+
+def _because_producer(holder: OrganizationFacts) -> Any:
+    return _("You receive this message because you answer for “%(name)s”.", name=holder.name)
+
+
+def _because_desk() -> Any:
+    return _("You receive this message because you look after this portal.")
+
+
+def _because_contact(dataset: DatasetFacts) -> Any:
+    return _(
+        "You receive this message because this address is the contact point of “%(title)s”.",
+        title=dataset.title,
+    )
+
+
+# What can be refused, in words.
+
+
+@unsubscribe.names("digest-of")
+def _name_of_digest(id: str) -> str | None:
+    return _named(id, _("The weekly summary of %(name)s"))
+
+
+@unsubscribe.names("answers-of")
+def _name_of_escalation(id: str) -> str | None:
+    return _named(id, _("Comments to %(name)s that wait too long"))
+
+
+@unsubscribe.names("contact-point")
+def _name_of_contact(id: str) -> str | None:
+    return str(_("Comments and requests about data of which you are the contact point"))
+
+
+def _named(id: str, sentence: Any) -> str | None:
+    holder = _organization(id) if ObjectId.is_valid(id) else None
+    return str(sentence) % {"name": holder.name} if holder else None

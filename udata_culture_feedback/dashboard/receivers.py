@@ -1,0 +1,63 @@
+"""What the producer's side listens to. A receiver never raises: that would break a request of
+udata's; those of announcements may, what was not told stays due."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+from mongoengine.signals import post_delete
+from udata.core.dataset.models import Dataset
+from udata.core.organization.models import Organization
+from udata.core.user.models import User
+
+from ..data_requests.signals import on_request_moved, on_request_received
+from ..feedback import answer_templates
+from ..feedback.receivers import harmless
+from ..feedback.signals import on_feedback_changed
+from ..queueing import later
+from . import news, organization_settings, subscriptions, tasks
+
+
+@harmless
+def feedback_changed(feedback_id: ObjectId, **_: Any) -> None:
+    if news.is_news(feedback_id):
+        later(tasks.tell_contact_point, str(feedback_id))
+
+
+def request_received(_sender: Any, request: dict[str, Any], **_: Any) -> None:
+    news.request_arrived(request, f"request:{request['_id']}:received")
+
+
+def request_moved(
+    _sender: Any, request: dict[str, Any], entry: dict[str, Any], number: int, **_: Any
+) -> None:
+    if entry.get("transferred_to"):
+        to = request | {"organization": entry["transferred_to"]}
+        news.request_arrived(to, f"request:{request['_id']}:{number}")
+
+
+@harmless
+def document_purged(sender: Any, document: Any, **_: Any) -> None:
+    kind = {Dataset: "dataset", Organization: "organization"}.get(sender)
+    if kind:
+        subscriptions.forget(f"{kind}:{document.pk}")
+    if kind == "organization":
+        organization_settings.forget_organization(document.pk)
+        answer_templates.forget_organization(document.pk)
+
+
+@harmless
+def account_changed(user: Any, **_: Any) -> None:
+    if getattr(user, "deleted", None):
+        subscriptions.forget_account(user.pk)
+
+
+def connect() -> None:
+    """Connects every receiver. Connecting twice is connecting once."""
+    on_feedback_changed.connect(feedback_changed)
+    on_request_received.connect(request_received)
+    on_request_moved.connect(request_moved)
+    for model in (Dataset, Organization):
+        post_delete.connect(document_purged, sender=model)
+    User.on_update.connect(account_changed)

@@ -1,0 +1,121 @@
+"""What an organization wishes, and what one hears of it: a page for its members."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, redirect, request
+from udata.i18n import lazy_gettext as _
+
+from .. import refusals
+from ..addresses import login_url
+from ..api import bound_body
+from ..contributors.viewer import Viewer
+from ..pages import blueprint, check_guard, handles_refusal, page_address, render, wants_fragment
+from . import organization_settings, subscriptions
+from .permissions import Scope, scope_of_organization
+from .views import private
+
+#: What was just done, and what is said of it.
+DONE = {
+    "saved": _("The settings are saved."),
+    "subscribed": _("You will hear of what users say of these data."),
+    "unsubscribed": _("You will not hear of it any more."),
+}
+
+
+@blueprint.route("/pages/dashboard/organizations/<string:organization>/settings")
+@private
+def settings_page(viewer: Viewer, organization: str) -> Response:
+    """What one hears; for administrators, what the organization wishes."""
+    scope = scope_of_organization(viewer, organization)
+    return _page(viewer, scope, done=request.args.get("done"))
+
+
+@blueprint.route("/pages/dashboard/organizations/<string:organization>/settings", methods=["POST"])
+@handles_refusal
+@private
+def change_settings(viewer: Viewer, organization: str) -> Response:
+    """Subscribes, or saves the settings."""
+    scope = scope_of_organization(viewer, organization)
+    try:
+        bound_body()
+        check_guard(viewer)
+        if "subscription" in request.form:
+            wanted = request.form["subscription"] == "start"
+            subscriptions.of_organization(viewer, organization, wanted)
+            done = "subscribed" if wanted else "unsubscribed"
+        else:
+            organization_settings.change(viewer, organization, _settings_of_form())
+            done = "saved"
+    except refusals.Refusal as refusal:
+        return _page(viewer, scope, refusal=refusal)
+    if wants_fragment():
+        return _page(viewer, scope, done=done)
+    address = page_address(f"dashboard/organizations/{organization}/settings", done=done)
+    return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
+
+
+@blueprint.route("/pages/dashboard/datasets/<string:dataset>/subscription", methods=["POST"])
+@handles_refusal
+@private
+def subscribe_to_dataset(viewer: Viewer, dataset: str) -> Response:
+    """Subscribes to one dataset, or no longer, and goes back to where one was."""
+    check_guard(viewer)
+    wanted = request.form.get("subscription") == "start"
+    subscriptions.of_dataset(viewer, dataset, wanted)
+    home = page_address("dashboard/").partition("?")[0]
+    back = request.form.get("back", "")
+    back = back if back.startswith(home) and "\\" not in back else home
+    return redirect(back, code=303)  # type: ignore[return-value]
+
+
+def _page(
+    viewer: Viewer,
+    scope: Scope,
+    *,
+    done: str | None = None,
+    refusal: refusals.Refusal | None = None,
+) -> Response:
+    organization = scope.organization
+    assert organization is not None
+    settings: dict[str, Any] | None = None
+    try:
+        _organization, settings = organization_settings.read(viewer, organization.id)
+    except refusals.Forbidden:
+        pass
+    subscribed: bool | None = None
+    try:
+        subscribed = subscriptions.of_organization(viewer, organization.id)
+    except refusals.Forbidden:
+        pass
+    if refusal and settings and "subscription" not in request.form:
+        settings = settings | {"escalate_after_days": request.form.get("escalate_after_days", "")}
+    link = organization.slug or organization.id
+    return render(
+        "dashboard/settings.html",
+        viewer=viewer,
+        refusal=refusal,
+        errors=refusal.errors if refusal else {},
+        fields=("escalate_after_days",),
+        organization=organization,
+        settings=settings,
+        subscribed=subscribed,
+        most_days=organization_settings.MOST_DAYS,
+        done=DONE.get(done or ""),
+        here=page_address(f"dashboard/organizations/{link}/settings"),
+        overview_url=page_address(f"dashboard/organizations/{link}/"),
+        templates_url=page_address(f"dashboard/organizations/{link}/templates"),
+        dashboards_url=page_address("dashboard/"),
+        login=login_url(request.full_path.rstrip("?")),
+    )
+
+
+def _settings_of_form() -> dict[str, Any]:
+    """The same payload as a JSON body: boxes that are not ticked are not sent."""
+    days = request.form.get("escalate_after_days", "").strip()
+    return {
+        "notify_contact_point": "notify_contact_point" in request.form,
+        "weekly_digest": "weekly_digest" in request.form,
+        "escalate_after_days": int(days) if days.isascii() and days.isdigit() else days,
+    }

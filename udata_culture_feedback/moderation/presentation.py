@@ -1,0 +1,244 @@
+"""What the pages of the moderation show: rows of the queue, gestures that can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bson import ObjectId
+from flask import current_app
+from flask_babel import format_time
+from udata.i18n import lazy_gettext as _
+
+from .. import checks, vocabulary
+from ..contributors.viewer import Viewer
+from ..publication import REASONS, Visibility
+from ..storage import now
+from . import classes
+from .classes import CLASSES
+from .models import Decision, journal
+
+#: Gestures of the last minutes that the page lists.
+GESTURES = 10
+#: Lines of the journal that are read for them.
+MOST_LINES = GESTURES * 200
+
+#: What each field of words is called.
+FIELDS = {
+    "title": _("Title"),
+    "description": _("Description"),
+    "spatial": _("Territory"),
+    "name": _("Declared name"),
+}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some characters of a text, and what a check takes them for."""
+
+    text: str
+    found: str | None = None
+
+
+@dataclass(frozen=True)
+class Words:
+    """One text of a contribution. `label` is None where it has only one."""
+
+    label: str | None
+    pieces: list[Piece]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contribution that waits. `seen` is what its form sends back of it."""
+
+    id: str
+    kind: str
+    pending: bool
+    seen: str
+    name: str | None
+    since: datetime
+    why: list[str]
+    words: list[Words]
+    personal: list[str]
+    flags: list[dict[str, Any]]
+    where: dict[str, Any] | None
+    organization: dict[str, Any] | None
+    address: str | None
+    taken_by: str | None
+    taken_until: datetime | None
+    mine: bool
+    decisions: list[str]
+    reasons: list[vocabulary.Term]
+
+    @classmethod
+    def of(cls, item: dict[str, Any], viewer: Viewer) -> Row:
+        """`item`: as the API gives it."""
+        claimed = item["claimed"]
+        mine = bool(claimed and claimed["by"]["id"] == str(viewer.user_id))
+        pending = item["visibility"] == Visibility.PENDING
+        return cls(
+            id=item["id"],
+            kind=str(CLASSES[item["class"]].label),
+            pending=pending,
+            seen=f"{item['id']}.{item['version']}.{item['visibility']}",
+            name=item["contributor"]["name"],
+            since=datetime.fromisoformat(item["since"] or item["created_at"]),
+            why=[str(REASONS[why]) for why in item["why"] if why in REASONS],
+            words=[
+                Words(
+                    str(FIELDS[field]) if field in FIELDS else None,
+                    _pieces(text, [one for one in item["findings"] if one["field"] == field]),
+                )
+                for field, text in item["words"].items()
+                # The name stands above; it is shown again where something was found in it.
+                if field != "name" or any(one["field"] == field for one in item["findings"])
+            ],
+            personal=_personal(item),
+            flags=[
+                flag | {"label": str(vocabulary.find(_REASONS, flag["reason"]).label)}
+                for flag in item["flags"]
+            ],
+            where=item["dataset"],
+            organization=item["organization"],
+            address=item["self_web_url"],
+            taken_by=claimed["by"]["name"] if claimed and not mine else None,
+            taken_until=datetime.fromisoformat(claimed["until"]) if claimed else None,
+            mine=mine,
+            decisions=item["decisions"],
+            reasons=[term for term in _REASONS if term.id in item["reasons"]],
+        )
+
+
+@dataclass(frozen=True)
+class Gesture:
+    """What was decided at once, and can still be undone."""
+
+    batch: str
+    label: str
+    reason: str
+    count: int
+    at: datetime
+    until: datetime
+
+
+_REASONS = vocabulary.MODERATION_REASONS
+
+
+def clock(moment: datetime) -> str:
+    """A time of day as the portal's clocks show it. `moment`: in UTC, naive or not."""
+    zone = ZoneInfo(current_app.config["CULTURE_FEEDBACK_TIMEZONE"])
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return format_time(aware.astimezone(zone), "short", rebase=False)
+
+
+def gestures(viewer: Viewer) -> list[Gesture]:
+    """What this moderator has decided in the last minutes and not undone, the latest first."""
+    minutes = current_app.config["CULTURE_FEEDBACK_UNDO_MINUTES"]
+    where = {"by": viewer.user_id, "at": {"$gt": now() - timedelta(minutes=minutes)}}
+    lines = list(journal().find(where, sort=[("at", -1)]).limit(MOST_LINES))
+    undone = {line["undoes"] for line in lines if line.get("undoes")}
+    found: dict[ObjectId, list[dict[str, Any]]] = {}
+    for line in lines:
+        if line["decision"] != Decision.RESTORE and line["_id"] not in undone:
+            found.setdefault(line["batch"], []).append(line)
+    return [_gesture(batch, made, minutes) for batch, made in list(found.items())[:GESTURES]]
+
+
+@dataclass(frozen=True)
+class Contested:
+    """A decision that its author contests."""
+
+    id: str
+    kind: str
+    decision: str
+    reason: str
+    decided_at: datetime
+    created_at: datetime
+    text: str
+    words: list[tuple[str | None, str]]
+    before: list[tuple[str | None, str]]
+    stands: bool
+
+
+def contested(found: list[dict[str, Any]]) -> list[Contested]:
+    """Appeals, with what they are about, in a constant number of queries."""
+    lines = {
+        line["_id"]: line for line in journal().find({"_id": {"$in": [a["_id"] for a in found]}})
+    }
+    items = classes.find(appeal["item"] for appeal in found)
+    return [
+        _contested(appeal, lines[appeal["_id"]], items.get(appeal["item"]))
+        for appeal in found
+        if appeal["_id"] in lines
+    ]
+
+
+def _contested(
+    appeal: dict[str, Any],
+    line: dict[str, Any],
+    entry: tuple[classes.Moderated, classes.Item] | None,
+) -> Contested:
+    moderated, item = entry if entry else (CLASSES[appeal["kind"]], {})
+    made = item.get("moderated") or {}
+    stands = made.get("id") == appeal["_id"]
+    before = (made.get("before") or {}).get("texts") or {}
+    return Contested(
+        id=str(appeal["_id"]),
+        kind=str(moderated.label),
+        decision=str(vocabulary.find(vocabulary.MODERATION_DECISIONS, line["decision"]).label),
+        reason=str(vocabulary.find(_REASONS, line["reason"]).label),
+        decided_at=line["at"],
+        created_at=appeal["created_at"],
+        text=appeal.get("text") or "",
+        words=_labelled(moderated.texts(item)) if item else [],
+        before=_labelled(before) if stands else [],
+        stands=stands,
+    )
+
+
+def _labelled(texts: dict[str, str]) -> list[tuple[str | None, str]]:
+    return [
+        (str(FIELDS[field]) if field in FIELDS else None, text) for field, text in texts.items()
+    ]
+
+
+def _gesture(batch: ObjectId, made: list[dict[str, Any]], minutes: int) -> Gesture:
+    first = made[0]
+    return Gesture(
+        batch=str(batch),
+        label=str(vocabulary.find(vocabulary.MODERATION_DECISIONS, first["decision"]).label),
+        reason=str(vocabulary.find(_REASONS, first["reason"]).label),
+        count=len(made),
+        at=first["at"],
+        until=first["at"] + timedelta(minutes=minutes),
+    )
+
+
+def _personal(item: dict[str, Any]) -> list[str]:
+    """What the checks take for personal data, each once: what is proposed to black out."""
+    return list(
+        dict.fromkeys(
+            item["words"][one["field"]][one["start"] : one["end"]]
+            for one in item["findings"]
+            if one["check"] in checks.PERSONAL
+        )
+    )
+
+
+def _pieces(text: str, findings: Iterable[dict[str, Any]]) -> list[Piece]:
+    """A text cut where something was found in it; of what overlaps, the first."""
+    pieces: list[Piece] = []
+    position = 0
+    for one in sorted(findings, key=lambda one: one["start"]):
+        if one["start"] < position or one["check"] == "language":
+            continue
+        pieces.append(Piece(text[position : one["start"]]))
+        label = str(checks.LABELS[one["check"]])
+        pieces.append(Piece(text[one["start"] : one["end"]], label))
+        position = one["end"]
+    pieces.append(Piece(text[position:]))
+    return [piece for piece in pieces if piece.text]

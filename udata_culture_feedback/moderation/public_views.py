@@ -1,0 +1,282 @@
+"""The pages of the moderation that are for everybody: the charter, transparency, reporting a text,
+contesting a decision about one's own."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from bson import ObjectId
+from flask import Response, abort, current_app, redirect, request, url_for
+from flask_babel import format_date
+from udata.i18n import lazy_gettext as _
+
+from .. import refusals, vocabulary
+from ..addresses import login_url, pages_url
+from ..api import bound_body
+from ..contributors.viewer import Viewer, current_viewer
+from ..data_requests import actions as request_actions
+from ..data_requests.models import messages
+from ..feedback import actions as feedback_actions
+from ..feedback import permissions as feedback_permissions
+from ..pages import blueprint, check_guard, handles_refusal, page_address, render, wants_fragment
+from ..publication import Visibility
+from ..text import excerpt
+from . import appeals, flags, permissions, transparency
+from .api import private
+from .mails import charter_url
+
+#: How much of a text the form to report it repeats.
+REPEATED = 300
+
+
+@blueprint.app_context_processor
+def addresses() -> dict[str, Any]:
+    """Where one reads the charter and reports a text, for every template."""
+
+    def flag_address(kind: str, id: str, about: str | None = None) -> str:
+        address = pages_url(f"{kind}/{id}/flag")
+        return f"{address}?about={about}" if about else address
+
+    return {
+        "culture_feedback_charter": charter_url,
+        "culture_feedback_flag": flag_address,
+    }
+
+
+@blueprint.route("/pages/charter/")
+def charter_page() -> Response:
+    """What is asked of contributors, and what moderators do."""
+    own = current_app.config["CULTURE_FEEDBACK_CHARTER_URL"]
+    if own:
+        return redirect(own, code=302)  # type: ignore[return-value]
+    return render(
+        "moderation/charter.html",
+        viewer=current_viewer(),
+        here=page_address("charter/"),
+        transparency=page_address("transparency/"),
+        reasons=[str(t.label) for t in vocabulary.MODERATION_REASONS if t.id != permissions.OK],
+    )
+
+
+@blueprint.route("/pages/transparency/")
+def transparency_page() -> Response:
+    """What moderators decided, month by month."""
+    labels = {
+        kind: {term.id: str(term.label) for term in terms}
+        for kind, terms in (
+            ("decision", vocabulary.MODERATION_DECISIONS),
+            ("reason", vocabulary.MODERATION_REASONS),
+        )
+    }
+    months = [
+        month
+        | {
+            "id": month["month"],
+            "label": format_date(date.fromisoformat(f"{month['month']}-01"), "LLLL y"),
+            "decisions": [
+                {
+                    "decision": labels["decision"].get(one["decision"], one["decision"]),
+                    "reason": labels["reason"].get(one["reason"], one["reason"]),
+                    "count": one["count"],
+                }
+                for one in month["decisions"]
+            ],
+        }
+        for month in transparency.as_json()["months"]
+    ]
+    return render(
+        "moderation/transparency.html",
+        viewer=current_viewer(),
+        here=page_address("transparency/"),
+        months=months,
+        charter=charter_url(),
+    )
+
+
+@blueprint.route("/pages/feedback/<string:id>/flag")
+def flag_feedback_page(id: str) -> Response:
+    """The form by which somebody reports a comment."""
+    return _flag_page(current_viewer(), *_comment(id))
+
+
+@blueprint.route("/pages/feedback/<string:id>/flag", methods=["POST"])
+@handles_refusal
+def flag_feedback(id: str) -> Response:
+    """Reports a comment."""
+    viewer, shown = current_viewer(), _comment(id)
+    try:
+        bound_body()
+        check_guard(viewer)
+        flags.flag_feedback(viewer, id, _flag_of_form())
+    except refusals.Refusal as refusal:
+        return _flag_page(viewer, *shown, refusal=refusal)
+    return _flagged(viewer, shown)
+
+
+@blueprint.route("/pages/requests/<string:reference>/flag")
+def flag_request_page(reference: str) -> Response:
+    """The form by which somebody reports a request, or a message about it."""
+    return _flag_page(current_viewer(), *_request(reference))
+
+
+@blueprint.route("/pages/requests/<string:reference>/flag", methods=["POST"])
+@handles_refusal
+def flag_request(reference: str) -> Response:
+    """Reports a request, or a message about it."""
+    viewer, shown = current_viewer(), _request(reference)
+    try:
+        bound_body()
+        check_guard(viewer)
+        payload = _flag_of_form()
+        if request.args.get("about"):
+            payload["about"] = request.args["about"]
+        flags.flag_request(viewer, reference, payload)
+    except refusals.Refusal as refusal:
+        return _flag_page(viewer, *shown, refusal=refusal)
+    return _flagged(viewer, shown)
+
+
+@blueprint.route("/pages/moderation/decisions/<string:id>/appeal")
+def appeal_page(id: str) -> Response:
+    """The form by which an author contests a decision. Opening it changes nothing."""
+    try:
+        line = appeals.may_appeal(current_viewer(), id, request.args.get("token"))
+    except refusals.NotFound:
+        abort(404)
+    return _appeal_page(line, done="done" in request.args)
+
+
+@blueprint.route("/pages/moderation/decisions/<string:id>/appeal", methods=["POST"])
+@handles_refusal  # the signed token in its address is a proof too
+def contest(id: str) -> Response:
+    """Contests a decision."""
+    viewer, token = current_viewer(), request.args.get("token")
+    try:
+        line = appeals.may_appeal(viewer, id, token)
+    except refusals.NotFound:
+        abort(404)
+    try:
+        bound_body()
+        if not token:
+            check_guard(viewer)
+        appeals.appeal(viewer, id, token, request.form.get("text"))
+    except refusals.Refusal as refusal:
+        return _appeal_page(line, refusal=refusal)
+    if wants_fragment():
+        return _appeal_page(line, done=True)
+    return private(redirect(f"{_appeal_address(done=1)}#cf-done", code=303))  # type: ignore[arg-type]
+
+
+def _comment(id: str) -> tuple[str, str, str]:
+    """The words of a comment that this person may see, where it stands, and the way back."""
+    try:
+        feedback, dataset = feedback_actions.readable_feedback(id)
+    except refusals.NotFound:
+        abort(404)
+    if feedback["visibility"] != Visibility.PUBLIC or not feedback.get("comment"):
+        abort(404)
+    if not feedback_permissions.may_see(current_viewer(), feedback):
+        abort(404)
+    back = f"{page_address(f'datasets/{dataset.slug or dataset.id}/')}#feedback-{id}"
+    return feedback["comment"], dataset.title, back
+
+
+def _request(reference: str) -> tuple[str, str, str]:
+    viewer = current_viewer()
+    try:
+        found = request_actions.readable(viewer, reference)
+    except refusals.NotFound:
+        abort(404)
+    words = f"{found['title']} — {found['description']}"
+    about = request.args.get("about")
+    if about:
+        message = None
+        if ObjectId.is_valid(about):
+            public = {"request": found["_id"], "visibility": Visibility.PUBLIC}
+            message = messages().find_one({"_id": ObjectId(about)} | public, {"text": 1})
+        if message is None:
+            abort(404)
+        words = message["text"]
+    return words, found["title"], page_address(f"requests/{found['slug']}/")
+
+
+def _flag_of_form() -> dict[str, Any]:
+    return {
+        "reason": request.form.get("reason"),
+        "message": request.form.get("message"),
+    }
+
+
+def _flagged(viewer: Viewer, shown: tuple[str, str, str]) -> Response:
+    done = _("Thank you. Moderators will look at this text.")
+    return _flag_page(viewer, *shown, done=done)
+
+
+def _flag_page(
+    viewer: Viewer,
+    words: str,
+    where: str,
+    back: str,
+    *,
+    refusal: refusals.Refusal | None = None,
+    done: Any = None,
+) -> Response:
+    return render(
+        "moderation/flag.html",
+        viewer=viewer,
+        refusal=refusal,
+        errors=refusal.errors if refusal else {},
+        fields=("reason", "message"),
+        typed=request.form if refusal else {},
+        words=excerpt(words, REPEATED),
+        where=where,
+        back=back,
+        done=done,
+        here=_here(),
+        login=login_url(_here()),
+        reasons=[t for t in vocabulary.MODERATION_REASONS if t.id in flags.FLAG_REASONS],
+    )
+
+
+def _appeal_page(
+    line: dict[str, Any], *, refusal: refusals.Refusal | None = None, done: bool = False
+) -> Response:
+    earlier = appeals.find(line["_id"])
+    contested = _("You have contested this decision already.") if earlier else None
+    label = vocabulary.find(vocabulary.MODERATION_DECISIONS, line["decision"]).label
+    reason = vocabulary.find(vocabulary.MODERATION_REASONS, line["reason"]).label
+    return private(
+        render(
+            "moderation/appeal.html",
+            viewer=current_viewer(),
+            refusal=refusal,
+            errors=refusal.errors if refusal else {},
+            fields=("text",),
+            typed=request.form if refusal else {},
+            decision={"label": label, "reason": reason, "at": line["at"]},
+            contested=None if refusal else contested,
+            done=_("Your objection is recorded. You will be answered by e-mail.") if done else None,
+            here=_appeal_address(),
+            login=login_url(_here()),
+            charter=charter_url(),
+        )
+    )
+
+
+def _appeal_address(**arguments: Any) -> str:
+    """The address of the form, with its token."""
+    if request.args.get("token"):
+        arguments["token"] = request.args["token"]
+    return page_address(f"moderation/decisions/{_asked('id')}/appeal", **arguments)
+
+
+def _asked(name: str) -> str:
+    return (request.view_args or {})[name]
+
+
+def _here() -> str:
+    """The address of this page, with what it is about."""
+    names = ("about", "lang", "as", "level")
+    arguments: dict[str, Any] = {n: request.args[n] for n in names if n in request.args}
+    return url_for(request.endpoint or "", **(request.view_args or {}), **arguments)

@@ -1,0 +1,388 @@
+"""The pages of moderators: the queue, the team, what is contested. Nobody stores them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from bson import ObjectId
+from flask import Response, abort, redirect, request
+from udata.i18n import lazy_gettext as _
+from udata.i18n import ngettext
+
+from .. import catalogue, listing, refusals, vocabulary
+from ..addresses import login_url
+from ..api import bound_body
+from ..contributors import roles
+from ..contributors.viewer import Viewer, current_viewer
+from ..listing import Page
+from ..pages import (
+    blueprint,
+    check_guard,
+    handles_refusal,
+    page_address,
+    render,
+    wants_fragment,
+)
+from ..publication import REASONS
+from . import actions, appeals, forms, permissions, presentation, queue, representation
+from .api import private
+from .classes import CLASSES
+from .models import Decision
+
+#: Rows of a page, and the most that one asks for.
+ROWS, MOST_ROWS = 20, 50
+#: Appeals on a page.
+APPEALS = 50
+
+View = Callable[..., Any]
+
+
+def for_moderators(view: View) -> View:
+    """A page that nobody stores, and that says no in words."""
+
+    @wraps(view)
+    def careful(**arguments: Any) -> Response:
+        viewer = current_viewer()
+        try:
+            permissions.must_moderate(viewer)
+            response = view(viewer, **arguments)
+        except refusals.NotFound:
+            abort(404)
+        except refusals.Refusal as refusal:
+            response = _refused(viewer, refusal)
+        return private(response)
+
+    return careful
+
+
+@blueprint.route("/pages/moderation/")
+@for_moderators
+def moderation_page(viewer: Viewer) -> Response:
+    """What waits, the oldest first."""
+    return _queue(viewer)
+
+
+@blueprint.route("/pages/moderation/", methods=["POST"])
+@handles_refusal
+@for_moderators
+def moderate(viewer: Viewer) -> Response:
+    """One gesture: about a row, the rows that are checked, or all of the page."""
+    try:
+        bound_body()
+        check_guard(viewer)
+        return _after(viewer, _gesture(viewer))
+    except refusals.Refusal as refusal:
+        return _queue(viewer, refusal=refusal)
+
+
+@blueprint.route("/pages/moderation/undo", methods=["POST"])
+@handles_refusal
+@for_moderators
+def undo_gesture(viewer: Viewer) -> Response:
+    """Undoes all that one gesture decided."""
+    try:
+        bound_body()
+        check_guard(viewer)
+        return _after(viewer, actions.undo(viewer, request.form.get("batch", "")))
+    except refusals.Refusal as refusal:
+        return _queue(viewer, refusal=refusal)
+
+
+@blueprint.route("/pages/moderation/team/")
+@for_moderators
+def team_page(viewer: Viewer) -> Response:
+    """Who moderates what. For who administers the portal."""
+    permissions.must_administer(viewer)
+    return _team(viewer)
+
+
+@blueprint.route("/pages/moderation/team/", methods=["POST"])
+@handles_refusal
+@for_moderators
+def change_team(viewer: Viewer) -> Response:
+    """Gives the role to an account, or takes it back."""
+    permissions.must_administer(viewer)
+    try:
+        bound_body()
+        check_guard(viewer)
+        done = _change_team(viewer)
+    except refusals.Refusal as refusal:
+        return _team(viewer, refusal=refusal)
+    if wants_fragment():
+        return _team(viewer, done=done)
+    return redirect(  # type: ignore[return-value]
+        f"{page_address('moderation/team/', done=done)}#cf-done", code=303
+    )
+
+
+@blueprint.route("/pages/moderation/appeals/")
+@for_moderators
+def appeals_page(viewer: Viewer) -> Response:
+    """The decisions that authors contest. For who administers the portal."""
+    permissions.must_administer(viewer)
+    return _appeals(viewer, done="done" in request.args)
+
+
+@blueprint.route("/pages/moderation/appeals/", methods=["POST"])
+@handles_refusal
+@for_moderators
+def answer_appeal(viewer: Viewer) -> Response:
+    """Looks again, and answers."""
+    permissions.must_administer(viewer)
+    try:
+        bound_body()
+        check_guard(viewer)
+        appeals.answer(viewer, request.form.get("appeal"), dict(request.form))
+    except refusals.Refusal as refusal:
+        return _appeals(viewer, refusal=refusal)
+    if wants_fragment():
+        return _appeals(viewer, done=True)
+    return redirect(  # type: ignore[return-value]
+        f"{page_address('moderation/appeals/', done=1)}#cf-done", code=303
+    )
+
+
+def _gesture(viewer: Viewer) -> actions.Outcome:
+    """What the form of the queue asks for."""
+    payload = forms.gesture_of_form(request.form)
+    gesture = payload["decision"]
+    if gesture == forms.REFUSE:
+        return _refuse(viewer, payload)
+    gesture = forms.read_gesture(payload)
+    items = forms.read_items(payload)
+    if gesture == forms.CLAIM:
+        return actions.claim(viewer, items)
+    if gesture == forms.RELEASE:
+        return actions.release(viewer, items)
+    reason = forms.read_reason(payload)
+    choice = forms.choice_of(payload)
+    return actions.decide(viewer, items, Decision(gesture), reason, choice)
+
+
+def _refuse(viewer: Viewer, payload: dict[str, Any]) -> actions.Outcome:
+    """Takes rows away: what waits is rejected, what is public hidden, under one batch."""
+    pending, public = payload["pending"], payload["public"]
+    reason = forms.read_reason(payload)
+    outcome: actions.Outcome | None = None
+    for decision, items in ((Decision.REJECT, pending), (Decision.HIDE, public)):
+        if items or (decision is Decision.HIDE and outcome is None):
+            wanted = forms.read_items({"items": items})
+            batch = outcome.batch if outcome else None
+            made = actions.decide(viewer, wanted, decision, reason, batch=batch)
+            if outcome:
+                made.done += outcome.done
+                made.refused |= outcome.refused
+            outcome = made
+    assert outcome
+    return outcome
+
+
+def _after(viewer: Viewer, outcome: actions.Outcome) -> Response:
+    """After a gesture: what is left; for a whole page by a redirection, unless something was
+    refused, which has to be said."""
+    if wants_fragment() or outcome.refused:
+        return _queue(viewer, outcome=outcome)
+    done = f"{outcome.decision}.{len(outcome.done)}"
+    return redirect(f"{_address(done=done)}#cf-done", code=303)  # type: ignore[return-value]
+
+
+def _queue(
+    viewer: Viewer,
+    *,
+    refusal: refusals.Refusal | None = None,
+    outcome: actions.Outcome | None = None,
+) -> Response:
+    found: list[queue.Entry] = []
+    page, total, capped, filters = Page(1, ROWS), 0, False, queue.Filters()
+    try:
+        filters = queue.asked()
+        page = _page()
+        found = queue.read(viewer, filters, page)
+        total, capped = queue.count(viewer, filters)
+    except refusals.Invalid as refused:
+        refusal = refusal or refused
+    more = len(found) > page.size
+    shown = representation.as_json(viewer, found[: page.size])
+    rows = [presentation.Row.of(item, viewer) for item in shown]
+    return render(
+        "moderation/queue.html",
+        viewer=viewer,
+        refusal=refusal,
+        errors=refusal.errors if refusal else {},
+        fields=("reason", "items"),
+        rows=rows,
+        total=total,
+        capped=capped,
+        filtered=bool(filters.asked),
+        asked=filters.asked,
+        done=_done(outcome),
+        refused=list(outcome.refused.values()) if outcome else [],
+        gestures=presentation.gestures(viewer),
+        classes=CLASSES.values(),
+        why=REASONS,
+        ages=queue.AGES,
+        reasons=[one for one in vocabulary.MODERATION_REASONS if one.id != permissions.OK],
+        own=any(len(row.reasons) < len(actions.REASONS) - 1 for row in rows),
+        here=_address(),
+        more_url=_address(cursor=queue.cursor(found[page.size - 1][1])) if more else None,
+        first_url=_address() if page.cursor else None,
+        rows_url=_address(page_size=MOST_ROWS) if page.size < MOST_ROWS else None,
+        most_rows=MOST_ROWS,
+        all_url=page_address("moderation/"),
+        undo_url=page_address("moderation/undo"),
+        appeals_waiting=len(appeals.open_ones(100)) if viewer.sysadmin else 0,
+        **_parts("queue"),
+    )
+
+
+def _page() -> Page:
+    asked = listing.asked_page(ROWS)
+    return Page(1, min(asked.size, MOST_ROWS), asked.cursor)
+
+
+def _address(**arguments: Any) -> str:
+    """The address of the queue with its filters; where it goes on is an argument."""
+    names = ("class", "reason", "organization", "older", "claimed", "visibility", "page_size")
+    kept = {name: request.args[name] for name in names if request.args.get(name)}
+    return page_address("moderation/", **(kept | arguments))
+
+
+def _done(outcome: actions.Outcome | None) -> str | None:
+    """What is said of what was just done."""
+    if outcome:
+        gesture, count = outcome.decision, len(outcome.done)
+    else:
+        gesture, _dot, number = request.args.get("done", "").partition(".")
+        count = int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
+    if not count:
+        return None
+    match gesture:
+        case Decision.PUBLISH:
+            return ngettext("%(num)d text is published.", "%(num)d texts are published.", count)
+        case Decision.REJECT:
+            return ngettext("%(num)d text is rejected.", "%(num)d texts are rejected.", count)
+        case Decision.HIDE:
+            return ngettext("%(num)d text is hidden.", "%(num)d texts are hidden.", count)
+        case Decision.REDACT:
+            return ngettext("%(num)d text is blacked out.", "%(num)d texts are blacked out.", count)
+        case Decision.RESTORE:
+            return ngettext("%(num)d decision is undone.", "%(num)d decisions are undone.", count)
+        case forms.CLAIM:
+            return ngettext("You have taken %(num)d text.", "You have taken %(num)d texts.", count)
+        case forms.RELEASE:
+            return ngettext(
+                "You have put %(num)d text back.", "You have put %(num)d texts back.", count
+            )
+    return None
+
+
+#: What was just done with the team.
+TEAM_DONE = {
+    "granted": _("The role is given."),
+    "revoked": _("The role is taken back."),
+}
+
+
+def _team(
+    viewer: Viewer, *, refusal: refusals.Refusal | None = None, done: str | None = None
+) -> Response:
+    team = roles.team()
+    users = catalogue.users_by_id(one.user for one in team)
+    organizations = catalogue.organizations_by_id(
+        id for one in team for id in one.remit.organizations or ()
+    )
+    members = [
+        {
+            "id": str(one.user),
+            "name": users[one.user].name if one.user in users else None,
+            "since": one.since,
+            "organizations": sorted(
+                organizations[id].name
+                for id in one.remit.organizations or ()
+                if id in organizations
+            ),
+            "everything": one.remit.everything,
+        }
+        for one in team
+    ]
+    return render(
+        "moderation/team.html",
+        viewer=viewer,
+        refusal=refusal,
+        errors=refusal.errors if refusal else {},
+        fields=("email", "organizations"),
+        typed=request.form if refusal else {},
+        members=sorted(members, key=lambda one: one["name"] or ""),
+        done=TEAM_DONE.get(done or request.args.get("done", "")),
+        here=page_address("moderation/team/"),
+        **_parts("team"),
+    )
+
+
+def _change_team(viewer: Viewer) -> str:
+    form = request.form
+    if form.get("revoke"):
+        user = catalogue.users_by_id(_ids(form["revoke"]))
+        for id in user:
+            roles.revoke(id)
+        return "revoked"
+    user_id = catalogue.user_of_email(form.get("email", ""))
+    if user_id is None:
+        message = _("No account has this address.")
+        raise refusals.Invalid(message, {"email": message})
+    limit = []
+    for reference in form.get("organizations", "").replace(",", " ").split()[:50]:
+        found = catalogue.find_organization(reference)
+        if found is None:
+            message = _("There is no organization “%(name)s”.", name=reference)
+            raise refusals.Invalid(message, {"organizations": message})
+        limit.append(found.id)
+    roles.grant(user_id, limit or None, by=viewer.user_id)
+    return "granted"
+
+
+def _appeals(
+    viewer: Viewer, *, refusal: refusals.Refusal | None = None, done: bool = False
+) -> Response:
+    found = appeals.open_ones(APPEALS)
+    return render(
+        "moderation/appeals.html",
+        viewer=viewer,
+        refusal=refusal,
+        errors=refusal.errors if refusal else {},
+        fields=(),
+        typed=request.form if refusal else {},
+        contested=presentation.contested(found),
+        done=_("Your answer is recorded, and its author is told.") if done else None,
+        here=page_address("moderation/appeals/"),
+        **_parts("appeals"),
+    )
+
+
+def _ids(text: str) -> list[ObjectId]:
+    return [ObjectId(text)] if ObjectId.is_valid(text) else []
+
+
+def _parts(part: str) -> dict[str, Any]:
+    return {
+        "part": part,
+        "clock": presentation.clock,
+        "login": login_url(page_address("moderation/")),
+        "queue_url": page_address("moderation/"),
+        "team_url": page_address("moderation/team/"),
+        "appeals_url": page_address("moderation/appeals/"),
+    }
+
+
+def _refused(viewer: Viewer, refusal: refusals.Refusal) -> Response:
+    """Why somebody does not see a page."""
+    return render(
+        "moderation/refused.html",
+        viewer=viewer,
+        refusal=refusal,
+        errors={},
+        fields=(),
+        **_parts("refused"),
+    )
