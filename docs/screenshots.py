@@ -21,7 +21,10 @@ from udata_culture_feedback.demo.mongod import EmbeddedMongod
 IMAGES = Path(__file__).with_name("images")
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 WIDTH, MARGIN = 900, 16
-REQUESTS = "/api/1/culture-feedback/pages/requests/"
+PAGES = "/api/1/culture-feedback/pages/"
+REQUESTS = f"{PAGES}requests/"
+MINISTRY = "ministere-de-la-culture"
+DASHBOARD = f"{PAGES}dashboard/organizations/{MINISTRY}/"
 LATE = "Coût des restaurations de monuments historiques"
 
 
@@ -36,6 +39,11 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             with visitor(browser, portal, PRODUCER) as page:
                 take(page, "producer", until="table")
+                for part in ("", "feedback", "datasets"):
+                    page.goto(f"{portal.url}{DASHBOARD}{part and part + '/'}")
+                    take_page(page, f"dashboard{part and '-' + part}", height=1400)
+                page.goto(f"{portal.url}{PAGES}organizations/{MINISTRY}/")
+                take_page(page, "organization", height=1400)
             with visitor(browser, portal, CITIZEN) as page:
                 take(page, "widget", until=".cf-comments > li")
                 page.get_by_role("button", name="En partie").click()
@@ -80,9 +88,9 @@ def take_page(page: Page, name: str, height: int) -> None:
     assert main is not None
     clip = {
         "x": main["x"],
-        "y": main["y"],
+        "y": main["y"] - MARGIN,
         "width": main["width"],
-        "height": min(main["height"], height),
+        "height": min(main["height"], height) + MARGIN,
     }
     save(page, name, clip)
 

@@ -24,13 +24,13 @@ from .contributors.proof import CultureFeedbackSpent
 from .contributors.submissions import CultureFeedbackDeleted
 from .contributors.unsubscribe import CultureFeedbackUnsubscribed
 from .contributors.voice import service_account
+from .dashboard.organization_settings import CultureFeedbackOrganizationSettings
+from .dashboard.subscriptions import CultureFeedbackSubscription
 from .data_requests import figures as request_figures
 from .data_requests import importing
 from .data_requests import models as request_models
 from .data_requests.matches import CultureFeedbackMatch
 from .feedback import models, summaries
-from .dashboard.organization_settings import CultureFeedbackOrganizationSettings
-from .dashboard.subscriptions import CultureFeedbackSubscription
 from .feedback.answer_templates import CultureFeedbackAnswerTemplate
 from .moderation import models as moderation_models
 from .publication import CultureFeedbackRepeated

@@ -19,8 +19,8 @@ from udata.tasks import job
 from . import catalogue, search_upkeep
 from .consultations import upkeep as consultations
 from .contributors import outbox
-from .data_requests import upkeep as requests
 from .dashboard import news
+from .data_requests import upkeep as requests
 from .feedback import actions, confirming, discussion, lifecycle, listening, summaries, telling
 from .feedback.models import DISCUSSION, LISTENERS, dataset_summary, feedbacks
 from .feedback.models import summaries as stored_summaries

@@ -189,6 +189,8 @@ def _has_session() -> bool:
 
 
 # The pages themselves, each in its domain.
+from .consultations import making_views as _making  # noqa: E402, F401
+from .consultations import results_views as _results  # noqa: E402, F401
 from .consultations import views as _consultations  # noqa: E402, F401
 from .contributors import confirm_views as _confirm  # noqa: E402, F401
 from .contributors import unsubscribe_views as _unsubscribe  # noqa: E402, F401

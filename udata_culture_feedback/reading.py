@@ -4,7 +4,7 @@ for JSON bodies and for forms, of every domain."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,7 +40,7 @@ class Reading:
             raise refusals.Invalid(_("Some answers need another look."), self.errors)
         return self.values
 
-    def choice(self, field: str, ids: Sequence[str], *, required: bool = False) -> None:
+    def choice(self, field: str, ids: Collection[str], *, required: bool = False) -> None:
         """One of the ids, or None."""
         value = self.payload.get(field)
         if value in (None, ""):
@@ -53,7 +53,7 @@ class Reading:
         else:
             self.errors[field] = _("Choose one of: %(ids)s.", ids=", ".join(ids))
 
-    def choices(self, field: str, ids: Sequence[str]) -> None:
+    def choices(self, field: str, ids: Collection[str]) -> None:
         """Some of the ids, each once."""
         value = self.payload.get(field) or []
         if isinstance(value, list) and all(isinstance(v, str) and v in ids for v in value):

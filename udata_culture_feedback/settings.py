@@ -55,7 +55,8 @@ CULTURE_FEEDBACK_WITHOUT_ACCOUNT: dict[str, str] = {}
 CULTURE_FEEDBACK_EMAIL_HASH_KEY: str | None = None
 #: Keys that encrypt e-mail addresses, newest first: the first one encrypts, each of them decrypts.
 #: `python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"` makes
-#: one. To change it put a new one first, and remove the old one 13 months later.
+#: one. To change it put a new one first; the nightly job encrypts what is in use again, and the
+#: old one goes after `CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS`.
 CULTURE_FEEDBACK_EMAIL_KEYS: list[str] = []
 #: Work that a proof asks for: iterations of PBKDF2 for each attempt, and attempts at most (half of
 #: them at least). With these a computer takes half a second, a modest phone a few.
@@ -184,5 +185,8 @@ CULTURE_FEEDBACK_CHARTER_URL: str | None = None
 #: Days after which a search that found nothing, and that nobody has made since, is erased. One seen
 #: less than five times is erased after 30 days in any case.
 CULTURE_FEEDBACK_UNMET_DAYS = 180
+#: Days for which the e-mail address of somebody who asked for data without an account is kept once
+#: the request is closed.
+CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS = 90
 #: Days during which a repeated POST of a deleted contribution is answered 410. Only a hash is kept.
 CULTURE_FEEDBACK_DELETED_SUBMISSION_DAYS = 30

@@ -4,9 +4,9 @@ from . import maintenance, search_upkeep  # noqa: F401
 from .consultations import mails as mails_of_consultations  # noqa: F401
 from .consultations import tasks as consultations  # noqa: F401
 from .contributors import outbox  # noqa: F401
-from .data_requests import mails as mails_of_requests  # noqa: F401
-from .data_requests import tasks as requests  # noqa: F401
 from .dashboard import mails as mails_to_producers  # noqa: F401
 from .dashboard import tasks as dashboard  # noqa: F401
+from .data_requests import mails as mails_of_requests  # noqa: F401
+from .data_requests import tasks as requests  # noqa: F401
 from .feedback import mails as mails_of_feedback  # noqa: F401
 from .feedback import tasks as feedback  # noqa: F401

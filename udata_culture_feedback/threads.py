@@ -291,6 +291,7 @@ class Thread:
             content,
             author,
             organization,
+            posted_on=one["last_modified"],
             quietly=bool(latest.get("added")),
             into_closed=True,
         )

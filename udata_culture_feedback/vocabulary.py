@@ -9,7 +9,7 @@ matches of characteristics of ISO/IEC 25012.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -295,7 +295,7 @@ class Vocabularies:
     def __getitem__(self, name: str) -> tuple[Any, ...]:
         return self._lists[name]
 
-    def ids(self, name: str) -> Iterable[str]:
+    def ids(self, name: str) -> Collection[str]:
         return self._by_id[name].keys()
 
     def find(self, name: str, id: str | None) -> Any | None:

@@ -35,7 +35,10 @@ QUESTIONS: list[dict[str, Any]] = [
     {
         "id": "use",
         "kind": "single",
-        "text": {"fr": "Utilisez-vous des données culturelles ?", "en": "Do you use cultural data?"},
+        "text": {
+            "fr": "Utilisez-vous des données culturelles ?",
+            "en": "Do you use cultural data?",
+        },
         "required": True,
         "options": [
             {"id": "yes", "label": {"fr": "Oui", "en": "Yes"}},

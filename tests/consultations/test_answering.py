@@ -403,7 +403,7 @@ class PaperTest(AnsweringCase):
         with freeze_time(DURING):
             refused = self.enter(**fields)
         assert refused.status_code == 400
-        assert list(fields)[0] in refused.json["errors"]
+        assert next(iter(fields)) in refused.json["errors"]
 
     def test_nobody_else_does(self):
         with freeze_time(DURING):
@@ -441,10 +441,10 @@ class WishTest(AnsweringCase):
                 assert self.ask("PUT", self.path, change, camille).status_code == 200
         assert [one["title"] for one in requests().find()] == ["Les entrées par mois"]
 
-    @pytest.mark.options(CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR="1 per hour")
     def test_a_request_that_is_refused_leaves_the_answer(self):
         # MongoDB, which counts writes, has a clock of its own.
         self.made = self.make(self.team, closes_at="2199-01-01T00:00")
+        self.app.config["CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR"] = "1 per hour"
         assert self.wish(UserFactory()).status_code == 201
         assert requests().count_documents({}) == 0
         assert totals(self.made)["total"] == 1

@@ -112,7 +112,11 @@ class MakingTest(ConsultationCase):
 
     def test_ids_are_made_where_none_is_given(self):
         questions = [
-            {"kind": "single", "text": {"fr": "Été ou hiver ?"}, "options": ["Été", "Hiver", "Été"]},
+            {
+                "kind": "single",
+                "text": {"fr": "Été ou hiver ?"},
+                "options": ["Été", "Hiver", "Été"],
+            },
             {"kind": "text", "text": "Été ou hiver ?"},
             {"kind": "text", "text": "？？"},
         ]

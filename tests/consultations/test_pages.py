@@ -55,9 +55,7 @@ class Browser:
         if name:
             sent[name] = value
         self.sent = sent
-        response = self.test.visit(
-            "POST", action, self.client, data=sent, headers=self.headers
-        )
+        response = self.test.visit("POST", action, self.client, data=sent, headers=self.headers)
         if response.status_code in (302, 303):
             where = response.location.split("#")[0]
             return self.goes_to(re.sub(r"^https?://[^/]+", "", where))
@@ -95,7 +93,9 @@ class StepTest(PageCase):
         camille, dataset = UserFactory(), DatasetFactory(title="Musées de France")
         with freeze_time(DURING):
             page = self.on_the_page(camille)
-            assert page.sees("Step 1 of 4: You", "Next step: Your uses", "Do you use cultural data?")
+            assert page.sees(
+                "Step 1 of 4: You", "Next step: Your uses", "Do you use cultural data?"
+            )
             assert page.sees("<strong>Everybody</strong> may answer.", "48 days left")
             assert not page.sees("On which themes?")
             page.presses("go", "next", answers__use="yes")
@@ -187,8 +187,6 @@ class StepTest(PageCase):
         with freeze_time(DURING):
             self.answered(self.made, camille)
             page = self.on_the_page(camille)
-            page.presses("go", "next", answers__use="no") if 'name="go"' in page.text else None
-            page = self.on_the_page(camille)
             page.presses(form=-2)
             assert page.sees("Your answer has been deleted.", "Step 1 of 4")
         assert self.stored_of(camille) is None
@@ -220,10 +218,10 @@ class StepTest(PageCase):
     def test_a_form_that_is_not_ours_changes_nothing(self):
         camille = UserFactory()
         client = self.app.test_client()
-        with client.session_transaction() as session:
-            session["_user_id"] = camille.fs_uniquifier
-            session["_fresh"] = True
         with freeze_time(DURING):
+            with client.session_transaction() as session:
+                session["_user_id"] = camille.fs_uniquifier
+                session["_fresh"] = True
             forged = {"go": "send", "answers.use": "yes", "answers.why": "Mes mots"}
             path = f"{P}/pages/consultations/{self.made['slug']}/"
             refused = self.visit("POST", path, client, data=forged)
@@ -296,7 +294,6 @@ class ResumeTest(PageCase):
         camille = UserFactory()
         with freeze_time(DURING):
             phone = Browser(self).goes_to(self.begun(camille)).presses()
-            assert "SameSite=Lax" in str(phone.client.get_cookie) or True
             theirs = re.search(r'name="opening" value="([^"]+)"', self.on_the_page().text)
             forged = {"go": "next", "answers.use": "no", "step": "1"}
             for opening in ("", theirs.group(1) if theirs else "x"):
@@ -411,5 +408,7 @@ class EveryPageTest(PageCase):
     def test_french_readers_get_french(self):
         with freeze_time(DURING):
             page = Browser(self, UserFactory()).goes_to(self.path.replace("lang=en", "lang=fr"))
-            assert page.sees("Utilisez-vous des données culturelles ?", "<h1>Ouvrir la culture</h1>")
+            assert page.sees(
+                "Utilisez-vous des données culturelles ?", "<h1>Ouvrir la culture</h1>"
+            )
             assert page.sees('<span lang="en">Your uses</span>')  # it has no French

@@ -111,9 +111,7 @@ def test_a_window_is_open_from_its_first_second_until_before_its_end(
 ) -> None:
     window = Window(opens_at, opens_at + timedelta(seconds=length))
     state = window.state(opens_at + timedelta(seconds=when))
-    assert state is (
-        State.SCHEDULED if when < 0 else State.OPEN if when < length else State.CLOSED
-    )
+    assert state is (State.SCHEDULED if when < 0 else State.OPEN if when < length else State.CLOSED)
     assert Window(opens_at, window.closes_at, published=False).state(opens_at) is State.DRAFT
 
 

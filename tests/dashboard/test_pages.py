@@ -342,3 +342,29 @@ class DatasetsTest(DashboardCase):
         assert "3 people of 3 say worse than “step 3”" in users
         assert portal == "This criterion: Not measured"
         assert "Beauty" in self.see(of(producer.organization) + "?lang=en", producer.admin)
+
+
+class WayInTest(DashboardCase):
+    def test_the_page_of_a_dataset_leads_its_producer_to_what_waits(self) -> None:
+        owner = UserFactory()
+        producer, mine = Producer(), DatasetFactory(owner=owner)
+        for dataset, user in ((producer.dataset, producer.editor), (mine, owner)):
+            [id] = say(dataset, comment="Quand ?", wants_answer=True)
+            page = self.see(f"datasets/{dataset.slug}/?lang=en", user)
+            link = re.search(r'href="([^"]+)">Answer them from your dashboard', page)
+            assert link
+            address = html.unescape(link[1]).split("/pages/")[1]
+            assert f'id="feedback-{id}"' in self.see(address, user)
+
+    @pytest.mark.options(CULTURE_FEEDBACK_DESK="le-guichet")
+    def test_the_desk_also_has_the_requests_whose_holder_is_unknown(self) -> None:
+        desk, other = Producer(), Producer()
+        desk.organization.slug = "le-guichet"
+        desk.organization.save()
+        body = {"title": "Qui les a ?", "description": "Pour une étude.", "kind": "new"}
+        assert self.ask("POST", "/requests/", body, UserFactory()).status_code == 201
+        due = {"$set": {"clock.due_at": now() + timedelta(days=3)}}
+        requests().update_one({}, due)
+        for producer, shown in ((desk, True), (other, False)):
+            page = self.see(of(producer.organization), producer.admin)
+            assert ("Qui les a" in page) == shown

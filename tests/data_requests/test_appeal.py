@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cases import PluginTestCase
-from tests.data_requests.test_clock import PARIS, SECOND, day_of, last_second, zone_and_moment
+from tests.data_requests.test_clock import (
+    PARIS,
+    SECOND,
+    day_of,
+    last_second,
+    plain,
+    zone_and_moment,
+)
 from udata_culture_feedback.data_requests.appeal import (
     FRANCE,
     Fact,
@@ -160,7 +167,7 @@ class WordsTest(PluginTestCase):
 
     def test_silence_in_words(self) -> None:
         silent = window(RECEIVED, PARIS)
-        assert self.in_language("fr", explanation, silent) == (
+        assert plain(self.in_language("fr", explanation, silent)) == (
             "Selon la loi, le silence jusqu’à la fin du 28 février 2026, un mois après la "
             "réception (31 janvier 2026), vaut refus (CRPA, articles R.311-12 et R.311-13). La "
             "CADA peut ensuite être saisie pendant 2 mois, jusqu’au 28 avril 2026 inclus (CRPA, "
@@ -174,7 +181,7 @@ class WordsTest(PluginTestCase):
 
     def test_a_decision_in_words(self) -> None:
         told = window(RECEIVED, PARIS, refused_at=datetime(2026, 2, 10, 10))
-        assert self.in_language("fr", explanation, told) == (
+        assert plain(self.in_language("fr", explanation, told)) == (
             "Refusée le 10 février 2026. Selon la loi, la CADA peut être saisie pendant 2 mois, "
             "jusqu’au 10 avril 2026 inclus (CRPA, article R.343-1)."
         )
@@ -210,7 +217,7 @@ class WordsTest(PluginTestCase):
                 Fact(datetime(2026, 2, 3, 9), "Prise en compte"),
             ],
         )
-        assert [(f"{line.day(PARIS):%d/%m}", line.words) for line in lines] == [
+        assert [(f"{line.day(PARIS):%d/%m}", plain(line.words)) for line in lines] == [
             ("30/01", "Demande déposée"),
             ("31/01", "Demande reçue par : Musée d’Orsay"),
             ("03/02", "Prise en compte"),
@@ -255,12 +262,12 @@ class WordsTest(PluginTestCase):
     def test_the_letter_after_silence(self) -> None:
         written = self.write("fr")
         assert written.recipient == "Commission d’accès aux documents administratifs (CADA)"
-        assert written.subject == (
+        assert plain(written.subject) == (
             "Demande d’avis sur le refus de communication de « Fréquentation 100 % mesurée »"
         )
-        assert written.paragraphs == (
-            "Le 31 janvier 2026, j’ai demandé communication des documents suivants : "
-            "« Fréquentation 100 % mesurée » (https://exemple.fr/r/1). Détenteur : Musée d’Orsay. "
+        assert tuple(map(plain, written.paragraphs)) == (
+            "Le 31 janvier 2026, j’ai demandé communication des documents suivants : "
+            "« Fréquentation 100 % mesurée » (https://exemple.fr/r/1). Détenteur : Musée d’Orsay. "
             "Ma demande a été reçue le 31 janvier 2026.",
             "À la fin du 28 février 2026, un mois après sa réception, ces documents ne m’avaient "
             "pas été communiqués, ce qui vaut refus (CRPA, articles R.311-12 et R.311-13).",

@@ -110,6 +110,11 @@ class HolderTest(AskingCase):
 
 
 class SimilarThingsTest(AskingCase):
+    def test_what_was_looked_for_in_vain_is_the_title_to_begin_with(self):
+        found = self.see("/pages/requests/?q=cloches+des+villages")
+        [address] = re.findall(r'class="cf-button" href="([^"]+)"', found)
+        assert 'value="cloches des villages"' in self.see(address.removeprefix(P), UserFactory())
+
     def test_they_are_shown_with_a_way_to_support_them(self):
         author, reader = UserFactory(), UserFactory()
         self.asks(author)

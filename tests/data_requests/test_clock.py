@@ -520,6 +520,11 @@ class LifeTest:
         assert Clock.of(bson.decode(bson.encode(clock.to_mongo()))) == clock
 
 
+def plain(words: str) -> str:
+    """With ordinary spaces, which is how they are typed here."""
+    return words.replace("\N{NO-BREAK SPACE}", " ")
+
+
 # --- In words -------------------------------------------------------------------------------------
 
 
@@ -528,7 +533,7 @@ class WordsTest(PluginTestCase):
 
     def say(self, clock: Clock, lang: str, **kwargs) -> str:
         with self.app.test_request_context(), speaking(lang):
-            return explanation(clock, PARIS, **kwargs)
+            return plain(explanation(clock, PARIS, **kwargs))
 
     def paused(self) -> Clock:
         paused = self.CLOCK.pause(datetime(2026, 2, 10, 10), 15, PARIS)

@@ -510,9 +510,24 @@ class ReplyTest(DiscussedTestCase):
         author = UserFactory()
         request = self.ask_for(author, Producer(), signature="none")
         self.reply(request, author, "Moi aussi.")
-        self.write(author, request, "Ceux de Bretagne.", signature="none")
+        self.write(author, request, "Ceux de Bretagne.")
         assert [role for _text, role, _name in self.said(request)] == ["anybody", "requester"]
         assert self.discussion_of(request).discussion[2].posted_by == service_account()
+
+    def test_what_who_asks_writes_is_signed_as_they_ask_whatever_they_change_since(self):
+        author, fan = UserFactory(), UserFactory()
+        request = self.ask_for(author, Producer(), signature="none")
+        self.write(author, request, "Ceux de Bretagne.")
+        assert self.said(request) == [("Ceux de Bretagne.", "requester", None)]
+        self.write(author, request, "Je le dis aussi.", signature="name")
+        assert self.said(request)[1] == ("Je le dis aussi.", "anybody", author.fullname)
+        self.does("PUT", f"/requests/{request}/", {"signature": "name"}, author)
+        assert self.said(request)[0] == ("Ceux de Bretagne.", "requester", author.fullname)
+        assert self.discussion_of(request).discussion[1].posted_by == author
+        self.does("POST", f"/requests/{request}/support/", user=fan)
+        self.does("DELETE", f"/requests/{request}/", user=author)
+        assert self.said(request)[0] == ("Ceux de Bretagne.", "requester", None)
+        assert self.discussion_of(request).discussion[1].posted_by == service_account()
 
     def test_pages_are_bounded_and_cost_the_same_whatever_was_said(self):
         producer, author = Producer(), UserFactory()
@@ -668,6 +683,10 @@ class ReplyTest(DiscussedTestCase):
             with capture_mails() as mails:
                 upkeep.hear_replies()
             assert not mails
+            with capture_mails() as mails:
+                self.reply(request, producer.editor, "Nous regardons.")
+            assert stored(request)["status"] == "acknowledged"
+            assert len([m for m in mails if author.email in m.recipients]) == 1
 
     def test_a_holder_who_is_not_the_producer_hears_of_replies_by_us(self):
         producer, holder = Producer(), Producer()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import zlib
 
+import brotli
 import pytest
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.user.factories import UserFactory
@@ -30,13 +30,14 @@ class LoaderTest(PluginTestCase):
         )
         assert again.status_code == 304
 
-    def test_it_asks_for_nothing_more_to_know_where_its_parts_are(self):
+    @pytest.mark.parametrize(("part", "kind"), [("css", "text/css"), ("forms", "text/javascript")])
+    def test_it_asks_for_nothing_more_to_know_where_its_parts_are(self, part, kind):
         source = self.visit("GET", f"{P}/embed.js").text
-        part = re.search(r'"css": ?"([^"]+)"', source)
-        assert part
-        answer = self.visit("GET", f"{P}/{part[1]}")
+        where = re.search(rf'"{part}": ?"([^"]+)"', source)
+        assert where
+        answer = self.visit("GET", f"{P}/{where[1]}")
         assert answer.status_code == 200
-        assert answer.mimetype == "text/css"
+        assert answer.mimetype == kind
         assert "/* settings */" not in source
 
     @pytest.mark.options(
@@ -49,8 +50,9 @@ class LoaderTest(PluginTestCase):
         assert '"https://theme.example"' in source
         assert "</script" not in source
 
-    def test_it_writes_no_style_and_runs_no_text(self):
-        source = assets.content("embed.js").decode()
+    @pytest.mark.parametrize("name", ["embed.js", "forms.js", "page.js"])
+    def test_it_writes_no_style_and_runs_no_text(self, name):
+        source = assets.content(name).decode()
         assert not re.search(r"\.style\b|eval\(|new Function|document\.write|\bvar\b", source)
 
     def test_the_widget_weighs_little_until_its_first_field(self):
@@ -62,7 +64,7 @@ class LoaderTest(PluginTestCase):
             )  # fmt: skip
         page = f"{P}/pages/datasets/{dataset.id}/?as=fragment&lang=fr"
         weights = [
-            len(zlib.compress(part, 9))
+            len(brotli.compress(part))
             for part in (
                 self.visit("GET", f"{P}/embed.js").data,
                 assets.content("widget.css"),
@@ -73,7 +75,15 @@ class LoaderTest(PluginTestCase):
 
 
 class StaticPartsTest(PluginTestCase):
-    @pytest.mark.parametrize("name", ["widget.css", "page.css", "embed.js"])
+    def test_a_part_finds_another_beside_it(self):
+        """Modules import each other by their names alone."""
+        with self.app.test_request_context():
+            page, forms = assets.address("page.js"), assets.address("forms.js")
+        assert page.rpartition("/")[0] == forms.rpartition("/")[0]
+        for name in re.findall(r'import\("\./([^"]+)"\)', assets.content("page.js").decode()):
+            assert assets.content(name), name
+
+    @pytest.mark.parametrize("name", ["widget.css", "page.css", "embed.js", "forms.js"])
     def test_a_part_is_kept_for_ever_under_the_address_of_its_content(self, name):
         with self.app.test_request_context():
             address = assets.address(name)

@@ -22,6 +22,7 @@ from udata.core.organization.models import Member, Organization
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
+from udata_culture_feedback.feedback.attention import attention
 from udata_culture_feedback.feedback.models import (
     dataset_summary,
     feedbacks,
@@ -115,6 +116,9 @@ def assert_exact() -> None:
         theirs = [d["_id"] for d in listed if d.get("organization") == organization["_id"]]
         assert stored_totals(organization_summary(organization["_id"])) == by_hand(theirs)
     assert stored_totals("site") == by_hand(d["_id"] for d in listed)
+    for summary in summaries().find({"dataset": {"$exists": True}}):
+        if summary["totals"]:  # what lists are sorted by is never behind
+            assert summary["attention"] == attention(summary["totals"])
     assert everything_is_settled()
 
 

@@ -220,7 +220,8 @@ class HereTest(TwoWaysTestCase):
         producer, author = Producer(), UserFactory()
         feedback = self.given(producer, author)
         discussion = self.discussion_of(feedback)
-        for user in (author, UserFactory(), producer.partial_editor, Producer().admin):
+        others = (UserFactory(), producer.partial_editor, Producer().admin, sysadmin())
+        for user in (author, *others):
             self.reply(discussion, user, "Moi aussi.")
         assert self.status(feedback) == "new"
         assert "answer" not in self.treatment(feedback)
@@ -276,6 +277,12 @@ class HereTest(TwoWaysTestCase):
             user=producer.admin,
         )
         assert "No comment is waiting for your answer." in mine.get_data(as_text=True)
+
+    def test_an_administrator_of_the_portal_who_closes_handles_nothing(self):
+        feedback = self.given(Producer())
+        self.close(feedback, sysadmin(), "Merci de rester courtois.")
+        assert self.status(feedback) == "new"
+        assert "answer" not in self.treatment(feedback)
 
     def test_a_reply_that_is_deleted_is_no_answer_any_more(self):
         producer = Producer()

@@ -11,7 +11,7 @@ from udata.core.dataset.factories import DatasetFactory
 from udata.core.discussions.models import Discussion
 from udata.core.user.factories import UserFactory
 
-from tests.cases import CommandCounter, Producer, sysadmin
+from tests.cases import Producer, sysadmin
 from udata_culture_feedback.storage import now
 
 from .people import CLEAN, HELD, ModerationTestCase, moderator
@@ -269,33 +269,3 @@ class JournalTest(ModerationTestCase):
         assert (second["decision"], second["undoes"]) == ("restore", first["_id"])
         assert "camille" not in repr([first, second])
         assert first["before"] == {"visibility": "pending"}
-
-
-class QueueTest(ModerationTestCase):
-    def test_a_page_of_the_queue_takes_as_many_commands_whatever_its_length(self):
-        who, dataset = moderator(), DatasetFactory()
-        counter = CommandCounter()
-        client = self.app.extensions["mongoengine"] if False else None  # noqa: F841
-        self.held(dataset)
-        self.queue(who)
-        counts = []
-        for _ in range(2):
-            with self.counting(counter) as commands:
-                self.queue(who)
-                counts.append(len(commands))
-            for _ in range(4):
-                self.held(DatasetFactory())
-        assert counts[0] == counts[1]
-
-    def test_the_list_goes_on_with_a_cursor(self):
-        who, dataset = moderator(), DatasetFactory()
-        ids = [self.held(dataset) for _ in range(5)]
-        first = self.queue(who, page_size=2)
-        assert first["total"] == 5
-        seen, follow = [one["id"] for one in first["data"]], first["next_page"]
-        while follow:
-            path = follow.partition("/api/1/culture-feedback")[2]
-            page = self.ask("GET", path, user=who).json
-            seen += [one["id"] for one in page["data"]]
-            follow = page["next_page"]
-        assert seen == ids

@@ -61,9 +61,10 @@ def submit(
 
     `payload`: see `_read`; `opening`, the token of the form; from a browser without an account also
     `proof`. `at` (naive UTC): when it was said, for answers collected elsewhere, which are exempt
-    from limits and windows. `asking`: missing data are asked for, where the person wishes. Raises Unauthenticated, ReadOnly, TooMany, Unproven; NotFound; Invalid
-    or TooLong naming the field (`answers.<question>`); Conflict before it opens, and for who has
-    answered; Gone once it has closed, and for what was deleted since.
+    from limits and windows. `asking`: missing data are asked for, where the person wishes. Raises
+    Unauthenticated, ReadOnly, TooMany, Unproven; NotFound; Invalid or TooLong naming the field
+    (`answers.<question>`); Conflict before it opens, and for who has answered; Gone once it has
+    closed, and for what was deleted since.
     """
     must_take_part(viewer, Action.RESPONSE, reference)
     consultation = readable(viewer, reference)
@@ -135,7 +136,8 @@ def save(
         raise refusals.Unauthenticated(_("Log in to save what you have begun."))
     consultation = readable(viewer, reference)
     spend_write(viewer)
-    must_accept(consultation, opened(viewer, consultation, payload))
+    began = opened(viewer, consultation, payload)
+    must_accept(consultation, began)
     for _attempt in range(ATTEMPTS):
         if not _take_part(consultation):
             consultation = fresh(consultation["_id"])
@@ -143,7 +145,7 @@ def save(
         mine = own(viewer, consultation)
         errors: dict[str, Any] = {}
         draft = _read(consultation, payload, before=begun(mine), errors=errors)
-        draft |= {"saved_at": now()}
+        draft |= {"saved_at": now(), "opened_at": _earliest(mine, began)}
         where = step or (begun(mine) or {}).get("step")
         if where:
             draft["step"] = where
@@ -258,6 +260,12 @@ def begun(response: Response | None) -> Response | None:
     }
 
 
+def _earliest(mine: Response | None, began: datetime | None) -> datetime:
+    """When somebody first opened the form of what they have begun."""
+    known = ((mine or {}).get("draft") or {}).get("opened_at")
+    return min(moment for moment in (known, began, now()) if moment)
+
+
 def opened(viewer: Viewer, consultation: Consultation, payload: dict[str, Any]) -> datetime | None:
     return openings.opened_at(payload.get("opening"), viewer, consultation["_id"])
 
@@ -337,9 +345,7 @@ def bury(response_id: ObjectId) -> bool:
 
 def _counted_ids(response: Response) -> set[str]:
     """The questions whose answers are in figures: those say nothing of a person."""
-    return {
-        key.split(":")[1] for key in (response.get("live") or {}) if key.startswith("option:")
-    }
+    return {key.split(":")[1] for key in (response.get("live") or {}) if key.startswith("option:")}
 
 
 def _read(

@@ -221,9 +221,7 @@ class CultureFeedbackTextsAPI(Route):
             question=request.args.get("question"),
             words=request.args.get("q"),
         )
-        return answer(
-            {"data": found, "page": page.number, "page_size": page.size, "more": more}
-        )
+        return answer({"data": found, "page": page.number, "page_size": page.size, "more": more})
 
 
 def _own(viewer: Any, id: str, response: dict[str, Any], status: int = 200) -> Answer:

@@ -55,9 +55,7 @@ def collect(consultation: Consultation, limit: int | None = None) -> bool:
     figures.settle_all(id)
     _name_datasets(consultation)
     refresh_since(id)
-    consultations().update_one(
-        {"_id": id, "collected": None}, {"$set": {"collected": now()}}
-    )
+    consultations().update_one({"_id": id, "collected": None}, {"$set": {"collected": now()}})
     return True
 
 
@@ -70,7 +68,11 @@ def refresh_since(consultation_id: ObjectId) -> None:
     if closes_at is None:
         return
     changed = 0
-    axes = {f"axis:{axis}:{n}" for axis in vocabulary.vocabularies().ids("axes") for n in vocabulary.STEPS}
+    axes = {
+        f"axis:{axis}:{n}"
+        for axis in vocabulary.vocabularies().ids("axes")
+        for n in vocabulary.STEPS
+    }
     for batch in _batches(iter(datasets)):
         ids = [dataset_summary(id) for id in batch]
         where = {"_id": {"$in": ids}, "data_updated_at": {"$gt": closes_at["closes_at"]}}

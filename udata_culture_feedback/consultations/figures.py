@@ -1,9 +1,9 @@
 """How answers flow into the figures of a consultation: counted as they come in by the settle
 protocol, read by nobody before the seal is broken, never added up when somebody reads.
 
-Counters: `total`, `channel:<channel>`, `profile:<id>` ("-" for who says none), `answered:<question>`
-and `option:<question>:<option or step>`; of the last two also one per profile, behind
-`cross:<profile>:`. What was collected of feedback has the counters of summaries.
+Counters: `total`, `channel:<channel>`, `profile:<id>` ("-" for who says none),
+`answered:<question>` and `option:<question>:<option or step>`; of the last two also one per
+profile, behind `cross:<profile>:`. What was collected of feedback has the counters of summaries.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ CROSSED = ("answered:", "option:")
 
 
 class ResponsesIntoResults(Flow):
-    """A response counts in the figures of its consultation. Crosses follow from what it counts: they
-    are not stored with each response."""
+    """A response counts in the figures of its consultation. Crosses follow from what it counts:
+    they are not stored with each response."""
 
     fields = ("live", "profile")
 

@@ -1,4 +1,4 @@
-"""What the team sends about a consultation, read and checked: one reading for JSON and for forms."""
+"""What the team sends about a consultation, read and checked: the same for JSON and for forms."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The words of our mails about consultations. Whom they go to is in `telling`. Names of builders are
-stored. None of them says what was answered, or how many did."""
+"""The words of our mails about consultations. Whom they go to is in `telling`. Names of builders
+are stored. None of them says what was answered, or how many did."""
 
 from __future__ import annotations
 

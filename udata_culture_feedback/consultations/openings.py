@@ -23,9 +23,9 @@ RESUME = "consultation-resume"
 LONGEST = 512
 
 
-def token_for(viewer: Viewer, consultation_id: ObjectId) -> str:
-    """A token that says: this person has opened the form now."""
-    at = (now() - EPOCH) // MILLISECOND
+def token_for(viewer: Viewer, consultation_id: ObjectId, opened_at: datetime | None = None) -> str:
+    """A token that says: this person has opened the form now (or then, as was found out)."""
+    at = ((opened_at or now()) - EPOCH) // MILLISECOND
     return tokens.signer(OPENING).dumps([str(consultation_id), _person(viewer), at])  # type: ignore[return-value]
 
 
@@ -52,7 +52,9 @@ def is_for(token: object, viewer: Viewer, consultation_id: ObjectId) -> bool:
 
 def resume_token(response: dict[str, Any]) -> str:
     """What the link carries by which an answer is gone on with elsewhere, without logging in."""
-    return tokens.signer(RESUME).dumps([str(response["_id"]), _hash(response["contributor"]["key"])])  # type: ignore[return-value]
+    return tokens.signer(RESUME).dumps(
+        [str(response["_id"]), _hash(response["contributor"]["key"])]
+    )  # type: ignore[return-value]
 
 
 def resumed(token: object) -> tuple[ObjectId, str] | None:

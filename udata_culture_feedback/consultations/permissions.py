@@ -3,7 +3,7 @@
 | action | who |
 |---|---|
 | read | everybody once it is published; its team before |
-| make, edit, publish, extend, write the synthesis | the team: role `culture-feedback-consultation`, or sysadmin |
+| make, edit, publish, extend, write the synthesis | the team: role `ROLE`, or sysadmin |
 | answer, change, take back one's answer | whom the mode for responses lets |
 | enter answers received by phone or post | the team |
 | see results | everybody once the seal is broken; nobody before, team and sysadmins included |

@@ -97,9 +97,7 @@ def read_question(
         "id": _id(given.get("id"), text, "question", set(taken), errors, at("id")),
         "kind": str(kind),
         "text": text,
-        "help": read_texts(
-            given, "help", HELP_LENGTH, errors, one_line=False, name=at("help")
-        ),
+        "help": read_texts(given, "help", HELP_LENGTH, errors, one_line=False, name=at("help")),
         "required": given.get("required") is True,
         "step": _step(given.get("step"), steps, errors, at("step")),
     }
@@ -309,7 +307,11 @@ def _read_answer(question: Question, value: Any, errors: dict[str, Any]) -> Any:
                 return [option for option in options if option in value]
             errors[name] = _("Choose some of the answers.")
         case Kind.SCALE:
-            if isinstance(value, int) and not isinstance(value, bool) and value in possible(question):
+            if (
+                isinstance(value, int)
+                and not isinstance(value, bool)
+                and value in possible(question)
+            ):
                 return value
             errors[name] = _("Choose one of the answers.")
         case Kind.TEXT:

@@ -191,5 +191,3 @@ def _plain_draft(draft: dict[str, Any]) -> dict[str, Any]:
         "step": draft.get("step"),
         "saved_at": f"{draft['saved_at'].isoformat()}+00:00",
     }
-
-

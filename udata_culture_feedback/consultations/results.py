@@ -79,9 +79,7 @@ def _profiles(totals: dict[str, int]) -> list[dict[str, Any]]:
     ]
 
 
-def _question(
-    question: Question, totals: dict[str, int], named: dict[str, Any]
-) -> dict[str, Any]:
+def _question(question: Question, totals: dict[str, int], named: dict[str, Any]) -> dict[str, Any]:
     id, kind = question["id"], Kind(question["kind"])
     answered = totals.get(f"answered:{id}", 0)
     shown: dict[str, Any] = {
@@ -209,7 +207,9 @@ def synthesis(consultation: Consultation) -> dict[str, Any] | None:
     if not stored.get("published_at"):
         return None
     ids = [one["request"] for one in stored.get("commitments") or () if one.get("request")]
-    found = requests().find(request_queries.PUBLIC | {"_id": {"$in": ids}}, request_queries.LEFT_OUT)
+    found = requests().find(
+        request_queries.PUBLIC | {"_id": {"$in": ids}}, request_queries.LEFT_OUT
+    )
     standing = {request["_id"]: _request(request) for request in found} if ids else {}
     return {
         "text": said(stored.get("text")),

@@ -1,7 +1,8 @@
 """Which consultations a dataset is in. Nothing of other domains is imported here.
 
-What has not closed is kept for a few seconds in each process, for the pages that everybody reads;
-whoever writes reads it anew (`unclosed`): one command.
+What has not closed is kept for a minute in each process, as long as caches keep the pages that
+everybody reads; whether it is open is told by the clock all the same. Whoever writes reads it anew
+(`unclosed`): one command.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .models import consultations
 from .window import Window
 
 #: How long a process goes by the windows it has read.
-KEPT = timedelta(seconds=5)
+KEPT = timedelta(minutes=1)
 
 FIELDS = dict.fromkeys(
     ("slug", "title", "opens_at", "closes_at", "published", "scope", "read_only", "answered"), 1

@@ -96,9 +96,9 @@ def keep(feedback: Contribution) -> None:
     found = consultations().find_one(
         {"_id": consultation}, {"opens_at": 1, "closes_at": 1, "published": 1, "collected": 1}
     )
-    if found and found.get("published") and not found.get("collected"):
-        if now() >= found["closes_at"]:
-            copy(feedback)
+    waits = found and found.get("published") and not found.get("collected")
+    if found and waits and now() >= found["closes_at"]:
+        copy(feedback)
 
 
 def copy(feedback: Contribution) -> bool:

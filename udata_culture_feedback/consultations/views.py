@@ -24,7 +24,7 @@ from ..api import bound_body, never_stored
 from ..contributors import confirmation
 from ..contributors.models import Kind as ContributorKind
 from ..contributors.modes import Action
-from ..contributors.viewer import TOKEN_FIELD, Viewer, current_viewer
+from ..contributors.viewer import Viewer, current_viewer, sent_token
 from ..contributors.without_account import avoid_trap, needs_another_way, ways
 from ..data_requests import picking
 from ..pages import (
@@ -39,7 +39,6 @@ from ..storage import now
 from . import answering, openings, permissions, presentation, queries, telling
 from .markdown import rendered
 from .models import responses
-from .presentation import Step
 from .questions import Answers, missing, pruned, read_answers
 from .records import Consultation, readable
 from .representation import informed
@@ -227,7 +226,7 @@ def follow_consultation(reference: str) -> Response:
 
 def _read_step(
     viewer: Viewer, consultation: Consultation, form: Form, *, strictly: bool = True
-) -> Step:
+) -> presentation.Step:
     """Reads what the form says into `form`, and answers the step it was. `strictly`: a search that
     names nothing, or several things, is Invalid."""
     sent = request.form
@@ -253,7 +252,7 @@ def _read_step(
 
 
 def _with_account(
-    viewer: Viewer, consultation: Consultation, form: Form, step: Step, go: str
+    viewer: Viewer, consultation: Consultation, form: Form, step: presentation.Step, go: str
 ) -> Response:
     """Saves the step and goes where the person wants to, or sends the whole."""
     if go == "send":
@@ -289,7 +288,7 @@ def _send(viewer: Viewer, consultation: Consultation, form: Form) -> Response:
 
 
 def _without_account(
-    viewer: Viewer, consultation: Consultation, form: Form, step: Step, go: str
+    viewer: Viewer, consultation: Consultation, form: Form, step: presentation.Step, go: str
 ) -> Response:
     """Goes on with the answers in the form; sends them by a proof, or by an address to confirm."""
     errors: dict[str, Any] = {}
@@ -327,7 +326,7 @@ def _without_account(
     return _page(viewer, consultation, stored, form, done="sent")
 
 
-def _check_step(consultation: Consultation, answers: Answers, step: Step) -> None:
+def _check_step(consultation: Consultation, answers: Answers, step: presentation.Step) -> None:
     """Raises Invalid where a required question of the step has no answer."""
     errors: dict[str, Any] = {}
     asked = presentation.step_of(consultation, answers, step.index)
@@ -373,7 +372,7 @@ def _submission() -> str | None:
     return request.form.get("submission_id") or None
 
 
-# --- Who, and what they may ------------------------------------------------------------------------
+# --- Who, and what they may -----------------------------------------------------------------------
 
 
 def _who(reference: str, sent: Any = None) -> tuple[Viewer, Consultation]:
@@ -446,7 +445,7 @@ def _act(reference: str, action: Any) -> Response:
     return _go_on(viewer, consultation, done=done)
 
 
-# --- The page --------------------------------------------------------------------------------------
+# --- The page -------------------------------------------------------------------------------------
 
 
 def _refused(
@@ -480,10 +479,11 @@ def _page(
     open_ways = ways(viewer, Action.RESPONSE, consultation["_id"])
     sent = bool(mine and mine.get("sent_at"))
     draft = bool(mine and mine.get("draft"))
+    opening, began = _opening(viewer, consultation, mine)
     errors = refusal.errors if refusal else {}
     done = done or request.args.get("done")
     asking = (
-        state is State.OPEN
+        window.accepts(moment, began)
         and not consultation.get("read_only")
         and (viewer.known or open_ways.open)
         and (not sent or draft or editing)
@@ -528,8 +528,8 @@ def _page(
         carried="" if _keeps(viewer) else presentation.carried(answers),
         keeps=_keeps(viewer),
         ways=open_ways,
-        contributor_token=_contributor_token(viewer),
-        opening=request.form.get("opening") or openings.token_for(viewer, consultation["_id"]),
+        contributor_token=sent_token(viewer),
+        opening=opening,
         submission_id=request.form.get("submission_id") or answering.new_submission(),
         resume_url=_resume_url(consultation, mine) if viewer.account and mine else "",
         followed=telling.followed(viewer, consultation),
@@ -549,6 +549,19 @@ def _page(
     return never_stored(response) if viewer.known else response
 
 
+def _opening(
+    viewer: Viewer, consultation: Consultation, mine: dict[str, Any] | None
+) -> tuple[str, datetime]:
+    """The token of the form that is shown, and when it was first opened: who goes on with what they
+    have saved began when they first saved it."""
+    id = consultation["_id"]
+    sent = request.form.get("opening", "")
+    if began := openings.opened_at(sent, viewer, id):
+        return sent, began
+    began = ((mine or {}).get("draft") or {}).get("opened_at") or now()
+    return openings.token_for(viewer, id, began), began
+
+
 def _known(answers: Answers) -> Answers:
     return {id: answer for id, answer in answers.items() if answer is not None}
 
@@ -562,7 +575,10 @@ def _too_late(viewer: Viewer, consultation: Consultation, form: Form) -> Respons
             "consultations/late.html",
             viewer=viewer,
             refusal=refusals.Gone(
-                _("This consultation was open %(until)s.", until=presentation.when(consultation)["until"])
+                _(
+                    "This consultation was open %(until)s.",
+                    until=presentation.when(consultation)["until"],
+                )
             ),
             errors={},
             fields=(),
@@ -579,16 +595,10 @@ def _too_late(viewer: Viewer, consultation: Consultation, form: Form) -> Respons
     )
 
 
-def _fields(step: Step) -> set[str]:
+def _fields(step: presentation.Step) -> set[str]:
     """The fields that an error may lead to."""
     found = {f"answers.{question['id']}" for question in step.questions}
     return found | ({"profile", "email"} if step.last else set())
-
-
-def _contributor_token(viewer: Viewer) -> str:
-    if viewer.account or not viewer.known:
-        return ""
-    return request.form.get(TOKEN_FIELD, "")
 
 
 def _resume_url(consultation: Consultation, mine: dict[str, Any]) -> str:

@@ -59,6 +59,7 @@ def _page(
             fields=(),
             said=said,
             confirm_token=confirm_token,
+            address=(said and said.address) or confirmation.ERASED,
             back=page_address(said.page) if said else None,
             here=page_address("confirm/"),
         )

@@ -41,6 +41,13 @@ SENT = _(
     "counted or published before. No more than three a day are sent to one address."
 )
 
+#: What becomes of most addresses.
+ERASED = _(
+    "Your address serves for this confirmation and is erased as soon as you confirm, or after 24 "
+    "hours. A fingerprint of it that nobody can turn back is kept with your contribution, so that "
+    "nobody answers twice."
+)
+
 PURPOSE = "confirm"
 MAIL = "confirm-contribution"
 
@@ -66,13 +73,16 @@ Unconfirmed = dict[str, Any]
 class Preview:
     """What the page and the mail say of a contribution. `subject` may be in a mail, and so has no
     word of who sent it; `words`, `name` and `facts` (pairs of a label and a value) are for the page
-    alone. `page`: where it will be, a path of ours."""
+    alone. `page`: where it will be, a path of ours. `then`: what becomes of it once confirmed;
+    `address`: what becomes of the address, where that is not `ERASED`."""
 
     subject: str
     page: str
     words: str | None = None
     name: str | None = None
     facts: tuple[tuple[str, str], ...] = ()
+    then: str | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True)

@@ -118,9 +118,17 @@ def find(contact_id: ObjectId | None) -> Contact | None:
     return Contact(found["_id"], address, found.get("language"))
 
 
-def keep_until(contact_id: ObjectId, until: datetime) -> None:
-    """Keeps an address for longer, or for less long."""
-    contacts().update_one({"_id": contact_id}, {"$set": {"expires_at": until}})
+def keep_until(contact_id: ObjectId, until: datetime) -> bool:
+    """Keeps an address for longer, or for less long, under the newest of the keys. False when there
+    is none."""
+    contact = find(contact_id)
+    if contact is None:
+        return False
+    changed = {
+        "address": keys.for_email_encryption().encrypt(contact.address.encode()),
+        "expires_at": until,
+    }
+    return bool(contacts().update_one({"_id": contact_id}, {"$set": changed}).matched_count)
 
 
 def erase(contact_id: ObjectId | None) -> None:

@@ -36,6 +36,15 @@ def unnamed(contributor: Contributor) -> str:
     return str(_("User without a name"))
 
 
+def same_signature(one: Contributor, other: Contributor) -> bool:
+    """Whether two contributions of one person are signed in the same way."""
+    return (
+        one["kind"] == other["kind"]
+        and one.get("organization") == other.get("organization")
+        and bool(one.get("name")) == bool(other.get("name"))
+    )
+
+
 def signing_users(contributors: Iterable[Contributor]) -> dict[Any, catalogue.UserFacts]:
     """The accounts that sign with their name, in one query."""
     return catalogue.users_by_id(

@@ -104,6 +104,14 @@ def current_viewer(sent: Mapping[str, Any] | None = None) -> Viewer:
     return Viewer(key=bearer.key, kind=bearer.kind) if bearer else Viewer(key=None)
 
 
+def sent_token(viewer: Viewer) -> str:
+    """The token by which somebody without an account is recognised, for the forms of the answer to
+    carry: they have no session."""
+    if viewer.account or not viewer.known:
+        return ""
+    return request.form.get(TOKEN_FIELD) or request.headers.get(TOKEN_HEADER, "")
+
+
 def viewer_of(user: Any) -> Viewer:
     """An account, as somebody who asks."""
     return Viewer(

@@ -105,30 +105,11 @@ def digest(reader: User, organization: str, since: str, until: str) -> MailMessa
     if not any(figures.values()):
         return None
     link = holder.slug or holder.id
-    lines = [
-        _counted("%(num)d opinion came in.", "%(num)d opinions came in.", figures["opinions"]),
-        _counted("%(num)d with a comment.", "%(num)d with a comment.", figures["comments"]),
-        _counted(
-            "%(num)d comment waits for your answer.",
-            "%(num)d comments wait for your answer.",
-            figures["waiting"],
-        ),
-        _counted(
-            "%(num)d request for data came in.",
-            "%(num)d requests for data came in.",
-            figures["requests"],
-        ),
-        _counted(
-            "The answer to %(num)d request is late.",
-            "The answers to %(num)d requests are late.",
-            figures["overdue"],
-        ),
-    ]
     return MailMessage(
         subject=_("“%(name)s”: what users said this week", name=holder.name),
         paragraphs=[
             _("The week from %(date)s, and what waits now:", date=format_date(start, "long")),
-            *[line for line in lines if line],
+            *_in_words(figures),
             MailCTA(_("Open the dashboard"), pages_url(f"dashboard/organizations/{link}/")),
         ],
         footer=[_because_producer(holder)],
@@ -151,7 +132,7 @@ def escalation(reader: User, step: str, batch: str) -> MailMessage | None:
     for text in texts[:LISTED]:
         dataset = titles.get(text["dataset"])
         date = format_date(text["created_at"], "long")
-        label = f"{dataset.title if dataset else ''} ({date}) : {excerpt(text['comment'], LINE)}"
+        label = f"{dataset.title if dataset else ''} ({date}) — {excerpt(text['comment'], LINE)}"
         told.append(MailCTA(label, pages_url(f"dashboard/feedback/{text['_id']}")))
     if len(texts) > LISTED:
         told.append(_("There are more on the dashboard."))
@@ -164,8 +145,28 @@ def escalation(reader: User, step: str, batch: str) -> MailMessage | None:
     )
 
 
-def _counted(one: str, many: str, count: int) -> str | None:
-    return ngettext(one, many, count) if count else None
+def _in_words(figures: dict[str, int]) -> list[str]:
+    """A sentence for each figure that is not zero."""
+    opinions, comments, waiting = (figures[k] for k in ("opinions", "comments", "waiting"))
+    requests, overdue = figures["requests"], figures["overdue"]
+    sentences = {
+        ngettext("%(num)d opinion came in.", "%(num)d opinions came in.", opinions): opinions,
+        ngettext("%(num)d with a comment.", "%(num)d with a comment.", comments): comments,
+        ngettext(
+            "%(num)d comment waits for your answer.",
+            "%(num)d comments wait for your answer.",
+            waiting,
+        ): waiting,
+        ngettext(
+            "%(num)d request for data came in.", "%(num)d requests for data came in.", requests
+        ): requests,
+        ngettext(
+            "The answer to %(num)d request is late.",
+            "The answers to %(num)d requests are late.",
+            overdue,
+        ): overdue,
+    }
+    return [sentence for sentence, count in sentences.items() if count]
 
 
 def _open_request(reference: str) -> dict[str, Any] | None:

@@ -1,5 +1,5 @@
 """What producers hear besides the discussions that udata tells them of: requests, for those who
-subscribed; the contact point of a dataset, where its organization wishes; a digest for the week; and
+subscribed; the contact point of a dataset, where its organization wishes; a digest of the week;
 what has waited too long, pointed out once to the administrators and once to the desk.
 
 Everything here may run twice. What was pointed out is written in the feedback itself.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import Response, redirect, request
@@ -12,7 +13,7 @@ from ..addresses import login_url
 from ..api import bound_body
 from ..contributors.viewer import Viewer
 from ..pages import blueprint, check_guard, handles_refusal, page_address, render, wants_fragment
-from . import organization_settings, subscriptions
+from . import organization_settings, queries, subscriptions
 from .permissions import Scope, scope_of_organization
 from .views import private
 
@@ -36,14 +37,17 @@ def settings_page(viewer: Viewer, organization: str) -> Response:
 @handles_refusal
 @private
 def change_settings(viewer: Viewer, organization: str) -> Response:
-    """Subscribes, or saves the settings."""
+    """Subscribes to the organization or to one dataset, or no longer; or saves the settings."""
     scope = scope_of_organization(viewer, organization)
     try:
         bound_body()
         check_guard(viewer)
         if "subscription" in request.form:
             wanted = request.form["subscription"] == "start"
-            subscriptions.of_organization(viewer, organization, wanted)
+            if "dataset" in request.form:
+                subscriptions.of_dataset(viewer, request.form["dataset"], wanted)
+            else:
+                subscriptions.of_organization(viewer, organization, wanted)
             done = "subscribed" if wanted else "unsubscribed"
         else:
             organization_settings.change(viewer, organization, _settings_of_form())
@@ -56,20 +60,6 @@ def change_settings(viewer: Viewer, organization: str) -> Response:
     return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
 
 
-@blueprint.route("/pages/dashboard/datasets/<string:dataset>/subscription", methods=["POST"])
-@handles_refusal
-@private
-def subscribe_to_dataset(viewer: Viewer, dataset: str) -> Response:
-    """Subscribes to one dataset, or no longer, and goes back to where one was."""
-    check_guard(viewer)
-    wanted = request.form.get("subscription") == "start"
-    subscriptions.of_dataset(viewer, dataset, wanted)
-    home = page_address("dashboard/").partition("?")[0]
-    back = request.form.get("back", "")
-    back = back if back.startswith(home) and "\\" not in back else home
-    return redirect(back, code=303)  # type: ignore[return-value]
-
-
 def _page(
     viewer: Viewer,
     scope: Scope,
@@ -80,18 +70,16 @@ def _page(
     organization = scope.organization
     assert organization is not None
     settings: dict[str, Any] | None = None
-    try:
+    with suppress(refusals.Forbidden):
         _organization, settings = organization_settings.read(viewer, organization.id)
-    except refusals.Forbidden:
-        pass
     subscribed: bool | None = None
-    try:
+    with suppress(refusals.Forbidden):
         subscribed = subscriptions.of_organization(viewer, organization.id)
-    except refusals.Forbidden:
-        pass
     if refusal and settings and "subscription" not in request.form:
         settings = settings | {"escalate_after_days": request.form.get("escalate_after_days", "")}
     link = organization.slug or organization.id
+    mine = subscriptions.datasets_of(viewer.user_id)
+    datasets = queries.dataset_choices(scope)
     return render(
         "dashboard/settings.html",
         viewer=viewer,
@@ -101,6 +89,8 @@ def _page(
         organization=organization,
         settings=settings,
         subscribed=subscribed,
+        followed=[one for one in datasets if one.id in mine],
+        others=[one for one in datasets if one.id not in mine],
         most_days=organization_settings.MOST_DAYS,
         done=DONE.get(done or ""),
         here=page_address(f"dashboard/organizations/{link}/settings"),

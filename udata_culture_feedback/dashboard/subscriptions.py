@@ -1,8 +1,8 @@
 """Members of an organization who ask to hear of what users say: editors hear nothing by default.
 
-Words are native discussions, so a subscription is udata's own rule « follow the discussions », which
-its settings show and its digests respect; and a row of ours, for what udata does not carry: requests
-without discussion, the weekly digest.
+Words are native discussions, so a subscription is udata's own rule « follow the discussions »,
+which its settings show and its digests respect; and a row of ours, for what udata does not carry:
+requests without discussion, the weekly digest.
 """
 
 from __future__ import annotations
@@ -78,6 +78,12 @@ def subscribers(*targets: str) -> Iterator[ObjectId]:
     """The accounts that asked to hear of any of these, each once."""
     found = subscriptions().find({"target": {"$in": targets}}, {"user": 1})
     yield from dict.fromkeys(one["user"] for one in found)
+
+
+def datasets_of(user_id: ObjectId | None) -> set[ObjectId]:
+    """The datasets that an account asked to hear of, one by one."""
+    found = subscriptions().find({"user": user_id, "target": {"$regex": "^dataset:"}})
+    return {ObjectId(one["target"].partition(":")[2]) for one in found}
 
 
 def forget(target: str) -> None:

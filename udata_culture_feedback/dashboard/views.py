@@ -200,6 +200,7 @@ def _common(scope: Scope, part: str = "") -> dict[str, Any]:
         "treatment_url": lambda id: page_address(f"dashboard/feedback/{id}"),
         "dataset_url": lambda id: page_address(f"datasets/{id}/"),
         "request_url": lambda found: page_address(f"requests/{found['slug']}/"),
+        "settings_url": _address(scope, "settings") if organization else None,
         "public_url": (
             page_address(f"organizations/{organization.slug or organization.id}/")
             if organization

@@ -12,9 +12,13 @@ from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, checks, publication, refusals
 from ..consultations import stamps
+from ..contributors import contacts
 from ..contributors.limits import spend_write
+from ..contributors.modes import Action
+from ..contributors.signature import same_signature
 from ..contributors.submissions import remember_deletion, was_deleted
 from ..contributors.viewer import Viewer, must_be_known
+from ..contributors.without_account import admit, must_take_part
 from ..feedback.models import Visibility
 from ..search import terms
 from ..storage import now
@@ -51,15 +55,20 @@ MAX_EXTENSION = 31
 
 
 def ask(
-    viewer: Viewer, payload: dict[str, Any], *, at: datetime | None = None
+    viewer: Viewer,
+    payload: dict[str, Any],
+    *,
+    at: datetime | None = None,
+    contact: ObjectId | None = None,
 ) -> tuple[Request, bool]:
     """Records a request. Answers it as stored, and whether it is new (False: a retry).
 
     `payload`: the fields of `forms.read_request`. `at` (naive UTC): when it was asked, for requests
-    collected elsewhere; they are exempt from limits. Raises Unauthenticated, ReadOnly, TooMany;
-    Invalid or TooLong naming the field; Gone when this submission was deleted since.
+    collected elsewhere; they are exempt from limits. `contact`: where the address is kept of
+    somebody without an account. Raises Unauthenticated, ReadOnly, TooMany; Invalid or TooLong
+    naming the field; Gone when this submission was deleted since.
     """
-    must_be_known(viewer)
+    must_take_part(viewer, Action.REQUEST, None)
     if at is None:
         spend_write(viewer)
     asked = read_request(payload)
@@ -68,6 +77,8 @@ def ask(
     if earlier:
         return earlier, False
     request = _new_request(viewer, asked, at)
+    if contact:
+        request["contact"] = contact
     for _attempt in range(ATTEMPTS):
         try:
             requests().insert_one(request)
@@ -83,7 +94,7 @@ def ask(
 def edit(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
     """Changes the fields that the payload has; the history says that it was edited. Raises
     Unauthenticated, NotFound, Forbidden, Invalid, TooLong, Conflict when it is decided already."""
-    must_be_known(viewer)
+    must_be_known(viewer, Action.REQUEST)
     request = readable(viewer, reference)
     spend_write(viewer)
     asked = read_request(payload, partial=True)
@@ -112,7 +123,7 @@ def edit(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
 def delete(viewer: Viewer, reference: Any) -> bool:
     """Deletes one's own request; what others carry stays, without its author. True when it is
     gone, False when only its author was detached. Raises NotFound, Forbidden."""
-    must_be_known(viewer)
+    must_be_known(viewer, leaving=True)
     request = readable(viewer, reference)
     spend_write(viewer)
     _must(permissions.may_delete(viewer, request), _("Only its requester may delete this request."))
@@ -134,7 +145,7 @@ def move(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
     is no longer where the person saw it (`from`); Forbidden for somebody else's move; Invalid for
     what a move lacks (a reason, a message, data, a target).
     """
-    must_be_known(viewer)
+    must_be_known(viewer, Action.REQUEST)
     request = readable(viewer, reference)
     spend_write(viewer, manages=permissions.deals_with(viewer, request))
     asked = read_move(payload)
@@ -238,7 +249,7 @@ def extend(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
 def confirm(viewer: Viewer, reference: Any) -> Request:
     """The requester says that what was published is what they asked for; again changes nothing.
     Raises Forbidden, Conflict while nothing is published."""
-    must_be_known(viewer)
+    must_be_known(viewer, Action.REQUEST)
     request = readable(viewer, reference)
     spend_write(viewer)
     _must(permissions.is_requester(viewer, request), _("Only its requester may confirm."))
@@ -259,11 +270,11 @@ def answer(
     """Writes about a request: `message`, and `signature`, `submission_id` as when asking. What that
     does to the request is in `replies`. Answers the message, the request, and whether the message
     is new."""
-    must_be_known(viewer)
+    must_be_known(viewer, Action.REQUEST)
     request = readable(viewer, reference)
     spend_write(viewer, manages=permissions.deals_with(viewer, request))
     asked = read_request(
-        {key: payload[key] for key in ("signature", "submission_id") if key in payload},
+        {key: payload[key] for key in ("signature", "name", "submission_id") if key in payload},
         partial=True,
         submission=True,
     )
@@ -274,7 +285,11 @@ def answer(
             duplicate_of=str(request["duplicate_of"]),
         )
     role = _role_of_answer(viewer, request)
-    contributor = viewer.signature(asked.get("signature"))
+    contributor = viewer.signature(asked.get("signature"), asked.get("name"))
+    if role is Role.REQUESTER and not (asked.get("signature") or asked.get("name")):
+        contributor = request["contributor"]
+    elif role is Role.REQUESTER and not same_signature(contributor, request["contributor"]):
+        role = Role.ANYBODY  # to say that it is who asks would name who asked without name
     why = publication.reasons_to_wait(
         contributor, [text], about=request["_id"], trusted=role is Role.PRODUCER
     )
@@ -289,15 +304,18 @@ def answer(
     return message, fresh(request["_id"]), created
 
 
-def support(viewer: Viewer, reference: Any) -> Request:
+def support(viewer: Viewer, reference: Any, payload: dict[str, Any] | None = None) -> Request:
     """Supports a request (of a merged one: the one it was merged into); again changes nothing.
-    Raises Unauthenticated, NotFound, TooMany, Conflict for one that is no longer open."""
-    must_be_known(viewer)
+
+    `payload`: from a browser without an account, `proof`. Raises Unauthenticated, Unproven,
+    NotFound, TooMany, Conflict for one that is no longer open.
+    """
+    must_take_part(viewer, Action.SUPPORT, reference)
     request = readable(viewer, reference)
     spend_write(viewer)
-    target = _carrier(request)
-    if Status(target["status"]) not in OPEN:
-        raise refusals.Conflict(_("This request is no longer open."), status=target["status"])
+    target = to_support(request)
+    if not supports.supported(viewer, [target["_id"]]):
+        admit(viewer, Action.SUPPORT, str(request["_id"]), payload or {})
     supports.support(viewer, target)
     again = requests().find_one({"_id": target["_id"]})
     if again is None:
@@ -311,9 +329,25 @@ def support(viewer: Viewer, reference: Any) -> Request:
     return fresh(request["_id"])
 
 
+def to_support(request: Request) -> Request:
+    """The request that gathers the supports of one. Raises Conflict when it is no longer open."""
+    target = _carrier(request)
+    if Status(target["status"]) not in OPEN:
+        raise refusals.Conflict(_("This request is no longer open."), status=target["status"])
+    return target
+
+
+def checked(payload: dict[str, Any]) -> dict[str, Any]:
+    """What somebody is about to ask for, found right: what `ask` would refuse of it is refused
+    here."""
+    asked = read_request(payload)
+    _put_context({"created_at": now()}, asked)
+    return asked
+
+
 def withdraw_support(viewer: Viewer, reference: Any) -> Request:
     """Takes one's support back; again changes nothing."""
-    must_be_known(viewer)
+    must_be_known(viewer, leaving=True)
     request = readable(viewer, reference)
     spend_write(viewer)
     target = _carrier(request)
@@ -347,6 +381,7 @@ def readable(viewer: Viewer, reference: Any) -> Request:
 def leave(request: Request) -> Request:
     """One person cannot undo what many carry: the request stays, without its author."""
     merging.detach(request)
+    contacts.erase(request.get("contact"))
     return fresh(request["_id"])
 
 
@@ -361,6 +396,7 @@ def remove(request: Request) -> None:
         return request | {"removed": mark, "visibility": Visibility.HIDDEN}
 
     change(request, removed, due=[PEOPLE])
+    contacts.erase(request.get("contact"))
     merging.straighten(request["_id"])
     gone = find(request["_id"]) is None
     on_request_changed.send(request["_id"], removed=gone)
@@ -380,7 +416,7 @@ def _new_request(viewer: Viewer, asked: dict[str, Any], at: datetime | None) -> 
     moment = at or now()
     request: Request = {
         "_id": ObjectId(),
-        "contributor": viewer.signature(asked.get("signature")),
+        "contributor": viewer.signature(asked.get("signature"), asked.get("name")),
         "themes": [],
         "usages": [],
         "formats": [],

@@ -9,8 +9,12 @@ from udata.api import api, fields
 
 from .. import vocabulary
 from ..api import Answer, Route, answer, json_body, ns
-from ..contributors.viewer import current_viewer
+from ..contributors import confirmation
+from ..contributors.api import confirmation_is_sent, token_field, without_account_fields
+from ..contributors.modes import Action
+from ..contributors.viewer import Viewer, current_viewer
 from . import actions, csv, feeds, proposals, queries, representation
+from . import by_email as _by_email  # noqa: F401 (offers it)
 
 statuses = [term.id for term in vocabulary.REQUEST_STATUSES]
 
@@ -28,6 +32,7 @@ edit_fields = api.model(
         "frequency": fields.String(description="An update frequency of udata"),
         "spatial": fields.String(description="The coverage that is needed, in words"),
         "signature": fields.String(description="`name` (default), `none`, or an organization's id"),
+        "contributor_token": token_field,
     },
 )
 ask_fields = api.inherit(
@@ -39,7 +44,12 @@ ask_fields = api.inherit(
             description="Id or slug of the holder; null: unknown. By default that of the dataset"
         ),
         "submission_id": fields.String(description="8 to 64 characters: a retry is stored once"),
+        "name": fields.String(description="Declared, without an account; shown once moderated"),
+        "email": without_account_fields["email"],
     },
+)
+support_fields = api.model(
+    "CultureFeedbackSupport", {"contributor_token": token_field, **without_account_fields}
 )
 move_fields = api.model(
     "CultureFeedbackTransition",
@@ -105,11 +115,15 @@ class CultureFeedbackRequestsAPI(Route):
     @api.expect(ask_fields)
     @api.response(201, "Recorded")
     @api.response(200, "This submission was recorded before")
+    @api.response(202, "Kept until the address in `email` is confirmed")
     @api.response(410, "This submission has been deleted since")
     def post(self) -> Answer:
         """Ask for data"""
-        viewer = current_viewer()
-        request, created = actions.ask(viewer, json_body())
+        body = json_body()
+        viewer = current_viewer(body)
+        if confirmation.is_wished(viewer, body):
+            return confirmation_is_sent(Action.REQUEST, body)
+        request, created = actions.ask(viewer, body)
         return answer(representation.in_full(viewer, request), 201 if created else 200)
 
 
@@ -151,7 +165,9 @@ class CultureFeedbackRequestAPI(Route):
     @api.expect(edit_fields)
     def put(self, id: str) -> Answer:
         """Change one's own request while it is open: the fields that are sent"""
-        return _shown(actions.edit(current_viewer(), id, json_body()))
+        body = json_body()
+        viewer = current_viewer(body)
+        return _shown(actions.edit(viewer, id, body), viewer)
 
     @api.doc("delete_culture_feedback_request", security="apikey")
     @api.response(204, "Deleted")
@@ -179,15 +195,24 @@ class CultureFeedbackTransitionsAPI(Route):
     @api.response(409, "Not from where the request stands: its status and the moves allowed")
     def post(self, id: str) -> Answer:
         """Move a request to another status"""
-        return _shown(actions.move(current_viewer(), id, json_body()))
+        body = json_body()
+        viewer = current_viewer(body)
+        return _shown(actions.move(viewer, id, body), viewer)
 
 
 @ns.route("/requests/<string:id>/support/", endpoint="culture_feedback_support")
 class CultureFeedbackSupportAPI(Route):
     @api.doc("support_culture_feedback_request", security="apikey")
+    @api.expect(support_fields)
+    @api.response(202, "Kept until the address in `email` is confirmed")
+    @api.response(403, "Without an account: no good proof of work; `proof` says why")
     def post(self, id: str) -> Answer:
         """Support a request; again changes nothing"""
-        return _shown(actions.support(current_viewer(), id))
+        body = json_body() if asked.content_length else {}
+        viewer = current_viewer(body)
+        if confirmation.is_wished(viewer, body):
+            return confirmation_is_sent(Action.SUPPORT, body | {"request": id})
+        return _shown(actions.support(viewer, id, body), viewer)
 
     @api.doc("unsupport_culture_feedback_request", security="apikey")
     def delete(self, id: str) -> Answer:
@@ -217,11 +242,12 @@ class CultureFeedbackMessagesAPI(Route):
     @api.response(200, "This submission was recorded before")
     def post(self, id: str) -> Answer:
         """Write about a request, or answer a question about it"""
-        viewer = current_viewer()
-        message, request, created = actions.answer(viewer, id, json_body())
+        body = json_body()
+        viewer = current_viewer(body)
+        message, request, created = actions.answer(viewer, id, body)
         [shown] = representation.messages_as_json(viewer, request, [message])
         return answer(shown | {"status": request["status"]}, 201 if created else 200)
 
 
-def _shown(request: dict[str, Any]) -> Answer:
-    return answer(representation.in_full(current_viewer(), request))
+def _shown(request: dict[str, Any], viewer: Viewer | None = None) -> Answer:
+    return answer(representation.in_full(viewer or current_viewer(), request))

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from flask import Response, request
+from flask import Response, current_app, redirect, request
 from udata.core.dataset.constants import UpdateFrequency
 from udata.i18n import lazy_gettext as _
 
@@ -15,7 +15,10 @@ from .. import catalogue, publication, refusals
 from ..addresses import login_url
 from ..api import bound_body
 from ..catalogue import DatasetFacts
+from ..contributors import confirmation
+from ..contributors.modes import Action
 from ..contributors.viewer import Viewer, current_viewer
+from ..contributors.without_account import avoid_trap, ways
 from ..pages import blueprint, check_guard, handles_refusal, page_address, render, wants_fragment
 from . import actions, picking, proposals
 from .forms import request_of_form
@@ -25,7 +28,10 @@ from .views import ASKING, go_on, without, words
 from .workflow import OPEN
 
 #: The fields of the form that an error may lead to.
-FIELDS = ("title", "description", "kind", "organization", "evidence_url", "formats", "spatial")
+FIELDS = (
+    *("title", "description", "kind", "organization", "evidence_url", "formats", "spatial"),
+    *("name", "email"),
+)
 
 
 @blueprint.route("/pages/requests/new")
@@ -54,7 +60,10 @@ def ask() -> Response:
         typed = request_of_form(request.form)
         checked = "checked" in request.form
         holder = picking.read(request.form, "organization", ORGANIZATION)
-        check_guard(viewer)
+        by_email = ways(viewer, Action.REQUEST, None).open
+        check_guard(viewer, without_account=by_email)
+        if by_email:
+            avoid_trap(request.form)
         if "organization" in request.form or holder.values:
             typed["organization"] = holder.value
         holder.must_be_clear("organization")
@@ -66,6 +75,9 @@ def ask() -> Response:
             found = proposals.similar_things(viewer, typed["title"])
             if found["requests"] or found["datasets"]:
                 return _form(viewer, typed, holder, found=found, checked=True)
+        if by_email:
+            confirmation.ask(Action.REQUEST, typed)
+            return _sent(viewer, typed, holder)
         made, _created = actions.ask(viewer, typed)
     except refusals.Refusal as refusal:
         return _form(viewer, typed, holder, refusal=refusal, checked=checked)
@@ -99,6 +111,14 @@ def pick() -> Response:
     )
 
 
+def _sent(viewer: Viewer, typed: dict[str, Any], holder: Picked) -> Response:
+    """A mail is on its way to somebody without an account: nothing else is to be done here."""
+    if wants_fragment():
+        return _form(viewer, typed, holder, done=confirmation.SENT)
+    address = page_address("requests/", done="sent")
+    return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
+
+
 def _form(
     viewer: Viewer,
     typed: dict[str, Any],
@@ -107,6 +127,7 @@ def _form(
     found: dict[str, Any] | None = None,
     refusal: refusals.Refusal | None = None,
     checked: bool = False,
+    done: Any = None,
 ) -> Response:
     dataset = _context(typed)
     context = {"dataset": dataset.slug or str(dataset.id)} if dataset else {}
@@ -123,6 +144,9 @@ def _form(
         holder=_with_publisher(holder, dataset),
         found=found,
         checked=checked,
+        done=done,
+        by_email=ways(viewer, Action.REQUEST, None).open,
+        kept_for=current_app.config["CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS"],
         draft=draft_of(dataset.id if dataset else None),
         submission_id=str(uuid.uuid4()),
         signatures=catalogue.spoken_for(),

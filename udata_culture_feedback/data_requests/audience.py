@@ -21,7 +21,7 @@ from .supports import people_behind
 
 Request = dict[str, Any]
 
-#: Those who have an account; only they can be written to so far.
+#: Those who have an account.
 ACCOUNTS = (Kind.USER, Kind.ORGANIZATION)
 
 #: Stands for the holder of the requests whose holder is not known.
@@ -29,15 +29,17 @@ UNKNOWN = "unknown"
 
 
 def requester_of(request: Request) -> ObjectId | None:
-    """The account that asks, while it does. Imported requests were asked elsewhere."""
+    """Who asks, while they do: an account, or where the address is kept of somebody without one.
+    Imported requests were asked elsewhere."""
     contributor = request["contributor"]
-    if request.get("detached") or request.get("external_id") or contributor["kind"] not in ACCOUNTS:
+    if request.get("detached") or request.get("external_id"):
         return None
-    return contributor.get("user")
+    return contributor.get("user") if contributor["kind"] in ACCOUNTS else request.get("contact")
 
 
 def followers(request: Request) -> Iterator[ObjectId]:
-    """The accounts that follow a request: who asks for it, and who supports it. Streamed."""
+    """Those who follow a request and can be written to: who asks for it, and who supports it.
+    Streamed."""
     if requester := requester_of(request):
         yield requester
     for support in people_behind(request["_id"]):

@@ -99,13 +99,12 @@ class RequestThread(Thread):
 
     def signed_messages(self, one: Request) -> set[str]:
         moves = {move.id for move in told_moves(one) if move.by_requester}
-        return own_ids(one) | moves
+        return own_ids(one) | moves | _written(one, {"role": Role.REQUESTER})
 
     def retracted_messages(self, one: Request) -> set[str]:
-        """With what its author wrote on its page."""
-        theirs = {"request": one["_id"], "contributor.key": one["contributor"]["key"]}
-        written = {row["message_id"] for row in messages().find(theirs, {"message_id": 1})}
-        return self.signed_messages(one) | written
+        """With what its author wrote on its page under another signature."""
+        theirs = {"contributor.key": one["contributor"]["key"]}
+        return self.signed_messages(one) | _written(one, theirs)
 
     def add_others(self, one: Request) -> bool:
         request = requests().find_one({"_id": one["_id"], "discussed": True})
@@ -315,6 +314,17 @@ def _words_of_move(entry: Entry) -> str:
 # --- What was written on the page of the request --------------------------------------------------
 
 
+def signed_as(row: dict[str, Any], request: Request) -> dict[str, Any]:
+    """The contributor who signs a message. Who asks signs as they ask, also when that has changed
+    since: what they wrote would name who prefers « Sans mon nom », or has left, otherwise."""
+    return request["contributor"] if row["role"] == Role.REQUESTER else row["contributor"]
+
+
+def _written(request: Request, which: dict[str, Any]) -> set[str]:
+    found = messages().find({"request": request["_id"]} | which, {"message_id": 1})
+    return {row["message_id"] for row in found}
+
+
 def _add_written(request: Request, silenced: set[str]) -> None:
     """Adds the messages that are not in this discussion, the oldest first. In a closed one they
     stay where they are: on the page of the request."""
@@ -326,7 +336,7 @@ def _add_written(request: Request, silenced: set[str]) -> None:
     for row in messages().find(elsewhere, sort=[("created_at", 1), ("_id", 1)]):
         if row["message_id"] in silenced:
             continue
-        author, organization = threads.voice_of(row["contributor"])
+        author, organization = threads.voice_of(signed_as(row, request))
         if not threads.add_message(
             request["discussion"],
             row["message_id"],

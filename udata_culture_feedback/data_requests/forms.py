@@ -26,6 +26,7 @@ TEXTS: dict[str, tuple[int | None, bool]] = {
     "evidence_url": (2000, False),
     "spatial": (SHORT_LENGTH, False),
     "signature": (64, False),
+    "name": (100, False),
 }
 
 Values = dict[str, Any]
@@ -37,9 +38,9 @@ def read_request(payload: Values, *, partial: bool = False, submission: bool = F
     `title` (150 characters), `description`, `kind` are required unless `partial`; `organization`
     (id or slug, null: unknown) and `dataset` (id or slug) are only read as texts. `themes`,
     `usages`, `profile`: ids. `formats`: up to ten short names. `frequency`: an id of udata's.
-    `spatial`: a short text. `evidence_url`: http(s). `submission_id`: unless `partial`, or with
-    `submission`. Raises Invalid with an error for each field at fault, TooLong for a description
-    over the bound of comments.
+    `spatial`: a short text. `evidence_url`: http(s). `name`: what somebody without an account calls
+    themselves. `submission_id`: unless `partial`, or with `submission`. Raises Invalid with an
+    error for each field at fault, TooLong for a description over the bound of comments.
     """
     reading = Reading(payload)
     lists = vocabulary.vocabularies()
@@ -124,7 +125,7 @@ def request_of_form(form: MultiDict[str, str]) -> Values:
     }
     payload |= {"themes": form.getlist("themes"), "usages": form.getlist("usages")}
     payload["formats"] = [name for name in re.split(r"[\s,;]+", form.get("formats", "")) if name]
-    for field in ("signature", "submission_id"):
+    for field in ("signature", "submission_id", "name", "email"):
         if form.get(field):
             payload[field] = form[field]
     return payload

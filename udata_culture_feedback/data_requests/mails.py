@@ -525,7 +525,8 @@ def _holder(found: Request) -> str | None:
 
 
 def _asked(reader: User, found: Request) -> bool:
-    return not found.get("detached") and found["contributor"]["key"] == account_key(reader.id)
+    asks = found["contributor"]["key"] == account_key(reader.id)
+    return not found.get("detached") and (asks or found.get("contact") == reader.id)
 
 
 def _because_asked() -> Any:

@@ -156,8 +156,8 @@ def proposed_requests(dataset_id: ObjectId) -> list[Request]:
 
 def accept(viewer: Viewer, id: Any) -> Request:
     """Publishes the request with the dataset: the ordinary move, with its own checks (Forbidden,
-    Conflict, Invalid), or where the holder was unknown a claim. Answers the request. Raises NotFound
-    for no match that this person may see, Conflict for one that was dismissed."""
+    Conflict, Invalid), or where the holder was unknown a claim. Answers the request. Raises
+    NotFound for no match that this person may see, Conflict for one that was dismissed."""
     match, request = _readable(viewer, id)
     if match["state"] == State.DISMISSED:
         raise refusals.Conflict(_("This proposal was dismissed."), state=match["state"])

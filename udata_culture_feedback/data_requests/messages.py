@@ -116,7 +116,7 @@ def read(request: Request, page: Page) -> tuple[list[Message], int, bool]:
     where = {"request": request["_id"], "visibility": Visibility.PUBLIC}
     rows = messages().find(where, sort=[("created_at", 1), ("_id", 1)])
     return (
-        list(rows.skip(page.offset).limit(page.size + 1)),
+        [_signed(row, request) for row in rows.skip(page.offset).limit(page.size + 1)],
         *listing.count(messages(), where),
     )
 
@@ -190,7 +190,8 @@ def _read_discussion(request: Request, page: Page) -> tuple[list[Message], int] 
     if read is None:
         return None
     # Those that a task has added, but not yet marked, are in the discussion already.
-    later = [r for r in aside if r["message_id"] in waiting - set(read["there"])]
+    absent = waiting - set(read["there"])
+    later = [_signed(row, request) for row in aside if row["message_id"] in absent]
     shown = _as_messages(read["page"], request) if read["page"] else []
     room = page.size + 1 - len(shown)
     start = max(0, page.offset - read["total"])
@@ -235,7 +236,7 @@ def _as_messages(natives: list[dict[str, Any]], request: Request) -> list[Messag
         _as_message(native, request, cast)
         if native["id"] not in rows
         # As it stands there: it may have been changed natively.
-        else rows[native["id"]] | {"text": _text(native)}
+        else _signed(rows[native["id"]], request) | {"text": _text(native)}
         for native in natives
     ]
 
@@ -257,6 +258,10 @@ def _as_message(native: dict[str, Any], request: Request, cast: Cast) -> Message
         "visibility": Visibility.PUBLIC,
         "created_at": native["posted_on"],
     }
+
+
+def _signed(row: Message, request: Request) -> Message:
+    return row | {"contributor": discussion.signed_as(row, request)}
 
 
 def _text(native: dict[str, Any]) -> str:

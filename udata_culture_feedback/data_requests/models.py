@@ -90,6 +90,7 @@ class CultureFeedbackRequest(Document):
     reopened = DictField()
     next_key = StringField()
     external_id = StringField()
+    contact = ObjectIdField()
     terms = ListField(StringField())
 
     discussion = ObjectIdField()

@@ -18,6 +18,7 @@ from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
 from .. import catalogue
+from ..contributors import contacts
 from ..feedback.models import Visibility
 from ..listing import EPOCH
 from ..storage import now
@@ -220,6 +221,18 @@ def free_orphans() -> int:
     return freed
 
 
+def keep_addresses() -> int:
+    """The addresses of who asked without an account: kept while the request is open, and for some
+    time after. Nobody has to remember to erase them: it is keeping them that takes this step."""
+    days = current_app.config["CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS"]
+    until = now() + timedelta(days=days)
+    waiting = {"contact": {"$exists": True}, "status": {"$in": [*OPEN]}} | _STANDING
+    return sum(
+        contacts.keep_until(request["contact"], until)
+        for request in requests().find(waiting, {"contact": 1})
+    )
+
+
 #: For `maintenance.STEPS`, in this order.
 STEPS: dict[str, Callable[[], int]] = {
     "requests_settled": settle_dues,
@@ -235,6 +248,7 @@ STEPS: dict[str, Callable[[], int]] = {
     "request_replies_heard": hear_replies,
     "moves_announced": announce,
     "requests_buried": bury_removed,
+    "addresses_kept": keep_addresses,
 }
 
 

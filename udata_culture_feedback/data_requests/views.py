@@ -14,7 +14,10 @@ from udata.i18n import lazy_gettext as _
 from .. import publication, refusals, vocabulary
 from ..addresses import api_url, login_url
 from ..api import bound_body
-from ..contributors.viewer import Viewer, current_viewer
+from ..contributors import confirmation
+from ..contributors.modes import Action
+from ..contributors.viewer import Viewer, current_viewer, sent_token
+from ..contributors.without_account import avoid_trap, needs_another_way, ways
 from ..listing import Page
 from ..pages import (
     blueprint,
@@ -35,6 +38,7 @@ from . import (
     queries,
     representation,
 )
+from .forms import TITLE_LENGTH
 from .workflow import OPEN, Status
 
 #: What was just done, and what is said of it.
@@ -45,6 +49,7 @@ DONE = {
     ),
     "supported": _("Thank you, your support is counted."),
     "unsupported": _("Your support has been taken back."),
+    "sent": confirmation.SENT,
     "moved": _("The request has moved, and who follows it is told."),
     "extended": _("The date is extended, and who follows the request is told."),
     "written": _("Thank you, your message is published below."),
@@ -84,6 +89,7 @@ def requests_page() -> Response:
         listed = {"data": [], "total": 0, "next_page": None, "previous_page": None}
     kept = {name: value for name, value in request.args.items() if name not in ("page", "status")}
     done = request.args.get("done", "")
+    sought = request.args.get("q", "").strip()[:TITLE_LENGTH]
     return render(
         "requests/list.html",
         viewer=current_viewer(),
@@ -99,7 +105,7 @@ def requests_page() -> Response:
         status_url=lambda status: page_address(
             "requests/", **without(kept, "lang", "as", "level", "done"), status=status
         ),
-        new_url=page_address("requests/new"),
+        new_url=page_address("requests/new", **({"title": sought} if sought else {})),
         feed_url=api_url("requests/feed.atom"),
         csv_url=api_url("site/requests.csv"),
         **words(),
@@ -123,13 +129,39 @@ def request_page(reference: str) -> Response:
 @blueprint.route("/pages/requests/<string:reference>/support", methods=["POST"])
 @handles_refusal
 def support_request(reference: str) -> Response:
-    return _act(reference, actions.support, "supported")
+    """Supports a request: without an account under a proof of work, or by e-mail."""
+    viewer = current_viewer()
+    found = _readable(viewer, reference)
+    id, by_email = str(found["_id"]), False
+    try:
+        bound_body()
+        viewer = current_viewer(request.form)
+        by_email = "by_email" in request.form
+        check_guard(viewer, without_account=ways(viewer, Action.SUPPORT, id).open)
+        if not viewer.account:
+            avoid_trap(request.form)
+            if by_email:
+                asked = {"request": id, "email": request.form.get("email")}
+                confirmation.ask(Action.SUPPORT, asked)
+                return go_on(found, "sent")
+            if not request.form.get("proof"):
+                return _one(viewer, found, by_email=True)
+        found = actions.support(viewer, id, request.form)
+    except refusals.Refusal as refusal:
+        again = actions.find(id) or found
+        if _wants_card():
+            return card(viewer, again, refusal=refusal)
+        by_email = by_email or needs_another_way(refusal)
+        return _one(viewer, again, refusal=refusal, by_email=by_email)
+    if not viewer.account:
+        return _one(viewer, found, done="supported")  # not recognised after a redirection
+    return go_on(found, "supported", sent=request.form.get("instead", ""))
 
 
 @blueprint.route("/pages/requests/<string:reference>/unsupport", methods=["POST"])
 @handles_refusal
 def unsupport_request(reference: str) -> Response:
-    return _act(reference, actions.withdraw_support, "unsupported")
+    return _act(reference, actions.withdraw_support, "unsupported", leaving=True)
 
 
 @blueprint.route("/pages/requests/<string:reference>/move", methods=["POST"])
@@ -234,13 +266,17 @@ def delete_request(reference: str) -> Response:
     )
 
 
-def _act(reference: str, action: Any, done: str | dict[str, str]) -> Response:
-    """`done`: what is said of it, or where the action writes that (`done`)."""
+def _act(
+    reference: str, action: Any, done: str | dict[str, str], *, leaving: bool = False
+) -> Response:
+    """`done`: what is said of it, or where the action writes that (`done`). `leaving`: somebody
+    takes back what is theirs, for which a contributor token is enough."""
     viewer = current_viewer()
     found = _readable(viewer, reference)
     try:
         bound_body()
-        check_guard(viewer)
+        viewer = current_viewer(request.form) if leaving else viewer
+        check_guard(viewer, without_account=leaving and viewer.known)
         found = action(viewer, str(found["_id"]))
     except refusals.Refusal as refusal:
         again = actions.find(str(found["_id"])) or found
@@ -316,7 +352,9 @@ def _one(
     done: str | None = None,
     sent: str = "",
     refusal: refusals.Refusal | None = None,
+    by_email: bool = False,
 ) -> Response:
+    """`by_email`: the step in which somebody without an account gives an address to confirm."""
     shown = representation.in_full(viewer, found)
     said, how_many, _capped = messages.read(found, Page(size=SAID))
     link = f"requests/{found['slug']}/"
@@ -327,7 +365,7 @@ def _one(
         errors=refusal.errors if refusal else {},
         fields=(
             *("message", "reason", "datasets", "urls", "duplicate_of", "review_at"),
-            *("days", "extension_reason"),
+            *("days", "extension_reason", "email"),
         ),
         asked=shown,
         typed=request.form,
@@ -340,6 +378,9 @@ def _one(
         submission_id=str(uuid.uuid4()),
         open=Status(found["status"]) in OPEN,
         mine=permissions.is_requester(viewer, found),
+        ways=ways(viewer, Action.SUPPORT, found["_id"]),
+        by_email=by_email,
+        contributor_token=sent_token(viewer),
         done=_said(done, found),
         sent=sent,
         picked=_picked(),

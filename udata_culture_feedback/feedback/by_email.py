@@ -41,6 +41,9 @@ class FeedbackByEmail:
             page=f"datasets/{dataset.slug or dataset.id}/",
             words=payload.get("comment"),
             name=payload.get("name"),
+            then=str(
+                _("Your answer is counted as soon as you confirm; words wait for a moderator.")
+            ),
             facts=(
                 (
                     str(_("Do these data meet your need?")),

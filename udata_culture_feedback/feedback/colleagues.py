@@ -16,12 +16,12 @@ from ..catalogue import DatasetFacts, UserFacts
 EVERYWHERE = ("admin", "editor")
 
 
-def who_may_treat(dataset: DatasetFacts) -> set[ObjectId]:
-    """The accounts that `permissions.may_treat` lets treat the feedback of a dataset."""
-    found = set(catalogue.sysadmins())
+def who_answers(dataset: DatasetFacts) -> set[ObjectId]:
+    """The accounts whose words in a discussion are an answer: who may edit the dataset, without the
+    administrators of the portal. They may edit everything, and speak for nobody by that."""
     if dataset.organization is None:
-        return found | ({dataset.owner} if dataset.owner else set())
-    partial = []
+        return {dataset.owner} if dataset.owner else set()
+    found, partial = set(), []
     for member in _members(dataset.organization):
         if member["role"] in EVERYWHERE:
             found.add(member["user"])

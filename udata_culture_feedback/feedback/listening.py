@@ -18,7 +18,7 @@ from .. import catalogue
 from ..catalogue import DatasetFacts
 from . import treatment
 from .answers import carry
-from .colleagues import who_may_treat
+from .colleagues import who_answers
 from .models import feedbacks
 from .treatment_history import (
     Event,
@@ -97,7 +97,7 @@ def comment_removed(discussion_id: ObjectId, message_id: str, at: datetime) -> b
 def read(raw: dict[str, Any], feedback: Feedback, dataset: DatasetFacts) -> Thread:
     """What a stored discussion says of the treatment of a feedback."""
     stored = feedback["treatment"]
-    producers = who_may_treat(dataset)
+    producers = who_answers(dataset)
     remembered = set(stored.get("replies") or ())
     author = feedback["contributor"].get("user")
     ours = {message["id"] for message in feedback.get("messages") or ()}

@@ -74,7 +74,7 @@ def better(reader: User, feedback: str) -> MailMessage | None:
                 changed=format_date(summary["data_updated_at"], "long"),
             ),
             _("Do they meet your need now? One answer is enough:"),
-            MailCTA(_("Yes"), confirming.link(found, confirming.YES)),
+            MailCTA(_("Yes, they do now"), confirming.link(found, confirming.YES)),
             MailCTA(_("It is better, not there yet"), confirming.link(found, confirming.PARTLY)),
             MailCTA(_("No, it is no better"), confirming.link(found, confirming.NO)),
             MailCTA(_("See what has changed"), dataset.page),

@@ -49,6 +49,12 @@ EVENTS = {
     Event.CLOSED: _("closed the discussion"),
 }
 
+#: To whom it was pointed out that it waits.
+POINTED_OUT = {
+    "admins": _("pointed out to the administrators of the organization"),
+    "desk": _("pointed out to the portal"),
+}
+
 #: The fields of the forms, by the name errors give them.
 FIELDS = ("status", "answer", "template", "assignee", "note")
 
@@ -202,6 +208,10 @@ def _one(
         waits=bool(feedback.get("comment")) and feedback["visibility"] != Visibility.PUBLIC,
         dataset=dataset,
         history=[_step(step) for step in file["history"]],
+        pointed_out=[
+            (POINTED_OUT[step], datetime.fromisoformat(at))
+            for step, at in file["pointed_out"].items()
+        ],
         typed=(typed or _stored(file)) | {"from": feedback["treatment"]["status"]},
         treatments=TREATMENTS,
         awaiting=_awaiting(feedback),

@@ -14,9 +14,10 @@ from .. import catalogue, listing, publication, refusals
 from ..addresses import login_url, pages_url
 from ..api import bound_body
 from ..catalogue import DatasetFacts
+from ..consultations.presentation import banner
 from ..contributors import confirmation
 from ..contributors.modes import Action
-from ..contributors.viewer import TOKEN_FIELD, TOKEN_HEADER, Viewer, current_viewer
+from ..contributors.viewer import Viewer, current_viewer, sent_token
 from ..contributors.without_account import avoid_trap, needs_another_way, ways
 from ..data_requests.presentation import missing_data
 from ..listing import Page
@@ -124,6 +125,12 @@ def erase_answer(dataset: str) -> Response:
     return _done(viewer, found, "erased")
 
 
+def _dashboard(dataset: DatasetFacts) -> str:
+    """Where its producer finds what waits, after `pages/`."""
+    whose = f"organizations/{dataset.organization}" if dataset.organization else "me"
+    return f"dashboard/{whose}/feedback/?dataset={dataset.id}&waiting=1"
+
+
 def _readable(reference: str) -> DatasetFacts:
     try:
         return actions.readable_dataset(reference)
@@ -181,7 +188,7 @@ def _page(
         form="details" if by_email else _form(mine, editing, refusal, payload, done),
         ways=open_ways,
         by_email=by_email,
-        contributor_token=_contributor_token(viewer),
+        contributor_token=sent_token(viewer),
         done=DONE.get(done or ""),
         submission_id=str(uuid.uuid4()),
         signatures=catalogue.spoken_for() if editing or refusal else [],
@@ -191,9 +198,11 @@ def _page(
         newer_url=page_address(link, page=page.number - 1),
         older_url=page_address(link, page=page.number + 1),
         treat_url=lambda id: pages_url(f"dashboard/feedback/{id}"),
+        dashboard_url=pages_url(_dashboard(dataset)),
         erase_url=page_address(f"{link}erase"),
         login=login_url(_back(dataset)),
         missing=missing_data(dataset),
+        consultation=banner(dataset),
         discussions=cdata_url(f"/datasets/{dataset.slug or dataset.id}/discussions"),
     )
 
@@ -201,13 +210,6 @@ def _page(
 def _without_words(mine: dict[str, Any]) -> dict[str, Any]:
     """What a browser is shown of its answer: perhaps somebody else uses it now."""
     return {name: value for name, value in mine.items() if name != "comment"}
-
-
-def _contributor_token(viewer: Viewer) -> str:
-    """What the forms of somebody without an account carry, who has no session."""
-    if viewer.account or not viewer.known:
-        return ""
-    return request.form.get(TOKEN_FIELD) or request.headers.get(TOKEN_HEADER, "")
 
 
 def _form(
@@ -219,8 +221,8 @@ def _form(
 ) -> str | None:
     """Which form is shown: the one question, the details, or none but one's answer. Details that
     were refused come back as details, also those that were too long to be read."""
-    if done == "sent":
-        return None  # there is nothing to do but to open the mail
+    if done in ("sent", "confirmed"):
+        return None  # what there is to do is in the mail, or done
     typed = "comment" in payload if payload else isinstance(refusal, refusals.TooLong)
     if typed or (mine and editing):
         return "details"

@@ -12,7 +12,7 @@ from flask_babel import format_date
 from udata.i18n import lazy_gettext as _
 
 from .. import refusals, vocabulary
-from ..addresses import login_url, pages_url
+from ..addresses import login_url
 from ..api import bound_body
 from ..contributors.viewer import Viewer, current_viewer
 from ..data_requests import actions as request_actions
@@ -34,14 +34,13 @@ REPEATED = 300
 def addresses() -> dict[str, Any]:
     """Where one reads the charter and reports a text, for every template."""
 
-    def flag_address(kind: str, id: str, about: str | None = None) -> str:
-        address = pages_url(f"{kind}/{id}/flag")
-        return f"{address}?about={about}" if about else address
+    def charter() -> str:
+        return current_app.config["CULTURE_FEEDBACK_CHARTER_URL"] or page_address("charter/")
 
-    return {
-        "culture_feedback_charter": charter_url,
-        "culture_feedback_flag": flag_address,
-    }
+    def flag(kind: str, id: str, about: str | None = None) -> str:
+        return page_address(f"{kind}/{id}/flag", **({"about": about} if about else {}))
+
+    return {"culture_feedback_charter": charter, "culture_feedback_flag": flag}
 
 
 @blueprint.route("/pages/charter/")

@@ -205,7 +205,7 @@ class CultureFeedback extends HTMLElement {
   }
 
   async #prove(form, fields) {
-    if (!form.dataset.proof) return;
+    if (!form.getAttribute("data-proof")) return;
     const proof = await proofs().then(({ prove }) => prove(form), () => ({}));
     for (const [name, value] of Object.entries(proof)) fields.set(name, value);
   }
@@ -265,6 +265,7 @@ class CultureFeedback extends HTMLElement {
     this.#sending = true;
     form.setAttribute("aria-busy", "true");
     this.#status.textContent = "";
+    forms(); // on its way while the answer is
     const signal = this.#next();
     const fields = new FormData(form, event.submitter);
     const action = event.submitter?.getAttribute("formaction") ?? form.getAttribute("action");
@@ -318,6 +319,7 @@ class CultureFeedback extends HTMLElement {
       event.preventDefault();
       const focus = address.hash.slice(1);
       if (this.#sending) return;
+      if (link.dataset.drafted) forms();
       this.#load(this.#address(address), { part, focus, instead: address });
     } else if (link.getAttribute("href").startsWith("#")) {
       // The host page has other targets: ours are in the shadow root.

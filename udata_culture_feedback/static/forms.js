@@ -19,8 +19,8 @@ export function enhance(content, viewer, load) {
   content.addEventListener("submit", save); // once, however often it is added
   each("[data-sent]", (done) => forget(done.dataset.sent));
   each("[data-pick]", (picker) => makePicker(picker, load));
-  each("[data-similar]", (title) => lookAround(title, load));
   each("[data-draft]", (form) => keepDraft(form, viewer));
+  each("[data-similar]", (title) => lookAround(title, load));
   each("[data-limit]", countDown);
 }
 
@@ -98,7 +98,7 @@ function keepDraft(form, viewer) {
   const note = form.querySelector("[data-draft-note]");
   const write = debounced(300, () => {
     unsaved.delete(write);
-    if (untouched(form)) forget(name);
+    if (untouched(form) && !form.hasAttribute("data-kept")) forget(name);
     else storage("setItem", name, `${viewer} ${JSON.stringify(state(form))}`);
   });
   const drop = () => {
@@ -191,6 +191,8 @@ function lookAround(title, load) {
       show("");
     }
   };
+  // Restored, or come with the address; the server may have shown it already.
+  if (title.value.trim() && !title.form.elements.checked) changed();
   title.addEventListener("input", changed);
   title.form.addEventListener("culture-feedback-reset", changed);
 }

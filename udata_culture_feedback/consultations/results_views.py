@@ -1,0 +1,220 @@
+"""The results of a consultation as a page: figures as charts and tables, free texts with search,
+the synthesis. It prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, abort, request
+from flask_babel import format_decimal
+from udata.i18n import lazy_gettext as _
+
+from .. import charts, listing, refusals, vocabulary
+from ..addresses import login_url
+from ..api import bound_body, never_stored
+from ..contributors.viewer import Viewer, current_viewer
+from ..listing import Page
+from ..pages import blueprint, check_guard, handles_refusal, page_address, render
+from ..storage import now
+from . import permissions, presentation, results, texts
+from .markdown import rendered
+from .models import TextState
+from .records import Consultation, readable
+from .window import Window, in_words, until_in_words
+from .wording import said
+
+#: Texts on one page.
+TEXTS = 20
+#: Parts that a stacked bar can tell apart by its patterns.
+PATTERNS = 5
+
+
+@blueprint.route("/pages/consultations/<string:reference>/results/")
+def results_page(reference: str) -> Response:
+    """Everything that may be known, once it has closed."""
+    viewer = current_viewer()
+    consultation = _readable(viewer, reference)
+    try:
+        found = results.read(consultation)
+    except refusals.NotFound as refusal:
+        return _not_yet(viewer, consultation, refusal)
+    return render(
+        "consultations/results.html",
+        **_common(viewer, consultation),
+        found=found,
+        plots=_plots(found),
+        axes=_axes(found["feedback"]),
+        synthesis=results.synthesis(consultation),
+        worded=[(one["id"], said(one["text"])) for one in texts.worded(consultation)],
+        may_moderate=permissions.may_moderate(viewer, consultation),
+        may_write=permissions.is_team(viewer),
+        synthesis_url=_url(consultation, "synthesis"),
+        labels={term.id: term.label for term in vocabulary.REQUEST_STATUSES},
+        mean=_mean,
+        percent=charts.percent,
+        pattern_key=charts.key,
+    )
+
+
+@blueprint.route("/pages/consultations/<string:reference>/results/texts")
+def texts_page(reference: str) -> Response:
+    """The free texts: of one question, with some words; for who moderates, those that wait."""
+    viewer = current_viewer()
+    consultation = _readable(viewer, reference)
+    return _texts(viewer, consultation)
+
+
+@blueprint.route("/pages/consultations/<string:reference>/results/texts", methods=["POST"])
+@handles_refusal
+def moderate_text(reference: str) -> Response:
+    """Decides of one text, and shows what waits next."""
+    viewer = current_viewer()
+    consultation = _readable(viewer, reference)
+    try:
+        bound_body()
+        check_guard(viewer)
+        texts.moderate(
+            viewer,
+            consultation["_id"],
+            request.form.get("text"),
+            request.form.get("decision", ""),
+        )
+    except refusals.Refusal as refusal:
+        return _texts(viewer, consultation, refusal=refusal)
+    return _texts(viewer, consultation, done=str(_("Your decision is recorded.")))
+
+
+def _texts(
+    viewer: Viewer,
+    consultation: Consultation,
+    *,
+    refusal: refusals.Refusal | None = None,
+    done: str | None = None,
+) -> Response:
+    moderates = permissions.may_moderate(viewer, consultation)
+    state = TextState.PUBLIC
+    asked = request.args.get("state", "")
+    if moderates and asked in list(TextState):
+        state = TextState(asked)
+    try:
+        page = listing.asked_page(TEXTS)
+    except refusals.Invalid:
+        page = Page(1, TEXTS)
+    if page.cursor or page.offset + page.size > listing.MAX_OFFSET:
+        abort(404)
+    question, words = request.args.get("question") or None, request.args.get("q") or None
+    try:
+        found, more = texts.listed(consultation, page, question=question, words=words, state=state)
+    except refusals.NotFound as sealed:
+        return _not_yet(viewer, consultation, sealed)
+    kept = {
+        name: value
+        for name, value in (("question", question), ("q", words), ("state", asked or None))
+        if value
+    }
+    path = f"consultations/{consultation['slug']}/results/texts"
+    response = render(
+        "consultations/texts.html",
+        **_common(viewer, consultation, refusal),
+        done=done,
+        found=found,
+        more=more,
+        page=page,
+        worded=[(one["id"], said(one["text"])) for one in texts.worded(consultation)],
+        asked=request.args,
+        state=state.value,
+        moderates=moderates,
+        form_url=page_address(path, **kept),
+        waiting_url=page_address(path, state=TextState.PENDING.value),
+        hidden_url=page_address(path, state=TextState.HIDDEN.value),
+        newer_url=page_address(path, **kept, page=page.number - 1),
+        older_url=page_address(path, **kept, page=page.number + 1),
+    )
+    return never_stored(response) if moderates else response
+
+
+def _not_yet(viewer: Viewer, consultation: Consultation, refusal: refusals.Refusal) -> Response:
+    """A page of ours that says when, instead of the one of udata for what is not there."""
+    return render(
+        "consultations/sealed.html",
+        **_common(viewer, consultation, refusal),
+        message=refusal.message,
+    )
+
+
+def _common(
+    viewer: Viewer, consultation: Consultation, refusal: refusals.Refusal | None = None
+) -> dict[str, Any]:
+    window = Window.of(consultation)
+    return {
+        "viewer": viewer,
+        "refusal": refusal,
+        "errors": refusal.errors if refusal else {},
+        "fields": (),
+        "consultation": consultation,
+        "title": said(consultation["title"]),
+        "said": said,
+        "rendered": rendered,
+        "until": until_in_words,
+        "when": presentation.when(consultation),
+        "closed": in_words(window.closes_at),
+        "sealed": window.sealed(now()),
+        "here": _url(consultation, "results/"),
+        "consultation_url": _url(consultation),
+        "list_url": page_address("consultations/"),
+        "texts_url": _url(consultation, "results/texts"),
+        "request_url": lambda one: one["self_web_url"],
+        "login": login_url(_url(consultation, "results/")),
+    }
+
+
+def _readable(viewer: Viewer, reference: str) -> Consultation:
+    try:
+        return readable(viewer, reference)
+    except refusals.NotFound:
+        abort(404)
+
+
+def _url(consultation: Consultation, what: str = "") -> str:
+    return page_address(f"consultations/{consultation['slug']}/{what}")
+
+
+def _plots(found: dict[str, Any]) -> dict[str, Any]:
+    """A chart for each question that is counted by answer and that a bar can show."""
+    plots = {}
+    for question in found["questions"]:
+        options = question.get("options") or []
+        stackable = question["kind"] in ("single", "scale") and len(options) <= PATTERNS
+        if not stackable or not question["answered"]:
+            continue
+        names = [str(option["label"]) for option in options]
+        bars = [charts.Bar(str(_("All")), [option["count"] for option in options])]
+        bars += [
+            charts.Bar(row["label"], [option["count"] for option in row["options"]])
+            for row in question["profiles"]
+        ]
+        plots[question["id"]] = charts.stacked(
+            f"cf-plot-{question['id']}", str(question["text"]), names, bars
+        )
+    return plots
+
+
+def _axes(feedback: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """For each criterion, a chart of what was said during the consultation, and since."""
+    found = []
+    for axis in vocabulary.vocabularies()["axes"]:
+        figures = feedback["axes"][axis.id]
+        if not figures["during"]["count"]:
+            continue
+        bars = [charts.Bar(str(_("During the consultation")), figures["during"]["distribution"])]
+        if figures["since"]["count"]:
+            bars.append(
+                charts.Bar(str(_("Since, on updated data")), figures["since"]["distribution"])
+            )
+        steps = [str(step) for step in axis.steps]
+        found.append((axis, charts.stacked(f"cf-axis-{axis.id}", str(axis.label), steps, bars)))
+    return found
+
+
+def _mean(value: float | None) -> str:
+    return "" if value is None else str(format_decimal(value, "0.0"))

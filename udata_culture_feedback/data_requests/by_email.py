@@ -1,0 +1,108 @@
+"""Asking for data, and supporting a request, by somebody who confirms an e-mail address."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from flask import current_app
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, vocabulary
+from ..contributors.confirmation import Outcome, Preview, offer
+from ..contributors.contacts import Contact
+from ..contributors.modes import Action
+from ..contributors.viewer import Viewer
+from ..feedback.models import Visibility
+from ..storage import now
+from . import actions, representation
+from .records import find
+
+#: One person is behind a request once, whether they ask for it or support it.
+SCOPE = "requests"
+
+NOBODY = Viewer(key=None)
+
+
+class SupportByEmail:
+    """What `confirmation` asks of a domain."""
+
+    action = Action.SUPPORT
+    scope = SCOPE
+
+    def target(self, reference: str) -> str:
+        return str(actions.readable(NOBODY, reference)["_id"])
+
+    def check(self, payload: dict[str, Any]) -> dict[str, Any]:
+        request = actions.readable(NOBODY, payload.get("request"))
+        actions.to_support(request)
+        return {"request": str(request["_id"])}
+
+    def preview(self, payload: dict[str, Any]) -> Preview | None:
+        request = find(payload["request"])
+        if request is None or request["visibility"] != Visibility.PUBLIC:
+            return None
+        return Preview(
+            subject=str(_("your support for the request “%(title)s”", title=request["title"])),
+            page=f"requests/{request['slug']}/",
+            then=str(_("Your support is counted as soon as you confirm. No name is shown.")),
+        )
+
+    def carry_out(self, viewer: Viewer, payload: dict[str, Any], contact: Contact) -> Outcome:
+        request = actions.support(viewer, payload["request"])
+        shown = representation.in_full(viewer, request)
+        return Outcome(shown, f"requests/{request['slug']}/", created=False)
+
+
+class RequestByEmail:
+    """The same. The address is kept as long as the request is followed: whoever asks has to be told
+    what becomes of it, and may be asked for details."""
+
+    action = Action.REQUEST
+    scope = SCOPE
+
+    def target(self, reference: str) -> str:
+        raise NotImplementedError("requests are not made under a proof of work")
+
+    def check(self, payload: dict[str, Any]) -> dict[str, Any]:
+        return actions.checked(payload)
+
+    def preview(self, payload: dict[str, Any]) -> Preview | None:
+        kinds = {term.id: str(term.label) for term in vocabulary.REQUEST_KINDS}
+        holder = catalogue.find_organization(payload.get("organization"))
+        facts = [(_("Title"), payload["title"]), (_("Kind of request"), kinds[payload["kind"]])]
+        if holder:
+            facts.append((_("Holder"), holder.name))
+        return Preview(
+            subject=str(_("your request for data")),
+            page="requests/",
+            words=payload["description"],
+            name=payload.get("name"),
+            facts=tuple((str(label), value) for label, value in facts),
+            then=str(_("Your request is visible, and sent to its holder, after moderation.")),
+            address=str(
+                _(
+                    "Your address serves to tell you what becomes of your request and to ask you "
+                    "for details. It is encrypted, never shown, and erased %(days)d days after the "
+                    "request is closed.",
+                    days=current_app.config["CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS"],
+                )
+            ),
+        )
+
+    def carry_out(self, viewer: Viewer, payload: dict[str, Any], contact: Contact) -> Outcome:
+        request, created = actions.ask(viewer, payload, contact=contact.id)
+        days = current_app.config["CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS"]
+        page = f"requests/{request['slug']}/"
+        if request["visibility"] != Visibility.PUBLIC:
+            page = "requests/"  # its own page is not there for others yet
+        return Outcome(
+            representation.in_full(viewer, request),
+            page,
+            created,
+            write_until=now() + timedelta(days=days),
+        )
+
+
+offer(SupportByEmail())
+offer(RequestByEmail())
