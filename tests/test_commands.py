@@ -20,6 +20,7 @@ from udata_culture_feedback.feedback.models import (
 )
 
 from .cases import PluginTestCase, Producer
+from .contributors.people import SETTINGS as KEYS
 
 MODELS = (CultureFeedbackFeedback, CultureFeedbackSummary, CultureFeedbackDeleted)
 
@@ -154,6 +155,7 @@ class InfoTest(PluginTestCase):
         CULTURE_FEEDBACK_LEGAL_URL="https://portal.test/legal",
         CULTURE_FEEDBACK_PRIVACY_URL="https://portal.test/privacy",
         CULTURE_FEEDBACK_ACCESSIBILITY_URL="https://portal.test/accessibility",
+        **KEYS,
     )
     def test_it_says_nothing_of_a_portal_that_has_them_all(self):
         assert "is empty" not in self.cli("feedback info").output

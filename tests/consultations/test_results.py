@@ -148,7 +148,9 @@ class FiguresTest(ResultsCase):
             found = self.results_of(self.made)
         assert found["responses"]["total"] == 8
         by_id = {question["id"]: question for question in found["questions"]}
-        use = {option["id"]: (option["count"], option["share"]) for option in by_id["use"]["options"]}
+        use = {
+            option["id"]: (option["count"], option["share"]) for option in by_id["use"]["options"]
+        }
         assert use == {"yes": (3, 0.375), "no": (5, 0.625)}
         themes = {option["id"]: option["count"] for option in by_id["themes"]["options"]}
         assert themes == {"museums": 3, "archives": 0, "books": 3}
@@ -201,7 +203,6 @@ class FiguresTest(ResultsCase):
                 assert option["count"] >= sum(
                     o["count"] for row in rows for o in row["options"] if o["id"] == option["id"]
                 )
-
 
     def test_an_answer_erased_after_the_results_leaves_the_figures_and_no_word(self):
         camille = UserFactory()
@@ -258,7 +259,9 @@ class CollectTest(ResultsCase):
         with freeze_time("2023-02-06 23:05:00"):  # closed, not collected yet
             change = {"fitness": "no"}
             self.ask("PUT", f"/feedback/{first['id']}/", change, camille)
-            assert self.ask("DELETE", f"/feedback/{second['id']}/", user=dominique).status_code == 204
+            assert (
+                self.ask("DELETE", f"/feedback/{second['id']}/", user=dominique).status_code == 204
+            )
         with freeze_time(AFTER):
             assert self.results_of(self.made)["feedback"]["fitness"]["yes"] == 2
             self.ask("PUT", f"/feedback/{first['id']}/", {"fitness": "partly"}, camille)

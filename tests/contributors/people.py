@@ -120,4 +120,4 @@ class WithoutAccountTestCase(PluginTestCase):
         )
 
 
-__all__ = ["P", "Browser", "Mailbox", "WithoutAccountTestCase", "solve"]
+__all__ = ["Browser", "Mailbox", "P", "WithoutAccountTestCase", "solve"]

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import requests
-from cryptography.fernet import Fernet
 from udata.core.dataset.factories import DatasetFactory
 
 from tests.cases import P, PluginTestCase
@@ -170,5 +169,3 @@ class CaptchaTest(WithoutAccountTestCase):
         app.config["CULTURE_FEEDBACK_CAPTCHETAT"] = False
         refused = self.answers()
         assert (refused.status_code, refused.json["proof"]) == (403, "missing")
-
-

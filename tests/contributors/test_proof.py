@@ -70,9 +70,7 @@ class ABrowserTest(WithoutAccountTestCase):
         assert changed.status_code == 200
         assert self.summary(dataset)["fitness"] == {"yes": 0, "partly": 0, "no": 1}
         header = {"X-Culture-Feedback-Token": browser.token}
-        assert (
-            self.ask("DELETE", f"/feedback/{given['id']}/", headers=header).status_code == 204
-        )
+        assert self.ask("DELETE", f"/feedback/{given['id']}/", headers=header).status_code == 204
         assert self.summary(dataset)["total"] == 0
 
     def test_another_browser_cannot(self):
@@ -82,9 +80,7 @@ class ABrowserTest(WithoutAccountTestCase):
         other.proof(dataset.id)
         assert other.send("PUT", f"/feedback/{given['id']}/", fitness="no").status_code == 403
         header = {"X-Culture-Feedback-Token": other.token}
-        assert (
-            self.ask("DELETE", f"/feedback/{given['id']}/", headers=header).status_code == 403
-        )
+        assert self.ask("DELETE", f"/feedback/{given['id']}/", headers=header).status_code == 403
 
     def test_a_browser_answers_once_about_a_dataset(self):
         browser, dataset = self.browser(), DatasetFactory()
@@ -289,7 +285,8 @@ class AbuseTest(WithoutAccountTestCase):
     def test_only_a_hash_of_the_token_is_stored(self):
         browser = self.browser()
         browser.gives(DatasetFactory())
-        assert browser.token and browser.token not in self.everything_stored()
+        assert browser.token
+        assert browser.token not in self.everything_stored()
         _kind, secret = tokens.timed("contributor").loads(browser.token)
         assert secret not in self.everything_stored()
 

@@ -99,6 +99,8 @@ def _said(facts: Any, fields: dict[str, Any]) -> dict[str, Any]:
         "due": [f"dataset:{facts.id}"],
         **fields,
     }
+    if document["visibility"] == "hidden":
+        document["hidden_at"] = moment
     if document.get("comment"):
         document["terms"] = terms(document["comment"])
     document["live"] = live_totals(document)

@@ -12,7 +12,13 @@ from udata.core.dataset.models import Dataset
 from udata.core.organization.assignment import Assignment
 from udata.core.user.factories import UserFactory
 
+from udata_culture_feedback import catalogue, refusals
+from udata_culture_feedback.contributors.viewer import Viewer
+from udata_culture_feedback.dashboard import queries
+from udata_culture_feedback.dashboard.filters import Filters
+from udata_culture_feedback.dashboard.permissions import Scope
 from udata_culture_feedback.feedback.models import summaries
+from udata_culture_feedback.listing import Page
 from udata_culture_feedback.storage import now
 
 from ..cases import CommandCounter, Producer
@@ -126,3 +132,36 @@ class VolumeTest(DashboardCase):
         self.commands(f"organizations/{producer.organization.slug}/", client)
         for command in filter(is_ours, RECORDER.full):
             assert plan(command).isdisjoint(("COLLSCAN", "SORT")), command
+
+
+class TooMuchTest(DashboardCase):
+    """Filters that MongoDB takes too long to apply: here it counts to 300,000 for each document."""
+
+    def slow(self, producer: Producer) -> tuple[Scope, Filters]:
+        facts = catalogue.find_organization(producer.organization.id)
+        assert facts is not None
+        say(producer.dataset, 3)
+        many = {"$range": [0, 300_000]}
+        numbers = {"$reduce": {"input": many, "initialValue": 0, "in": "$$this"}}
+        where = {"organization": facts.id, "$expr": {"$gte": [numbers, 0]}}
+        return Scope(facts, None), Filters({"fitness": "no"}, where, "-created_at")
+
+    def test_a_count_that_takes_too_long_is_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        scope, filters = self.slow(Producer())
+        monkeypatch.setattr(queries, "COUNT_MS", 5)
+        found = queries.feedback(Viewer(None), scope, filters, Page())
+        assert found.total is None
+        assert len(found.shown) == 3
+
+    def test_a_list_that_takes_too_long_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        scope, filters = self.slow(Producer())
+        monkeypatch.setattr(queries, "FIND_MS", 5)
+        with pytest.raises(refusals.Invalid, match=r"too long|trop longue"):
+            queries.feedback(Viewer(None), scope, filters, Page())
+
+    def test_what_is_more_than_counted_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        producer = Producer()
+        say(producer.dataset, 5)
+        monkeypatch.setattr(queries, "MOST_COUNTED", 4)
+        page = of(producer.organization, "feedback/?fitness=partly&lang=en")
+        assert "4 opinions or more</h" in self.see(page, producer.admin)

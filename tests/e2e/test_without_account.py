@@ -1,4 +1,4 @@
-"""Somebody without an account, in a browser: under a proof of work, and by e-mail without script."""
+"""Somebody without an account, in a browser: under a proof of work, and by e-mail."""
 
 from __future__ import annotations
 
@@ -185,4 +185,4 @@ def test_none_of_these_pages_has_a_barrier(visitor: Come) -> None:
     found["sent"] = other.barriers()
     other.page.goto(link_of_latest_mail(other.portal.state_dir, "barrieres@demo.test"))
     found["confirm"] = other.barriers()
-    assert found == dict.fromkeys(found, [])
+    assert found == {page: [] for page in found}

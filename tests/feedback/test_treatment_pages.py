@@ -161,6 +161,17 @@ class OneTest(PagesTestCase):
         assert "En avril." in response.get_data(as_text=True)
         assert self.treatment(feedback)["status"] == "new"
 
+    def test_who_has_been_logged_out_meanwhile_keeps_the_text(self):
+        _producer, feedback, path = self.scene()
+        response = self.send(path, None, status="planned", answer="En avril <b>", note="Ma note")
+        text = response.get_data(as_text=True)
+        assert response.status_code == 401
+        assert "En avril &lt;b&gt;</textarea>" in text
+        assert "Ma note</textarea>" in text
+        assert 'type="hidden" name="status" value="planned"' in text
+        assert WORDS not in text
+        assert self.treatment(feedback)["status"] == "new"
+
     def test_the_fragment_answers_the_form_in_place(self):
         producer, _feedback, path = self.scene()
         fragment = {"as": "fragment", "level": "3", "lang": "en"}
@@ -250,7 +261,14 @@ class ManyTest(PagesTestCase):
 
     @pytest.mark.parametrize(
         "back",
-        ["", "https://evil.example/", "//evil.example", "javascript:alert(1)", f"{P}/pages/me/"],
+        [
+            "",
+            "https://evil.example/",
+            "//evil.example",
+            "javascript:alert(1)",
+            f"{P}/pages/me/",
+            f"{P}/pages/dashboard/\r\nSet-Cookie: a=b",
+        ],
     )
     def test_one_only_comes_back_to_a_dashboard(self, back):
         producer = Producer()

@@ -11,6 +11,7 @@ from typing import Any
 
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING
+from pymongo.errors import ExecutionTimeout
 from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, listing, refusals
@@ -49,6 +50,10 @@ ROWS = 25
 CHOICES = 100
 #: Feedback read at once for the file.
 BATCH = 200
+#: Filtered feedback is counted up to there, and no longer than so many milliseconds.
+MOST_COUNTED, COUNT_MS = 1000, 250
+#: Milliseconds after which a list gives up.
+FIND_MS = 5000
 #: Requests that are overdue are counted up to there.
 MOST_OVERDUE = 1000
 
@@ -210,20 +215,29 @@ def _rows(found: list[dict[str, Any]], axis: str = "") -> list[DatasetRow]:
 @dataclass(frozen=True)
 class FoundFeedback:
     """A page of the list. `shown`: as the API shows it; `assignees`: its id → the account that
-    looks after it; `total` stops at `listing.MAX_COUNT` when `capped`."""
+    looks after it; `total` stops at `MOST_COUNTED`, and is None where counting takes too long."""
 
     shown: list[dict[str, Any]]
     assignees: dict[str, ObjectId]
-    total: int
-    capped: bool
+    total: int | None
     more: bool
+
+    @property
+    def capped(self) -> bool:
+        return self.total == MOST_COUNTED
 
 
 def feedback(viewer: Viewer, scope: Scope, filters: Filters, page: Page) -> FoundFeedback:
-    """Raises Invalid beyond the end of offsets."""
+    """Raises Invalid beyond the end of offsets, and for filters that leave so little of so much
+    that it is not found in time."""
     fields = SHOWN | {"treatment.assignee": 1}
-    found = _page(feedbacks().find(filters.where, fields, sort=filters.order), page)
-    total, capped = _total(scope, filters)
+    cursor = feedbacks().find(filters.where, fields, sort=filters.order, max_time_ms=FIND_MS)
+    try:
+        found = _page(cursor, page)
+    except ExecutionTimeout:
+        raise refusals.Invalid(
+            _("That takes too long to find: choose a dataset or a period as well.")
+        ) from None
     return FoundFeedback(
         shown=representation.as_json(viewer, found[: page.size]),
         assignees={
@@ -231,8 +245,7 @@ def feedback(viewer: Viewer, scope: Scope, filters: Filters, page: Page) -> Foun
             for one in found
             if one["treatment"].get("assignee")
         },
-        total=total,
-        capped=capped,
+        total=_total(scope, filters),
         more=len(found) > page.size,
     )
 
@@ -249,12 +262,15 @@ def every_feedback(filters: Filters) -> Iterator[list[dict[str, Any]]]:
 COUNTERS = {"": "total", "words": "commented", "waiting": "waiting"}
 
 
-def _total(scope: Scope, filters: Filters) -> tuple[int, bool]:
-    """From the summary where it holds that figure, otherwise counted up to a bound."""
+def _total(scope: Scope, filters: Filters) -> int | None:
+    """From the summary where it holds that figure, otherwise counted as far as that is quick."""
     names = "".join(filters.chosen)
     if names in COUNTERS:
-        return totals_of(scope).get(COUNTERS[names], 0), False
-    return listing.count(feedbacks(), filters.where)
+        return totals_of(scope).get(COUNTERS[names], 0)
+    try:
+        return feedbacks().count_documents(filters.where, limit=MOST_COUNTED, maxTimeMS=COUNT_MS)
+    except ExecutionTimeout:
+        return None
 
 
 def _page(cursor: Any, page: Page) -> list[dict[str, Any]]:

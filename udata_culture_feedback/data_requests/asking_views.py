@@ -33,6 +33,10 @@ FIELDS = (
     *("name", "email"),
 )
 
+#: Requests, and datasets, that resemble what is typed: below a field, on a phone, more would hide
+#: the next one.
+SHOWN_WHILE_TYPING = 3
+
 
 @blueprint.route("/pages/requests/new")
 def new_request() -> Response:
@@ -88,10 +92,11 @@ def ask() -> Response:
 def similar_requests() -> Response:
     """What resembles a title, as the form shows it while somebody types."""
     viewer = current_viewer()
+    found = proposals.similar_things(viewer, request.args.get("q", "")[:300])
     return render(
         "requests/similar.html",
         viewer=viewer,
-        found=proposals.similar_things(viewer, request.args.get("q", "")[:300]),
+        found={kind: things[:SHOWN_WHILE_TYPING] for kind, things in found.items()},
         **_support_words(),
     )
 

@@ -39,6 +39,4 @@ def path(name: str) -> str:
 
 def address(name: str, *, external: bool = False) -> str:
     """The immutable address of a static part."""
-    return url_for(
-        "culture-feedback.static_part", version=version(), name=name, _external=external
-    )
+    return url_for("culture-feedback.static_part", version=version(), name=name, _external=external)

@@ -74,7 +74,7 @@ LINE = 120
 
 
 def private(view: Callable[..., Any]) -> Callable[..., Any]:
-    """A page that nobody stores; 401 says where to log in, 403 why not, 404 is a 404."""
+    """A page that nobody stores; 401 says where to log in, text kept; 403 why not, 404 is a 404."""
 
     @wraps(view)
     def careful(**arguments: Any) -> Response:
@@ -88,8 +88,11 @@ def private(view: Callable[..., Any]) -> Callable[..., Any]:
                 "treat/refused.html",
                 viewer=viewer,
                 refusal=refusal,
-                here=page_address("dashboard/"),
-                login=login_url(request.full_path.rstrip("?")),
+                home=page_address("dashboard/"),
+                here=request.script_root + request.full_path.rstrip("?"),
+                typed=_as_sent(),
+                texts=("answer", "note", "text"),
+                login=login_url(page_address("dashboard/")),
             )
         response.headers["Cache-Control"] = "no-store"
         response.headers.pop("ETag", None)
@@ -314,6 +317,13 @@ def _form_of(id: str, kept: dict[str, Any], changed: str | None) -> dict[str, An
     return {"id": id, "typed": typed, "suffix": "" if typed else f"-{id or 'new'}", **texts}
 
 
+def _as_sent() -> list[tuple[str, str]]:
+    """What was sent with a form, for who has to log in before it can be sent again."""
+    form = request.form if request.method == "POST" else None
+    pairs = form.items(multi=True) if form else ()
+    return [(name, value) for name, value in pairs if name != "csrf_token"]
+
+
 def _typed() -> dict[str, str]:
     return {name: request.form.get(name, "") for name in (*FIELDS, "from")}
 
@@ -355,7 +365,8 @@ def _back() -> str:
     """The list to come back to: one of our dashboards, whatever the form says."""
     home = page_address("dashboard/").partition("?")[0]
     back = request.form.get("back", "")
-    return back if back.startswith(home) and "\\" not in back else page_address("dashboard/")
+    ours = back.startswith(home) and back.isprintable() and "\\" not in back
+    return back if ours else page_address("dashboard/")
 
 
 def _with(address: str, **arguments: Any) -> str:

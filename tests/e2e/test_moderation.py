@@ -1,0 +1,220 @@
+"""A wave of spam in front of a moderator: cleared by keyboard, undone, and no barrier on the way."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from udata_culture_feedback.demo.accounts import ADMINISTRATOR, CITIZEN, MODERATOR
+from udata_culture_feedback.demo.background import RunningPortal
+
+from .visitor import COMMENTED, PAGES, Visitor
+
+WAVE = 200
+
+
+@pytest.fixture(scope="module")
+def wave(mongodb: str, worker_id: str, portal: RunningPortal) -> int:
+    """Two hundred texts that wait."""
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "udata_culture_feedback.demo.wave"),
+            *("--mongodb", mongodb, "--database", f"culture-feedback-e2e-{worker_id}"),
+            *("--texts", str(WAVE)),
+        ],
+        check=True,
+        timeout=240,
+    )
+    return WAVE
+
+
+@pytest.fixture
+def moderator(visitor: Callable[..., Visitor], wave: int) -> Visitor:
+    return visitor(MODERATOR.email)
+
+
+def opens(visitor: Visitor, path: str) -> Page:
+    visitor.page.goto(f"{visitor.portal.url}{PAGES}/{path}")
+    return visitor.page
+
+
+def waiting(page: Page) -> int:
+    """How many the page says that wait."""
+    found = re.search(r"\((\d+)\)", page.locator("#cf-title").inner_text())
+    assert found
+    return int(found[1])
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def has_focus(page: Page) -> str:
+    return page.evaluate("document.activeElement.id || document.activeElement.dataset.undo")
+
+
+def goes_by_keyboard_to(page: Page, selector: str, most: int = 60) -> None:
+    """Presses Tab until something has the focus."""
+    for _ in range(most):
+        if page.evaluate("one => document.activeElement.matches(one)", selector):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{selector} is not reached by Tab")
+
+
+def test_a_wave_of_two_hundred_is_cleared_by_keyboard_and_undone(moderator: Visitor):
+    page = opens(moderator, "moderation/?page_size=50")
+    assert waiting(page) >= WAVE
+    before = waiting(page)
+    goes_by_keyboard_to(page, "[data-toggle]")
+    press(page, "Space")
+    goes_by_keyboard_to(page, "[data-item]")
+    for _ in range(WAVE // 50):
+        left = waiting(page)
+        press(page, "a", "s")
+        expect(page.locator("#cf-title")).not_to_contain_text(f"({left})")
+        expect(page.locator("#cf-done")).to_be_visible()
+        if waiting(page):
+            expect(page.locator("[data-item]:focus")).to_have_count(1)
+    assert waiting(page) == before - WAVE
+    for _ in range(WAVE // 50):
+        left = waiting(page)
+        goes_by_keyboard_to(page, "[data-undo]")
+        press(page, "Enter")
+        expect(page.locator("#cf-title")).not_to_contain_text(f"({left})")
+    assert waiting(page) == before
+
+
+def test_shortcuts_are_off_until_somebody_wants_them(moderator: Visitor):
+    page = opens(moderator, "moderation/")
+    before = waiting(page)
+    expect(page.locator("[data-toggle]")).not_to_be_checked()
+    page.locator("[data-check]").first.focus()
+    press(page, "p", "s", "a", "u")
+    assert page.locator("[data-check]:checked").count() == 0
+    assert waiting(page) == before
+    page.locator("[data-toggle]").check()
+    page.locator("summary", has_text="Filtres").or_(page.locator("summary").first).focus()
+    press(page, "s", "a")  # not while a text has the focus
+    assert page.locator("[data-check]:checked").count() == 0
+    page.locator("[data-item]").first.focus()
+    press(page, "j", "j", "k", "x")
+    second = page.locator("[data-item]").nth(1)
+    expect(second).to_be_focused()
+    expect(second.locator("[data-check]")).to_be_checked()
+    assert waiting(page) == before
+
+
+def test_one_text_is_decided_by_one_key_and_the_next_has_the_focus(moderator: Visitor):
+    page = opens(moderator, "moderation/")
+    page.locator("[data-toggle]").check()
+    page.locator("[data-item]").first.focus()
+    first = has_focus(page)
+    before = waiting(page)
+    press(page, "s")
+    expect(page.locator("#cf-title")).to_contain_text(f"({before - 1})")
+    expect(page.locator("[data-item]:focus")).to_have_count(1)
+    assert has_focus(page) != first
+    press(page, "u")
+    expect(page.locator("#cf-title")).to_contain_text(f"({before})")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1100, 320])
+def test_the_queue_has_no_barrier(
+    visitor: Callable[..., Visitor], wave: int, width: int, scheme: str
+):
+    options: dict[str, Any] = {
+        "viewport": {"width": width, "height": 900},
+        "color_scheme": scheme,
+    }
+    one = visitor(MODERATOR.email, **options)
+    page = opens(one, "moderation/?page_size=5&reason=email")
+    assert one.barriers() == []
+    for summary in page.locator("main summary").all():
+        summary.click()
+    page.locator("[data-toggle]").check()
+    assert one.barriers() == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("[data-item] button").first.click()
+    expect(page.locator("#cf-done")).to_be_visible()
+    assert one.barriers() == []
+    page.locator("[data-undo]").click()
+    expect(page.locator("#cf-done")).to_be_visible()
+
+
+def test_other_pages_have_no_barrier(visitor: Callable[..., Visitor], wave: int):
+    admin = visitor(ADMINISTRATOR.email)
+    for path in (
+        "moderation/",
+        "moderation/team/",
+        "moderation/appeals/",
+        "charter/",
+        "transparency/",
+    ):
+        opens(admin, path)
+        assert admin.barriers() == [], path
+    page = opens(admin, "moderation/team/")
+    page.get_by_role("textbox").first.fill("nobody@demo.test")
+    page.locator("button.cf-primary").click()
+    admin.expects("400")
+    expect(page.locator("#cf-errors")).to_be_visible()
+    assert admin.barriers() == []
+
+
+def test_it_works_without_javascript(visitor: Callable[..., Visitor], wave: int):
+    one = visitor(MODERATOR.email, java_script_enabled=False)
+    page = opens(one, "moderation/?page_size=5")
+    expect(page.locator("[data-shortcuts]")).to_be_hidden()
+    before = waiting(page)
+    page.locator("[data-key='s']").first.click()
+    assert waiting(page) == before - 1
+    page.locator("input[name=scope][value=all]").check()
+    page.locator("[data-bulk=refuse]").click()
+    assert waiting(page) == before - 6
+    page.locator("[data-undo]").click()
+    page.locator("[data-undo]").click()
+    assert waiting(page) == before
+
+
+def test_a_reader_points_a_comment_out_and_a_moderator_leaves_it(
+    visitor: Callable[..., Visitor], moderator: Visitor
+):
+    reader = visitor(CITIZEN.email)
+    reader.goes_to_whole_page(COMMENTED)
+    link = reader.page.locator(".cf-comments a[href*='/flag']").first
+    link.click()
+    assert reader.barriers() == []
+    reader.page.locator("input[name=reason][value=off_topic]").check()
+    reader.page.locator("button.cf-primary").click()
+    expect(reader.status).to_be_visible()
+    page = opens(moderator, "moderation/?reason=flag")
+    assert waiting(page) == 1
+    page.locator("[data-key='p']").first.click()
+    expect(page.locator("#cf-title")).to_contain_text("(0)")
+
+
+def test_personal_data_is_shown_to_its_author_who_decides(
+    visitor: Callable[..., Visitor], newcomer: str
+):
+    one = visitor(newcomer)
+    one.goes_to_whole_page(COMMENTED)
+    one.answers("En partie")
+    one.comments_that("Écrivez-moi à camille@demo.example")
+    one.expects("400")
+    one.saves()
+    box = one.page.locator("input[name=read_again]")
+    expect(box).to_be_visible()
+    assert "camille@demo.example" in one.page.locator("#cf-errors").inner_text()
+    assert one.barriers() == []
+    box.check()
+    one.saves()
+    expect(one.status).to_be_visible()
+    assert "camille@demo.example" not in "".join(one.comments.all_inner_texts())
