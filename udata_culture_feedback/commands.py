@@ -32,6 +32,7 @@ from .data_requests import models as request_models
 from .data_requests.matches import CultureFeedbackMatch
 from .feedback import models, summaries
 from .feedback.answer_templates import CultureFeedbackAnswerTemplate
+from .feedback.confirming import CultureFeedbackAsked
 from .moderation import models as moderation_models
 from .publication import CultureFeedbackRepeated
 from .search_index import CultureFeedbackTerms, CultureFeedbackWord
@@ -58,6 +59,7 @@ MODELS = (
     consultation_models.CultureFeedbackResults,
     consultation_models.CultureFeedbackFollower,
     CultureFeedbackAnswerTemplate,
+    CultureFeedbackAsked,
     CultureFeedbackSubscription,
     CultureFeedbackOrganizationSettings,
     CultureFeedbackOutbox,

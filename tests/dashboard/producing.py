@@ -100,7 +100,7 @@ def _said(facts: Any, fields: dict[str, Any]) -> dict[str, Any]:
         **fields,
     }
     if document["visibility"] == "hidden":
-        document["hidden_at"] = moment
+        document = {"hidden_at": moment, "hidden_reason": "abuse"} | document
     if document.get("comment"):
         document["terms"] = terms(document["comment"])
     document["live"] = live_totals(document)

@@ -25,6 +25,8 @@ ADMIN = "admin@demo.test"
 #: Where screenshots are left, for who wants to look.
 SHOTS = Path(os.environ["SHOTS"]) if "SHOTS" in os.environ else None
 
+#: As the server completes what a form leaves out.
+WHOLE = {"required": False, "step": 1, "help": {}}
 QUESTIONS: list[dict[str, Any]] = [
     {
         "id": "use",
@@ -89,14 +91,16 @@ def address(visitor: Come, portal: RunningPortal, stored: Database, about: str) 
     page.goto(f"{portal.url}{PAGES}/consultations/new?lang=en")
     page.get_by_label("Title in French").fill("Ouvrir les données culturelles")
     page.get_by_label("Title in English").fill("Opening cultural data")
-    page.get_by_label("Search an organization by its name").first.fill("Ministère de la Culture")
+    page.get_by_role("combobox", name="Search an organization").first.fill(
+        "Ministère de la Culture"
+    )
     opens = datetime.now(UTC) - timedelta(days=1)
     page.get_by_label("It opens at").fill(f"{opens:%Y-%m-%dT00:00:00}")
     page.get_by_label("It closes at").fill(f"{opens + timedelta(days=11):%Y-%m-%dT00:00:00}")
     page.get_by_label("Introduction in English").fill("**Tell us** what to open first.")
     page.get_by_label("Titles of the steps in English").fill("You\nYour uses\nThe data")
     page.get_by_text("Scope: the dataset pages").click()
-    page.get_by_label("Search a dataset by its title").fill(portal.slugs[about])
+    page.get_by_role("combobox", name="Search a dataset").fill(portal.slugs[about])
     page.get_by_text("Personal data and contact").click()
     page.get_by_label("Who is responsible for the answers in English").fill("The ministry")
     assert admin.barriers() == [], "making"
@@ -105,7 +109,7 @@ def address(visitor: Come, portal: RunningPortal, stored: Database, about: str) 
     expect(page.get_by_role("status").first).to_contain_text("The consultation is made")
     slug = page.url.split("/consultations/")[1].split("/")[0]
     stored.culture_feedback_consultation.update_one(
-        {"slug": slug}, {"$set": {"questions": QUESTIONS}}
+        {"slug": slug}, {"$set": {"questions": [WHOLE | question for question in QUESTIONS]}}
     )
     page.goto(f"{portal.url}{PAGES}/consultations/{slug}/edit?lang=en")
     page.get_by_text("Do you use cultural data?").first.click()

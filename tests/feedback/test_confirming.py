@@ -86,7 +86,7 @@ class AskingTest(ConfirmingTestCase):
         with capture_mails() as mails:
             tasks.follow_dataset(str(producer.dataset.id))
             maintenance.maintain()
-            feedbacks().update_many({}, {"$unset": {"asked_at": ""}})  # as a crash would leave it
+            confirming.asked().delete_many({})  # as a crash would leave it
             maintenance.maintain()
         assert not mails
 
@@ -94,7 +94,8 @@ class AskingTest(ConfirmingTestCase):
         producer, _authors, _given = self.scene("no")
         self.change(producer.dataset, 3)
         for days, expected in ((89, 0), (91, 1)):
-            feedbacks().update_many({}, {"$set": {"asked_at": past(days), "judged": past(50)}})
+            feedbacks().update_many({}, {"$set": {"judged": past(50)}})
+            confirming.asked().update_many({}, {"$set": {"expires_at": past(days - 90)}})
             summaries().update_many(
                 {"dataset": producer.dataset.id}, {"$set": {"data_updated_at": past(20)}}
             )

@@ -323,7 +323,7 @@ class VisibilityTest(DiscussionTestCase):
         self.erase(feedback, author)
         assert Discussion.objects.count() == 0
 
-    @pytest.mark.options(SPAM_WORDS=["casino"])
+    @pytest.mark.options(SPAM_WORDS=["casino"], CULTURE_FEEDBACK_CHECKS=[])
     def test_words_that_udata_takes_for_spam_are_announced_once_somebody_has_looked(self):
         producer, author, admin = Producer(), UserFactory(), sysadmin()
         feedback = self.give(author, producer.dataset, comment="Un casino bien décrit.")

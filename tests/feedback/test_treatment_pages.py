@@ -12,6 +12,7 @@ from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
 from udata_culture_feedback.feedback.models import feedbacks
+from udata_culture_feedback.storage import now
 
 from ..cases import P, PluginTestCase, Producer, sysadmin
 
@@ -187,7 +188,8 @@ class OneTest(PagesTestCase):
 
     def test_words_that_are_hidden_are_hidden_from_the_producer_too(self):
         producer, _feedback, path = self.scene()
-        feedbacks().update_one({}, {"$set": {"visibility": "hidden", "hidden_reason": "abuse"}})
+        hidden = {"visibility": "hidden", "hidden_reason": "abuse", "hidden_at": now()}
+        feedbacks().update_one({}, {"$set": hidden})
         text = self.page(path, producer.editor)
         assert WORDS not in text
         assert "waits for moderation, or was hidden" in text

@@ -51,7 +51,6 @@ KEPT_BY_OTHERS = frozenset(
         "announced",
         "silenced",
         "told",
-        "asked_at",
         "contact_told",
         "escalated",
         "listed",

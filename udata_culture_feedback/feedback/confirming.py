@@ -10,8 +10,11 @@ from typing import Any
 from bson import ObjectId
 from flask import current_app
 from itsdangerous import BadData
+from mongoengine.fields import DateTimeField, StringField
+from pymongo.collection import Collection
 from udata.core.user.models import User
 from udata.i18n import lazy_gettext as _
+from udata.mongo.document import UDataDocument as Document
 
 from .. import catalogue, refusals, vocabulary
 from ..addresses import pages_url
@@ -20,7 +23,7 @@ from ..contributors import outbox
 from ..contributors.limits import spend_write
 from ..contributors.tokens import LONGEST, timed
 from ..contributors.viewer import viewer_of
-from ..storage import now
+from ..storage import acknowledged, now
 from . import actions, summaries
 from .models import dataset_summary, feedbacks, live_totals
 from .models import summaries as stored_summaries
@@ -44,6 +47,20 @@ LINK_LIFETIME = timedelta(days=120)
 PURPOSE = "confirm"
 
 
+class CultureFeedbackAsked(Document):
+    """An author was asked about a dataset ("<dataset>:<user>"), and is not again until then. Apart
+    from feedback, which no change of the data touches."""
+
+    id = StringField(primary_key=True)
+    expires_at = DateTimeField(required=True)
+
+    meta = {"strict": False, "indexes": [{"fields": ["expires_at"], "expireAfterSeconds": 0}]}
+
+
+def asked() -> Collection:
+    return acknowledged(CultureFeedbackAsked)
+
+
 def ask_authors(dataset: DatasetFacts) -> int:
     """Asks those who were not satisfied with what the data were before their last change, by mail;
     each once, and nobody again within `PAUSE`. May run twice. Answers how many were asked."""
@@ -56,10 +73,8 @@ def ask_authors(dataset: DatasetFacts) -> int:
         return 0
     if not (summary or {}).get("totals"):
         return 0  # nobody judged what came before
-    asked = 0
-    for feedback in feedbacks().find(_unsatisfied(dataset.id, changed_at)).sort("_id", 1):
-        asked += _ask(feedback, changed_at)
-    return asked
+    waiting = feedbacks().find(_unsatisfied(dataset.id, changed_at)).sort("_id", 1)
+    return sum(_ask(feedback, changed_at) for feedback in waiting)
 
 
 def ask_everywhere() -> int:
@@ -67,11 +82,11 @@ def ask_everywhere() -> int:
     lately = {"data_updated_at": {"$gt": now() - STILL_NEW}, "dataset": {"$exists": True}}
     aged = lately | {f"totals.{summaries.BEFORE}total": {"$gt": 0}, "listed": True}
     ids = [summary["dataset"] for summary in stored_summaries().find(aged, {"dataset": 1})]
-    asked = 0
+    told = 0
     for start in range(0, len(ids), outbox.BATCH):
         for dataset in catalogue.datasets_by_id(ids[start : start + outbox.BATCH]).values():
-            asked += ask_authors(dataset)
-    return asked
+            told += ask_authors(dataset)
+    return told
 
 
 def confirm(feedback_id: Any, user_id: ObjectId | None, answer: Any) -> Feedback:
@@ -147,20 +162,18 @@ def _unsatisfied(dataset_id: ObjectId, changed_at: datetime) -> dict[str, Any]:
         "agent": {"$ne": True},
         "deleted": {"$exists": False},
         "hidden_reason": {"$ne": "spam"},
-        "asked_at": {"$not": {"$gt": now() - PAUSE}},
     }
 
 
 def _ask(feedback: Feedback, changed_at: datetime) -> bool:
     """Asks one author, unless they were about another file of the same dataset."""
     dataset_id, author = feedback["dataset"], feedback["contributor"]["user"]
-    theirs = {"dataset": dataset_id, "contributor.user": author}
-    lately = theirs | {"asked_at": {"$gt": now() - PAUSE}}
-    if feedbacks().find_one(lately, {"_id": 1}):
+    mark = f"{dataset_id}:{author}"
+    if asked().find_one({"_id": mark, "expires_at": {"$gt": now()}}, {"_id": 1}):
         return False
     # The event is the change: posted again after a crash, it is the same mail.
     event = f"better:{dataset_id}:{changed_at:%Y%m%dT%H%M%S}"
     about = {"feedback": str(feedback["_id"])}
     posted = outbox.post(event, author, "feedback-better", about, scope_of(feedback))
-    feedbacks().update_many(theirs, {"$set": {"asked_at": now()}})
+    asked().update_one({"_id": mark}, {"$set": {"expires_at": now() + PAUSE}}, upsert=True)
     return posted

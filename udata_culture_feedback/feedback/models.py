@@ -110,11 +110,11 @@ class CultureFeedbackFeedback(Document):
     last update when it was judged. `agent`: written by who may edit the dataset; counts in no
     figure. `signals`: what a moderator should know of how it came (`quick`: typed faster than one
     types). `confirmed`: what its author said of the data after they had changed (`answer`, `at`);
-    `asked_at`: when they were last asked; `told`: what they know of the treatment. `contact_told`:
-    the contact point has heard of it; `escalated`: when it was pointed out, to `admins` and to the
-    `desk` (see `dashboard.news`). `live`, `counted`, `due`, `v`: see `summaries`. `hidden_at`,
-    `words_until`, `review`, `moderated`: see `publication`. `deleted` marks a tombstone, which says
-    nothing, belongs to nobody and goes when everything has heard of it.
+    `told`: what they know of the treatment. `contact_told`: the contact point has heard of it;
+    `escalated`: when it was pointed out, to `admins` and to the `desk` (see `dashboard.news`).
+    `live`, `counted`, `due`, `v`: see `summaries`. `hidden_at`, `words_until`, `review`,
+    `moderated`: see `publication`. `deleted` marks a tombstone, which says nothing, belongs to
+    nobody and goes when everything has heard of it.
     """
 
     dataset = ObjectIdField(required=True)
@@ -143,7 +143,6 @@ class CultureFeedbackFeedback(Document):
     moderated = DictField()
     treatment = EmbeddedDocumentField(CultureFeedbackTreatment)
     confirmed = DictField()
-    asked_at = DateTimeField()
     told = DictField()
     contact_told = DateTimeField()
     escalated = DictField()

@@ -162,9 +162,7 @@ def stub_of(feedback: dict[str, Any]) -> str:
     if feedback["hidden_reason"] == "removed":
         return str(_("Comment removed from the discussions on %(date)s.", date=day))
     reason = find(MODERATION_REASONS, feedback["hidden_reason"]).label
-    return str(
-        _("Comment hidden by moderation on %(date)s: %(reason)s.", date=day, reason=reason)
-    )
+    return str(_("Comment hidden by moderation on %(date)s: %(reason)s.", date=day, reason=reason))
 
 
 def _fold(text: str, length: int) -> tuple[str, str]:

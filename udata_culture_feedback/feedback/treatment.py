@@ -8,7 +8,7 @@ said.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
@@ -43,7 +43,7 @@ NOTE_LENGTH = 2000
 @dataclass(frozen=True)
 class Wanted:
     """What somebody wants of a treatment, read and checked. None: as it is. `assignee` and `note`
-    are pairs of one value, so that they can be emptied. `seen`: the status they saw."""
+    are tuples of one value, so that they can be emptied. `seen`: the status they saw."""
 
     status: str | None = None
     answer: str | None = None
@@ -88,8 +88,8 @@ def treat_many(viewer: Viewer, ids: Any, payload: dict[str, Any]) -> dict[str, A
     """
     must_be_known(viewer)
     ids = read_ids(ids)
-    wanted = read_wanted(payload)
-    wanted = replace(wanted, note=None)  # a note is about one person
+    # A note is about one person.
+    wanted = read_wanted({field: value for field, value in payload.items() if field != "note"})
     found = _found(viewer, ids)
     may = {d.id: permissions.may_treat(viewer, d) for _feedback, d in found.values()}
     spend_write(viewer, manages=any(may.values()))
@@ -116,7 +116,7 @@ def treat_many(viewer: Viewer, ids: Any, payload: dict[str, Any]) -> dict[str, A
 def treatable(viewer: Viewer, feedback_id: Any) -> tuple[Feedback, DatasetFacts]:
     """A feedback that this person may treat, and its dataset. Raises Unauthenticated, NotFound,
     Forbidden."""
-    if not viewer.known:
+    if not viewer.account:
         raise refusals.Unauthenticated(_("Log in to answer users."))
     feedback, dataset = _seen(viewer, feedback_id)
     if not permissions.may_treat(viewer, dataset):

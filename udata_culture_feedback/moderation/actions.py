@@ -304,8 +304,8 @@ def _conclude(gesture: Gesture, changes: list[tuple[Found, Item, Item]]) -> None
     ids = [after["_id"] for _found, _before, after in changes]
     _answer_flags(gesture, changes)
     claims().delete_many({"_id": {"$in": ids}})
-    for found, before, after in changes:
-        on_decided.send(found.moderated, before=before, after=after)
+    made = [(found.moderated, before, after) for found, before, after in changes]
+    on_decided.send(gesture.batch, changes=made)
 
 
 def _answer_flags(gesture: Gesture, changes: list[tuple[Found, Item, Item]]) -> None:

@@ -22,13 +22,14 @@ def report_saved(sender: Any, document: Any = None, **_: Any) -> None:
 
 
 @harmless
-def decided(moderated: Moderated, before: Item, after: Item, **_: Any) -> None:
-    reports.decided(moderated, before, after)
+def decided(batch: Any, changes: list[tuple[Moderated, Item, Item]], **_: Any) -> None:
+    for moderated, before, after in changes:
+        reports.decided(moderated, before, after)
 
 
 @harmless
-def tell_author(moderated: Moderated, before: Item, after: Item, **_: Any) -> None:
-    mails.post_decisions([(moderated, before, after)])
+def tell_authors(batch: Any, changes: list[tuple[Moderated, Item, Item]], **_: Any) -> None:
+    mails.post_decisions(changes)
 
 
 @harmless
@@ -58,7 +59,7 @@ def connect() -> None:
     """Connects every receiver. Connecting twice is connecting once."""
     post_save.connect(report_saved, sender=Report)
     on_decided.connect(decided)
-    on_decided.connect(tell_author)
+    on_decided.connect(tell_authors)
     on_appealed.connect(appealed)
     on_appeal_answered.connect(appeal_answered)
     on_request_changed.connect(request_changed)

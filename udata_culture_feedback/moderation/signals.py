@@ -4,8 +4,8 @@ from blinker import Namespace
 
 namespace = Namespace()
 
-#: A moderator has decided. Sender: the class (`classes.Moderated`); `before`, `after`: the
-#: contribution, whose `moderated` is the decision.
+#: A moderator has decided. Sender: the batch; `changes`: for each contribution its class
+#: (`classes.Moderated`), and what it was before and is after, whose `moderated` is the decision.
 on_decided = namespace.signal("culture-feedback-decided")
 
 #: An author contests a decision. Sender: its id.
