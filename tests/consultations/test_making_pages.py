@@ -195,10 +195,8 @@ class MakingPagesTest(ConsultationCase):
         for tag in re.findall(r"<input[^>]*>", form):
             name = re.search(r'name="([^"]+)"', tag)
             value = re.search(r'value="([^"]*)"', tag)
-            if (
-                not name
-                or ('type="radio"' in tag or 'type="checkbox"' in tag)
-                and "checked" not in tag
+            if not name or (
+                ('type="radio"' in tag or 'type="checkbox"' in tag) and "checked" not in tag
             ):
                 continue
             sent[name.group(1)] = html.unescape(value.group(1)) if value else ""

@@ -47,7 +47,7 @@ from .consulting import (
     utc,
 )
 
-# --- What may be shown of few people ---------------------------------------------------------------
+# --- What may be shown of few people --------------------------------------------------------------
 
 
 def test_nobody_can_work_out_less_than_ten_people_by_subtraction() -> None:
@@ -111,7 +111,7 @@ def test_markdown_of_the_team_is_safe() -> None:
     assert rendered(None) == rendered("") == ""
 
 
-# --- Figures ---------------------------------------------------------------------------------------
+# --- Figures --------------------------------------------------------------------------------------
 
 
 class ResultsCase(ConsultationCase):
@@ -157,7 +157,7 @@ class FiguresTest(ResultsCase):
         assert by_id["themes"]["answered"] == 3
         assert {option["share"] for option in by_id["themes"]["options"]} == {None}  # of three
         assert by_id["satisfied"]["mean"] == round((3 * 4 + 4) / 7, 2)
-        assert [o["label"] for o in by_id["satisfied"]["options"]][0] == "not at all"
+        assert by_id["satisfied"]["options"][0]["label"] == "not at all"
         [named] = by_id["best"]["datasets"]
         assert (named["title"], named["count"]) == ("Musées", 1)
 

@@ -108,7 +108,9 @@ class SealTest(ConsultationCase):
             path = rule.rule.removeprefix(P)
             if path.startswith("/static/"):
                 continue
-            found.append(re.sub(r"<(?:\w+:)?(\w+)>", lambda m: self.value(path, m.group(1)), path))
+            found.append(
+                re.sub(r"<(?:\w+:)?(\w+)>", lambda m, path=path: self.value(path, m.group(1)), path)
+            )
         return found
 
     def value(self, path: str, name: str) -> str:
@@ -170,7 +172,7 @@ class SealTest(ConsultationCase):
         figures.settle_all(self.made["id"])
 
     def differences(self, moment: str, *roles: str) -> list[Any]:
-        """The answers that the sealed facts change; `leaks` are those that have a secret in them."""
+        """The answers that the sealed facts change; `leaks`: those that have a secret in them."""
         asking = roles or ("anonymous", "team")
         with freeze_time(moment):
             self.unsealed_facts()
@@ -195,7 +197,7 @@ class SealTest(ConsultationCase):
         assert self.leaks == []
 
     def test_and_after_it_the_same_look_would_have_found_it(self):
-        """The look above is not blind: what it found nothing of is there once the seal is broken."""
+        """The look above is not blind: what it did not find is there once the seal is broken."""
         found = {path for path, _role in self.differences(AFTER)}
         feedback, slug = self.feedback["id"], self.made["slug"]
         for path in (

@@ -115,6 +115,32 @@ class SupportingTest(RequestsTestCase):
         assert self.people(request) == 2
 
 
+    def test_the_page_of_a_request_takes_a_proof_and_gives_the_support_back(self):
+        request, browser = self.asked(), self.browser()
+        page = f"{P}/pages/requests/{request['slug']}/"
+        assert f"target={request['id']}" in self.visit("GET", page).get_data(as_text=True)
+        proof = browser.proof(request["id"], "support")
+        form = {"proof": proof, "contributor_token": browser.token}
+        supported = self.visit("POST", f"{page}support", data=form)
+        assert supported.status_code == 200
+        text = supported.get_data(as_text=True)
+        assert f'value="{browser.token}"' in text
+        assert f'{page}unsupport"' in text.replace("#cf-errors", "")
+        assert self.people(request) == 2
+        taken = self.visit("POST", f"{page}unsupport", data={"contributor_token": browser.token})
+        assert taken.status_code == 303
+        assert self.people(request) == 1
+
+    def test_who_fills_the_trap_supports_at_the_second_time(self):
+        request, browser = self.asked(), self.browser()
+        page = f"{P}/pages/requests/{request['slug']}/support"
+        proof = browser.proof(request["id"], "support")
+        form = {"proof": proof, "contributor_token": browser.token}
+        assert self.visit("POST", page, data=form | {"website": "x"}).status_code == 403
+        assert self.visit("POST", page, data=form).status_code == 200
+        assert self.people(request) == 2
+
+
 class AskingTest(RequestsTestCase):
     def by_confirmed(self, **request: Any) -> Any:
         """A request of somebody who confirms their address."""
@@ -167,6 +193,23 @@ class AskingTest(RequestsTestCase):
         assert changed.status_code == 200
         assert self.ask("DELETE", path, headers=header).status_code == 204
         assert addresses().count_documents({}) == 0
+
+    def test_the_form_asks_for_the_address_and_leads_to_a_mail(self):
+        page = f"{P}/pages/requests/new"
+        shown = self.visit("GET", page).get_data(as_text=True)
+        assert 'name="email"' in shown
+        assert 'name="name"' in shown
+        form = {"title": "Cartes anciennes", "description": "En ligne.", "kind": "new"}
+        wrong = self.visit("POST", page, data=form | {"email": "x", "checked": "1"})
+        assert wrong.status_code == 400
+        assert "En ligne." in wrong.get_data(as_text=True)
+        with Mailbox() as mailbox:
+            sent = self.visit("POST", page, data=form | {"email": EMAIL, "checked": "1"})
+        assert sent.headers["Location"].endswith("/pages/requests/?done=sent#cf-done")
+        assert requests().count_documents({}) == 0
+        confirmed = self.visit("POST", f"{P}/pages/confirm/", data={"token": mailbox.token()})
+        assert confirmed.status_code == 303
+        assert requests().count_documents({"visibility": "pending"}) == 1
 
     def test_they_hear_what_becomes_of_it_and_may_stop_hearing(self):
         editor = UserFactory()

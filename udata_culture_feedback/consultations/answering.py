@@ -274,7 +274,7 @@ def must_accept(consultation: Consultation, opened_at: datetime | None) -> None:
     """Raises Conflict before it opens, Gone after it has closed (to who had not begun, or comes too
     late), ReadOnly while its team has stopped it."""
     window, moment = Window.of(consultation), now()
-    dates = {
+    dates: dict[str, Any] = {
         "opens_at": f"{window.opens_at.isoformat()}+00:00",
         "closes_at": f"{window.closes_at.isoformat()}+00:00",
     }
@@ -297,7 +297,8 @@ def already_answered(consultation: Consultation) -> refusals.Conflict:
     from .representation import addresses
 
     message = _("You have already answered: change that answer instead.")
-    return refusals.Conflict(message, **addresses(consultation))
+    details: dict[str, Any] = addresses(consultation)
+    return refusals.Conflict(message, **details)
 
 
 def tombstone(response: Response, *, keep_figures: bool = False) -> None:
@@ -361,7 +362,8 @@ def _read(
     unless `errors` collects them."""
     found: dict[str, Any] = {}
     before = before or {}
-    given, spoken = ({}, set[str]())
+    given: dict[str, Any] = {}
+    spoken: set[str] = set()
     if "answers" in payload or whole:
         questions = consultation["questions"]
         sent = payload.get("answers")
