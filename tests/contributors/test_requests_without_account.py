@@ -114,7 +114,6 @@ class SupportingTest(RequestsTestCase):
         assert f"/pages/requests/{request['slug']}/?done=confirmed" in done.headers["Location"]
         assert self.people(request) == 2
 
-
     def test_the_page_of_a_request_takes_a_proof_and_gives_the_support_back(self):
         request, browser = self.asked(), self.browser()
         page = f"{P}/pages/requests/{request['slug']}/"

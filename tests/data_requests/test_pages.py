@@ -114,6 +114,19 @@ class RequestPagesTest(PluginTestCase):
         assert late.status_code == 409
         assert "Prise en compte" in late.get_data(as_text=True)
 
+    def test_an_error_of_one_of_the_forms_leads_to_its_field(self):
+        producer = Producer()
+        path = self.request_by(UserFactory(), "Un titre", organization=producer.organization.slug)
+        refused = self.post(
+            f"{path}move", producer.admin, **{"to": "declined", "from": "submitted", "urls": "là"}
+        )
+        assert refused.status_code == 400
+        page = refused.get_data(as_text=True)
+        for link in re.findall(r'href="#(cf-[^"]+)"', page):
+            assert f'id="{link}"' in page
+        links = re.findall(r'href="#(cf-[^"]+)"', page)
+        assert "cf-declined-urls" in links, links
+
     def test_nobody_moves_a_request_without_proof_that_the_form_is_ours(self):
         producer = Producer()
         path = self.request_by(UserFactory(), "Un titre", organization=producer.organization.slug)

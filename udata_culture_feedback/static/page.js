@@ -1,6 +1,10 @@
 // What whole pages need besides HTML: in them forms are sent by the browser itself.
 
+// Not when it is needed only: a form that is sent before it is there would go without a proof.
+import { prepare } from "./proof.js";
+
 const content = document.querySelector("[data-viewer]");
+if (content) prepare(content);
 
 if (content?.querySelector("[data-draft], [data-similar], [data-pick], [data-sent]")) {
   const { enhance } = await import("./forms.js");
@@ -11,10 +15,6 @@ if (content?.querySelector("[data-draft], [data-similar], [data-pick], [data-sen
   enhance(content, content.dataset.viewer, load);
 }
 
-if (content?.querySelector("[data-proof]")) {
-  const { prepare } = await import("./proof.js");
-  prepare(content);
-}
 for (const button of content?.querySelectorAll("[data-forget]") ?? []) {
   button.addEventListener("click", () => {
     for (const name of Object.keys(sessionStorage)) {
