@@ -16,7 +16,7 @@ ANSWER = "Thank you: the next version of these data takes it into account."
 
 
 def tabs_until(visitor: Visitor, reached: str) -> None:
-    """Goes on with the keyboard until `reached` (a JavaScript test of the focused element) holds."""
+    """Goes on with the keyboard until `reached` (JavaScript, of the focused element) holds."""
     for _key in range(200):
         visitor.page.keyboard.press("Tab")
         if visitor.page.evaluate(f"(one => {reached})(document.activeElement)"):

@@ -63,7 +63,7 @@ def has_focus(page: Page) -> str:
     return page.evaluate("document.activeElement.id || document.activeElement.dataset.undo")
 
 
-def goes_by_keyboard_to(page: Page, selector: str, most: int = 60) -> None:
+def goes_by_keyboard_to(page: Page, selector: str, most: int = 600) -> None:
     """Presses Tab until something has the focus."""
     for _ in range(most):
         if page.evaluate("one => document.activeElement.matches(one)", selector):

@@ -134,10 +134,10 @@ def _texts(
 
 
 def _not_yet(viewer: Viewer, consultation: Consultation, refusal: refusals.Refusal) -> Response:
-    """A page of ours that says when, instead of the one of udata for what is not there."""
+    """A page that says when: answered 200, since udata puts its own page in place of any 404."""
     return render(
         "consultations/sealed.html",
-        **_common(viewer, consultation, refusal),
+        **_common(viewer, consultation),
         message=refusal.message,
     )
 

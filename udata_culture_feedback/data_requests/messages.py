@@ -15,7 +15,6 @@ from uuid import uuid4
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 from udata.core.discussions.models import Discussion
-from udata.i18n import gettext
 from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, listing, publication, refusals, threads
@@ -266,4 +265,4 @@ def _signed(row: Message, request: Request) -> Message:
 
 def _text(native: dict[str, Any]) -> str:
     text = native.get("content") or ""
-    return gettext("[Deleted by its author]") if text == ERASED else text
+    return str(_("[Deleted by its author]")) if text == ERASED else text

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import current_app
-from udata.i18n import gettext as _
-from udata.i18n import lazy_gettext
+from udata.i18n import lazy_gettext as _
 
 from .. import checks, refusals
 from ..languages import speaking
@@ -48,7 +47,7 @@ def black_out(texts: dict[str, str], choice: Choice) -> Redacted:
             text = text[:start] + placeholder() + text[end:]
         redacted.texts[name] = text
     if not redacted.strings:
-        message = lazy_gettext("These words are not there. Choose what to black out.")
+        message = _("These words are not there. Choose what to black out.")
         raise refusals.Invalid(message, {"strings": message})
     return redacted
 
@@ -56,7 +55,7 @@ def black_out(texts: dict[str, str], choice: Choice) -> Redacted:
 def placeholder() -> str:
     """« [donnée personnelle occultée] », in the portal's language: everybody reads the same."""
     with speaking(current_app.config["DEFAULT_LANGUAGE"]):
-        return _("[personal data blacked out]")
+        return str(_("[personal data blacked out]"))
 
 
 def read(payload: dict[str, Any]) -> Choice:
@@ -64,10 +63,10 @@ def read(payload: dict[str, Any]) -> Choice:
     Invalid naming the field."""
     strings, ranges = payload.get("strings") or [], payload.get("ranges") or []
     if not isinstance(strings, list) or not all(_is_choosable(one) for one in strings):
-        message = lazy_gettext("A list of texts of %(n)d characters at least.", n=SHORTEST)
+        message = _("A list of texts of %(n)d characters at least.", n=SHORTEST)
         raise refusals.Invalid(message, {"strings": message})
     if not isinstance(ranges, list) or not all(_is_range(one) for one in ranges):
-        message = lazy_gettext("A list of objects: field, start, end.")
+        message = _("A list of objects: field, start, end.")
         raise refusals.Invalid(message, {"ranges": message})
     return Choice(
         tuple(dict.fromkeys(strings)),
