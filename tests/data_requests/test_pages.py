@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from freezegun import freeze_time
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.user.factories import UserFactory
 
@@ -126,6 +127,16 @@ class RequestPagesTest(PluginTestCase):
             assert f'id="{link}"' in page
         links = re.findall(r'href="#(cf-[^"]+)"', page)
         assert "cf-declined-urls" in links, links
+
+    def test_the_day_it_was_asked_is_that_of_the_portal_as_its_clock_says(self):
+        producer = Producer()
+        with freeze_time("2026-10-06 22:36:00"):  # past midnight in Paris
+            path = self.request_by(
+                UserFactory(), "Un titre", organization=producer.organization.slug
+            )
+            page = self.see(path)
+        assert "Reçue le 7 octobre 2026" in page
+        assert "6 octobre 2026" not in page
 
     def test_nobody_moves_a_request_without_proof_that_the_form_is_ours(self):
         producer = Producer()

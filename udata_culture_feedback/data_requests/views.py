@@ -39,6 +39,7 @@ from . import (
     representation,
 )
 from .forms import TITLE_LENGTH
+from .records import zone
 from .workflow import OPEN, Status
 
 #: What was just done, and what is said of it.
@@ -427,7 +428,7 @@ def words() -> dict[str, Any]:
         "vocabularies": vocabulary.vocabularies(),
         "kinds": vocabulary.REQUEST_KINDS,
         "statuses": vocabulary.REQUEST_STATUSES,
-        "on_date": lambda moment: format_date(datetime.fromisoformat(moment), "long"),
+        "on_date": _on_date,
         "request_url": lambda found: page_address(f"requests/{found['slug']}/"),
     }
 
@@ -438,3 +439,8 @@ def without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
         for name, value in arguments.items()
         if name not in names and isinstance(value, str)
     }
+
+
+def _on_date(moment: str) -> str:
+    """The day of a moment (ISO 8601 with its zone) where the portal is, as its clocks count it."""
+    return format_date(datetime.fromisoformat(moment).astimezone(zone()).date(), "long")
