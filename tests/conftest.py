@@ -6,12 +6,16 @@ import os
 import tempfile
 from pathlib import Path
 
+import freezegun
 import pytest
 
 from udata_culture_feedback.demo.mongod import EmbeddedMongod
 
 # udata would otherwise read the `udata.cfg` of the current folder.
 os.environ["UDATA_SETTINGS"] = "/nonexistent"
+
+# The driver keeps its own time: with the clock of a test it would give up its connections.
+freezegun.configure(extend_ignore_list=["pymongo"])
 
 SERVER = "CULTURE_FEEDBACK_TEST_MONGODB"
 
