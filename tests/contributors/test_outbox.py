@@ -29,6 +29,7 @@ from udata_culture_feedback.contributors.outbox_models import (
     LEASE,
     CultureFeedbackOutbox,
     Outcome,
+    claim,
     new_entry,
 )
 from udata_culture_feedback.contributors.outbox_models import insert as insert_entries
@@ -397,6 +398,20 @@ class DigestTest(PluginTestCase):
             list(threads.map(one, range(4)))
         assert len(sent) == 1
         assert stored().count_documents({"outcome": Outcome.SENT}) == 9
+
+    def test_a_digest_that_leaves_takes_what_somebody_else_has_just_claimed(self):
+        camille = reader(mail_cadence=MailCadence.DAILY)
+        with freeze_time("2030-02-01 09:00"):
+            post(camille, "weather:1")
+        with freeze_time("2030-02-02 00:10"), mails() as sent:
+            (waiting,) = [entry["_id"] for entry in stored().find({"digest": {"$exists": True}})]
+            stored().update_one({"_id": waiting}, {"$set": {"due_at": datetime(2030, 1, 1)}})
+            claimed = claim()
+            assert claimed["_id"] == waiting
+            outbox.deliver_due()
+            outbox._deliver(claimed)
+        assert len(sent) == 1
+        assert stored().count_documents({"outcome": Outcome.SENT}) == 2
 
     def test_the_zone_of_the_portal_says_when_a_day_turns(self):
         turn = outbox_digest.next_turn

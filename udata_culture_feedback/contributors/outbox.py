@@ -22,7 +22,17 @@ from ..storage import now
 from . import mailing, outbox_digest, unsubscribe
 from .mailing import Reader
 from .outbox_digest import DIGEST
-from .outbox_models import Entry, Outcome, claim, close, insert, new_entry, outbox, postpone
+from .outbox_models import (
+    Entry,
+    Outcome,
+    claim,
+    close,
+    insert,
+    is_ours,
+    new_entry,
+    outbox,
+    postpone,
+)
 
 #: How long to wait after each refusal; after the last one the mail has failed (five days in all).
 DELAYS = (
@@ -189,10 +199,11 @@ def _why_not(entry: Entry, reader: Reader | None) -> str | None:
 
 
 def _waits(entry: Entry, reader: Reader) -> bool:
-    """Whether an entry waits for a digest. One whose digest left without it does not."""
+    """Whether an entry waits for a digest, or has left with it since it was claimed. One whose
+    digest left without it does not."""
     if digest := entry.get("digest"):
         if not outbox_digest.still_to_come(digest):
-            return False
+            return not is_ours(entry)
         postpone(entry, now() + outbox_digest.LOOK_AGAIN, attempts=0)
         return True
     if reader.mail_cadence is MailCadence.IMMEDIATE:

@@ -143,6 +143,12 @@ def claim() -> Entry | None:
     )
 
 
+def is_ours(entry: Entry) -> bool:
+    """Whether a claim still stands: nobody has ended or taken the entry since."""
+    ours = {"_id": entry["_id"], "claimed_until": entry["claimed_until"]}
+    return outbox().find_one(ours, {"_id": 1}) is not None
+
+
 def postpone(entry: Entry, due_at: datetime, **changes: Any) -> None:
     """Gives a claim back, unless it has expired and somebody else has taken the entry."""
     outbox().update_one(
