@@ -17,7 +17,7 @@ from udata.core.user.models import User
 
 from udata_culture_feedback.data_requests import actions, rights
 from udata_culture_feedback.data_requests.appeal import AppealWindow, Refusal
-from udata_culture_feedback.data_requests.clock import local_day
+from udata_culture_feedback.moments import local_day
 
 from ..cases import PluginTestCase, sysadmin
 from .asking import UNLIMITED, WISH, as_user, stored

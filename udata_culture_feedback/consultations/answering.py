@@ -20,6 +20,7 @@ from ..contributors.modes import Action
 from ..contributors.submissions import remember_deletion, was_deleted
 from ..contributors.viewer import Viewer, must_be_known
 from ..contributors.without_account import admit, must_take_part
+from ..moments import iso
 from ..reading import Reading
 from ..search import terms
 from ..storage import now
@@ -275,8 +276,8 @@ def must_accept(consultation: Consultation, opened_at: datetime | None) -> None:
     late), ReadOnly while its team has stopped it."""
     window, moment = Window.of(consultation), now()
     dates: dict[str, Any] = {
-        "opens_at": f"{window.opens_at.isoformat()}+00:00",
-        "closes_at": f"{window.closes_at.isoformat()}+00:00",
+        "opens_at": iso(window.opens_at),
+        "closes_at": iso(window.closes_at),
     }
     if window.state(moment) in (State.DRAFT, State.SCHEDULED):
         raise refusals.Conflict(

@@ -9,9 +9,10 @@ from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, refusals
 from ..data_requests import records as requests
+from ..moments import portal_zone
 from ..reading import is_web_address
 from .questions import MAX_STEPS, read_questions
-from .window import portal_zone, read_moment
+from .window import read_moment
 from .wording import read_texts
 
 Values = dict[str, Any]

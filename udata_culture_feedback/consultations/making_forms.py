@@ -9,10 +9,11 @@ from udata.i18n import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 
 from ..data_requests import picking
+from ..moments import portal_zone
 from .questions import Kind, Question, possible
 from .records import Consultation
 from .results import labels
-from .window import portal_zone, typed_moment
+from .window import typed_moment
 from .wording import FORM_LANGUAGES, Texts, said
 
 Form = MultiDict[str, str]

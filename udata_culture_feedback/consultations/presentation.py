@@ -16,13 +16,14 @@ from werkzeug.datastructures import MultiDict
 from .. import catalogue
 from ..catalogue import DatasetFacts
 from ..data_requests import picking
+from ..moments import portal_zone, to_local
 from ..pages import page_address
 from ..storage import now
 from . import scope
 from .questions import Answers, Kind, Question, shown
 from .records import Consultation
 from .results import labels
-from .window import Window, portal_zone, to_local, until_in_words
+from .window import Window, until_in_words
 from .wording import said
 
 #: Longest answers that a form of somebody without an account carries from step to step.

@@ -12,6 +12,7 @@ from flask import current_app
 from .. import catalogue
 from ..addresses import api_url, pages_url
 from ..contributors.viewer import Viewer
+from ..moments import iso
 from ..storage import now
 from . import openings, permissions, results
 from .questions import Question
@@ -84,8 +85,8 @@ def source(consultation: Consultation) -> dict[str, Any]:
         **{field: consultation.get(field) or {} for field in fields},
         "contact": consultation.get("contact"),
         "organization": str(consultation["organization"]),
-        "opens_at": f"{window.opens_at.isoformat()}+00:00",
-        "closes_at": f"{window.closes_at.isoformat()}+00:00",
+        "opens_at": iso(window.opens_at),
+        "closes_at": iso(window.closes_at),
         "scope": {
             name: [str(one) for one in listed] for name, listed in consultation["scope"].items()
         },
@@ -101,8 +102,8 @@ def own_as_json(
     """One's own answer; its words are never shown to a browser alone, which others may use."""
     shown: dict[str, Any] = {
         "sent": bool(response.get("sent_at")),
-        "created_at": f"{response['created_at'].isoformat()}+00:00",
-        "last_modified": f"{response['last_modified'].isoformat()}+00:00",
+        "created_at": iso(response["created_at"]),
+        "last_modified": iso(response["last_modified"]),
         "requests": {id: str(made) for id, made in (response.get("requests") or {}).items()},
         "opening": openings.token_for(viewer, consultation["_id"]),
         **addresses(consultation),
@@ -140,8 +141,8 @@ def _common(
         "slug": consultation["slug"],
         "title": said(consultation["title"]),
         "organization": owner.as_json() if owner and not owner.deleted else None,
-        "opens_at": f"{window.opens_at.isoformat()}+00:00",
-        "closes_at": f"{window.closes_at.isoformat()}+00:00",
+        "opens_at": iso(window.opens_at),
+        "closes_at": iso(window.closes_at),
         "timezone": current_app.config["CULTURE_FEEDBACK_TIMEZONE"],
         "state": window.state(moment).value,
         "sealed": window.sealed(moment),
@@ -163,10 +164,10 @@ def _scope(consultation: Consultation) -> dict[str, Any]:
 
 
 def _entry(one: dict[str, Any]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"what": one["what"], "at": f"{one['at'].isoformat()}+00:00"}
+    shown: dict[str, Any] = {"what": one["what"], "at": iso(one["at"])}
     for field in ("before", "to"):
         if field in one:
-            shown[field] = f"{one[field].isoformat()}+00:00"
+            shown[field] = iso(one[field])
     if "changes" in one:
         shown["changes"] = one["changes"]
     return shown
@@ -189,5 +190,5 @@ def _plain_draft(draft: dict[str, Any]) -> dict[str, Any]:
         "profile": draft.get("profile"),
         "open_data": bool(draft.get("open_data")),
         "step": draft.get("step"),
-        "saved_at": f"{draft['saved_at'].isoformat()}+00:00",
+        "saved_at": iso(draft["saved_at"]),
     }

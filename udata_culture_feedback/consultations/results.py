@@ -11,6 +11,7 @@ from .. import catalogue, refusals, vocabulary
 from ..data_requests import queries as request_queries
 from ..data_requests import representation as request_representation
 from ..data_requests.models import requests
+from ..moments import iso
 from ..queueing import later
 from ..storage import now
 from . import closing, figures, permissions
@@ -61,7 +62,7 @@ def must_be_there(consultation: Consultation) -> None:
                 "The results will be there once the consultation has closed, on %(moment)s.",
                 moment=in_words(window.unsealed_at),
             ),
-            sealed_until=f"{window.unsealed_at.isoformat()}+00:00",
+            sealed_until=iso(window.unsealed_at),
         )
     if not closing.collect(consultation, AT_ONCE):
         from .tasks import close
@@ -213,7 +214,7 @@ def synthesis(consultation: Consultation) -> dict[str, Any] | None:
     standing = {request["_id"]: _request(request) for request in found} if ids else {}
     return {
         "text": said(stored.get("text")),
-        "published_at": f"{stored['published_at'].isoformat()}+00:00",
+        "published_at": iso(stored["published_at"]),
         "commitments": [
             {"text": said(one["text"]), "request": standing.get(one.get("request"))}
             for one in stored.get("commitments") or ()

@@ -18,6 +18,7 @@ from flask_babel import format_date, format_time
 from udata.i18n import lazy_gettext as _
 
 from .. import refusals
+from ..moments import portal_zone, to_local
 
 
 class State(StrEnum):
@@ -84,15 +85,6 @@ class Window:
 def grace() -> timedelta:
     """How long after closing an answer is accepted that was begun before."""
     return timedelta(minutes=max(0, current_app.config["CULTURE_FEEDBACK_CONSULTATION_GRACE"]))
-
-
-def portal_zone() -> ZoneInfo:
-    return ZoneInfo(current_app.config["CULTURE_FEEDBACK_TIMEZONE"])
-
-
-def to_local(moment: datetime, zone: ZoneInfo) -> datetime:
-    """A stored date in a zone (aware)."""
-    return moment.replace(tzinfo=UTC).astimezone(zone)
 
 
 def to_utc(local: datetime, zone: ZoneInfo, *, closing: bool = False) -> datetime:

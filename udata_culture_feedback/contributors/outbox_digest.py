@@ -10,17 +10,16 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from flask import current_app
 from udata.core.user.models import User
 from udata.features.notifications.constants import MailCadence
 from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 from udata.mail import MailCTA, MailMessage
 
+from ..moments import local_day, midnight, portal_zone
 from ..storage import now
 from . import mailing, unsubscribe
 from .outbox_models import Entry, Outcome, close, insert, new_entry, outbox, postpone
@@ -49,11 +48,9 @@ def join(entry: Entry, reader: User) -> None:
 def next_turn(moment: datetime, cadence: MailCadence) -> datetime:
     """When the day turns next after a moment (naive UTC), or the week (on Monday), in the time zone
     of the portal. Naive UTC."""
-    zone = ZoneInfo(current_app.config["CULTURE_FEEDBACK_TIMEZONE"])
-    today = moment.replace(tzinfo=UTC).astimezone(zone).date()
+    today = local_day(moment, portal_zone())
     days = 7 - today.weekday() if cadence is MailCadence.WEEKLY else 1
-    midnight = datetime.combine(today + timedelta(days=days), time(), zone)
-    return midnight.astimezone(UTC).replace(tzinfo=None)
+    return midnight(today + timedelta(days=days), portal_zone())
 
 
 def waits_for_its_turn(digest: Entry, reader: User) -> bool:

@@ -5,12 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from bson import ObjectId
-from flask import current_app
 from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, refusals, search, vocabulary
@@ -19,6 +17,7 @@ from ..contributors.viewer import Viewer
 from ..feedback.attention import BEFORE, LOW
 from ..feedback.models import Treatment, Visibility, summaries
 from ..feedback.queries import MAX_AGED, STANDING
+from ..moments import midnight, portal_zone
 from ..vocabulary import vocabularies
 from .permissions import Scope
 
@@ -213,8 +212,7 @@ def _day(value: str) -> date:
 
 def _midnight(day: date) -> datetime:
     """The beginning of a day in the portal's zone, as naive UTC."""
-    zone = ZoneInfo(current_app.config["CULTURE_FEEDBACK_TIMEZONE"])
     try:
-        return datetime.combine(day, time(0), zone).astimezone(UTC).replace(tzinfo=None)
+        return midnight(day, portal_zone())
     except OverflowError:
         raise _Senseless(_("A date as 2026-01-31.")) from None

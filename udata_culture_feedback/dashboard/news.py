@@ -8,7 +8,7 @@ Everything here may run twice. What was pointed out is written in the feedback i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -22,10 +22,10 @@ from ..data_requests.audience import admins_dealing_with, requester_of
 from ..data_requests.clock import overdue_bound
 from ..data_requests.models import requests
 from ..data_requests.queries import PUBLIC
-from ..data_requests.records import zone
 from ..feedback.models import Visibility, feedbacks, summaries
 from ..feedback.queries import STANDING
 from ..listing import EPOCH
+from ..moments import local_day, midnight, portal_zone
 from ..storage import now
 from .filters import waiting
 from .organization_settings import settings_of
@@ -118,11 +118,9 @@ def _discussed_natively(request: Request) -> bool:
 
 def week_before(moment: datetime) -> tuple[datetime, datetime]:
     """The last whole week (from Monday, in the portal's zone) before a moment. Naive UTC."""
-    today = moment.replace(tzinfo=UTC).astimezone(zone()).date()
+    today = local_day(moment, portal_zone())
     monday = today - timedelta(days=today.weekday())
-    bounds = (datetime.combine(day, time(), zone()) for day in (monday - timedelta(7), monday))
-    start, end = (bound.astimezone(UTC).replace(tzinfo=None) for bound in bounds)
-    return start, end
+    return midnight(monday - timedelta(7), portal_zone()), midnight(monday, portal_zone())
 
 
 def tell_weekly() -> int:

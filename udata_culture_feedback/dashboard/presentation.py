@@ -6,19 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from flask import current_app
 from flask_babel import format_date
 from udata.i18n import gettext as _
 from udata.i18n import ngettext
 
 from ..charts import Bar, Chart, Line, bars, lines, percent, stacked
 from ..contributors.signature import standing, unnamed
-from ..data_requests.clock import local_day
 from ..feedback.attention import BEFORE, LOW
 from ..feedback.models import Treatment
 from ..feedback.presentation import Comment, Share
+from ..moments import local_day, portal_zone
 from ..storage import now
 from ..text import excerpt
 from ..vocabulary import Axis, vocabularies
@@ -319,9 +317,8 @@ def ago(moment: datetime) -> str:
 
 def due_day(request: dict[str, Any]) -> date:
     """The day by which a request wants its answer, in the portal's zone."""
-    zone = ZoneInfo(current_app.config["CULTURE_FEEDBACK_TIMEZONE"])
     due = datetime.fromisoformat(request["clock"]["due_at"])
-    return local_day(due.replace(tzinfo=None), zone)
+    return local_day(due.replace(tzinfo=None), portal_zone())
 
 
 # --- Feedback -------------------------------------------------------------------------------------

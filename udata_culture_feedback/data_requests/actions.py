@@ -20,6 +20,7 @@ from ..contributors.submissions import remember_deletion, was_deleted
 from ..contributors.viewer import Viewer, must_be_known
 from ..contributors.without_account import admit, must_take_part
 from ..feedback.models import Visibility
+from ..moments import portal_zone
 from ..search import terms
 from ..storage import now
 from ..threads import DISCUSSION
@@ -39,12 +40,11 @@ from .records import (
     no_such_request,
     replace,
     written,
-    zone,
 )
 from .signals import on_request_changed
 from .workflow import DECISIONS, OPEN, Role, Status, allowed, moves
 
-__all__ = ["find", "fresh", "is_carried", "replace", "zone"]  # of `records`, for who reads these
+__all__ = ["find", "fresh", "is_carried", "replace"]  # of `records`, for who reads these
 
 Request = dict[str, Any]
 
@@ -238,7 +238,7 @@ def extend(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
             viewer, request, request["status"], Role.PRODUCER, message=reason, extended=days
         )
         return request | {
-            "clock": clock.extend(days, reason, zone()).to_mongo(),
+            "clock": clock.extend(days, reason, portal_zone()).to_mongo(),
             "history": [*request["history"], entry],
             "last_modified": now(),
         }
@@ -437,7 +437,7 @@ def _new_request(viewer: Viewer, asked: dict[str, Any], at: datetime | None) -> 
     if request.get("organization") and request["visibility"] == Visibility.PUBLIC:
         request["received_at"] = moment
     months = current_app.config["CULTURE_FEEDBACK_SERVICE_MONTHS"]
-    request["clock"] = Clock.start(moment, months, zone()).to_mongo()
+    request["clock"] = Clock.start(moment, months, portal_zone()).to_mongo()
     if asked.get("submission_id"):
         request["submission_id"] = asked["submission_id"]
     request["live"] = live_totals(request)

@@ -21,7 +21,8 @@ from udata.i18n import lazy_gettext as _
 
 from udata_culture_feedback.contributors.models import Kind
 
-from .clock import add_months, end_of_day, in_words, local_day, months_in_words, overdue_bound
+from ..moments import end_of_day, in_words, local_day
+from .clock import add_months, months_in_words, overdue_bound
 
 #: Holders that the right of access binds (CRPA L.300-2), as udata's badges know them.
 BOUND = frozenset({PUBLIC_SERVICE, LOCAL_AUTHORITY})

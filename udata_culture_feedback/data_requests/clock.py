@@ -10,36 +10,14 @@ from __future__ import annotations
 import calendar
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask_babel import format_date
 from udata.i18n import gettext as _
 from udata.i18n import ngettext, pgettext
 
-# --- Days, as people of the portal's zone count them ----------------------------------------------
-
-
-def local_day(at: datetime, zone: ZoneInfo) -> date:
-    """The day that people of `zone` live at `at` (naive UTC)."""
-    return at.replace(tzinfo=UTC).astimezone(zone).date()
-
-
-def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> int:
-    """Whole local days between two moments: the local midnights crossed, whatever the hour, and
-    whether such a day lasted 23, 24 or 25 hours. Never negative."""
-    return max(0, (local_day(end, zone) - local_day(start, zone)).days)
-
-
-def end_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """The last second of a local day, as naive UTC.
-
-    `fold=1` (PEP 495) takes the later of two 23:59:59 where clocks go back at midnight (Havana)
-    and, where they jump over it (Nuuk, in March), the last second before the jump.
-    """
-    last = datetime.combine(day, time(23, 59, 59, fold=1), zone)
-    return last.astimezone(UTC).replace(tzinfo=None)
+from ..moments import end_of_day, in_words, local_day, local_days
 
 
 def add_months(day: date, months: int) -> date:
@@ -237,11 +215,6 @@ def _moment(at: datetime) -> datetime:
 
 
 # --- In words -------------------------------------------------------------------------------------
-
-
-def in_words(day: date) -> str:
-    """A day in the language of the request: « 31 janvier 2026 »."""
-    return str(format_date(day, "long"))
 
 
 def months_in_words(months: int) -> str:

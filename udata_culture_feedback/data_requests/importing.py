@@ -27,12 +27,13 @@ from .. import catalogue, refusals, search
 from ..contributors.models import Kind, account_key
 from ..contributors.voice import service_account
 from ..feedback.models import Visibility
+from ..moments import portal_zone
 from ..storage import now
 from . import forms
 from .clock import Clock
 from .figures import above, ensure, settle_dataset
 from .models import live_totals, requests
-from .records import ATTEMPTS, free_slug, zone
+from .records import ATTEMPTS, free_slug
 from .signals import on_request_changed
 from .workflow import ANSWERS, OPEN, Role, Status
 
@@ -339,7 +340,7 @@ def _decide(
     """Puts a request where the file says it stands: status, history and clock. A date that is past
     counts as told, so that nobody has a mail for it."""
     months = current_app.config["CULTURE_FEEDBACK_SERVICE_MONTHS"]
-    clock = Clock.start(at, months, zone())
+    clock = Clock.start(at, months, portal_zone())
     if tracked.status is not Status.SUBMITTED:
         entry = {
             "from": Status.SUBMITTED,
@@ -354,7 +355,7 @@ def _decide(
         request["fulfilled_by"] = {"datasets": moved["datasets"], "urls": moved["urls"]}
         request["partial"] = False
     if tracked.status in ANSWERS:
-        clock = clock.answer(decided, zone())
+        clock = clock.answer(decided, portal_zone())
     request["clock"] = clock.tell_overdue().to_mongo()
     request["told"] = len(request["history"])
 
@@ -404,9 +405,9 @@ def _moment(values: Values, column: str, errors: dict[str, Any]) -> datetime | N
     except (TypeError, ValueError):
         errors[column] = _("A date, such as 2026-12-31.")
         return None
-    local = datetime.combine(day, time(12), zone())
+    local = datetime.combine(day, time(12), portal_zone())
     moment = local.astimezone(UTC).replace(tzinfo=None)
-    if day > datetime.now(zone()).date():
+    if day > datetime.now(portal_zone()).date():
         errors[column] = _("This date has not come yet.")
         return None
     return min(moment, now())

@@ -16,13 +16,12 @@ from ..addresses import login_url, pages_url
 from ..contributors.signature import unnamed
 from ..contributors.viewer import Viewer, current_viewer
 from ..listing import Page
+from ..moments import in_words, portal_zone
 from ..pages import blueprint, page_address, render
 from ..storage import now
 from . import actions, appeal, messages, permissions, representation, rights
 from .appeal import AppealWindow, Fact, Law, State
-from .clock import in_words
 from .models import requests
-from .records import zone
 from .workflow import Status
 
 Request = dict[str, Any]
@@ -56,8 +55,8 @@ def prepare_appeal(reference: str) -> Response:
         letter=_letter(window, found) if window.state(moment) is State.OPEN else None,
         facts=_facts(viewer, window, found),
         in_words=in_words,
-        zone=zone(),
-        drawn_up=moment.replace(tzinfo=UTC).astimezone(zone()),
+        zone=portal_zone(),
+        drawn_up=moment.replace(tzinfo=UTC).astimezone(portal_zone()),
         address=pages_url(path),
         form_url=current_app.config["CULTURE_FEEDBACK_APPEAL_FORM_URL"],
         postal_address=current_app.config["CULTURE_FEEDBACK_APPEAL_ADDRESS"],

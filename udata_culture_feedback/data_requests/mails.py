@@ -23,14 +23,15 @@ from ..contributors.mailing import mail
 from ..contributors.models import account_key
 from ..contributors.signature import signature, signing_users, unnamed
 from ..feedback.models import Visibility
+from ..moments import in_words, local_day, portal_zone
 from ..storage import now
 from . import matches, messages, rights
 from .appeal import Law
 from .audience import admins_dealing_with
-from .clock import Clock, in_words, local_day
+from .clock import Clock
 from .models import supports
 from .permissions import desk
-from .records import find, zone
+from .records import find
 from .representation import people
 from .workflow import DECISIONS, OPEN, Role, Status
 
@@ -223,7 +224,7 @@ def overdue(reader: User, request: str) -> MailMessage | None:
     footer = _because_asked() if _asked(reader, found) else _why_holder(reader, found)
     if footer is None or not clock.is_overdue(now()):
         return None
-    day = in_words(clock.due_day(zone()))
+    day = in_words(clock.due_day(portal_zone()))
     told: list[Any] = [_("An answer was expected until the end of %(date)s.", date=day)]
     if _asked(reader, found):
         told += [*_computed(found), _appeal(found)]
@@ -414,9 +415,9 @@ def _reception(found: Request) -> Any:
     """When a request was received, and by whom."""
     received = found.get("received_at")
     if received and (holder := _holder(found)):
-        day = in_words(local_day(received, zone()))
+        day = in_words(local_day(received, portal_zone()))
         return _("Your request was received on %(date)s by %(holder)s.", date=day, holder=holder)
-    day = in_words(local_day(found["created_at"], zone()))
+    day = in_words(local_day(found["created_at"], portal_zone()))
     return _(
         "Your request was recorded on %(date)s. Who holds these data is not known: it will be sent "
         "to them once they are found.",
@@ -429,7 +430,7 @@ def _expected(found: Request) -> Any:
     clock = Clock.of(found["clock"])
     if clock.due_at is None:
         return None
-    day = in_words(clock.due_day(zone()))
+    day = in_words(clock.due_day(portal_zone()))
     return _("An answer is expected until the end of %(date)s.", date=day)
 
 
@@ -446,7 +447,7 @@ def _awaited_until(found: Request) -> Any:
     deadline = Clock.of(found["clock"]).clarify_by
     if deadline is None:
         return None
-    day = in_words(local_day(deadline, zone()))
+    day = in_words(local_day(deadline, portal_zone()))
     return _(
         "These details are awaited until the end of %(date)s; the time to answer you is suspended "
         "meanwhile.",

@@ -13,13 +13,14 @@ from typing import Any
 from bson import ObjectId
 
 from ..contributors.models import gone_key
+from ..moments import portal_zone
 from ..storage import now
 from ..summaries import heard
 from . import supports
 from .clock import Clock
 from .figures import settle_supports
 from .models import PEOPLE, requests
-from .records import ATTEMPTS, change, is_carried, system_entry, zone
+from .records import ATTEMPTS, change, is_carried, system_entry
 from .workflow import Role, Status
 
 Request = dict[str, Any]
@@ -136,7 +137,7 @@ def _unmerged(request: Request) -> Request | None:
     if request["status"] != Status.DUPLICATE:
         return None
     former = request.get("merged_from") or Status.SUBMITTED
-    clock = Clock.of(request["clock"]).unmerge(now(), zone())
+    clock = Clock.of(request["clock"]).unmerge(now(), portal_zone())
     entry = system_entry(request, former, Role.MODERATOR, undone=True)
     changed = request | {
         "status": former,
@@ -171,7 +172,7 @@ def _revived(request: Request) -> Request:
             (e["from"] for e in reversed(request["history"]) if e["to"] == Status.WITHDRAWN),
             Status.SUBMITTED,
         )
-        standing["clock"] = Clock.of(request["clock"]).unmerge(now(), zone()).to_mongo()
+        standing["clock"] = Clock.of(request["clock"]).unmerge(now(), portal_zone()).to_mongo()
     if not request.get("detached"):
         standing = _detached(standing, former)
     return standing | {"status": former}

@@ -12,10 +12,11 @@ from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, refusals
 from ..contributors.viewer import Viewer
+from ..moments import end_of_day, local_day, portal_zone
 from ..storage import now
 from . import permissions
-from .clock import Clock, end_of_day, local_day
-from .records import find, zone
+from .clock import Clock
+from .records import find
 from .workflow import ANSWERS, DECISIONS, OPEN, Role, Status
 
 Request = dict[str, Any]
@@ -109,22 +110,22 @@ def _ticked(request: Request, to: Status, moment: datetime) -> Clock:
     status, clock = Status(request["status"]), Clock.of(request["clock"])
     config = current_app.config
     if status in DECISIONS or status is Status.WITHDRAWN:
-        return clock.reopen(moment, zone(), config["CULTURE_FEEDBACK_SERVICE_MONTHS"])
+        return clock.reopen(moment, portal_zone(), config["CULTURE_FEEDBACK_SERVICE_MONTHS"])
     if status is Status.DUPLICATE:
-        return clock.unmerge(moment, zone())
+        return clock.unmerge(moment, portal_zone())
     if to in (Status.DUPLICATE, Status.WITHDRAWN):
         return clock.stop(moment)  # as it stands: a clarification may be awaited
     if status is Status.NEEDS_CLARIFICATION:
-        clock = clock.resume(moment, zone())
+        clock = clock.resume(moment, portal_zone())
     if to in ANSWERS:
-        return clock.answer(moment, zone())
+        return clock.answer(moment, portal_zone())
     if to is Status.NEEDS_CLARIFICATION:
         days = config["CULTURE_FEEDBACK_CLARIFY_DAYS"]
         if clock.answered_at is not None:
             # Nothing to pause, but whoever is asked still has a deadline.
-            deadline = end_of_day(local_day(moment, zone()) + timedelta(days), zone())
+            deadline = end_of_day(local_day(moment, portal_zone()) + timedelta(days), portal_zone())
             return with_changes(clock, clarify_by=deadline, reminded=False)
-        return clock.pause(moment, days, zone())
+        return clock.pause(moment, days, portal_zone())
     return clock
 
 
@@ -143,7 +144,7 @@ def _refusal(viewer: Viewer, request: Request, asked: Move) -> dict[str, Any]:
         required(asked, "urls", _("Give the address where the data are."))
     if reason in ("unfinished", "preparatory"):
         required(asked, "review_at", _("Say when this will be looked at again."))
-        if date.fromisoformat(asked["review_at"]) < local_day(now(), zone()):
+        if date.fromisoformat(asked["review_at"]) < local_day(now(), portal_zone()):
             message = _("A date to come.")
             raise refusals.Invalid(message, {"review_at": message})
     return {key: asked[key] for key in ("reason", "urls", "review_at") if asked.get(key)}

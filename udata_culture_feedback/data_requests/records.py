@@ -5,11 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import slugify
 from bson import ObjectId
-from flask import current_app
 from udata.i18n import lazy_gettext as _
 
 from .. import refusals
@@ -116,11 +114,6 @@ def is_carried(request: Request) -> bool:
 def system_entry(request: Request, to: str, role: Role, **flags: Any) -> dict[str, Any]:
     """An entry of the history for what nobody decided in person."""
     return {"from": request["status"], "to": to, "by": {"role": role}, "at": now(), **flags}
-
-
-def zone() -> ZoneInfo:
-    """The portal's zone, in which dates are computed and told."""
-    return ZoneInfo(current_app.config["CULTURE_FEEDBACK_TIMEZONE"])
 
 
 def free_slug(title: str, *, taken: bool = False) -> str:

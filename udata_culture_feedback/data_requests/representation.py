@@ -12,7 +12,7 @@ from ..addresses import api_url, pages_url
 from ..contributors.signature import signature, signing_users
 from ..contributors.viewer import Viewer
 from ..feedback.models import Visibility
-from ..feedback.representation import iso
+from ..moments import iso, portal_zone
 from ..storage import now
 from . import actions, permissions, rights, supports
 from .clock import Clock, explanation
@@ -123,7 +123,7 @@ def clock_as_json(request: Request) -> dict[str, Any]:
         "paused": clock.paused_at is not None,
         "overdue": Status(request["status"]) in OPEN and clock.is_overdue(now()),
         # Where an appeal may exist, whether it does is said with the request in full.
-        "explanation": explanation(clock, actions.zone(), appeal=formal),
+        "explanation": explanation(clock, portal_zone(), appeal=formal),
     }
 
 

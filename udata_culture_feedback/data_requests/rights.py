@@ -9,11 +9,12 @@ from typing import Any
 from flask import current_app
 
 from .. import catalogue, vocabulary
+from ..moments import portal_zone
 from ..storage import now
 from . import appeal
 from .appeal import AppealWindow, Law, Standing, State
 from .clock import Clock, explanation
-from .records import find, zone
+from .records import find
 from .workflow import Role, Status
 
 Request = dict[str, Any]
@@ -45,7 +46,7 @@ def window_of(request: Request) -> AppealWindow | None:
     standing = standing_of(decisions(request))
     return appeal.window(
         received_at,
-        zone(),
+        portal_zone(),
         refused_at=standing.refused_at,
         anew=standing.anew,
         law=Law.of(config),
@@ -115,7 +116,7 @@ def in_words(request: Request) -> list[str]:
     clock, received_at = Clock.of(request["clock"]), request.get("received_at")
     dated = explanation(
         clock,
-        zone(),
+        portal_zone(),
         appeal=window is not None,
         note=note,
         received=received_at is not None and received_at <= clock.started_at,

@@ -21,6 +21,7 @@ from .. import catalogue
 from ..contributors import contacts
 from ..feedback.models import Visibility
 from ..listing import EPOCH
+from ..moments import portal_zone
 from ..storage import now
 from ..summaries import settle
 from ..threads import DISCUSSION
@@ -29,7 +30,7 @@ from . import messages as conversation
 from .clock import Clock, overdue_bound
 from .figures import SUPPORTS
 from .models import PEOPLE, TOLD, messages, requests, supports
-from .records import change, zone
+from .records import change
 from .supports import strays, sweep
 from .tasks import LISTENERS, settle_and_publish
 from .workflow import OPEN, Status
@@ -166,7 +167,7 @@ def end_pauses() -> int:
 
     def lapsed(clock: Clock) -> Clock:
         over = clock.clarify_by is not None and clock.clarify_by < overdue_bound(moment)
-        return clock.resume(moment, zone()) if over else clock
+        return clock.resume(moment, portal_zone()) if over else clock
 
     where = _ANY | {
         "status": Status.NEEDS_CLARIFICATION,
@@ -198,7 +199,7 @@ def recompute_clocks() -> int:
         "clock.months": {"$ne": months},
         "clock.answered_at": None,
     }
-    return _tick(where, lambda clock: clock.recompute(months, now(), zone()))
+    return _tick(where, lambda clock: clock.recompute(months, now(), portal_zone()))
 
 
 def forget_accounts() -> int:

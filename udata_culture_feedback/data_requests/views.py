@@ -19,6 +19,7 @@ from ..contributors.modes import Action
 from ..contributors.viewer import Viewer, current_viewer, sent_token
 from ..contributors.without_account import avoid_trap, needs_another_way, ways
 from ..listing import Page
+from ..moments import portal_zone
 from ..pages import (
     blueprint,
     check_guard,
@@ -39,7 +40,6 @@ from . import (
     representation,
 )
 from .forms import TITLE_LENGTH
-from .records import zone
 from .workflow import OPEN, Status
 
 #: What was just done, and what is said of it.
@@ -443,4 +443,4 @@ def without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def _on_date(moment: str) -> str:
     """The day of a moment (ISO 8601 with its zone) where the portal is, as its clocks count it."""
-    return format_date(datetime.fromisoformat(moment).astimezone(zone()).date(), "long")
+    return format_date(datetime.fromisoformat(moment).astimezone(portal_zone()).date(), "long")

@@ -22,6 +22,7 @@ from ..catalogue import DatasetFacts, OrganizationFacts
 from ..contributors.limits import spend_write
 from ..contributors.viewer import Viewer, must_be_known
 from ..languages import speaking
+from ..moments import iso
 from ..reading import Reading
 from ..storage import acknowledged, now
 from ..threads import portal_language
@@ -150,7 +151,7 @@ def as_json(template: Template) -> dict[str, Any]:
         "id": str(template["_id"]),
         "name": template["name"],
         "text": template["text"],
-        "last_modified": f"{template['last_modified'].isoformat()}+00:00",
+        "last_modified": iso(template["last_modified"]),
     }
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from flask import current_app
 from mongoengine import EmbeddedDocument
 from mongoengine.fields import (
     BooleanField,
@@ -23,7 +21,7 @@ from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
 from ..contributors.models import COUNTED_AS, CultureFeedbackContributor, Kind
-from ..data_requests.clock import local_days
+from ..moments import local_days, portal_zone
 from ..publication import Visibility, indexes
 from ..storage import acknowledged
 from ..summaries import Totals
@@ -309,8 +307,7 @@ def _awaited(feedback: dict[str, Any]) -> list[str]:
         counters.append("waiting")
     answered = feedback["treatment"].get("first_answered_at")
     if answered:
-        zone = ZoneInfo(current_app.config["CULTURE_FEEDBACK_TIMEZONE"])
-        days = local_days(feedback["created_at"], answered, zone)
+        days = local_days(feedback["created_at"], answered, portal_zone())
         counters.append(f"answered_in:{min(days, MOST_DAYS)}")
     return counters
 

@@ -7,7 +7,6 @@ an organization that has left is no longer named.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from .. import catalogue, vocabulary
@@ -17,6 +16,7 @@ from ..consultations import stamps
 from ..contributors.models import Kind
 from ..contributors.signature import signature, signing_users
 from ..contributors.viewer import Viewer
+from ..moments import iso
 from . import permissions, summaries
 from .models import Visibility
 from .treatment_history import own_answer
@@ -212,11 +212,6 @@ def working_file(feedback: Feedback, dataset: DatasetFacts) -> dict[str, Any]:
 
 def _named(user: catalogue.UserFacts | None) -> dict[str, Any] | None:
     return {"id": str(user.id), "name": user.name} if user else None
-
-
-def iso(moment: datetime | None) -> str | None:
-    """A stored date (naive UTC) with its zone."""
-    return f"{moment.isoformat()}+00:00" if moment else None
 
 
 def _text(id: Any) -> str | None:

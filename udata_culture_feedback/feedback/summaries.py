@@ -17,6 +17,7 @@ from pymongo.errors import DuplicateKeyError
 from .. import vocabulary
 from ..catalogue import DatasetFacts
 from ..data_requests import figures as requests
+from ..moments import iso
 from ..storage import now
 from ..summaries import Flow, Totals, becomes_due, settle, settle_some, summed
 from .attention import BEFORE, attention
@@ -333,6 +334,6 @@ def as_json(summary: dict[str, Any]) -> dict[str, Any]:
         "treatment": counts("treatment", [term.id for term in vocabulary.TREATMENT_STATUSES]),
         "by_contributor": counts("contributor", ("account", "verified", "unverified")),
         "outdated": totals.get(f"{BEFORE}total", 0),
-        "last_feedback_at": f"{last.isoformat()}+00:00" if last else None,
+        "last_feedback_at": iso(last),
         "requests": requests.as_json(summary.get("requests") or {}),
     }

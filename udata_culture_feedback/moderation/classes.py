@@ -30,6 +30,7 @@ from ..feedback import models as feedback_models
 from ..feedback import summaries
 from ..feedback.signals import on_feedback_changed
 from ..languages import speaking
+from ..moments import portal_zone
 from ..publication import Visibility
 from ..search import terms
 from ..storage import now
@@ -200,7 +201,7 @@ class RequestClass(Moderated):
             return item
         months = current_app.config["CULTURE_FEEDBACK_SERVICE_MONTHS"]
         moment = now()
-        changed = item | {"clock": Clock.start(moment, months, records.zone()).to_mongo()}
+        changed = item | {"clock": Clock.start(moment, months, portal_zone()).to_mongo()}
         return changed | ({"received_at": moment} if item.get("organization") else {})
 
     def discussed(self, discussion_id: ObjectId, message_id: str | None) -> ObjectId | None:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from bson import ObjectId
 from flask import current_app
@@ -15,6 +14,7 @@ from udata.i18n import lazy_gettext as _
 
 from .. import checks, vocabulary
 from ..contributors.viewer import Viewer
+from ..moments import portal_zone
 from ..publication import REASONS, Visibility
 from ..storage import now
 from . import classes
@@ -130,9 +130,8 @@ _REASONS = vocabulary.MODERATION_REASONS
 
 def clock(moment: datetime) -> str:
     """A time of day as the portal's clocks show it. `moment`: in UTC, naive or not."""
-    zone = ZoneInfo(current_app.config["CULTURE_FEEDBACK_TIMEZONE"])
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return format_time(aware.astimezone(zone), "short", rebase=False)
+    return format_time(aware.astimezone(portal_zone()), "short", rebase=False)
 
 
 def gestures(viewer: Viewer) -> list[Gesture]:

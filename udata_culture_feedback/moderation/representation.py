@@ -13,7 +13,7 @@ from .. import catalogue, checks
 from ..contributors.signature import signature, signing_users
 from ..contributors.viewer import Viewer
 from ..data_requests.models import requests
-from ..feedback.representation import iso
+from ..moments import iso
 from . import actions, permissions
 from .classes import Item, Moderated
 from .models import flags

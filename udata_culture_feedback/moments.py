@@ -1,0 +1,57 @@
+"""Moments as they are stored (naive UTC), as the API gives them, and as people where the portal is
+count and read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
+from flask import current_app
+from flask_babel import format_date
+
+
+def portal_zone() -> ZoneInfo:
+    """The portal's zone, in which dates are computed and told."""
+    return ZoneInfo(current_app.config["CULTURE_FEEDBACK_TIMEZONE"])
+
+
+def iso(moment: datetime | None) -> str | None:
+    """A stored moment with its zone, as the API gives it."""
+    return f"{moment.isoformat()}+00:00" if moment else None
+
+
+def to_local(at: datetime, zone: ZoneInfo) -> datetime:
+    """A stored moment in a zone (aware)."""
+    return at.replace(tzinfo=UTC).astimezone(zone)
+
+
+def local_day(at: datetime, zone: ZoneInfo) -> date:
+    """The day that people of `zone` live at `at` (naive UTC)."""
+    return to_local(at, zone).date()
+
+
+def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> int:
+    """Whole local days between two moments: the local midnights crossed, whatever the hour, and
+    whether such a day lasted 23, 24 or 25 hours. Never negative."""
+    return max(0, (local_day(end, zone) - local_day(start, zone)).days)
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The beginning of a local day, as naive UTC. Raises OverflowError at the ends of the
+    calendar."""
+    return datetime.combine(day, time(), zone).astimezone(UTC).replace(tzinfo=None)
+
+
+def end_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The last second of a local day, as naive UTC.
+
+    `fold=1` (PEP 495) takes the later of two 23:59:59 where clocks go back at midnight (Havana)
+    and, where they jump over it (Nuuk, in March), the last second before the jump.
+    """
+    last = datetime.combine(day, time(23, 59, 59, fold=1), zone)
+    return last.astimezone(UTC).replace(tzinfo=None)
+
+
+def in_words(day: date) -> str:
+    """A day in the language of the request: « 31 janvier 2026 »."""
+    return str(format_date(day, "long"))
