@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Collection
 from typing import Any
 
+import slugify
+from bson import ObjectId
 from flask import current_app, request, url_for
 from udata.uris import cdata_url
 
@@ -45,3 +49,13 @@ def portal() -> dict[str, Any]:
         "privacy": config["CULTURE_FEEDBACK_PRIVACY_URL"],
         "accessibility": config["CULTURE_FEEDBACK_ACCESSIBILITY_URL"],
     }
+
+
+def free_slug(title: str, *, instead: str, reserved: Collection[str], taken: bool = False) -> str:
+    """A short address for a title, or for `instead` where nothing of it can be written: never a
+    route of ours, never like an id, with a few random letters where it is taken. It is given once:
+    an address that was sent to somebody does not die."""
+    slug = slugify.slugify(title, max_length=80, to_lower=True) or instead
+    if slug in reserved or ObjectId.is_valid(slug):
+        taken = True
+    return f"{slug}-{secrets.token_hex(3)}" if taken else slug

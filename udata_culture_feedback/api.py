@@ -86,6 +86,13 @@ def never_stored(response: Response) -> Response:
     return response
 
 
+def only_for_its_holder(response: Response) -> Response:
+    """An answer at an address that is a key: nobody keeps it, finds it, or hears where it was."""
+    response.headers["X-Robots-Tag"] = "noindex"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return never_stored(response)
+
+
 class Route(API):
     """What answers at one of our addresses. Refusals become answers here: flask-restx would add
     hints about other addresses to a 404."""
@@ -95,12 +102,6 @@ class Route(API):
             return super().dispatch_request(*args, **kwargs)
         except Refusal as refusal:
             return refuse(refusal)
-
-
-@ns.errorhandler(Refusal)
-def refuse_elsewhere(refusal: Refusal) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """The same for a resource that is not a `Route`."""
-    return refusal.as_json(), refusal.status, {"Cache-Control": "no-store", **refusal.headers}
 
 
 def refuse(refusal: Refusal) -> Response:
@@ -116,6 +117,7 @@ def register_routes(app: Flask) -> None:
     one made later in the same process they are added here."""
     from .consultations import api as _consultations  # noqa: F401
     from .contributors import api as _contributors  # noqa: F401
+    from .contributors import me_api as _me  # noqa: F401
     from .dashboard import api as _dashboard  # noqa: F401
     from .data_requests import api as _data_requests  # noqa: F401
     from .feedback import api as _feedback  # noqa: F401

@@ -34,6 +34,8 @@ from udata.core.organization.permissions import (
 from udata.core.user.models import Role, User
 from udata.mongo.slug_fields import SlugFollow
 
+from .text import is_storable
+
 ADMIN = RoleNeed("admin")
 
 #: Compares without regard to case.
@@ -344,7 +346,7 @@ def _by_id(model: Any, ids: Iterable[ObjectId], fields: Iterable[str]) -> list[d
 def _find(model: Any, reference: Any, fields: Iterable[str]) -> dict[str, Any] | None:
     if isinstance(reference, ObjectId):
         return _raw(model).find_one({"_id": reference}, _projection(fields))
-    if not isinstance(reference, str) or not _is_text(reference):
+    if not isinstance(reference, str) or not is_storable(reference):
         return None
     query: dict[str, Any] = {"slug": reference}
     if ObjectId.is_valid(reference):
@@ -363,15 +365,6 @@ def _frequency(stored: Any) -> UpdateFrequency:
         return UpdateFrequency(stored or UpdateFrequency.UNKNOWN)
     except ValueError:
         return UpdateFrequency.UNKNOWN
-
-
-def _is_text(reference: str) -> bool:
-    """Whether MongoDB can be asked for it: JSON may carry half of a surrogate pair."""
-    try:
-        reference.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in reference
 
 
 def _id(reference: Any) -> ObjectId | None:

@@ -41,6 +41,8 @@ Totals = dict[str, int]
 
 #: Contributions settled by one update of a summary.
 BATCH = 50
+#: A listener that is no summary: the native discussion has not heard of the latest words.
+DISCUSSION = "discussion"
 #: Rounds before giving up to whoever competes for the same summary: the dues stay, for the next.
 ROUNDS = 60
 

@@ -30,3 +30,12 @@ def excerpt(text: str, length: int) -> str:
         return line
     space = line.rfind(" ", 0, length)
     return line[: space if space > length // 2 else length - 1].rstrip(" ,;:.") + "…"
+
+
+def is_storable(text: str) -> bool:
+    """Whether MongoDB can be asked for a text: JSON may carry half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text

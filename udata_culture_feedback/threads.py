@@ -39,7 +39,7 @@ from .contributors.models import Kind, account_key
 from .contributors.voice import acting_as, service_account
 from .languages import speaking
 from .storage import now
-from .summaries import heard
+from .summaries import DISCUSSION, heard
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,6 @@ Voice = tuple[User, Organization | None]
 
 #: How much of the words a title shows: it is all that producers see in the bell.
 TITLE_WORDS = 60
-
-#: What is due, besides summaries: the native discussion has not heard of the latest words.
-DISCUSSION = "discussion"
 
 #: Looks before leaving the rest to the next run: it stays due.
 ATTEMPTS = 10
@@ -333,24 +330,26 @@ class Thread:
             if all(str(message.id) in ours for message in discussion.discussion):
                 with acting_as(service_account()):
                     self.take_back_silently(discussion)
+                forget_reports(discussion)
             else:
                 self._withdraw(one, discussion, ours)
+                forget_reports(discussion, ours)
         unlink: dict[str, Any] = {"$unset": {"discussed": "", "announced": "", "discussion": ""}}
         unlink["$set"] = {"messages": []}
         return bool(self.collection().update_one(linked, unlink).matched_count)
 
     def _withdraw(self, one: Contribution, discussion: Discussion, ours: set[str]) -> None:
         with speaking(portal_language()), acting_as(service_account()):
-            withdrawn = _("[Withdrawn by its author]")
+            sentence = withdrawn()
             if self.is_hidden(one):
-                withdrawn = _("[Hidden by moderation]")
+                sentence = _("[Hidden by moderation]")
             closed = {"closed": datetime.now(UTC), "closed_by": service_account().id}
             Discussion._get_collection().update_one(
                 {"_id": discussion.id},
                 {
                     "$set": {
-                        "title": withdrawn,
-                        "discussion.$[ours].content": withdrawn,
+                        "title": sentence,
+                        "discussion.$[ours].content": sentence,
                         "discussion.$[ours].last_modified_at": datetime.now(UTC),
                         **({} if discussion.closed else closed),
                     }
@@ -468,6 +467,27 @@ def fingerprint(words: str) -> str:
 def own_ids(one: Contribution) -> set[str]:
     """The ids of the messages that say the words of a contribution."""
     return {message["id"] for message in one.get("messages") or []}
+
+
+def withdrawn() -> str:
+    """What stands where somebody has taken their words back; everybody reads the same."""
+    with speaking(portal_language()):
+        return _("[Withdrawn by its author]")
+
+
+def forget_reports(discussion: Discussion, ours: Iterable[str] = ()) -> None:
+    """Reports of udata repeat what they are about: once that is taken back they do not any more.
+    `ours`: the messages that were, the first one of the discussion among them; none: all."""
+    found = Report.objects(subject=discussion)
+    if messages := set(ours):
+        first = str(discussion.discussion[0].id) if discussion.discussion else None
+        found = found.filter(
+            subject_embed_id__in=[
+                *(UUID(id) for id in messages),
+                *([None] if first in messages else []),
+            ]
+        )
+    found.update(set__message=None)
 
 
 def pending_report(discussion: Discussion, message_id: UUID | None = None) -> Report | None:

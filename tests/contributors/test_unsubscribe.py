@@ -231,5 +231,5 @@ class UnsubscribeTest(PluginTestCase):
             assert response.headers["Cache-Control"] == "no-store"
             assert "ETag" not in response.headers
             assert response.headers["X-Robots-Tag"] == "noindex"
-            assert response.headers["Referrer-Policy"] == "same-origin"
+            assert response.headers["Referrer-Policy"] == "no-referrer"
             assert "Set-Cookie" not in response.headers

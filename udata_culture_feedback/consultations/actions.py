@@ -12,7 +12,7 @@ from flask import current_app
 from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
-from .. import refusals
+from .. import privacy, refusals
 from ..contributors.limits import spend_write
 from ..contributors.viewer import Viewer, must_be_known
 from ..storage import now
@@ -123,8 +123,7 @@ def what_is_missing(consultation: Consultation) -> dict[str, Any]:
         errors["closes_at"] = _("This date has passed.")
     if not consultation["questions"] and not any(consultation["scope"].values()):
         errors["questions"] = _("It needs a question, or datasets in its scope.")
-    default = current_app.config["CULTURE_FEEDBACK_CONSULTATION_CONTROLLER"]
-    if not consultation["controller"] and not default:
+    if not consultation["controller"] and not privacy.by_default("controller"):
         errors["controller"] = _("Say who is responsible for the answers.")
     return errors
 

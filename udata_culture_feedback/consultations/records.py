@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from typing import Any
 
-import slugify
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
-from .. import refusals
+from .. import addresses, refusals
 from ..contributors.viewer import Viewer
 from ..storage import now
+from ..text import is_storable
 from . import permissions, scope
 from .models import RESERVED_SLUGS, consultations
 
@@ -31,7 +30,7 @@ def find(reference: Any) -> Consultation | None:
     """A consultation by id or slug (plain text: anything else finds nothing)."""
     if isinstance(reference, ObjectId):
         return consultations().find_one({"_id": reference})
-    if not isinstance(reference, str) or not _is_text(reference):
+    if not isinstance(reference, str) or not is_storable(reference):
         return None
     if ObjectId.is_valid(reference):
         return consultations().find_one({"_id": ObjectId(reference)})
@@ -87,24 +86,11 @@ def change(
     raise refusals.Conflict(_("Somebody else is changing this consultation. Please try again."))
 
 
-def free_slug(title: str, *, taken: bool = False) -> str:
-    """An address for a title: never a route of ours, never like an id, with a few random letters
-    where it is taken."""
-    slug = slugify.slugify(title, max_length=80, to_lower=True) or "consultation"
-    if slug in RESERVED_SLUGS or ObjectId.is_valid(slug):
-        taken = True
-    return f"{slug}-{secrets.token_hex(3)}" if taken else slug
-
-
 def entry(viewer: Viewer, what: str, **details: Any) -> dict[str, Any]:
     """One entry of a journal: who (never shown), what, when, and its details."""
     return {"what": what, "at": now(), "by": viewer.user_id, **details}
 
 
-def _is_text(reference: str) -> bool:
-    """Whether MongoDB can be asked for it: JSON may carry half of a surrogate pair."""
-    try:
-        reference.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in reference
+def free_slug(title: str, *, taken: bool = False) -> str:
+    """A short address for a title, see `addresses.free_slug`."""
+    return addresses.free_slug(title, instead="consultation", reserved=RESERVED_SLUGS, taken=taken)

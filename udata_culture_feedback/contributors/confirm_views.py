@@ -10,7 +10,7 @@ from __future__ import annotations
 from flask import Response, redirect, request
 
 from .. import refusals
-from ..api import bound_body, never_stored
+from ..api import bound_body, only_for_its_holder
 from ..pages import blueprint, handles_refusal, page_address, render
 from . import confirm_mails as _mails  # noqa: F401 (whose links lead here)
 from . import confirmation
@@ -41,7 +41,7 @@ def confirm() -> Response:
     except refusals.Refusal as refusal:
         return _page(refusal=refusal)
     address = page_address(outcome.page, done="confirmed")
-    return _private(redirect(f"{address}#cf-done", code=303))  # type: ignore[arg-type]
+    return only_for_its_holder(redirect(f"{address}#cf-done", code=303))  # type: ignore[arg-type]
 
 
 def _page(
@@ -50,7 +50,7 @@ def _page(
     confirm_token: str = "",
     refusal: refusals.Refusal | None = None,
 ) -> Response:
-    return _private(
+    return only_for_its_holder(
         render(
             "confirm.html",
             viewer=NOBODY,
@@ -64,11 +64,3 @@ def _page(
             here=page_address("confirm/"),
         )
     )
-
-
-def _private(response: Response) -> Response:
-    """The address of the page is a key: nobody keeps it, nobody hears of it."""
-    never_stored(response)
-    response.headers["X-Robots-Tag"] = "noindex"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response

@@ -12,6 +12,7 @@ from flask import Response, g, redirect, request, url_for
 from udata.i18n import lazy_gettext as _
 
 from .. import refusals
+from ..api import only_for_its_holder
 from ..languages import speaking
 from ..pages import blueprint, handles_refusal, render
 from . import unsubscribe
@@ -59,7 +60,7 @@ def change_subscription() -> Response:
         case _:
             wish = refusals.Invalid(_("Choose what you would like to stop."))
             return _page(way, reader, refusal=wish)
-    return _private(redirect(f"{_address()}&done=1", code=303))  # type: ignore[arg-type]
+    return only_for_its_holder(redirect(f"{_address()}&done=1", code=303))  # type: ignore[arg-type]
 
 
 def _opened() -> tuple[Way, Reader]:
@@ -78,7 +79,9 @@ def _opened() -> tuple[Way, Reader]:
 
 
 def _dead_end(refusal: refusals.Refusal) -> Response:
-    return _private(render("unsubscribe.html", viewer=NOBODY, refusal=refusal, reader=None))
+    return only_for_its_holder(
+        render("unsubscribe.html", viewer=NOBODY, refusal=refusal, reader=None)
+    )
 
 
 def _page(
@@ -87,7 +90,7 @@ def _page(
     refused = unsubscribe.refused_scopes(reader.id)
     # The reader's language rather than the visitor's: who opens a mail is seldom logged in.
     with speaking(g.lang_code if "lang" in request.args else language_of(reader)):
-        return _private(
+        return only_for_its_holder(
             render(
                 "unsubscribe.html",
                 viewer=NOBODY,
@@ -107,11 +110,3 @@ def _address() -> str:
     """The address of this page, with its token."""
     kept = {name: request.args[name] for name in ("token", "lang") if name in request.args}
     return f"{url_for('culture-feedback.unsubscribe_page')}?{urlencode(kept)}"
-
-
-def _private(response: Response) -> Response:
-    """The address of the page is a key: nobody keeps what it answers."""
-    response.headers["Cache-Control"] = "no-store"
-    response.headers.pop("ETag", None)
-    response.headers["X-Robots-Tag"] = "noindex"
-    return response

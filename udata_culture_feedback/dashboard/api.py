@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from udata.api import api, fields
 
-from ..api import Answer, Route, answer, json_body, ns
+from ..api import Answer, Route, answer, json_body, never_stored, ns
 from ..contributors.viewer import current_viewer
 from . import organization_settings, subscriptions
 
@@ -71,7 +69,7 @@ class CultureFeedbackOrganizationSettingsAPI(Route):
     def get(self, org: str) -> Answer:
         """Get what an organization I administer wishes"""
         _organization, settings = organization_settings.read(current_viewer(), org)
-        return _private(answer(settings))
+        return never_stored(answer(settings))
 
     @api.doc("change_organization_culture_feedback_settings", security="apikey")
     @api.expect(settings_fields)
@@ -82,9 +80,4 @@ class CultureFeedbackOrganizationSettingsAPI(Route):
 
 
 def _shown(subscribed: bool) -> Answer:
-    return _private(answer({"subscribed": subscribed}))
-
-
-def _private(response: Any) -> Answer:
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return never_stored(answer({"subscribed": subscribed}))

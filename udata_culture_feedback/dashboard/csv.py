@@ -11,6 +11,7 @@ from typing import Any
 from flask import Response
 
 from .. import catalogue
+from ..api import never_stored
 from ..csv import download
 from ..feedback import summaries
 from ..feedback.models import Visibility
@@ -75,7 +76,7 @@ def feedback_csv(filters: Filters) -> Response:
     """Read and sent some rows at a time, whatever their number."""
     made = columns()
     response = download("feedback", list(made), _rows(filters, made))
-    response.headers["Cache-Control"] = "no-store"
+    never_stored(response)
     return response
 
 

@@ -12,6 +12,7 @@ from udata.i18n import gettext as _
 
 from .. import catalogue, charts, listing, refusals, vocabulary
 from ..addresses import login_url
+from ..api import never_stored
 from ..contributors.viewer import Viewer, current_viewer
 from ..feedback import answer_templates
 from ..feedback.treatment_views import TREATMENTS
@@ -40,9 +41,7 @@ def private(view: View) -> View:
             abort(404)
         except refusals.Refusal as refusal:
             response = _refused(viewer, refusal)
-        response.headers["Cache-Control"] = "no-store"
-        response.headers.pop("ETag", None)
-        return response
+        return never_stored(response)
 
     return careful
 

@@ -18,7 +18,7 @@ from udata.core.user.models import User
 
 from ..feedback.receivers import FORGET_AFTER, harmless
 from ..queueing import later
-from ..threads import DISCUSSION
+from ..summaries import DISCUSSION
 from . import lifecycle, tasks
 from .models import requests
 from .signals import on_request_changed

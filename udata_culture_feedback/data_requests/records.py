@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import slugify
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
-from .. import refusals
+from .. import addresses, refusals
 from ..storage import now
-from ..summaries import becomes_due
-from ..threads import DISCUSSION
+from ..summaries import DISCUSSION, becomes_due
+from ..text import is_storable
 from .figures import above, ensure, settle_dataset
 from .models import RESERVED_SLUGS, live_totals, requests
 from .signals import on_request_changed
@@ -36,7 +34,7 @@ def find(reference: Any) -> Request | None:
     """A request by id or slug (plain text: anything else finds nothing)."""
     if isinstance(reference, ObjectId):
         return requests().find_one({"_id": reference, "removed": {"$exists": False}})
-    if not isinstance(reference, str) or not _is_text(reference):
+    if not isinstance(reference, str) or not is_storable(reference):
         return None
     key = {"_id": ObjectId(reference)} if ObjectId.is_valid(reference) else {"slug": reference}
     return requests().find_one(key | {"removed": {"$exists": False}})
@@ -116,19 +114,22 @@ def system_entry(request: Request, to: str, role: Role, **flags: Any) -> dict[st
     return {"from": request["status"], "to": to, "by": {"role": role}, "at": now(), **flags}
 
 
+def without_requester(
+    history: list[dict[str, Any]], *, instead: str | None = None
+) -> list[dict[str, Any]]:
+    """A history that does not say which account asked; nor, with a sentence `instead`, what they
+    said with their moves."""
+
+    def kept(entry: dict[str, Any]) -> dict[str, Any]:
+        if entry["by"]["role"] != Role.REQUESTER:
+            return entry
+        by = {name: value for name, value in entry["by"].items() if name != "user"}
+        said = {"message": instead} if instead and entry.get("message") else {}
+        return entry | {"by": by} | said
+
+    return [kept(entry) for entry in history]
+
+
 def free_slug(title: str, *, taken: bool = False) -> str:
-    """An address for a title: never a route of ours, never like an id, with a few random letters
-    where it is taken. It is given once: an address that was sent to somebody does not die."""
-    slug = slugify.slugify(title, max_length=80, to_lower=True) or "request"
-    if slug in RESERVED_SLUGS or ObjectId.is_valid(slug):
-        taken = True
-    return f"{slug}-{secrets.token_hex(3)}" if taken else slug
-
-
-def _is_text(reference: str) -> bool:
-    """Whether MongoDB can be asked for it: JSON may carry half of a surrogate pair."""
-    try:
-        reference.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in reference
+    """A short address for a title, see `addresses.free_slug`."""
+    return addresses.free_slug(title, instead="request", reserved=RESERVED_SLUGS, taken=taken)

@@ -7,8 +7,7 @@ from bson import ObjectId
 from udata.tasks import task
 
 from .. import metrics
-from ..summaries import settle
-from ..threads import DISCUSSION
+from ..summaries import DISCUSSION, settle
 from . import actions, announcements, discussion, lifecycle, messages, replies
 from .figures import REQUESTS, above
 from .models import PEOPLE, TOLD, figures, requests

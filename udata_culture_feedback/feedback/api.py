@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
-from flask import request
+from flask import redirect, request
 from udata.api import api, fields
 from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, refusals, vocabulary
-from ..api import Answer, Route, answer, json_body, ns
+from ..addresses import api_url
+from ..api import Answer, Route, answer, json_body, never_stored, ns
 from ..contributors import confirmation
 from ..contributors.api import confirmation_is_sent, token_field, without_account_fields
 from ..contributors.modes import Action
 from ..contributors.viewer import current_viewer
-from . import actions, answer_templates, queries, representation, summaries, treatment
+from . import actions, answer_templates, queries, rdf, representation, summaries, treatment
 from . import by_email as _by_email  # noqa: F401 (offers it)
 from .models import SITE, dataset_summary, organization_summary
 
@@ -247,7 +249,7 @@ class CultureFeedbackTreatmentAPI(Route):
     def get(self, id: str) -> Answer:
         """Get what the producing side knows of its response to a feedback"""
         feedback, dataset = treatment.treatable(current_viewer(), id)
-        return _unstored(answer(representation.working_file(feedback, dataset)))
+        return never_stored(answer(representation.working_file(feedback, dataset)))
 
     @api.doc("treat_culture_feedback", security="apikey")
     @api.expect(treat_fields)
@@ -281,7 +283,7 @@ class CultureFeedbackTemplatesAPI(Route):
     def get(self, org: str) -> Answer:
         """List the answers that an organization keeps"""
         found = answer_templates.listed(current_viewer(), org)
-        return _unstored(answer({"data": [answer_templates.as_json(one) for one in found]}))
+        return never_stored(answer({"data": [answer_templates.as_json(one) for one in found]}))
 
     @api.doc("add_culture_feedback_answer_template", security="apikey")
     @api.expect(template_fields)
@@ -319,6 +321,50 @@ class CultureFeedbackVocabularyAPI(Route):
     def get(self) -> Answer:
         """Get the controlled vocabularies, with labels in the language asked for"""
         return answer(vocabulary.as_json())
+
+
+rdf_parser = api.parser()
+rdf_parser.add_argument("page", type=int, location="args", help="From 1")
+rdf_parser.add_argument("page_size", type=int, location="args", help="Answers; 100 at most")
+rdf_parser.add_argument("cursor", location="args", help="Beyond the 10,000th")
+
+
+@ns.route(
+    "/vocabulary.ttl", "/vocabulary.jsonld", "/vocabulary.xml", endpoint="culture_feedback_schemes"
+)
+class CultureFeedbackSchemesAPI(Route):
+    @api.doc("get_culture_feedback_schemes")
+    def get(self) -> Answer:
+        """Get the dimensions, scales and metrics of the RDF, as RDF"""
+        return rdf.of_vocabulary(_extension())
+
+
+@ns.route("/datasets/<string:dataset>/feedback", endpoint="culture_feedback_dataset_rdf")
+class CultureFeedbackDatasetRdfAPI(Route):
+    @api.doc("negotiate_dataset_culture_feedback_rdf")
+    @api.response(302, "To the format that is preferred; JSON-LD by default")
+    def get(self, dataset: str) -> Answer:
+        """Find the RDF about a dataset"""
+        query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
+        path = f"datasets/{quote(dataset, safe='')}/feedback.{rdf.preferred()}{query}"
+        found: Answer = redirect(api_url(path))  # type: ignore[assignment]
+        found.vary.add("Accept")
+        return found
+
+
+@ns.route(
+    "/datasets/<string:dataset>/feedback.ttl",
+    "/datasets/<string:dataset>/feedback.jsonld",
+    "/datasets/<string:dataset>/feedback.xml",
+    endpoint="culture_feedback_dataset_rdf_format",
+)
+class CultureFeedbackDatasetRdfFormatAPI(Route):
+    @api.doc("get_dataset_culture_feedback_rdf", parser=rdf_parser)
+    @api.response(200, "Turtle, JSON-LD or RDF/XML")
+    @api.response(404, "No such public dataset")
+    def get(self, dataset: str) -> Answer:
+        """Get what is said of a public dataset as RDF: DQV, DUV, Web Annotation"""
+        return rdf.of_dataset(dataset, _extension())
 
 
 @ns.route("/datasets/<string:dataset>/summary/", endpoint="culture_feedback_dataset_summary")
@@ -388,10 +434,9 @@ def _result(result: Any) -> dict[str, Any]:
     return {"done": True, "status": result["treatment"]["status"]}
 
 
-def _unstored(response: Answer) -> Answer:
-    """What is internal is kept by nobody on the way."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
+def _extension() -> str:
+    """That of the address that was asked for."""
+    return request.path.rpartition(".")[2]
 
 
 def _shown(viewer: Any, feedback: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from udata.i18n import lazy_gettext as _
 
 from .. import refusals
 from ..addresses import login_url
-from ..api import bound_body
+from ..api import bound_body, only_for_its_holder
 from ..contributors.viewer import current_viewer
 from ..pages import blueprint, check_guard, handles_refusal, page_address, render
 from ..vocabulary import vocabularies
@@ -52,7 +52,7 @@ def say_whether_better(id: str) -> Response:
         return _page(id, answer, refusal=refusal)
     kept = {"token": _token()} if _token() else {}
     address = page_address(f"better/{id}", **kept, answer=answer, done=1)
-    return _private(redirect(f"{address}#cf-done", code=303))  # type: ignore[arg-type]
+    return only_for_its_holder(redirect(f"{address}#cf-done", code=303))  # type: ignore[arg-type]
 
 
 def _page(
@@ -72,7 +72,7 @@ def _page(
     if who is not None:
         context = _about(id, who)
     kept = {"token": _token()} if _token() else {}
-    return _private(
+    return only_for_its_holder(
         render(
             "better.html",
             viewer=viewer,
@@ -106,12 +106,3 @@ def _about(id: str, who: ObjectId) -> dict[str, Any]:
 
 def _token() -> str:
     return request.args.get("token", "")
-
-
-def _private(response: Response) -> Response:
-    """The address of the page is a key: nobody keeps what it answers, or is told where one was."""
-    response.headers["Cache-Control"] = "no-store"
-    response.headers.pop("ETag", None)
-    response.headers["X-Robots-Tag"] = "noindex"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response

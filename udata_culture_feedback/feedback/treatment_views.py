@@ -14,7 +14,7 @@ from udata.uris import cdata_url
 
 from .. import catalogue, refusals
 from ..addresses import login_url
-from ..api import bound_body
+from ..api import bound_body, never_stored
 from ..catalogue import DatasetFacts
 from ..contributors.viewer import Viewer, current_viewer
 from ..pages import (
@@ -94,9 +94,7 @@ def private(view: Callable[..., Any]) -> Callable[..., Any]:
                 texts=("answer", "note", "text"),
                 login=login_url(page_address("dashboard/")),
             )
-        response.headers["Cache-Control"] = "no-store"
-        response.headers.pop("ETag", None)
-        return response
+        return never_stored(response)
 
     return careful
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response
 from udata.api import api, fields
 
 from .. import listing
-from ..api import Answer, Route, answer, json_body, ns
+from ..api import Answer, Route, answer, json_body, never_stored, ns
 from ..contributors.viewer import current_viewer
 from ..listing import Page
 from . import actions, flags, forms, permissions, queue, representation, transparency
@@ -78,7 +77,7 @@ class CultureFeedbackModerationAPI(Route):
         total, capped = queue.count(viewer, filters)
         more = len(found) > page.size
         follow = queue.cursor(found[page.size - 1][1]) if more else None
-        return private(
+        return never_stored(
             answer(
                 {
                     "data": representation.as_json(viewer, found[: page.size]),
@@ -147,10 +146,3 @@ def gesture(payload: dict[str, Any]) -> actions.Outcome:
         return actions.release(viewer, items)
     reason = forms.read_reason(payload)
     return actions.decide(viewer, items, Decision(wanted), reason, forms.choice_of(payload))
-
-
-def private(response: Response) -> Response:
-    """Nobody keeps what moderators see."""
-    response.headers["Cache-Control"] = "no-store"
-    response.headers.pop("ETag", None)
-    return response

@@ -13,7 +13,7 @@ from udata.i18n import lazy_gettext as _
 
 from .. import refusals, vocabulary
 from ..addresses import login_url
-from ..api import bound_body
+from ..api import bound_body, never_stored
 from ..contributors.viewer import Viewer, current_viewer
 from ..data_requests import actions as request_actions
 from ..data_requests.models import messages
@@ -23,7 +23,6 @@ from ..pages import blueprint, check_guard, handles_refusal, page_address, rende
 from ..publication import Visibility
 from ..text import excerpt
 from . import appeals, flags, permissions, transparency
-from .api import private
 from .mails import charter_url
 
 #: How much of a text the form to report it repeats.
@@ -164,7 +163,7 @@ def contest(id: str) -> Response:
         return _appeal_page(line, refusal=refusal)
     if wants_fragment():
         return _appeal_page(line, done=True)
-    return private(redirect(f"{_appeal_address(done=1)}#cf-done", code=303))  # type: ignore[arg-type]
+    return never_stored(redirect(f"{_appeal_address(done=1)}#cf-done", code=303))  # type: ignore[arg-type]
 
 
 def _comment(id: str) -> tuple[str, str, str]:
@@ -245,7 +244,7 @@ def _appeal_page(
     contested = _("You have contested this decision already.") if earlier else None
     label = vocabulary.find(vocabulary.MODERATION_DECISIONS, line["decision"]).label
     reason = vocabulary.find(vocabulary.MODERATION_REASONS, line["reason"]).label
-    return private(
+    return never_stored(
         render(
             "moderation/appeal.html",
             viewer=current_viewer(),

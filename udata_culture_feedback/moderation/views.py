@@ -13,7 +13,7 @@ from udata.i18n import ngettext
 
 from .. import catalogue, listing, refusals, vocabulary
 from ..addresses import login_url
-from ..api import bound_body
+from ..api import bound_body, never_stored
 from ..contributors import roles
 from ..contributors.viewer import Viewer, current_viewer
 from ..listing import Page
@@ -27,7 +27,6 @@ from ..pages import (
 )
 from ..publication import REASONS
 from . import actions, appeals, forms, permissions, presentation, queue, representation
-from .api import private
 from .classes import CLASSES
 from .models import Decision
 
@@ -52,7 +51,7 @@ def for_moderators(view: View) -> View:
             abort(404)
         except refusals.Refusal as refusal:
             response = _refused(viewer, refusal)
-        return private(response)
+        return never_stored(response)
 
     return careful
 
