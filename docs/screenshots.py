@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from udata_culture_feedback.demo.accounts import CITIZEN, PASSWORD, PRODUCER, Account
+from udata_culture_feedback.demo.accounts import CITIZEN, CONSULTER, PASSWORD, PRODUCER, Account
 from udata_culture_feedback.demo.background import RunningPortal, running_portal
 from udata_culture_feedback.demo.catalogue import SHOWCASE
 from udata_culture_feedback.demo.mongod import EmbeddedMongod
@@ -25,6 +25,8 @@ PAGES = "/api/1/culture-feedback/pages/"
 REQUESTS = f"{PAGES}requests/"
 MINISTRY = "ministere-de-la-culture"
 DASHBOARD = f"{PAGES}dashboard/organizations/{MINISTRY}/"
+OPEN = "Données des musées, du patrimoine et des bibliothèques"
+PAST = "Données culturelles ouvertes"
 LATE = "Coût des restaurations de monuments historiques"
 
 
@@ -42,6 +44,13 @@ def main() -> None:
                 for part in ("", "feedback", "datasets"):
                     page.goto(f"{portal.url}{DASHBOARD}{part and part + '/'}")
                     take_page(page, f"dashboard{part and '-' + part}", height=1400)
+                for part in ("settings", "templates"):
+                    page.goto(f"{portal.url}{DASHBOARD}{part}")
+                    take_page(page, f"dashboard-{part}", height=1400)
+                page.goto(f"{portal.url}{DASHBOARD}feedback/?waiting=1")
+                page.get_by_role("link", name="Répondre").first.click()
+                page.get_by_role("heading", level=1).wait_for()
+                take_page(page, "treatment", height=1600)
                 page.goto(f"{portal.url}{PAGES}organizations/{MINISTRY}/")
                 take_page(page, "organization", height=1400)
             with visitor(browser, portal, CITIZEN) as page:
@@ -61,6 +70,23 @@ def main() -> None:
                 page.get_by_role("link", name="Préparer ma saisine de la CADA").click()
                 page.get_by_label("Prénom et nom").wait_for()
                 take_page(page, "appeal", height=1500)
+            with visitor(browser, portal, CITIZEN) as page:
+                consultations = f"{portal.url}{PAGES}consultations/"
+                page.goto(consultations)
+                take_page(page, "consultations", height=900)
+                page.get_by_role("link", name=OPEN).first.click()
+                page.get_by_role("heading", name="Étape 1 sur 3").wait_for()
+                take_page(page, "consultation", height=1100)
+                page.goto(consultations)
+                page.get_by_role("link", name=PAST).first.click()
+                page.get_by_role("link", name="Voir les résultats").click()
+                page.get_by_role("heading", name="Synthèse", exact=True).wait_for()
+                take_page(page, "consultation-results", height=2300)
+            with visitor(browser, portal, CONSULTER) as page:
+                page.goto(consultations)
+                page.get_by_role("link", name=OPEN).first.click()
+                page.get_by_role("link", name="Modifier la consultation").click()
+                take_page(page, "consultation-making", height=1300)
             browser.close()
 
 

@@ -38,6 +38,9 @@ from .text import is_storable
 
 ADMIN = RoleNeed("admin")
 
+#: Ours, on udata's collection of datasets; nothing depends on it but speed.
+REMOTE_INDEX = "culture_feedback_remote_id"
+
 #: Compares without regard to case.
 ANY_CASE = Collation("en", strength=2)
 
@@ -172,6 +175,25 @@ def find_dataset(reference: Any) -> DatasetFacts | None:
     """A dataset by id, slug or old slug (plain text: anything else finds nothing)."""
     raw = _find(Dataset, reference, DatasetFacts.FIELDS)
     return DatasetFacts.of(raw) if raw else None
+
+
+def find_remote(remote_id: Any, source: Any) -> DatasetFacts | None:
+    """A harvested dataset by its id on the portal that it comes from, which `source` names: by its
+    domain, or by the id of the harvest source. Without it, and where several have that id, none."""
+    if not isinstance(remote_id, str) or not remote_id or not is_storable(remote_id):
+        return None
+    where: dict[str, Any] = {"harvest.remote_id": remote_id, "deleted": None}
+    if source:
+        if not isinstance(source, str) or not is_storable(source):
+            return None
+        where["$or"] = [{"harvest.domain": source}, {"harvest.source_id": source}]
+    found = list(_raw(Dataset).find(where, _projection(DatasetFacts.FIELDS)).limit(2))
+    return DatasetFacts.of(found[0]) if len(found) == 1 else None
+
+
+def build_remote_index() -> None:
+    """What `find_remote` asks by: udata has no index on it."""
+    _raw(Dataset).create_index("harvest.remote_id", name=REMOTE_INDEX, sparse=True)
 
 
 def find_organization(reference: Any) -> OrganizationFacts | None:

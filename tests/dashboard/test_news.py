@@ -253,6 +253,18 @@ class DigestTest(NewsTestCase):
                 assert line in mail.body
         assert not self.mails_to(producer.assigned.email, mails)
 
+    def test_who_owns_datasets_without_an_organization_hears_the_same(self):
+        owner = UserFactory(prefered_language="en")
+        dataset = DatasetFactory(owner=owner, organization=None)
+        answer = {"comment": WORDS, "wants_answer": True}
+        self.give(UserFactory(), dataset, **answer)
+        with capture_mails() as mails, freeze_time(datetime.now(UTC) + timedelta(days=7)):
+            assert [news.tell_weekly(), news.tell_weekly()] == [1, 0]
+        (mail,) = self.mails_to(owner.email, mails)
+        for line in ("1 opinion came in.", "1 comment waits for your answer."):
+            assert line in mail.body
+        assert "/pages/dashboard/me/" in mail.body
+
     def test_where_nothing_happens_nothing_is_said(self):
         producer = Producer()
         self.give(UserFactory(), producer.dataset)

@@ -94,6 +94,10 @@ class Viewer:
         raise refusals.Invalid(message, {"signature": message})
 
 
+#: Who is not known at all.
+NOBODY = Viewer(key=None)
+
+
 def current_viewer(sent: Mapping[str, Any] | None = None) -> Viewer:
     """Who asks, by session, API key or bearer token: whatever udata has accepted. Otherwise by a
     contributor token, in what was `sent` (a JSON object, a form) or in the header."""

@@ -10,7 +10,6 @@ from itertools import islice
 from typing import Any
 
 from bson import ObjectId
-from flask_babel import format_date
 from udata.core.user.models import User
 from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
@@ -25,6 +24,7 @@ from ..data_requests.audience import admins_dealing_with
 from ..data_requests.records import find as find_request
 from ..data_requests.workflow import OPEN, Status
 from ..feedback.models import Visibility, feedbacks
+from ..moments import in_words, local_day, portal_zone
 from ..text import excerpt
 from ..threads import members_of
 from . import news
@@ -101,18 +101,36 @@ def digest(reader: User, organization: str, since: str, until: str) -> MailMessa
     if holder is None or not _hears(reader, holder):
         return None
     start, end = datetime.fromisoformat(since), datetime.fromisoformat(until)
-    figures = news.digest_figures(holder.id, start, end)
+    figures = news.organization_figures(holder.id, start, end)
     if not any(figures.values()):
         return None
     link = holder.slug or holder.id
     return MailMessage(
         subject=_("“%(name)s”: what users said this week", name=holder.name),
         paragraphs=[
-            _("The week from %(date)s, and what waits now:", date=format_date(start, "long")),
+            _("The week from %(date)s, and what waits now:", date=_on(start)),
             *_in_words(figures),
             MailCTA(_("Open the dashboard"), pages_url(f"dashboard/organizations/{link}/")),
         ],
         footer=[_because_producer(holder)],
+    )
+
+
+@mail("owner-digest", at_once=True)
+def owner_digest(reader: User, since: str, until: str) -> MailMessage | None:
+    """The same, to a person whose datasets belong to no organization."""
+    start, end = datetime.fromisoformat(since), datetime.fromisoformat(until)
+    figures = news.owner_figures(reader.id, start, end)
+    if not any(figures.values()):
+        return None
+    return MailMessage(
+        subject=_("Your datasets: what users said this week"),
+        paragraphs=[
+            _("The week from %(date)s, and what waits now:", date=_on(start)),
+            *_in_words(figures),
+            MailCTA(_("Open the dashboard"), pages_url("dashboard/me/")),
+        ],
+        footer=[_("You receive this message because you publish data on this portal.")],
     )
 
 
@@ -131,7 +149,7 @@ def escalation(reader: User, step: str, batch: str) -> MailMessage | None:
     ]
     for text in texts[:LISTED]:
         dataset = titles.get(text["dataset"])
-        date = format_date(text["created_at"], "long")
+        date = _on(text["created_at"])
         label = f"{dataset.title if dataset else ''} ({date}) — {excerpt(text['comment'], LINE)}"
         told.append(MailCTA(label, pages_url(f"dashboard/feedback/{text['_id']}")))
     if len(texts) > LISTED:
@@ -148,7 +166,7 @@ def escalation(reader: User, step: str, batch: str) -> MailMessage | None:
 def _in_words(figures: dict[str, int]) -> list[str]:
     """A sentence for each figure that is not zero."""
     opinions, comments, waiting = (figures[k] for k in ("opinions", "comments", "waiting"))
-    requests, overdue = figures["requests"], figures["overdue"]
+    requests, overdue = figures.get("requests", 0), figures.get("overdue", 0)
     sentences = {
         ngettext("%(num)d opinion came in.", "%(num)d opinions came in.", opinions): opinions,
         ngettext("%(num)d with a comment.", "%(num)d with a comment.", comments): comments,
@@ -167,6 +185,10 @@ def _in_words(figures: dict[str, int]) -> list[str]:
         ): overdue,
     }
     return [sentence for sentence, count in sentences.items() if count]
+
+
+def _on(moment: datetime) -> str:
+    return in_words(local_day(moment, portal_zone()))
 
 
 def _open_request(reference: str) -> dict[str, Any] | None:
@@ -227,6 +249,11 @@ def _because_contact(dataset: DatasetFacts) -> Any:
 @unsubscribe.names("digest-of")
 def _name_of_digest(id: str) -> str | None:
     return _named(id, _("The weekly summary of %(name)s"))
+
+
+@unsubscribe.names("own-digest")
+def _name_of_own_digest(id: str) -> str | None:
+    return str(_("The weekly summary of your datasets"))
 
 
 @unsubscribe.names("answers-of")

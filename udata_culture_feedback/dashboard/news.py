@@ -29,10 +29,13 @@ from ..moments import local_day, midnight, portal_zone
 from ..storage import now
 from .filters import waiting
 from .organization_settings import settings_of
+from .permissions import owned_by
 from .subscriptions import subscribers
 
 Feedback = dict[str, Any]
 Request = dict[str, Any]
+#: How many, by name: `opinions`, `comments`, `waiting`; of organizations, `requests` and `overdue`.
+Figures = dict[str, int]
 
 ADMINS, DESK = "admins", "desk"
 
@@ -143,39 +146,73 @@ def tell_weekly() -> int:
         told += outbox.post_to_each(
             event, people, "producer-digest", about, f"digest-of:{organization}"
         )
-    return told
+    return told + _tell_owners(start, end)
 
 
-def digest_figures(organization: ObjectId, since: datetime, until: datetime) -> dict[str, int]:
-    """What a digest says: what came in that week, what waits now."""
-    where = STANDING | {"organization": organization, "listed": True, "agent": {"$ne": True}}
+def _tell_owners(start: datetime, end: datetime) -> int:
+    """The same for people whose datasets belong to no organization."""
+    about = {"since": start.isoformat(), "until": end.isoformat()}
+    return sum(
+        outbox.post_to_each(
+            f"owner-digest:{start:%Y-%m-%d}", [owner], "owner-digest", about, f"own-digest:{owner}"
+        )
+        for owner in sorted(_busy_owners(start))
+    )
+
+
+def organization_figures(organization: ObjectId, since: datetime, until: datetime) -> Figures:
+    """What the digest of an organization says: what came in that week, what waits now."""
+    mine = PUBLIC | {"organization": organization}
+    week = {"created_at": {"$gte": since, "$lt": until}}
+    late = {"clock.due_at": {"$gte": EPOCH, "$lt": overdue_bound(now())}}
+    return _feedback_figures({"organization": organization}, since, until) | {
+        "requests": requests().count_documents(mine | week),
+        "overdue": requests().count_documents(mine | late),
+    }
+
+
+def owner_figures(owner: ObjectId, since: datetime, until: datetime) -> Figures:
+    """The same for who owns datasets. Requests are addressed to organizations."""
+    return _feedback_figures({"dataset": {"$in": list(owned_by(owner))}}, since, until)
+
+
+def _feedback_figures(where: dict[str, Any], since: datetime, until: datetime) -> Figures:
+    where = STANDING | where | {"listed": True, "agent": {"$ne": True}}
     week = {"created_at": {"$gte": since, "$lt": until}}
     worded = {"comment": {"$exists": True}, "visibility": Visibility.PUBLIC}
-    mine = PUBLIC | {"organization": organization}
-    late = {"clock.due_at": {"$gte": EPOCH, "$lt": overdue_bound(now())}}
     return {
         "opinions": feedbacks().count_documents(where | week),
         "comments": feedbacks().count_documents(where | week | worded),
         "waiting": feedbacks().count_documents(where | waiting()),
-        "requests": requests().count_documents(mine | week),
-        "overdue": requests().count_documents(mine | late),
     }
 
 
 def _busy(since: datetime) -> set[ObjectId]:
     """Organizations where something came in since, or waits."""
     found = summaries().find(
-        {
-            "_id": {"$regex": "^organization:"},
-            "$or": [{"totals.waiting": {"$gt": 0}}, {"last_feedback_at": {"$gte": since}}],
-        },
-        {"organization": 1},
+        {"_id": {"$regex": "^organization:"}} | _busy_summary(since), {"organization": 1}
     )
     organizations = {summary["organization"] for summary in found}
     late = {"clock.due_at": {"$gte": EPOCH, "$lt": overdue_bound(now())}}
     for where in (late, {"created_at": {"$gte": since}}):
         organizations |= set(requests().distinct("organization", PUBLIC | where))
     return organizations - {None}
+
+
+def _busy_owners(since: datetime) -> set[ObjectId]:
+    """People on whose own datasets something came in since, or waits."""
+    own = {"organization": None, "listed": True, "dataset": {"$exists": True}}
+    datasets = {
+        one["dataset"] for one in summaries().find(own | _busy_summary(since), {"dataset": 1})
+    }
+    found = Dataset._get_collection().find(
+        {"_id": {"$in": list(datasets)}, "organization": None, "deleted": None}, {"owner": 1}
+    )
+    return {dataset["owner"] for dataset in found if dataset.get("owner")}
+
+
+def _busy_summary(since: datetime) -> dict[str, Any]:
+    return {"$or": [{"totals.waiting": {"$gt": 0}}, {"last_feedback_at": {"$gte": since}}]}
 
 
 # --- When it has waited too long ------------------------------------------------------------------

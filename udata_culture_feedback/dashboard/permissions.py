@@ -88,9 +88,14 @@ def scope_of_organization(viewer: Viewer, reference: str) -> Scope:
 def own_scope(viewer: Viewer) -> Scope:
     """One's own datasets. Raises Unauthenticated."""
     must_log_in(viewer)
-    owned = {"owner": viewer.user_id, "organization": None, "deleted": None}
+    return Scope(None, owned_by(viewer.user_id))
+
+
+def owned_by(user_id: ObjectId | None) -> tuple[ObjectId, ...]:
+    """The datasets that belong to a person and to no organization."""
+    owned = {"owner": user_id, "organization": None, "deleted": None}
     found = Dataset._get_collection().find(owned, {"_id": 1}).limit(MAX_DATASETS)
-    return Scope(None, tuple(dataset["_id"] for dataset in found))
+    return tuple(dataset["_id"] for dataset in found)
 
 
 def must_log_in(viewer: Viewer) -> None:

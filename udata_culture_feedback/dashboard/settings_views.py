@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +17,9 @@ from ..pages import blueprint, check_guard, handles_refusal, page_address, rende
 from . import organization_settings, queries, subscriptions
 from .permissions import Scope, scope_of_organization
 from .views import private
+
+#: Days as they are typed; other texts are left for the action to refuse.
+DAYS = re.compile(r"[0-9]{1,9}")
 
 #: What was just done, and what is said of it.
 DONE = {
@@ -107,5 +111,5 @@ def _settings_of_form() -> dict[str, Any]:
     return {
         "notify_contact_point": "notify_contact_point" in request.form,
         "weekly_digest": "weekly_digest" in request.form,
-        "escalate_after_days": int(days) if days.isascii() and days.isdigit() else days,
+        "escalate_after_days": int(days) if DAYS.fullmatch(days) else days,
     }

@@ -10,8 +10,6 @@ from .. import vocabulary
 from ..catalogue import DatasetFacts
 from ..pages import page_address
 from . import queries, representation
-from .models import requests
-from .workflow import OPEN
 
 #: Open requests shown on the page of a dataset, the most supported first.
 SHOWN = 5
@@ -21,10 +19,8 @@ def missing_data(dataset: DatasetFacts) -> dict[str, Any]:
     """`open`: the open requests asked from a dataset; `people`: how many persons it was opened for;
     `ask`: where to ask for data; `draft`: the name of what was begun there."""
     labels = {term.id: term.label for term in vocabulary.REQUEST_STATUSES}
-    where = queries.PUBLIC | {"dataset": dataset.id, "status": {"$in": list(OPEN)}}
-    found = requests().find(where, queries.LEFT_OUT, sort=queries.SORTS["-created_at"]).limit(50)
-    supported = sorted(found, key=representation.people, reverse=True)[:SHOWN]
-    people, _opened = queries.opened_by(dataset.id)
+    waiting, people = queries.about(dataset.id)
+    supported = sorted(waiting, key=representation.people, reverse=True)[:SHOWN]
     return {
         "open": [
             {

@@ -18,7 +18,7 @@ from . import figures, messages, representation, supports
 from .actions import readable
 from .clock import overdue_bound
 from .models import requests
-from .workflow import Status
+from .workflow import OPEN, Status
 
 SORTS = {
     "-created_at": [("created_at", DESCENDING), ("_id", DESCENDING)],
@@ -30,6 +30,8 @@ PUBLIC: dict[str, Any] = {"visibility": Visibility.PUBLIC}
 
 #: Requests that one dataset answers: more are not looked at.
 OPENED_BY = 20
+#: Open requests asked from one dataset: the latest, of which its page shows the most supported.
+ASKED_FROM = 50
 
 #: Not read for a list: histories may be long.
 LEFT_OUT = {"history": 0, "terms": 0, "last": 0, "counted": 0, "live": 0, "messages": 0}
@@ -87,11 +89,33 @@ def conversation(viewer: Viewer, reference: Any) -> dict[str, Any]:
 def opened_by(dataset_id: ObjectId) -> tuple[int, list[dict[str, Any]]]:
     """« Ouvert à la demande de N personnes »: how many distinct persons asked for a dataset, and
     their requests, without history. Usually one request, whose count is there already."""
-    where = PUBLIC | {"fulfilled_by.datasets": dataset_id, "status": Status.PUBLISHED}
+    where = PUBLIC | _opened(dataset_id)
     found = list(requests().find(where, LEFT_OUT, sort=SORTS["-created_at"]).limit(OPENED_BY))
-    if len(found) < 2:
-        return sum(representation.people(request) for request in found), found
-    return supports.distinct_people(found), found
+    return _people(found), found
+
+
+def about(dataset_id: ObjectId) -> tuple[list[dict[str, Any]], int]:
+    """What the page of a dataset says of requests, in one query: the latest open ones that were
+    asked from it, and how many distinct persons it was opened for."""
+    asked_here = {"dataset": dataset_id, "status": {"$in": list(OPEN)}}
+    where = PUBLIC | {"$or": [asked_here, _opened(dataset_id)]}
+    newest = SORTS["-created_at"]
+    found = list(requests().find(where, LEFT_OUT, sort=newest).limit(ASKED_FROM + OPENED_BY))
+    waiting = [request for request in found if request["status"] in OPEN]
+    return waiting, _people([request for request in found if request["status"] not in OPEN])
+
+
+def _opened(dataset_id: ObjectId) -> dict[str, Any]:
+    # In the words of its index.
+    fulfilled = {"fulfilled_by": {"$exists": True}, "fulfilled_by.datasets": dataset_id}
+    return fulfilled | {"status": Status.PUBLISHED}
+
+
+def _people(fulfilled: list[dict[str, Any]]) -> int:
+    """Distinct persons behind requests; of one alone the count is there already."""
+    if len(fulfilled) < 2:
+        return sum(representation.people(request) for request in fulfilled)
+    return supports.distinct_people(fulfilled)
 
 
 def _page(where: dict[str, Any], page: Page, sort: str) -> list[dict[str, Any]]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .. import catalogue, vocabulary
+from .. import catalogue, rendered, vocabulary
 from ..addresses import api_url, pages_url
 from ..catalogue import DatasetFacts
 from ..consultations import stamps
 from ..contributors.models import Kind
 from ..contributors.signature import signature, signing_users
-from ..contributors.viewer import Viewer
+from ..contributors.viewer import NOBODY, Viewer
 from ..moments import iso
 from . import permissions, summaries
 from .models import Visibility
@@ -50,6 +50,23 @@ def about_dataset(
 ) -> list[dict[str, Any]]:
     """The same where the dataset, known to be readable, and its summary are at hand."""
     feedbacks = list(feedbacks)
+    shown = rendered.fingerprint(feedbacks, dataset, summary.get("data_updated_at"))
+    for_all = rendered.kept(
+        ("feedback", shown), lambda: _about(NOBODY, feedbacks, dataset, summary)
+    )
+    if not viewer.known:
+        return for_all
+    if viewer.moderator or any(permissions.is_author(viewer, one) for one in feedbacks):
+        return _about(viewer, feedbacks, dataset, summary)
+    common = permissions.common(viewer, dataset)
+    if not any(common.values()):
+        return for_all
+    return [one | {"permissions": one["permissions"] | common} for one in for_all]
+
+
+def _about(
+    viewer: Viewer, feedbacks: list[Feedback], dataset: DatasetFacts, summary: dict[str, Any]
+) -> list[dict[str, Any]]:
     about = About(viewer, dataset, summary, Names.of(feedbacks))
     return [about.as_json(feedback) for feedback in feedbacks]
 
@@ -151,6 +168,8 @@ class About:
             "self_api_url": f"{self.api}{id}/",
             "self_web_url": f"{self.page}{id}",
         }
+        if permissions.is_author(self.viewer, feedback):
+            shown["open_data"] = bool(feedback.get("open_data"))
         if not permissions.may_read_words(self.viewer, feedback):
             # Nor the answer, which may quote them.
             shown["comment"] = shown["treatment"]["answer"] = None
@@ -172,6 +191,8 @@ def treatment_as_json(feedback: Feedback, names: Names) -> dict[str, Any]:
         "answer": treatment.get("answer"),
         "answered_at": iso(treatment.get("answered_at")),
     }
+    if hidden := treatment.get("hidden"):
+        shown |= {"answer": None, "hidden_reason": hidden["reason"], "hidden_at": iso(hidden["at"])}
     if organization := names.organization(treatment.get("organization")):
         shown["organization"] = organization
     if treatment.get("closed_by_author"):

@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from flask import Response, abort, current_app, redirect, request
+from markupsafe import Markup
 from udata.i18n import lazy_gettext as _
 from udata.uris import cdata_url
 
@@ -26,6 +27,7 @@ from ..pages import (
     check_guard,
     handles_refusal,
     page_address,
+    part,
     render,
     wants_fragment,
 )
@@ -57,6 +59,16 @@ def dataset_page(dataset: str) -> Response:
         done=done if done in DONE else None,
         editing=request.args.get("edit") == "1" or done == "answered",
     )
+
+
+@blueprint.route("/pages/remote/")
+def remote_dataset_page() -> Response:
+    """The same on another portal, which names the dataset by its own id (`id`, and `source`: its
+    domain or the harvest source)."""
+    found = catalogue.find_remote(request.args.get("id"), request.args.get("source"))
+    if found is None or not catalogue.may_read(found):
+        abort(404)
+    return dataset_page(str(found.id))
 
 
 @blueprint.route("/pages/datasets/<string:dataset>/", methods=["POST"])
@@ -176,10 +188,10 @@ def _page(
         refusal=refusal,
         dataset=dataset,
         producer=catalogue.produces(dataset),
-        summary=SummaryView(summary),
-        comments=[Comment.of(feedback) for feedback in shown],
-        page=page,
-        more=more,
+        waiting=(summary.get("totals") or {}).get("waiting", 0),
+        figures=_figures(summary),
+        comments=_comments(dataset, summary, shown, page, more),
+        missing=_missing(dataset),
         mine=mine,
         answer=answer,
         errors=errors,
@@ -195,16 +207,53 @@ def _page(
         vocabularies=vocabularies(),
         here=page_address(link),
         edit_url=page_address(link, edit=1),
-        newer_url=page_address(link, page=page.number - 1),
-        older_url=page_address(link, page=page.number + 1),
-        treat_url=lambda id: pages_url(f"dashboard/feedback/{id}"),
         dashboard_url=pages_url(_dashboard(dataset)),
         erase_url=page_address(f"{link}erase"),
         login=login_url(_back(dataset)),
-        missing=missing_data(dataset),
         consultation=banner(dataset),
-        discussions=cdata_url(f"/datasets/{dataset.slug or dataset.id}/discussions"),
+        discussions=_discussions(dataset),
     )
+
+
+def _figures(summary: dict[str, Any]) -> Markup:
+    shown = summary.get("totals"), summary.get("data_updated_at")
+    return part("summary.html", shown, lambda: {"summary": SummaryView(summary)})
+
+
+def _comments(
+    dataset: DatasetFacts,
+    summary: dict[str, Any],
+    shown: list[dict[str, Any]],
+    page: Page,
+    more: bool,
+) -> Markup:
+    """`shown`: one page of feedback, as the API gives it to who asks."""
+    updated = summary.get("data_updated_at")
+    link = dataset.slug or dataset.id
+    about = [one | {"permissions": one["permissions"]["treat"]} for one in shown]
+    return part(
+        "comments.html",
+        (about, page.number, more, link, updated),
+        lambda: {
+            "comments": [Comment.of(feedback) for feedback in shown],
+            "updated": updated,
+            "page": page,
+            "more": more,
+            "newer_url": page_address(f"datasets/{link}/", page=page.number - 1),
+            "older_url": page_address(f"datasets/{link}/", page=page.number + 1),
+            "treat_url": lambda id: pages_url(f"dashboard/feedback/{id}"),
+            "discussions": _discussions(dataset),
+        },
+    )
+
+
+def _missing(dataset: DatasetFacts) -> Markup:
+    missing = missing_data(dataset)
+    return part("missing.html", missing, lambda: {"missing": missing})
+
+
+def _discussions(dataset: DatasetFacts) -> str | None:
+    return cdata_url(f"/datasets/{dataset.slug or dataset.id}/discussions")
 
 
 def _without_words(mine: dict[str, Any]) -> dict[str, Any]:
