@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 AXE = .node/node_modules/axe-core/axe.min.js
 JOBS ?= 2
 
-.PHONY: demo demo-reset test lint format messages docs bench clean
+.PHONY: demo demo-reset test test-faults lint format messages docs bench bench-widget audit clean
 
 demo: $(VENV)/demo.stamp ## a portal with sample data, until Ctrl-C
 	@exec $(BIN)/python -m udata_culture_feedback.demo
@@ -15,8 +15,11 @@ demo: $(VENV)/demo.stamp ## a portal with sample data, until Ctrl-C
 demo-reset: $(VENV)/demo.stamp ## the same, from an empty database
 	@exec $(BIN)/python -m udata_culture_feedback.demo --reset
 
-test: $(VENV)/test.stamp $(AXE) ## every test, on a real MongoDB and in a real browser
+test: $(VENV)/test.stamp $(AXE) .frictionless ## every test, on a real MongoDB and in a real browser
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+test-faults: $(VENV)/test.stamp ## bad days, with real processes that are killed; writes docs/reliability.md
+	$(BIN)/python -m pytest tests/faults -n 0 --write-reliability $(ARGS)
 
 lint: $(VENV)/test.stamp ## ruff and mypy
 	$(BIN)/ruff check .
@@ -32,14 +35,30 @@ messages: $(VENV)/test.stamp ## bring the gettext catalogues up to date with the
 	$(BIN)/python setup.py -q update_catalog
 	$(BIN)/python setup.py -q compile_catalog
 
-docs: $(VENV)/test.stamp ## write the settings into docs/operators.md
+docs: $(VENV)/test.stamp ## write the settings and the API reference, then build the site (build/site)
 	$(BIN)/python docs/settings.py
+	$(BIN)/python docs/reference.py
+	$(PIP) --quiet 'mkdocs>=1.6,<2'
+	$(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/test.stamp ## ratios to udata's own discussions, side by side in one run
 	$(BIN)/python -m benchmarks
 
+# Known vulnerabilities that are left, for instance because udata pins the package: an id each, with the reason why in
+# docs/security.md.
+AUDIT_IGNORES =
+
+# `--strict`: a package that could not be looked up is a failure, not a silence.
+audit: $(VENV)/test.stamp ## known vulnerabilities of all that is installed (asks the network)
+	$(BIN)/python -m pip freeze --exclude-editable | $(BIN)/python -m pip_audit --strict --no-deps --disable-pip \
+		--progress-spinner off $(addprefix --ignore-vuln ,$(AUDIT_IGNORES)) --requirement /dev/stdin
+
+bench-widget: $(VENV)/test.stamp ## the widget beside a plain form and Isso, in a browser on slow 4G
+	@$(PIP) --quiet isso || true
+	$(BIN)/python -m benchmarks.widget
+
 clean:
-	rm -rf $(VENV) .node .demo build dist *.egg-info
+	rm -rf $(VENV) .node .frictionless .demo build dist *.egg-info
 
 # A catalogue that changes is compiled again: an editable install does it.
 SOURCES = pyproject.toml setup.py $(wildcard translations/*/LC_MESSAGES/*.po)
@@ -62,6 +81,11 @@ $(VENV)/test.stamp: $(VENV)/bin/python $(SOURCES)
 	@echo "Installing udata, the plugin and what the tests need (a minute or two, once)"
 	@$(PIP) --editable '.[demo,test]' | $(DOTS)
 	@touch $@ $(VENV)/demo.stamp
+
+# It needs python-slugify, udata awesome-slugify: both are the module `slugify`, hence a place apart.
+.frictionless:
+	@$(PYTHON) -m venv $@
+	@$@/bin/python -m pip install --quiet --disable-pip-version-check 'frictionless>=5.18,<6'
 
 $(AXE):
 	@npm install --silent --no-save --no-package-lock --prefix .node axe-core@4.14.1

@@ -56,7 +56,7 @@ ISSO = """<script data-isso="{url}/" src="{url}/js/embed.min.js"></script>
 #: Where the first field is, in each page: the moment it is there is when it can be used.
 FOUND = {
     "plain form": "document.querySelector('form button')",
-    "widget": "document.querySelector('culture-feedback')?.shadowRoot?.querySelector('form button')",
+    "widget": "document.querySelector('culture-feedback').shadowRoot?.querySelector('form button')",
     "Isso": "document.querySelector('#isso-thread textarea, #isso-thread [contenteditable]')",
 }
 

@@ -16,9 +16,9 @@ PAGE = Path(__file__).with_name("reference.md")
 PREFIX = "/culture-feedback"
 HEAD = """# API reference
 
-Written by `docs/reference.py` from `/api/1/swagger.json`, where udata describes it with its own. `P` is
-`/api/1/culture-feedback`; [api.md](api.md) explains what the tables below only list. Bodies are JSON; an error answers
-`{"message", "errors"}`.
+Written by `docs/reference.py` from `/api/1/swagger.json`, where udata describes its own. `P`
+is `/api/1/culture-feedback`; [api.md](api.md) explains what the tables below only list. Bodies are
+JSON; an error answers `{"message", "errors"}`.
 """
 
 

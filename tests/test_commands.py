@@ -155,6 +155,7 @@ class InfoTest(PluginTestCase):
         CULTURE_FEEDBACK_LEGAL_URL="https://portal.test/legal",
         CULTURE_FEEDBACK_PRIVACY_URL="https://portal.test/privacy",
         CULTURE_FEEDBACK_ACCESSIBILITY_URL="https://portal.test/accessibility",
+        CULTURE_FEEDBACK_CONTROLLER={"en": "The portal"},
         **KEYS,
     )
     def test_it_says_nothing_of_a_portal_that_has_them_all(self):

@@ -94,7 +94,7 @@ RELIED_ON: dict[str, Callable[[], bool]] = {
     "MailMessage": lambda: takes(MailMessage, "subject", "paragraphs", "footer"),
     "MailCadence": lambda: has("udata.features.notifications.constants", "MailCadence"),
     "set_rule": lambda: has("udata.features.notifications.settings", "set_rule"),
-    "migration records": lambda: takes(Record.add, "_type", "migration", "output") or callable(Record.add),
+    "migration records": lambda: takes(Record.add, "_type", "migration", "output"),
     "resource storage": lambda: has("udata.core.storages", "resources"),
     "dataset_to_graph_id": lambda: has("udata.core.dataset.rdf", "dataset_to_graph_id"),
     "cdata_url": lambda: has("udata.uris", "cdata_url"),

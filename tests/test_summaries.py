@@ -23,7 +23,7 @@ from udata_culture_feedback.summaries import (
 )
 
 from .ballots import TOWN, Election
-from .faults import Actor, DiesAt, Killed, interleave
+from .killing import Actor, DiesAt, Killed, interleave
 from .processes import Workers
 
 NORTH, SOUTH = "box:north", "box:south"

@@ -43,14 +43,16 @@ def init_app(app: Flask) -> None:
 
     _count_beside_udata()
 
-    from . import search_upkeep
+    from . import logs, search_upkeep
     from .consultations import receivers as of_consultations
+    from .contributors import leaving
     from .dashboard import receivers as of_dashboard
     from .data_requests import receivers as of_requests
     from .data_requests import telling
     from .feedback import receivers
     from .moderation import receivers as of_moderation
 
+    leaving.connect()
     receivers.connect()
     of_moderation.connect()
     of_requests.connect()
@@ -58,6 +60,7 @@ def init_app(app: Flask) -> None:
     telling.connect()
     of_dashboard.connect()
     search_upkeep.connect()
+    logs.connect()
 
     from .api import register_routes
 
@@ -66,6 +69,11 @@ def init_app(app: Flask) -> None:
     from .pages import blueprint
 
     app.register_blueprint(blueprint)
+
+    from . import prometheus, unavailable
+
+    unavailable.register(app)
+    prometheus.register(app)
 
     from .commands import cli
 

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from flask import Flask, Response, current_app, g, json, request
-from udata.api import API, api
+from udata.api import API, HEADER_API_KEY, api
 from udata.auth import current_user
 from udata.i18n import lazy_gettext as _
 
@@ -27,7 +27,7 @@ def json_body() -> dict[str, Any]:
     werkzeug answers 415 to what is not JSON."""
     bound_body()
     try:
-        body = api.json_payload()
+        body = _well_formed(api.json_payload())
     except RecursionError:
         raise refusals.Invalid(_("That is nested too deeply.")) from None
     # A body that did not say its length was perhaps read before we could bound it, by whoever
@@ -37,12 +37,32 @@ def json_body() -> dict[str, Any]:
     return body
 
 
+def _well_formed(body: dict[str, Any]) -> dict[str, Any]:
+    """Without halves of characters, which JSON can write and nothing can store."""
+    text = json.dumps(body, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.loads(text.encode("utf-8", "replace"))
+    return body
+
+
 def bound_body() -> None:
     """Refuses a body over the bound, whether or not it says its length."""
     limit = current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]
     request.max_content_length = limit
     if (request.content_length or 0) > limit:
         raise _too_long()
+
+
+def _must_not_be_a_form() -> None:
+    """A form of another site comes with the session of who is logged in here, and has no JSON. A
+    POST without a body by session says by our header that it is none. Raises Forbidden."""
+    by_session = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
+    by_key = HEADER_API_KEY in request.headers or "Authorization" in request.headers
+    ours = request.is_json or "X-Culture-Feedback" in request.headers
+    if request.method == "POST" and by_session and not by_key and not ours:
+        raise refusals.Forbidden(_("Send JSON, or the header X-Culture-Feedback."))
 
 
 def _too_long() -> refusals.TooLong:
@@ -62,6 +82,7 @@ def answer(body: Any, status: int = 200) -> Response:
 def cacheable(response: Response) -> Response:
     """Sets ETag, Cache-Control and Vary on the answer to a read, and turns it into 304 where the
     client has it already. Answers to writes are not stored."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
     response.vary.update(("Origin", "Cookie", "Authorization", "X-API-KEY", TOKEN_HEADER))
     if request.method not in ("GET", "HEAD") or response.status_code != 200:
         response.headers["Cache-Control"] = "no-store"
@@ -99,6 +120,7 @@ class Route(API):
 
     def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
         try:
+            _must_not_be_a_form()
             return super().dispatch_request(*args, **kwargs)
         except Refusal as refusal:
             return refuse(refusal)
@@ -115,6 +137,7 @@ def register_routes(app: Flask) -> None:
     """Adds our JSON routes to an application. Importing the modules that declare them adds them to
     the application that udata made last (flask-restx does so once its blueprint is registered); to
     one made later in the same process they are added here."""
+    from . import health as _health  # noqa: F401
     from .consultations import api as _consultations  # noqa: F401
     from .contributors import api as _contributors  # noqa: F401
     from .contributors import me_api as _me  # noqa: F401

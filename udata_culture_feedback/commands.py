@@ -13,28 +13,45 @@ from flask.cli import AppGroup, with_appcontext
 from mongoengine.connection import get_db
 from udata.utils import get_udata_version
 
-from . import __version__, catalogue, maintenance, metrics, migrations, search_index, unmet
+from . import (
+    __version__,
+    catalogue,
+    maintenance,
+    metrics,
+    migrations,
+    refusals,
+    search_index,
+    unmet,
+)
 from .consultations import figures as consultation_figures
+from .consultations import importing as importing_responses
 from .consultations import models as consultation_models
-from .contributors import modes, roles
+from .consultations import publishing
+from .contributors import modes, outbox, roles
 from .contributors.confirmation import CultureFeedbackUnconfirmed
 from .contributors.contacts import CultureFeedbackContact, CultureFeedbackPepper
+from .contributors.leaving import CultureFeedbackLeaving
+from .contributors.me_link import CultureFeedbackVisit
 from .contributors.outbox_models import CultureFeedbackOutbox
 from .contributors.proof import CultureFeedbackSpent
 from .contributors.submissions import CultureFeedbackDeleted
 from .contributors.unsubscribe import CultureFeedbackUnsubscribed
 from .contributors.voice import service_account
+from .csv_reading import Problem, Unreadable
 from .dashboard.organization_settings import CultureFeedbackOrganizationSettings
 from .dashboard.subscriptions import CultureFeedbackSubscription
 from .data_requests import figures as request_figures
 from .data_requests import importing
 from .data_requests import models as request_models
 from .data_requests.matches import CultureFeedbackMatch
+from .embed import advertise as advertising
 from .feedback import models, summaries
 from .feedback.answer_templates import CultureFeedbackAnswerTemplate
 from .feedback.confirming import CultureFeedbackAsked
 from .moderation import models as moderation_models
+from .opendata.models import CultureFeedbackPublished
 from .publication import CultureFeedbackRepeated
+from .runs import CultureFeedbackRun
 from .search_index import CultureFeedbackTerms, CultureFeedbackWord
 from .summaries import recount
 from .unmet import CultureFeedbackUnmet
@@ -58,6 +75,7 @@ MODELS = (
     consultation_models.CultureFeedbackCollected,
     consultation_models.CultureFeedbackResults,
     consultation_models.CultureFeedbackFollower,
+    CultureFeedbackPublished,
     CultureFeedbackAnswerTemplate,
     CultureFeedbackAsked,
     CultureFeedbackSubscription,
@@ -67,13 +85,17 @@ MODELS = (
     CultureFeedbackContact,
     CultureFeedbackPepper,
     CultureFeedbackUnconfirmed,
+    CultureFeedbackVisit,
+    CultureFeedbackLeaving,
     CultureFeedbackSpent,
     CultureFeedbackTerms,
     CultureFeedbackWord,
     CultureFeedbackUnmet,
     CultureFeedbackRepeated,
+    CultureFeedbackRun,
     roles.CultureFeedbackModerator,
     moderation_models.CultureFeedbackDecision,
+    moderation_models.CultureFeedbackWords,
     moderation_models.CultureFeedbackClaim,
     moderation_models.CultureFeedbackFlag,
     moderation_models.CultureFeedbackAppeal,
@@ -89,6 +111,7 @@ def init() -> None:
     for model in MODELS:
         model.ensure_indexes()
         click.echo(f"Indexes of {model._get_collection_name()}: built")
+    catalogue.build_remote_index()
     for name in migrations.pending():
         click.echo(f"Migration {name}: {migrations.run(name)}")
     account = service_account()
@@ -109,6 +132,7 @@ def init() -> None:
 def recount_summaries(check: bool) -> None:
     """Recount every figure from what is stored, while people go on writing."""
     wrong = 0
+    request_figures.ensure_all()
     # Datasets first: organizations and the site count what they say.
     for flow, where in (
         (summaries.INTO_DATASET, {"dataset": {"$exists": True}}),
@@ -154,9 +178,20 @@ def info() -> None:
 @with_appcontext
 def maintain() -> None:
     """Catch up on whatever a bad day left: figures, discussions, orphans. Safe at any time; run it
-    every night (or schedule the job `culture-feedback-maintain`)."""
-    for what, how_many in maintenance.maintain().items():
+    every night (or schedule the job `culture-feedback-maintain`). Exit 1 when a step failed; the
+    others are done, the log says why."""
+    done = maintenance.maintain()
+    for what, how_many in done.items():
         click.echo(f"{what.replace('_', ' ')}: {how_many}")
+    if any(what.endswith("_failed") for what in done):
+        raise SystemExit(1)
+
+
+@cli.command()
+@with_appcontext
+def requeue() -> None:
+    """Start again with every mail that was refused for days."""
+    click.echo(f"{outbox.requeue_failed()} mails will be tried again")
 
 
 @cli.command("import-requests")
@@ -181,7 +216,7 @@ def import_requests(path: Path, dry_run: bool, mapping: tuple[str, ...], encodin
 
     try:
         report = importing.import_file(file, dry_run=dry_run, each=each)
-    except importing.Unreadable as error:
+    except Unreadable as error:
         raise click.ClickException(str(error)) from error
     for problem in report.bad:
         click.secho(str(problem), fg="yellow")
@@ -192,41 +227,121 @@ def import_requests(path: Path, dry_run: bool, mapping: tuple[str, ...], encodin
         raise SystemExit(1)
 
 
-#: Roles by the name they have on the command line.
-ROLES = ("moderator",)
+@cli.command("import-responses")
+@click.argument("consultation")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--mapping",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Which column answers which question: a TOML or JSON file (docs/importing.md).",
+)
+@click.option("--dry-run", is_flag=True, help="Write nothing; say what is wrong, line by line.")
+@click.option("--skip-errors", is_flag=True, help="Import the other lines when some are wrong.")
+@click.option("--encoding", default="utf-8-sig", show_default=True, help="Of the CSV file.")
+@with_appcontext
+def import_responses(
+    consultation: str, path: Path, mapping: Path, dry_run: bool, skip_errors: bool, encoding: str
+) -> None:
+    """Import answers to a consultation that were collected elsewhere, from a CSV file. Also once it
+    has closed. What was imported before is left as it is; where a line is wrong nothing is written,
+    exit 1."""
+
+    def told(problem: Problem) -> None:
+        click.secho(str(problem), fg="yellow")
+
+    try:
+        with click.progressbar(length=1, label=path.name) as bar:
+            report = importing_responses.import_file(
+                consultation,
+                path,
+                mapping,
+                encoding=encoding,
+                dry_run=dry_run,
+                skip_errors=skip_errors,
+                told=told,
+                progress=_following(bar),
+            )
+    except Unreadable as error:
+        raise click.ClickException(str(error)) from error
+    written = not dry_run and (skip_errors or not report.wrong)
+    word = "imported" if written else "to import"
+    click.echo(f"{report.new} {word}, {report.known} there already, {report.wrong} wrong")
+    if report.wrong and not written and not dry_run:
+        click.echo("Nothing is written: correct these lines, or add --skip-errors")
+    if report.wrong:
+        raise SystemExit(1)
+
+
+#: Roles by the names they have on the command line.
+ROLES = {
+    "moderator": roles.MODERATOR,
+    roles.MODERATOR: roles.MODERATOR,
+    "consultation": roles.CONSULTATION,
+    roles.CONSULTATION: roles.CONSULTATION,
+}
 
 
 @cli.command()
-@click.argument("role", type=click.Choice(ROLES))
+@click.argument("role", type=click.Choice(list(ROLES)))
 @click.argument("email")
 @click.option(
     "--organization",
     "organizations",
     multiple=True,
     metavar="ID_OR_SLUG",
-    help="Only for what concerns that organization. May be repeated.",
+    help="Moderators: only for what concerns that organization. May be repeated.",
 )
 @with_appcontext
 def grant(role: str, email: str, organizations: tuple[str, ...]) -> None:
-    """Give a role to an account. Given again, it replaces the limit to organizations."""
+    """Give a role to an account: moderators, or the team that makes consultations. Given again, it
+    replaces the limit to organizations."""
+    user_id = _account(email)
+    if ROLES[role] == roles.CONSULTATION:
+        if organizations:
+            # Limiting it would be to promise what nothing enforces.
+            raise click.UsageError("--organization is for moderators: consultations have no limit")
+        given = roles.give(user_id, roles.CONSULTATION)
+        click.echo(f"{email} {'is now' if given else 'was already'} in the team of consultations")
+        return
     found = [catalogue.find_organization(one) for one in organizations]
     unknown = [one for one, there in zip(organizations, found, strict=True) if there is None]
     if unknown:
         raise click.ClickException(f"No such organization: {', '.join(unknown)}")
     limit = [one.id for one in found if one]
-    roles.grant(_account(email), limit or None)
+    roles.grant(user_id, limit or None)
     about = ", ".join(one.name for one in found if one) or "everything"
-    click.echo(f"{email} is now {role} of {about}")
+    click.echo(f"{email} is now moderator of {about}")
 
 
 @cli.command()
-@click.argument("role", type=click.Choice(ROLES))
+@click.argument("role", type=click.Choice(list(ROLES)))
 @click.argument("email")
 @with_appcontext
 def revoke(role: str, email: str) -> None:
     """Take a role back from an account."""
-    had = roles.revoke(_account(email))
-    click.echo(f"{email} is no {role} any more" if had else f"{email} was no {role}")
+    user_id = _account(email)
+    if ROLES[role] == roles.CONSULTATION:
+        had = roles.take_back(user_id, roles.CONSULTATION)
+        team = "in the team of consultations"
+        click.echo(f"{email} is not {team} any more" if had else f"{email} was not {team}")
+        return
+    had = roles.revoke(user_id)
+    click.echo(f"{email} is no moderator any more" if had else f"{email} was no moderator")
+
+
+@cli.command("publish-results")
+@click.argument("consultation")
+@with_appcontext
+def publish_results(consultation: str) -> None:
+    """Publish the results of a consultation (its id or slug) as a dataset of the organization that
+    consulted: docs/opendata.md. Again, only what has changed is written."""
+    try:
+        done = publishing.publish(consultation)
+    except refusals.Refusal as refusal:
+        raise click.ClickException(str(refusal)) from refusal
+    what = ", ".join(done.changed) or "nothing has changed"
+    click.echo(f"{'Made' if done.created else 'Looked at'} {done.page}: {what}")
 
 
 @cli.command("unmet")
@@ -253,6 +368,8 @@ def settings_to_look_at() -> list[str]:
         )
         if not config[name]
     ]
+    if not config["CULTURE_FEEDBACK_CONTROLLER"]:
+        found.append("CULTURE_FEEDBACK_CONTROLLER is empty: notices do not say who is responsible")
     if not config["CULTURE_FEEDBACK_PAGES_URL"]:
         found.append("CULTURE_FEEDBACK_PAGES_URL is empty: links in mails lead to /api/1/…")
     if not config["CDATA_BASE_URL"]:
@@ -298,3 +415,26 @@ def _write_metrics() -> None:
     ids = (one["_id"] for one in figures.find({}, {"_id": 1}))
     while batch := list(islice(ids, PUBLISHED_AT_ONCE)):
         metrics.publish("requests", figures, batch)
+
+
+@cli.command()
+@click.option("--dataset", metavar="ID_OR_SLUG", help="Only that one.")
+@click.option("--organization", metavar="ID_OR_SLUG", help="Only those of an organization.")
+@click.option("--remove", is_flag=True, help="Take the call back.")
+@with_appcontext
+def advertise(dataset: str | None, organization: str | None, remove: bool) -> None:
+    """Call for feedback on dataset pages of a stock cdata, through the extras of datasets: for
+    portals that can add no script. It stands behind the recommendations that are there."""
+    where: dict[str, Any] = {}
+    if dataset:
+        found = catalogue.find_dataset(dataset)
+        if found is None or found.deleted:
+            raise click.ClickException(f"No such dataset: {dataset}")
+        where["_id"] = found.id
+    if organization:
+        holder = catalogue.find_organization(organization)
+        if holder is None:
+            raise click.ClickException(f"No such organization: {organization}")
+        where["organization"] = holder.id
+    done = advertising.withdraw(where) if remove else advertising.advertise(where)
+    click.echo(f"{done} datasets {'without the call now' if remove else 'changed'}")

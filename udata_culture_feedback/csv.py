@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
-from flask import Response, stream_with_context
+from flask import Response, request, stream_with_context
 from udata.auth import current_user
 from udata.core.csv import get_writer
 
@@ -25,24 +25,32 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 ROWS = 100
 
 
-def download(name: str, header: list[str], rows: Iterable[list[Any]]) -> Response:
+def download(
+    name: str, header: list[str], rows: Iterable[list[Any]], version: str | None = None
+) -> Response:
     """A file to save, named after the day. `rows` are read as they are sent. Cells: texts, numbers,
-    dates (naive UTC), lists of texts, booleans, None."""
+    dates (naive UTC), lists of texts, booleans, None. `version`: of what it says, for an ETag by
+    which 304 answers go; weak, since the same is not said twice with the same bytes."""
     filename = f"{name}-{datetime.now(UTC):%Y-%m-%d}.csv"
+    # Not `make_conditional`, which would read the whole of it to know its length.
+    known_already = bool(version and request.if_none_match.contains_weak(version))
     response = Response(
-        stream_with_context(written(header, rows)),
+        () if known_already else stream_with_context(written(header, rows)),
+        304 if known_already else 200,
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="{filename}"',
             "X-Content-Type-Options": "nosniff",
         },
     )
-    # As `api.cacheable`, without the ETag for which the whole of it would be needed.
+    # As `api.cacheable`, whose ETag would need the whole of it.
     response.vary.update(("Origin", "Cookie", "Authorization", "X-API-KEY"))
     known = not current_user.is_anonymous
     response.headers["Cache-Control"] = (
         "private, no-cache" if known else f"public, max-age={PUBLIC_MAX_AGE}"
     )
+    if version:
+        response.set_etag(version, weak=True)
     return response
 
 

@@ -8,7 +8,6 @@ still marked as due in the database, and is done here.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from udata.core.user.models import User
 from udata.tasks import job
 
-from . import catalogue, search_upkeep
+from . import catalogue, retention, search_upkeep
 from .consultations import upkeep as consultations
 from .contributors import outbox
 from .dashboard import news
@@ -25,11 +24,15 @@ from .feedback import actions, confirming, discussion, lifecycle, listening, sum
 from .feedback.models import DISCUSSION, LISTENERS, dataset_summary, feedbacks
 from .feedback.models import summaries as stored_summaries
 from .feedback.tasks import follow_dataset
+from .logs import tell
 from .moderation import upkeep as moderation
+from .runs import recorded
 from .storage import now
 from .summaries import settle
 
 log = logging.getLogger(__name__)
+
+JOB = "culture-feedback-maintain"
 
 #: Datasets looked up at once.
 BATCH = 500
@@ -39,18 +42,21 @@ FORGOTTEN_WITHIN = timedelta(days=40)
 
 def maintain() -> dict[str, int]:
     """Does all there is to catch up on, and answers how much of each there was. One thing that
-    fails is logged and leaves the others alone."""
-    done: Counter[str] = Counter()
-    for name, step in STEPS.items():
-        try:
-            done[name] = step()
-        except Exception:
-            log.exception("Maintenance: %s failed", name)
-            done[f"{name}_failed"] = 1
-    return dict(done)
+    fails is logged and leaves the others alone: it is answered as `<name>_failed`."""
+    done: dict[str, int] = {}
+    with recorded(JOB) as run:
+        for name, step in STEPS.items():
+            try:
+                done[name] = step()
+            except Exception:
+                log.exception("Maintenance: %s failed", name)
+                run["failed"].append(name)
+        run["done"] = done
+    tell(log, logging.INFO, "maintained", **{name: n for name, n in done.items() if n})
+    return done | {f"{name}_failed": 1 for name in run["failed"]}
 
 
-@job("culture-feedback-maintain")
+@job(JOB)
 def maintain_job(self: Any) -> dict[str, int]:
     """The same, for udata's scheduler."""
     return maintain()
@@ -66,6 +72,7 @@ def settle_dues() -> int:
             for summary_id in contribution["due"]
             if summary_id not in LISTENERS
         }
+        summaries.ensure_above(waiting)
         for summary_id in sorted(waiting):
             settled += settle(flow, summary_id)
     return settled
@@ -137,6 +144,7 @@ STEPS = {
     **moderation.STEPS,
     **consultations.STEPS,
     **search_upkeep.STEPS,
+    **retention.STEPS,
     "mails_delivered": outbox.deliver_all,
 }
 

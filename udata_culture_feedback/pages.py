@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, abort, current_app, g, render_template, request, session
 from flask_babel import get_locale
 from flask_wtf.csrf import generate_csrf, validate_csrf
+from markupsafe import Markup
 from udata.api import HEADER_API_KEY, api
 from udata.app import csrf
 from udata.i18n import lazy_gettext as _
@@ -26,6 +27,7 @@ from .addresses import PREFIX, portal
 from .api import cacheable
 from .contributors.viewer import Viewer, must_be_known
 from .languages import choose_for_request
+from .rendered import fingerprint, kept
 
 blueprint = Blueprint("culture-feedback", __name__, url_prefix=PREFIX, template_folder="templates")
 # One guard of ours (below) instead of Flask-WTF's, which would lose what people typed.
@@ -124,21 +126,15 @@ def render(
     """A view, as a whole page or as a fragment, cacheable as its kind allows; with the status of
     what was refused, if anything was."""
     fragment = wants_fragment()
-    level = _heading_level()
     text = render_template(
         f"culture_feedback/{template}",
         layout="culture_feedback/" + ("fragment.html" if fragment else "page.html"),
-        fragment=fragment,
-        lang=g.lang_code,
-        direction=get_locale().text_direction,
         portal=portal(),
         viewer=viewer,
         viewer_mark=_mark(viewer),
         token=_token(viewer),
-        level=level,
-        # Sections are parts of a fragment, which has one title; they share the page with its <h1>.
-        section_level=min(level + 1, 6) if fragment else level,
         refusal=refusal,
+        **_setting(),
         **context,
     )
     response = Response(text, refusal.status if refusal else 200, mimetype="text/html")
@@ -149,6 +145,34 @@ def render(
     if refusal:
         response.headers.update(refusal.headers)
     return cacheable(response)
+
+
+def part(template: str, shown: Any, context: Callable[[], dict[str, Any]]) -> Markup:
+    """A part of a page that is the same for everybody, rendered when what it shows has changed.
+
+    `shown`: plain values and dataclasses that say all that the part is made of; `context`: makes
+    what its template is given.
+    """
+    setting = _setting()
+    key = ("part", template, *setting.values(), request.args.get("lang"), fingerprint(shown))
+    return kept(
+        key,
+        lambda: Markup(render_template(f"culture_feedback/{template}", **setting, **context())),
+    )
+
+
+def _setting() -> dict[str, Any]:
+    """What a template is told of where it will stand."""
+    fragment = wants_fragment()
+    level = _heading_level()
+    return {
+        "fragment": fragment,
+        "lang": g.lang_code,
+        "direction": get_locale().text_direction,
+        "level": level,
+        # Sections are parts of a fragment, which has one title; they share the page with its <h1>.
+        "section_level": min(level + 1, 6) if fragment else level,
+    }
 
 
 def _mark(viewer: Viewer) -> str:
@@ -189,16 +213,20 @@ def _has_session() -> bool:
 
 
 # The pages themselves, each in its domain.
+from . import privacy_views as _privacy  # noqa: E402, F401
 from .consultations import making_views as _making  # noqa: E402, F401
 from .consultations import results_views as _results  # noqa: E402, F401
 from .consultations import views as _consultations  # noqa: E402, F401
 from .contributors import confirm_views as _confirm  # noqa: E402, F401
+from .contributors import me_views as _me  # noqa: E402, F401
 from .contributors import unsubscribe_views as _unsubscribe  # noqa: E402, F401
 from .dashboard import public as _organizations  # noqa: E402, F401
 from .dashboard import settings_views as _settings  # noqa: E402, F401
 from .dashboard import views as _dashboard  # noqa: E402, F401
 from .data_requests import asking_views as _asking  # noqa: E402, F401
+from .data_requests import interest_views as _interest  # noqa: E402, F401
 from .data_requests import views as _requests  # noqa: E402, F401
+from .embed import frame_views as _frames  # noqa: E402, F401
 from .embed import views as _embed  # noqa: E402, F401
 from .feedback import confirming_views as _confirming  # noqa: E402, F401
 from .feedback import treatment_views as _treatment  # noqa: E402, F401

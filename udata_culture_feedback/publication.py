@@ -70,6 +70,10 @@ REPEATED = "repeated"
 HIDDEN_BEFORE = "hidden_before"
 FLAG = "flag"
 REPORT = "report"
+#: Public words that may become open data once a moderator has read them.
+OPEN_DATA = "open_data"
+
+CONSULTATION = "consultation"
 
 #: Why something is in the queue of moderators.
 REASONS = {
@@ -77,6 +81,8 @@ REASONS = {
     FLAG: _("pointed out by a reader"),
     REPORT: _("reported in the discussions"),
     HIDDEN_BEFORE: _("replaces hidden words"),
+    CONSULTATION: _("text of a consultation that has closed"),
+    OPEN_DATA: _("its author lets it be published as open data"),
     **checks.LABELS,
 }
 
@@ -181,6 +187,11 @@ def forget_original(contribution: dict[str, Any]) -> None:
         contribution["moderated"] = decision | {"before": before}
 
 
+def erased_at(decided_at: datetime) -> datetime:
+    """When words that are hidden at a moment are erased."""
+    return decided_at + timedelta(days=current_app.config["CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS"])
+
+
 def put_in_queue(contribution: dict[str, Any], why: list[str], at: datetime | None = None) -> None:
     """Sets why a contribution is in the queue; without a reason it is not."""
     before = contribution.get("review") or {}
@@ -188,6 +199,50 @@ def put_in_queue(contribution: dict[str, Any], why: list[str], at: datetime | No
         contribution["review"] = before | {"why": why, "since": before.get("since") or at or now()}
     else:
         contribution.pop("review", None)
+
+
+def with_name(contribution: dict[str, Any], fields: dict[str, str | None]) -> dict[str, str]:
+    """The texts of a contribution, with the name that somebody without an account declares: it is
+    words too."""
+    contributor = contribution["contributor"]
+    if not contributor.get("user"):
+        fields = fields | {"name": contributor.get("name")}
+    return {field: text for field, text in fields.items() if text}
+
+
+def version_of(contribution: dict[str, Any], texts: dict[str, str]) -> str:
+    """Tells whether a contribution still says what somebody saw."""
+    said = repr((str(contribution["visibility"]), sorted(texts.items())))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def was_read(contribution: dict[str, Any], texts: dict[str, str]) -> bool:
+    """Whether a moderator has read these very texts and published them, as they were or blacked
+    out in part."""
+    decision = contribution.get("moderated") or {}
+    return (
+        contribution.get("visibility") == Visibility.PUBLIC
+        and decision.get("decision") in ("publish", "redact")
+        and decision.get("after") == version_of(contribution, texts)
+    )
+
+
+def offer_as_open_data(
+    contribution: dict[str, Any], texts: dict[str, str], at: datetime | None = None
+) -> None:
+    """Sets on a contribution that has just been written whether it is in the queue for this reason
+    alone: its author lets its words be open data, they are public, and no moderator has read them.
+    They stay public meanwhile. `texts`: none where it has no words."""
+    why = (contribution.get("review") or {}).get("why") or []
+    waits = (
+        bool(contribution.get("open_data") and texts)
+        and contribution["visibility"] == Visibility.PUBLIC
+        and not was_read(contribution, texts)
+    )
+    if waits and OPEN_DATA not in why:
+        put_in_queue(contribution, [*why, OPEN_DATA], at)
+    elif OPEN_DATA in why and not waits:
+        put_in_queue(contribution, [reason for reason in why if reason != OPEN_DATA], at)
 
 
 def normalised(text: str) -> str:

@@ -17,6 +17,11 @@ CULTURE_FEEDBACK_LOGIN_URL: str | None = None
 #: Who may show our pages in a frame (`frame-ancestors` of the Content-Security-Policy).
 CULTURE_FEEDBACK_FRAME_ANCESTORS: list[str] = ["'self'"]
 
+#: What the loader puts on pages of a front-end by itself, besides its defaults: placement → True
+#: (on), False (off), or what changes of it (`on`, `proof`, `at`; see docs/embedding.md). A placement
+#: with another name is added. `data-` attributes of the script tag win.
+CULTURE_FEEDBACK_PLACEMENTS: dict[str, bool | dict] = {}
+
 #: Base of the IRIs of our own concepts (`<base>/axis/georeferencing`), without a trailing slash.
 CULTURE_FEEDBACK_BASE_IRI = "https://www.data.culture.gouv.fr/def/culture-feedback"
 
@@ -30,6 +35,21 @@ CULTURE_FEEDBACK_HOME_URL: str | None = None
 CULTURE_FEEDBACK_LEGAL_URL: str | None = None
 CULTURE_FEEDBACK_PRIVACY_URL: str | None = None
 CULTURE_FEEDBACK_ACCESSIBILITY_URL: str | None = None
+
+# --- Privacy --------------------------------------------------------------------------------------
+
+#: Who is responsible for what people give (GDPR, article 4), and how to reach the data protection
+#: officer: language → text, for the notices beside forms and the page `pages/privacy/`. A
+#: consultation may say otherwise. Empty: not said, and `udata feedback info` warns.
+CULTURE_FEEDBACK_CONTROLLER: dict[str, str] = {}
+CULTURE_FEEDBACK_DPO: dict[str, str] = {}
+#: The authority to which one complains (language → its name, as a sentence goes on with it), and
+#: the address where one does.
+CULTURE_FEEDBACK_AUTHORITY: dict[str, str] = {
+    "fr": "la CNIL (Commission nationale de l’informatique et des libertés)",
+    "en": "the CNIL, the French data protection authority",
+}
+CULTURE_FEEDBACK_AUTHORITY_URL: str | None = "https://www.cnil.fr/fr/plaintes"
 
 # --- Mails ----------------------------------------------------------------------------------------
 
@@ -82,6 +102,9 @@ CULTURE_FEEDBACK_COMMENT_MAX_LENGTH = 15_000
 CULTURE_FEEDBACK_BODY_MAX_BYTES = 64 * 1024
 #: Feedback shown on one page of the widget.
 CULTURE_FEEDBACK_WIDGET_PAGE_SIZE = 5
+#: Seconds for which a process keeps what it has rendered for everybody, as long as the database
+#: says the same; only names of people and organizations may be that much older. 0 keeps nothing.
+CULTURE_FEEDBACK_RENDERED_SECONDS = 60
 #: Writes that one contributor may attempt, refused ones included (notation of the `limits`
 #: library); None lifts the limit.
 CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR: str | None = "30 per 10 minutes"
@@ -152,6 +175,17 @@ CULTURE_FEEDBACK_CONSULTATION_RETENTION: dict[str, str] = {}
 #: Days after which an answer that was begun and never sent is erased, counted from the closing.
 CULTURE_FEEDBACK_CONSULTATION_DRAFT_DAYS = 7
 
+# --- Open data ------------------------------------------------------------------------------------
+
+#: Licence of the datasets that we publish: an id of udata's. Where there is none such, udata's
+#: default one.
+CULTURE_FEEDBACK_OPEN_DATA_LICENSE: str | None = "lov2"
+#: Tags of these datasets.
+CULTURE_FEEDBACK_OPEN_DATA_TAGS: list[str] = ["avis-des-usagers", "culture"]
+#: Organization (id or slug) under which the feedback and the requests of the whole portal are
+#: published, every day, as a dataset. None: they are not; their files can be downloaded.
+CULTURE_FEEDBACK_OPEN_DATA_ORGANIZATION: str | None = None
+
 # --- Moderation -----------------------------------------------------------------------------------
 
 #: Kinds of contributors whose words always wait for a moderator: "unverified" (a browser without an
@@ -188,5 +222,24 @@ CULTURE_FEEDBACK_UNMET_DAYS = 180
 #: Days for which the e-mail address of somebody who asked for data without an account is kept once
 #: the request is closed.
 CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS = 90
+#: Days between two mails that ask somebody who asked for data without an account whether they are
+#: still interested, while the request is open. Who does not answer within 60 days is not written to
+#: any more, and the address is erased.
+CULTURE_FEEDBACK_STILL_INTERESTED_DAYS = 365
+#: Days for which the e-mail address of somebody without an account is kept who gave feedback and
+#: asked to be told what becomes of it.
+CULTURE_FEEDBACK_FEEDBACK_EMAIL_DAYS = 365
+#: Days after the synthesis of a consultation when the addresses of those who asked for it are
+#: erased, and who asked is forgotten.
+CULTURE_FEEDBACK_CONSULTATION_EMAIL_DAYS = 31
+#: Days after the closing of a consultation when the pepper of its fingerprints is destroyed: whose
+#: address answered cannot be told any more, by anybody.
+CULTURE_FEEDBACK_CONSULTATION_FINGERPRINT_DAYS = 365
 #: Days during which a repeated POST of a deleted contribution is answered 410. Only a hash is kept.
 CULTURE_FEEDBACK_DELETED_SUBMISSION_DAYS = 30
+
+# --- Monitoring -----------------------------------------------------------------------------------
+
+#: The bearer token under which Prometheus reads `P/metrics`, where `prometheus_client` is installed
+#: (`pip install "udata-culture-feedback[metrics]"`). None: there is no such page.
+CULTURE_FEEDBACK_METRICS_TOKEN: str | None = None

@@ -12,6 +12,9 @@ from typing import Any
 from pymongo.collection import Collection
 from pymongo.write_concern import WriteConcern
 
+#: Milliseconds that a majority has to confirm a write.
+CONFIRMED_WITHIN = 10_000
+
 _building = threading.Lock()
 #: The collections whose indexes this process has built. mongoengine hands a collection to other
 #: threads before it has built them: two threads could then store what a unique index refuses.
@@ -31,8 +34,19 @@ def collection_of(model: Any) -> Collection:
 
 def acknowledged(model: Any) -> Collection:
     """The same with writes that survive the loss of a primary. On a standalone server "majority" is
-    that server."""
-    return collection_of(model).with_options(write_concern=WriteConcern(w="majority"))
+    that server. A majority that does not confirm in time is an error: nobody is told that it is
+    stored, nobody waits for ever."""
+    concern = WriteConcern(w="majority", wtimeout=CONFIRMED_WITHIN)
+    return collection_of(model).with_options(write_concern=concern)
+
+
+def confirmed(collection: Collection, document: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A document of an `acknowledged` collection that was read, once a majority has it: the primary
+    that was asked may have what the others have not, and lose it. The update changes nothing; even
+    so MongoDB waits for all that came before it."""
+    if document is not None:
+        collection.update_one({"_id": document["_id"]}, {"$setOnInsert": {"v": 1}})
+    return document
 
 
 #: The moment that code runs as if it were, see `as_of`; None: it is what it is.

@@ -10,3 +10,4 @@ from .data_requests import mails as mails_of_requests  # noqa: F401
 from .data_requests import tasks as requests  # noqa: F401
 from .feedback import mails as mails_of_feedback  # noqa: F401
 from .feedback import tasks as feedback  # noqa: F401
+from .opendata import site  # noqa: F401

@@ -469,6 +469,12 @@ def own_ids(one: Contribution) -> set[str]:
     return {message["id"] for message in one.get("messages") or []}
 
 
+def hidden_words() -> str:
+    """What stands where moderation has hidden words; everybody reads the same."""
+    with speaking(portal_language()):
+        return _("[Hidden by moderation]")
+
+
 def withdrawn() -> str:
     """What stands where somebody has taken their words back; everybody reads the same."""
     with speaking(portal_language()):
@@ -487,7 +493,7 @@ def forget_reports(discussion: Discussion, ours: Iterable[str] = ()) -> None:
                 *([None] if first in messages else []),
             ]
         )
-    found.update(set__message=None)
+    found.update(set__message=None, set__subject_label=None)
 
 
 def pending_report(discussion: Discussion, message_id: UUID | None = None) -> Report | None:

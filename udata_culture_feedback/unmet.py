@@ -69,12 +69,12 @@ def record(text: str) -> bool:
     it is typed. False when it was not kept: nothing is left of it, or it might say who asks."""
     if _may_name_somebody(text):
         return False
-    terms = sorted(filter(search.is_strong, search.content_words(text)))
+    terms = _terms(text)
     if not 0 < len(terms) <= MAX_WORDS:
         return False
     moment = now()
     _unmet().update_one(
-        {"_id": " ".join(sorted({search.root(term) for term in terms}))},
+        {"_id": _id(terms)},
         {
             "$inc": {"seen": 1},
             "$set": {"last_seen": moment},
@@ -83,6 +83,15 @@ def record(text: str) -> bool:
         upsert=True,
     )
     return True
+
+
+def take_back(text: str) -> None:
+    """Counts a search one time less: who asked for it has deleted their request. One that nobody
+    else made is forgotten. (A search is nobody's: where that request was not counted, because
+    something resembled it then, the same words of others are counted one time less.)"""
+    known = {"_id": _id(_terms(text))}
+    if not _unmet().delete_one(known | {"seen": {"$lte": 1}}).deleted_count:
+        _unmet().update_one(known, {"$inc": {"seen": -1}})
 
 
 def shown(limit: int = 100) -> list[Unmet]:
@@ -97,6 +106,14 @@ def forget_old() -> int:
     were: people have found it, or given up."""
     long_ago = now() - timedelta(days=current_app.config["CULTURE_FEEDBACK_UNMET_DAYS"])
     return _unmet().delete_many({"last_seen": {"$lt": long_ago}}).deleted_count
+
+
+def _terms(text: str) -> list[str]:
+    return sorted(filter(search.is_strong, search.content_words(text)))
+
+
+def _id(terms: list[str]) -> str:
+    return " ".join(sorted({search.root(term) for term in terms}))
 
 
 def _may_name_somebody(text: str) -> bool:

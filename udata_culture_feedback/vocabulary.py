@@ -17,10 +17,15 @@ from flask import current_app
 from udata.i18n import get_locale
 from udata.i18n import lazy_pgettext as _p
 
+from .languages import speaking
+
 LDQD = "http://www.w3.org/2016/05/ldqd#"
 
 #: Ratings go from 1 to 5; "no opinion or not applicable" is stored as absent.
 STEPS = range(1, 6)
+
+#: The languages that our own labels are in.
+LANGUAGES = ("en", "fr")
 
 
 @dataclass(frozen=True)
@@ -333,6 +338,20 @@ class _Text:
 
     def __str__(self) -> str:
         return self.texts.get(get_locale()) or next(iter(self.texts.values()))
+
+
+def in_languages(label: Any) -> dict[str | None, str]:
+    """A label in each language that it is in; a plain text of the settings is in none (None)."""
+    if isinstance(label, str):
+        return {None: label}
+    found: dict[str | None, str] = {}
+    if isinstance(label, _Text):
+        found.update(label.texts)
+        return found
+    for lang in LANGUAGES:
+        with speaking(lang):
+            found[lang] = str(label)
+    return found
 
 
 def vocabularies() -> Vocabularies:

@@ -470,7 +470,8 @@ class SynthesisTest(ResultsCase):
         with freeze_time(DURING):
             self.sent(12, profile="student")
             self.sent(6, answers={"use": "no"})
-            self.give(UserFactory(), self.producer.dataset, ratings={"completeness": 2})
+            for _one in range(5):
+                self.give(UserFactory(), self.producer.dataset, ratings={"completeness": 2})
         with freeze_time(AFTER):
             self.write(text={"en": "**So** it is"}, publish=True)
             path = f"/pages/consultations/{self.made['slug']}/results/?lang=en"
@@ -479,7 +480,7 @@ class SynthesisTest(ResultsCase):
         page = html.unescape(response.get_data(as_text=True))
         assert response.status_code == 200
         for text in (
-            "18 answers",
+            "18 people answered",
             "<strong>So</strong> it is",
             "Do you use cultural data?",
             'role="img"',

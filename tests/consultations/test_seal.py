@@ -15,10 +15,12 @@ from udata.tests.helpers import capture_mails
 
 from udata_culture_feedback.consultations import answering, figures, upkeep
 from udata_culture_feedback.consultations.models import collected, responses, results
+from udata_culture_feedback.contributors import roles
 from udata_culture_feedback.contributors.outbox_models import outbox
 from udata_culture_feedback.contributors.viewer import Viewer
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.feedback.models import feedbacks
+from udata_culture_feedback.opendata.tables import ROW
 
 from ..cases import P, Producer, sysadmin
 from .consulting import (
@@ -35,13 +37,74 @@ from .consulting import (
 
 #: Asked at random, or good for one moment: the same thing is never answered twice.
 AT_RANDOM = ("/proof/",)
+#: What stands for each parameter of a route: by the route's beginning where one name means several
+#: things. A route with another parameter fails `test_every_route_is_really_asked`.
+PARAMETERS = {
+    ("", "dataset"): "dataset",
+    ("", "org"): "organization",
+    ("", "organization"): "organization",
+    ("", "extension"): "extension",
+    ("/consultations/", "id"): "slug",
+    ("/pages/consultations/", "reference"): "slug",
+    ("/feedback/", "id"): "feedback",
+    ("/pages/feedback/", "id"): "feedback",
+    ("/pages/better/", "id"): "feedback",
+    ("/pages/dashboard/feedback/", "id"): "feedback",
+    ("/requests/", "id"): "request",
+    ("/pages/requests/", "reference"): "request",
+    ("/pages/me/requests/", "id"): "request",
+    ("/pages/moderation/decisions/", "id"): "decision",
+}
+
+#: What a route has to be told besides, to show something.
+ARGUMENTS = {"/pages/requests/pick": "?kind=dataset&q=Mus"}
+
+#: Routes that show nobody of this world anything, and why.
+SILENT = {
+    "/confirm/": "needs a token of a mail",
+    "/unsubscribe/": "needs a token of a mail",
+    "/pages/confirm/": "needs a token of a mail",
+    "/pages/unsubscribe/": "needs a token of a mail",
+    "/pages/me/open": "needs a token of a mail",
+    "/pages/me/requests/<string:id>": "needs a session by a mail",
+    "/pages/consultations/<string:reference>/resume": "needs a signed link",
+    "/pages/better/<string:id>": "needs data that have changed",
+    "/pages/moderation/decisions/<string:id>/appeal": "nothing was moderated",
+    "/pages/requests/interested": "needs a token of a mail",
+    "/pages/remote/": "leads to the page of a harvested dataset: none here",
+    "/pages/frame/remote/": "leads to the page of a harvested dataset: none here",
+    "/pages/requests/<string:reference>/appeal": "the law gives no appeal here",
+}
+
+#: A portal without a worker or a schedule says so of itself: an answer like any other.
+ANSWERED = (200, 302, 303)
+UNWELL = {"/health/": 503}
+
+#: By which a program reads our metrics.
+SCRAPER = "a token for metrics"
+
+#: Routes of udata that show what we write into its own documents.
+OF_UDATA = (
+    "/api/1/datasets/{dataset}/",
+    "/api/2/datasets/{dataset}/",
+    "/api/1/organizations/{organization}/",
+    "/api/1/discussions/?for={dataset}",
+    "/api/1/site/",
+    "/api/1/datasets/{dataset}/rdf.json",
+)
+
 #: Values in pages that are new each time.
 FRESH = re.compile(
     r'(name="(?:csrf_token|submission_id|opening)" value=")[^"]*'
     r'|("opening": ")[^"]*'
 )
+#: The rows of a file have ids and an order of their own each time.
+ROWS = re.compile(r"(?<=\r\n)\"[0-9a-f]{16}\";")
 #: Headers that say when, not what.
 IGNORED = ("Date", "Set-Cookie", "Content-Length")
+
+#: Refused to everybody before the closing.
+SEALED = ("/results/", "/results/texts/", "/responses.csv")
 
 SECRET = "Un secret dans une réponse"
 
@@ -68,7 +131,7 @@ QUERIES = (
 )
 
 
-@pytest.mark.options(**UNLIMITED)
+@pytest.mark.options(CULTURE_FEEDBACK_METRICS_TOKEN=SCRAPER, **UNLIMITED)
 class SealTest(ConsultationCase):
     @pytest.fixture(autouse=True)
     def world(self, plugin: Any, instance_path: Any) -> None:
@@ -87,11 +150,16 @@ class SealTest(ConsultationCase):
             wish = {"title": "Les entrées", "description": "x", "kind": "new"}
             asked = wish | {"dataset": str(self.producer.dataset.id)}
             self.request = self.ask("POST", "/requests/", asked, author).json
+        self.decision = str(ObjectId())
+        moderator = UserFactory()
+        roles.grant(moderator.id)
+        moderator.reload()
         self.people: dict[str, User | None] = {
             "anonymous": None,
             "citizen": UserFactory(),
             "author": author,
             "producer": self.producer.admin,
+            "moderator": moderator,
             "team": self.team,
             "sysadmin": sysadmin(),
         }
@@ -99,51 +167,60 @@ class SealTest(ConsultationCase):
             if user:
                 self.key_of(user)
 
+    def rules(self) -> list[str]:
+        """Every route of ours that answers GET, without the prefix."""
+        return [
+            rule.rule.removeprefix(P)
+            for rule in self.app.url_map.iter_rules()
+            if rule.rule.startswith(P)
+            and "GET" in (rule.methods or ())
+            and not rule.rule.startswith(f"{P}/static/")
+        ]
+
+    def path(self, rule: str) -> str:
+        """A route, its parameters filled in with what there is. Raises KeyError for one that
+        `PARAMETERS` does not know."""
+        named = re.sub(
+            r"<(?:\w+:)?(\w+)>", lambda found: self.names()[_stands_for(rule, found[1])], rule
+        )
+        return named + ARGUMENTS.get(rule, "")
+
     def paths(self) -> list[str]:
-        """The map of the application, its parameters filled in with what there is."""
-        found = []
-        for rule in self.app.url_map.iter_rules():
-            if not rule.rule.startswith(P) or "GET" not in (rule.methods or ()):
-                continue
-            path = rule.rule.removeprefix(P)
-            if path.startswith("/static/"):
-                continue
-            found.append(
-                re.sub(r"<(?:\w+:)?(\w+)>", lambda m, path=path: self.value(path, m.group(1)), path)
-            )
-        return found
+        return [self.path(rule) for rule in self.rules()]
 
-    def value(self, path: str, name: str) -> str:
-        if name == "dataset":
-            return str(self.producer.dataset.id)
-        if name in ("org", "organization"):
-            return str(self.producer.organization.id)
-        if "consultations/" in path:
-            return self.made["slug"]
-        if "requests/" in path:
-            return self.request["slug"]
-        return self.feedback["id"]
-
-    def seen(self, roles: tuple[str, ...]) -> dict[tuple[str, str], Any]:
-        """What these people are answered everywhere."""
-        names = {
+    def names(self) -> dict[str, str]:
+        return {
             "consultation": self.made["id"],
             "slug": self.made["slug"],
             "dataset": str(self.producer.dataset.id),
+            "organization": str(self.producer.organization.id),
+            "feedback": self.feedback["id"],
+            "request": self.request["slug"],
+            "decision": self.decision,
+            "extension": "ttl",
         }
-        asked = [*self.paths(), *(query.format(**names) for query in QUERIES)]
+
+    def seen(self, roles: tuple[str, ...]) -> dict[tuple[str, str], Any]:
+        """What these people are answered everywhere."""
+        queries = [query.format(**self.names()) for query in QUERIES]
+        ours = [P + path for path in (*self.paths(), *queries) if not path.startswith(AT_RANDOM)]
+        theirs = [path.format(**self.names()) for path in OF_UDATA]
         seen = {}
-        for path in asked:
-            if path.startswith(AT_RANDOM):
-                continue
+        for path in (*ours, *theirs):
             for role in roles:
-                response = self.ask("GET", path, user=self.people[role], buffered=True)
+                user = self.people[role]
+                headers = {"X-API-KEY": self.key_of(user)} if user else {}
+                if path == f"{P}/metrics":
+                    headers = {"Authorization": f"Bearer {SCRAPER}"}
+                response = self.visit("GET", path, headers=headers, buffered=True)
                 text = response.get_data(as_text=True)
-                body = FRESH.sub(r"\1\2", text)
-                headers = {k: v for k, v in response.headers if k not in IGNORED}
+                if path.endswith(".csv"):
+                    text = "\r\n".join(sorted(ROWS.sub("", text).split("\r\n")))
+                body = settled(path, FRESH.sub(r"\1\2", text))
+                shown = {k: v for k, v in response.headers if k not in IGNORED}
                 if body != text:
-                    headers.pop("ETag", None)
-                seen[path, role] = (response.status_code, headers, body)
+                    shown.pop("ETag", None)
+                seen[path.removeprefix(P), role] = (response.status_code, shown, body)
         return seen
 
     def unsealed_facts(self) -> None:
@@ -184,13 +261,44 @@ class SealTest(ConsultationCase):
 
     def test_the_map_has_every_channel(self):
         paths = self.paths()
-        for channel in ("/results/", ".csv", "feed.atom", "/summary/", "/pages/dashboard/"):
+        for channel in ("/results/", ".csv", ".ttl", "feed.atom", "/summary/", "/pages/dashboard/"):
             assert [path for path in paths if channel in path], channel
         assert len(paths) > 40
 
+    def test_every_route_is_really_asked(self):
+        """A route that nobody can read here is one that the seal is not tried on."""
+        with freeze_time(DURING):
+            seen = self.seen(tuple(self.people))
+        unread = {
+            rule
+            for rule in self.rules()
+            if not rule.startswith(AT_RANDOM)
+            and not any(
+                seen[self.path(rule), role][0] in (*ANSWERED, UNWELL.get(rule))
+                for role in self.people
+            )
+        }
+        sealed = {rule for rule in unread if rule.endswith(SEALED)}
+        said = {rule: {seen[self.path(rule), role][0] for role in self.people} for rule in unread}
+        assert {rule: said[rule] for rule in unread - sealed - SILENT.keys()} == {}
+
     def test_before_the_closing_no_route_tells_anything(self):
-        assert self.differences(DURING, *self.people) == []
+        found = self.differences(DURING, *self.people)
+        assert sorted({path for path, _role in found}) == []
         assert self.leaks == []
+
+    def test_nor_whatever_was_answered(self):
+        """Not only that nobody has: other answers, more of them, other words."""
+        with freeze_time(DURING):
+            self.sealed_facts()
+            some = self.seen(("anonymous", "producer", "team"))
+            responses().update_many(
+                {}, {"$set": {"answers.use": "no", "profile": "other", "texts.0.text": SECRET}}
+            )
+            self.answered(self.made, UserFactory())
+            self.sealed_facts()
+            others = self.seen(("anonymous", "producer", "team"))
+        assert [key for key in some if some[key] != others[key]] == []
 
     def test_nor_as_long_as_an_answer_may_still_come(self):
         assert self.differences("2023-02-06 23:14:59") == []
@@ -263,3 +371,21 @@ class SealTest(ConsultationCase):
         assert collected().count_documents({}) == 0
         with freeze_time(AFTER):
             assert upkeep.collect() == 0
+
+
+def settled(path: str, text: str) -> str:
+    """What does not change from one look to the next: rows of public files have ids and an order
+    that are drawn at random each time."""
+    head, _line, rows = text.partition("\n")
+    if ".csv" not in path or f'"{ROW}"' not in head:
+        return text
+    return "\n".join([head, *sorted(row.partition(";")[2] for row in rows.splitlines())])
+
+
+def _stands_for(rule: str, name: str) -> str:
+    known = [
+        what for (start, one), what in PARAMETERS.items() if one == name and rule.startswith(start)
+    ]
+    if len(known) != 1:
+        raise KeyError(f"What stands for {name} in {rule}?")
+    return known[0]

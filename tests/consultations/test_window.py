@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from udata.core.user.factories import UserFactory
 
@@ -134,6 +134,36 @@ def test_who_began_in_time_may_end_within_the_grace_and_nobody_else(
     assert sealed is (sent < length + 900)
 
 
+@given(LOCAL, st.integers(1, 60 * 24 * 90), st.integers(-3000, 60 * 24 * 92), ZONES)
+def test_whenever_the_clock_on_the_wall_says_that_it_is_open_it_is(
+    opening: datetime, length: int, when: int, zone: ZoneInfo
+) -> None:
+    """Whatever clocks do meanwhile: the window is never shorter than it was announced."""
+    closing = opening + timedelta(minutes=length)
+    assume(exists(opening, zone))
+    assume(exists(closing, zone))
+    window = Window(to_utc(opening, zone), to_utc(closing, zone, closing=True))
+    moment = window.opens_at + timedelta(minutes=when)
+    wall = to_local(moment, zone).replace(tzinfo=None, fold=0)
+    if opening <= wall < closing:
+        assert window.is_open(moment)
+    if window.is_open(moment):
+        # Nor longer, but for the hour that comes twice.
+        assert opening - timedelta(hours=1) <= wall < closing + timedelta(hours=1)
+
+
+@given(MOMENTS, st.integers(1, 60 * 24 * 40), st.integers(0, 10**6), ZONES)
+def test_days_left_count_down_to_nought_on_the_last_day(
+    opens_at: datetime, length: int, when: int, zone: ZoneInfo
+) -> None:
+    window = Window(opens_at, opens_at + timedelta(minutes=length))
+    moment = opens_at + timedelta(minutes=when % length)
+    last = to_local(window.closes_at - timedelta(microseconds=1), zone).date()
+    left = window.days_left(moment, zone)
+    assert left >= 0
+    assert (left == 0) is (to_local(moment, zone).date() == last)
+
+
 def test_the_hours_that_do_not_exist_or_exist_twice_in_paris() -> None:
     with pytest.raises(Invalid, match="03:30"):
         to_utc(datetime(2023, 3, 26, 2, 30), PARIS)
@@ -217,14 +247,12 @@ class WindowEdgesTest(ConsultationCase):
     def test_a_time_that_does_not_exist_is_named(self):
         with freeze_time("2023-03-01"):
             team = self.body(opens_at="2023-03-26T02:30", closes_at="2023-04-26T02:30")
-
             refused = self.ask("POST", "/consultations/?lang=en", team, team_member())
         assert refused.status_code == 400
         assert "03:30" in refused.json["errors"]["opens_at"]
 
     @pytest.mark.parametrize("wrong", ["tomorrow", "2023-02-30T09:00", 12, None, "2023-02-20", ""])
     def test_what_is_no_date_is_named(self, wrong):
-
         body = self.body(closes_at=wrong)
         refused = self.ask("POST", "/consultations/", body, team_member())
         assert refused.status_code == 400

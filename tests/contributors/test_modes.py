@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-import requests
 from udata.core.dataset.factories import DatasetFactory
 
 from tests.cases import P, PluginTestCase
@@ -122,20 +125,59 @@ class ModesTest(WithoutAccountTestCase):
             app.config["READ_ONLY_MODE"] = False
 
 
+class CaptchEtat(BaseHTTPRequestHandler):
+    """The service, as PISTE offers it: a token, then whether an answer is right."""
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        sent = self.rfile.read(length).decode()
+        service: Any = self.server
+        service.asked.append((self.path, self.headers.get("Authorization"), sent))
+        if service.fault:
+            self.send_error(500)
+            return
+        if self.path == "/api/oauth/token":
+            self._answer("application/json", '{"access_token": "t", "expires_in": 60}')
+        else:
+            right = json.loads(sent) == {"uuid": "u-1", "code": "abc"}
+            self._answer("text/plain", "true" if right else "false")
+
+    def _answer(self, kind: str, body: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *args: Any) -> None:
+        """Nothing on the console."""
+
+
 class CaptchaTest(WithoutAccountTestCase):
-    """CaptchEtat, where udata has it configured and the operator says so."""
+    """CaptchEtat, where udata has it configured and the operator says so: a real server."""
 
     @pytest.fixture(autouse=True)
-    def captchetat(self, app: Any, keys: None, rmock: Any) -> Any:
+    def captchetat(self, app: Any, keys: None) -> Iterator[None]:
+        self.service: Any = ThreadingHTTPServer(("127.0.0.1", 0), CaptchEtat)
+        self.service.asked, self.service.fault = [], False
+        thread = threading.Thread(target=self.service.serve_forever, daemon=True)
+        thread.start()
+        address = f"http://127.0.0.1:{self.service.server_port}"
         app.config.update(
             CULTURE_FEEDBACK_CAPTCHETAT=True,
-            CAPTCHETAT_BASE_URL="https://captcha.test",
-            CAPTCHETAT_OAUTH_BASE_URL="https://oauth.test",
+            CAPTCHETAT_BASE_URL=address,
+            CAPTCHETAT_OAUTH_BASE_URL=address,
             CAPTCHETAT_CLIENT_ID="id",
             CAPTCHETAT_CLIENT_SECRET="secret",
         )
-        rmock.post("https://oauth.test/api/oauth/token", json={"access_token": "t"})
-        return rmock
+        yield
+        self.stop()
+
+    def stop(self) -> None:
+        if self.service:
+            self.service.shutdown()
+            self.service.server_close()
+            self.service = None
 
     def answers(self, code: Any = "abc", **more: Any) -> Any:
         browser, dataset = self.browser(), DatasetFactory()
@@ -143,29 +185,32 @@ class CaptchaTest(WithoutAccountTestCase):
         captcha = {"uuid": "u-1", "code": code}
         return browser.tries(dataset, proof=None, captcha=captcha, **more)
 
-    def test_a_right_answer_stands_for_a_proof_once(self, rmock: Any):
-        rmock.post("https://captcha.test/valider-captcha", text="true")
+    def test_a_right_answer_stands_for_a_proof_once(self):
         assert self.answers().status_code == 201
-        assert rmock.last_request.timeout == (3, 5)
+        [token, check] = self.service.asked[:2]
+        assert token[0] == "/api/oauth/token"
+        assert "client_secret=secret" in token[2]
+        assert check[:2] == ("/valider-captcha", "Bearer t")
         again = self.answers()
         assert (again.status_code, again.json["proof"]) == (403, "spent")
 
-    def test_a_wrong_one_does_not(self, rmock: Any):
-        rmock.post("https://captcha.test/valider-captcha", text="false")
-        for code in ("abc", "", None, 3, ["a"], "a" * 200):
+    def test_a_wrong_one_does_not(self):
+        for code in ("xyz", "", None, 3, ["a"], "a" * 200):
             refused = self.answers(code)
             assert (refused.status_code, refused.json["proof"]) == (403, "invalid")
 
-    @pytest.mark.parametrize("fault", [{"status_code": 500}, {"exc": requests.ConnectTimeout}])
-    def test_a_service_that_does_not_answer_lets_nobody_through(
-        self, rmock: Any, fault: Any, caplog: Any
-    ):
-        rmock.post("https://captcha.test/valider-captcha", **fault)
+    @pytest.mark.parametrize("fault", ["500", "nobody listens"])
+    def test_a_service_that_does_not_answer_lets_nobody_through(self, fault: str, caplog: Any):
+        if fault == "500":
+            self.service.fault = True
+        else:
+            self.stop()
         with caplog.at_level(logging.CRITICAL):
             refused = self.answers()
         assert (refused.status_code, refused.json["proof"]) == (403, "unavailable")
 
-    def test_it_is_no_way_unless_the_operator_says_so(self, app: Any, rmock: Any):
+    def test_it_is_no_way_unless_the_operator_says_so(self, app: Any):
         app.config["CULTURE_FEEDBACK_CAPTCHETAT"] = False
         refused = self.answers()
         assert (refused.status_code, refused.json["proof"]) == (403, "missing")
+        assert self.service.asked == []

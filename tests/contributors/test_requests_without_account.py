@@ -114,6 +114,21 @@ class SupportingTest(RequestsTestCase):
         assert f"/pages/requests/{request['slug']}/?done=confirmed" in done.headers["Location"]
         assert self.people(request) == 2
 
+    def test_similar_requests_lead_to_their_support_where_the_mode_allows_it(self, app: Any):
+        request = self.asked()
+        similar = f"{P}/pages/requests/similar?lang=en&q={request['title'].replace(' ', '+')}"
+        link = f'href="{P}/pages/requests/{request["slug"]}/'
+        page = self.visit("GET", similar).get_data(as_text=True)
+        assert "Support this request without an account" in page
+        assert link in page
+        app.config["CULTURE_FEEDBACK_WITHOUT_ACCOUNT"] = {"support": "off"}
+        try:
+            page = self.visit("GET", similar).get_data(as_text=True)
+        finally:
+            app.config["CULTURE_FEEDBACK_WITHOUT_ACCOUNT"] = {}
+        assert link in page
+        assert "without an account" not in page
+
     def test_the_page_of_a_request_takes_a_proof_and_gives_the_support_back(self):
         request, browser = self.asked(), self.browser()
         page = f"{P}/pages/requests/{request['slug']}/"

@@ -30,7 +30,7 @@ from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.data_requests.workflow import OPEN
 
 from ..cases import PluginTestCase
-from ..faults import Actor, DiesAt, Killed, Stepwise, interleave
+from ..killing import Actor, DiesAt, Killed, Stepwise, interleave
 from .asking import (
     UNLIMITED,
     assert_exact,

@@ -210,7 +210,7 @@ def test_once_it_has_closed_everybody_reads_the_results(
     assert somebody.barriers() == [], "sealed"
     fill(stored, address)
     page.goto(address.replace("/?", "/results/?"))
-    expect(page.get_by_text("40 answers").first).to_be_visible()
+    expect(page.get_by_text("40 people answered").first).to_be_visible()
     assert somebody.barriers() == [], "results"
     shot(page, "results")
     page.emulate_media(media="print")

@@ -80,6 +80,8 @@ class Visitor:
     def goes_to(self, remote_id: str, query: str = "") -> Visitor:
         """The page of a dataset on the portal, where the widget is."""
         self.page.goto(self.portal.page(remote_id) + query)
+        # Far from what is seen it fetches nothing.
+        self.widget.evaluate("it => it.scrollIntoView()")
         expect(self.widget.locator("#cf-title")).to_be_visible()
         return self
 

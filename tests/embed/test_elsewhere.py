@@ -1,4 +1,4 @@
-"""On sites that are not the portal: in a frame, by remote ids, and through the extras of datasets."""
+"""On sites that are not the portal: in a frame, by remote ids, through the extras of datasets."""
 
 from __future__ import annotations
 

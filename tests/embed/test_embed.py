@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 
 import brotli
@@ -30,12 +31,17 @@ class LoaderTest(PluginTestCase):
         )
         assert again.status_code == 304
 
-    @pytest.mark.parametrize(("part", "kind"), [("css", "text/css"), ("forms", "text/javascript")])
+    @pytest.mark.parametrize(
+        ("part", "kind"),
+        [("widget.css", "text/css"), ("forms.css", "text/css"), ("forms.js", "text/javascript"),
+         ("sending.js", "text/javascript"), ("around.js", "text/javascript")],
+    )  # fmt: skip
     def test_it_asks_for_nothing_more_to_know_where_its_parts_are(self, part, kind):
         source = self.visit("GET", f"{P}/embed.js").text
-        where = re.search(rf'"{part}": ?"([^"]+)"', source)
-        assert where
-        answer = self.visit("GET", f"{P}/{where[1]}")
+        version = re.search(r'"version":"(\w+)"', source)
+        assert version
+        assert f'asset("{part}")' in source
+        answer = self.visit("GET", f"{P}/static/{version[1]}/{part}")
         assert answer.status_code == 200
         assert answer.mimetype == kind
         assert "/* settings */" not in source
@@ -50,7 +56,7 @@ class LoaderTest(PluginTestCase):
         assert '"https://theme.example"' in source
         assert "</script" not in source
 
-    @pytest.mark.parametrize("name", ["embed.js", "forms.js", "page.js"])
+    @pytest.mark.parametrize("name", ["embed.js", "sending.js", "around.js", "forms.js", "page.js"])
     def test_it_writes_no_style_and_runs_no_text(self, name):
         source = assets.content(name).decode()
         assert not re.search(r"\.style\b|eval\(|new Function|document\.write|\bvar\b", source)
@@ -92,6 +98,18 @@ class StaticPartsTest(PluginTestCase):
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert "Set-Cookie" not in answer.headers
 
+    @pytest.mark.parametrize("name", sorted(p.name for p in assets.STATIC.iterdir()))
+    def test_leaving_out_comments_and_spaces_leaves_the_rest(self, name):
+        """No text may go over several lines, nor a comment swallow what comes after it."""
+        written = (assets.STATIC / name).read_text("utf-8")
+        lean = assets.content(name).decode()
+        assert all(line.count("`") % 2 == 0 for line in written.splitlines())
+        assert not re.search(r"// .*[;{,(]", lean.replace("://", ""))
+        comments = r"^\s*/\*(?! settings).*?\*/$|^\s*//[^\n]*$|\s// [^\"'`\n]*$"
+        code = re.sub(comments, "", written, flags=re.MULTILINE | re.DOTALL)
+        meaning = re.compile(r"\w+|[^\w\s]")
+        assert meaning.findall(lean) == meaning.findall(code)
+
     def test_an_older_version_is_not_answered_with_another(self):
         assert self.visit("GET", f"{P}/static/0123456789abcdef/widget.css").status_code == 404
 
@@ -102,3 +120,82 @@ class StaticPartsTest(PluginTestCase):
     def test_nothing_else_is_given(self, name):
         version = assets.version()
         assert self.visit("GET", f"{P}/static/{version}/{name}").status_code == 404
+
+
+class CompressionTest(PluginTestCase):
+    """Edges often send what udata gives as it is."""
+
+    def read(self, path, accepted, **headers):
+        return self.visit("GET", path, headers={"Accept-Encoding": accepted, **headers})
+
+    def paths(self):
+        dataset = DatasetFactory()
+        with self.app.test_request_context():
+            part = assets.address("widget.css")
+        return [f"{P}/embed.js", part, f"{P}/pages/datasets/{dataset.id}/?as=fragment"]
+
+    @pytest.mark.parametrize(
+        ("accepted", "coding"),
+        [("gzip, deflate, br, zstd", "br"), ("gzip", "gzip"), ("br;q=0, gzip", "gzip"),
+         ("identity", None), ("", None)],
+    )  # fmt: skip
+    def test_each_browser_gets_what_it_takes(self, accepted, coding):
+        opened = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[coding]
+        for path in self.paths():
+            answer = self.read(path, accepted)
+            assert answer.headers.get("Content-Encoding") == coding, path
+            assert "Accept-Encoding" in answer.headers["Vary"]
+            plain = self.read(path, "identity").data
+            # Ids of forms differ from one answer to the next.
+            assert opened(answer.data)[:200] == plain[:200]
+
+    def test_what_a_browser_has_is_not_sent_again(self):
+        for path in self.paths()[:2]:
+            etag = self.read(path, "br").headers["ETag"]
+            again = self.read(path, "br", **{"If-None-Match": etag})
+            assert again.status_code == 304
+            assert not again.data
+
+    def test_what_is_somebodys_own_is_not_compressed(self):
+        """Its length could tell what is in it, to who can have something written into it."""
+        dataset = DatasetFactory()
+        key = {"X-API-KEY": self.key_of(UserFactory())}
+        answer = self.read(f"{P}/pages/datasets/{dataset.id}/?as=fragment", "br", **key)
+        assert "Content-Encoding" not in answer.headers
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+
+
+class OriginsTest(PluginTestCase):
+    """What a page of another site may do in the name of who visits it: nothing."""
+
+    SOMEWHERE = "https://somewhere.example"
+
+    @pytest.mark.options(CORS_ALLOWED_ORIGINS=["https://theme.example"])
+    @pytest.mark.parametrize("origin", [SOMEWHERE, "null", "https://theme.example.org"])
+    def test_it_reads_only_what_anybody_reads(self, origin):
+        dataset = DatasetFactory()
+        for path in (f"pages/datasets/{dataset.id}/?as=fragment", f"summaries/?dataset={dataset.id}",
+                     "pages/dashboard/me/?as=fragment", "pages/moderation/?as=fragment"):  # fmt: skip
+            answer = self.visit("GET", f"{P}/{path}", headers={"Origin": origin})
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+            assert "Access-Control-Allow-Credentials" not in answer.headers
+            assert "Origin" in answer.headers["Vary"]
+
+    @pytest.mark.options(CORS_ALLOWED_ORIGINS=["https://theme.example"])
+    def test_it_may_not_send_a_form_with_a_session(self):
+        """Our header makes the browser ask first, and the answer is no to credentials."""
+        dataset = DatasetFactory()
+        path = f"{P}/pages/datasets/{dataset.id}/"
+        asking = {
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "x-culture-feedback",
+        }
+        for origin, trusted in ((self.SOMEWHERE, None), ("https://theme.example", "true")):
+            answer = self.visit("OPTIONS", path, headers={"Origin": origin, **asking})
+            assert answer.headers.get("Access-Control-Allow-Credentials") == trusted
+        # Without it, a form of any page can be sent, and is refused.
+        refused = self.visit(
+            "POST", path, data={"fitness": "yes"}, headers={"Origin": self.SOMEWHERE}
+        )
+        assert refused.status_code in (401, 403)
+        assert self.summary(dataset)["total"] == 0

@@ -26,7 +26,7 @@ WORDS = f"Le fichier {SECRET} est vide : camille@example.org"
 class FeedbackChannelsTest(ModerationTestCase):
     def everything_public(self, producer: Producer) -> dict[str, str]:
         """What anybody, and the producer, gets of a dataset."""
-        dataset = producer.dataset
+        dataset, organization = producer.dataset, producer.organization.id
         page = f"{P}/pages/datasets/{dataset.id}/"
         producers = {"X-API-KEY": self.key_of(producer.admin)}
         dashboard = f"{P}/pages/dashboard/organizations/{producer.organization.id}/"
@@ -40,6 +40,14 @@ class FeedbackChannelsTest(ModerationTestCase):
             "native discussions": f"/api/1/discussions/?for={dataset.id}",
             "native search": f"/api/1/discussions/?q={SECRET}",
             "activity": f"/api/1/activity/?related_to={dataset.id}",
+            "summary": f"{P}/datasets/{dataset.id}/summary/",
+            "metrics": f"/api/1/datasets/{dataset.id}/",
+            "native rdf": f"/api/1/datasets/{dataset.id}/rdf.ttl",
+            "rdf": f"{P}/datasets/{dataset.id}/feedback.ttl",
+            "file of the site": f"{P}/site/feedback.csv",
+            "file of the organization": f"{P}/organizations/{organization}/feedback.csv",
+            "atom": f"{P}/requests/feed.atom",
+            "page of the organization": (f"{P}/pages/organizations/{organization}/"),
         }
         got = {name: self.visit("GET", path, buffered=True) for name, path in addresses.items()}
         got |= {
@@ -50,8 +58,11 @@ class FeedbackChannelsTest(ModerationTestCase):
                 "dashboard": dashboard,
                 "dashboard list": f"{dashboard}feedback/?words=1",
                 "bell": "/api/1/notifications/",
+                "file": f"{P}/organizations/{producer.organization.id}/feedback.csv",
+                "board file": f"{dashboard}feedback.csv",
             }.items()
         }
+        assert {name for name, answer in got.items() if answer.status_code != 200} == set()
         return {name: answer.get_data(as_text=True) for name, answer in got.items()}
 
     def leaks(self, producer: Producer) -> list[str]:
@@ -102,6 +113,7 @@ class RequestChannelsTest(ModerationTestCase):
             "kind": "new",
             "dataset": str(producer.dataset.id),
             "organization": str(producer.organization.id),
+            "open_data": True,
         }
         response = self.ask("POST", "/requests/", body, asker)
         assert response.status_code == 201, response.json

@@ -299,16 +299,36 @@ class TeamTest(PageTestCase):
         assert roles.remit_of(user.reload()) is None
         assert user.fullname not in self.text(self.TEAM, admin)
 
+    def test_an_administrator_gives_the_role_of_consultations_and_takes_it_back(self):
+        admin, user, moderating = sysadmin(), UserFactory(), moderator()
+        given = {"role": roles.CONSULTATION}
+        answer = self.post(self.TEAM, admin, email=user.email, **given)
+        assert answer.status_code == 303
+        assert [role.name for role in user.reload().roles] == [roles.CONSULTATION]
+        assert roles.remit_of(user) is None
+        assert user.fullname in self.text(self.TEAM, admin)
+        assert self.get(f"{P}/pages/consultations/new", user).status_code == 200
+        self.post(self.TEAM, admin, email=moderating.email, **given)
+        self.post(self.TEAM, admin, revoke=str(moderating.id), **given)
+        assert roles.remit_of(moderating.reload()) == roles.Remit()  # each role by itself
+        self.post(self.TEAM, admin, revoke=str(user.id), **given)
+        assert user.reload().roles == []
+        assert user.fullname not in self.text(self.TEAM, admin)
+        assert self.get(f"{P}/pages/consultations/new", user).status_code == 404
+
     def test_what_is_wrong_is_said_at_its_field(self):
-        admin, user = sysadmin(), UserFactory()
+        admin, user, organization = sysadmin(), UserFactory(), OrganizationFactory()
+        everywhere = {"role": roles.CONSULTATION, "organizations": organization.slug}
         for form, field in (
             ({"email": "nobody@example.org"}, "email"),
             ({"email": user.email, "organizations": "nothing"}, "organizations"),
+            ({"email": user.email, "role": "admin"}, "role"),
+            ({"email": user.email} | everywhere, "organizations"),
         ):
             answer = self.post(self.TEAM, admin, **form)
             assert answer.status_code == 400
             assert f'id="cf-{field}-error"' in answer.get_data(as_text=True)
-        assert roles.remit_of(user.reload()) is None
+        assert user.reload().roles == []
 
     def test_moderators_do_not_choose_moderators(self):
         who, user = moderator(), UserFactory()
@@ -333,6 +353,21 @@ class CommandTest(PageTestCase):
         assert roles.remit_of(user.reload()) == roles.Remit(frozenset([organization.id]))
         self.cli("feedback", "revoke", "moderator", user.email)
         assert roles.remit_of(user.reload()) is None
+
+    @pytest.mark.parametrize("role", ["consultation", "culture-feedback-consultation"])
+    def test_grant_and_revoke_the_role_of_consultations(self, role):
+        user, organization = UserFactory(), OrganizationFactory()
+        grant = ("feedback", "grant", role, user.email.upper())
+        limited = self.cli(*grant, "--organization", organization.slug, expect_error=True)
+        assert limited.exit_code == 2
+        assert user.reload().roles == []  # rather than a role without the limit
+        assert "is now in the team" in self.cli(*grant).output
+        assert "was already in the team" in self.cli(*grant).output
+        assert [one.name for one in user.reload().roles] == [roles.CONSULTATION]
+        revoke = ("feedback", "revoke", role, user.email)
+        assert "any more" in self.cli(*revoke).output
+        assert "was not in" in self.cli(*revoke).output
+        assert user.reload().roles == []
 
     def test_what_is_nobodys_is_refused(self):
         user = UserFactory()

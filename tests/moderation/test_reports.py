@@ -127,7 +127,7 @@ class RequestReportTest(ReportTestCase):
         discussion.reload()
         assert "Oui." not in repr([m.content for m in discussion.discussion])
         shown = self.ask("GET", f"/requests/{found['id']}/messages/").json["data"]
-        assert [one["text"] for one in shown] == []
+        assert [(one["text"], one["hidden_reason"]) for one in shown] == [(None, "abuse")]
         self.decided(who, said["id"], "restore")
         discussion.reload()
         assert discussion.discussion[1].content == "Oui."

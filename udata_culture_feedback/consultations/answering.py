@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, refusals, vocabulary
@@ -17,13 +18,14 @@ from ..contributors.limits import spend_write
 from ..contributors.models import Kind as ContributorKind
 from ..contributors.models import gone_key
 from ..contributors.modes import Action
+from ..contributors.outbox_models import DUPLICATE_KEY
 from ..contributors.submissions import remember_deletion, was_deleted
 from ..contributors.viewer import Viewer, must_be_known
 from ..contributors.without_account import admit, must_take_part
 from ..moments import iso
 from ..reading import Reading
 from ..search import terms
-from ..storage import now
+from ..storage import confirmed, now
 from ..summaries import becomes_due
 from . import figures, openings, permissions, scope, stamps, wishes
 from .models import Channel, TextState, consultations, of_responses, responses
@@ -86,7 +88,7 @@ def submit(
         if not admitted:
             admit(viewer, Action.RESPONSE, str(consultation["_id"]), payload)
             admitted = True
-        if not _take_part(consultation):
+        if not take_part(consultation):
             consultation = fresh(consultation["_id"])
             continue
         sent = mine or _new(viewer, consultation, moment)
@@ -140,7 +142,7 @@ def save(
     began = opened(viewer, consultation, payload)
     must_accept(consultation, began)
     for _attempt in range(ATTEMPTS):
-        if not _take_part(consultation):
+        if not take_part(consultation):
             consultation = fresh(consultation["_id"])
             continue
         mine = own(viewer, consultation)
@@ -196,10 +198,33 @@ def erase(viewer: Viewer, reference: Any) -> None:
     mine = own(viewer, consultation)
     if mine is None:
         raise _not_answered()
+    take_back(viewer, mine, keep_figures=permissions.may_see_results(consultation))
+
+
+def take_back(viewer: Viewer, mine: Response, *, keep_figures: bool) -> None:
+    """Takes back an answer of this person's, or what they had begun."""
     if mine.get("submission_id"):
         remember_deletion(viewer, mine["submission_id"], SUBMISSION)
-    tombstone(mine, keep_figures=permissions.may_see_results(consultation))
-    on_response_changed.send(consultation["_id"], response=mine["_id"])
+    if mine.get("sent_at"):
+        tombstone(mine, keep_figures=keep_figures)
+    else:
+        responses().delete_one({"_id": mine["_id"], "sent_at": {"$exists": False}})
+    on_response_changed.send(mine["consultation"], response=mine["_id"])
+
+
+def take_texts_back(viewer: Viewer, reference: Any) -> Response:
+    """One's texts are not to be open data any more, whether or not it has closed; they stay on the
+    pages. Answers the answer as stored. Raises NotFound for who has not answered."""
+    must_be_known(viewer, leaving=True)
+    consultation = readable(viewer, reference)
+    spend_write(viewer)
+    mine = own(viewer, consultation)
+    if mine is None or not mine.get("sent_at"):
+        raise _not_answered()
+    if mine.get("open_data"):
+        change = {"$set": {"open_data": False, "last_modified": now()}, "$inc": {"v": 1}}
+        responses().update_one({"_id": mine["_id"]}, change)
+    return mine | {"open_data": False}
 
 
 def enter(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> tuple[Response, bool]:
@@ -225,7 +250,7 @@ def enter(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> tuple[Resp
             message = _("An answer was entered under this reference.")
             raise refusals.Conflict(message, {"reference": message})
         said = _read(consultation, payload, whole=True)
-        if not _take_part(consultation):
+        if not take_part(consultation):
             consultation = fresh(consultation["_id"])
             continue
         moment = now()
@@ -239,6 +264,46 @@ def enter(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> tuple[Resp
             on_response_changed.send(consultation["_id"], response=sent["_id"])
             return sent, known is None
     raise _crowded()
+
+
+def brought(
+    consultation: Consultation,
+    key: str,
+    payload: dict[str, Any],
+    *,
+    channel: Channel,
+    at: datetime,
+) -> Response:
+    """An answer collected elsewhere as `bring` stores it: said at a moment (naive UTC) by somebody
+    who is known by `key`. Nothing is written. Raises Invalid or TooLong naming
+    `answers.<question>`, `profile` or `open_data`."""
+    said = _read(consultation, payload, whole=True)
+    author = Viewer(key=key, kind=ContributorKind.UNVERIFIED)
+    sent = _new(author, consultation, at) | {"channel": Channel(channel).value}
+    sent = _with(sent, consultation, said, at)
+    return sent | {
+        "sent_at": at,
+        "imported": now(),
+        "due": [of_responses(consultation["_id"])],
+    }
+
+
+def brought_before(consultation: Consultation, keys: Iterable[str]) -> set[str]:
+    """Of these people, those whose answer is there."""
+    where = {"consultation": consultation["_id"], "contributor.key": {"$in": list(keys)}}
+    return {one["contributor"]["key"] for one in responses().find(where, {"contributor.key": 1})}
+
+
+def bring(consultation: Consultation, answers: list[Response]) -> int:
+    """Stores answers collected elsewhere (see `brought`), whatever the limits, the window and the
+    read-only switch say; those that are there stay as they are. Answers how many are new."""
+    stamps.ensure(of_responses(consultation["_id"]))
+    try:
+        return len(responses().insert_many(answers, ordered=False).inserted_ids)
+    except BulkWriteError as error:
+        if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
+            raise
+        return error.details["nInserted"]
 
 
 def own(viewer: Viewer, consultation: Consultation) -> Response | None:
@@ -492,7 +557,7 @@ def _store(before: Response | None, after: Response) -> bool:
     return bool(responses().update_one(unmoved, update).modified_count)
 
 
-def _take_part(consultation: Consultation) -> bool:
+def take_part(consultation: Consultation) -> bool:
     """Marks it as answered, which freezes it; False when it was changed since it was read: what
     was answered to may not be what is asked now."""
     if consultation.get("answered"):
@@ -522,7 +587,7 @@ def _submitted(viewer: Viewer, consultation: Consultation, submission: str) -> R
         raise refusals.Gone(_("This answer has been deleted."))
     mine = own(viewer, consultation)
     same = mine and mine.get("sent_at") and mine.get("submission_id") == submission
-    return mine if same else None
+    return confirmed(responses(), mine) if same else None
 
 
 def _not_answered() -> refusals.NotFound:
@@ -557,5 +622,6 @@ def checked(payload: dict[str, Any]) -> dict[str, Any]:
         "profile": said.get("profile"),
         "open_data": bool(said.get("open_data")),
         "opening": payload.get("opening") or openings.token_for(nobody, consultation["_id"]),
+        "tell_me": payload.get("tell_me") is True,
     }
     return kept | {"submission_id": _submission(payload) or new_submission()}

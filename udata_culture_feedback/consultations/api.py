@@ -14,7 +14,18 @@ from ..contributors import confirmation
 from ..contributors.api import confirmation_is_sent, token_field, without_account_fields
 from ..contributors.modes import Action
 from ..contributors.viewer import current_viewer
-from . import actions, answering, openings, queries, representation, results, texts
+from . import (
+    actions,
+    answering,
+    csv,
+    openings,
+    publishing,
+    queries,
+    representation,
+    results,
+    texts,
+)
+from . import by_email as _by_email  # noqa: F401 (offers it)
 from .models import Channel
 from .records import readable
 from .window import State
@@ -178,9 +189,12 @@ class CultureFeedbackResponsesAPI(Route):
     @api.expect(respond_fields)
     @api.response(410, "It has closed")
     def put(self, id: str) -> Answer:
-        """Change one's own answer until the closing: the answers that are sent"""
+        """Change one's own answer until the closing: the answers that are sent. `open_data` false,
+        alone, is taken at any time"""
         body = json_body()
         viewer = current_viewer(body)
+        if body.keys() - {"contributor_token"} == {"open_data"} and body["open_data"] is False:
+            return _own(viewer, id, answering.take_texts_back(viewer, id))
         return _own(viewer, id, answering.edit(viewer, id, body))
 
     @api.doc("delete_culture_feedback_response", security="apikey")
@@ -202,7 +216,25 @@ class CultureFeedbackResultsAPI(Route):
         found = results.read(consultation)
         shown = representation.as_json(viewer, [consultation])[0]
         synthesis = results.synthesis(consultation)
-        return answer({"consultation": shown, **found, "synthesis": synthesis})
+        dataset = publishing.dataset_of(consultation)
+        return answer(
+            {
+                "consultation": shown,
+                **found,
+                "synthesis": synthesis,
+                "dataset": dataset.as_json() if dataset else None,
+            }
+        )
+
+
+@ns.route("/consultations/<string:id>/responses.csv", endpoint="culture_feedback_responses_csv")
+class CultureFeedbackResponsesCSVAPI(Route):
+    @api.doc("get_culture_feedback_responses_csv")
+    @api.produces(["text/csv"])
+    @api.response(404, "Sealed until it has closed")
+    def get(self, id: str) -> Answer:
+        """Download the answers, once the consultation has closed: no names, few texts"""
+        return csv.responses_csv(readable(current_viewer(), id))
 
 
 @ns.route("/consultations/<string:id>/results/texts/", endpoint="culture_feedback_texts")

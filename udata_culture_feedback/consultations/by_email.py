@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import current_app
 from udata.i18n import lazy_gettext as _
 
 from ..contributors.confirmation import Outcome, Preview, offer
 from ..contributors.contacts import Contact
 from ..contributors.modes import Action
 from ..contributors.viewer import Viewer
-from . import answering, representation
+from . import answering, representation, telling
 from .records import find, no_such_consultation
 from .wording import said
 
@@ -20,7 +21,9 @@ class ResponseByEmail:
     """What `confirmation` asks of a domain."""
 
     action = Action.RESPONSE
-    scope = "response"
+    #: Nobody is the same person in two consultations.
+    scope = "consultation"
+    of: str | None = "consultation"
 
     def target(self, reference: str) -> str:
         found = find(reference)
@@ -40,6 +43,15 @@ class ResponseByEmail:
         return Preview(
             subject=str(_("your answer to “%(title)s”", title=said(found["title"]))),
             page=f"consultations/{found['slug']}/",
+            address=str(
+                _(
+                    "Your address serves to tell you that the synthesis is published. It is "
+                    "encrypted, never shown, and erased %(days)d days afterwards.",
+                    days=current_app.config["CULTURE_FEEDBACK_CONSULTATION_EMAIL_DAYS"],
+                )
+            )
+            if payload.get("tell_me")
+            else None,
         )
 
     def carry_out(self, viewer: Viewer, payload: dict[str, Any], contact: Contact) -> Outcome:
@@ -54,7 +66,8 @@ class ResponseByEmail:
         else:
             response, created = answering.submit(viewer, found["_id"], payload)
         shown = representation.own_as_json(viewer, found, response)
-        return Outcome(shown, f"consultations/{found['slug']}/", created)
+        until = telling.follow_by_email(found, contact.id) if payload.get("tell_me") else None
+        return Outcome(shown, f"consultations/{found['slug']}/", created, write_until=until)
 
 
 offer(ResponseByEmail())

@@ -21,6 +21,7 @@ from . import figures, stamps
 from .models import collected, consultations, of_feedback, of_responses, responses, results
 from .questions import Kind
 from .records import Consultation
+from .signals import on_consultation_collected
 from .window import Window
 
 #: Datasets that the results name, of those that answers name most often.
@@ -53,9 +54,10 @@ def collect(consultation: Consultation, limit: int | None = None) -> bool:
             return False
         stamps.copy(feedback)
     figures.settle_all(id)
-    _name_datasets(consultation)
+    name_datasets(consultation)
     refresh_since(id)
     consultations().update_one({"_id": id, "collected": None}, {"$set": {"collected": now()}})
+    on_consultation_collected.send(id)
     return True
 
 
@@ -87,7 +89,7 @@ def refresh_since(consultation_id: ObjectId) -> None:
     results().update_one({"_id": of_feedback(consultation_id)}, {"$set": {"since": since}})
 
 
-def _name_datasets(consultation: Consultation) -> None:
+def name_datasets(consultation: Consultation) -> None:
     """The datasets that answers name most often, by question: added up once, at closing."""
     named: dict[str, list[dict[str, Any]]] = {}
     for question in consultation["questions"]:

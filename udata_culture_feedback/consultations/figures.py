@@ -97,6 +97,12 @@ def settle_all(consultation_id: Any) -> None:
     settle(COLLECTED, of_feedback(consultation_id))
 
 
+def settle_everything(consultation_id: Any) -> None:
+    """The same, however much is due: after an import."""
+    while responses().find_one({"due": of_responses(consultation_id)}, {"_id": 1}):
+        settle(RESPONSES, of_responses(consultation_id))
+
+
 def read(consultation_id: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The figures of responses, and of collected feedback, settled first (a bounded effort). Who
     calls has looked at the seal."""

@@ -6,15 +6,17 @@ from __future__ import annotations
 from bson import ObjectId
 from udata.core.user.models import User
 
+from ..contributors import leaving
 from ..contributors.models import account_key, gone_key
+from .answering import tombstone
 from .models import followers, responses
 from .signals import on_response_changed
 
 
 def forget_account(user_id: ObjectId) -> int:
     """An account was deleted: nobody is recognised in what it answered, and nothing is left of what
-    it had begun. What was sent stays counted; its texts stay, since nobody is named with them.
-    Answers how much changed."""
+    it had begun. What was sent stays counted; its texts stay, since nobody is named with them,
+    unless its words were to go with it. Answers how much changed."""
     raw = User._get_collection().find_one({"_id": user_id}, {"deleted": 1})
     if raw is not None and not raw.get("deleted"):
         return 0
@@ -22,6 +24,11 @@ def forget_account(user_id: ObjectId) -> int:
     mine = {"contributor.user": user_id, "contributor.key": account_key(user_id)}
     begun = mine | {"sent_at": {"$exists": False}, "deleted": {"$exists": False}}
     changed = responses().delete_many(begun).deleted_count
+    if leaving.takes_words_along(user_id):
+        for response in list(responses().find(mine)):
+            tombstone(response, keep_figures=True)
+            on_response_changed.send(response["consultation"], response=response["_id"])
+            changed += 1
     for response in list(responses().find(mine, {"consultation": 1})):
         changed += (
             responses()

@@ -11,7 +11,7 @@ from udata.i18n import lazy_gettext as _
 from udata.mail import MailCTA, MailMessage
 
 from ..addresses import pages_url
-from ..contributors.mailing import mail
+from ..contributors.mailing import Reader, mail
 from ..contributors.unsubscribe import names
 from ..storage import now
 from .records import Consultation, find
@@ -44,7 +44,7 @@ def reminder(reader: User, consultation: str) -> MailMessage | None:
 
 
 @mail("consultation-synthesis")
-def synthesis(reader: User, consultation: str) -> MailMessage | None:
+def synthesis(reader: Reader, consultation: str) -> MailMessage | None:
     """What came of it is published. To who asked for it."""
     found = _public(consultation)
     if found is None or not (found.get("synthesis") or {}).get("published_at"):

@@ -108,7 +108,7 @@ def questions_of_form(questions: list[Question], form: Form) -> list[Any]:
     others = [question for question in questions if question["id"] != id]
     if "delete" in form:
         return others
-    position = _number(form.get("position")) or len(others) + 1
+    position = whole_number(form.get("position")) or len(others) + 1
     changed = _question(old, form)
     place = min(max(position, 1), len(others) + 1) - 1
     return [*others[:place], changed, *others[place:]]
@@ -156,7 +156,7 @@ def _question(old: Question | None, form: Form) -> dict[str, Any]:
         "text": _texts(form, "text"),
         "help": _texts(form, "help"),
         "required": "required" in form,
-        "step": _number(form.get("step")) or 1,
+        "step": whole_number(form.get("step")) or 1,
     }
     answers = _lines(form, "answers")
     if kind in (Kind.SINGLE, Kind.MULTIPLE):
@@ -185,8 +185,8 @@ def _question(old: Question | None, form: Form) -> dict[str, Any]:
 
 def synthesis_of_form(form: Form) -> dict[str, Any]:
     commitments = []
-    for number in range(_number(form.get("rows")) or 0):
-        where = f"commitments.{number}"
+    for row in range(whole_number(form.get("rows")) or 0):
+        where = f"commitments.{row}"
         text = _texts(form, f"{where}.text")
         reference = form.get(f"{where}.request", "").strip().rstrip("/").rpartition("/")[2]
         if any(text.values()) or reference:
@@ -239,7 +239,7 @@ def _lines(form: Form, name: str) -> list[Texts]:
     return [row for row in rows if row]
 
 
-def _number(text: str | None) -> int | None:
+def whole_number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 4 else None
 
 

@@ -18,6 +18,7 @@ from ..pages import blueprint, check_guard, handles_refusal, page_address, rende
 from ..storage import now
 from ..vocabulary import vocabularies
 from . import actions, answering, making_forms, openings, permissions, presentation
+from .forms import MAX_COMMITMENTS
 from .markdown import rendered
 from .models import Channel
 from .questions import MAX_STEPS, Question
@@ -425,7 +426,7 @@ def _synthesis(
             **_common(viewer, consultation, refusal, {"text"}),
             title=said(consultation["title"]),
             shown=shown,
-            rows=int(rows) if str(rows).isdigit() else 0,
+            rows=min(making_forms.whole_number(str(rows)) or 0, MAX_COMMITMENTS),
             unsealed=permissions.may_see_results(consultation),
             published=(consultation.get("synthesis") or {}).get("published_at"),
             here=page_address(f"consultations/{consultation['slug']}/synthesis"),
@@ -459,7 +460,7 @@ def _hangs_on(question: Question, by_id: dict[str, Question]) -> str:
     return str(
         _(
             "Asked only to who answers %(answers)s to “%(question)s”.",
-            answers=", ".join(f"“{answer}”" for answer in answers),
+            answers=", ".join(str(_("“%(text)s”", text=answer)) for answer in answers),
             question=said(other["text"]),
         )
     )

@@ -35,6 +35,7 @@ class Channel(StrEnum):
     WEB = "web"  # the person answered here
     PHONE = "phone"  # said on the phone, entered by the team
     POST = "post"  # received by post, entered by the team
+    IMPORT = "import"  # collected elsewhere, brought in from a file
 
 
 class TextState(StrEnum):
@@ -103,7 +104,8 @@ class CultureFeedbackResponse(Document):
     sent: `answers` and the other fields, `step`, `saved_at`. `texts`: the free texts of `answers`,
     each with an `id` and the `state` that moderation gave it. `open_data`: their author lets them
     be published as open data. `requests`: question → request for data that was made of it.
-    `channel`, `reference`, `entered_by`: of what the team entered. `live`, `counted`, `due`, `v`:
+    `channel`, `reference`, `entered_by`: of what the team entered. `imported`: when it was brought
+    in from a file. `live`, `counted`, `due`, `v`:
     see `summaries`. `deleted` marks a tombstone, which says nothing and belongs to nobody.
     """
 
@@ -112,6 +114,7 @@ class CultureFeedbackResponse(Document):
     channel = StringField(default=Channel.WEB, choices=[channel.value for channel in Channel])
     reference = StringField()
     entered_by = ObjectIdField()
+    imported = DateTimeField()
     questionnaire = IntField()
 
     answers = DictField()
@@ -212,18 +215,20 @@ class CultureFeedbackResults(Document):
 
 
 class CultureFeedbackFollower(Document):
-    """An account that asked to be written to about a consultation: `reminder` before it closes,
+    """An account, or somebody without one (`contact`: where their address is kept), who asked to be
+    written to about a consultation: `reminder` before it closes,
     `synthesis` when that is published. The id is both, so that there is one; it goes a month after
     the synthesis."""
 
     id = StringField(primary_key=True)
     consultation = ObjectIdField(required=True)
-    user = ObjectIdField(required=True)
+    user = ObjectIdField()
+    contact = ObjectIdField()
     reminder = BooleanField(default=False)
     synthesis = BooleanField(default=False)
     created_at = DateTimeField(required=True)
 
-    meta = {"strict": False, "indexes": [["consultation", "id"], "user"]}
+    meta = {"strict": False, "indexes": [["consultation", "id"], "user", "contact"]}
 
 
 def consultations() -> Collection:

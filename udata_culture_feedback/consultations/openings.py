@@ -6,6 +6,7 @@ It is made for one person and one consultation; a clock that somebody sets back 
 from __future__ import annotations
 
 import hashlib
+import hmac
 from datetime import datetime
 from typing import Any
 
@@ -67,7 +68,7 @@ def resumed(token: object) -> tuple[ObjectId, str] | None:
 
 def is_of(response: dict[str, Any], person: str) -> bool:
     """Whether an answer is still that person's: not of somebody who has left."""
-    return _hash(response["contributor"]["key"]) == person
+    return hmac.compare_digest(_hash(response["contributor"]["key"]), str(person))
 
 
 def _read(purpose: str, token: object) -> Any:

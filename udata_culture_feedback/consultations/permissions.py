@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..contributors import roles
 from ..contributors.viewer import Viewer
 from ..storage import now
 from .window import State, Window
 
 Consultation = dict[str, Any]
 
-ROLE = "culture-feedback-consultation"
+ROLE = roles.CONSULTATION
 
 
 def is_team(viewer: Viewer) -> bool:

@@ -62,13 +62,18 @@ def read_questions(payload: Any, errors: dict[str, Any], steps: int) -> list[Que
     if not isinstance(payload, list) or len(payload) > MAX_QUESTIONS:
         errors["questions"] = _("A list of %(n)d questions at most.", n=MAX_QUESTIONS)
         return []
+    ids = (given.get("id") for given in payload if isinstance(given, dict))
+    named = {id for id in ids if isinstance(id, str)}
     read: list[Question] = []
     for number, given in enumerate(payload):
         where = f"questions.{number}"
         if not isinstance(given, dict):
             errors[where] = _("An object.")
             continue
-        question = read_question(given, errors, steps, where=where, taken={q["id"] for q in read})
+        taken = {question["id"] for question in read}
+        if given.get("id") in (None, ""):
+            taken |= named  # it may be put before another that has the same words
+        question = read_question(given, errors, steps, where=where, taken=taken)
         read.append(question)
     if not any(name.startswith("questions") for name in errors):
         _check_conditions(read, errors)

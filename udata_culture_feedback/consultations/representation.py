@@ -9,7 +9,7 @@ from typing import Any
 from bson import ObjectId
 from flask import current_app
 
-from .. import catalogue
+from .. import catalogue, privacy
 from ..addresses import api_url, pages_url
 from ..contributors.viewer import Viewer
 from ..moments import iso
@@ -122,8 +122,7 @@ def own_as_json(
 
 def informed(consultation: Consultation, field: str) -> dict[str, str]:
     """What people are told of their data: of this consultation, or of the portal by default."""
-    default = current_app.config[f"CULTURE_FEEDBACK_CONSULTATION_{field.upper()}"]
-    return consultation.get(field) or default
+    return consultation.get(field) or privacy.by_default(field)
 
 
 def addresses(consultation: Consultation) -> dict[str, str]:

@@ -196,6 +196,7 @@ def _request(request: dict[str, Any]) -> dict[str, Any]:
         "title": request["title"],
         "status": request["status"],
         "status_label": str(label),
+        "partial": bool(request.get("partial")),
         "people": request_representation.people(request),
         **request_representation.addresses(request),
     }

@@ -16,10 +16,11 @@ from ..contributors.viewer import Viewer, current_viewer
 from ..listing import Page
 from ..pages import blueprint, check_guard, handles_refusal, page_address, render
 from ..storage import now
-from . import permissions, presentation, results, texts
+from . import permissions, presentation, publishing_views, results, texts
 from .markdown import rendered
 from .models import TextState
 from .records import Consultation, readable
+from .suppression import LEAST_FOR_MEANS
 from .window import Window, in_words, until_in_words
 from .wording import said
 
@@ -30,27 +31,34 @@ PATTERNS = 5
 
 
 @blueprint.route("/pages/consultations/<string:reference>/results/")
-def results_page(reference: str) -> Response:
-    """Everything that may be known, once it has closed."""
+def results_page(reference: str, *, refusal: refusals.Refusal | None = None) -> Response:
+    """Everything that may be known, once it has closed. `refusal`: why something asked for from
+    here was not done."""
     viewer = current_viewer()
     consultation = _readable(viewer, reference)
     try:
         found = results.read(consultation)
-    except refusals.NotFound as refusal:
-        return _not_yet(viewer, consultation, refusal)
+    except refusals.NotFound as sealed:
+        return _not_yet(viewer, consultation, sealed)
+    synthesis = results.synthesis(consultation)
     return render(
         "consultations/results.html",
-        **_common(viewer, consultation),
+        **_common(viewer, consultation, refusal),
+        done=publishing_views.DONE.get(request.args.get("done", "")),
+        **publishing_views.shown(viewer, consultation),
         found=found,
         plots=_plots(found),
         axes=_axes(found["feedback"]),
-        synthesis=results.synthesis(consultation),
+        axes_since=any(_is_told(axis["since"]) for axis in found["feedback"]["axes"].values()),
+        synthesis=synthesis,
+        kept=_kept(synthesis),
         worded=[(one["id"], said(one["text"])) for one in texts.worded(consultation)],
         may_moderate=permissions.may_moderate(viewer, consultation),
         may_write=permissions.is_team(viewer),
         synthesis_url=_url(consultation, "synthesis"),
         labels={term.id: term.label for term in vocabulary.REQUEST_STATUSES},
         mean=_mean,
+        number=format_decimal,
         percent=charts.percent,
         pattern_key=charts.key,
     )
@@ -78,6 +86,7 @@ def moderate_text(reference: str) -> Response:
             consultation["_id"],
             request.form.get("text"),
             request.form.get("decision", ""),
+            request.form.get("reason") or None,
         )
     except refusals.Refusal as refusal:
         return _texts(viewer, consultation, refusal=refusal)
@@ -124,6 +133,7 @@ def _texts(
         asked=request.args,
         state=state.value,
         moderates=moderates,
+        reasons=[one for one in vocabulary.MODERATION_REASONS if one.id != "ok"],
         form_url=page_address(path, **kept),
         waiting_url=page_address(path, state=TextState.PENDING.value),
         hidden_url=page_address(path, state=TextState.HIDDEN.value),
@@ -179,13 +189,20 @@ def _url(consultation: Consultation, what: str = "") -> str:
     return page_address(f"consultations/{consultation['slug']}/{what}")
 
 
+def _kept(synthesis: dict[str, Any] | None) -> int:
+    """How many commitments are kept: the whole of what their request asks for is published."""
+    asked = [one["request"] or {} for one in (synthesis or {}).get("commitments", ())]
+    return sum(one.get("status") == "published" and not one["partial"] for one in asked)
+
+
 def _plots(found: dict[str, Any]) -> dict[str, Any]:
-    """A chart for each question that is counted by answer and that a bar can show."""
+    """A chart by profile for each question whose answers a bar can show."""
     plots = {}
     for question in found["questions"]:
         options = question.get("options") or []
+        question["shared"] = all(option["share"] is not None for option in options)
         stackable = question["kind"] in ("single", "scale") and len(options) <= PATTERNS
-        if not stackable or not question["answered"]:
+        if not (stackable and question["profiles"]):
             continue
         names = [str(option["label"]) for option in options]
         bars = [charts.Bar(str(_("All")), [option["count"] for option in options])]
@@ -200,20 +217,26 @@ def _plots(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _axes(feedback: dict[str, Any]) -> list[tuple[Any, Any]]:
-    """For each criterion, a chart of what was said during the consultation, and since."""
+    """For each criterion, a chart of what was said during the consultation, and since; nothing of
+    fewer people than shares are given of."""
     found = []
     for axis in vocabulary.vocabularies()["axes"]:
         figures = feedback["axes"][axis.id]
-        if not figures["during"]["count"]:
+        if not _is_told(figures["during"]):
             continue
         bars = [charts.Bar(str(_("During the consultation")), figures["during"]["distribution"])]
-        if figures["since"]["count"]:
+        if _is_told(figures["since"]):
             bars.append(
                 charts.Bar(str(_("Since, on updated data")), figures["since"]["distribution"])
             )
         steps = [str(step) for step in axis.steps]
         found.append((axis, charts.stacked(f"cf-axis-{axis.id}", str(axis.label), steps, bars)))
     return found
+
+
+def _is_told(axis: dict[str, Any]) -> bool:
+    """Enough people have rated it for shares to be given."""
+    return int(axis["count"]) >= LEAST_FOR_MEANS
 
 
 def _mean(value: float | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bson import ObjectId
 from udata.tasks import task
 
-from . import answering, closing, figures, lifecycle, telling
+from . import answering, closing, figures, lifecycle, publishing, telling
 from .models import of_responses, responses
 from .records import find
 
@@ -34,3 +34,9 @@ def tell_synthesis(consultation_id: str) -> None:
 @task(name="culture-feedback-forget-respondent", route="low.culture-feedback")
 def forget_account(user_id: str) -> None:
     lifecycle.forget_account(ObjectId(user_id))
+
+
+@task(name="culture-feedback-publish-results", route="low.culture-feedback")
+def publish_results(consultation_id: str) -> None:
+    """Publishes the results as a dataset, or what of them has changed."""
+    publishing.publish(consultation_id)

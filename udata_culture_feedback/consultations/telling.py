@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -11,7 +11,7 @@ from flask import current_app
 from udata.i18n import lazy_gettext as _
 
 from .. import refusals
-from ..contributors import outbox
+from ..contributors import contacts, outbox
 from ..contributors.models import account_key
 from ..contributors.viewer import Viewer, must_be_known
 from ..storage import now
@@ -43,6 +43,50 @@ def follow(viewer: Viewer, reference: Any, *, reminder: bool, synthesis: bool) -
         },
         upsert=True,
     )
+
+
+def follow_by_email(consultation: Consultation, contact: ObjectId) -> datetime:
+    """Somebody without an account wants the synthesis. Answers until when their address is kept for
+    now: `keep_addresses` keeps it for longer."""
+    followers().insert_one(
+        {
+            "_id": f"{consultation['_id']}:{contact}",
+            "consultation": consultation["_id"],
+            "contact": contact,
+            "reminder": False,
+            "synthesis": True,
+            "created_at": now(),
+        }
+    )
+    return now() + _kept_for()
+
+
+def keep_addresses() -> int:
+    """The addresses of who wants a synthesis: kept until some days after it, or until the
+    fingerprints of the consultation end where there is none. It is keeping them that takes this
+    step, not erasing them."""
+    kept = 0
+    for row in list(followers().find({"contact": {"$exists": True}})):
+        consultation = find(row["consultation"])
+        until = _needed_until(consultation) if consultation else None
+        if until and until > now() and contacts.keep_until(row["contact"], until):
+            kept += 1
+            continue
+        contacts.erase(row["contact"])
+        followers().delete_one({"_id": row["_id"]})
+    return kept
+
+
+def _needed_until(consultation: Consultation) -> datetime:
+    published = (consultation.get("synthesis") or {}).get("published_at")
+    if published:
+        return published + _kept_for()
+    days = current_app.config["CULTURE_FEEDBACK_CONSULTATION_FINGERPRINT_DAYS"]
+    return min(now() + _kept_for(), consultation["closes_at"] + timedelta(days=days))
+
+
+def _kept_for() -> timedelta:
+    return timedelta(days=current_app.config["CULTURE_FEEDBACK_CONSULTATION_EMAIL_DAYS"])
 
 
 def followed(viewer: Viewer, consultation: Consultation) -> dict[str, bool]:
@@ -80,10 +124,11 @@ def synthesis(consultation_id: ObjectId) -> int:
     found = find(consultation_id)
     if found is None or not (found.get("synthesis") or {}).get("published_at"):
         return 0
-    asked = followers().find({"consultation": consultation_id, "synthesis": True}, {"user": 1})
+    which = {"consultation": consultation_id, "synthesis": True}
+    asked = followers().find(which, {"user": 1, "contact": 1})
     return outbox.post_to_each(
         f"consultation:{consultation_id}:synthesis",
-        (one["user"] for one in asked),
+        (one.get("user") or one["contact"] for one in asked),
         "consultation-synthesis",
         {"consultation": str(consultation_id)},
         f"consultation:{consultation_id}",

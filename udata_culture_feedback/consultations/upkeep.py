@@ -6,10 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+from bson import ObjectId
 from flask import current_app
 from udata.core.user.models import User
 from udata.tasks import job
 
+from ..contributors import contacts
+from ..runs import recorded
 from ..storage import now
 from ..summaries import settle
 from . import answering, closing, figures, lifecycle, telling
@@ -17,8 +20,6 @@ from .models import collected, consultations, followers, responses
 
 #: Accounts deleted since then are looked at again.
 FORGOTTEN_WITHIN = timedelta(days=40)
-#: How long it is remembered, after the synthesis, who asked for it.
-FOLLOWED_FOR = timedelta(days=31)
 #: How long after the closing it is followed what becomes of the data.
 SINCE_FOR = timedelta(days=3 * 366)
 
@@ -91,10 +92,23 @@ def forget_accounts() -> int:
 
 
 def forget_followers() -> int:
-    """Who asked for a synthesis that is out since a month."""
-    out = {"synthesis.published_at": {"$lt": now() - FOLLOWED_FOR}}
+    """Who asked for a synthesis that is out since some days."""
+    days = timedelta(days=current_app.config["CULTURE_FEEDBACK_CONSULTATION_EMAIL_DAYS"])
+    out = {"synthesis.published_at": {"$lt": now() - days}}
     done = consultations().distinct("_id", out)
     return followers().delete_many({"consultation": {"$in": done}}).deleted_count if done else 0
+
+
+def destroy_peppers() -> int:
+    """Consultations whose fingerprints end: nobody can tell any more whose address answered."""
+    days = current_app.config["CULTURE_FEEDBACK_CONSULTATION_FINGERPRINT_DAYS"]
+    ended = 0
+    for scope in contacts.scopes_of("consultation:"):
+        found = consultations().find_one({"_id": ObjectId(scope.partition(":")[2])})
+        if found is None or found["closes_at"] < now() - timedelta(days=days):
+            contacts.destroy_pepper(scope)
+            ended += 1
+    return ended
 
 
 #: For `maintenance.STEPS`, in this order.
@@ -106,7 +120,9 @@ STEPS: dict[str, Callable[[], int]] = {
     "syntheses_told": tell_syntheses,
     "drafts_erased": erase_drafts,
     "respondents_forgotten": forget_accounts,
+    "follower_addresses_kept": telling.keep_addresses,
     "followers_forgotten": forget_followers,
+    "fingerprints_ended": destroy_peppers,
     "responses_buried": bury_tombstones,
 }
 
@@ -115,4 +131,6 @@ STEPS: dict[str, Callable[[], int]] = {
 def look_at_the_clock(self: object) -> dict[str, int]:
     """What should not wait for the night: results at closing, reminders. To be scheduled every few
     minutes."""
-    return {"collected": collect(), "reminded": remind()}
+    with recorded("culture-feedback-consultations") as run:
+        run["done"] = {"collected": collect(), "reminded": remind()}
+    return run["done"]

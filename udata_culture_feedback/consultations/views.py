@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ from bson import ObjectId
 from flask import Response, abort, redirect, request
 from udata.i18n import lazy_gettext as _
 
-from .. import refusals, vocabulary
+from .. import catalogue, refusals, vocabulary
 from ..addresses import login_url
 from ..api import bound_body, never_stored
 from ..contributors import confirmation
@@ -50,6 +50,9 @@ DONE = {
     "sent": _("Thank you, your answer is recorded. You can change it until the closing."),
     "saved": _("What you have begun is saved."),
     "erased": _("Your answer has been deleted."),
+    "texts-back": _(
+        "Your texts will not be in the open data any more, from the next publication on."
+    ),
     "forgotten": _("What you had begun has been deleted."),
     "followed": _("Your choice is recorded."),
     "confirmed": _("Thank you, your answer is recorded."),
@@ -98,6 +101,7 @@ def consultations_page() -> Response:
         url=lambda one: page_address(f"consultations/{one['slug']}/"),
         results_url=lambda one: page_address(f"consultations/{one['slug']}/results/"),
         in_words=_in_words,
+        when=_when,
     )
 
 
@@ -170,7 +174,10 @@ def resume_page(reference: str) -> Response:
 @handles_refusal  # the signed token is the proof; it opens one's own answer and nothing else
 def resume(reference: str) -> Response:
     """Exchanges the link for a cookie that only the pages of this consultation receive."""
-    bound_body()
+    try:
+        bound_body()
+    except refusals.TooLong:
+        abort(413)
     consultation = _readable(Viewer(key=None), reference)
     token = request.form.get("token", "")
     if _resumed(token, consultation) is None:
@@ -202,6 +209,18 @@ def erase_response(reference: str) -> Response:
         return "erased"
 
     return _act(reference, erase)
+
+
+@blueprint.route("/pages/consultations/<string:reference>/texts-back", methods=["POST"])
+@handles_refusal
+def take_texts_back(reference: str) -> Response:
+    """One's texts are not to be open data any more."""
+
+    def take_back(viewer: Viewer, id: ObjectId) -> str:
+        answering.take_texts_back(viewer, id)
+        return "texts-back"
+
+    return _act(reference, take_back)
 
 
 @blueprint.route("/pages/consultations/<string:reference>/follow", methods=["POST"])
@@ -316,7 +335,12 @@ def _without_account(
     if form.by_email:
         confirmation.ask(
             Action.RESPONSE,
-            payload | {"consultation": str(consultation["_id"]), "email": form.email},
+            payload
+            | {
+                "consultation": str(consultation["_id"]),
+                "email": form.email,
+                "tell_me": "tell_me" in sent,
+            },
         )
         return _page(viewer, consultation, None, Form(), done="to-confirm")
     if not sent.get("proof"):
@@ -500,6 +524,7 @@ def _page(
         fields=_fields(step),
         consultation=consultation,
         title=said(consultation["title"]),
+        organizer=_organizer(consultation),
         introduction=said(consultation.get("introduction")),
         outcome=said(consultation.get("outcome")),
         controller=said(informed(consultation, "controller")),
@@ -619,6 +644,24 @@ def _whole(value: str | None) -> int | None:
     return int(value) if value and value.isascii() and value.isdigit() and len(value) < 3 else None
 
 
+def _organizer(consultation: Consultation) -> str:
+    """The name of the organization that consults, as long as there is one."""
+    id = consultation["organization"]
+    found = catalogue.organizations_by_id([id]).get(id)
+    return found.name if found and not found.deleted else ""
+
+
 def _in_words(moment: str) -> str:
     """A date of the API in words."""
-    return in_words(datetime.fromisoformat(moment).replace(tzinfo=None))
+    return in_words(_moment(moment))
+
+
+def _when(listed: dict[str, Any]) -> dict[str, str]:
+    """The dates of a consultation of a list, in words."""
+    dates = {name: _moment(listed[name]) for name in ("opens_at", "closes_at")}
+    return presentation.when(dates | {"published": True})
+
+
+def _moment(text: str) -> datetime:
+    """A date of the API as a stored one."""
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)

@@ -34,6 +34,7 @@ def ask_for_data(viewer: Viewer, consultation: Consultation, response: dict[str,
             "description": wish.get("description") or wish["title"],
             "kind": "new",
             "signature": "none",
+            "open_data": bool(response.get("open_data")),
             "consultation": str(consultation["_id"]),
             # The same answer, sent again, makes the same request.
             "submission_id": f"{consultation['_id']}:{question['id']}",

@@ -20,6 +20,9 @@ without_account_fields = {
     "proof": fields.String(description="The challenge of `P/proof/` and its solution, in base64"),
     "captcha": fields.Raw(description="Instead, where the portal accepts it: uuid and code"),
     "email": fields.String(description="Instead of a proof: the address to confirm; answers 202"),
+    "tell_me": fields.Boolean(
+        description="Keep that address, to write to me about what becomes of it (off by default)"
+    ),
 }
 
 proof_parser = api.parser()

@@ -14,10 +14,9 @@ from ..api import bound_body, only_for_its_holder
 from ..pages import blueprint, handles_refusal, page_address, render
 from . import confirm_mails as _mails  # noqa: F401 (whose links lead here)
 from . import confirmation
-from .viewer import Viewer
+from .viewer import NOBODY
 
 #: The page is about whose the token is, whoever is logged in.
-NOBODY = Viewer(key=None)
 
 
 @blueprint.route("/pages/confirm/")

@@ -63,7 +63,10 @@ class CultureFeedbackUnconfirmed(Document):
     created_at = DateTimeField(required=True)
     expires_at = DateTimeField(required=True)
 
-    meta = {"strict": False, "indexes": [{"fields": ["expires_at"], "expireAfterSeconds": 0}]}
+    meta = {
+        "strict": False,
+        "indexes": [{"fields": ["expires_at"], "expireAfterSeconds": 0}, "contact"],
+    }
 
 
 Unconfirmed = dict[str, Any]
@@ -100,8 +103,10 @@ class Contribution(Protocol):
     """What a domain says of one of its actions, so that it may be done by e-mail."""
 
     action: Action
-    #: Whose fingerprints are the same.
+    #: Whose fingerprints are the same; or the beginning of it, where each of what it is about (`of`)
+    #: has its own.
     scope: str
+    of: str | None
 
     def target(self, reference: str) -> str:
         """The id of what a contribution is about, as a proof of work names it. Raises NotFound."""
@@ -124,6 +129,35 @@ _CONTRIBUTIONS: dict[Action, Contribution] = {}
 def offer(contribution: Contribution) -> None:
     """Opens one action of a domain to people who confirm an e-mail address."""
     _CONTRIBUTIONS[contribution.action] = contribution
+
+
+def scope_of(contribution: Contribution, payload: dict[str, Any]) -> str:
+    """The scope of the fingerprint of who makes this contribution."""
+    if contribution.of is None:
+        return contribution.scope
+    return f"{contribution.scope}:{payload[contribution.of]}"
+
+
+def counts_once(viewer: Viewer, action: Action, reference: object) -> bool:
+    """Whether somebody is known by the fingerprint of the scope in which this action counts people.
+    The token of a confirmed address is that of one scope: in another the same address would count
+    a second time. Raises NotFound where `reference` is nothing."""
+    contribution = contribution_of(action)
+    if viewer.scope is None or contribution is None:
+        return viewer.scope is None
+    of = {} if contribution.of is None else {contribution.of: contribution.target(str(reference))}
+    return viewer.scope == scope_of(contribution, of)
+
+
+def scopes() -> set[str]:
+    """Every scope in which an address may have said something."""
+    found = set()
+    for contribution in _CONTRIBUTIONS.values():
+        if contribution.of is None:
+            found.add(contribution.scope)
+        else:
+            found |= set(contacts.scopes_of(f"{contribution.scope}:"))
+    return found
 
 
 def contribution_of(action: Action) -> Contribution | None:
@@ -227,8 +261,9 @@ def confirm(token: object) -> tuple[Outcome, str]:
     contribution = _contribution(found)
     if contact is None or mode_of(contribution.action) is Mode.OFF:
         raise refusals.Gone(_("What this is about has been removed meanwhile."))
-    key = contacts.fingerprint(contact.address, contribution.scope)
     payload = json.loads(found["payload"]) | {"submission_id": f"confirmed-{found['_id']}"}
+    scope = scope_of(contribution, payload)
+    key = contacts.fingerprint(contact.address, scope)
     viewer = Viewer(key=key, kind=Kind.CONFIRMED)
     outcome = contribution.carry_out(viewer, payload, contact)
     if outcome.write_until:
@@ -236,7 +271,7 @@ def confirm(token: object) -> tuple[Outcome, str]:
     else:
         contacts.erase(contact.id)
     unconfirmed().delete_one({"_id": found["_id"]})
-    return outcome, tokens.for_confirmed(key)
+    return outcome, tokens.for_confirmed(key, scope)
 
 
 def _contribution(found: Unconfirmed) -> Contribution:

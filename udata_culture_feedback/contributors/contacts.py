@@ -30,17 +30,25 @@ from . import keys
 #: Longest address (RFC 5321, 4.5.3.1.3).
 LONGEST = 254
 
+#: The scope in which contacts themselves are somebody's.
+SCOPE = "contacts"
+
 
 class CultureFeedbackContact(Document):
     """One address, encrypted, until `expires_at`: MongoDB removes it then, and nothing reads it in
-    the meantime. `language` is that in which they wrote to us."""
+    the meantime. `person`: its fingerprint among contacts, by which somebody finds what is kept of
+    them. `language` is that in which they wrote to us."""
 
     address = BinaryField(required=True)
+    person = StringField()
     language = StringField()
     created_at = DateTimeField(required=True)
     expires_at = DateTimeField(required=True)
 
-    meta = {"strict": False, "indexes": [{"fields": ["expires_at"], "expireAfterSeconds": 0}]}
+    meta = {
+        "strict": False,
+        "indexes": [{"fields": ["expires_at"], "expireAfterSeconds": 0}, "person"],
+    }
 
 
 class CultureFeedbackPepper(Document):
@@ -97,6 +105,7 @@ def keep(address: str, language: str | None, until: datetime) -> ObjectId:
     contact = {
         "_id": id,
         "address": keys.for_email_encryption().encrypt(address.encode()),
+        "person": fingerprint(address, SCOPE),
         "language": language,
         "created_at": now(),
         "expires_at": until,
@@ -155,6 +164,12 @@ def mailbox(address: str) -> str:
     name, _at, domain = address.strip().rpartition("@")
     name = name.partition("+")[0] or name
     return f"{name}@{domain}".casefold()
+
+
+def scopes_of(beginning: str) -> list[str]:
+    """The scopes that begin so, and whose pepper is there."""
+    within = {"_id": {"$gte": beginning, "$lt": f"{beginning}\uffff"}}
+    return [one["_id"] for one in peppers().find(within, {"_id": 1})]
 
 
 def destroy_pepper(scope: str) -> None:

@@ -29,6 +29,7 @@ from udata.i18n import pgettext
 from udata.mail import LabelledContent, MailCTA, MailMessage, mail_sent
 from udata.uris import cdata_url
 
+from ..addresses import pages_url
 from ..languages import speaking
 from ..text import excerpt
 from . import contacts, unsubscribe
@@ -103,6 +104,8 @@ class Correspondent:
     id: ObjectId
     email: str
     prefered_language: str | None
+    #: They have said something here; the others are contact points of udata's.
+    spoke: bool = False
     active = True
     deleted = None
     notifications_paused = False
@@ -128,7 +131,7 @@ def reader_of(id: ObjectId) -> Reader | None:
     if account := User.objects(id=id).first():
         return account
     if contact := contacts.find(id):
-        return Correspondent(contact.id, contact.address, contact.language)
+        return Correspondent(contact.id, contact.address, contact.language, spoke=True)
     point = ContactPoint.objects(id=id).first()
     return Correspondent(point.id, point.email, None) if point and point.email else None
 
@@ -162,7 +165,8 @@ def written(
     headers = {"Auto-Submitted": "auto-generated"}  # RFC 3834: no out-of-office replies
     if way_out:
         address = unsubscribe.address(reader.id, entry["scope"])
-        content = _plain(replace(content, footer=[*content.footer, *_ways_out(address)]))
+        footer = [*content.footer, *_ways_out(address), *_way_to_oneself(reader)]
+        content = _plain(replace(content, footer=footer))
         headers["List-Unsubscribe"] = f"<{address}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message = OutboxMessage(
@@ -252,6 +256,13 @@ def _ways_out(address: str) -> list[MailCTA]:
     if settings := cdata_url("/admin/me/notifications"):
         ways.append(MailCTA(_("Choose how often you receive messages"), settings))
     return ways
+
+
+def _way_to_oneself(reader: Reader) -> list[MailCTA]:
+    """Who has no account finds here what they said."""
+    if not (isinstance(reader, Correspondent) and reader.spoke):
+        return []
+    return [MailCTA(_("See, correct or erase what you said"), pages_url("me/"))]
 
 
 def _domain(sender: str) -> str:

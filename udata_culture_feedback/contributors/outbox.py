@@ -7,6 +7,7 @@ mailboxes recognise. The job `culture-feedback-deliver` is to be scheduled every
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
@@ -17,7 +18,9 @@ from bson import ObjectId
 from udata.features.notifications.constants import MailCadence
 from udata.tasks import job
 
+from ..logs import tell
 from ..queueing import later
+from ..runs import recorded
 from ..storage import now
 from . import mailing, outbox_digest, unsubscribe
 from .mailing import Reader
@@ -33,6 +36,8 @@ from .outbox_models import (
     outbox,
     postpone,
 )
+
+log = logging.getLogger(__name__)
 
 #: How long to wait after each refusal; after the last one the mail has failed (five days in all).
 DELAYS = (
@@ -91,7 +96,11 @@ def post_to_each(
 @job("culture-feedback-deliver", route="low.culture-feedback")
 def deliver(self: Any) -> dict[str, int]:
     """Sends what is due, then has the rest and the first retries done."""
-    done = deliver_due(AT_ONCE)
+    with recorded("culture-feedback-deliver") as run:
+        done = deliver_due(AT_ONCE)
+        run["done"] = dict(done)
+    if done:
+        tell(log, logging.INFO, "mails delivered", **done)
     if done.total() >= AT_ONCE:
         later(deliver)
     elif done["delayed"]:

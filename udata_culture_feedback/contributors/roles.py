@@ -1,5 +1,6 @@
-"""The role of moderators: who has it, and for which organizations. It is a role of udata's own, so
-that it is seen beside the others; the limit to organizations is kept here.
+"""The roles that people are given here: moderators, and the team of consultations. They are udata's
+own, so that they are seen beside the others. Moderators may be limited to organizations, which is
+kept here; consultations are the portal's, and their team is limited to none.
 """
 
 from __future__ import annotations
@@ -19,6 +20,13 @@ from udata.mongo.document import UDataDocument as Document
 from ..storage import acknowledged, now
 
 MODERATOR = "culture-feedback-moderator"
+CONSULTATION = "culture-feedback-consultation"
+
+#: What udata's own list says of them.
+DESCRIPTIONS = {
+    MODERATOR: "Moderates feedback and requests (culture-feedback)",
+    CONSULTATION: "Makes public consultations (culture-feedback)",
+}
 
 
 class CultureFeedbackModerator(Document):
@@ -78,20 +86,38 @@ def grant(
     given = {"granted_at": now(), "granted_by": by} | ({"organizations": limit} if limit else {})
     # The limit first: nobody moderates everything for an instant.
     moderators().replace_one({"_id": user_id}, given, upsert=True)
-    User._get_collection().update_one({"_id": user_id}, {"$addToSet": {"roles": _role()}})
+    give(user_id, MODERATOR)
 
 
 def revoke(user_id: ObjectId) -> bool:
-    """Takes the role back. False where the account did not have it."""
-    taken = User._get_collection().update_one({"_id": user_id}, {"$pull": {"roles": _role()}})
+    """Takes the role of moderators back. False where the account did not have it."""
+    taken = take_back(user_id, MODERATOR)
     moderators().delete_one({"_id": user_id})
-    return bool(taken.modified_count)
+    return taken
+
+
+def give(user_id: ObjectId, role: str) -> bool:
+    """Gives a role to an account; moderators are made by `grant`. False where it had it."""
+    given = {"$addToSet": {"roles": _role(role)}}
+    return bool(User._get_collection().update_one({"_id": user_id}, given).modified_count)
+
+
+def take_back(user_id: ObjectId, role: str) -> bool:
+    """Takes a role back; from moderators `revoke` does. False where the account did not have
+    it."""
+    taken = {"$pull": {"roles": _role(role)}}
+    return bool(User._get_collection().update_one({"_id": user_id}, taken).modified_count)
+
+
+def holders(role: str) -> list[ObjectId]:
+    """The accounts that have a role, in one query, without those that have left."""
+    having = {"roles": _role(role), "deleted": None}
+    return [account["_id"] for account in User._get_collection().find(having, {"_id": 1})]
 
 
 def team() -> list[Moderator]:
     """Every moderator that is not an administrator, whatever their number, in two queries."""
-    accounts = User._get_collection().find({"roles": _role(), "deleted": None}, {"_id": 1})
-    ids = [account["_id"] for account in accounts]
+    ids = holders(MODERATOR)
     limits = {one["_id"]: one for one in moderators().find({"_id": {"$in": ids}})}
     return [
         Moderator(id, _remit(limits.get(id)), (limits.get(id) or {}).get("granted_at"))
@@ -104,16 +130,14 @@ def _remit(stored: dict[str, Any] | None) -> Remit:
     return Remit(None if limit is None else frozenset(limit))
 
 
-def _role() -> ObjectId:
-    """The id of the role, made once."""
+def _role(name: str) -> ObjectId:
+    """The id of a role, made once."""
     roles = Role._get_collection()
     while True:
-        found = roles.find_one({"name": MODERATOR}, {"_id": 1})
+        found = roles.find_one({"name": name}, {"_id": 1})
         if found:
             return found["_id"]
         try:
-            Role(
-                name=MODERATOR, description="Moderates feedback and requests (culture-feedback)"
-            ).save()
+            Role(name=name, description=DESCRIPTIONS[name]).save()
         except NotUniqueError:
             continue  # another process made it meanwhile

@@ -34,6 +34,8 @@ class Bearer:
 
     kind: Kind
     key: str
+    #: Of whose fingerprints the key is one (`contacts.fingerprint`); None for a browser.
+    scope: str | None = None
 
 
 def new_browser() -> str:
@@ -41,9 +43,10 @@ def new_browser() -> str:
     return timed(CONTRIBUTOR).dumps([Kind.UNVERIFIED.value, secrets.token_urlsafe(24)])  # type: ignore[return-value]
 
 
-def for_confirmed(key: str) -> str:
-    """A token for the person of that key, whose address has just been confirmed."""
-    return timed(CONTRIBUTOR).dumps([Kind.CONFIRMED.value, key])  # type: ignore[return-value]
+def for_confirmed(key: str, scope: str) -> str:
+    """A token for the person of that key, whose address has just been confirmed, within a scope:
+    elsewhere the same person has another key, and would count twice."""
+    return timed(CONTRIBUTOR).dumps([Kind.CONFIRMED.value, key, scope])  # type: ignore[return-value]
 
 
 def read(token: object) -> Bearer | None:
@@ -53,11 +56,13 @@ def read(token: object) -> Bearer | None:
         return None
     for kind, lifetime in LIFETIMES.items():
         try:
-            said, secret = timed(CONTRIBUTOR).loads(token, max_age=int(lifetime.total_seconds()))
+            said, *rest = timed(CONTRIBUTOR).loads(token, max_age=int(lifetime.total_seconds()))
         except (BadData, ValueError):
             return None
-        if said == kind:
-            return Bearer(kind, _browser(secret) if kind is Kind.UNVERIFIED else secret)
+        if said == Kind.UNVERIFIED == kind and len(rest) == 1:
+            return Bearer(kind, _browser(rest[0]))
+        if said == Kind.CONFIRMED == kind and len(rest) == 2:
+            return Bearer(kind, *rest)
     return None
 
 

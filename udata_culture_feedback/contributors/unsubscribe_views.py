@@ -18,13 +18,12 @@ from ..pages import blueprint, handles_refusal, render
 from . import unsubscribe
 from .mailing import Reader, language_of, reader_of
 from .unsubscribe import ALL, Way
-from .viewer import Viewer
+from .viewer import NOBODY
 
 #: What a mailbox sends (RFC 8058, 3.1).
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
 #: The page is about whose the token is, whoever is logged in.
-NOBODY = Viewer(key=None)
 
 
 @blueprint.route("/unsubscribe/")

@@ -34,6 +34,8 @@ class Viewer:
     name: str | None = None
     sysadmin: bool = False
     kind: Kind = Kind.USER
+    #: What the fingerprint of who comes with the token of a confirmed address is good for.
+    scope: str | None = None
     #: What they moderate; None: nothing.
     remit: Remit | None = None
     #: Names of the roles that udata gives the account.
@@ -105,7 +107,9 @@ def current_viewer(sent: Mapping[str, Any] | None = None) -> Viewer:
         return viewer_of(current_user)
     token = (sent or {}).get(TOKEN_FIELD) or request.headers.get(TOKEN_HEADER)
     bearer = tokens.read(token) if token else None
-    return Viewer(key=bearer.key, kind=bearer.kind) if bearer else Viewer(key=None)
+    if bearer is None:
+        return Viewer(key=None)
+    return Viewer(key=bearer.key, kind=bearer.kind, scope=bearer.scope)
 
 
 def sent_token(viewer: Viewer) -> str:

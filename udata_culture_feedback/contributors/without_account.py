@@ -16,9 +16,11 @@ from udata.i18n import lazy_gettext as _
 
 from .. import refusals
 from ..addresses import api_url
-from . import captcha, limits, proof
+from . import captcha, confirmation, limits, proof
 from .modes import Action, Mode, mode_of
 from .viewer import Viewer, must_be_known
+
+NOBODY = Viewer(key=None)
 
 #: A field of our forms that nobody sees, and that robots fill in.
 TRAP = "website"
@@ -60,7 +62,8 @@ def ways(viewer: Viewer, action: Action, target: object) -> Ways:
 def must_take_part(viewer: Viewer, action: Action, target: object) -> None:
     """Raises Unauthenticated for who is not known, saying which ways are open; ReadOnly."""
     try:
-        must_be_known(viewer, action)
+        once = confirmation.counts_once(viewer, action, target)
+        must_be_known(viewer if once else NOBODY, action)
     except refusals.Unauthenticated as refusal:
         open_to_them = ways(viewer, action, target)
         if not open_to_them.open:

@@ -10,7 +10,7 @@ from flask import current_app
 from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, checks, publication, refusals
+from .. import catalogue, checks, publication, refusals, unmet
 from ..consultations import stamps
 from ..contributors import contacts
 from ..contributors.limits import spend_write
@@ -22,8 +22,8 @@ from ..contributors.without_account import admit, must_take_part
 from ..feedback.models import Visibility
 from ..moments import portal_zone
 from ..search import terms
-from ..storage import now
-from ..threads import DISCUSSION
+from ..storage import confirmed, now
+from ..summaries import DISCUSSION
 from . import merging, messages, permissions, replies, supports
 from .clock import Clock
 from .figures import above, ensure, settle_supports
@@ -92,14 +92,17 @@ def ask(
 
 
 def edit(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
-    """Changes the fields that the payload has; the history says that it was edited. Raises
-    Unauthenticated, NotFound, Forbidden, Invalid, TooLong, Conflict when it is decided already."""
+    """Changes the fields that the payload has; the history says that it was edited. `open_data`
+    alone is agreed to or taken back whatever became of the request. Raises Unauthenticated,
+    NotFound, Forbidden, Invalid, TooLong, Conflict when it is decided already."""
     must_be_known(viewer, Action.REQUEST)
     request = readable(viewer, reference)
     spend_write(viewer)
     asked = read_request(payload, partial=True)
 
-    def edited(request: Request) -> Request:
+    def edited(request: Request) -> Request | None:
+        if asked.keys() == {"open_data"} and permissions.is_requester(viewer, request):
+            return _agreed(request, asked["open_data"])
         if not permissions.may_edit(viewer, request):
             _must(
                 permissions.is_requester(viewer, request),
@@ -108,11 +111,13 @@ def edit(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
             raise refusals.Conflict(_("This request is no longer open."), status=request["status"])
         role = Role.REQUESTER if permissions.is_requester(viewer, request) else Role.MODERATOR
         changed = request | {"last_modified": now()}
-        _put_fields(changed, asked)
+        agreed = asked if role is Role.REQUESTER else _but_consent(asked)
+        _put_fields(changed, agreed)
         if role is Role.REQUESTER and asked.get("signature"):
             changed["contributor"] = viewer.signature(asked["signature"])
         if role is Role.REQUESTER and _words(changed) != _words(request):
             _await_moderation(changed)
+        publication.offer_as_open_data(changed, permissions.texts(changed))
         entry = history_entry(viewer, request, request["status"], role, edited=True)
         changed["history"] = _with_edit(request["history"], entry)
         return changed
@@ -127,6 +132,11 @@ def delete(viewer: Viewer, reference: Any) -> bool:
     request = readable(viewer, reference)
     spend_write(viewer)
     _must(permissions.may_delete(viewer, request), _("Only its requester may delete this request."))
+    return take_back(viewer, request)
+
+
+def take_back(viewer: Viewer, request: Request) -> bool:
+    """Deletes a request of this person's, as `delete` does."""
     if request.get("submission_id"):
         remember_deletion(viewer, request["submission_id"], "request")
     supports.withdraw(viewer, request)  # who leaves does not stay as a supporter
@@ -356,10 +366,25 @@ def withdraw_support(viewer: Viewer, reference: Any) -> Request:
     if again["_id"] != target["_id"]:  # merged meanwhile, perhaps with this person
         supports.withdraw(viewer, again)
         target = again
+    _straightened(target)
+    return fresh(request["_id"])
+
+
+def take_support_back(viewer: Viewer, request_id: ObjectId) -> None:
+    """The same, of this person's, also where they may not see the request any more."""
+    request = requests().find_one({"_id": request_id})
+    if request is None:
+        supports.remove_one(viewer, request_id)
+        return
+    target = _carrier(request)
+    supports.withdraw(viewer, target)
+    _straightened(target)
+
+
+def _straightened(target: Request) -> None:
     if PEOPLE in target.get("due", []):
         merging.straighten(target["_id"])
     on_request_changed.send(target["_id"])
-    return fresh(request["_id"])
 
 
 def allowed_moves(viewer: Viewer, request: Request) -> list[Status]:
@@ -398,6 +423,7 @@ def remove(request: Request) -> None:
     change(request, removed, due=[PEOPLE])
     contacts.erase(request.get("contact"))
     merging.straighten(request["_id"])
+    unmet.take_back(request["title"])
     gone = find(request["_id"]) is None
     on_request_changed.send(request["_id"], removed=gone)
 
@@ -432,6 +458,7 @@ def _new_request(viewer: Viewer, asked: dict[str, Any], at: datetime | None) -> 
     _put_fields(request, asked)
     _put_context(request, asked)
     _await_moderation(request, imported=at is not None)
+    publication.offer_as_open_data(request, permissions.texts(request), moment)
     request["slug"] = free_slug(request["title"])
     # What waits for a moderator is delivered when it is published.
     if request.get("organization") and request["visibility"] == Visibility.PUBLIC:
@@ -459,6 +486,20 @@ def _await_moderation(request: Request, *, imported: bool = False) -> None:
     if is_carried(request):
         _must_not_wait(_words(request))
     publication.await_moderation(request, why, request["last_modified"])
+
+
+def _but_consent(asked: dict[str, Any]) -> dict[str, Any]:
+    """The same fields but the one that nobody decides for its requester."""
+    return {field: value for field, value in asked.items() if field != "open_data"}
+
+
+def _agreed(request: Request, open_data: bool) -> Request | None:
+    """The same request, whose words its requester lets be open data, or not any more."""
+    if bool(request.get("open_data")) == open_data:
+        return None
+    changed = request | {"open_data": open_data}
+    publication.offer_as_open_data(changed, permissions.texts(changed))
+    return changed
 
 
 def _must_not_wait(words: dict[str, str]) -> None:
@@ -496,6 +537,10 @@ def _put_fields(request: Request, asked: dict[str, Any]) -> None:
             request.pop(field, None)
             if asked[field] is not None:
                 request[field] = asked[field]
+    if "open_data" in asked:
+        request.pop("open_data", None)
+        if asked["open_data"]:
+            request["open_data"] = True
     request["terms"] = terms(f"{request['title']} {request['description']}")
 
 
@@ -605,7 +650,8 @@ def _submitted(viewer: Viewer, submission: str | None) -> Request | None:
         return None
     if was_deleted(viewer, submission, "request"):
         raise refusals.Gone(_("This request has been deleted."))
-    return requests().find_one({"contributor.key": viewer.key, "submission_id": submission})
+    mine = {"contributor.key": viewer.key, "submission_id": submission}
+    return confirmed(requests(), requests().find_one(mine))
 
 
 def _elsewhere(viewer: Viewer, request: Request) -> refusals.Conflict:

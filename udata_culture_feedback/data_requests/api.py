@@ -27,6 +27,9 @@ edit_fields = api.model(
         "themes": fields.List(fields.String),
         "usages": fields.List(fields.String),
         "profile": fields.String,
+        "open_data": fields.Boolean(
+            description="The words may be published as open data, without a name, once moderated"
+        ),
         "evidence_url": fields.String(description="A page that shows that the data exist"),
         "formats": fields.List(fields.String),
         "frequency": fields.String(description="An update frequency of udata"),

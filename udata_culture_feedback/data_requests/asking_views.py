@@ -188,5 +188,6 @@ def _support_words() -> dict[str, Any]:
     shown = {"show": "card"} if wants_fragment() else {}
     return words() | {
         "open_statuses": OPEN,
+        "support_open": ways(current_viewer(), Action.SUPPORT, None).open,
         "support_url": lambda one: page_address(f"requests/{one['slug']}/support", **shown),
     }

@@ -29,6 +29,7 @@ class SupportByEmail:
 
     action = Action.SUPPORT
     scope = SCOPE
+    of: str | None = None
 
     def target(self, reference: str) -> str:
         return str(actions.readable(NOBODY, reference)["_id"])
@@ -60,6 +61,7 @@ class RequestByEmail:
 
     action = Action.REQUEST
     scope = SCOPE
+    of: str | None = None
 
     def target(self, reference: str) -> str:
         raise NotImplementedError("requests are not made under a proof of work")

@@ -1,45 +1,69 @@
-"""Every public request as open data: one row each, nobody's name and no mark of who asked."""
+"""Public requests as open data: one row each, nobody's name and no mark of who asked; the words
+only of who agreed and once a moderator has read them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any
 
-from flask import Response
+from flask import Response, current_app
+from udata.core.dataset.constants import UpdateFrequency
+from udata.i18n import lazy_gettext as _
 
-from .. import catalogue
+from .. import catalogue, vocabulary
+from ..consultations import stamps
 from ..csv import download
+from ..opendata.tables import (
+    Column,
+    Table,
+    batches,
+    profile_column,
+    shuffled,
+    terms,
+    told_profiles,
+    version,
+)
 from ..storage import now
-from . import queries, representation
+from ..vocabulary import vocabularies
+from . import permissions, queries, representation
 from .clock import Clock
 from .models import requests
 from .workflow import OPEN, Status
 
 Request = dict[str, Any]
 
-#: Requests whose datasets and organizations are looked up at once.
-BATCH = 200
-
-#: What is read of a request: nothing of who asked.
+#: What is read of a request: of who asked only what their words need.
 READ = (
-    *("title", "slug", "description", "kind", "status", "partial", "dataset", "organization"),
-    *("themes", "usages", "formats", "frequency", "spatial", "evidence_url", "duplicate_of"),
-    *("received_at", "clock", "fulfilled_by", "confirmed_at", "totals", "detached"),
-    *("history.to", "history.reason", "created_at", "last_modified"),
+    *("title", "description", "spatial", "kind", "status", "partial", "dataset", "organization"),
+    *("themes", "usages", "profile", "formats", "frequency", "consultation"),
+    *("received_at", "clock", "fulfilled_by", "totals", "detached", "open_data", "visibility"),
+    *("moderated.decision", "moderated.after", "contributor.user", "contributor.name"),
+    *("history.to", "history.reason", "created_at"),
 )
 
 
 class Row:
     """A request and what it names, as far as anybody may see it."""
 
-    def __init__(self, request: Request, datasets: dict[Any, Any], holders: dict[Any, Any]):
+    def __init__(
+        self,
+        request: Request,
+        datasets: dict[Any, Any],
+        holders: dict[Any, Any],
+        profiles: set[str],
+        disclosed: set[Any],
+    ):
         self.request = request
         self.clock = Clock.of(request["clock"])
         dataset = datasets.get(request.get("dataset"))
         self.dataset = dataset if dataset and dataset.listed else None
         holder = holders.get(request.get("organization"))
         self.holder = holder if holder and not holder.deleted else None
+        told = request.get("profile")
+        self.profile = told if told in profiles else None
+        stamp = request.get("consultation")
+        self.consultation = stamp if stamp in disclosed else None
+        self.words = permissions.open_texts(request)
         fulfilled = request.get("fulfilled_by") or {}
         self.urls = fulfilled.get("urls") or []
         self.opened = [
@@ -60,50 +84,185 @@ class Row:
         decided = (e for e in reversed(self.request["history"]) if e["to"] == Status.DECLINED)
         return next((e["reason"] for e in decided if e.get("reason")), None)
 
+    @property
+    def counts(self) -> bool:
+        """Who is behind a merged request is counted with the one it was merged into."""
+        return self.request["status"] != Status.DUPLICATE
+
+    @property
+    def formats(self) -> list[str]:
+        """Those that udata knows: the others were typed."""
+        known = current_app.config["ALLOWED_RESOURCES_EXTENSIONS"]
+        return [name for name in self.request.get("formats") or () if name in known]
+
 
 def _field(name: str) -> Callable[[Row], Any]:
     return lambda row: row.request.get(name)
 
 
-#: Header → value. Names are those of the API; a dot leads inside an object.
-COLUMNS: dict[str, Callable[[Row], Any]] = {
-    "id": lambda row: row.request["_id"],
-    **{name: _field(name) for name in ("title", "slug", "description", "kind", "status")},
-    "partial": lambda row: bool(row.request.get("partial")),
-    "reason": lambda row: row.reason,
-    "dataset.id": lambda row: row.dataset and row.dataset.id,
-    "dataset.title": lambda row: row.dataset and row.dataset.title,
-    "organization.id": lambda row: row.holder and row.holder.id,
-    "organization.name": lambda row: row.holder and row.holder.name,
-    **{name: _field(name) for name in ("themes", "usages", "formats", "frequency", "spatial")},
-    "evidence_url": _field("evidence_url"),
-    "supports": lambda row: representation.support_count(row.request),
-    "people": lambda row: representation.people(row.request),
-    "created_at": _field("created_at"),
-    "received_at": _field("received_at"),
-    "clock.started_at": lambda row: row.clock.started_at,
-    "clock.due_at": lambda row: row.clock.due_at,
-    "clock.paused": lambda row: row.clock.paused_at is not None,
-    "clock.overdue": lambda row: row.overdue,
-    "fulfilled_by.datasets": lambda row: row.opened,
-    "fulfilled_by.urls": lambda row: row.urls,
-    "confirmed_at": _field("confirmed_at"),
-    "duplicate_of": _field("duplicate_of"),
-    "last_modified": _field("last_modified"),
-    "self_web_url": lambda row: representation.addresses(row.request)["self_web_url"],
-}
+def _month(value: Callable[[Row], Any]) -> Callable[[Row], Any]:
+    return lambda row: f"{value(row):%Y-%m}" if value(row) else None
+
+
+def _word(name: str) -> Callable[[Row], Any]:
+    return lambda row: row.words.get(name)
+
+
+def table() -> Table:
+    """The file of requests, of the site or of a consultation."""
+    lists = vocabularies()
+    agreed = _(
+        "Only where its author agreed to its publication as open data, and a moderator has read "
+        "it; parts may be blacked out."
+    )
+    columns = (
+        Column(
+            "kind",
+            _("Kind of request"),
+            _field("kind"),
+            values=terms(vocabulary.REQUEST_KINDS),
+            required=True,
+        ),
+        Column(
+            "status",
+            _("Status"),
+            _field("status"),
+            values=terms(vocabulary.REQUEST_STATUSES),
+            required=True,
+        ),
+        Column(
+            "partial",
+            _("Published in part"),
+            lambda row: bool(row.request.get("partial")),
+            type="boolean",
+            required=True,
+        ),
+        Column(
+            "reason",
+            _("Reason of a refusal"),
+            lambda row: row.reason,
+            values=terms(lists["decline_reasons"]),
+        ),
+        Column(
+            "dataset.id",
+            _("Dataset"),
+            lambda row: row.dataset and row.dataset.id,
+            _("The id of the public dataset from whose page it was asked."),
+        ),
+        Column(
+            "dataset.title",
+            _("Title of the dataset"),
+            lambda row: row.dataset and row.dataset.title,
+        ),
+        Column(
+            "organization.id",
+            _("Holder"),
+            lambda row: row.holder and row.holder.id,
+            _("The organization that holds the data: its id on the portal; empty: unknown."),
+        ),
+        Column(
+            "organization.name", _("Name of the holder"), lambda row: row.holder and row.holder.name
+        ),
+        Column("themes", _("Themes"), _field("themes"), values=terms(lists["themes"]), many=True),
+        Column("usages", _("Uses"), _field("usages"), values=terms(lists["usages"]), many=True),
+        profile_column(),
+        Column(
+            "formats",
+            _("Formats"),
+            lambda row: row.formats,
+            _("Those that the person can use, with commas between them."),
+        ),
+        Column(
+            "frequency",
+            _("Frequency"),
+            _field("frequency"),
+            _("How often the data should be updated: an id of udata's."),
+            values=tuple((one.value, str(one.label)) for one in UpdateFrequency),
+        ),
+        Column(
+            "supports",
+            _("Supports"),
+            lambda row: representation.support_count(row.request) if row.counts else None,
+            _("People who support it. Empty for a merged one: they are counted with the other."),
+            type="integer",
+            least=0,
+        ),
+        Column(
+            "people",
+            _("People"),
+            lambda row: representation.people(row.request) if row.counts else None,
+            _("The same, with who asked."),
+            type="integer",
+            least=0,
+        ),
+        Column(
+            "month",
+            _("Month"),
+            _month(_field("created_at")),
+            _("Month in which it was asked (UTC)."),
+            type="yearmonth",
+            required=True,
+        ),
+        Column(
+            "received",
+            _("Received"),
+            _month(_field("received_at")),
+            _("Month in which its holder received it."),
+            type="yearmonth",
+        ),
+        Column(
+            "due",
+            _("Due"),
+            _month(lambda row: row.clock.due_at),
+            _("Month by which an answer is due; empty while paused, or once answered."),
+            type="yearmonth",
+        ),
+        Column(
+            "overdue", _("Response overdue"), lambda row: row.overdue, type="boolean", required=True
+        ),
+        Column(
+            "fulfilled_by.datasets",
+            _("Datasets that answer it"),
+            lambda row: row.opened,
+            _("Ids of public datasets, with commas between them."),
+        ),
+        Column(
+            "fulfilled_by.urls",
+            _("Addresses that answer it"),
+            lambda row: row.urls,
+            _("Addresses elsewhere, with commas between them."),
+        ),
+        Column(
+            "consultation",
+            _("Consultation"),
+            lambda row: row.consultation,
+            _("The id of the consultation during which it was asked, once that has closed."),
+        ),
+        Column("title", _("Title"), _word("title"), agreed),
+        Column("description", _("Description"), _word("description"), agreed),
+        Column("spatial", _("Territory"), _word("spatial"), agreed),
+    )
+    return Table(
+        "requests",
+        str(_("Requests for data")),
+        str(_("One row for each public request, as it stands now.")),
+        columns,
+    )
 
 
 def requests_csv() -> Response:
-    """`P/site/requests.csv`, oldest first."""
-    return download("requests", list(COLUMNS), rows())
+    """`P/site/requests.csv`."""
+    of_requests = table()
+    # What is overdue changes by the clock alone: with the day, roughly.
+    made_of = version(requests(), queries.PUBLIC, now().date(), of_requests.header)
+    return download("requests", of_requests.header, of_requests.rows(rows()), made_of)
 
 
-def rows() -> Iterator[list[Any]]:
-    """One row for each public request, read from a cursor."""
-    found = requests().find(queries.PUBLIC, dict.fromkeys(READ, 1), sort=[("_id", 1)])
-    cursor = iter(found.batch_size(BATCH))
-    while batch := list(islice(cursor, BATCH)):
+def rows(scope: dict[str, Any] | None = None) -> Iterator[Row]:
+    """The public requests (of a consultation), in an order drawn each time."""
+    where = queries.PUBLIC | (scope or {})
+    profiles = _profiles(where)
+    for batch in batches(shuffled(requests(), where, READ)):
         datasets = catalogue.datasets_by_id(
             {one["dataset"] for one in batch if one.get("dataset")}
             | {id for one in batch for id in (one.get("fulfilled_by") or {}).get("datasets") or ()}
@@ -111,6 +270,17 @@ def rows() -> Iterator[list[Any]]:
         holders = catalogue.organizations_by_id(
             one["organization"] for one in batch if one.get("organization")
         )
+        disclosed = stamps.disclosed(one.get("consultation") for one in batch)
         for one in batch:
-            row = Row(one, datasets, holders)
-            yield [value(row) for value in COLUMNS.values()]
+            yield Row(one, datasets, holders, profiles, disclosed)
+
+
+def _profiles(where: dict[str, Any]) -> set[str]:
+    """The profiles that may be told: requests have no counter of them, so they are counted, in one
+    pass."""
+    found = requests().aggregate(
+        [{"$match": where}, {"$group": {"_id": "$profile", "n": {"$sum": 1}}}]
+    )
+    sizes = {one["_id"]: one["n"] for one in found}
+    known = {id: sizes.get(id, 0) for id in vocabularies().ids("profiles")}
+    return told_profiles(known, sum(sizes.values()))

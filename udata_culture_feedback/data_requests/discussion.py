@@ -202,6 +202,23 @@ def move_id(request_id: ObjectId, number: int) -> str:
     return str(uuid5(NAMESPACE, f"{request_id}:{number}"))
 
 
+def withdraw_moves(request: Request) -> None:
+    """Who asked has left: what they said with their moves is not said any more."""
+    if request.get("discussion"):
+        for move in told_moves(request):
+            if move.by_requester:
+                threads.rewrite_message(request["discussion"], move.id, threads.withdrawn())
+
+
+def rewrite_move(request: Request, number: int) -> None:
+    """Makes the message that tells a move say what the history says now."""
+    if not request.get("discussion"):
+        return
+    with speaking(threads.portal_language()):
+        text = _words_of_move(request["history"][number - 1])
+    threads.rewrite_message(request["discussion"], move_id(request["_id"], number), text)
+
+
 def ring(request: Request, number: int, mailed: Callable[[ObjectId], bool]) -> None:
     """Tells of a move, once, those who take part in the discussion: in the bell, and by mail except
     who is `mailed` already."""
@@ -350,7 +367,9 @@ def _add_written(request: Request, silenced: set[str]) -> None:
         added = messages().find_one_and_update(
             {"_id": row["_id"]}, {"$set": {"discussion": request["discussion"]}}
         )
-        if added and added["visibility"] != Visibility.PUBLIC:  # hidden at this moment
+        if added is None:  # deleted at this moment
+            threads.rewrite_message(request["discussion"], row["message_id"], threads.withdrawn())
+        elif added["visibility"] != Visibility.PUBLIC:  # hidden at this moment
             with speaking(threads.portal_language()):
                 text = _("[Hidden by moderation]")
             threads.rewrite_message(request["discussion"], row["message_id"], text)

@@ -84,6 +84,15 @@ def ensure(figures_ids: Iterable[str]) -> None:
             continue  # another process made it meanwhile
 
 
+def ensure_all() -> None:
+    """Makes the figures of every dataset and holder that has requests, and of the site: those that
+    a restored backup lacks would otherwise be counted by nobody."""
+    wanted = {SITE}
+    for field, name in (("organization", organization_summary), ("dataset", dataset_summary)):
+        wanted |= {name(one) for one in requests().distinct(field) if one}
+    ensure(wanted)
+
+
 def settle_supports(request_id: ObjectId) -> None:
     settle(SUPPORTS, request_id)
 

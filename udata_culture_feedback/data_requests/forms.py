@@ -38,9 +38,10 @@ def read_request(payload: Values, *, partial: bool = False, submission: bool = F
     `title` (150 characters), `description`, `kind` are required unless `partial`; `organization`
     (id or slug, null: unknown) and `dataset` (id or slug) are only read as texts. `themes`,
     `usages`, `profile`: ids. `formats`: up to ten short names. `frequency`: an id of udata's.
-    `spatial`: a short text. `evidence_url`: http(s). `name`: what somebody without an account calls
-    themselves. `submission_id`: unless `partial`, or with `submission`. Raises Invalid with an
-    error for each field at fault, TooLong for a description over the bound of comments.
+    `spatial`: a short text. `open_data`: boolean. `evidence_url`: http(s). `name`: what somebody
+    without an account calls themselves. `submission_id`: unless `partial`, or with `submission`.
+    Raises Invalid with an error for each field at fault, TooLong for a description over the bound
+    of comments.
     """
     reading = Reading(payload)
     lists = vocabulary.vocabularies()
@@ -52,6 +53,8 @@ def read_request(payload: Values, *, partial: bool = False, submission: bool = F
     if reading.has("kind") or not partial:
         kinds = [term.id for term in vocabulary.REQUEST_KINDS]
         reading.choice("kind", kinds, required=True)
+    if reading.has("open_data"):
+        reading.boolean("open_data")
     for field in ("themes", "usages"):
         if reading.has(field):
             reading.choices(field, lists.ids(field))
@@ -125,6 +128,7 @@ def request_of_form(form: MultiDict[str, str]) -> Values:
     }
     payload |= {"themes": form.getlist("themes"), "usages": form.getlist("usages")}
     payload["formats"] = [name for name in re.split(r"[\s,;]+", form.get("formats", "")) if name]
+    payload["open_data"] = "open_data" in form
     for field in ("signature", "submission_id", "name", "email"):
         if form.get(field):
             payload[field] = form[field]

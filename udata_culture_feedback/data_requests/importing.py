@@ -7,12 +7,11 @@ here is its author.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from udata.uris import cdata_url
 from .. import catalogue, refusals, search
 from ..contributors.models import Kind, account_key
 from ..contributors.voice import service_account
+from ..csv_reading import Line, Problem, Unreadable, Values, last_part, read_day, records
 from ..feedback.models import Visibility
 from ..moments import portal_zone
 from ..storage import now
@@ -37,8 +37,6 @@ from .records import ATTEMPTS, free_slug
 from .signals import on_request_changed
 from .workflow import ANSWERS, OPEN, Role, Status
 
-Values = dict[str, str]
-Line = tuple[int, Values]
 Request = dict[str, Any]
 
 COLUMNS = (
@@ -47,13 +45,11 @@ COLUMNS = (
     "message",
 )
 REQUIRED = ("external_id", "title")
-DELIMITERS = ";,\t"
 
 #: Statuses that a file can say; the others need somebody to ask, or another request.
 IMPORTED = frozenset((*OPEN, Status.PUBLISHED, Status.DECLINED)) - {Status.NEEDS_CLARIFICATION}
 
 EXTERNAL_ID = re.compile(r"\S.{0,198}\S|\S")
-DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)|(\d\d)/(\d\d)/(\d{4})")
 
 
 @dataclass(frozen=True)
@@ -83,23 +79,6 @@ TRACKER = {
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Why a line is not imported. `line`: of the file, from 1, where the record begins."""
-
-    line: int
-    column: str | None
-    why: str
-
-    def __str__(self) -> str:
-        where = f"line {self.line}" + (f", {self.column}" if self.column else "")
-        return f"{where}: {self.why}"
-
-
-class Unreadable(Exception):
-    """The file cannot be read at all; says why."""
-
-
-@dataclass(frozen=True)
 class File:
     """A CSV file: its delimiter is that of its first line. `mapping`: header there → column."""
 
@@ -110,32 +89,10 @@ class File:
     def records(self) -> Iterator[Line]:
         """The lines that are not empty, with the number of the line where each begins. Raises
         Unreadable."""
-        try:
-            with self.path.open(encoding=self.encoding, newline="") as file:
-                yield from self._records(file)
-        except (UnicodeError, LookupError) as error:
-            raise Unreadable(f"not {self.encoding}: {error} (see --encoding)") from error
-        except csv.Error as error:
-            raise Unreadable(str(error)) from error
+        yield from records(self.path, self.encoding, self._header)
 
-    def _records(self, file: Any) -> Iterator[Line]:
-        first = file.readline()
-        file.seek(0)
-        delimiter = max(DELIMITERS, key=first.count)
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
-        header = self._header(next(reader, []))
-        begins = reader.line_num + 1
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                if len(cells) > len(header):
-                    raise Unreadable(f"line {begins}: more cells than the header has")
-                named = zip(header, cells, strict=False)
-                yield begins, {name: cell.strip() for name, cell in named if name}
-            begins = reader.line_num + 1
-
-    def _header(self, cells: list[str]) -> list[str]:
+    def _header(self, theirs: list[str]) -> list[str]:
         """The columns; empty for those that are left out."""
-        theirs = [cell.strip() for cell in cells]
         if unknown := [name for name in self.mapping if name not in theirs]:
             raise Unreadable(f"no column {', '.join(unknown)} in the header")
         named = [self.mapping.get(name, name) for name in theirs]
@@ -266,7 +223,7 @@ class _Reader:
         reference = values.get("dataset")
         if not reference:
             return None
-        found = catalogue.find_dataset(_last_part(reference))
+        found = catalogue.find_dataset(last_part(reference))
         if found is None or found.deleted:
             errors["dataset"] = _("There is no such dataset.")
             return None
@@ -302,7 +259,7 @@ class _Reader:
             "to": tracked.status.value,
             "message": values.get("message"),
             "reason": values.get("reason"),
-            "datasets": [_last_part(one) for one in published if not _is_elsewhere(one)],
+            "datasets": [last_part(one) for one in published if not _is_elsewhere(one)],
             "urls": [one for one in published if _is_elsewhere(one)],
         }
         try:
@@ -398,11 +355,8 @@ def _moment(values: Values, column: str, errors: dict[str, Any]) -> datetime | N
     written = values.get(column)
     if not written:
         return None
-    match = DAY.fullmatch(written)
-    try:
-        parts = [int(part) for part in match.groups() if part] if match else []
-        day = date(*(parts if match and match[1] else reversed(parts)))
-    except (TypeError, ValueError):
+    day = read_day(written)
+    if day is None:
         errors[column] = _("A date, such as 2026-12-31.")
         return None
     local = datetime.combine(day, time(12), portal_zone())
@@ -421,8 +375,3 @@ def _is_elsewhere(reference: str) -> bool:
     """Whether this is an address that is not that of a dataset of this portal."""
     ours = cdata_url("/datasets/")
     return "://" in reference and not (ours and reference.startswith(ours))
-
-
-def _last_part(reference: str) -> str:
-    """An id or a slug; of the address of a dataset, its last part."""
-    return reference.rstrip("/").rpartition("/")[2]

@@ -143,6 +143,8 @@ def _history(viewer: Viewer, request: Request, but: Entry | None) -> Iterator[Fa
     for message, one in zip(
         said, representation.messages_as_json(viewer, request, said), strict=True
     ):
+        if one["text"] is None:
+            continue  # hidden since
         name = one["contributor"]["name"] or unnamed(one["contributor"])
         yield Fact(
             message["created_at"], str(_("Message from %(name)s", name=name)), (message["text"],)

@@ -10,19 +10,20 @@ from bson import ObjectId
 from udata.core.discussions.models import Discussion
 from udata.core.user.models import User
 
-from .. import catalogue
+from .. import catalogue, publication
+from ..contributors import leaving
 from ..contributors.models import Kind, account_key, gone_key
 from ..feedback.lifecycle import REMOVED
 from ..feedback.models import Visibility, dataset_summary, organization_summary
 from ..storage import now
-from ..summaries import becomes_due, settle
-from ..threads import DISCUSSION
-from . import merging
+from ..summaries import DISCUSSION, becomes_due, settle
+from . import actions, merging
 from .discussion import THREAD
 from .figures import REQUESTS
 from .messages import ERASED, deleted_natively
+from .messages import erase as erase_message
 from .models import PEOPLE, figures, messages, requests, supports
-from .records import change, is_carried, written
+from .records import change, is_carried, without_requester, written
 from .supports import rename
 
 Request = dict[str, Any]
@@ -36,13 +37,15 @@ LATE = timedelta(days=40)
 def forget_account(user_id: ObjectId) -> int:
     """An account was deleted: nobody is recognised in what it asked for, supported and said. It
     still counts as one person, under one key that says nobody, the same everywhere. What it asked
-    for stays: it is about data, and others may carry it. Answers how much changed."""
+    for stays: it is about data, and others may carry it. Where its words are to go with it, as far
+    as we have heard of that, what nobody else carries goes, and what it wrote about any request.
+    Answers how much changed."""
     raw = User._get_collection().find_one({"_id": user_id}, {"deleted": 1})
     if raw is not None and not raw.get("deleted"):
         return 0
     key = account_key(user_id)
+    changed = _take_words_along(user_id, key) if leaving.takes_words_along(user_id) else 0
     gone = _chosen_key(user_id, key)
-    changed = 0
     if gone:
         # Supports first: whoever looks at a merge meanwhile still finds the old key in requests,
         # and what they add under it goes with the requests.
@@ -62,6 +65,21 @@ def forget_account(user_id: ObjectId) -> int:
         .modified_count
     )
     return changed + erase_words()
+
+
+def _take_words_along(user_id: ObjectId, key: str) -> int:
+    """As if who leaves had deleted each of their requests and messages."""
+    mine = {"contributor.user": user_id, "contributor.key": key}
+    asked = list(requests().find(mine | {"removed": {"$exists": False}}))
+    for request in asked:
+        if is_carried(request):
+            actions.leave(request)
+        else:
+            actions.remove(request)
+    said = list(messages().find({"contributor.user": user_id}))
+    for row in said:
+        erase_message(row)
+    return len(asked) + len(said)
 
 
 def erase_words() -> int:
@@ -123,6 +141,7 @@ def hide(request: Request, reason: str) -> Request | None:
             return None
         changed = one | {"visibility": Visibility.HIDDEN, "hidden_reason": reason}
         changed["hidden_at"] = now()
+        changed["words_until"] = publication.erased_at(changed["hidden_at"])
         changed.pop("review", None)
         return changed
 
@@ -189,6 +208,7 @@ def _forget_requester(request: Request, gone: str | None) -> bool:
             return None
         kept = {k: x for k, x in contributor.items() if k not in ("name", "user", "organization")}
         changed = one | {"contributor": kept | {"key": gone}, "last_modified": now()}
+        changed["history"] = without_requester(one["history"])
         for field in ("submission_id", "next_key"):
             changed.pop(field, None)
         return changed

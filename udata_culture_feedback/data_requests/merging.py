@@ -12,15 +12,16 @@ from typing import Any
 
 from bson import ObjectId
 
+from .. import publication, threads
 from ..contributors.models import gone_key
 from ..moments import portal_zone
 from ..storage import now
 from ..summaries import heard
-from . import supports
+from . import discussion, supports
 from .clock import Clock
 from .figures import settle_supports
 from .models import PEOPLE, requests
-from .records import ATTEMPTS, change, is_carried, system_entry
+from .records import ATTEMPTS, change, is_carried, system_entry, without_requester
 from .workflow import Role, Status
 
 Request = dict[str, Any]
@@ -54,6 +55,7 @@ def detach(request: Request) -> Request | None:
     changed = change(
         request, lambda one: None if one.get("detached") else _detached(one), due=[PEOPLE]
     )
+    discussion.withdraw_moves(request)
     straighten(request["_id"])
     return changed
 
@@ -155,10 +157,12 @@ def _detached(request: Request, to: str | None = None) -> Request:
     changed = request | {
         "contributor": {"kind": request["contributor"]["kind"], "key": gone_key()},
         "detached": now(),
-        "history": [*request["history"], entry],
+        "history": [*without_requester(request["history"], instead=threads.withdrawn()), entry],
         "last_modified": now(),
     }
-    changed.pop("submission_id", None)
+    for field in ("submission_id", "contact"):
+        changed.pop(field, None)
+    publication.forget_original(changed)
     return changed
 
 

@@ -18,15 +18,15 @@ from udata.core.discussions.models import Discussion
 from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, listing, publication, refusals, threads
-from ..contributors.models import Kind, account_key
+from ..contributors.models import Kind, account_key, gone_key
 from ..feedback.lifecycle import REMOVED
 from ..feedback.models import Visibility
 from ..listing import Page
-from ..storage import now
+from ..storage import confirmed, now
 from . import discussion
 from .discussion import Cast, id_of, natively_told
 from .models import messages, requests
-from .signals import on_request_message
+from .signals import on_request_changed, on_request_message
 
 Request = dict[str, Any]
 Message = dict[str, Any]
@@ -70,7 +70,7 @@ def write(
         )
         if earlier is None:
             raise
-        return earlier, False
+        return confirmed(messages(), earlier) or earlier, False
     return message, True
 
 
@@ -98,9 +98,23 @@ def announce(request_id: ObjectId) -> int:
     return len(untold)
 
 
+#: What is read: what is public, and a stub of what was before it was hidden. Spam leaves none.
+_SHOWN: dict[str, Any] = {
+    "$or": [
+        {"visibility": Visibility.PUBLIC},
+        {
+            "visibility": Visibility.HIDDEN,
+            "hidden_at": {"$exists": True},
+            "hidden_reason": {"$nin": ["spam", REMOVED]},
+        },
+    ]
+}
+
+
 def read(request: Request, page: Page) -> tuple[list[Message], int, bool]:
-    """A page of the public messages, the oldest first, and one more where there is one; how many
-    there are, and whether that is capped. Raises Invalid for a page beyond the end of offsets.
+    """A page of the public messages, with stubs of hidden ones, the oldest first, and one more
+    where there is one; how many there are, and whether that is capped. Raises Invalid for a page
+    beyond the end of offsets.
 
     The words of the request and what its moves say are not among them: they have their own place.
     Of a discussion on a dataset that its reader may not see (any more) only what was written here
@@ -112,7 +126,7 @@ def read(request: Request, page: Page) -> tuple[list[Message], int, bool]:
     found = _read_discussion(request, page) if _may_read_discussion(request) else None
     if found:
         return *found, False
-    where = {"request": request["_id"], "visibility": Visibility.PUBLIC}
+    where = {"request": request["_id"]} | _SHOWN
     rows = messages().find(where, sort=[("created_at", 1), ("_id", 1)])
     return (
         [_signed(row, request) for row in rows.skip(page.offset).limit(page.size + 1)],
@@ -153,11 +167,34 @@ def deleted_natively(message_id: str) -> None:
                 "visibility": Visibility.HIDDEN,
                 "hidden_reason": REMOVED,
                 "hidden_at": now(),
+                "words_until": publication.erased_at(now()),
             },
             "$unset": {"untold": "", "review": ""},
             "$inc": {"v": 1},
         },
     )
+
+
+def erase(row: Message) -> None:
+    """Its author deletes it. In a native discussion, where others may have answered it, a sentence
+    stands in its place. Twice is once."""
+    if row.get("discussion"):
+        said = {
+            "visibility": Visibility.HIDDEN,
+            "hidden_reason": REMOVED,
+            "hidden_at": now(),
+            "text": ERASED,
+            "contributor": {"kind": row["contributor"]["kind"], "key": gone_key()},
+        }
+        gone = ("untold", "review", "moderated", "words_until", "submission_id", "left")
+        messages().update_one(
+            {"_id": row["_id"]},
+            {"$set": said, "$unset": dict.fromkeys(gone, ""), "$inc": {"v": 1}},
+        )
+        threads.rewrite_message(row["discussion"], row["message_id"], threads.withdrawn())
+    else:
+        messages().delete_one({"_id": row["_id"]})
+    on_request_changed.send(row["request"], erased=row["_id"])
 
 
 def remove_all(request_id: ObjectId) -> None:
@@ -182,7 +219,7 @@ def _read_discussion(request: Request, page: Page) -> tuple[list[Message], int] 
         .find({"request": request["_id"], "$or": [elsewhere, hidden]}, sort=[("created_at", 1)])
         .limit(ASIDE)
     )
-    unseen = {row["message_id"] for row in aside if row["visibility"] != Visibility.PUBLIC}
+    unseen = {row["message_id"] for row in aside if not _is_shown(row)}
     waiting = {row["message_id"] for row in aside} - unseen
     left_out = sorted(_left_out(request) | unseen)
     read = _slice(request["discussion"], left_out, sorted(waiting), page.offset, page.size + 1)
@@ -195,6 +232,13 @@ def _read_discussion(request: Request, page: Page) -> tuple[list[Message], int] 
     room = page.size + 1 - len(shown)
     start = max(0, page.offset - read["total"])
     return shown + later[start : start + room], read["total"] + len(later)
+
+
+def _is_shown(row: Message) -> bool:
+    """The same as `_SHOWN`, of a message that was read."""
+    if row["visibility"] != Visibility.HIDDEN:
+        return row["visibility"] == Visibility.PUBLIC
+    return bool(row.get("hidden_at")) and row.get("hidden_reason") not in ("spam", REMOVED)
 
 
 def _slice(

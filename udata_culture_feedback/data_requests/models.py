@@ -61,6 +61,7 @@ class CultureFeedbackRequest(Document):
     themes = ListField(StringField())
     usages = ListField(StringField())
     profile = StringField()
+    open_data = BooleanField()
     evidence_url = StringField()
     formats = ListField(StringField())
     frequency = StringField()
@@ -91,6 +92,7 @@ class CultureFeedbackRequest(Document):
     next_key = StringField()
     external_id = StringField()
     contact = ObjectIdField()
+    interest = DictField()
     terms = ListField(StringField())
 
     discussion = ObjectIdField()
@@ -155,6 +157,7 @@ class CultureFeedbackRequest(Document):
             },
             "terms",
             "contributor.user",
+            "contributor.key",
             {"fields": ["removed"], "partialFilterExpression": {"removed": {"$exists": True}}},
             {"fields": ["due"], "partialFilterExpression": {"due": {"$exists": True}}},
             {
@@ -243,6 +246,7 @@ class CultureFeedbackRequestMessage(Document):
             {"fields": ["untold"], "partialFilterExpression": {"untold": True}},
             {"fields": ["left"], "partialFilterExpression": {"left": {"$exists": True}}},
             "contributor.user",
+            "contributor.key",
             {
                 "fields": ["contributor.key", "submission_id"],
                 "unique": True,

@@ -19,7 +19,7 @@ from typing import Any
 from bson import ObjectId
 from flask import current_app, g
 
-from .. import catalogue
+from .. import catalogue, publication
 from ..contributors.viewer import Viewer
 from ..feedback.models import Visibility
 from ..storage import now
@@ -109,6 +109,21 @@ def may_edit(viewer: Viewer, request: Request) -> bool:
     return may_moderate(viewer, request) or (
         is_requester(viewer, request) and Status(request["status"]) in OPEN
     )
+
+
+def texts(request: Request) -> dict[str, str]:
+    """Its words, by field."""
+    fields = {field: request.get(field) for field in ("title", "description", "spatial")}
+    return publication.with_name(request, fields)
+
+
+def open_texts(request: Request) -> dict[str, str]:
+    """The words that may be published as open data, without a name: all of them or none. Its
+    requester lets it, and a moderator has read them as they are."""
+    words = texts(request)
+    if not request.get("open_data") or not publication.was_read(request, words):
+        return {}
+    return {field: text for field, text in words.items() if field != "name"}
 
 
 def may_delete(viewer: Viewer, request: Request) -> bool:

@@ -23,7 +23,7 @@ Request = dict[str, Any]
 #: discussion and of the announcements.
 KEPT_BY_OTHERS = frozenset(
     {"_id", "v", "version", "due", "counted", "totals", "last", "told"}
-    | {"discussion", "messages", "discussed", "announced", "silenced", "rung"}
+    | {"discussion", "messages", "discussed", "announced", "silenced", "rung", "interest"}
 )
 
 #: Tries before giving up on a request that others keep changing.

@@ -76,8 +76,22 @@ def messages_as_json(
             "role": ROLE_NAMES[message["role"]],
             "created_at": iso(message["created_at"]),
         }
+        | _hidden(message)
         for message in found
     ]
+
+
+def _hidden(message: dict[str, Any]) -> dict[str, Any]:
+    """Nothing but when and why, of what moderation has hidden: not even who said it, where that is
+    a declared name."""
+    if message["visibility"] != Visibility.HIDDEN:
+        return {}  # what waits is shown to its author only
+    return {
+        "text": None,
+        "contributor": {"kind": message["contributor"]["kind"], "name": None},
+        "hidden_reason": message.get("hidden_reason"),
+        "hidden_at": iso(message.get("hidden_at")),
+    }
 
 
 def as_json(viewer: Viewer, requests: Iterable[Request]) -> list[dict[str, Any]]:
@@ -193,6 +207,12 @@ def _entry(entry: dict[str, Any], request: Request, objects: Objects) -> dict[st
         "reason": entry.get("reason"),
         "message": entry.get("message"),
     }
+    if hidden := entry.get("hidden"):
+        shown |= {
+            "message": None,
+            "hidden_reason": hidden["reason"],
+            "hidden_at": iso(hidden["at"]),
+        }
     flags = ("edited", "detached", "undone", "partial", "review_at", "urls", "extended", "stalled")
     for flag in flags:
         if entry.get(flag):

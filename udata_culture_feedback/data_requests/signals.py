@@ -4,7 +4,8 @@ from blinker import Namespace
 
 namespace = Namespace()
 
-#: A request was made, edited, moved, supported or deleted (`removed`). Sender: its id.
+#: A request was made, edited, moved, supported or deleted (`removed`), or a message about it was
+#: (`erased`: the id of that). Sender: its id.
 on_request_changed = namespace.signal("culture-feedback-request-changed")
 
 # Announcements (see `announcements`): sent from a task, perhaps twice. Sender: the id of the

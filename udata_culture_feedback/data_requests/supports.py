@@ -169,6 +169,11 @@ def distinct_people(found: Iterable[Request]) -> int:
     return len(keys | {row["key"] for row in rows if is_behind(row)})
 
 
+def remove_one(viewer: Viewer, request_id: ObjectId) -> None:
+    """Removes the row of a person, of a request that is gone."""
+    supports().delete_one({"key": viewer.key, "target": request_id})
+
+
 def remove_all(request_id: ObjectId) -> None:
     """Removes every row of a request that is gone."""
     supports().delete_many({"target": request_id})

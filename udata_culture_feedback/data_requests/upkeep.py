@@ -23,12 +23,11 @@ from ..feedback.models import Visibility
 from ..listing import EPOCH
 from ..moments import portal_zone
 from ..storage import now
-from ..summaries import settle
-from ..threads import DISCUSSION
-from . import actions, announcements, discussion, lifecycle, merging, replies
+from ..summaries import DISCUSSION, settle
+from . import actions, announcements, discussion, interest, lifecycle, merging, replies
 from . import messages as conversation
 from .clock import Clock, overdue_bound
-from .figures import SUPPORTS
+from .figures import SUPPORTS, ensure
 from .models import PEOPLE, TOLD, messages, requests, supports
 from .records import change
 from .supports import strays, sweep
@@ -59,6 +58,7 @@ def settle_dues() -> int:
     for target in _due(supports().find({"due": {"$exists": True}}, {"due": 1})):
         settled += settle(SUPPORTS, target)
     waiting = _due(requests().find({"due": {"$exists": True}}, {"due": 1})) - LISTENERS
+    ensure(waiting)
     settle_and_publish(waiting)
     return settled + len(waiting)
 
@@ -224,14 +224,18 @@ def free_orphans() -> int:
 
 def keep_addresses() -> int:
     """The addresses of who asked without an account: kept while the request is open, and for some
-    time after. Nobody has to remember to erase them: it is keeping them that takes this step."""
+    time after. Nobody has to remember to erase them: it is keeping them that takes this step. Who
+    was asked whether they are still interested, and has not answered in time, is not kept."""
     days = current_app.config["CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS"]
     until = now() + timedelta(days=days)
     waiting = {"contact": {"$exists": True}, "status": {"$in": [*OPEN]}} | _STANDING
-    return sum(
-        contacts.keep_until(request["contact"], until)
-        for request in requests().find(waiting, {"contact": 1})
-    )
+    kept = 0
+    for request in list(requests().find(waiting, {"contact": 1, "interest": 1})):
+        if interest.is_lost(request):
+            contacts.erase(request["contact"])
+        else:
+            kept += contacts.keep_until(request["contact"], until)
+    return kept
 
 
 #: For `maintenance.STEPS`, in this order.
@@ -249,6 +253,7 @@ STEPS: dict[str, Callable[[], int]] = {
     "request_replies_heard": hear_replies,
     "moves_announced": announce,
     "requests_buried": bury_removed,
+    "interest_asked": interest.ask_everybody,
     "addresses_kept": keep_addresses,
 }
 

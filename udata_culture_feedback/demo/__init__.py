@@ -11,6 +11,7 @@ mongod             the embedded MongoDB
 accounts           the people of the demo, and their password
 catalogue          the organizations and datasets (``catalogue.toml``)
 opinions, record   a few hundred sample answers (``opinions.toml``)
+consultations      two sample consultations (``consultations.toml``)
 requests           forty sample requests for data (``requests.toml``)
 portal             udata and the stand-in front-end behind one address
 stand_in           the stand-in front-end (``frontend/``)

@@ -64,10 +64,11 @@ def run(
         portal = _load(server_uri, database, port, state_dir, reset=reset, texts=texts)
         with _serving(portal, listener):
             datasets, late = _sample_datasets(portal), _late_request(portal)
+            consulted = _consultations(portal)
             url = f"http://localhost:{port}"
             _write(ready_file, json.dumps({"url": url, "datasets": datasets}, indent=2))
             try:
-                _print_addresses(url, datasets, late)
+                _print_addresses(url, datasets, late, consulted)
                 threading.Event().wait()
             finally:
                 ready_file.unlink(missing_ok=True)
@@ -105,7 +106,12 @@ def _load(
 
             asked = record_requests(_progress)
             says(asked)
-        if recorded or asked:
+        with _step("Recording two consultations") as says:
+            from .consultations import record_consultations
+
+            answered = record_consultations(_progress)
+            says(answered)
+        if recorded or asked or answered:
             # They would bury the mails that whoever tries the demo causes.
             shutil.rmtree(state_dir / MAILS, ignore_errors=True)
         with _step("Appointing a moderator") as says:
@@ -145,6 +151,13 @@ def _late_request(portal: Portal) -> str | None:
 
     with portal.udata.app_context():
         return showcase()
+
+
+def _consultations(portal: Portal) -> dict[str, str]:
+    from .consultations import addresses
+
+    with portal.udata.app_context():
+        return addresses()
 
 
 def _clear(server_uri: str, database: str, state_dir: Path) -> None:
@@ -216,12 +229,22 @@ def _step(label: str) -> Iterator[Any]:
     print(f"{time.monotonic() - start:.1f} s{count}", flush=True)
 
 
-def _print_addresses(url: str, datasets: dict[str, dict[str, str]], late: str | None) -> None:
+def _print_addresses(
+    url: str, datasets: dict[str, dict[str, str]], late: str | None, consulted: dict[str, str]
+) -> None:
     from .accounts import NAMED, PASSWORD
     from .catalogue import SHOWCASE
 
     dataset = datasets[SHOWCASE]
     late_request = f"  One that is late  {url}{PAGES}requests/{late}/\n" if late else ""
+    consultations = "".join(
+        f"  {label:<17} {url}{PAGES}consultations/{consulted[name]}/{part}\n"
+        for label, name, part in (
+            ("A consultation", "open", ""),
+            ("Results of one", "past", "results/"),
+        )
+        if name in consulted
+    )
     print(
         f"\n"
         f"  Front page        {url}/\n"
@@ -229,6 +252,8 @@ def _print_addresses(url: str, datasets: dict[str, dict[str, str]], late: str | 
         f"  Its feedback      {url}{PAGES}datasets/{dataset['id']}/\n"
         f"  Requests for data {url}{PAGES}requests/\n"
         f"{late_request}"
+        f"  Consultations     {url}{PAGES}consultations/\n"
+        f"{consultations}"
         f"  Moderation        {url}{PAGES}moderation/\n"
         f"  Mails sent        {url}/demo/mails\n"
         f"  API               {url}/api/1/swagger.json\n"

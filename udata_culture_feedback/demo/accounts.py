@@ -66,6 +66,9 @@ ENTHUSIAST = Account(
     "agenda@demo.test", "Lucie", "Haddad", "producer: owns a dataset in her own name"
 )
 MODERATOR = Account("moderation@demo.test", "Aïcha", "Diallo", "moderator")
+CONSULTER = Account(
+    "consultation@demo.test", "Nour", "Vidalenc", "member of the team of consultations"
+)
 ADMINISTRATOR = Account(
     "admin@demo.test", "Paul", "Girard", "administrator of the portal", sysadmin=True
 )
@@ -81,6 +84,7 @@ NAMED = (
     OTHER_PRODUCER,
     ENTHUSIAST,
     MODERATOR,
+    CONSULTER,
     ADMINISTRATOR,
 )
 

@@ -12,7 +12,7 @@ import socket
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,10 +65,14 @@ class EmbeddedMongod:
 
     :param data_dir: where the data are, created when missing; one mongod at a time.
     :param port: the port to listen on; by default a free one.
+    :param options: more arguments for mongod.
     """
 
-    def __init__(self, data_dir: Path, port: int | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, port: int | None = None, options: Sequence[str] = ()
+    ) -> None:
         self.data_dir = data_dir
+        self.options = options
         self.log = data_dir / "mongod.log"
         self.port = port
         self._log_start = 0  # where this run's lines start in the log, in bytes
@@ -123,6 +127,7 @@ class EmbeddedMongod:
             "--nounixsocket",
             # No telemetry files (FTDC) beside the data.
             "--setParameter=diagnosticDataCollectionEnabled=false",
+            *self.options,
         ]
 
     def _wait_until_it_answers(self) -> None:
@@ -171,7 +176,8 @@ def _accepts_connections(port: int | None) -> bool:
 
 def _pid_of(uri: str) -> int | None:
     """The process id of the server at `uri`; None while it does not answer."""
-    client: MongoClient = MongoClient(uri, serverSelectionTimeoutMS=1000)
+    # Directly: a member of a replica set that is not initiated yet says no more than that.
+    client: MongoClient = MongoClient(uri, directConnection=True, serverSelectionTimeoutMS=1000)
     try:
         return int(client.admin.command("serverStatus")["pid"])
     except PyMongoError:

@@ -37,7 +37,7 @@ UDATA_PATHS = (
     "/api/",
     "/oauth",
     "/datasets/r/",
-    "/s/",  # uploaded avatars and logos
+    "/s/",  # uploaded files: avatars, logos, published results
     "/get-csrf",
     "/logout/",
     "/confirm",
@@ -107,7 +107,7 @@ def _settings(mongodb_host: str, port: int, state_dir: Path) -> type[Defaults]:
         CACHE_NO_NULL_WARNING = True
         FS_ROOT = str(state_dir / FILES)
         # Where flask-storage makes the addresses of uploaded files, behind the same edge.
-        BUCKETS_PREFIX = "/s"
+        FS_PREFIX = "/s"
 
         # Tasks run at once, in the request; one that fails does not break it, as a worker's.
         CELERY_TASK_ALWAYS_EAGER = True

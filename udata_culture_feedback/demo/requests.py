@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -74,13 +74,17 @@ def sample_requests() -> tuple[Record, ...]:
     return tuple(found)
 
 
-def record_requests(progress: Callable[[int, int], None] = lambda done, of: None) -> int:
+def record_requests(
+    progress: Callable[[int, int], None] = lambda done, of: None,
+    entries: Sequence[Record] | None = None,
+) -> int:
     """Has everything happen that has not yet, in its order, and answers how many requests are new.
     Nobody is written to about what happened before the demo. Needs an application context.
-    `progress` hears how much is done, of how much."""
-    recorder = _Recorder()
+    `progress` hears how much is done, of how much. `entries`: other requests than the sample."""
+    entries = sample_requests() if entries is None else entries
+    recorder = _Recorder(entries)
     known = len(recorder.ids)
-    left = [event for entry in sample_requests() for event in recorder.left_of(entry)]
+    left = [event for entry in entries for event in recorder.left_of(entry)]
     accounts = {user.email: user for user in User.objects(email__in=[e.email for e in left])}
     first_start = now()
     for done, event in enumerate(sorted(left, key=lambda event: -event.ago), start=1):
@@ -106,13 +110,14 @@ def showcase() -> str | None:
 class _Recorder:
     """What is there: the requests by key, how far each has come, and what they name."""
 
+    sample: Sequence[Record]
     ids: dict[str, str] = field(default_factory=dict)
     entries: dict[str, int] = field(default_factory=dict)
     organizations: dict[str, str] = field(default_factory=dict)
     datasets: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        submissions = [SUBMISSION + entry["key"] for entry in sample_requests()]
+        submissions = [SUBMISSION + entry["key"] for entry in self.sample]
         for one in models.requests().find({"submission_id": {"$in": submissions}}):
             key = one["submission_id"].removeprefix(SUBMISSION)
             self.ids[key], self.entries[key] = str(one["_id"]), len(one["history"])

@@ -14,6 +14,7 @@ from udata.i18n import lazy_gettext as _
 from .. import catalogue, publication, refusals
 from ..catalogue import DatasetFacts
 from ..consultations import stamps
+from ..contributors import contacts
 from ..contributors.limits import spend_write
 from ..contributors.models import gone_key
 from ..contributors.modes import Action
@@ -21,7 +22,7 @@ from ..contributors.submissions import remember_deletion, was_deleted
 from ..contributors.viewer import Viewer, must_be_known
 from ..contributors.without_account import admit, must_take_part
 from ..search import terms
-from ..storage import now
+from ..storage import confirmed, now
 from ..summaries import becomes_due
 from . import permissions, summaries
 from .forms import read_answer
@@ -136,11 +137,16 @@ def erase(viewer: Viewer, feedback_id: Any) -> None:
     spend_write(viewer, manages=catalogue.produces(dataset))
     if not permissions.may_delete(viewer, feedback):
         raise refusals.Forbidden(_("Only its author may delete this feedback."))
+    take_back(viewer, feedback)
+
+
+def take_back(viewer: Viewer, feedback: Feedback) -> None:
+    """Deletes an answer of this person's, whether or not they may still read the dataset."""
     if feedback.get("submission_id"):
         remember_deletion(viewer, feedback["submission_id"])
     tombstone(feedback)
-    summaries.settle_dataset(dataset.id)
-    on_feedback_changed.send(feedback["_id"], dataset=dataset.id)
+    summaries.settle_dataset(feedback["dataset"])
+    on_feedback_changed.send(feedback["_id"], dataset=feedback["dataset"], erased=True)
     bury(feedback["_id"])
 
 
@@ -205,11 +211,28 @@ def tombstone(feedback: Feedback) -> None:
             "live": {},
         }
         if replace(feedback, emptied):
+            if feedback.get("contact"):
+                contacts.erase(feedback["contact"])
             return
         again = feedbacks().find_one({"_id": feedback["_id"], "deleted": {"$exists": False}})
         if again is None:
             return
         feedback = again
+
+
+def keep_contact(feedback_id: ObjectId, contact: ObjectId | None) -> None:
+    """Where its author is told of what becomes of it; None: nowhere (any more). The address that
+    was kept before is erased."""
+    while True:
+        feedback = feedbacks().find_one({"_id": feedback_id, "deleted": {"$exists": False}})
+        if feedback is None or feedback.get("contact") == contact:
+            return
+        changed = {key: value for key, value in feedback.items() if key != "contact"}
+        if contact:
+            changed["contact"] = contact
+        if replace(feedback, changed):
+            contacts.erase(feedback.get("contact"))
+            return
 
 
 def bury(feedback_id: ObjectId) -> bool:
@@ -227,6 +250,7 @@ def withdraw_words(feedback: Feedback, reason: str | None) -> None:
     while True:
         changed = feedback | {"visibility": Visibility.HIDDEN, "hidden_reason": reason}
         changed["hidden_at"] = now()
+        changed["words_until"] = publication.erased_at(changed["hidden_at"])
         changed.pop("review", None)
         changed["live"] = live_totals(changed)
         if replace(feedback, changed):
@@ -274,12 +298,13 @@ def _new_feedback(
         "last_modified": moment,
         "v": 1,
     }
-    for field in ("profile", "submission_id"):
+    for field in ("profile", "open_data", "submission_id"):
         if answer.get(field):
             feedback[field] = answer[field]
     stamps.put(feedback, dataset, answer.get("consultation"), moment)
     _put_words(feedback, answer.get("comment"))
     _await_moderation(feedback, imported=at is not None)
+    publication.offer_as_open_data(feedback, permissions.texts(feedback), moment)
     feedback["live"] = live_totals(feedback)
     feedback["due"] = _listeners(feedback)
     return feedback
@@ -298,10 +323,11 @@ def _edited(
             changed[field] = answer[field]
     if changed["fitness"] != feedback["fitness"]:
         changed.pop("confirmed", None)  # what was confirmed is not what they say now
-    if "profile" in answer:
-        changed.pop("profile", None)
-        if answer["profile"]:
-            changed["profile"] = answer["profile"]
+    for field in ("profile", "open_data"):
+        if field in answer:
+            changed.pop(field, None)
+            if answer[field]:
+                changed[field] = answer[field]
     if "signature" in answer or ("name" in answer and not viewer.account):
         name = answer.get("name", feedback["contributor"].get("name"))
         changed["contributor"] = viewer.signature(answer.get("signature"), name)
@@ -311,6 +337,7 @@ def _edited(
     if "comment" in answer:
         _put_words(changed, answer["comment"])
     _await_moderation(changed, feedback)
+    publication.offer_as_open_data(changed, permissions.texts(changed), changed["last_modified"])
     changed["live"] = live_totals(changed)
     return changed
 
@@ -395,7 +422,8 @@ def _submitted(viewer: Viewer, submission: str) -> Feedback | None:
     """The result of an earlier POST of the same submission. Raises Gone if it was deleted since."""
     if was_deleted(viewer, submission):
         raise refusals.Gone(_("This feedback has been deleted."))
-    return feedbacks().find_one({"contributor.key": viewer.key, "submission_id": submission})
+    mine = {"contributor.key": viewer.key, "submission_id": submission}
+    return confirmed(feedbacks(), feedbacks().find_one(mine))
 
 
 def _already_answered(

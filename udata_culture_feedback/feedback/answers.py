@@ -16,7 +16,7 @@ from udata.core.user.models import User
 
 from ..threads import add_message, rewrite_message
 from .models import feedbacks
-from .treatment_history import texts_written, written
+from .treatment_history import has_said, written
 
 Feedback = dict[str, Any]
 
@@ -36,7 +36,7 @@ def carry(feedback: Feedback) -> bool:
     comment = next(ours, None)
     if comment is None:
         return _add(discussion.id, step)
-    if comment.content in texts_written(treatment) or _changed_at(comment) < step["at"]:
+    if has_said(treatment, comment.content) or _changed_at(comment) < step["at"]:
         return rewrite_message(discussion.id, step["message"], step["answer"])
     return False
 

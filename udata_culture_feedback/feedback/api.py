@@ -16,7 +16,7 @@ from ..contributors import confirmation
 from ..contributors.api import confirmation_is_sent, token_field, without_account_fields
 from ..contributors.modes import Action
 from ..contributors.viewer import current_viewer
-from . import actions, answer_templates, queries, rdf, representation, summaries, treatment
+from . import actions, answer_templates, csv, queries, rdf, representation, summaries, treatment
 from . import by_email as _by_email  # noqa: F401 (offers it)
 from .models import SITE, dataset_summary, organization_summary
 
@@ -103,6 +103,9 @@ edit_fields = api.model(
         "wants_answer": fields.Boolean,
         "usages": fields.List(fields.String),
         "profile": fields.String,
+        "open_data": fields.Boolean(
+            description="The words may be published as open data, without a name, once moderated"
+        ),
         "consultation": fields.String(
             description="Id or slug of an open one; by default the one in scope that closes first"
         ),
@@ -329,14 +332,13 @@ rdf_parser.add_argument("page_size", type=int, location="args", help="Answers; 1
 rdf_parser.add_argument("cursor", location="args", help="Beyond the 10,000th")
 
 
-@ns.route(
-    "/vocabulary.ttl", "/vocabulary.jsonld", "/vocabulary.xml", endpoint="culture_feedback_schemes"
-)
+@ns.route("/vocabulary.<string:extension>", endpoint="culture_feedback_schemes")
 class CultureFeedbackSchemesAPI(Route):
     @api.doc("get_culture_feedback_schemes")
-    def get(self) -> Answer:
+    @api.response(404, "Not `ttl`, `jsonld` or `xml`")
+    def get(self, extension: str) -> Answer:
         """Get the dimensions, scales and metrics of the RDF, as RDF"""
-        return rdf.of_vocabulary(_extension())
+        return rdf.of_vocabulary(extension)
 
 
 @ns.route("/datasets/<string:dataset>/feedback", endpoint="culture_feedback_dataset_rdf")
@@ -353,18 +355,16 @@ class CultureFeedbackDatasetRdfAPI(Route):
 
 
 @ns.route(
-    "/datasets/<string:dataset>/feedback.ttl",
-    "/datasets/<string:dataset>/feedback.jsonld",
-    "/datasets/<string:dataset>/feedback.xml",
+    "/datasets/<string:dataset>/feedback.<string:extension>",
     endpoint="culture_feedback_dataset_rdf_format",
 )
 class CultureFeedbackDatasetRdfFormatAPI(Route):
     @api.doc("get_dataset_culture_feedback_rdf", parser=rdf_parser)
-    @api.response(200, "Turtle, JSON-LD or RDF/XML")
-    @api.response(404, "No such public dataset")
-    def get(self, dataset: str) -> Answer:
+    @api.response(200, "Turtle (`ttl`), JSON-LD (`jsonld`) or RDF/XML (`xml`)")
+    @api.response(404, "No such public dataset, or another extension")
+    def get(self, dataset: str, extension: str) -> Answer:
         """Get what is said of a public dataset as RDF: DQV, DUV, Web Annotation"""
-        return rdf.of_dataset(dataset, _extension())
+        return rdf.of_dataset(dataset, extension)
 
 
 @ns.route("/datasets/<string:dataset>/summary/", endpoint="culture_feedback_dataset_summary")
@@ -389,6 +389,24 @@ class CultureFeedbackOrganizationSummaryAPI(Route):
         return answer(
             summaries.as_json(summaries.read_with_requests(organization_summary(found.id)))
         )
+
+
+@ns.route("/organizations/<string:org>/feedback.csv", endpoint="culture_feedback_org_csv")
+class CultureFeedbackOrganizationCSVAPI(Route):
+    @api.doc("get_organization_culture_feedback_csv")
+    @api.produces(["text/csv"])
+    def get(self, org: str) -> Answer:
+        """Download the feedback on the public datasets of an organization: no names, few texts"""
+        return csv.organization_csv(org)
+
+
+@ns.route("/site/feedback.csv", endpoint="culture_feedback_site_csv")
+class CultureFeedbackSiteCSVAPI(Route):
+    @api.doc("get_site_culture_feedback_csv")
+    @api.produces(["text/csv"])
+    def get(self) -> Answer:
+        """Download the feedback on all public datasets: no names, few texts"""
+        return csv.site_csv()
 
 
 @ns.route("/site/summary/", endpoint="culture_feedback_site_summary")
@@ -432,11 +450,6 @@ def _result(result: Any) -> dict[str, Any]:
     if isinstance(result, refusals.Refusal):
         return {"done": False, "code": result.status, **result.as_json()}
     return {"done": True, "status": result["treatment"]["status"]}
-
-
-def _extension() -> str:
-    """That of the address that was asked for."""
-    return request.path.rpartition(".")[2]
 
 
 def _shown(viewer: Any, feedback: dict[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,11 @@ given before."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from bson import ObjectId
+from flask import current_app
 from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, refusals
@@ -13,6 +15,7 @@ from ..contributors.confirmation import Outcome, Preview, offer
 from ..contributors.contacts import Contact
 from ..contributors.modes import Action
 from ..contributors.viewer import Viewer
+from ..storage import now
 from ..vocabulary import vocabularies
 from . import actions, representation
 
@@ -22,13 +25,14 @@ class FeedbackByEmail:
 
     action = Action.FEEDBACK
     scope = "feedback"
+    of: str | None = None
 
     def target(self, reference: str) -> str:
         return str(actions.readable_dataset(reference).id)
 
     def check(self, payload: dict[str, Any]) -> dict[str, Any]:
         dataset, answer = actions.checked(payload)
-        return answer | {"dataset": str(dataset.id)}
+        return answer | {"dataset": str(dataset.id), "tell_me": payload.get("tell_me") is True}
 
     def preview(self, payload: dict[str, Any]) -> Preview | None:
         dataset = catalogue.find_dataset(ObjectId(payload["dataset"]))
@@ -44,6 +48,16 @@ class FeedbackByEmail:
             then=str(
                 _("Your answer is counted as soon as you confirm; words wait for a moderator.")
             ),
+            address=str(
+                _(
+                    "Your address serves to tell you what the producer answers, and to ask you "
+                    "whether it is better once the data have changed. It is encrypted, never "
+                    "shown, and erased after %(days)d days, or when you ask for it.",
+                    days=_kept_for(),
+                )
+            )
+            if payload.get("tell_me")
+            else None,
             facts=(
                 (
                     str(_("Do these data meet your need?")),
@@ -67,9 +81,16 @@ class FeedbackByEmail:
             if mine is None:
                 raise
             feedback, created = actions.edit(viewer, mine["_id"], payload), False
+        told = bool(payload.get("tell_me"))
+        actions.keep_contact(feedback["_id"], contact.id if told else None)
         shown = representation.as_json(viewer, [feedback])
         page = f"datasets/{dataset.slug or dataset.id}/"
-        return Outcome(shown[0] if shown else {}, page, created)
+        until = now() + timedelta(days=_kept_for()) if told else None
+        return Outcome(shown[0] if shown else {}, page, created, write_until=until)
+
+
+def _kept_for() -> int:
+    return current_app.config["CULTURE_FEEDBACK_FEEDBACK_EMAIL_DAYS"]
 
 
 offer(FeedbackByEmail())

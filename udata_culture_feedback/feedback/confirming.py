@@ -19,16 +19,17 @@ from udata.mongo.document import UDataDocument as Document
 from .. import catalogue, refusals, vocabulary
 from ..addresses import pages_url
 from ..catalogue import DatasetFacts
-from ..contributors import outbox
+from ..contributors import contacts, outbox
 from ..contributors.limits import spend_write
+from ..contributors.models import Kind
 from ..contributors.tokens import LONGEST, timed
-from ..contributors.viewer import viewer_of
+from ..contributors.viewer import Viewer, viewer_of
 from ..storage import acknowledged, now
 from . import actions, summaries
 from .models import dataset_summary, feedbacks, live_totals
 from .models import summaries as stored_summaries
 from .signals import on_feedback_changed
-from .telling import scope_of
+from .telling import reader_of, scope_of
 
 Feedback = dict[str, Any]
 
@@ -44,7 +45,7 @@ STILL_NEW = timedelta(days=30)
 LINK_LIFETIME = timedelta(days=120)
 
 #: What the links of these mails are signed for.
-PURPOSE = "confirm"
+PURPOSE = "better"
 
 
 class CultureFeedbackAsked(Document):
@@ -96,10 +97,10 @@ def confirm(feedback_id: Any, user_id: ObjectId | None, answer: Any) -> Feedback
 
     Raises NotFound for somebody else's, or data one may not see; ReadOnly, TooMany; Invalid.
     """
-    feedback, dataset, author = own(feedback_id, user_id)
+    feedback, dataset, viewer = own(feedback_id, user_id)
     if current_app.config["READ_ONLY_MODE"]:
         raise refusals.ReadOnly(_("This portal is read-only for the moment. Please come back."))
-    spend_write(viewer_of(author))
+    spend_write(viewer)
     if answer not in ANSWERS:
         message = _("Choose one answer.")
         raise refusals.Invalid(message, {"answer": message})
@@ -115,35 +116,39 @@ def confirm(feedback_id: Any, user_id: ObjectId | None, answer: Any) -> Feedback
         changed["live"] = live_totals(changed)
         if actions.replace(feedback, changed):
             break
-        feedback, dataset, author = own(feedback_id, user_id)
+        feedback, dataset, viewer = own(feedback_id, user_id)
     summaries.settle_dataset(dataset.id)
     on_feedback_changed.send(feedback["_id"], dataset=dataset.id)
     return changed
 
 
-def own(feedback_id: Any, user_id: ObjectId | None) -> tuple[Feedback, DatasetFacts, User]:
-    """A feedback, its dataset and the account that gave it, which is that one. Raises NotFound."""
+def own(feedback_id: Any, author: ObjectId | None) -> tuple[Feedback, DatasetFacts, Viewer]:
+    """A feedback, its dataset and who gave it, which is that account, or the contact of somebody
+    without one. Raises NotFound."""
     missing = refusals.NotFound(_("There is no such feedback."))
     feedback, dataset = actions.readable_feedback(feedback_id)
-    author = feedback["contributor"].get("user")
-    if user_id is None or author != user_id:
+    if author is None or reader_of(feedback) != author:
         raise missing
     account = User.objects(id=author, deleted=None, active=True).first()
-    if account is None:
+    if account is not None:
+        return feedback, dataset, viewer_of(account)
+    if feedback.get("contact") != author or contacts.find(author) is None:
         raise missing
-    return feedback, dataset, account
+    contributor = feedback["contributor"]
+    return feedback, dataset, Viewer(key=contributor["key"], kind=Kind(contributor["kind"]))
 
 
 def link(feedback: Feedback, answer: str | None = None) -> str:
     """The address where the author of a feedback says whether it is better, without logging in.
     Opening it changes nothing. `answer`: what is chosen beforehand."""
-    token = timed(PURPOSE).dumps([str(feedback["_id"]), str(feedback["contributor"]["user"])])
+    token = timed(PURPOSE).dumps([str(feedback["_id"]), str(reader_of(feedback))])
     chosen = f"&answer={answer}" if answer else ""
     return pages_url(f"better/{feedback['_id']}?token={token!s}{chosen}")
 
 
 def bearer_of(token: str, feedback_id: str) -> ObjectId | None:
-    """The account to which a link about this feedback was sent; None for a forged or an old one."""
+    """The account, or the contact, to which a link about this feedback was sent; None for a forged
+    or an old one."""
     if not 0 < len(token) <= LONGEST:
         return None
     try:
@@ -158,7 +163,7 @@ def _unsatisfied(dataset_id: ObjectId, changed_at: datetime) -> dict[str, Any]:
         "dataset": dataset_id,
         "judged": {"$lt": changed_at},
         "fitness": {"$ne": YES},
-        "contributor.user": {"$exists": True},
+        "$or": [{"contributor.user": {"$exists": True}}, {"contact": {"$exists": True}}],
         "agent": {"$ne": True},
         "deleted": {"$exists": False},
         "hidden_reason": {"$ne": "spam"},
@@ -167,7 +172,9 @@ def _unsatisfied(dataset_id: ObjectId, changed_at: datetime) -> dict[str, Any]:
 
 def _ask(feedback: Feedback, changed_at: datetime) -> bool:
     """Asks one author, unless they were about another file of the same dataset."""
-    dataset_id, author = feedback["dataset"], feedback["contributor"]["user"]
+    dataset_id, author = feedback["dataset"], reader_of(feedback)
+    if author is None:
+        return False
     mark = f"{dataset_id}:{author}"
     if asked().find_one({"_id": mark, "expires_at": {"$gt": now()}}, {"_id": 1}):
         return False

@@ -21,10 +21,10 @@ def read_answer(payload: dict[str, Any], *, partial: bool = False) -> dict[str, 
     udata does; `partial` (an edit) requires none.
 
     `fitness`: an id of the vocabulary, required. `ratings`: {axis: 1..5}, absent or null = no
-    opinion. `comment`: text or null. `wants_answer`: boolean. `usages`: list of ids. `profile`: id
-    or null. `signature`: "name", "none" or an organization's id. `name`: what somebody without an
-    account calls themselves, or null. `resource`: id of a file or null. `submission_id`: 8 to 64
-    characters.
+    opinion. `comment`: text or null. `wants_answer`, `open_data`: boolean. `usages`: list of ids.
+    `profile`: id or null. `signature`: "name", "none" or an organization's id. `name`: what
+    somebody without an account calls themselves, or null. `resource`: id of a file or null.
+    `submission_id`: 8 to 64 characters.
 
     Raises Invalid with an error for each field at fault, TooLong for a comment over the bound.
     """
@@ -38,6 +38,8 @@ def read_answer(payload: dict[str, Any], *, partial: bool = False) -> dict[str, 
         reading.text("comment", too_long=_too_long)
     if reading.has("wants_answer"):
         reading.boolean("wants_answer")
+    if reading.has("open_data"):
+        reading.boolean("open_data")
     if reading.has("usages"):
         reading.choices("usages", lists.ids("usages"))
     if reading.has("profile"):
@@ -66,12 +68,14 @@ def answer_of_form(form: MultiDict[str, str]) -> dict[str, Any]:
             "ratings": {id: _step(value) for id, value in ratings.items() if value},
             "comment": form.get("comment"),
             "wants_answer": "wants_answer" in form,
+            "open_data": "open_data" in form,
             "usages": form.getlist("usages"),
             "profile": form.get("profile") or None,
         }
         for field in ("signature", "name", "email"):
             if form.get(field):
                 payload[field] = form[field]
+        payload["tell_me"] = "tell_me" in form
         _keep_words(form, payload)
     return payload
 

@@ -10,6 +10,8 @@ from bson import ObjectId
 from udata.core.discussions.models import Discussion
 from udata.core.user.models import User
 
+from .. import publication
+from ..contributors import leaving
 from ..contributors.models import account_key, gone_key
 from ..storage import now
 from ..summaries import becomes_due, settle
@@ -70,11 +72,15 @@ def purge_organization(organization_id: ObjectId) -> None:
 def forget_account(user_id: ObjectId) -> int:
     """An account was deleted: nobody is recognised in its feedback any more. The words follow what
     the person chose in udata (`delete_comments`), which is told to nobody and applied late: so we
-    look at what became of them in the discussion. Answers how many feedbacks changed."""
+    look at what became of them in the discussion, and at what was asked of udata as far as we have
+    heard of it: words that wait, or that the service account says, are not among theirs. Answers
+    how many feedbacks changed."""
     raw = User._get_collection().find_one({"_id": user_id}, {"deleted": 1})
     if raw is not None and not raw.get("deleted"):
         return 0
-    return sum(_forget_in(one) for one in feedbacks().find({"contributor.user": user_id}))
+    with_words = leaving.takes_words_along(user_id)
+    mine = feedbacks().find({"contributor.user": user_id})
+    return sum(_forget_in(one, with_words) for one in mine)
 
 
 def discussion_deleted(discussion_id: ObjectId) -> None:
@@ -85,7 +91,7 @@ def discussion_deleted(discussion_id: ObjectId) -> None:
         actions.withdraw_words(feedback, REMOVED)
 
 
-def _forget_in(feedback: dict[str, Any]) -> bool:
+def _forget_in(feedback: dict[str, Any], with_words: bool) -> bool:
     contributor = {
         key: value for key, value in feedback["contributor"].items() if key not in ("name",)
     }
@@ -93,16 +99,21 @@ def _forget_in(feedback: dict[str, Any]) -> bool:
         contributor["key"] = gone_key()
     changed = feedback | {"contributor": contributor, "last_modified": now()}
     changed.pop("submission_id", None)
-    if feedback.get("comment") and _words_erased(feedback):
+    erased = bool(feedback.get("comment")) and (with_words or _words_erased(feedback))
+    if erased:
         for field in ("comment", "terms"):
             changed.pop(field, None)
+        if changed.get("hidden_reason") != REMOVED:
+            publication.no_words_left(changed)
+    if erased or contributor.get("name") != feedback["contributor"].get("name"):
+        publication.forget_original(changed)
     if changed | {"last_modified": None} == feedback | {"last_modified": None}:
         return False
     changed["live"] = live_totals(changed)
     if not actions.replace(feedback, changed):
         return False
     summaries.settle_dataset(feedback["dataset"])
-    on_feedback_changed.send(feedback["_id"], dataset=feedback["dataset"])
+    on_feedback_changed.send(feedback["_id"], dataset=feedback["dataset"], erased=erased)
     return True
 
 

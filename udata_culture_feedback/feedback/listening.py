@@ -26,7 +26,7 @@ from .treatment_history import (
     Thread,
     caught_up,
     essence,
-    texts_written,
+    has_said,
     without_comment,
     written,
 )
@@ -106,7 +106,7 @@ def read(raw: dict[str, Any], feedback: Feedback, dataset: DatasetFacts) -> Thre
         said = _said(message)
         if said.message == stored.get("message"):
             erased = said.text == ERASED
-            if not erased and said.text not in texts_written(stored):
+            if not erased and not has_said(stored, said.text):
                 modified = message.get("last_modified_at") or said.at
                 rewritten = replace(said, at=modified)
         elif said.message not in ours and said.text not in (ERASED, ""):

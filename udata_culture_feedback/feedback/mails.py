@@ -38,7 +38,7 @@ def treated(reader: User, feedback: str) -> MailMessage | None:
         return None
     treatment = found["treatment"]
     status = find(TREATMENT_STATUSES, treatment["status"]).label
-    answer = treatment.get("answer")
+    answer = None if treatment.get("hidden") else treatment.get("answer")
     handled = treatment["status"] == Treatment.RESOLVED and found["fitness"] != confirming.YES
     return MailMessage(
         subject=_("Your opinion on “%(title)s”: %(status)s", title=dataset.title, status=status),

@@ -24,7 +24,7 @@ from ..contributors.models import COUNTED_AS, CultureFeedbackContributor, Kind
 from ..moments import local_days, portal_zone
 from ..publication import Visibility, indexes
 from ..storage import acknowledged
-from ..summaries import Totals
+from ..summaries import DISCUSSION, Totals
 from .attention import LOW
 
 
@@ -38,9 +38,7 @@ class Treatment(StrEnum):
     DECLINED = "declined"
 
 
-#: What is due besides summaries: the native discussion has not heard of the latest words.
-DISCUSSION = "discussion"
-#: Nor has its author of what the producer answered.
+#: Another, besides the native discussion: the author has not heard of what the producer answered.
 AUTHOR = "author"
 #: Who has to hear of a feedback and is no summary.
 LISTENERS = (DISCUSSION, AUTHOR)
@@ -105,13 +103,15 @@ class CultureFeedbackFeedback(Document):
     """One person's answer about a dataset. Dates are naive UTC.
 
     `listed` and `organization` are copied from the dataset and follow it. `judged` is the dataset's
-    last update when it was judged. `agent`: written by who may edit the dataset; counts in no
+    last update when it was judged. `open_data`: their author lets the words be published as open
+    data. `agent`: written by who may edit the dataset; counts in no
     figure. `signals`: what a moderator should know of how it came (`quick`: typed faster than one
     types). `confirmed`: what its author said of the data after they had changed (`answer`, `at`);
     `told`: what they know of the treatment. `contact_told`: the contact point has heard of it;
     `escalated`: when it was pointed out, to `admins` and to the `desk` (see `dashboard.news`).
     `live`, `counted`, `due`, `v`: see `summaries`. `hidden_at`, `words_until`, `review`,
-    `moderated`: see `publication`. `deleted` marks a tombstone, which says nothing, belongs to
+    `moderated`: see `publication`. `contact`: where the address is kept of who asked to be told.
+    `deleted` marks a tombstone, which says nothing, belongs to
     nobody and goes when everything has heard of it.
     """
 
@@ -127,7 +127,9 @@ class CultureFeedbackFeedback(Document):
     wants_answer = BooleanField(default=False)
     usages = ListField(StringField())
     profile = StringField()
+    open_data = BooleanField()
     contributor = EmbeddedDocumentField(CultureFeedbackContributor, required=True)
+    contact = ObjectIdField()
     agent = BooleanField(default=False)
     judged = DateTimeField(required=True)
     terms = ListField(StringField())

@@ -5,6 +5,7 @@
 | read | who may read the dataset; spam: its author, who moderates |
 | read words that are not public | its author (but not on the token of a browser), who moderates |
 | edit, delete | its author |
+| words as open data | everybody, once their author and a moderator have said so |
 | treat | who may edit the dataset |
 | moderate | moderators, within their remit; sysadmins (see `moderation.permissions`) |
 
@@ -17,7 +18,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from .. import catalogue
+from .. import catalogue, publication
 from ..catalogue import DatasetFacts
 from ..contributors.viewer import Viewer
 from .models import Visibility
@@ -63,6 +64,20 @@ def may_read_words(viewer: Viewer, feedback: Feedback) -> bool:
         or (is_author(viewer, feedback) and not viewer.by_token)
         or may_moderate(viewer, feedback.get("organization"))
     )
+
+
+def texts(feedback: Feedback) -> dict[str, str]:
+    """Its words, by field; none without a comment."""
+    comment = feedback.get("comment")
+    return publication.with_name(feedback, {"comment": comment}) if comment else {}
+
+
+def open_words(feedback: Feedback) -> str | None:
+    """The comment, where it may be published as open data, without a name: its author lets it, and
+    a moderator has read it as it is."""
+    if not feedback.get("open_data") or not publication.was_read(feedback, texts(feedback)):
+        return None
+    return feedback.get("comment")
 
 
 def own(viewer: Viewer, feedback: Feedback) -> dict[str, bool]:

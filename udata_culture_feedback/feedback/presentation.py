@@ -10,6 +10,7 @@ from flask_babel import format_date, format_percent
 from udata.i18n import lazy_gettext as _
 
 from ..contributors.signature import standing, unnamed
+from ..stubs import stub
 from ..vocabulary import MODERATION_REASONS, Axis, Term, find, vocabularies
 from .models import Treatment, Visibility
 from .summaries import BEFORE, as_json
@@ -79,6 +80,7 @@ class Response:
     answered_at: datetime | None = None
     organization: str | None = None
     confirmed: str | None = None
+    hidden: str | None = None
 
     @classmethod
     def of(cls, feedback: dict[str, Any]) -> Response | None:
@@ -97,6 +99,7 @@ class Response:
             answered_at=datetime.fromisoformat(answered_at) if answered_at else None,
             organization=(treatment.get("organization") or {}).get("name"),
             confirmed=str(confirmed) if confirmed else None,
+            hidden=stub("answer", treatment),
         )
 
 
@@ -237,11 +240,13 @@ def typed_answer(mine: dict[str, Any] | None, payload: dict[str, Any] | None) ->
         "ratings": {},
         "comment": "",
         "wants_answer": False,
+        "open_data": False,
         "usages": [],
         "profile": None,
         "signature": "name",
         "name": "",
         "email": "",
+        "tell_me": False,
     }
     if mine:
         contributor = mine["contributor"]

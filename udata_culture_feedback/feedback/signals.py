@@ -4,7 +4,8 @@ from blinker import Namespace
 
 namespace = Namespace()
 
-#: A feedback was submitted, edited, hidden or erased. Sender: its id; `dataset`: the dataset's.
+#: A feedback was submitted, edited, hidden or erased. Sender: its id; `dataset`: the dataset's;
+#: `erased`: its words are gone for good.
 on_feedback_changed = namespace.signal("culture-feedback-changed")
 
 #: The producing side has moved or answered a feedback, here or in its discussion. Sender: its id.

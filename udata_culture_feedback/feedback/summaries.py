@@ -169,6 +169,16 @@ def _ensure_above(fields: dict[str, Any]) -> None:
         _ensure(one, **({} if one == SITE else {"organization": fields["organization"]}))
 
 
+def ensure_above(summary_ids: Iterable[str]) -> None:
+    """Makes those of organizations and of the site that are missing though something is due to
+    them: an older backup of the figures has been restored."""
+    wanted = [one for one in summary_ids if not one.startswith("dataset:")]
+    known = {one["_id"] for one in summaries().find({"_id": {"$in": wanted}}, {"_id": 1})}
+    for one in set(wanted) - known:
+        organization = one.removeprefix("organization:")
+        _ensure(one, **({} if one == SITE else {"organization": ObjectId(organization)}))
+
+
 def _has_aged(summary: dict[str, Any], dataset: DatasetFacts) -> bool:
     """Whether the data have changed enough, since the last time, for feedback to be older than
     them. Some harvesters touch dates every night, hence the minimum of days."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from bson import ObjectId
-from udata.core.user.models import User
 from udata.i18n import lazy_gettext as _
 
 from .. import catalogue
 from ..contributors import outbox, unsubscribe
+from ..contributors.mailing import Reader
 from ..contributors.voice import SERVICE_EMAIL
 from ..summaries import heard
 from ..threads import voice_of
@@ -30,7 +30,7 @@ def tell_author(feedback_id: ObjectId) -> bool:
     if feedback is None or AUTHOR not in feedback.get("due", ()):
         return False
     told = False
-    author = feedback["contributor"].get("user")
+    author = reader_of(feedback)
     if not feedback.get("deleted"):
         treatment = feedback["treatment"]
         if author and is_news(feedback):
@@ -59,7 +59,8 @@ def is_news(feedback: Feedback) -> bool:
     answered = answered_at is not None and answered_at != told.get("answered_at")
     answer = next((s for s in history if s.get("answer") and s["at"] == answered_at), {})
     move = next((s for s in reversed(history) if s["from"] != s["to"]), {})
-    by_author = {id(step) for step in history if step["by"] == feedback["contributor"].get("user")}
+    user = feedback["contributor"].get("user")
+    by_author = {id(step) for step in history if user and step["by"] == user}
     # A comment that is only rewritten is no event: nor does udata tell of it.
     rewritten = is_ours(answer) and any(is_ours(s) and s["at"] < answer["at"] for s in history)
     mailed = mailed_by_udata(feedback)
@@ -103,5 +104,11 @@ def _name_of(dataset_id: ObjectId, sentence: Any) -> str | None:
     return str(sentence) % {"title": dataset.title} if dataset and dataset.listed else None
 
 
-def is_author(reader: User, feedback: Feedback) -> bool:
-    return feedback["contributor"].get("user") == reader.id
+def reader_of(feedback: Feedback) -> ObjectId | None:
+    """Who hears of what becomes of a feedback: the account that gave it, or where the address is
+    kept of somebody without one who asked to be told."""
+    return feedback["contributor"].get("user") or feedback.get("contact")
+
+
+def is_author(reader: Reader, feedback: Feedback) -> bool:
+    return reader_of(feedback) == reader.id

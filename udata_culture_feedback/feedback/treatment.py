@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -26,7 +27,16 @@ from . import actions, answer_templates, permissions, summaries
 from .colleagues import colleagues
 from .models import AUTHOR, Treatment, feedbacks, live_totals
 from .signals import on_feedback_changed, on_feedback_treated
-from .treatment_history import Stored, decided, essence, new_treatment, own_answer
+from .telling import reader_of
+from .treatment_history import (
+    Stored,
+    answer_given,
+    decided,
+    essence,
+    moderated,
+    new_treatment,
+    own_answer,
+)
 
 Feedback = dict[str, Any]
 
@@ -143,6 +153,21 @@ def write(feedback: Feedback, changed: Stored) -> bool:
     return True
 
 
+def moderate_answer(
+    feedback_id: ObjectId, at: datetime, text: str, hidden: dict[str, Any] | None
+) -> bool:
+    """Has the answer that was given here at a moment say `text`; `hidden`: the reason and the date,
+    where that stands for hidden words. The native discussion follows. Again changes nothing; False
+    where there is no such answer (any more)."""
+    while True:
+        feedback = feedbacks().find_one({"_id": feedback_id, "deleted": {"$exists": False}})
+        if feedback is None or answer_given(feedback["treatment"], at) is None:
+            return False
+        changed = moderated(feedback["treatment"], at, text, hidden)
+        if essence(changed) == essence(feedback["treatment"]) or write(feedback, changed):
+            return True
+
+
 def read_wanted(payload: dict[str, Any]) -> Wanted:
     """The fields of a treatment. Raises Invalid with an error for each field at fault, TooLong for
     a text over its bound."""
@@ -235,7 +260,7 @@ def _stored(feedback: Feedback, changed: Stored) -> Feedback | None:
     treated = feedback | {"treatment": changed | {"v": int(before.get("v", 0)) + 1}}
     treated["live"] = live_totals(treated)
     concerns = any(changed.get(field) != before.get(field) for field in ("status", "answered_at"))
-    also = [AUTHOR] if concerns and feedback["contributor"].get("user") else []
+    also = [AUTHOR] if concerns and reader_of(feedback) else []
     return treated if actions.replace(feedback, treated, also) else None
 
 

@@ -5,11 +5,14 @@ never from the order in which we heard of them: a delivery that comes twice, lat
 earlier one ends in the same state.
 
 A step is a dict: `from`, `to`, `at` (naive UTC), `by` (account), perhaps `organization` (in whose
-name) and `answer`. A step of the discussion has `discussion` (its id) and `event` besides.
+name) and `answer`. A step of the discussion has `discussion` (its id) and `event` besides. One that
+was moderated has `was`, fingerprints of what it said before, and `hidden` (`reason`, `at`) while a
+fixed sentence stands for its answer.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -170,7 +173,7 @@ def own_answer(treatment: Stored) -> str | None:
     """The latest answer given here, as it stands: the producer may have rewritten it there."""
     for step in reversed(treatment.get("history") or ()):
         if (is_ours(step) or step.get("event") == Event.REWROTE) and _still_says(treatment, step):
-            return str(step["answer"])
+            return None if step.get("hidden") else str(step["answer"])
     return None
 
 
@@ -179,9 +182,39 @@ def written_at(treatment: Stored) -> datetime | None:
     return step["at"] if step else None
 
 
-def texts_written(treatment: Stored) -> set[str]:
-    """Everything that our comment has been made to say."""
-    return {step["answer"] for step in treatment.get("history") or () if is_ours(step)}
+def has_said(treatment: Stored, text: str) -> bool:
+    """Whether our comment has been made to say that."""
+    ours = [step for step in treatment.get("history") or () if is_ours(step)]
+    if any(step["answer"] == text for step in ours):
+        return True
+    was = {mark for step in ours for mark in step.get("was") or ()}
+    return bool(was) and mark_of(text) in was
+
+
+def mark_of(text: str) -> str:
+    """By which a text is recognised that is not kept."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def answer_given(treatment: Stored, at: datetime) -> Step | None:
+    """The answer that was given here at a moment."""
+    steps = treatment.get("history") or ()
+    return next((step for step in steps if is_ours(step) and step["at"] == at), None)
+
+
+def moderated(treatment: Stored, at: datetime, text: str, hidden: dict[str, Any] | None) -> Stored:
+    """The treatment once the answer given here at a moment says `text`. `hidden`: the reason and
+    the date, where that stands for hidden words."""
+
+    def said(step: Step) -> Step:
+        if not is_ours(step) or step["at"] != at:
+            return step
+        changed = {key: value for key, value in step.items() if key != "hidden"}
+        if step["answer"] != text:
+            changed["was"] = sorted({*(step.get("was") or ()), mark_of(step["answer"])})
+        return changed | {"answer": text} | ({"hidden": hidden} if hidden else {})
+
+    return _folded(treatment, [said(step) for step in treatment.get("history") or []])
 
 
 def is_ours(step: Step) -> bool:
@@ -216,10 +249,12 @@ def _folded(treatment: Stored, steps: Iterable[Step]) -> Stored:
     if len(history) > HISTORY:
         history, folded["shortened"] = history[-HISTORY:], True
     folded |= {"status": str(status), "history": history}
-    for field in ("answer", "answered_by", "organization", "answered_at"):
+    for field in ("answer", "answered_by", "organization", "answered_at", "hidden"):
         folded.pop(field, None)
     if told:
         folded |= {"answer": told["answer"], "answered_at": told["at"], "answered_by": told["by"]}
+        if told.get("hidden"):
+            folded["hidden"] = told["hidden"]
         if told.get("organization"):
             folded["organization"] = told["organization"]
     return _with_first_answer(folded, ordered)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Response, abort, redirect, request
 from udata.i18n import lazy_gettext as _
@@ -370,5 +371,5 @@ def _back() -> str:
 def _with(address: str, **arguments: Any) -> str:
     """An address with more arguments, and how it is to be shown."""
     kept = {name: request.args[name] for name in ("as", "level") if name in request.args}
-    query = "&".join(f"{name}={value}" for name, value in (arguments | kept).items())
+    query = urlencode(arguments | kept)
     return f"{address}{'&' if '?' in address else '?'}{query}#cf-done"

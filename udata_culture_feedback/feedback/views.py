@@ -190,7 +190,7 @@ def _page(
         producer=catalogue.produces(dataset),
         waiting=(summary.get("totals") or {}).get("waiting", 0),
         figures=_figures(summary),
-        comments=_comments(dataset, summary, shown, page, more),
+        comments=_comments(viewer, dataset, summary, shown, page, more),
         missing=_missing(dataset),
         mine=mine,
         answer=answer,
@@ -221,6 +221,7 @@ def _figures(summary: dict[str, Any]) -> Markup:
 
 
 def _comments(
+    viewer: Viewer,
     dataset: DatasetFacts,
     summary: dict[str, Any],
     shown: list[dict[str, Any]],
@@ -233,8 +234,9 @@ def _comments(
     about = [one | {"permissions": one["permissions"]["treat"]} for one in shown]
     return part(
         "comments.html",
-        (about, page.number, more, link, updated),
+        (about, page.number, more, link, updated, viewer.account),
         lambda: {
+            "viewer": viewer,  # of which only `account` is looked at
             "comments": [Comment.of(feedback) for feedback in shown],
             "updated": updated,
             "page": page,

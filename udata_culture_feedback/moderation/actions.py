@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,10 +13,10 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals
+from .. import catalogue, publication, refusals
 from ..contributors.limits import spend_write
 from ..contributors.viewer import Viewer
-from ..publication import Visibility
+from ..publication import Visibility, erased_at
 from ..storage import now
 from ..vocabulary import MODERATION_REASONS
 from . import classes, journal, permissions, redaction
@@ -178,8 +177,7 @@ def claimed(ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
 
 def version_of(moderated: Moderated, item: Item) -> str:
     """Tells whether a contribution still says what somebody saw."""
-    said = repr((str(item["visibility"]), sorted(moderated.texts(item).items())))
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+    return publication.version_of(item, moderated.texts(item))
 
 
 class Gesture:
@@ -222,7 +220,16 @@ class Gesture:
         if earlier and not earlier.get("recorded"):
             journal.record([earlier])
         changed = self._decided(found.moderated, item)
-        changed["moderated"] = self._made(found.moderated, item, changed)
+        changed["moderated"] = decision_of(
+            found.moderated,
+            item,
+            changed,
+            viewer=self.viewer,
+            decision=self.decision,
+            reason=self.reason,
+            batch=self.batch,
+            at=self.at,
+        )
         return changed
 
     def _decided(self, moderated: Moderated, item: Item) -> Item:
@@ -235,8 +242,7 @@ class Gesture:
             changed = moderated.with_texts(changed, redacted.texts)
             self.strings[item["_id"]] = redacted.strings
         if self.decision in AGAINST:
-            days = current_app.config["CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS"]
-            changed["words_until"] = self.at + timedelta(days=days)
+            changed["words_until"] = erased_at(self.at)
         if self.decision in (Decision.REJECT, Decision.HIDE):
             changed |= {"visibility": Visibility.HIDDEN, "hidden_reason": self.reason}
         elif item["visibility"] == Visibility.PENDING:
@@ -245,29 +251,41 @@ class Gesture:
             changed["hidden_at"] = self.at
         return changed
 
-    def _made(self, moderated: Moderated, item: Item, changed: Item) -> dict[str, Any]:
-        before = {field: item[field] for field in (*STATE, *moderated.restored) if field in item}
-        if self.decision is Decision.REDACT:
-            before["texts"] = moderated.texts(item)
-        made: dict[str, Any] = {
-            "id": ObjectId(),
-            "batch": self.batch,
-            "item": item["_id"],
-            "kind": moderated.kind,
-            "organization": moderated.organization(item),
-            "by": self.viewer.user_id,
-            "role": "admin" if self.viewer.sysadmin else "moderator",
-            "at": self.at,
-            "month": f"{self.at:%Y-%m}",
-            "decision": self.decision,
-            "reason": self.reason,
-            "before": before,
-            "after": version_of(moderated, changed),
-            "recorded": False,
-        }
-        if self.decision is Decision.RESTORE:
-            made["undoes"] = item["moderated"]["id"]
-        return made
+
+def decision_of(
+    moderated: Moderated,
+    item: Item,
+    changed: Item,
+    *,
+    viewer: Viewer,
+    decision: Decision,
+    reason: str,
+    batch: ObjectId,
+    at: datetime,
+) -> dict[str, Any]:
+    """A decision as a contribution carries it: what was before, and what it takes to undo it."""
+    before = {field: item[field] for field in (*STATE, *moderated.restored) if field in item}
+    if decision is Decision.REDACT:
+        before["texts"] = moderated.texts(item)
+    made: dict[str, Any] = {
+        "id": ObjectId(),
+        "batch": batch,
+        "item": item["_id"],
+        "kind": moderated.kind,
+        "organization": moderated.organization(item),
+        "by": viewer.user_id,
+        "role": "admin" if viewer.sysadmin else "moderator",
+        "at": at,
+        "month": f"{at:%Y-%m}",
+        "decision": decision,
+        "reason": reason,
+        "before": before,
+        "after": version_of(moderated, changed),
+        "recorded": False,
+    }
+    if decision is Decision.RESTORE and item.get("moderated"):
+        made["undoes"] = item["moderated"]["id"]
+    return made
 
 
 def _restored(moderated: Moderated, item: Item) -> Item:

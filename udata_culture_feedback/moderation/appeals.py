@@ -51,11 +51,19 @@ def may_appeal(viewer: Viewer, decision_id: Any, token: str | None) -> dict[str,
     line = None
     if ObjectId.is_valid(decision_id):
         id = ObjectId(decision_id)
-        if _opens(token, id) or _is_author(viewer, id):
+        if opens(token, id) or _is_author(viewer, id):
             line = journal.find(id) or _unwritten(id)
     if line is None or line["decision"] not in AGAINST:
         raise refusals.NotFound(_("There is no such decision."))
     return line
+
+
+def opens(token: str | None, decision_id: Any) -> bool:
+    """Whether a token is that of the mail about this decision."""
+    try:
+        return bool(token) and tokens.signer(_PURPOSE).loads(token or "") == str(decision_id)
+    except (BadData, UnicodeError):
+        return False
 
 
 def appeal(viewer: Viewer, decision_id: Any, token: str | None, text: Any) -> Appeal:
@@ -170,13 +178,6 @@ def _is_author(viewer: Viewer, decision_id: ObjectId) -> bool:
     line = journal.find(decision_id)
     entry = classes.find([line["item"]]).get(line["item"]) if line else None
     return entry is not None and entry[1]["contributor"]["key"] == viewer.key
-
-
-def _opens(token: str | None, decision_id: ObjectId) -> bool:
-    try:
-        return bool(token) and tokens.signer(_PURPOSE).loads(token or "") == str(decision_id)
-    except BadData:
-        return False
 
 
 def _text(text: Any, field: str = "text") -> str:

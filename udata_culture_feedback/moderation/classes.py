@@ -31,7 +31,7 @@ from ..feedback import summaries
 from ..feedback.signals import on_feedback_changed
 from ..languages import speaking
 from ..moments import portal_zone
-from ..publication import Visibility
+from ..publication import Visibility, with_name
 from ..search import terms
 from ..storage import now
 
@@ -98,7 +98,12 @@ class Moderated(ABC):
 
     def find(self, ids: Iterable[ObjectId]) -> dict[ObjectId, Item]:
         found = self.collection().find({"_id": {"$in": list(ids)}} | self.where())
-        return {item["_id"]: item for item in found}
+        return {item["_id"]: item for item in self.loaded(list(found))}
+
+    def loaded(self, items: list[Item]) -> list[Item]:
+        """Contributions as they were read, with what is elsewhere of them, in as many queries
+        whatever their number."""
+        return items
 
     def page(self, item: Item) -> str | None:
         """The address of its page."""
@@ -117,7 +122,7 @@ class FeedbackClass(Moderated):
         return {"deleted": {"$exists": False}}
 
     def texts(self, item: Item) -> dict[str, str]:
-        return _with_name(item, {"comment": item.get("comment")})
+        return with_name(item, {"comment": item.get("comment")})
 
     def with_texts(self, item: Item, texts: dict[str, str]) -> Item:
         changed = _named(item, texts)
@@ -131,7 +136,7 @@ class FeedbackClass(Moderated):
             changed["live"] = feedback_models.live_totals(changed)
             return feedback_actions.replace(item, changed)
 
-        return _change(self, id, how, write)
+        return write_again(self, id, how, write)
 
     def announce(self, changes: list[tuple[Item, Item]]) -> None:
         for dataset_id in {after["dataset"] for _before, after in changes}:
@@ -170,7 +175,7 @@ class RequestClass(Moderated):
 
     def texts(self, item: Item) -> dict[str, str]:
         fields = {field: item.get(field) for field in ("title", "description", "spatial")}
-        return _with_name(item, fields)
+        return with_name(item, fields)
 
     def with_texts(self, item: Item, texts: dict[str, str]) -> Item:
         changed = _named(item, texts)
@@ -188,7 +193,7 @@ class RequestClass(Moderated):
             public = changed["visibility"] == Visibility.PUBLIC
             return records.replace(item, changed, due=[TOLD] if public else [])
 
-        return _change(self, id, how, write)
+        return write_again(self, id, how, write)
 
     def announce(self, changes: list[tuple[Item, Item]]) -> None:
         for _before, after in changes:
@@ -228,7 +233,7 @@ class MessageClass(Moderated):
         return request_models.messages()
 
     def texts(self, item: Item) -> dict[str, str]:
-        return _with_name(item, {"text": item.get("text")})
+        return with_name(item, {"text": item.get("text")})
 
     def with_texts(self, item: Item, texts: dict[str, str]) -> Item:
         changed = _named(item, texts)
@@ -265,7 +270,7 @@ class MessageClass(Moderated):
             unmoved = {"_id": id, "v": item.get("v")}
             return bool(self.collection().update_one(unmoved, update).modified_count)
 
-        return _change(self, id, how, write)
+        return write_again(self, id, how, write)
 
     def announce(self, changes: list[tuple[Item, Item]]) -> None:
         for before, after in changes:
@@ -316,6 +321,11 @@ CLASSES: dict[str, Moderated] = {
 }
 
 
+def register(moderated: Moderated) -> None:
+    """Adds a class (see `elsewhere`)."""
+    CLASSES[moderated.kind] = moderated
+
+
 def find(ids: Iterable[ObjectId]) -> dict[ObjectId, tuple[Moderated, Item]]:
     """The contributions of any class that have these ids, in as many queries as there are
     classes."""
@@ -348,9 +358,11 @@ def say_natively(message: Item) -> None:
         threads.rewrite_message(message["discussion"], message["message_id"], text)
 
 
-def _change(
+def write_again(
     moderated: Moderated, id: ObjectId, how: How, write: Callable[[Item, Item], bool]
 ) -> tuple[Item, Item] | None:
+    """What `Moderated.change` is, for a class that knows how to `write` over what nobody has
+    changed since it was read."""
     for _attempt in range(ATTEMPTS):
         item = moderated.find([id]).get(id)
         changed = how(item) if item else None
@@ -359,14 +371,6 @@ def _change(
         if write(item, changed):
             return item, changed
     raise refusals.Conflict(_("Others keep changing this: try again."))
-
-
-def _with_name(item: Item, fields: dict[str, str | None]) -> dict[str, str]:
-    """With the name that somebody without an account declares: it is words too."""
-    contributor = item["contributor"]
-    if not contributor.get("user"):
-        fields = fields | {"name": contributor.get("name")}
-    return {field: text for field, text in fields.items() if text}
 
 
 def _named(item: Item, texts: dict[str, str]) -> Item:

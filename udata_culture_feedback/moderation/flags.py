@@ -19,27 +19,32 @@ from ..contributors.modes import Action
 from ..contributors.viewer import Viewer
 from ..contributors.without_account import admit, must_take_part
 from ..data_requests import actions as request_actions
+from ..data_requests import said
 from ..data_requests.models import messages
 from ..feedback import actions as feedback_actions
 from ..feedback import permissions as feedback_permissions
 from ..publication import FLAG, Visibility
 from ..storage import now
 from ..text import clean
+from . import elsewhere
 from .actions import REASONS
 from .classes import CLASSES, Item
-from .models import flags
+from .models import appeals, claims, flags
 from .permissions import OK
 
 #: Longest explanation, in characters.
 LONGEST = 2000
 
+#: What the reference of a move begins with.
+MOVE = "move-"
 #: Why a reader may point something out.
 FLAG_REASONS = tuple(reason for reason in REASONS if reason != OK)
 
 
 def flag_feedback(viewer: Viewer, feedback_id: Any, payload: dict[str, Any]) -> bool:
-    """Points a feedback out. `payload`: `reason` (an id of the vocabulary), `message`; from a
-    browser without an account also `proof`. False when this person has done so before.
+    """Points a feedback out, or (`about`: "answer") what its producer has answered here. `payload`:
+    `reason` (an id of the vocabulary), `message`; from a browser without an account also `proof`.
+    False when this person has done so before.
 
     Raises Unauthenticated, Unproven, ReadOnly, TooMany; NotFound for what one may not see; Invalid,
     TooLong naming the field; Conflict for words that are not public.
@@ -47,22 +52,52 @@ def flag_feedback(viewer: Viewer, feedback_id: Any, payload: dict[str, Any]) -> 
     feedback, _dataset = feedback_actions.readable_feedback(feedback_id)
     if not feedback_permissions.may_see(viewer, feedback):
         raise refusals.NotFound(_("There is no such feedback."))
+    if payload.get("about") is not None:
+        answer = shown_answer(feedback, payload["about"])
+        return _flag(viewer, "answer", answer, payload, Action.FEEDBACK, feedback["dataset"])
     return _flag(viewer, "feedback", feedback, payload, Action.FEEDBACK, feedback["dataset"])
 
 
 def flag_request(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> bool:
-    """Points a request out, or (`about`: its id) a message about it. Otherwise as
-    `flag_feedback`."""
+    """Points a request out, or (`about`) a message about it: its id, or "move-2" for that of the
+    second entry of its history. Otherwise as `flag_feedback`."""
     request = request_actions.readable(viewer, reference)
     about = payload.get("about")
     if about is None:
         return _flag(viewer, "request", request, payload, Action.SUPPORT, request["_id"])
+    if isinstance(about, str) and about.startswith(MOVE):
+        return _flag(
+            viewer, "move", move_of(request, about), payload, Action.SUPPORT, request["_id"]
+        )
     message = None
     if isinstance(about, str) and ObjectId.is_valid(about):
         message = messages().find_one({"_id": ObjectId(about), "request": request["_id"]})
     if message is None or message["visibility"] != Visibility.PUBLIC:
         raise refusals.NotFound(_("There is no such message."))
     return _flag(viewer, "message", message, payload, Action.SUPPORT, request["_id"])
+
+
+def shown_answer(feedback: Item, about: Any) -> Item:
+    """The answer of a producer that is shown. Raises NotFound for one that is not there, or that
+    stands in the discussion only, where udata has it reported."""
+    words = feedback["visibility"] == Visibility.PUBLIC
+    id = elsewhere.ANSWERS.latest(feedback) if about == "answer" and words else None
+    found = elsewhere.ANSWERS.find([id]).get(id) if id else None
+    if not found:
+        raise refusals.NotFound(_("There is no such answer."))
+    return found
+
+
+def move_of(request: Item, about: str) -> Item:
+    """What was said with a move. Raises NotFound for one without words."""
+    number = about.removeprefix(MOVE)
+    known = number.isascii() and number.isdigit() and len(number) < 5
+    if known and said.said_with(request, int(number)):
+        id = elsewhere.MOVES.of(request, int(number))
+        found = elsewhere.MOVES.find([id]).get(id)
+        if found:
+            return found
+    raise refusals.NotFound(_("There is no such message."))
 
 
 def _flag(
@@ -85,7 +120,7 @@ def _flag(
     flag = {
         "item": item["_id"],
         "kind": kind,
-        "key": _hidden(viewer),
+        "key": hidden_key(viewer.key or ""),
         "reason": reason,
         "created_at": now(),
         "expires_at": now() + timedelta(days=days),
@@ -101,6 +136,19 @@ def _flag(
     # Again for who has flagged before: a crash may have come between.
     put_in_queue(kind, item["_id"], FLAG)
     return new
+
+
+def forget(item: ObjectId) -> None:
+    """What somebody wrote is gone for good: what was said of it, which may quote it, goes too, and
+    nobody has to look at it any more."""
+    flags().delete_many({"item": item})
+    claims().delete_one({"_id": item})
+    appeals().update_many({"item": item}, {"$unset": {"text": "", "answer": ""}})
+
+
+def forget_words_of(key: str) -> None:
+    """Somebody erases everything: what they pointed out stays so, without what they said of it."""
+    flags().update_many({"key": hidden_key(key)}, {"$unset": {"message": ""}})
 
 
 def put_in_queue(kind: str, id: ObjectId, why: str) -> None:
@@ -150,7 +198,7 @@ def _read(payload: dict[str, Any]) -> tuple[str, str | None]:
     return reason, message or None
 
 
-def _hidden(viewer: Viewer) -> str:
+def hidden_key(key: str) -> str:
     """Who flags, as nobody can read it: it only serves to count them once."""
     secret = keys.for_tokens("flags")
-    return hmac.new(secret, (viewer.key or "").encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()[:32]

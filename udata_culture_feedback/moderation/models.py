@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from mongoengine.fields import (
+    BooleanField,
     DateTimeField,
     DictField,
     IntField,
@@ -19,6 +20,7 @@ from mongoengine.fields import (
 from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
+from ..publication import indexes
 from ..storage import acknowledged, collection_of
 
 
@@ -61,6 +63,48 @@ class CultureFeedbackDecision(Document):
     }
 
 
+class CultureFeedbackWords(Document):
+    """Words that are part of something else and are moderated one by one: an answer of a producer,
+    the message of a move, a text of an answer to a consultation. What is public stands where it
+    was said (`parent`, `part`); this says where it stands with moderation, like the contributions
+    of other classes do themselves (see `publication`).
+
+    `held`: the words, while they are hidden there, or until what was decided has been done there
+    (`unapplied`). Nothing else of them is kept here.
+    """
+
+    kind = StringField(required=True)
+    parent = ObjectIdField(required=True)
+    part = StringField(required=True)
+    organization = ObjectIdField()
+    dataset = ObjectIdField()
+    request = ObjectIdField()
+    discussion = ObjectIdField()
+    message_id = StringField()
+    contributor = DictField()
+    visibility = StringField(required=True)
+    hidden_reason = StringField()
+    hidden_at = DateTimeField()
+    words_until = DateTimeField()
+    review = DictField()
+    moderated = DictField()
+    held = StringField()
+    unapplied = BooleanField()
+    created_at = DateTimeField(required=True)
+    v = IntField(default=1)
+
+    meta = {
+        "strict": False,
+        "indexes": [
+            {"fields": ["kind", "parent", "part"], "unique": True},
+            "parent",
+            "contributor.user",
+            {"fields": ["unapplied"], "partialFilterExpression": {"unapplied": True}},
+            *indexes(),
+        ],
+    }
+
+
 class CultureFeedbackClaim(Document):
     """Who is looking at something, under the id of the contribution, and until when."""
 
@@ -91,6 +135,7 @@ class CultureFeedbackFlag(Document):
         "strict": False,
         "indexes": [
             {"fields": ["item", "key"], "unique": True},
+            "key",
             {"fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
     }
@@ -123,7 +168,7 @@ class CultureFeedbackAppeal(Document):
 
     meta = {
         "strict": False,
-        "indexes": [["outcome", "created_at"], ["month", "outcome"]],
+        "indexes": [["outcome", "created_at"], ["month", "outcome"], "item"],
     }
 
 
@@ -140,6 +185,10 @@ class CultureFeedbackTransparency(Document):
 
 def journal() -> Collection:
     return acknowledged(CultureFeedbackDecision)
+
+
+def words() -> Collection:
+    return acknowledged(CultureFeedbackWords)
 
 
 def claims() -> Collection:

@@ -21,6 +21,7 @@ from ..feedback import actions as feedback_actions
 from ..feedback import permissions as feedback_permissions
 from ..pages import blueprint, check_guard, handles_refusal, page_address, render, wants_fragment
 from ..publication import Visibility
+from ..stubs import stub
 from ..text import excerpt
 from . import appeals, flags, permissions, transparency
 from .mails import charter_url
@@ -39,7 +40,11 @@ def addresses() -> dict[str, Any]:
     def flag(kind: str, id: str, about: str | None = None) -> str:
         return page_address(f"{kind}/{id}/flag", **({"about": about} if about else {}))
 
-    return {"culture_feedback_charter": charter, "culture_feedback_flag": flag}
+    return {
+        "culture_feedback_charter": charter,
+        "culture_feedback_flag": flag,
+        "culture_feedback_stub": stub,
+    }
 
 
 @blueprint.route("/pages/charter/")
@@ -106,7 +111,10 @@ def flag_feedback(id: str) -> Response:
     try:
         bound_body()
         check_guard(viewer)
-        flags.flag_feedback(viewer, id, _flag_of_form())
+        payload = _flag_of_form()
+        if request.args.get("about"):
+            payload["about"] = request.args["about"]
+        flags.flag_feedback(viewer, id, payload)
     except refusals.Refusal as refusal:
         return _flag_page(viewer, *shown, refusal=refusal)
     return _flagged(viewer, shown)
@@ -156,7 +164,7 @@ def contest(id: str) -> Response:
         abort(404)
     try:
         bound_body()
-        if not token:
+        if not appeals.opens(token, id):
             check_guard(viewer)
         appeals.appeal(viewer, id, token, request.form.get("text"))
     except refusals.Refusal as refusal:
@@ -177,7 +185,16 @@ def _comment(id: str) -> tuple[str, str, str]:
     if not feedback_permissions.may_see(current_viewer(), feedback):
         abort(404)
     back = f"{page_address(f'datasets/{dataset.slug or dataset.id}/')}#feedback-{id}"
-    return feedback["comment"], dataset.title, back
+    words = feedback["comment"]
+    if about := request.args.get("about"):
+        try:
+            shown = flags.shown_answer(feedback, about)
+        except refusals.NotFound:
+            abort(404)
+        if shown["visibility"] != Visibility.PUBLIC:
+            abort(404)
+        words = shown["words"]
+    return words, dataset.title, back
 
 
 def _request(reference: str) -> tuple[str, str, str]:
@@ -190,7 +207,14 @@ def _request(reference: str) -> tuple[str, str, str]:
     about = request.args.get("about")
     if about:
         message = None
-        if ObjectId.is_valid(about):
+        if about.startswith(flags.MOVE):
+            try:
+                move = flags.move_of(found, about)
+            except refusals.NotFound:
+                abort(404)
+            if move["visibility"] == Visibility.PUBLIC:
+                message = {"text": move["words"]}
+        elif ObjectId.is_valid(about):
             public = {"request": found["_id"], "visibility": Visibility.PUBLIC}
             message = messages().find_one({"_id": ObjectId(about)} | public, {"text": 1})
         if message is None:

@@ -100,7 +100,7 @@ def _of_class(moderated: Moderated, where: dict[str, Any], page: Page) -> list[E
     found = moderated.collection().find(
         where, dict.fromkeys(moderated.left_out, 0), sort=[("review.since", 1), ("_id", 1)]
     )
-    return [(moderated, item) for item in found.limit(page.size + 1)]
+    return [(moderated, item) for item in moderated.loaded(list(found.limit(page.size + 1)))]
 
 
 def _where(

@@ -20,6 +20,8 @@ from .classes import Item, Moderated
 from .flags import put_in_queue, take_from_queue
 from .models import Decision
 
+#: Classes that stand in one message of a discussion.
+MESSAGES = frozenset(("message", "answer", "move"))
 #: Decisions by which a moderator has found that something may be said.
 FOR = frozenset((Decision.PUBLISH, Decision.REDACT))
 
@@ -52,10 +54,15 @@ def decided(moderated: Moderated, before: Item, after: Item) -> None:
     """What stays public was looked at: the reports about it are answered."""
     if REPORT not in ((before.get("review") or {}).get("why") or []):
         return
-    if after["visibility"] != Visibility.PUBLIC or not after.get("discussion"):
+    if not after.get("discussion"):
+        return
+    hidden = after["visibility"] != Visibility.PUBLIC
+    message = after.get("message_id") if moderated.kind in MESSAGES else None
+    if hidden and message is None:
         return  # what is hidden goes from the discussion, which answers reports by itself
-    message = after.get("message_id") if moderated.kind == "message" else None
     for report in _unanswered(after["discussion"], message):
+        if hidden:
+            report.callbacks = {}  # what they would announce is hidden
         dismiss(report, after["moderated"]["by"])
 
 

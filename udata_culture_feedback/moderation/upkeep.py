@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ..publication import Visibility, forget_original
 from ..storage import now
-from . import appeals, journal
+from . import appeals, elsewhere, flags, journal
 from .classes import CLASSES, Item, Moderated
 
 #: What stands in the place of hidden words once they are erased.
@@ -26,6 +26,9 @@ def erase_hidden_words() -> int:
 
 #: For `maintenance.STEPS`.
 STEPS: dict[str, Callable[[], int]] = {
+    "decisions_done": elsewhere.apply_all,
+    "texts_queued": elsewhere.queue_all_texts,
+    "moderated_words_forgotten": elsewhere.forget_orphans,
     "decisions_written": write_journal,
     "hidden_words_erased": erase_hidden_words,
     "appeals_forgotten": appeals.erase_texts,
@@ -48,5 +51,8 @@ def _erase(moderated: Moderated) -> int:
         return changed
 
     written = [pair for id in ids if (pair := moderated.change(id, erased))]
+    for _before, after in written:
+        if after["visibility"] == Visibility.HIDDEN:
+            flags.forget(after["_id"])
     moderated.announce(written)
     return len(written)

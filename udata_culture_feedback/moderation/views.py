@@ -287,8 +287,8 @@ TEAM_DONE = {
 def _team(
     viewer: Viewer, *, refusal: refusals.Refusal | None = None, done: str | None = None
 ) -> Response:
-    team = roles.team()
-    users = catalogue.users_by_id(one.user for one in team)
+    team, consulting = roles.team(), roles.holders(roles.CONSULTATION)
+    users = catalogue.users_by_id([*(one.user for one in team), *consulting])
     organizations = catalogue.organizations_by_id(
         id for one in team for id in one.remit.organizations or ()
     )
@@ -311,9 +311,13 @@ def _team(
         viewer=viewer,
         refusal=refusal,
         errors=refusal.errors if refusal else {},
-        fields=("email", "organizations"),
+        fields=("role", "email", "organizations"),
         typed=request.form if refusal else {},
         members=sorted(members, key=lambda one: one["name"] or ""),
+        consulting=sorted(
+            ({"id": str(id), "name": users[id].name if id in users else None} for id in consulting),
+            key=lambda one: one["name"] or "",
+        ),
         done=TEAM_DONE.get(done or request.args.get("done", "")),
         here=page_address("moderation/team/"),
         **_parts("team"),
@@ -322,10 +326,17 @@ def _team(
 
 def _change_team(viewer: Viewer) -> str:
     form = request.form
+    role = form.get("role") or roles.MODERATOR
+    if role not in (roles.MODERATOR, roles.CONSULTATION):
+        message = _("Choose one answer.")
+        raise refusals.Invalid(message, {"role": message})
     if form.get("revoke"):
         user = catalogue.users_by_id(_ids(form["revoke"]))
         for id in user:
-            roles.revoke(id)
+            if role == roles.CONSULTATION:
+                roles.take_back(id, role)
+            else:
+                roles.revoke(id)
         return "revoked"
     user_id = catalogue.user_of_email(form.get("email", ""))
     if user_id is None:
@@ -338,7 +349,13 @@ def _change_team(viewer: Viewer) -> str:
             message = _("There is no organization “%(name)s”.", name=reference)
             raise refusals.Invalid(message, {"organizations": message})
         limit.append(found.id)
-    roles.grant(user_id, limit or None, by=viewer.user_id)
+    if role == roles.CONSULTATION:
+        if limit:
+            message = _("This role is for the whole portal: leave this empty.")
+            raise refusals.Invalid(message, {"organizations": message})
+        roles.give(user_id, role)
+    else:
+        roles.grant(user_id, limit or None, by=viewer.user_id)
     return "granted"
 
 

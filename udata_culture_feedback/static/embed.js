@@ -1,23 +1,31 @@
 // The loader of udata-culture-feedback. It defines <culture-feedback dataset-id="…">, which fetches
-// the fragment of its dataset into an open shadow root and sends its forms. No dependency, no build.
+// the fragment of its dataset into an open shadow root and sends its forms, and
+// <culture-feedback-panel src="pages/…">, which does so with any other page of ours; then it places
+// them where a front-end knows nothing of them. No dependency, no build.
 
 const settings = /* settings */ {};
 const base = new URL(".", import.meta.url);
+const asset = (name) => new URL(`static/${settings.version}/${name}`, base).href;
 
-// One stylesheet for all elements of the page. A constructed sheet needs no exception in the CSP.
-let sheet;
-const style = () =>
-  (sheet ??= fetch(new URL(settings.css, base), { credentials: "omit" })
-    .then((answer) => (answer.ok ? answer.text() : Promise.reject()))
-    .then((text) => {
-      const made = new CSSStyleSheet();
-      made.replaceSync(text);
-      return [made];
-    })
-    .catch(() => {
-      sheet = undefined; // shown without style now, asked for again next time
-      return [];
-    }));
+// Stylesheets, once for all elements of the page. A constructed sheet needs no exception in the CSP.
+const sheets = new Map();
+const style = (address) => {
+  const { href } = new URL(address, base);
+  const asked = sheets.get(href) ?? fetchStyle(href);
+  sheets.set(href, asked);
+  return asked.catch(() => {
+    sheets.delete(href); // shown without style now, asked for again next time
+    return [];
+  });
+};
+
+async function fetchStyle(href) {
+  const answer = await fetch(href, { credentials: "omit" });
+  if (!answer.ok) throw new Error(answer.statusText);
+  const made = new CSSStyleSheet();
+  made.replaceSync(await answer.text());
+  return [made];
+}
 
 // With the session where the server trusts this page's origin, otherwise as nobody: a refused
 // request with credentials would be shouted in the console of the host.
@@ -26,9 +34,22 @@ const credentials =
     ? "include"
     : "omit";
 
+// With the token of a host that has one of its own instead (OAuth), and then without the session.
+const tokenOf = (element) => element.getToken ?? window.cultureFeedback?.getToken;
+
+async function ask(element, address, options = {}) {
+  const token = await (async () => tokenOf(element)?.())().catch(() => {});
+  const bearer = token && { Authorization: `Bearer ${token}` };
+  const headers = { ...options.headers, ...bearer };
+  return fetch(address, { ...options, headers, credentials: token ? "omit" : credentials });
+}
+
+// How fields look comes with the first of them, which is not the question.
+const fields = ".cf-field, .cf-choice, select, textarea";
+
 // What forms do besides being sent comes with the first such form. They are sent without it too.
 const enhanced = "[data-draft], [data-similar], [data-pick]";
-const forms = () => import(new URL(settings.forms, base)).catch(() => {});
+const forms = () => import(asset("forms.js")).catch(() => {});
 
 // What was begun in this tab (see forms.js). Storage may be forbidden.
 const drafts = (action, name) => {
@@ -39,7 +60,14 @@ const drafts = (action, name) => {
   }
 };
 
-const proofs = () => import(new URL(settings.proof, base));
+// What sends a form comes when somebody turns to one. An import that has failed would be remembered as
+// such: the next one has another name.
+let tries = 0;
+const sending = () =>
+  import(`${asset("sending.js")}#${tries}`).catch((error) => {
+    tries++;
+    throw error;
+  });
 
 // By which this tab is recognised where it has sent something without an account (see proof.js). A
 // request that nobody sends is not asked about beforehand.
@@ -56,7 +84,11 @@ const forget = () => {
 };
 
 class CultureFeedback extends HTMLElement {
-  static observedAttributes = ["dataset-id", "lang", "heading-level"];
+  static observedAttributes = ["dataset-id", "src", "lang", "heading-level", "hidden"];
+
+  // Resolved once it is shown, or there is no hurry: it is far from what is seen.
+  #settle;
+  settled = new Promise((resolve) => (this.#settle = resolve));
 
   #root; // in the shadow root: the status, the content, the slot for the link of the host
   #status;
@@ -65,7 +97,15 @@ class CultureFeedback extends HTMLElement {
   #wanted; // the address that is shown, or being fetched
   #latest; // its signal is aborted when something newer is asked for
   #viewer; // who was logged in when it was shown, as a mark
+  #asked = false; // what is wanted has been asked for
   #sending = false;
+  #back = false; // it was hidden: somebody may have logged in meanwhile
+  #file; // the name of the file that somebody has just downloaded
+  // Nothing is fetched before somebody may see it.
+  #near = new IntersectionObserver(
+    (entries) => (entries.at(-1).isIntersecting ? this.#now() : this.#settle()),
+    { rootMargin: "100% 0px" },
+  );
 
   connectedCallback() {
     if (!this.shadowRoot) this.#build();
@@ -80,8 +120,23 @@ class CultureFeedback extends HTMLElement {
     this.#soon();
   }
 
-  attributeChangedCallback() {
+  attributeChangedCallback(name, _before, value) {
+    this.#back ||= name === "hidden" && value === null;
     this.#soon();
+  }
+
+  // Brings somebody here, from the link of a tab bar for instance.
+  async come() {
+    if (!this.#asked) await this.#now();
+    this.scrollIntoView();
+    this.#reach("cf-title");
+  }
+
+  // The question is about the file that somebody has just downloaded.
+  downloaded(name) {
+    this.#file = name;
+    if (this.#asked) this.#name();
+    else this.#now();
   }
 
   #build() {
@@ -106,14 +161,34 @@ class CultureFeedback extends HTMLElement {
   #soon() {
     this.#due ??= Promise.resolve().then(() => {
       this.#due = undefined;
-      const id = this.isConnected && this.getAttribute("dataset-id");
-      const wanted = id ? this.#address(`pages/datasets/${encodeURIComponent(id)}/`).href : "";
-      if (wanted === this.#wanted) return;
+      const source = this.isConnected && this.#source;
+      const wanted = source ? this.#address(source).href : "";
+      const back = this.#back;
+      this.#back = false;
+      if (wanted === this.#wanted) return back && this.#again();
       if (!this.isConnected && this.#viewer !== undefined) return; // may come back as it is
       this.#wanted = wanted;
-      if (wanted) this.#load(wanted);
+      this.#asked = false;
+      this.#file = undefined;
+      this.#near.disconnect();
+      if (wanted && this.#isNamed) this.#now();
+      else if (wanted) this.#near.observe(this);
       else if (this.#next() && this.#root) this.#retreat();
     });
+  }
+
+  get #source() {
+    // `dataset` only in static HTML: the DOM has taken that name.
+    const id = this.getAttribute("dataset-id") || this.getAttribute("dataset");
+    if (id) return `pages/datasets/${encodeURIComponent(id)}/`;
+    const address = new URL(this.getAttribute("src") ?? "", base).href;
+    return address !== base.href && address.startsWith(base.href) && address;
+  }
+
+  #now() {
+    this.#near.disconnect();
+    this.#asked = true;
+    return this.#wanted && this.#load(this.#wanted);
   }
 
   #address(path) {
@@ -121,7 +196,9 @@ class CultureFeedback extends HTMLElement {
     const language = this.lang || this.closest("[lang]")?.lang;
     if (language && !address.searchParams.has("lang")) address.searchParams.set("lang", language);
     address.searchParams.set("as", "fragment");
-    address.searchParams.set("level", this.getAttribute("heading-level") || "2");
+    if (!address.searchParams.has("level")) {
+      address.searchParams.set("level", this.getAttribute("heading-level") || "2");
+    }
     address.hash = "";
     return address;
   }
@@ -134,14 +211,15 @@ class CultureFeedback extends HTMLElement {
 
   async #load(address, options = {}) {
     const signal = this.#next();
-    style();
+    style(asset("widget.css"));
     let shown = false;
     try {
-      const answer = await fetch(address, { credentials, signal, headers: identity() });
+      const answer = await ask(this, address, { signal, headers: identity() });
       shown = await this.#show(answer, signal, options);
     } catch {
       // Nothing to say: the page of the host is not ours.
     }
+    this.#settle();
     if (signal.aborted || shown || options.quiet) return;
     if (options.instead) location.assign(options.instead);
     else this.#retreat();
@@ -159,10 +237,15 @@ class CultureFeedback extends HTMLElement {
   async #show(answer, signal, { part, focus, ifOther } = {}) {
     // Anything else (the login page of a proxy, an error page) is not ours to show.
     if (answer.headers.get("X-Culture-Feedback") !== "fragment") return false;
-    const [text, sheets] = await Promise.all([answer.text(), style()]);
+    const [text, sheets] = [await answer.text(), [...(await style(asset("widget.css")))]];
     const template = document.createElement("template");
     template.innerHTML = text;
     const fresh = template.content;
+    if (fresh.querySelector(fields)) sheets.push(...(await style(asset("forms.css"))));
+    for (const link of fresh.querySelectorAll("link[rel=stylesheet]")) {
+      sheets.push(...(await style(link.getAttribute("href"))));
+      link.remove();
+    }
     const more = fresh.querySelector(enhanced) && (await forms());
     if (signal.aborted) return true;
     const { lang, dir, dataset } = fresh.firstElementChild;
@@ -188,6 +271,7 @@ class CultureFeedback extends HTMLElement {
     const errors = (inPart ? renewed : this.#content).querySelector(".cf-errors");
     this.#content.querySelectorAll("[data-login]").forEach((link) => this.#comeBack(link));
     more?.enhance(this.#content, this.#viewer, this.#fragment);
+    this.#name();
     if (errors) errors.focus();
     else if (focus || (before && !before.isConnected)) {
       this.#reach(focus || (inPart ? `${part}-heading` : "cf-title"));
@@ -197,21 +281,29 @@ class CultureFeedback extends HTMLElement {
     return true;
   }
 
-  // Without an account a form carries a proof of work, begun when somebody turns to it. Without one
-  // it leads to a confirmation by e-mail.
-  #turn({ target }) {
-    const form = target.closest("form[data-proof]");
-    if (form) proofs().then(({ begin }) => begin(form), () => {});
+  #name() {
+    const question = this.#file && this.#content.querySelector("[data-downloaded]");
+    if (question) question.textContent = question.dataset.downloaded.replace("#", () => this.#file);
   }
 
-  async #prove(form, fields) {
-    if (!form.getAttribute("data-proof")) return;
-    const proof = await proofs().then(({ prove }) => prove(form), () => ({}));
-    for (const [name, value] of Object.entries(proof)) fields.set(name, value);
+  #turn({ target }) {
+    const form = target.closest("form");
+    if (form) sending().then(({ turn }) => turn(form, asset("proof.js")), () => {});
   }
+
+  // What sending.js works with.
+  #lent = {
+    element: this,
+    address: (path) => this.#address(path),
+    fetch: (address, options) => ask(this, address, options),
+    show: (answer, signal, options) => this.#show(answer, signal, options),
+    load: (address, options) => this.#load(address, options),
+    forms,
+    proof: asset("proof.js"),
+  };
 
   #fragment = async (address, signal) => {
-    const answer = await fetch(this.#address(address), { credentials, signal });
+    const answer = await ask(this, this.#address(address), { signal });
     return answer.ok ? answer.text() : "";
   };
 
@@ -246,7 +338,7 @@ class CultureFeedback extends HTMLElement {
 
   // The browser did not find the anchor, if the page was made after it had looked.
   #arrive() {
-    if (this.#isNamed && document.activeElement === document.body) this.#reach("cf-title");
+    if (this.#isNamed && document.activeElement === document.body) this.come();
   }
 
   // Focus on something of ours, or on the first field in it, also where it is folded.
@@ -258,33 +350,19 @@ class CultureFeedback extends HTMLElement {
   }
 
   async #submit(event) {
-    const form = event.target.closest("form[data-form]");
+    const { target, submitter } = event;
+    // Also the filters of a list, which are renewed in their place.
+    const form = target.closest("form[data-form], .cf-dashboard form, .cf-moderation form");
     if (!form) return;
     event.preventDefault();
     if (this.#sending) return;
     this.#sending = true;
     form.setAttribute("aria-busy", "true");
     this.#status.textContent = "";
-    forms(); // on its way while the answer is
     const signal = this.#next();
-    const fields = new FormData(form, event.submitter);
-    const action = event.submitter?.getAttribute("formaction") ?? form.getAttribute("action");
-    const part = form.closest("[data-part]")?.id;
     try {
-      await this.#prove(form, fields);
-      const answer = await fetch(this.#address(action), {
-        method: "POST",
-        body: fields,
-        headers: { "X-Culture-Feedback": "form" },
-        credentials,
-      });
-      if (!(await this.#show(answer, signal, { part }))) throw new Error(answer.statusText);
-      // What was too long to be read has come back empty.
-      const shown = this.shadowRoot.getElementById(part) ?? this.#content;
-      for (const area of shown.querySelectorAll("textarea")) {
-        if (!answer.ok) area.value ||= fields.get(area.name) ?? "";
-      }
-      if (answer.ok) this.dispatchEvent(new CustomEvent("culture-feedback-change", { bubbles: true }));
+      const { send, filter } = await sending();
+      await (form.hasAttribute("data-form") ? send : filter)(form, submitter, signal, this.#lent);
     } catch {
       if (form.isConnected) this.#fail(form);
     } finally {
@@ -331,13 +409,133 @@ class CultureFeedback extends HTMLElement {
   // Back on this page: if one has logged in or out meanwhile, it is shown anew, but never over what
   // somebody is typing.
   #seenAgain = (event) => {
-    const seen = event.type === "pageshow" ? event.persisted : document.visibilityState === "visible";
-    const typed = this.#content.querySelector("[data-typed], .cf-errors");
-    const busy = typed || this.#sending || !this.#wanted || credentials === "omit";
-    if (seen && !busy) this.#load(this.#wanted, { ifOther: true, quiet: true });
+    if (event.type === "pageshow" ? event.persisted : document.visibilityState === "visible") {
+      this.#again();
+    }
   };
+
+  #again() {
+    const typed = this.#content?.querySelector("[data-typed], .cf-errors");
+    const known = credentials === "include" || tokenOf(this);
+    if (this.#asked && known && !typed && !this.#sending) {
+      this.#load(this.#wanted, { ifOther: true, quiet: true });
+    }
+  }
+}
+
+// --- On pages that know nothing of us -----------------------------------------------------------
+// What is placed where comes with the settings (embed/placements.py).
+
+const script = [...document.scripts].find(({ src }) => src === import.meta.url);
+const chosen = script?.dataset ?? {};
+const table = Object.entries("manual" in chosen || window.cultureFeedback?.manual ? {} : settings.placements)
+  .filter(([name, { off }]) => (chosen[name] ?? (off ? "off" : "on")) !== "off");
+const hosts = {};
+const watcher = new MutationObserver(() => soon());
+let place = ""; // the page of the front-end that we are on
+let moves; // how often we have put something back on it: somebody else may want the same place
+let due = false;
+
+// Before, the front-end would remove what it does not know.
+function isReady() {
+  if (!document.querySelector("#__nuxt")) return document.readyState === "complete";
+  try {
+    return window.useNuxtApp().isHydrating === false;
+  } catch {
+    return false; // there is no application yet
+  }
+}
+
+function begin() {
+  if (!isReady()) return setTimeout(begin, 50);
+  for (const name of ["pushState", "replaceState"]) {
+    const own = history[name];
+    history[name] = function (...all) {
+      const result = own.apply(this, all);
+      soon();
+      return result;
+    };
+  }
+  addEventListener("popstate", soon);
+  soon();
+}
+
+function soon() {
+  if (due) return;
+  due = true;
+  requestAnimationFrame(() => {
+    due = false;
+    try {
+      sync();
+    } catch {
+      // A pattern that is none, an address that cannot be read: nothing to say in somebody's console.
+    }
+  });
+}
+
+// The placements whose address this is, with what is found on the page for them.
+function sync() {
+  if (place !== (place = location.href)) moves = 0;
+  const here = table.map(look).filter(Boolean);
+  for (const [name, host] of Object.entries(hosts)) {
+    host.hidden ||= !here.some((one) => one.name === name && one.anchor);
+  }
+  for (const one of here) if (one.anchor && one.at && one.name !== "tab") put(one);
+  const around = here.filter(({ name, anchor }) => anchor && /^(tab|download|counts)$/.test(name));
+  if (around.length) surround(around);
+  if (here.length) watcher.observe(document.body, { childList: true, subtree: true });
+  else watcher.disconnect();
+}
+
+function look([name, { on, proof, at, wide }]) {
+  for (const [pattern, value] of Object.entries(on)) {
+    const found = new RegExp(pattern).exec(location.pathname);
+    if (!found) continue;
+    found.q = new URLSearchParams(location.search).get("q") ?? "";
+    const fill = (text, write) => text.replace(/\$(\w)/g, (_, group) => write(found[group] ?? ""));
+    const see = (selector) => document.querySelector(fill(selector, CSS.escape));
+    const [selector, position] = Object.entries(at ?? {}).find(([one]) => see(one)) ?? [];
+    const proven = !proof || see(proof);
+    const anchor = proven && (at ? selector && see(selector) : document.body);
+    // The group is written as in the address of the page, and what is searched for as it was typed.
+    const wanted = fill(value, (text) => (text === found.q ? encodeURIComponent(text) : text));
+    return { name, at, wide, anchor, position, wanted };
+  }
+}
+
+function put({ name, wide, anchor, position, wanted }) {
+  const isSection = name === "section";
+  const tag = isSection ? "culture-feedback" : "culture-feedback-panel";
+  // One that the front-end has placed itself is enough.
+  if (isSection && document.querySelector(`${tag}:not([data-placed])`)) return;
+  const host = (hosts[name] ??= document.createElement(tag));
+  set(host, {
+    id: isSection ? tag : `culture-feedback-${name}`,
+    "data-placed": name,
+    [isSection ? "dataset-id" : "src"]: isSection ? decodeURIComponent(wanted) : wanted,
+    ...(wide && { wide: "" }),
+  });
+  const there = position === "beforebegin" ? anchor.previousElementSibling : anchor.lastElementChild;
+  if (there !== host && moves++ < 20) anchor.insertAdjacentElement(position, host);
+  host.hidden = false;
+}
+
+function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
+}
+
+// What is beside the section comes after it.
+async function surround(those) {
+  const section = hosts.section ?? document.querySelector("culture-feedback");
+  await section?.settled;
+  const { beside } = await import(asset("around.js")).catch(() => ({}));
+  beside?.(those, { base, words: settings.words, section, ask });
 }
 
 if (!customElements.get("culture-feedback")) {
   customElements.define("culture-feedback", CultureFeedback);
+  customElements.define("culture-feedback-panel", class extends CultureFeedback {});
+  if (table.length) begin();
 }

@@ -1,0 +1,195 @@
+"""Answering a consultation without an account: under a proof of work, and by an e-mail address that
+is confirmed before the closing, or a little late."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from udata.core.user.factories import UserFactory
+
+from udata_culture_feedback.consultations import figures
+from udata_culture_feedback.consultations.models import of_responses, responses, results
+from udata_culture_feedback.contributors.confirmation import unconfirmed
+from udata_culture_feedback.summaries import recount
+
+from ..contributors.people import SETTINGS, Browser, Mailbox
+from .consulting import (
+    AFTER,
+    ANSWERS,
+    BEFORE,
+    DURING,
+    UNLIMITED,
+    ConsultationCase,
+    everything,
+    freeze_time,
+    utc,
+)
+
+EMAIL = "camille@example.org"
+
+
+class WithoutAccountCase(ConsultationCase):
+    @pytest.fixture(autouse=True)
+    def made_here(self, app: Any, plugin: Any, instance_path: Any) -> None:
+        app.config.update(SETTINGS)
+        with freeze_time(BEFORE):
+            self.made = self.make()
+
+    @property
+    def path(self) -> str:
+        return f"/consultations/{self.made['id']}/responses/"
+
+    def by_email(self, email: str = EMAIL, **fields: Any) -> Any:
+        body = {"answers": ANSWERS, "email": email} | fields
+        return self.ask("POST", self.path, body)
+
+    def confirm(self, mailbox: Mailbox) -> Any:
+        return self.ask("POST", "/confirm/", {"token": mailbox.token()})
+
+    def under_a_proof(self, browser: Browser, **fields: Any) -> Any:
+        proof = browser.proof(self.made["id"], "response")
+        return browser.send("POST", self.path, answers=ANSWERS, proof=proof, **fields)
+
+    def exact(self) -> bool:
+        return not recount(figures.RESPONSES, of_responses(stored_id(self.made)), check=True)
+
+
+def stored_id(made: Any) -> Any:
+    from bson import ObjectId
+
+    return ObjectId(made["id"])
+
+
+@pytest.mark.options(**UNLIMITED)
+class ByEmailTest(WithoutAccountCase):
+    def test_an_answer_counts_once_the_address_is_confirmed(self):
+        with freeze_time(DURING), Mailbox() as mailbox:
+            asked = self.by_email(profile="student")
+            assert asked.status_code == 202
+            assert responses().count_documents({}) == 0
+            [message] = mailbox.messages
+            assert "Parce que." not in message.body  # nothing that was typed
+            confirmed = self.confirm(mailbox)
+            assert confirmed.status_code == 201
+        [stored] = responses().find()
+        assert stored["contributor"]["kind"] == "confirmed"
+        assert EMAIL not in str(everything())
+        assert unconfirmed().count_documents({}) == 0
+        with freeze_time(AFTER):
+            shown = self.results_of(self.made)
+        assert shown["responses"]["total"] == 1
+        assert self.exact()
+
+    def test_the_same_address_changes_that_answer_and_never_counts_twice(self):
+        with freeze_time(DURING):
+            for use in ("yes", "no"):
+                with Mailbox() as mailbox:
+                    self.by_email("Camille+avis@EXAMPLE.org", answers={"use": use})
+                assert self.confirm(mailbox).status_code in (200, 201)
+        with freeze_time(AFTER):
+            shown = self.results_of(self.made)
+        counts = {one["id"]: one["count"] for one in shown["questions"][0]["options"]}
+        assert (shown["responses"]["total"], counts) == (1, {"yes": 0, "no": 1})
+        assert self.exact()
+
+    def test_what_is_wrong_is_named_before_any_mail_leaves(self):
+        with freeze_time(DURING), Mailbox() as mailbox:
+            refused = self.by_email("nobody", answers={"satisfied": 9})
+        assert refused.status_code == 400
+        assert {"answers.use", "answers.satisfied", "email"} <= set(refused.json["errors"])
+        assert mailbox.messages == []
+
+    def test_who_sent_in_time_may_confirm_within_the_grace_and_not_after(self):
+        for sent, opened, status in (
+            ("2023-02-06 22:59:00", "2023-02-06 23:14:00", 201),
+            ("2023-02-06 22:58:00", "2023-02-06 23:15:00", 410),
+        ):
+            with freeze_time(sent), Mailbox() as mailbox:
+                assert self.by_email(f"{status}@example.org").status_code == 202
+            with freeze_time(opened):
+                assert self.confirm(mailbox).status_code == status
+        with freeze_time("2023-02-06 23:00:00"), Mailbox() as mailbox:
+            assert self.by_email("late@example.org").status_code == 410
+        assert mailbox.messages == []
+
+    def test_the_page_behind_the_link_says_what_it_is_about(self):
+        with freeze_time(DURING), Mailbox() as mailbox:
+            self.by_email()
+            page = self.ask("GET", f"/pages/confirm/?token={mailbox.token()}&lang=en")
+            assert "Opening culture" in page.get_data(as_text=True)
+            done = self.ask("POST", "/pages/confirm/", data={"token": mailbox.token()})
+            assert done.status_code == 303
+            assert f"/consultations/{self.made['slug']}/" in done.headers["Location"]
+
+    def test_a_draft_of_the_team_cannot_be_answered(self):
+        with freeze_time(BEFORE):
+            draft = self.make(publish=False)
+        with freeze_time(DURING):
+            body = {"answers": ANSWERS, "email": EMAIL}
+            refused = self.ask("POST", f"/consultations/{draft['id']}/responses/", body)
+        assert refused.status_code == 404
+
+
+@pytest.mark.options(**UNLIMITED)
+class ByProofTest(WithoutAccountCase):
+    def test_a_browser_answers_once_and_changes_its_answer(self):
+        browser = Browser(self)
+        with freeze_time(DURING):
+            assert self.under_a_proof(browser).status_code == 201
+            assert self.under_a_proof(browser).status_code == 409
+            changed = browser.send("PUT", self.path, answers={"use": "no"})
+            assert changed.status_code == 200
+        [stored] = responses().find()
+        assert stored["contributor"]["kind"] == "unverified"
+        assert stored["answers"]["use"] == "no"
+        assert self.exact()
+
+    def test_without_a_proof_nothing_is_stored(self):
+        browser = Browser(self)
+        with freeze_time(BEFORE):
+            other_one = self.make()
+        with freeze_time(DURING):
+            browser.proof(self.made["id"], "response")
+            refused = browser.send("POST", self.path, answers=ANSWERS)
+            elsewhere = browser.proof(other_one["id"], "response")
+            other = browser.send("POST", self.path, answers=ANSWERS, proof=elsewhere)
+        assert refused.status_code in (400, 403)
+        assert other.status_code in (400, 403)
+        assert responses().count_documents({}) == 0
+
+    def test_a_proof_is_good_once(self):
+        first, second = Browser(self), Browser(self)
+        with freeze_time(DURING):
+            proof = first.proof(self.made["id"], "response")
+            second.proof(self.made["id"], "response")
+            assert first.send("POST", self.path, answers=ANSWERS, proof=proof).status_code == 201
+            again = second.send("POST", self.path, answers=ANSWERS, proof=proof)
+            assert again.status_code in (400, 403)
+
+    def test_its_words_are_not_shown_again_on_the_token_alone(self):
+        browser = Browser(self)
+        with freeze_time(DURING):
+            self.under_a_proof(browser)
+            headers = {"X-Culture-Feedback-Token": browser.token}
+            mine = self.ask("GET", self.path, headers=headers)
+        assert "Parce que." not in mine.get_data(as_text=True)
+
+    def test_it_makes_no_request_for_data(self):
+        browser = Browser(self)
+        wish = {"title": "Les entrées par jour", "ask": True}
+        with freeze_time(DURING):
+            proof = browser.proof(self.made["id"], "response")
+            body = {"answers": ANSWERS | {"lacking": wish}, "proof": proof}
+            assert browser.send("POST", self.path, **body).status_code == 201
+        [stored] = responses().find()
+        assert not stored.get("requests")
+
+    def test_an_account_and_a_browser_are_two_people_and_figures_say_which(self):
+        with freeze_time(DURING):
+            self.under_a_proof(Browser(self))
+            self.answered(self.made, UserFactory())
+        figures.settle_all(stored_id(self.made))
+        totals = results().find_one({"_id": of_responses(stored_id(self.made))})["totals"]
+        assert totals["total"] == 2
+        assert utc(DURING) <= min(one["sent_at"] for one in responses().find())

@@ -1,0 +1,447 @@
+"""The loader in front-ends that know nothing of it: one element, mounted once, and not a word in
+the console, whatever the front-end does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Response, expect
+from pymongo import MongoClient
+
+from .hosts.pages import settle_in
+from .visitor import COMMENTED, EMPTY, PAGES, Visitor
+
+Come = Callable[..., Visitor]
+
+FLAVOURS = ("cdata", "front-kit")
+#: The one of the element, and that it is the same that was marked before.
+MARK = "it => { it.marked = true }"
+IS_MARKED = "it => it.marked === true"
+
+
+@pytest.fixture
+def arrive(visitor: Come) -> Callable[..., Visitor]:
+    """`arrive("cdata", "/datasets/…")`: somebody on a page of such a front-end."""
+
+    def come(flavour: str, path: str, *, email: str | None = None, script: str = "") -> Visitor:
+        somebody = visitor(email)
+        settle_in(somebody, flavour, script)
+        somebody.page.goto(somebody.portal.url + path.format(**of(somebody)))
+        return somebody
+
+    return come
+
+
+def of(somebody: Visitor) -> dict[str, str]:
+    return {"one": somebody.portal.slugs[COMMENTED], "two": somebody.portal.slugs[EMPTY]}
+
+
+def go(somebody: Visitor, path: str) -> None:
+    """By the links of the front-end itself."""
+    somebody.page.locator(f'[data-go="{path.format(**of(somebody))}"]').click()
+
+
+def fragments(somebody: Visitor) -> list[str]:
+    return [one for one in somebody.requests if "as=fragment" in one and "pages/datasets" in one]
+
+
+def shown(somebody: Visitor) -> None:
+    somebody.widget.evaluate("it => it.scrollIntoView()")
+    expect(somebody.widget.locator("#cf-title")).to_be_visible()
+
+
+# --- The section of a dataset ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_it_is_there_once_after_a_cold_load(arrive: Callable[..., Visitor], flavour: str) -> None:
+    somebody = arrive(flavour, "/datasets/{one}")
+    expect(somebody.widget).to_have_count(1)
+    shown(somebody)
+    assert len(fragments(somebody)) == 1
+    if flavour == "cdata":
+        where = "it => it.nextElementSibling.matches('footer[role=contentinfo]')"
+    else:
+        where = "it => it.parentElement.matches('main') && !it.nextElementSibling"
+    assert somebody.widget.evaluate(where)
+
+
+def test_it_waits_for_a_late_hydration(arrive: Callable[..., Visitor]) -> None:
+    somebody = arrive("cdata", "/datasets/{one}?wait")
+    somebody.page.wait_for_load_state("networkidle")
+    expect(somebody.widget).to_have_count(0)
+    somebody.page.evaluate("window.hydrate()")
+    expect(somebody.widget).to_have_count(1)
+    shown(somebody)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_it_is_the_same_element_through_every_navigation(
+    arrive: Callable[..., Visitor], flavour: str
+) -> None:
+    somebody = arrive(flavour, "/datasets/{one}")
+    shown(somebody)
+    somebody.widget.evaluate(MARK)
+
+    go(somebody, "/datasets/search")
+    expect(somebody.widget).to_be_hidden()
+    expect(somebody.widget).to_have_count(1)
+    go(somebody, "/datasets/{one}")
+    expect(somebody.widget).to_be_visible()
+    assert len(fragments(somebody)) <= 2  # perhaps somebody has logged in meanwhile
+    go(somebody, "/datasets/{two}")
+    expect(somebody.widget).to_have_attribute("dataset-id", of(somebody)["two"])
+    shown(somebody)
+    expect(somebody.widget).to_contain_text("Personne n’a encore donné son avis")
+    somebody.page.go_back()
+    expect(somebody.widget).to_have_attribute("dataset-id", of(somebody)["one"])
+    somebody.page.go_forward()
+    expect(somebody.widget).to_have_attribute("dataset-id", of(somebody)["two"])
+    go(somebody, "/posts")
+    expect(somebody.widget).to_be_hidden()
+    go(somebody, "/datasets/{one}")
+    expect(somebody.widget).to_be_visible()
+
+    expect(somebody.widget).to_have_count(1)
+    assert somebody.widget.evaluate(IS_MARKED)
+
+
+def test_turning_the_tabs_asks_for_nothing_again(arrive: Callable[..., Visitor]) -> None:
+    somebody = arrive("cdata", "/datasets/{one}")
+    shown(somebody)
+    somebody.requests.clear()
+    for tab in ("Discussions", "Informations", "Fichiers"):
+        link = somebody.page.locator(".bar a", has_text=tab)
+        link.click()
+        expect(link).to_have_attribute("aria-current", "page")
+        expect(somebody.widget).to_be_visible()
+    expect(somebody.widget).to_have_count(1)
+    assert fragments(somebody) == []
+
+
+def test_it_comes_back_from_the_administration(arrive: Callable[..., Visitor]) -> None:
+    """Whose layout has neither its footer nor its place."""
+    somebody = arrive("cdata", "/datasets/{one}", email="producteur@demo.test")
+    shown(somebody)
+    somebody.widget.evaluate(MARK)
+    go(somebody, "/admin/me/datasets")
+    expect(somebody.widget).to_have_count(0)
+    go(somebody, "/datasets/{one}")
+    shown(somebody)
+    expect(somebody.widget).to_have_count(1)
+    assert somebody.widget.evaluate(IS_MARKED)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_it_knows_that_somebody_has_logged_in_and_out(
+    arrive: Callable[..., Visitor], newcomer: str, flavour: str
+) -> None:
+    somebody = arrive(flavour, "/datasets/{one}")
+    shown(somebody)
+    expect(somebody.widget.locator("[data-login]")).to_be_visible()
+    go(somebody, "/login")
+    expect(somebody.widget).to_be_hidden()
+    somebody.has_logged_in(newcomer)
+    go(somebody, "/datasets/{one}")
+    shown(somebody)
+    expect(somebody.widget.locator("[data-login]")).to_have_count(0)
+    go(somebody, "/login")
+    somebody.loses_the_session()
+    go(somebody, "/datasets/{one}")
+    shown(somebody)
+    expect(somebody.widget.locator("[data-login]")).to_be_visible()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_dataset_that_does_not_exist_shows_nothing(
+    arrive: Callable[..., Visitor], flavour: str
+) -> None:
+    somebody = arrive(flavour, "/datasets/unknown")
+    expect(somebody.page.locator("h1")).to_have_text("Page introuvable")
+    somebody.page.wait_for_load_state("networkidle")
+    expect(somebody.widget).to_have_count(0)
+    assert fragments(somebody) == []
+    go(somebody, "/datasets/{one}")
+    shown(somebody)
+
+
+@pytest.mark.parametrize("path", ["/posts", "/datasets/search", "/login"])
+def test_a_page_without_placement_is_left_alone(arrive: Callable[..., Visitor], path: str) -> None:
+    somebody = arrive("cdata", path)
+    somebody.page.wait_for_load_state("networkidle")
+    ours = [one for one in somebody.requests if "culture-feedback" in one]
+    assert [one.rpartition("/")[2] for one in ours] == ["embed.js"]
+    expect(somebody.page.locator("culture-feedback, culture-feedback-panel")).to_have_count(0)
+
+
+def test_a_front_end_that_places_it_itself_switches_this_off(
+    arrive: Callable[..., Visitor],
+) -> None:
+    somebody = arrive("cdata", "/datasets/{one}", script="data-manual")
+    somebody.page.wait_for_load_state("networkidle")
+    expect(somebody.widget).to_have_count(0)
+    expect(somebody.page.locator(".bar h2")).to_have_count(3)
+
+
+def test_an_element_of_the_front_end_is_enough(arrive: Callable[..., Visitor]) -> None:
+    somebody = arrive("cdata", "/datasets/{one}?wait")
+    somebody.page.evaluate(
+        """dataset => {
+          const element = document.createElement('culture-feedback')
+          element.setAttribute('dataset-id', dataset)
+          document.body.append(element)
+          element.scrollIntoView()
+          window.useNuxtApp().isHydrating = false
+        }""",
+        of(somebody)["one"],
+    )
+    expect(somebody.page.locator("[data-culture-feedback] a")).to_be_visible()
+    expect(somebody.widget).to_have_count(1)
+
+
+def test_nothing_is_fetched_far_from_what_is_seen(arrive: Callable[..., Visitor]) -> None:
+    somebody = arrive("cdata", "/datasets/{one}")
+    expect(somebody.page.locator("[data-culture-feedback] a")).to_contain_text("(")
+    assert fragments(somebody) == []
+    shown(somebody)
+    assert len(fragments(somebody)) == 1
+
+
+def test_nothing_moves_above_the_fold(arrive: Callable[..., Visitor]) -> None:
+    somebody = arrive("cdata", "/datasets/{one}?wait")
+    somebody.page.evaluate(
+        """() => {
+          window.shifts = 0
+          new PerformanceObserver((list) => {
+            for (const shift of list.getEntries()) window.shifts += shift.value
+          }).observe({ type: 'layout-shift', buffered: true })
+        }"""
+    )
+    before = somebody.page.evaluate("window.shifts")
+    somebody.page.evaluate("window.hydrate()")
+    expect(somebody.page.locator("[data-culture-feedback] a")).to_contain_text("(")
+    assert somebody.page.evaluate("window.shifts") - before == 0
+
+
+# --- What is beside it ----------------------------------------------------------------------------
+
+
+def test_a_link_among_the_tabs_says_how_many_have_answered(
+    arrive: Callable[..., Visitor], newcomer: str
+) -> None:
+    somebody = arrive("cdata", "/datasets/{one}", email=newcomer)
+    tab = somebody.page.locator("[data-culture-feedback] a")
+    expect(tab).to_contain_text("Avis (")
+    shown(somebody)
+    total = somebody.total()
+    expect(tab).to_have_text(f"Avis ({total})")
+    expect(tab).to_have_attribute("aria-label", f"Avis ({total} avis)")
+    assert tab.evaluate("it => it.parentElement.localName") == "h2"
+
+    somebody.answers("Oui")
+    expect(tab).to_have_text(f"Avis ({total + 1})")
+
+    somebody.page.locator(".bar a", has_text="Discussions").click()
+    expect(somebody.page.locator("[data-culture-feedback]")).to_have_count(1)
+    tab.click()
+    assert somebody.focused().startswith("h2 ")
+    assert "#" not in somebody.page.url
+    go(somebody, "/datasets/{two}")
+    expect(tab).to_have_text("Avis (0)")
+    expect(somebody.page.locator("[data-culture-feedback]")).to_have_count(1)
+
+
+def test_the_link_brings_to_what_was_not_fetched_yet(arrive: Callable[..., Visitor]) -> None:
+    somebody = arrive("cdata", "/datasets/{one}")
+    somebody.page.locator("[data-culture-feedback] a").click()
+    expect(somebody.widget.locator("#cf-title")).to_be_focused()
+    expect(somebody.widget.locator("#cf-title")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_the_question_is_about_the_file_that_was_downloaded(
+    arrive: Callable[..., Visitor], flavour: str
+) -> None:
+    somebody = arrive(flavour, "/datasets/{one}")
+    shown(somebody)
+    expect(somebody.widget.locator("legend")).to_have_text(
+        "Ces données répondent-elles à votre besoin ?"
+    )
+    somebody.page.wait_for_load_state("networkidle")
+    with somebody.page.expect_download():
+        somebody.page.get_by_role("link", name="Télécharger").click()
+    legend = somebody.widget.locator("[data-downloaded]")
+    expect(legend).to_contain_text("musees-2026.csv")
+    go(somebody, "/datasets/{two}")
+    shown(somebody)
+    expect(legend).not_to_contain_text("musees-2026.csv")
+
+
+# --- Other placements -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_data_are_asked_for_on_the_page_of_an_organization(
+    arrive: Callable[..., Visitor], flavour: str
+) -> None:
+    somebody = arrive(flavour, "/organizations/ministere-de-la-culture")
+    panel = somebody.page.locator("culture-feedback-panel")
+    expect(panel).to_have_count(1)
+    panel.evaluate("it => it.scrollIntoView()")
+    panel.get_by_role("link", name="Demander des données").click()
+    expect(panel.locator("#cf-ask-form")).to_be_visible()
+    chosen = panel.get_by_role("radio", name="Ministère de la Culture", exact=False)
+    expect(chosen.first).to_be_checked()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_what_a_search_has_not_found_can_be_asked_for(
+    arrive: Callable[..., Visitor], flavour: str
+) -> None:
+    somebody = arrive(flavour, "/datasets/search?q=rien")
+    panel = somebody.page.locator(".search-results culture-feedback-panel")
+    expect(panel).to_contain_text("rien")
+    panel.get_by_role("link", name="Demander des données").click()
+    expect(panel.get_by_label("Titre", exact=False).first).to_have_value("rien")
+
+
+def test_a_list_says_how_many_have_answered_in_one_request(
+    arrive: Callable[..., Visitor],
+) -> None:
+    somebody = arrive("cdata", "/datasets/search", script='data-counts="on"')
+    expect(somebody.page.locator("[data-culture-feedback-count]")).to_have_count(1)
+    asked = [one for one in somebody.requests if "/summaries/" in one]
+    assert len(asked) == 1
+    assert asked[0].count("dataset=") == 2
+
+
+def test_a_placement_is_switched_off_by_an_attribute(arrive: Callable[..., Visitor]) -> None:
+    somebody = arrive("cdata", "/datasets/{one}", script='data-tab="off"')
+    shown(somebody)
+    expect(somebody.page.locator("[data-culture-feedback]")).to_have_count(0)
+
+
+def test_a_producer_finds_their_dashboard_in_the_administration(
+    arrive: Callable[..., Visitor],
+) -> None:
+    email = "producteur@demo.test"
+    somebody = arrive(
+        "cdata", "/admin/organizations/ministere-de-la-culture/discussions", email=email
+    )
+    panel = somebody.page.locator("culture-feedback-panel")
+    expect(panel.locator("#cf-dashboard")).to_be_visible()
+    panel.get_by_role("link", name="Jeux de données", exact=True).click()
+    expect(panel.locator("table").first).to_be_visible()
+    go(somebody, "/datasets/{one}")
+    expect(panel).to_have_count(0)
+    shown(somebody)
+    go(somebody, "/admin/me/datasets")
+    expect(panel.locator("#cf-dashboard")).to_be_visible()
+    expect(panel).to_have_count(1)
+
+
+def test_a_producer_finds_what_waits_about_one_dataset(arrive: Callable[..., Visitor]) -> None:
+    somebody = arrive("cdata", "/admin/datasets/{one}/discussions", email="producteur@demo.test")
+    panel = somebody.page.locator("culture-feedback-panel")
+    expect(panel.locator("#cf-dashboard")).to_be_visible()
+
+
+def test_moderators_find_what_waits_in_the_administration(arrive: Callable[..., Visitor]) -> None:
+    somebody = arrive("cdata", "/admin/site/moderation", email="admin@demo.test")
+    panel = somebody.page.locator("culture-feedback-panel")
+    expect(panel.locator("#cf-title")).to_contain_text("En attente")
+
+
+# --- Who is using it ------------------------------------------------------------------------------
+
+
+def elsewhere(somebody: Visitor) -> None:
+    """A site that the portal does not trust: 127.0.0.1 is not localhost to a browser."""
+    somebody.expects("404")  # of the only page there that has nothing of ours
+    somebody.page.goto(f"{somebody.portal.url.replace('localhost', '127.0.0.1')}/nothing")
+    somebody.page.set_content(
+        '<html lang="fr"><h1>Un portail</h1><culture-feedback dataset-id='
+        f'"{of(somebody)["one"]}"></culture-feedback><script type="module" '
+        f'src="{somebody.portal.url}/api/1/culture-feedback/embed.js"></script>'
+    )
+    expect(somebody.widget.locator("#cf-title")).to_be_visible()
+
+
+def test_a_site_that_is_not_trusted_does_not_know_who_visits_it(visitor: Come) -> None:
+    somebody = visitor("citoyenne@demo.test")
+    with somebody.page.expect_request(lambda one: "as=fragment" in one.url) as asked:
+        elsewhere(somebody)
+    assert "cookie" not in asked.value.all_headers()
+    expect(somebody.widget.locator("[data-login]")).to_be_visible()
+    read = somebody.page.evaluate(
+        """address => fetch(address, { credentials: 'include', method: 'POST',
+          headers: { 'X-Culture-Feedback': 'form' } }).then(() => 'read', () => 'refused')""",
+        f"{somebody.portal.url}{PAGES}/datasets/{of(somebody)['one']}/",
+    )
+    assert read == "refused"
+    somebody.said = [one for one in somebody.said if "CORS policy" not in one]
+    somebody.expects("ERR_FAILED")
+
+
+def test_a_host_with_tokens_of_its_own_is_trusted_by_them(
+    visitor: Come, newcomer: str, mongodb: str, worker_id: str
+) -> None:
+    """As udata-front-kit, which logs in with OAuth: also where no cookie would be accepted."""
+    somebody = visitor()
+    database = MongoClient(mongodb)[f"culture-feedback-e2e-{worker_id}"]
+    user = database.user.find_one({"email": newcomer})
+    assert user
+    client = database.oauth2_client.insert_one({"name": "Un portail", "owner": user["_id"]})
+    token = newcomer.replace("@", ".")
+    database.oauth2_token.insert_one(
+        {
+            "client": client.inserted_id,
+            "user": user["_id"],
+            "access_token": token,
+            "refresh_token": f"{token}.again",
+            "token_type": "Bearer",
+            "scope": "default",
+            "created_at": datetime.now(UTC),
+            "expires_in": 3600,
+            "revoked": False,
+        }
+    )
+    hook = "window.cultureFeedback = { getToken: async () => 'TOKEN' }".replace("TOKEN", token)
+    somebody.page.add_init_script(hook)
+    with somebody.page.expect_request(lambda one: "as=fragment" in one.url) as asked:
+        elsewhere(somebody)
+    assert asked.value.all_headers()["authorization"].startswith("Bearer ")
+    assert "cookie" not in asked.value.all_headers()
+    expect(somebody.widget.locator("[data-login]")).to_have_count(0)
+    before = somebody.total()
+    somebody.answers("Oui")
+    assert somebody.total() == before + 1
+
+
+def test_a_token_that_has_ended_leaves_a_visitor(visitor: Come) -> None:
+    somebody = visitor()
+    somebody.page.add_init_script("window.cultureFeedback = { getToken: async () => 'ended' }")
+    elsewhere(somebody)
+    expect(somebody.widget.locator("[data-login]")).to_be_visible()
+
+
+# --- Budget ---------------------------------------------------------------------------------------
+
+
+def test_the_first_field_costs_three_requests_and_ten_kilobytes(visitor: Come) -> None:
+    """As the browser received them: the loader, the style, the fragment."""
+    somebody = visitor()
+    settle_in(somebody, "front-kit")
+    answers: list[Response] = []
+    somebody.page.on("response", lambda answer: answers.append(answer))
+    path = f"/datasets/{of(somebody)['one']}#culture-feedback"
+    somebody.page.goto(somebody.portal.url + path)
+    expect(somebody.widget.get_by_role("button", name="Oui")).to_be_visible()
+    ours = [one for one in answers if "/culture-feedback/" in one.url][:3]
+    late = [one.url for one in answers if "/culture-feedback/" in one.url][3:]
+    assert all("around" in one or "summar" in one for one in late), late
+    sizes = [one.request.sizes()["responseBodySize"] for one in ours]
+    assert sum(sizes) <= 10 * 1024, sizes
+    assert {one.all_headers().get("content-encoding") for one in ours} == {"br"}

@@ -1,0 +1,143 @@
+"""The servers that a portal stands on, which may be killed and come back where they were."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from udata_culture_feedback.demo import child_process
+from udata_culture_feedback.demo.mongod import EmbeddedMongod, free_port
+
+from .patience import wait_until
+
+
+class Server:
+    """Something that runs within its `with` block."""
+
+    def start(self) -> Self:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class Mongod(EmbeddedMongod):
+    """A mongod that may be killed: started again, it finds its files as they were left."""
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def client(self) -> MongoClient[Any]:
+        return MongoClient(self.uri, directConnection=True, serverSelectionTimeoutMS=5000)
+
+
+class ReplicaSet(Server):
+    """Three members on this machine, which elect another primary within seconds."""
+
+    name = "faults"
+
+    def __init__(self, folder: Path) -> None:
+        options = [f"--replSet={self.name}", "--oplogSize=64"]
+        self.members = [Mongod(folder / f"member-{n}", options=options) for n in range(3)]
+
+    def start(self) -> Self:
+        for member in self.members:
+            member.start()
+        hosts = [f"127.0.0.1:{member.port}" for member in self.members]
+        with self.members[0].client() as client:
+            client.admin.command(
+                "replSetInitiate",
+                {
+                    "_id": self.name,
+                    "members": [{"_id": n, "host": host} for n, host in enumerate(hosts)],
+                    "settings": {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500},
+                },
+            )
+        wait_until(self.primary, "a primary")
+        return self
+
+    def stop(self) -> None:
+        """At once: what is left of a set would first look for somebody to hand over to."""
+        for member in self.members:
+            if member.process is not None:
+                member.kill()
+
+    def uri(self, database: str, patience: int = 15) -> str:
+        """`patience`: seconds in which a client looks for a primary."""
+        hosts = ",".join(f"127.0.0.1:{member.port}" for member in self.members)
+        options = f"replicaSet={self.name}&serverSelectionTimeoutMS={patience * 1000}"
+        return f"mongodb://{hosts}/{database}?{options}"
+
+    def primary(self) -> Mongod | None:
+        for member in self.members:
+            if member.process is None:
+                continue
+            try:
+                with member.client() as client:
+                    if client.admin.command("hello")["isWritablePrimary"]:
+                        return member
+            except PyMongoError:
+                continue
+        return None
+
+
+class Redis(Server):
+    """A broker that forgets everything when it stops."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> Self:
+        program = shutil.which("redis-server")
+        assert program, "redis-server is not installed"
+        command = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.process = child_process.start(
+            [*command, "--dir", str(self.folder)], self.folder / "redis.log"
+        )
+        wait_until(lambda: listens(self.port), "Redis")
+        return self
+
+    def stop(self) -> None:
+        if self.process is not None:
+            child_process.stop(self.process)
+            self.process = None
+
+    def client(self) -> Any:
+        from redis import Redis as Client
+
+        return Client(port=self.port)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,370 @@
+"""The files of a consultation: its answers one by one, its figures, the feedback and the requests
+that were given meanwhile. What may be told of few people is what the pages tell; the words of an
+answer are there where their author agreed, and once they were read one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bson import ObjectId
+from flask import Response
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue
+from ..csv import download
+from ..data_requests import csv as requests_csv
+from ..feedback import csv as feedback_csv
+from ..opendata.tables import (
+    Column,
+    Table,
+    batches,
+    profile_column,
+    shuffled,
+    terms,
+    told_profiles,
+    version,
+)
+from ..vocabulary import vocabularies
+from . import figures, results
+from .models import Channel, TextState, collected, responses
+from .questions import COUNTED, Kind, Question
+from .records import Consultation
+from .wording import said
+
+#: What is read of an answer: nothing of who gave it.
+READ = (
+    *("answers", "profile", "channel", "sent_at", "open_data"),
+    *("texts.question", "texts.text", "texts.state"),
+)
+#: The same of what was kept of feedback.
+READ_OF_COLLECTED = ("dataset", "fitness", "ratings", "usages", "profile", "month")
+
+CHANNELS = {
+    Channel.WEB: _("online"),
+    Channel.PHONE: _("by phone, entered by the team"),
+    Channel.POST: _("by post, entered by the team"),
+}
+KINDS = {
+    Kind.SINGLE: _("one of several answers"),
+    Kind.MULTIPLE: _("several answers"),
+    Kind.SCALE: _("a step of a scale"),
+    Kind.TEXT: _("a text"),
+    Kind.DATASET: _("a dataset of the portal"),
+    Kind.MISSING_DATASET: _("data that are missing"),
+}
+#: Decimals of a share.
+DECIMALS = 4
+
+
+class ResponseRow:
+    """An answer, and what of it may be told."""
+
+    def __init__(
+        self, response: dict[str, Any], profiles: set[str], datasets: dict[Any, Any] | None = None
+    ):
+        self.response = response
+        self.answers: dict[str, Any] = response.get("answers") or {}
+        told = response.get("profile")
+        self.profile = told if told in profiles else None
+        self.datasets = datasets or {}
+        #: The texts that may be told, by question.
+        self.texts = {
+            text["question"]: text["text"]
+            for text in response.get("texts") or ()
+            if response.get("open_data") is True and text["state"] == TextState.PUBLIC
+        }
+
+    def dataset(self, question: str) -> str | None:
+        named = self.answers.get(question)
+        found = self.datasets.get(named) if named else None
+        return str(found.id) if found and found.listed else None
+
+
+class CollectedRow(feedback_csv.Row):
+    """What was kept of a feedback, in the form of one."""
+
+    @property
+    def month(self) -> str:
+        return self.feedback["month"]
+
+
+# --- What is in each file -------------------------------------------------------------------------
+
+
+def responses_table(consultation: Consultation) -> Table:
+    """One row for each answer."""
+    return Table(
+        "responses",
+        str(_("Answers to the questions")),
+        str(_("One row for each person who answered, with one column for each question.")),
+        (
+            Column(
+                "month",
+                _("Month"),
+                lambda row: f"{row.response['sent_at']:%Y-%m}",
+                _("Month in which the answer was sent (UTC)."),
+                type="yearmonth",
+                required=True,
+            ),
+            Column(
+                "channel",
+                _("Channel"),
+                lambda row: row.response["channel"],
+                _("How the answer was given."),
+                values=tuple((one.value, str(label)) for one, label in CHANNELS.items()),
+                required=True,
+            ),
+            profile_column(),
+            *(_answer_column(question) for question in consultation["questions"]),
+        ),
+    )
+
+
+def results_table() -> Table:
+    """The figures of the page, one row for each possible answer."""
+    return Table(
+        "results",
+        str(_("Results, question by question")),
+        str(_("One row for each possible answer to each question, with how many chose it.")),
+        _figures(),
+        drawn=False,
+    )
+
+
+def crosses_table() -> Table:
+    """The same for each profile that may be told."""
+    who = (
+        Column("profile", _("Profile"), _of("profile"), values=terms(vocabularies()["profiles"])),
+        Column("profile_label", _("Label of the profile"), _of("profile_label")),
+    )
+    return Table(
+        "results-by-profile",
+        str(_("Results by profile")),
+        str(
+            _(
+                "The same people as in the results, profile by profile: only from ten people on, "
+                "and never so that fewer could be worked out by subtraction. Not to be added to "
+                "the results."
+            )
+        ),
+        (*_figures()[:1], *who, *_figures()[1:]),
+        drawn=False,
+    )
+
+
+def feedback_table() -> Table:
+    """One row for each feedback that was stamped, as it stood at the closing."""
+    columns = tuple(
+        Column(
+            "month",
+            column.title,
+            lambda row: row.month,
+            column.description,
+            type="yearmonth",
+            required=True,
+        )
+        if column.name == "month"
+        else column
+        for column in feedback_csv.opinion_columns()
+    )
+    return Table(
+        "feedback",
+        str(_("Opinions on datasets")),
+        str(
+            _(
+                "One row for each opinion given on the page of a dataset while the consultation "
+                "was open, as it stood at the closing. Without comments."
+            )
+        ),
+        columns,
+    )
+
+
+def requests_table() -> Table:
+    return requests_csv.table()
+
+
+# --- Their rows -----------------------------------------------------------------------------------
+
+
+def response_rows(consultation: Consultation) -> Iterator[ResponseRow]:
+    """Every answer, in an order drawn each time. Who calls has looked at the seal."""
+    answered, _given = figures.read(consultation["_id"])
+    profiles = _told(answered.get("totals") or {})
+    asked = [q["id"] for q in consultation["questions"] if q["kind"] == Kind.DATASET]
+    for batch in batches(shuffled(responses(), _sent(consultation), READ)):
+        named = {(one.get("answers") or {}).get(id) for one in batch for id in asked}
+        datasets = catalogue.datasets_by_id(id for id in named if isinstance(id, ObjectId))
+        for one in batch:
+            yield ResponseRow(one, profiles, datasets)
+
+
+def result_rows(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """`found`: what `results.read` answers."""
+    for question in found["questions"]:
+        yield from _of_question(question, question)
+
+
+def cross_rows(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for question in found["questions"]:
+        labels = {one["id"]: one["label"] for one in question.get("options") or ()}
+        for group in question.get("profiles") or ():
+            options = [one | {"label": labels[one["id"]]} for one in group["options"]]
+            who = {"profile": group["profile"], "profile_label": group["label"]}
+            yield from _of_question(question, group | {"options": options}, **who)
+
+
+def feedback_rows(consultation: Consultation) -> Iterator[CollectedRow]:
+    """What was collected and counts, in an order drawn each time."""
+    _answered, given = figures.read(consultation["_id"])
+    profiles = _told(given.get("totals") or {})
+    where = {"consultation": consultation["_id"], "live.total": 1}
+    for batch in batches(shuffled(collected(), where, READ_OF_COLLECTED)):
+        datasets = catalogue.datasets_by_id(one["dataset"] for one in batch)
+        organizations = catalogue.organizations_by_id(
+            one.organization for one in datasets.values() if one.organization
+        )
+        for one in batch:
+            dataset = datasets.get(one["dataset"])
+            listed = dataset if dataset and dataset.listed else None
+            holder = listed.organization if listed else None
+            owner = organizations.get(holder) if holder else None
+            yield CollectedRow(one, listed, owner, profiles)
+
+
+def request_rows(consultation: Consultation) -> Iterator[requests_csv.Row]:
+    return requests_csv.rows({"consultation": consultation["_id"]})
+
+
+# --- One of them, on its own ----------------------------------------------------------------------
+
+
+def responses_csv(consultation: Consultation) -> Response:
+    """`P/consultations/<c>/responses.csv`. Raises NotFound while the seal holds."""
+    results.must_be_there(consultation)
+    table = responses_table(consultation)
+    made_of = version(responses(), _sent(consultation), table.header)
+    rows = table.rows(response_rows(consultation))
+    return download(f"responses-{consultation['slug']}", table.header, rows, made_of)
+
+
+def _sent(consultation: Consultation) -> dict[str, Any]:
+    return {"consultation": consultation["_id"], "sent_at": {"$exists": True}}
+
+
+def _told(totals: dict[str, int]) -> set[str]:
+    """The profiles that a file may tell."""
+    sizes = {id: totals.get(f"profile:{id}", 0) for id in vocabularies().ids("profiles")}
+    return told_profiles(sizes, totals.get("total", 0))
+
+
+def _answer_column(question: Question) -> Column:
+    id, kind = question["id"], Kind(question["kind"])
+    name, title = f"answers.{id}", str(said(question["text"]))
+    told = str(KINDS[kind])
+    if kind in COUNTED:
+        return Column(
+            name,
+            title,
+            lambda row: row.answers.get(id),
+            f"{told} {_('(with commas between them)')}" if kind is Kind.MULTIPLE else told,
+            type="integer" if kind is Kind.SCALE else "string",
+            values=tuple((one, str(label)) for one, label in results.labels(question)),
+            many=kind is Kind.MULTIPLE,
+        )
+    if kind is Kind.DATASET:
+        return Column(
+            name,
+            title,
+            lambda row: row.dataset(id),
+            _("The id of a dataset of the portal; empty where it is not public any more."),
+        )
+    return Column(
+        name,
+        title,
+        lambda row: row.texts.get(id),
+        _(
+            "Only where its author agreed to its publication as open data, and a moderator has "
+            "read it."
+        ),
+    )
+
+
+def _figures() -> tuple[Column, ...]:
+    return (
+        Column("question", _("Question"), _of("question"), _("Its id."), required=True),
+        Column("question_text", _("Text of the question"), _of("text")),
+        Column(
+            "kind",
+            _("Kind of question"),
+            _of("kind"),
+            values=tuple((one.value, str(label)) for one, label in KINDS.items()),
+            required=True,
+        ),
+        Column(
+            "answer",
+            _("Answer"),
+            _of("answer"),
+            _("The id of the answer, the number of the step, or the id of a dataset."),
+        ),
+        Column("answer_label", _("Label of the answer"), _of("label")),
+        Column("count", _("People"), _of("count"), _("Who chose it."), type="integer", least=0),
+        Column(
+            "answered",
+            _("People who answered the question"),
+            _of("answered"),
+            type="integer",
+            least=0,
+            required=True,
+        ),
+        Column(
+            "share",
+            _("Share"),
+            _of("share"),
+            _("Of those who answered the question, from 0 to 1; empty below five of them."),
+            type="number",
+            least=0,
+        ),
+        Column(
+            "mean",
+            _("Mean"),
+            _of("mean"),
+            _("Of a scale, from 1; empty below five answers."),
+            type="number",
+        ),
+    )
+
+
+def _of(field: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda row: row.get(field)
+
+
+def _of_question(
+    question: dict[str, Any], figures: dict[str, Any], **who: Any
+) -> Iterator[dict[str, Any]]:
+    """The rows of a question, of all who answered it or of some."""
+    common = {
+        "question": question["id"],
+        "text": question["text"],
+        "kind": question["kind"],
+        "answered": figures["answered"],
+        "mean": figures.get("mean"),
+        **who,
+    }
+    for option in figures.get("options") or ():
+        share = option["share"]
+        yield common | {
+            "answer": option["id"],
+            "label": option["label"],
+            "count": option["count"],
+            "share": None if share is None else round(share, DECIMALS),
+        }
+    for dataset in figures.get("datasets") or ():
+        yield common | {
+            "answer": dataset["id"],
+            "label": dataset["title"],
+            "count": dataset["count"],
+        }
+    if question["kind"] in (Kind.TEXT, Kind.MISSING_DATASET):
+        yield common

@@ -1,0 +1,229 @@
+"""The results of a consultation as a dataset of the portal, owned by the organization that
+consults: made once it has closed, then brought in line with what may be told of it."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bson import ObjectId
+from flask import current_app
+from udata.core.dataset.constants import UpdateFrequency
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue, refusals
+from ..addresses import api_url, pages_url
+from ..contributors.limits import spend_write
+from ..contributors.viewer import Viewer, must_be_known
+from ..languages import speaking
+from ..moments import iso, local_day, portal_zone
+from ..opendata import portal
+from ..opendata.files import Made, files_of
+from ..opendata.portal import File, Published, Sheet
+from ..opendata.tables import as_json
+from ..queueing import later
+from ..storage import now
+from . import closing, csv, figures, permissions, representation, results
+from .models import consultations
+from .records import Consultation, find, no_such_consultation, readable
+from .window import Window, grace, in_words, until_in_words
+from .wording import said
+
+log = logging.getLogger(__name__)
+
+#: Rows that somebody waits for; more are left to a task.
+AT_ONCE = 5000
+
+
+def publish(consultation_id: Any) -> Published:
+    """Publishes the results of a consultation (its id or slug), or what of them has changed; again
+    changes nothing. Answers the dataset, and what was written of it.
+
+    Raises NotFound for a consultation that is not there; Conflict while its seal holds, while
+    somebody is publishing it, and where its dataset was taken down or given away.
+    """
+    consultation = find(consultation_id)
+    if consultation is None or not consultation.get("published"):
+        raise no_such_consultation()
+    _must_be_unsealed(consultation)
+    if not closing.collect(consultation):
+        raise refusals.Conflict(_("The results are being prepared. Please come back in a while."))
+    figures.settle_all(consultation["_id"])
+    owner = catalogue.organizations_by_id([consultation["organization"]])
+    organization = owner.get(consultation["organization"])
+    if organization is None or organization.deleted:
+        raise refusals.Conflict(_("The organization that consulted is not there any more."))
+    with (
+        speaking(current_app.config["DEFAULT_LANGUAGE"]),
+        tempfile.TemporaryDirectory(prefix="culture-feedback-") as folder,
+    ):
+        found = results.read(consultation)
+        files = _files(consultation, found, organization.name, Path(folder))
+        sheet = _sheet(consultation, found)
+        return portal.put(_name(consultation), organization.id, sheet, files)
+
+
+def publish_as(viewer: Viewer, reference: Any) -> Published | None:
+    """The same by a member of the team; None where there is so much that a task does it. Raises
+    Forbidden for anybody else."""
+    must_be_known(viewer)
+    consultation = readable(viewer, reference)
+    spend_write(viewer, manages=True)
+    if not permissions.is_team(viewer):
+        raise refusals.Forbidden(_("Only the team of consultations may do this."))
+    _must_be_unsealed(consultation)
+    answered, given = figures.read(consultation["_id"])
+    rows = sum((one.get("totals") or {}).get("total", 0) for one in (answered, given))
+    if rows <= AT_ONCE:
+        return publish(consultation["_id"])
+    from .tasks import publish_results
+
+    later(publish_results, str(consultation["_id"]))
+    return None
+
+
+def publish_all() -> dict[ObjectId, Published | refusals.Refusal]:
+    """Every consultation whose seal is broken, one after the other: one that is refused leaves the
+    others alone."""
+    closed = {"published": {"$ne": None}, "closes_at": {"$lte": now() - grace()}}
+    made: dict[ObjectId, Published | refusals.Refusal] = {}
+    for one in list(consultations().find(closed, {"_id": 1}, sort=[("closes_at", 1)])):
+        try:
+            made[one["_id"]] = publish(one["_id"])
+        except refusals.Refusal as refusal:
+            log.info("Consultation %s is not published: %s", one["_id"], refusal)
+            made[one["_id"]] = refusal
+        except Exception:
+            log.exception("Consultation %s could not be published", one["_id"])
+    return made
+
+
+def dataset_of(consultation: Consultation) -> catalogue.DatasetFacts | None:
+    """The dataset of its results, if everybody may see it."""
+    return portal.dataset_of(_name(consultation))
+
+
+def responses_address(consultation: Consultation) -> str:
+    """Where the answers can be downloaded as they are now."""
+    return api_url(f"consultations/{consultation['slug']}/responses.csv")
+
+
+def _name(consultation: Consultation) -> str:
+    return f"consultation:{consultation['_id']}"
+
+
+def _must_be_unsealed(consultation: Consultation) -> None:
+    window = Window.of(consultation)
+    if window.sealed(now()):
+        message = _(
+            "The results will be there once the consultation has closed, on %(moment)s.",
+            moment=in_words(window.unsealed_at),
+        )
+        raise refusals.Conflict(message, sealed_until=iso(window.unsealed_at))
+
+
+def _files(
+    consultation: Consultation, found: dict[str, Any], organization: str, folder: Path
+) -> list[File]:
+    """Every file, written."""
+    made: list[Made] = [
+        (csv.responses_table(consultation), partial(csv.response_rows, consultation)),
+        (csv.results_table(), partial(csv.result_rows, found)),
+        (csv.crosses_table(), partial(csv.cross_rows, found)),
+        (csv.feedback_table(), partial(csv.feedback_rows, consultation)),
+        (csv.requests_table(), partial(csv.request_rows, consultation)),
+    ]
+    questionnaire = folder / "questionnaire.json"
+    asked = as_json(questionnaire, _questionnaire(consultation, organization))
+    return [
+        *files_of(made, folder),
+        File(
+            questionnaire.name,
+            str(_("Questionnaire")),
+            str(_("The questions as they were asked, in each language (JSON).")),
+            questionnaire,
+            asked,
+            type="documentation",
+        ),
+    ]
+
+
+def _sheet(consultation: Consultation, found: dict[str, Any]) -> Sheet:
+    window, zone = Window.of(consultation), portal_zone()
+    last = local_day(window.closes_at - timedelta(microseconds=1), zone)
+    tags = {"consultation-publique", *current_app.config["CULTURE_FEEDBACK_OPEN_DATA_TAGS"]}
+    return Sheet(
+        str(_("Results of the consultation “%(title)s”", title=said(consultation["title"]))),
+        _description(consultation, found),
+        tuple(tags),
+        UpdateFrequency.PUNCTUAL,
+        local_day(window.opens_at, zone),
+        last,
+    )
+
+
+def _description(consultation: Consultation, found: dict[str, Any]) -> str:
+    """What it is, how it was made, and what it does not say: Markdown."""
+    window = Window.of(consultation)
+    channels = found["responses"]["channels"]
+    method = found["method"]
+    about = representation.addresses(consultation)["self_web_url"]
+    results_page = pages_url(f"consultations/{consultation['slug']}/results/")
+    paragraphs = [
+        _(
+            "Answers to the public consultation [%(title)s](%(url)s), open from %(opening)s "
+            "%(until)s, and what was said of datasets and asked for meanwhile. The same figures "
+            "stand, with charts, on [its results page](%(results)s).",
+            title=str(said(consultation["title"])).replace("[", "(").replace("]", ")"),
+            url=about,
+            opening=in_words(window.opens_at),
+            until=until_in_words(window.closes_at),
+            results=results_page,
+        ),
+        f"## {_('Method')}",
+        _(
+            "%(total)d answers: %(web)d online, %(phone)d by phone, %(post)d by post. One answer "
+            "per person, changed as often as they wished until the closing. %(feedback)d opinions "
+            "on datasets were given meanwhile. Nobody saw an answer or a figure before the "
+            "closing.",
+            total=found["responses"]["total"],
+            feedback=found["feedback"]["total"],
+            **channels,
+        ),
+        f"## {_('Limits')}",
+        _(
+            "Whoever wished to answer did: these are not the opinions of a representative sample. "
+            "Shares and means are given from %(means)d answers on.",
+            means=method["least_for_means"],
+        ),
+        f"## {_('What protects people')}",
+        _(
+            "No name and no pseudonym. Rows have ids and an order drawn at random at each "
+            "publication; dates are months; a profile stands in a file only where at least "
+            "%(crosses)d people share it. A text is there only if its author agreed to its "
+            "publication as open data, and once a moderator has read it.",
+            crosses=method["least_for_crosses"],
+        ),
+        f"## {_('Files')}",
+        _(
+            "CSV in UTF-8, semicolons, texts in quotes; each has its Table Schema, and all of them "
+            "a data dictionary. A text that begins like a formula has an apostrophe before it."
+        ),
+    ]
+    return "\n\n".join(str(paragraph) for paragraph in paragraphs)
+
+
+def _questionnaire(consultation: Consultation, organization: str) -> dict[str, Any]:
+    """The questions as they were asked, in each language."""
+    source = representation.source(consultation)
+    told = ("title", "introduction", "outcome", "opens_at", "closes_at", "steps", "questions")
+    return {
+        "id": str(consultation["_id"]),
+        "organization": organization,
+        "url": representation.addresses(consultation)["self_web_url"],
+        **{field: source[field] for field in told},
+    }

@@ -1,0 +1,281 @@
+"""What is said of a dataset, as RDF: one annotation for each criterion that somebody rated, texts
+whose authors agreed to it, means. `docs/rdf.md` shows it, `shapes/feedback.ttl` says what holds.
+
+It is open data, so the rules of public files hold (people.md): nobody is named, nothing tells which
+annotations are one person's, dates are months. It is the same for everybody, whoever asks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from flask import Response, request
+from rdflib import BNode, Graph, Literal, URIRef
+from rdflib.namespace import DC, DCTERMS, RDF, SKOS, XSD, NamespaceManager
+from udata.core.dataset.models import Dataset
+from udata.core.dataset.rdf import dataset_to_graph_id
+from udata.i18n import lazy_gettext as _
+from udata.rdf import DCAT, DQV, HYDRA, ILLEGAL_XML_CHARS, negociate_content
+
+from .. import catalogue, listing, refusals
+from ..addresses import api_url
+from ..api import cacheable
+from ..catalogue import DatasetFacts
+from ..publication import was_read, with_name
+from ..vocabulary import LDQD, vocabularies
+from . import rdf_schemes as schemes
+from . import summaries
+from .models import dataset_summary, feedbacks
+from .queries import STANDING
+from .rdf_schemes import DUV, OA, Triple
+
+Feedback = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way of writing a graph: rdflib's name of it, and its media type."""
+
+    name: str
+    media_type: str
+
+
+#: By the extension of their addresses.
+FORMATS = {
+    "ttl": Format("turtle", "text/turtle"),
+    "jsonld": Format("json-ld", "application/ld+json"),
+    "xml": Format("xml", "application/rdf+xml"),
+}
+
+PREFIXES = {
+    "dc": DC,
+    "dcat": DCAT,
+    "dcterms": DCTERMS,
+    "dqv": DQV,
+    "duv": DUV,
+    "hydra": HYDRA,
+    "ldqd": LDQD,
+    "oa": OA,
+    "skos": SKOS,
+    "xsd": XSD,
+}
+
+#: Answers on one page, at most: each of them is a few annotations.
+PAGE_SIZE = listing.MAX_PAGE_SIZE
+#: Ratings from which on a mean is told.
+ENOUGH = 5
+
+#: What is read of an answer; of who gave it, what tells whether a moderator has read these words.
+FIELDS = {
+    field: 1
+    for field in (
+        *("fitness", "ratings", "comment", "open_data", "visibility", "created_at"),
+        *("moderated.decision", "moderated.after", "contributor.user", "contributor.name"),
+    )
+}
+
+_ILLEGAL = re.compile(ILLEGAL_XML_CHARS)
+_NOT_IN_IRIS = re.compile(r'[\x00-\x20<>"{}|\\^`\x7f]')
+
+
+def of_dataset(reference: str, extension: str) -> Response:
+    """`GET P/datasets/<d>/feedback.<extension>`, one page of it where there are many answers.
+    Raises NotFound for a dataset that not everybody may see, an extension and a page that are not
+    there; Invalid naming `page`, `page_size` or `cursor`."""
+    _must_be_known(extension)
+    dataset = catalogue.find_dataset(reference)
+    if dataset is None or not dataset.listed:
+        raise refusals.NotFound(_("There is no such dataset."))
+    page = listing.asked_page(PAGE_SIZE)
+    where = STANDING | {"dataset": dataset.id, "agent": {"$ne": True}}
+    found = listing.newest_first(feedbacks(), where, page, FIELDS)
+    if not found and (page.number > 1 or page.cursor):
+        raise refusals.NotFound(_("There is no such page."))
+    summary = summaries.as_json(summaries.read(dataset_summary(dataset.id)))
+    node = node_of(dataset)
+    graph = _Graph()
+    graph.say(schemes.schemes())
+    graph.say([(node, RDF.type, DCAT.Dataset)])
+    graph.say(_measurements(node, summary["axes"]))
+    graph.say(_annotations(node, found[: page.size]))
+    if len(found) > page.size or page.number > 1 or page.cursor:
+        graph.say(_paged(dataset, found, page, summary["total"]))
+    return written(graph, extension)
+
+
+def of_vocabulary(extension: str) -> Response:
+    """`GET P/vocabulary.<extension>`: the schemes alone. Raises NotFound for another extension."""
+    _must_be_known(extension)
+    graph = _Graph()
+    graph.say(schemes.schemes())
+    return written(graph, extension)
+
+
+def preferred() -> str:
+    """The extension that whoever asks likes best, as udata reads their wishes for its catalogue."""
+    names = {form.name: extension for extension, form in FORMATS.items()}
+    return names.get(negociate_content(), "jsonld")
+
+
+def node_of(dataset: DatasetFacts) -> URIRef:
+    """The IRI that the dataset has in udata's own DCAT. Raises NotFound where it has just gone."""
+    found = Dataset.objects(id=dataset.id).only("slug", "harvest").first()
+    if found is None:
+        raise refusals.NotFound(_("There is no such dataset."))
+    return _iri(dataset_to_graph_id(found))
+
+
+def _must_be_known(extension: str) -> None:
+    if extension not in FORMATS:
+        raise refusals.NotFound(_("There is no such format."))
+
+
+def written(graph: Graph, extension: str) -> Response:
+    """A graph in a format, with the caching rules of every answer. Nothing in a body is by chance:
+    the same graph has the same ETag."""
+    form = FORMATS[extension]
+    said = graph.serialize(format=form.name, context=_context())
+    if extension == "jsonld":
+        said = json.dumps(_ordered(json.loads(said)), ensure_ascii=False, indent=1)
+    response = Response(said, content_type=f"{form.media_type}; charset=utf-8")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return cacheable(response)
+
+
+class _Graph(Graph):
+    """A graph that is written in one order, whatever that of Python's sets."""
+
+    def __init__(self) -> None:
+        super().__init__(namespace_manager=NamespaceManager(Graph(), bind_namespaces="none"))
+        for prefix, namespace in PREFIXES.items():
+            self.bind(prefix, namespace)
+
+    def say(self, triples: Iterable[Triple]) -> None:
+        for triple in triples:
+            self.add(triple)
+
+    def subjects(self, predicate: Any = None, object: Any = None, unique: bool = False) -> Any:
+        found: set[Any] = set(super().subjects(predicate, object))
+        yield from sorted(found)
+
+    def predicate_objects(self, subject: Any = None, unique: bool = False) -> Any:
+        found: list[Any] = list(super().predicate_objects(subject))
+        yield from sorted(found)
+
+
+def _measurements(node: URIRef, axes: dict[str, Any]) -> Iterator[Triple]:
+    """How many rated each axis and, from enough of them on, their mean."""
+    for axis, figures in axes.items():
+        values = [(schemes.count_of(axis), "count", Literal(figures["count"]))]
+        if figures["count"] >= ENOUGH:
+            mean = Literal(Decimal(str(figures["mean"])))
+            values.append((schemes.mean_of(axis), "mean", mean))
+        for metric, what, value in values:
+            measured = BNode(f"{what}-{axis}")
+            yield node, DQV.hasQualityMeasurement, measured
+            yield measured, RDF.type, DQV.QualityMeasurement
+            yield measured, DQV.computedOn, node
+            yield measured, DQV.isMeasurementOf, metric
+            yield measured, DQV.value, value
+
+
+def _annotations(node: URIRef, answers: list[Feedback]) -> Iterator[Triple]:
+    """The annotations of some answers, in the order of what they say: neither that nor their labels
+    tell which of them came together."""
+    ratings: list[tuple[str, URIRef, URIRef]] = []
+    texts: list[tuple[str, str]] = []
+    axes = {axis.id: schemes.dimension(axis) for axis in vocabularies()["axes"]}
+    for answer in answers:
+        month = f"{answer['created_at']:%Y-%m}"
+        if answer["fitness"] in vocabularies().ids("fitness"):
+            ratings.append((month, schemes.RELEVANCY, schemes.fitness(answer["fitness"])))
+        for axis, n in (answer.get("ratings") or {}).items():
+            if axis in axes:
+                ratings.append((month, axes[axis], schemes.step(axis, n)))
+        if _is_open(answer):
+            texts.append((month, plain(answer["comment"])))
+    for n, (month, dimension, step) in enumerate(sorted(ratings), 1):
+        rating = BNode(f"rating-{n}")
+        yield node, DQV.hasQualityAnnotation, rating
+        yield from _annotation(node, rating, month, step)
+        yield rating, RDF.type, DQV.UserQualityFeedback
+        yield rating, RDF.type, DUV.RatingFeedback
+        yield rating, DQV.inDimension, dimension
+        yield rating, OA.motivatedBy, DQV.qualityAssessment
+        yield rating, OA.motivatedBy, OA.classifying
+    for n, (month, words) in enumerate(sorted(texts), 1):
+        comment, body = BNode(f"comment-{n}"), BNode(f"text-{n}")
+        yield from _annotation(node, comment, month, body)
+        yield comment, RDF.type, DUV.UserFeedback
+        yield comment, OA.motivatedBy, OA.commenting
+        yield body, RDF.type, OA.TextualBody
+        yield body, RDF.value, Literal(words)
+        yield body, DC.format, Literal("text/plain")
+
+
+def _is_open(answer: Feedback) -> bool:
+    """Whether its words may be in open data: their author agreed, and a moderator has read them as
+    they are and let them be public."""
+    if not (answer.get("comment") and answer.get("open_data")):
+        return False
+    return was_read(answer, with_name(answer, {"comment": answer["comment"]}))
+
+
+def _annotation(node: URIRef, annotation: BNode, month: str, body: Any) -> Iterator[Triple]:
+    """What ratings and comments have in common."""
+    yield node, DUV.hasFeedback, annotation
+    yield annotation, RDF.type, OA.Annotation
+    yield annotation, OA.hasTarget, node
+    yield annotation, OA.hasBody, body
+    # rdflib would make a day of the month.
+    yield annotation, DCTERMS.created, Literal(month, datatype=XSD.gYearMonth, normalize=False)
+
+
+def _paged(
+    dataset: DatasetFacts, found: list[Feedback], page: listing.Page, total: int
+) -> Iterator[Triple]:
+    """Where the other pages are, as udata's catalogue says it (Hydra)."""
+    collection = URIRef(api_url(f"datasets/{dataset.id}/feedback"))
+    view = _iri(listing.address(cursor=request.args.get("cursor")))
+    follow = listing.envelope([], found, page, total)
+    yield collection, RDF.type, HYDRA.Collection
+    yield collection, HYDRA.totalItems, Literal(total)
+    yield collection, HYDRA.view, view
+    yield view, RDF.type, HYDRA.PartialCollectionView
+    yield view, HYDRA.first, _iri(listing.address(page=1))
+    for link, address in (
+        (HYDRA.next, follow["next_page"]),
+        (HYDRA.previous, follow["previous_page"]),
+    ):
+        if address:
+            yield view, link, _iri(address)
+
+
+def plain(words: str) -> str:
+    """A text that every format can carry and gives back as it is: XML has neither control
+    characters nor line ends other than newlines."""
+    return _ILLEGAL.sub("", words.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _iri(node: Any) -> URIRef:
+    """An IRI, whatever a harvester took for one: characters that none has are escaped."""
+    return URIRef(_NOT_IN_IRIS.sub(lambda found: quote(found[0]), str(node)))
+
+
+def _ordered(said: Any) -> Any:
+    """JSON-LD in one order: that of its lists means nothing (none is an `@list`)."""
+    if isinstance(said, dict):
+        return {key: _ordered(value) for key, value in sorted(said.items())}
+    if isinstance(said, list):
+        return sorted((_ordered(one) for one in said), key=json.dumps)
+    return said
+
+
+def _context() -> dict[str, str]:
+    return {prefix: str(namespace) for prefix, namespace in PREFIXES.items()}

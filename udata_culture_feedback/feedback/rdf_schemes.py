@@ -1,0 +1,121 @@
+"""The concepts that feedback is said with in RDF: dimensions, scales of the axes, metrics. Graphs
+elsewhere point to them by their IRIs, which are contract as ids are.
+
+Under the base IRI of the portal (`CULTURE_FEEDBACK_BASE_IRI`):
+
+| IRI | |
+|---|---|
+| `axis/<axis>` | a dqv:Dimension of ours, where no dimension of the W3C says it |
+| `rating/<axis>`, `rating/<axis>/<1..5>` | the scale of an axis and its steps |
+| `fitness`, `fitness/<answer>` | whether the data meet a need, and its answers |
+| `metric/<axis>/mean`, `metric/<axis>/count` | what is measured of an axis |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from flask import current_app
+from rdflib import Literal, Namespace, URIRef
+from rdflib.namespace import DCTERMS, RDF, SKOS, XSD
+from udata.rdf import DQV
+
+from ..vocabulary import LDQD, STEPS, Axis, Term, Vocabularies, in_languages, vocabularies
+
+DUV = Namespace("http://www.w3.org/ns/duv#")
+OA = Namespace("http://www.w3.org/ns/oa#")
+
+Node = Any
+Triple = tuple[Node, Node, Node]
+
+#: What `fitness` is an opinion about.
+RELEVANCY = URIRef(f"{LDQD}relevancy")
+
+#: What an axis of ours without a dimension of the W3C's is close to (vocabularies of the project).
+RELATED = {
+    "georeferencing": (
+        URIRef(f"{LDQD}completeness"),
+        URIRef(f"{LDQD}semanticAccuracy"),
+        DQV.precision,
+    )
+}
+
+
+def dimension(axis: Axis) -> URIRef:
+    return URIRef(axis.iri)
+
+
+def step(axis: str, n: int) -> URIRef:
+    """A step of the scale of an axis."""
+    return URIRef(f"{_base()}/rating/{axis}/{n}")
+
+
+def fitness(answer: str) -> URIRef:
+    return URIRef(f"{_base()}/fitness/{answer}")
+
+
+def mean_of(axis: str) -> URIRef:
+    return URIRef(f"{_base()}/metric/{axis}/mean")
+
+
+def count_of(axis: str) -> URIRef:
+    return URIRef(f"{_base()}/metric/{axis}/count")
+
+
+def schemes() -> tuple[Triple, ...]:
+    """Everything that is said of these concepts: the same in every graph, worked out once."""
+    return _schemes(vocabularies(), _base())
+
+
+def _base() -> str:
+    return current_app.config["CULTURE_FEEDBACK_BASE_IRI"]
+
+
+@lru_cache(maxsize=4)
+def _schemes(lists: Vocabularies, base: str) -> tuple[Triple, ...]:
+    said = [*_of_fitness(lists["fitness"], URIRef(f"{base}/fitness"))]
+    for axis in lists["axes"]:
+        said += _of_axis(axis, URIRef(f"{base}/rating/{axis.id}"))
+    return tuple(dict.fromkeys(said))
+
+
+def _of_fitness(answers: tuple[Term, ...], scheme: URIRef) -> Iterator[Triple]:
+    yield RELEVANCY, RDF.type, DQV.Dimension
+    yield scheme, RDF.type, SKOS.ConceptScheme
+    yield scheme, DCTERMS.subject, RELEVANCY
+    for answer in answers:
+        yield from _concept(fitness(answer.id), scheme, answer.label, Literal(answer.id))
+
+
+def _of_axis(axis: Axis, scheme: URIRef) -> Iterator[Triple]:
+    about = dimension(axis)
+    yield about, RDF.type, DQV.Dimension
+    if axis.dimension is None:  # of a dimension of the W3C's we say nothing more
+        yield from _labelled(about, SKOS.prefLabel, axis.label)
+        yield from _labelled(about, SKOS.definition, axis.question)
+        for other in RELATED.get(axis.id, ()):
+            yield about, SKOS.relatedMatch, other
+    yield scheme, RDF.type, SKOS.ConceptScheme
+    yield scheme, DCTERMS.subject, about
+    yield from _labelled(scheme, SKOS.prefLabel, axis.label)
+    yield from _labelled(scheme, SKOS.definition, axis.question)
+    for n, label in zip(STEPS, axis.steps, strict=True):
+        yield from _concept(step(axis.id, n), scheme, label, Literal(n))
+    for metric, kind in ((mean_of(axis.id), XSD.decimal), (count_of(axis.id), XSD.integer)):
+        yield metric, RDF.type, DQV.Metric
+        yield metric, DQV.inDimension, about
+        yield metric, DQV.expectedDataType, kind
+
+
+def _concept(iri: URIRef, scheme: URIRef, label: Any, notation: Literal) -> Iterator[Triple]:
+    yield iri, RDF.type, SKOS.Concept
+    yield iri, SKOS.inScheme, scheme
+    yield iri, SKOS.notation, notation
+    yield from _labelled(iri, SKOS.prefLabel, label)
+
+
+def _labelled(iri: URIRef, how: URIRef, label: Any) -> Iterator[Triple]:
+    for lang, text in in_languages(label).items():
+        yield iri, how, Literal(text, lang=lang)

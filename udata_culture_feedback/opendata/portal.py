@@ -1,0 +1,269 @@
+"""A dataset of ours in udata: made once, then brought in line with what there is to publish, file
+by file. Nothing is written where nothing has changed, and never in a dataset that is not ours."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from bson import ObjectId
+from flask import current_app
+from pymongo.errors import DuplicateKeyError
+from udata.core import storages
+from udata.core.dataset.constants import UpdateFrequency
+from udata.core.dataset.models import Checksum, Dataset, License, Resource, Schema
+from udata.core.storages.utils import CHECKSUM_TYPE, save_upload
+from udata.i18n import lazy_gettext as _
+from udata.mongo.datetime_fields import DateRange
+from udata.tags import slug
+
+from .. import catalogue, refusals
+from ..storage import now
+from .models import published
+from .tables import Written
+
+#: For how long nobody else publishes the same: more than the largest one takes.
+CLAIM = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to publish. `type`: one of udata's ("main", "documentation"). `schema`: the name of
+    the file that is its schema."""
+
+    name: str
+    title: str
+    description: str
+    path: Path
+    written: Written
+    type: str = "main"
+    schema: str | None = None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a dataset says of itself."""
+
+    title: str
+    description: str
+    tags: tuple[str, ...]
+    frequency: UpdateFrequency
+    start: date | None = None
+    end: date | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of it. `changed`: the names of the files, and of the fields of the dataset, that
+    were written; none where nothing had changed."""
+
+    dataset: ObjectId
+    page: str
+    created: bool
+    changed: tuple[str, ...]
+
+
+def dataset_of(name: str) -> catalogue.DatasetFacts | None:
+    """The dataset under which something is published, if everybody may see it."""
+    link = published().find_one({"_id": name, "created_at": {"$ne": None}}, {"dataset": 1})
+    found = catalogue.find_dataset(link["dataset"]) if link else None
+    return found if found and found.listed else None
+
+
+def put(name: str, organization: ObjectId, sheet: Sheet, files: list[File]) -> Published:
+    """Publishes files under a name of ours, for an organization. Raises Conflict where the dataset
+    was taken down, or is somebody else's by now, and while somebody is publishing the same."""
+    with _claimed(name) as link:
+        dataset = Dataset.objects(id=link["dataset"]).first()
+        if dataset is None and link.get("created_at"):
+            raise refusals.Conflict(_("This dataset has been deleted: it is not published again."))
+        if dataset is None:
+            dataset = _create(link, organization, sheet, files)
+            changed = [file.name for file in files]
+        else:
+            _must_be_ours(dataset, organization)
+            changed = _update_files(link, dataset, files)
+            changed += _update_sheet(link, dataset, sheet)
+        if changed or not link.get("created_at"):
+            _remember(link, sheet, files)
+        facts = catalogue.find_dataset(dataset.id)
+        page = facts.page if facts else ""
+        return Published(dataset.id, page, not link.get("created_at"), tuple(changed))
+
+
+@contextmanager
+def _claimed(name: str) -> Iterator[dict[str, Any]]:
+    """The link, made where there is none, while nobody else publishes the same."""
+    moment = now()
+    free = {"_id": name, "$or": [{"claimed": None}, {"claimed": {"$lte": moment}}]}
+    taken = {
+        "$set": {"claimed": moment + CLAIM},
+        "$setOnInsert": {"dataset": ObjectId(), "created_at": None},
+    }
+    try:
+        published().update_one(free, taken, upsert=True)
+    except DuplicateKeyError:
+        raise refusals.Conflict(_("This is being published already.")) from None
+    try:
+        yield published().find_one({"_id": name}) or {}
+    finally:
+        published().update_one({"_id": name}, {"$set": {"claimed": None}})
+
+
+def _must_be_ours(dataset: Dataset, organization: ObjectId) -> None:
+    owner = dataset.organization.id if dataset.organization else None
+    if dataset.deleted:
+        raise refusals.Conflict(_("This dataset has been deleted: it is not published again."))
+    if owner != organization:
+        raise refusals.Conflict(_("This dataset belongs to another organization by now."))
+
+
+def _create(
+    link: dict[str, Any], organization: ObjectId, sheet: Sheet, files: list[File]
+) -> Dataset:
+    ids = {file.name: _resource_id(link["dataset"], file.name) for file in files}
+    resources = []
+    for file in files:
+        resource = Resource(id=ids[file.name])
+        _describe(resource, file, ids)
+        _store(resource, file, str(link["dataset"]))
+        resources.append(resource)
+    dataset = Dataset(
+        id=link["dataset"],
+        organization=organization,
+        resources=resources,
+        extras={"culture-feedback:published": link["_id"]},
+        **_fields(sheet),
+    )
+    dataset.save(force_insert=True)
+    return dataset
+
+
+def _update_files(link: dict[str, Any], dataset: Dataset, files: list[File]) -> list[str]:
+    """Writes the files that say something else, adds those that are missing, removes those of ours
+    that there are no more."""
+    known = {one["name"]: one for one in link.get("files") or ()}
+    ids = {file.name: _resource_id(dataset.id, file.name) for file in files}
+    there = {resource.id: resource for resource in dataset.resources}
+    changed = []
+    for file in files:
+        resource = there.get(ids[file.name])
+        if resource and known.get(file.name) == _summary(file):
+            continue
+        changed.append(file.name)
+        if resource is None:
+            resource = Resource(id=ids[file.name])
+            _describe(resource, file, ids)
+            _store(resource, file, str(dataset.id))
+            dataset.add_resource(resource)
+            continue
+        before = resource.fs_filename
+        _describe(resource, file, ids)
+        _store(resource, file, str(dataset.id))
+        dataset.update_resource(resource)
+        if before:
+            with suppress(FileNotFoundError):
+                storages.resources.delete(before)
+    for name in known.keys() - ids.keys():
+        resource = there.get(_resource_id(dataset.id, name))
+        if resource:
+            dataset.remove_resource(resource)
+            changed.append(name)
+    return changed
+
+
+def _update_sheet(link: dict[str, Any], dataset: Dataset, sheet: Sheet) -> list[str]:
+    """Writes what we say of the dataset where it has changed and nobody has written something else
+    there since."""
+    before = link.get("written") or {}
+    changed = []
+    for field, value in _fields(sheet).items():
+        wanted, stands = _plain(value), _plain(getattr(dataset, field))
+        if field in before and wanted != before[field] and stands == before[field] != wanted:
+            setattr(dataset, field, value)
+            changed.append(field)
+    if changed:
+        dataset.save()
+    return changed
+
+
+def _remember(link: dict[str, Any], sheet: Sheet, files: list[File]) -> None:
+    moment = now()
+    published().update_one(
+        {"_id": link["_id"]},
+        {
+            "$set": {
+                "files": [_summary(file) for file in files],
+                "written": {field: _plain(value) for field, value in _fields(sheet).items()},
+                "created_at": link.get("created_at") or moment,
+                "published_at": moment,
+            }
+        },
+    )
+
+
+def _fields(sheet: Sheet) -> dict[str, Any]:
+    licence = current_app.config["CULTURE_FEEDBACK_OPEN_DATA_LICENSE"]
+    fields: dict[str, Any] = {
+        "title": sheet.title,
+        "description": sheet.description,
+        "tags": sorted({slug(tag) for tag in sheet.tags}),
+        "license": (License.objects(id=licence).first() if licence else None) or License.default(),
+        "frequency": sheet.frequency,
+    }
+    if sheet.start:
+        fields["temporal_coverage"] = DateRange(start=sheet.start, end=sheet.end)
+    return fields
+
+
+def _plain(value: Any) -> Any:
+    """A field of a dataset as it can be compared and kept."""
+    if isinstance(value, DateRange):
+        return f"{value.start}/{value.end}"
+    if isinstance(value, (list, tuple)):
+        return ",".join(sorted(value))
+    if value is None or isinstance(value, str):
+        return str(value or "")
+    return str(value.id)
+
+
+def _summary(file: File) -> dict[str, str]:
+    return {
+        "name": file.name,
+        "title": file.title,
+        "description": file.description,
+        "digest": file.written.digest,
+    }
+
+
+def _resource_id(dataset: ObjectId, name: str) -> uuid.UUID:
+    """The id of a file of ours: it follows from what it is, so that it is found again."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, f"{dataset}/{name}")
+
+
+def _describe(resource: Resource, file: File, ids: dict[str, uuid.UUID]) -> None:
+    resource.title = file.title
+    resource.description = file.description
+    resource.type = file.type
+    if file.schema:
+        # The address that stays, whatever the file is replaced by.
+        resource.schema = Schema(url=Resource(id=ids[file.schema]).latest)
+
+
+def _store(resource: Resource, file: File, folder: str) -> None:
+    """Puts the file in udata's storage, read some bytes at a time."""
+    prefix = f"culture-feedback/{folder}/{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
+    with file.path.open("rb") as source:
+        stored = save_upload(storages.resources, source, file.name, prefix)
+    resource.url = stored["url"]
+    resource.fs_filename = stored["fs_filename"]
+    resource.checksum = Checksum(type=CHECKSUM_TYPE, value=stored[CHECKSUM_TYPE])
+    resource.filesize = stored["size"]
+    resource.mime = stored["mime"]
+    resource.format = stored["format"]
+    resource.last_modified_internal = stored["last_modified_internal"]
