@@ -40,6 +40,15 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.Testing.MONGODB_HOST_TEST = f"{os.environ[SERVER]}/culture-feedback-test-{name}"
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`tests/faults` takes minutes and kills things: only who names it runs it."""
+    faults = Path(__file__).parent / "faults"
+    if collection_path != faults:
+        return None
+    named = [(config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args]
+    return not any(one == faults or faults in one.parents for one in named)
+
+
 @pytest.fixture(scope="session")
 def mongodb() -> str:
     """The server of this run, without a database."""

@@ -174,8 +174,12 @@ class OriginsTest(PluginTestCase):
     @pytest.mark.parametrize("origin", [SOMEWHERE, "null", "https://theme.example.org"])
     def test_it_reads_only_what_anybody_reads(self, origin):
         dataset = DatasetFactory()
-        for path in (f"pages/datasets/{dataset.id}/?as=fragment", f"summaries/?dataset={dataset.id}",
-                     "pages/dashboard/me/?as=fragment", "pages/moderation/?as=fragment"):  # fmt: skip
+        for path in (
+            f"pages/datasets/{dataset.id}/?as=fragment",
+            f"summaries/?dataset={dataset.id}",
+            "pages/dashboard/me/?as=fragment",
+            "pages/moderation/?as=fragment",
+        ):
             answer = self.visit("GET", f"{P}/{path}", headers={"Origin": origin})
             assert answer.headers["Access-Control-Allow-Origin"] == "*"
             assert "Access-Control-Allow-Credentials" not in answer.headers

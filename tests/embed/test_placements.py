@@ -41,8 +41,8 @@ class TableTest(PluginTestCase):
 
     @pytest.mark.parametrize(
         "path",
-        ["/", "/datasets", "/datasets/", "/datasets/search", "/datasets/search/", "/datasets/r/1234",
-         "/admin/datasets/1234", "/reuses/1234", f"/posts/datasets/{DATASET}"],
+        ["/", "/datasets", "/datasets/", "/datasets/search", "/datasets/search/",
+         "/datasets/r/1234", "/admin/datasets/1234", "/reuses/1234", f"/posts/datasets/{DATASET}"],
     )  # fmt: skip
     def test_other_pages_have_none(self, path):
         assert self.shown("section", path) is None
