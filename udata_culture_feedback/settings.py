@@ -18,8 +18,8 @@ CULTURE_FEEDBACK_LOGIN_URL: str | None = None
 CULTURE_FEEDBACK_FRAME_ANCESTORS: list[str] = ["'self'"]
 
 #: What the loader puts on pages of a front-end by itself, besides its defaults: placement → True
-#: (on), False (off), or what changes of it (`on`, `proof`, `at`; see docs/embedding.md). A placement
-#: with another name is added. `data-` attributes of the script tag win.
+#: (on), False (off), or what changes of it (`on`, `proof`, `at`; see docs/embedding.md). A
+#: placement with another name is added. `data-` attributes of the script tag win.
 CULTURE_FEEDBACK_PLACEMENTS: dict[str, bool | dict] = {}
 
 #: Base of the IRIs of our own concepts (`<base>/axis/georeferencing`), without a trailing slash.

@@ -71,7 +71,7 @@ class GuardTest(AbuseCase):
         ]
         wrong = []
         for route, path, user, form in self.pages(scene):
-            expected = (400, 401, 403, 404)
+            expected = (400, 401, 403, 404, 410)
             if route in FOR_ANYBODY:
                 continue
             if route in BY_TOKEN:

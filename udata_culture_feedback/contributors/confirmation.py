@@ -103,8 +103,8 @@ class Contribution(Protocol):
     """What a domain says of one of its actions, so that it may be done by e-mail."""
 
     action: Action
-    #: Whose fingerprints are the same; or the beginning of it, where each of what it is about (`of`)
-    #: has its own.
+    #: Whose fingerprints are the same; or the beginning of it, where each of what it is about
+    #: (`of`) has its own.
     scope: str
     of: str | None
 

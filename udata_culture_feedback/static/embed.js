@@ -84,7 +84,7 @@ const forget = () => {
 };
 
 class CultureFeedback extends HTMLElement {
-  static observedAttributes = ["dataset-id", "src", "lang", "heading-level", "hidden"];
+  static observedAttributes = ["dataset-id", "remote-id", "src", "lang", "heading-level", "hidden"];
 
   // Resolved once it is shown, or there is no hurry: it is far from what is seen.
   #settle;
@@ -181,6 +181,9 @@ class CultureFeedback extends HTMLElement {
     // `dataset` only in static HTML: the DOM has taken that name.
     const id = this.getAttribute("dataset-id") || this.getAttribute("dataset");
     if (id) return `pages/datasets/${encodeURIComponent(id)}/`;
+    const remote = this.getAttribute("remote-id");
+    const from = { id: remote, source: this.getAttribute("remote-source") ?? "" };
+    if (remote) return `pages/remote/?${new URLSearchParams(from)}`;
     const address = new URL(this.getAttribute("src") ?? "", base).href;
     return address !== base.href && address.startsWith(base.href) && address;
   }
