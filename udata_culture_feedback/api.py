@@ -27,7 +27,11 @@ def json_body() -> dict[str, Any]:
     werkzeug answers 415 to what is not JSON."""
     bound_body()
     try:
-        body = _well_formed(api.json_payload())
+        body: Any = request.json
+        if not isinstance(body, dict):
+            message = _("Send a JSON object.")
+            raise refusals.Invalid(message, {"request": message})
+        body = _well_formed(body)
     except RecursionError:
         raise refusals.Invalid(_("That is nested too deeply.")) from None
     # A body that did not say its length was perhaps read before we could bound it, by whoever

@@ -13,8 +13,9 @@ class Refusal(Exception):
 
     def __init__(self, message: Any, errors: dict[str, Any] | None = None, **details: Any):
         super().__init__(str(message))
-        self.message = message
-        self.errors = errors or {}
+        # Plain texts: templates take a lazy translation for HTML, with what people typed in it.
+        self.message = str(message)
+        self.errors = {field: str(text) for field, text in (errors or {}).items()}
         self.details = details
 
     def as_json(self) -> dict[str, Any]:

@@ -263,6 +263,7 @@ class Scene:
             "<org>": self.organization.id,
             "<version>": "0",
             "<name>": "widget.css",
+            "<extension>": "ttl",
         }.items():
             route = route.replace(name, str(value))
         return route
