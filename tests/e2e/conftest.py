@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from udata_culture_feedback.demo.accounts import AUTHORS
+from udata_culture_feedback.demo.accounts import NEWCOMERS
 from udata_culture_feedback.demo.background import RunningPortal, running_portal
-from udata_culture_feedback.demo.opinions import sample_opinions
 
 from .visitor import Visitor
 
@@ -82,12 +81,9 @@ def visitor(browser: Browser, portal: RunningPortal) -> Iterator[Callable[..., V
 
 @pytest.fixture(scope="session")
 def newcomers() -> Iterator[str]:
-    """Addresses of people who have no opinion on `COMMENTED`, each given once: nobody may answer
-    twice, nor too often."""
-    from .visitor import COMMENTED
-
-    known = {o.author_email for o in sample_opinions() if o.dataset_remote_id == COMMENTED}
-    return iter([author.email for author in AUTHORS if author.email not in known])
+    """Addresses of people who have said nothing yet, each given once: nobody may answer twice, nor
+    too often."""
+    return iter([newcomer.email for newcomer in NEWCOMERS])
 
 
 @pytest.fixture

@@ -50,6 +50,8 @@ def test_an_answer_can_be_given_with_the_keyboard_only(visitor: Come, newcomer: 
     expect(somebody.status).to_contain_text("Merci, votre avis est compté")
     assert somebody.focused() == "h2 Votre avis sur ces données"
 
+    press("Tab")
+    assert somebody.focused().startswith("a "), "the consultation that is open"
     tab_to("input En partie")
     press("ArrowRight")
     assert somebody.focused() == "input Non"
@@ -63,6 +65,9 @@ def test_an_answer_can_be_given_with_the_keyboard_only(visitor: Come, newcomer: 
     somebody.page.keyboard.type("Rien depuis 2019 dans ma commune.")
     tab_to("input J’attends une réponse du producteur (facultatif)")
     press("Space")
+    tab_to(
+        "input J’accepte que mon texte soit diffusé en données ouvertes, sans mon nom (facultatif)"
+    )
     tab_to("summary Ce que je fais de ces données (facultatif)")
     press("Enter")
     tab_to("input M’informer")
@@ -70,6 +75,7 @@ def test_an_answer_can_be_given_with_the_keyboard_only(visitor: Come, newcomer: 
     while somebody.focused() != "select Mon profil (facultatif)":
         press("Tab")
     tab_to("select Publier sous (facultatif)")
+    tab_to("a Vos données")
     tab_to("a Charte des contributions")
     tab_to("button Enregistrer mon avis")
     press("Enter")
@@ -81,10 +87,13 @@ def test_an_answer_can_be_given_with_the_keyboard_only(visitor: Come, newcomer: 
     expect(own).to_contain_text("Fréquence de mise à jour : inutilisables car trop anciennes")
     expect(own).to_contain_text("Réponse du producteur : En attente de réponse")
 
+    press("Tab")
+    assert somebody.focused().startswith("a "), "the consultation that is open"
     tab_to("a Modifier mon avis")
     press("Enter")
     expect(somebody.place.get_by_label("Que manque-t-il")).to_be_visible()
     assert somebody.focused() == "h2 Votre avis sur ces données"
+    press("Tab")
     tab_to("input Non")
 
 

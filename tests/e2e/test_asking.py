@@ -98,6 +98,9 @@ def test_data_are_asked_for_with_the_keyboard_only_from_the_page_of_a_dataset(
     expect(page.get_by_label("Centre des monuments nationaux")).to_be_checked()
     assert somebody.focused() == "input Chercher un autre organisme par son nom"
     tab_to("summary Plus de précisions (facultatif)")
+    tab_to(
+        "input J’accepte que mon texte soit diffusé en données ouvertes, sans mon nom (facultatif)"
+    )
     tab_to("select Publier sous (facultatif)")
     press("Tab")
     while somebody.focused().startswith("a "):  # what the portal says of data and of manners

@@ -267,7 +267,7 @@ class _Reader:
         except refusals.Refusal as refusal:
             found = refusal.errors or {"message": refusal.message}
             if "urls" in found or "datasets" in found:
-                found["published"] = found.pop("urls", None) or found.pop("datasets")
+                found["published"] = found.pop("urls" if "urls" in found else "datasets")
             errors |= found
             return moved
         if asked["message"]:

@@ -117,11 +117,16 @@ def _author(name: str) -> Account:
 AUTHORS = tuple(_author(name) for name in _AUTHORS.replace("\n", " ").split(","))
 """Ordinary accounts: none of them is a member of an organization."""
 
+NEWCOMERS = tuple(
+    Account(f"usager{number}@demo.test", "Usager", f"Nouveau {number}") for number in range(1, 101)
+)
+"""The same, and nobody has heard of them yet: they have said nothing."""
+
 
 def load_accounts() -> int:
     """Create the accounts that are missing; returns how many were."""
     known = set(User.objects.scalar("email"))
-    missing = [account for account in (*NAMED, *AUTHORS) if account.email not in known]
+    missing = [account for account in (*NAMED, *AUTHORS, *NEWCOMERS) if account.email not in known]
     if missing:
         password = hash_password(PASSWORD)  # slow by design: once for all
         for age, account in enumerate(missing):
