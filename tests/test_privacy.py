@@ -15,6 +15,7 @@ from tests.cases import P, PluginTestCase, Producer
 from tests.consultations.consulting import DURING, ConsultationCase, freeze_time
 from tests.contributors.people import WithoutAccountTestCase
 from udata_culture_feedback import privacy, settings
+from udata_culture_feedback.languages import settings, speaking
 
 REGISTER = (Path(__file__).parents[1] / "docs" / "privacy.md").read_text(encoding="utf-8")
 
@@ -40,10 +41,11 @@ class PrivacyPageTest(PluginTestCase):
     def test_it_says_how_long_each_thing_is_kept_as_the_settings_have_it(self):
         self.app.config["CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS"] = 41
         said = self.page()
-        for kept in privacy.RETENTION:
-            assert str(kept.what) in said
-            if kept.days:
-                assert f"{kept.days} days {kept.until}" in said
+        with speaking("en"):
+            for kept in privacy.RETENTION:
+                assert str(kept.what) in said
+                if kept.days:
+                    assert f"{kept.days} days {kept.until}" in said
         assert "41 days once the request is closed" in said
 
     @pytest.mark.options(

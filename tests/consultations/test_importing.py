@@ -95,6 +95,7 @@ class ImportCase(ConsultationCase):
             return self.results_of(self.made)
 
 
+@pytest.mark.options(DEFAULT_LANGUAGE="en")
 class ImportTest(ImportCase):
     def test_a_line_becomes_an_answer_that_counts(self):
         said = self.run(
@@ -287,6 +288,7 @@ class ImportTest(ImportCase):
         assert stored(self.made)["answered"] is True
 
 
+@pytest.mark.options(DEFAULT_LANGUAGE="en")
 class MappingTest(ImportCase):
     def wrong(self, mapping: str, header: str = HEADER) -> str:
         return self.run(self.file("1;;oui;;;;;", header=header), mapping=mapping, status=1)

@@ -340,7 +340,7 @@ class LateTest(PageCase):
             page = self.on_the_page(camille).presses("go", "next", answers__use="no")
         with freeze_time("2023-02-06 23:10:00"):
             page.presses("go", "next").presses("go", "next").presses("go", "send")
-            assert page.sees("Closed", "You have answered this consultation.")
+            assert page.sees("It was open from", "You have answered this consultation.")
         assert self.stored_of(camille)["answers"] == {"use": "no"}
 
     def test_before_it_opens_it_says_when(self):
@@ -352,7 +352,7 @@ class LateTest(PageCase):
     def test_after_the_closing_it_says_when_the_results_come_then_leads_there(self):
         with freeze_time("2023-02-06 23:01:00"):
             page = self.on_the_page()
-            assert page.sees("Closed. It was open until the end of February 6, 2023")
+            assert page.sees("It was open from December 6, 2022 until the end of February 6, 2023")
             assert page.sees("The results will be here on February 7, 2023 at 12:15")
         with freeze_time(AFTER):
             assert self.on_the_page().sees("See the results")

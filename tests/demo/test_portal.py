@@ -80,4 +80,4 @@ def test_a_second_start_adds_nothing(portal: RunningPortal, mongodb: str, tmp_pa
     with running_portal(mongodb, "demo", tmp_path) as again:
         assert again.ids == portal.ids
     assert counts(mongodb) == before
-    assert before["dataset"] == len(remote_ids())
+    assert before["dataset"] == len(remote_ids()) + 1  # the results of a consultation

@@ -12,7 +12,10 @@ from playwright.sync_api import expect
 
 from .test_accessibility import PHONE, SCROLLS_SIDEWAYS
 from .test_without_account import link_of_latest_mail
-from .visitor import EMPTY, PAGES, Visitor
+from .visitor import PAGES, Visitor
+
+#: A dataset that no other test looks at.
+ELSEWHERE = "frequentation-des-monuments-nationaux"
 
 Come = Callable[..., Visitor]
 
@@ -30,7 +33,7 @@ def link_of(state_dir: Path, to: str) -> str:
 
 def confirms_an_answer(somebody: Visitor, email: str, words: str) -> None:
     """Takes part by e-mail, as one does without JavaScript."""
-    somebody.goes_to_whole_page(EMPTY)
+    somebody.goes_to_whole_page(ELSEWHERE)
     somebody.place.get_by_role("button", name="En partie", exact=True).click()
     somebody.comments_that(words)
     somebody.page.fill("#cf-email", email)
@@ -98,7 +101,7 @@ def test_it_is_not_me_forgets_who_came_by_a_link(visitor: Come) -> None:
 
 
 def test_an_account_erases_one_thing(visitor: Come, newcomer: str) -> None:
-    somebody = visitor(newcomer).goes_to_whole_page(EMPTY)
+    somebody = visitor(newcomer).goes_to_whole_page(ELSEWHERE)
     before = somebody.total()
     somebody.answers("Non")
     somebody.page.goto(f"{somebody.portal.url}{PAGES}/me/?kind=feedback")
@@ -161,4 +164,4 @@ def test_nothing_bars_anybody_there(visitor: Come, newcomer: str) -> None:
 
 def total(somebody: Visitor) -> int:
     """How many have answered about the dataset."""
-    return somebody.goes_to_whole_page(EMPTY).total()
+    return somebody.goes_to_whole_page(ELSEWHERE).total()

@@ -168,8 +168,6 @@ class About:
             "self_api_url": f"{self.api}{id}/",
             "self_web_url": f"{self.page}{id}",
         }
-        if permissions.is_author(self.viewer, feedback):
-            shown["open_data"] = bool(feedback.get("open_data"))
         if not permissions.may_read_words(self.viewer, feedback):
             # Nor the answer, which may quote them.
             shown["comment"] = shown["treatment"]["answer"] = None
