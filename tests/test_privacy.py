@@ -15,7 +15,7 @@ from tests.cases import P, PluginTestCase, Producer
 from tests.consultations.consulting import DURING, ConsultationCase, freeze_time
 from tests.contributors.people import WithoutAccountTestCase
 from udata_culture_feedback import privacy, settings
-from udata_culture_feedback.languages import settings, speaking
+from udata_culture_feedback.languages import speaking
 
 REGISTER = (Path(__file__).parents[1] / "docs" / "privacy.md").read_text(encoding="utf-8")
 
