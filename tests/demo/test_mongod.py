@@ -74,6 +74,8 @@ def test_it_dies_with_its_parent(tmp_path: Path, blow: signal.Signals) -> None:
         [sys.executable, "-c", A_PARENT, str(tmp_path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        # A shell has its background commands ignore Ctrl-C, which children inherit: not this one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as parent:
         mongod = int(parent.stdout.readline())
         assert is_alive(mongod)
