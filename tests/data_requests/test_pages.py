@@ -61,6 +61,26 @@ class RequestPagesTest(PluginTestCase):
         assert self.post(f"{path}confirm", camille).status_code == 303
         assert self.see("/pages/requests/?status=published").count("Les entrées par mois") == 1
 
+    def test_requests_are_filtered_by_the_organization_whose_name_is_typed(self):
+        museums, theatres = Producer(), Producer()
+        for producer, title in ((museums, "Les entrées par mois"), (theatres, "Les salles")):
+            producer.organization.name = f"Ministère : {title}"
+            producer.organization.save()
+            self.request_by(UserFactory(), title, organization=producer.organization.slug)
+        blank = "theme=&kind=&sort=-created_at&organization=&q="
+        everything = self.see(f"/pages/requests/?{blank}")
+        assert "Les entrées par mois" in everything and "Les salles" in everything
+        typed = museums.organization.name.replace(" ", "+")
+        sent = self.ask("GET", f"/pages/requests/?{blank}&organization_q={typed}")
+        assert sent.status_code == 302
+        query = f"?{sent.location.partition('?')[2]}"
+        assert f"organization={museums.organization.id}" in query
+        shown = self.see(f"/pages/requests/{query}").partition('id="cf-requests"')[2]
+        assert "Les entrées par mois" in shown and "Les salles" not in shown
+        unclear = self.see(f"/pages/requests/?{blank}&organization_q=ministère")
+        assert f'value="{museums.organization.id}"' in unclear
+        assert f'value="{theatres.organization.id}"' in unclear
+
     def test_what_exists_is_shown_before_sending_and_can_be_supported_instead(self):
         first, second = UserFactory(), UserFactory()
         path = self.request_by(first, "Horaires des bibliothèques publiques")

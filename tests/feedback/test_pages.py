@@ -181,6 +181,20 @@ class PagesTest(PagesCase):
         assert "portal.example/avis" not in fragment
         assert f'action="{self.page_of(dataset)}#cf-errors"' in fragment
 
+    def test_a_machine_finds_the_same_as_rdf(self):
+        dataset = Producer().dataset
+        head = self.read(dataset).text.partition("</head>")[0]
+        found = re.findall(r'<link rel="alternate" type="([^"]+)" href="([^"]+)">', head)
+        assert [type for type, _address in found] == [
+            "text/turtle",
+            "application/ld+json",
+            "application/rdf+xml",
+        ]
+        for type, address in found:
+            answer = self.visit("GET", address)
+            assert (answer.status_code, answer.mimetype) == (200, type)
+        assert 'rel="alternate"' not in self.read(dataset, "?as=fragment").text
+
     @pytest.mark.options(
         CULTURE_FEEDBACK_PORTAL_NAME="Le portail",
         CULTURE_FEEDBACK_HOME_URL="https://portal.example/",

@@ -41,7 +41,7 @@ def listed(viewer: Viewer, default_size: int = 20) -> dict[str, Any]:
     """`GET P/requests/` with the filters and sort of the query. Raises Invalid naming an argument,
     NotFound for a dataset or organization that is not there, or a page too far."""
     page = listing.asked_page(default_size)
-    sort = asked.args.get("sort", "-created_at")
+    sort = asked.args.get("sort") or "-created_at"
     if sort not in SORTS:
         message = _("Choose one of: %(ids)s.", ids=", ".join(SORTS))
         raise refusals.Invalid(message, {"sort": message})
@@ -132,13 +132,13 @@ def _filters() -> tuple[dict[str, Any], str | None, str]:
     """The query, and where there is one the figures and the counter that hold its total."""
     where: dict[str, Any] = {}
     counters = [SITE]
-    if "dataset" in asked.args:
+    if asked.args.get("dataset"):
         dataset = catalogue.find_dataset(asked.args["dataset"])
         if dataset is None or not catalogue.may_read(dataset):
             raise refusals.NotFound(_("There is no such dataset."))
         where["dataset"] = dataset.id
         counters.append(dataset_summary(dataset.id))
-    if "organization" in asked.args:
+    if asked.args.get("organization"):
         organization = catalogue.find_organization(asked.args["organization"])
         if organization is None or organization.deleted:
             raise refusals.NotFound(_("There is no such organization."))
@@ -172,7 +172,7 @@ def _filters() -> tuple[dict[str, Any], str | None, str]:
 
 def _choice(argument: str, ids: Any) -> str | None:
     value = asked.args.get(argument)
-    if value is None:
+    if not value:  # as a form says that anything will do
         return None
     if value not in ids:
         message = _("Choose one of: %(ids)s.", ids=", ".join(ids))

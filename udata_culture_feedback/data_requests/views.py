@@ -81,6 +81,10 @@ LABELS = {
 def requests_page() -> Response:
     """Every public request: search, filters, sorts, pages."""
     refusal: refusals.Refusal | None = None
+    holder = picking.read(request.args, "organization", picking.ORGANIZATION)
+    if holder.value and request.args.get("organization_q"):  # found by its name: an address to keep
+        asked = without(request.args.to_dict(), "organization", "organization_q", "page")
+        return redirect(page_address("requests/", organization=holder.value, **asked))  # type: ignore[return-value]
     try:
         listed = queries.listed(current_viewer())
     except refusals.NotFound:
@@ -88,7 +92,11 @@ def requests_page() -> Response:
     except refusals.Refusal as refused:
         refusal = refused
         listed = {"data": [], "total": 0, "next_page": None, "previous_page": None}
-    kept = {name: value for name, value in request.args.items() if name not in ("page", "status")}
+    kept = {
+        name: value
+        for name, value in request.args.items()
+        if name not in ("page", "status", "organization_q")
+    }
     done = request.args.get("done", "")
     sought = request.args.get("q", "").strip()[:TITLE_LENGTH]
     return render(
@@ -99,6 +107,8 @@ def requests_page() -> Response:
         fields=("q",),
         listed=listed,
         asked=request.args,
+        holder=holder,
+        pick_url=lambda kind: page_address("requests/pick", kind=kind),
         counts=queries.status_counts(),
         done=DONE.get(done),
         here=page_address("requests/"),

@@ -29,6 +29,7 @@ PAGES = Map(
         Rule("/datasets/<slug>", endpoint="dataset"),
         # The tab of cdata where udata's mails and bell lead; here it is a part of the page.
         Rule("/datasets/<slug>/discussions", endpoint="dataset"),
+        Rule("/organizations/<slug>", endpoint="organization"),
         Rule("/login", endpoint="login"),
         Rule("/notifications", endpoint="notifications"),
         Rule("/demo/mails", endpoint="mails"),

@@ -12,7 +12,7 @@ from udata.i18n import lazy_gettext as _
 from udata.uris import cdata_url
 
 from .. import catalogue, listing, publication, refusals
-from ..addresses import login_url, pages_url
+from ..addresses import api_url, login_url, pages_url
 from ..api import bound_body
 from ..catalogue import DatasetFacts
 from ..consultations.presentation import banner
@@ -32,7 +32,7 @@ from ..pages import (
     wants_fragment,
 )
 from ..vocabulary import vocabularies
-from . import actions, queries, summaries
+from . import actions, queries, rdf, summaries
 from .forms import answer_of_form
 from .models import Visibility, dataset_summary
 from .presentation import Comment, SummaryView, fields_of_form, typed_answer, unfolded
@@ -206,6 +206,7 @@ def _page(
         signatures=catalogue.spoken_for() if editing or refusal else [],
         vocabularies=vocabularies(),
         here=page_address(link),
+        alternates=[] if wants_fragment() else _alternates(dataset),
         edit_url=page_address(link, edit=1),
         dashboard_url=pages_url(_dashboard(dataset)),
         erase_url=page_address(f"{link}erase"),
@@ -252,6 +253,14 @@ def _comments(
 def _missing(dataset: DatasetFacts) -> Markup:
     missing = missing_data(dataset)
     return part("missing.html", missing, lambda: {"missing": missing})
+
+
+def _alternates(dataset: DatasetFacts) -> list[tuple[str, str]]:
+    """The same as RDF: media type and address of each format."""
+    return [
+        (format.media_type, api_url(f"datasets/{dataset.id}/feedback.{extension}"))
+        for extension, format in rdf.FORMATS.items()
+    ]
 
 
 def _discussions(dataset: DatasetFacts) -> str | None:

@@ -2,7 +2,7 @@
 
 import { language, texts } from './texts.js'
 
-const PAGES = { datasets, dataset, login, notifications, mails }
+const PAGES = { datasets, dataset, organization, login, notifications, mails }
 const main = document.querySelector('main')
 const { page } = document.body.dataset
 
@@ -103,12 +103,31 @@ async function datasets() {
   show(texts.datasets,
     element('h1', {}, texts.datasetsTitle),
     element('p', { class: 'mention' }, texts.count(total)),
-    element('ul', { class: 'cards' }, data.map((dataset) =>
-      element('li', { class: 'card' },
-        element('h2', { style: 'margin: 0; font-size: 1.0625rem' },
-          element('a', { href: local(`/datasets/${dataset.slug}`) }, typography(dataset.title))),
-        element('p', { class: 'mention' }, holder(dataset), element('br'), texts.updated(day(dataset.last_update))),
-        element('p', {}, beginning(typography(dataset.description.replaceAll('**', ''))))))))
+    cards(data))
+}
+
+function cards(listed) {
+  return element('ul', { class: 'cards' }, listed.map((dataset) =>
+    element('li', { class: 'card' },
+      element('h2', { style: 'margin: 0; font-size: 1.0625rem' },
+        element('a', { href: local(`/datasets/${dataset.slug}`) }, typography(dataset.title))),
+      element('p', { class: 'mention' }, holder(dataset), element('br'), texts.updated(day(dataset.last_update))),
+      element('p', {}, beginning(typography(dataset.description.replaceAll('**', '')))))))
+}
+
+async function organization() {
+  const found = await read(`/api/1/organizations/${location.pathname.split('/')[2]}/`)
+  const { data, total } = await read(`/api/1/datasets/?organization=${found.id}&page_size=50&sort=title`)
+  const heard = `/api/1/culture-feedback/pages/organizations/${found.slug}/`
+  show(found.name,
+    breadcrumb(found.name),
+    element('h1', {}, typography(found.name)),
+    element('div', { class: 'prose' }, prose(found.description)),
+    element('section', { 'aria-labelledby': 'datasets' },
+      element('h2', { id: 'datasets' }, texts.datasets),
+      element('p', { class: 'mention' }, texts.count(total)),
+      cards(data)),
+    element('culture-feedback-panel', { src: heard }, element('a', { href: heard }, texts.heard)))
 }
 
 async function dataset() {
@@ -147,7 +166,9 @@ function facts(dataset, licences, frequencies) {
   const label = (list, id, name) => list.find((entry) => entry.id === id)?.[name] ?? id
   const { start, end } = dataset.temporal_coverage ?? {}
   const entries = [
-    [texts.publishedBy, holder(dataset)],
+    [texts.publishedBy, dataset.organization
+      ? element('a', { href: local(`/organizations/${dataset.organization.slug}`) }, holder(dataset))
+      : holder(dataset)],
     [texts.lastUpdate, day(dataset.last_update)],
     [texts.frequency, label(frequencies, dataset.frequency, 'label')],
     [texts.licence, label(licences, dataset.license, 'title')],
@@ -278,7 +299,7 @@ async function frame() {
     node.textContent = texts[node.dataset.text]
   }
   document.getElementById('menu').setAttribute('aria-label', texts.menu)
-  for (const link of document.querySelectorAll('#menu a, .brand')) {
+  for (const link of document.querySelectorAll('#menu a, .brand, .site-footer a[data-text]')) {
     const current = link.closest('#menu') && new URL(link.href).pathname === location.pathname
     if (current) link.setAttribute('aria-current', 'page')
     link.href = local(link.getAttribute('href'))
