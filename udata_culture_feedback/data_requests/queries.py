@@ -132,7 +132,7 @@ def _filters() -> tuple[dict[str, Any], str | None, str]:
     """The query, and where there is one the figures and the counter that hold its total."""
     where: dict[str, Any] = {}
     counters = [SITE]
-    if asked.args.get("dataset"):
+    if "dataset" in asked.args:
         dataset = catalogue.find_dataset(asked.args["dataset"])
         if dataset is None or not catalogue.may_read(dataset):
             raise refusals.NotFound(_("There is no such dataset."))
