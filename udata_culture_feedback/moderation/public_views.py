@@ -3,6 +3,7 @@ contesting a decision about one's own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -107,17 +108,7 @@ def flag_feedback_page(id: str) -> Response:
 @handles_refusal
 def flag_feedback(id: str) -> Response:
     """Reports a comment."""
-    viewer, shown = current_viewer(), _comment(id)
-    try:
-        bound_body()
-        check_guard(viewer)
-        payload = _flag_of_form()
-        if request.args.get("about"):
-            payload["about"] = request.args["about"]
-        flags.flag_feedback(viewer, id, payload)
-    except refusals.Refusal as refusal:
-        return _flag_page(viewer, *shown, refusal=refusal)
-    return _flagged(viewer, shown)
+    return _flag(_comment(id), lambda viewer, payload: flags.flag_feedback(viewer, id, payload))
 
 
 @blueprint.route("/pages/requests/<string:reference>/flag")
@@ -130,17 +121,8 @@ def flag_request_page(reference: str) -> Response:
 @handles_refusal
 def flag_request(reference: str) -> Response:
     """Reports a request, or a message about it."""
-    viewer, shown = current_viewer(), _request(reference)
-    try:
-        bound_body()
-        check_guard(viewer)
-        payload = _flag_of_form()
-        if request.args.get("about"):
-            payload["about"] = request.args["about"]
-        flags.flag_request(viewer, reference, payload)
-    except refusals.Refusal as refusal:
-        return _flag_page(viewer, *shown, refusal=refusal)
-    return _flagged(viewer, shown)
+    shown = _request(reference)
+    return _flag(shown, lambda viewer, payload: flags.flag_request(viewer, reference, payload))
 
 
 @blueprint.route("/pages/moderation/decisions/<string:id>/appeal")
@@ -230,9 +212,21 @@ def _flag_of_form() -> dict[str, Any]:
     }
 
 
-def _flagged(viewer: Viewer, shown: tuple[str, str, str]) -> Response:
-    done = _("Thank you. Moderators will look at this text.")
-    return _flag_page(viewer, *shown, done=done)
+def _flag(
+    shown: tuple[str, str, str], flag: Callable[[Viewer, dict[str, Any]], object]
+) -> Response:
+    """Has `flag` report what is shown, as the form says."""
+    viewer = current_viewer()
+    try:
+        bound_body()
+        check_guard(viewer)
+        payload = _flag_of_form()
+        if about := request.args.get("about"):
+            payload["about"] = about
+        flag(viewer, payload)
+    except refusals.Refusal as refusal:
+        return _flag_page(viewer, *shown, refusal=refusal)
+    return _flag_page(viewer, *shown, done=_("Thank you. Moderators will look at this text."))
 
 
 def _flag_page(
