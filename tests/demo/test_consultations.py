@@ -25,6 +25,7 @@ from udata_culture_feedback.demo import accounts, catalogue
 from udata_culture_feedback.demo import consultations as demo
 from udata_culture_feedback.demo.requests import record_requests
 from udata_culture_feedback.demo.requests import sample_requests as requests_of_the_demo
+from udata_culture_feedback.moderation.models import words
 from udata_culture_feedback.storage import as_of, now
 
 from ..cases import PluginTestCase
@@ -134,7 +135,8 @@ class RecordedTest(PluginTestCase):
             for text in one.get("texts") or ()
         )
         assert states[TextState.PUBLIC] > 20 * states[TextState.HIDDEN] > 0
-        assert states[TextState.PENDING]
+        waits = {"visibility": "pending", "review.since": {"$exists": True}}
+        assert words().count_documents(waits) == states[TextState.PENDING] > 0
         private = demo.samples()["words"]["private"]
         public = {"texts": {"$elemMatch": {"text": {"$in": private}, "state": "public"}}}
         assert responses().find_one(public) is None

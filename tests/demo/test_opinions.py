@@ -48,3 +48,16 @@ def test_only_words_wait_for_an_answer() -> None:
 
 def test_they_are_the_same_each_time() -> None:
     assert opinions.sample_opinions() == SAMPLE
+
+
+def test_what_was_handled_was_said_in_words_and_answered() -> None:
+    handled = [opinion for opinion in SAMPLE if opinion.handled]
+    assert {opinion.handled["status"] for opinion in handled} == {
+        "acknowledged",
+        "planned",
+        "resolved",
+        "declined",
+    }
+    assert all(opinion.comment and opinion.handled["answer"] for opinion in handled)
+    assert {opinion.better for opinion in handled} == {None, "yes", "partly"}
+    assert all(opinion.handled for opinion in SAMPLE if opinion.better)

@@ -18,7 +18,7 @@ from pathlib import Path
 from . import child_process
 from .__main__ import READY_FILE
 
-START_TIMEOUT = 240.0
+START_TIMEOUT = 600
 """Seconds given to the portal to load udata and its samples; some thirty are usual."""
 
 

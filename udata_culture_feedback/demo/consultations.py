@@ -377,9 +377,9 @@ def _moments(entry: Record) -> Sequence[Record]:
 
 def _conclude(made: Record, team: User) -> None:
     """What happened once it had closed: results, texts, synthesis."""
+    _moderate(made, team)  # what is left of them then waits in the queue of moderators
     with as_of(made["closes_at"] + COLLECTED_AFTER):
         closing.collect(made)
-    _moderate(made, team)
     with as_of(made["closes_at"] + PUBLISHED_AFTER), acting_as(team):
         publishing.publish(made["_id"])
     entry = samples()["past"]

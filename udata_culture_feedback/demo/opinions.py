@@ -62,6 +62,10 @@ class SampleOpinion:
     profile: str | None
     days_ago: int
     signature: str
+    handled: dict[str, str] | None
+    """What the producer did about it: `status` and `answer`."""
+    better: str | None
+    """What the author said afterwards: "yes", "partly" or "no"."""
 
 
 def sample_opinions() -> list[SampleOpinion]:
@@ -110,6 +114,8 @@ def _opinion(
         profile=profile,
         days_ago=round(chance.triangular(1, OLDEST, 45)),
         signature="none" if chance.random() < NAMELESS else "name",
+        handled=comment.get("handled") if comment else None,
+        better=comment.get("better") if comment else None,
     )
 
 

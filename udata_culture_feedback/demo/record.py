@@ -11,9 +11,13 @@ from udata.core.user.models import User
 from ..contributors.viewer import viewer_of
 from ..contributors.voice import acting_as
 from ..feedback.actions import own_feedback, submit
+from ..feedback.confirming import confirm
+from ..feedback.telling import reader_of
+from ..feedback.treatment import Feedback, treat
 from ..storage import now
+from .accounts import PRODUCER
 from .catalogue import find_datasets
-from .opinions import sample_opinions
+from .opinions import SampleOpinion, sample_opinions
 
 
 def record_opinions(progress: Callable[[int, int], None] = lambda done, of: None) -> int:
@@ -39,7 +43,19 @@ def record_opinions(progress: Callable[[int, int], None] = lambda done, of: None
                 "signature": opinion.signature,
             }
             with acting_as(author):
-                submit(viewer, payload, at=now() - timedelta(days=opinion.days_ago))
+                given, _new = submit(viewer, payload, at=now() - timedelta(days=opinion.days_ago))
+            if opinion.handled:
+                _handle(given, opinion)
             recorded += 1
         progress(done, len(opinions))
     return recorded
+
+
+def _handle(feedback: Feedback, opinion: SampleOpinion) -> None:
+    """What the producer did about it, a third of the way to now, and what its author says since."""
+    producer: User = User.objects.get(email=PRODUCER.email)
+    with acting_as(producer):
+        answered = now() - timedelta(days=opinion.days_ago * 2 / 3)
+        treat(viewer_of(producer), feedback["_id"], opinion.handled or {}, at=answered)
+    if opinion.better:
+        confirm(feedback["_id"], reader_of(feedback), opinion.better)

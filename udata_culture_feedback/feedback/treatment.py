@@ -63,8 +63,11 @@ class Wanted:
     note: tuple[str | None] | None = None
 
 
-def treat(viewer: Viewer, feedback_id: Any, payload: dict[str, Any]) -> Feedback:
-    """Moves the treatment of one feedback, and answers it as stored.
+def treat(
+    viewer: Viewer, feedback_id: Any, payload: dict[str, Any], at: datetime | None = None
+) -> Feedback:
+    """Moves the treatment of one feedback, and answers it as stored. `at`: when it was decided, for
+    sample data; the default is now.
 
     `payload`: `status` (one of `CHOICES`; may be left out with `assignee` or `note` only),
     `answer` (public text; absent, null or empty: what was answered stays), `template` (id of an
@@ -82,7 +85,7 @@ def treat(viewer: Viewer, feedback_id: Any, payload: dict[str, Any]) -> Feedback
     if not may:
         raise _not_yours()
     wanted = read_wanted(payload)
-    treated = _apply(viewer, feedback, dataset, wanted)
+    treated = _apply(viewer, feedback, dataset, wanted, at)
     summaries.settle_dataset(dataset.id)
     _announce(treated)
     return treated
@@ -207,12 +210,18 @@ def read_ids(ids: Any) -> list[str]:
     return ids
 
 
-def _apply(viewer: Viewer, feedback: Feedback, dataset: DatasetFacts, wanted: Wanted) -> Feedback:
+def _apply(
+    viewer: Viewer,
+    feedback: Feedback,
+    dataset: DatasetFacts,
+    wanted: Wanted,
+    at: datetime | None = None,
+) -> Feedback:
     """Writes what is wanted, again where somebody was writing too."""
     while True:
         if wanted.seen and wanted.seen != feedback["treatment"]["status"]:
             raise _moved_since(feedback)
-        changed = _changed(viewer, feedback, dataset, wanted)
+        changed = _changed(viewer, feedback, dataset, wanted, at or now())
         if essence(changed) == essence(feedback["treatment"]):
             return feedback
         if (treated := _stored(feedback, changed)) is not None:
@@ -222,7 +231,7 @@ def _apply(viewer: Viewer, feedback: Feedback, dataset: DatasetFacts, wanted: Wa
 
 
 def _changed(
-    viewer: Viewer, feedback: Feedback, dataset: DatasetFacts, wanted: Wanted
+    viewer: Viewer, feedback: Feedback, dataset: DatasetFacts, wanted: Wanted, moment: datetime
 ) -> dict[str, Any]:
     stored = feedback["treatment"] or new_treatment()
     changed = dict(stored)
@@ -237,7 +246,7 @@ def _changed(
             changed = decided(
                 changed,
                 wanted.status,
-                now(),
+                moment,
                 viewer.user_id,
                 organization=dataset.organization if catalogue.produces(dataset) else None,
                 answer=answer,
