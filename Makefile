@@ -41,8 +41,9 @@ docs: $(VENV)/test.stamp ## write the settings and the API reference, then build
 	$(PIP) --quiet 'mkdocs>=1.6,<2'
 	$(BIN)/mkdocs build --strict --quiet
 
-bench: $(VENV)/test.stamp ## ratios to udata's own discussions, side by side in one run
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/test.stamp ## ratios to udata's own discussions and to Isso, in one run; ARGS=--quick: a minute
+	@$(MAKE) --no-print-directory .isso/bin/gunicorn || echo "Isso cannot be had: not compared"
+	$(BIN)/python -m benchmarks $(ARGS)
 
 # Known vulnerabilities that are left, for instance because udata pins the package: an id each, with the reason why in
 # docs/security.md.
@@ -53,12 +54,11 @@ audit: $(VENV)/test.stamp ## known vulnerabilities of all that is installed (ask
 	$(BIN)/python -m pip freeze --exclude-editable | $(BIN)/python -m pip_audit --strict --no-deps --disable-pip \
 		--progress-spinner off $(addprefix --ignore-vuln ,$(AUDIT_IGNORES)) --requirement /dev/stdin
 
-bench-widget: $(VENV)/test.stamp ## the widget beside a plain form and Isso, in a browser on slow 4G
-	@$(PIP) --quiet isso || true
+bench-widget: $(VENV)/test.stamp .isso/bin/isso ## the widget beside a plain form and Isso, in a browser on slow 4G
 	$(BIN)/python -m benchmarks.widget
 
 clean:
-	rm -rf $(VENV) .node .frictionless .demo build dist *.egg-info
+	rm -rf $(VENV) .node .frictionless .isso .demo .bench build dist *.egg-info
 
 # A catalogue that changes is compiled again: an editable install does it.
 SOURCES = pyproject.toml setup.py $(wildcard translations/*/LC_MESSAGES/*.po)
@@ -86,6 +86,14 @@ $(VENV)/test.stamp: $(VENV)/bin/python $(SOURCES)
 .frictionless:
 	@$(PYTHON) -m venv $@
 	@$@/bin/python -m pip install --quiet --disable-pip-version-check 'frictionless>=5.18,<6'
+
+# What we are compared with, apart: it has other versions of the same libraries.
+.isso/bin/isso:
+	@$(PYTHON) -m venv .isso
+	@.isso/bin/python -m pip install --quiet --disable-pip-version-check 'isso==0.14.*'
+
+.isso/bin/gunicorn: .isso/bin/isso
+	@.isso/bin/python -m pip install --quiet --disable-pip-version-check gunicorn
 
 $(AXE):
 	@npm install --silent --no-save --no-package-lock --prefix .node axe-core@4.14.1

@@ -1,161 +1,291 @@
-"""``python -m benchmarks``: one table. Only ratios mean something from one machine to another."""
+"""``make bench``: what our answers cost beside udata's own discussions, Isso and the least that is
+possible, in one table. Only ratios mean something from one machine to another.
+
+The databases are filled by the first run, and kept in `.bench` for the next ones."""
 
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
+import uuid
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import quote
 
-from udata_culture_feedback.demo.mongod import EmbeddedMongod
+from bson import ObjectId
 
-from .measure import TIMES, WARM_UP, Request, run
+from . import exports, isso, table
+from .measure import TIMES, WARM_UP, Request, count, run, session
+from .processes import Processes, Server, held
+from .sizes import (
+    ADMINISTRATOR,
+    DATASET,
+    DATASETS,
+    FEEDBACK,
+    ORGANIZATION,
+    PERSON,
+    PRODUCER,
+    REQUEST,
+    SIZES,
+    Size,
+    id_of,
+)
+from .table import Beside, Line
 
 P = "/api/1/culture-feedback"
+#: Times 5 requests.
+ROUNDS, QUICK_ROUNDS = 20, 4
+
+#: What somebody is about to ask for.
+WANTED = (
+    "fréquentation des musées d’Occitanie",
+    "liste des bibliothèques par commune depuis 2015",
+    "horaires des monuments en Bretagne 2021",
+    "tarifs des conservatoires",
+    "adresses des librairies de Normandie par département",
+)
+WORDS = "Il manque les musées d’outre-mer, et la colonne « région » est vide depuis 2019."
 
 
 @dataclass(frozen=True)
-class Line:
-    """A request of ours, what of udata's it is compared to, and how much of that it may cost."""
+class Portal:
+    """udata with the plugin, on one database."""
 
-    label: str
-    request: Request
-    beside: Request
-    at_most: float | None = None
+    server: Server
+    reader: str
+    producer: str
+    admin: str
+    #: The dataset that most was said of; the one that is written about.
+    dataset: ClassVar[ObjectId] = id_of(DATASET, 0)
+    elsewhere: ClassVar[ObjectId] = id_of(DATASET, DATASETS // 2)
 
-    @property
-    def ratio(self) -> float:
-        return self.request.milliseconds / self.beside.milliseconds
+    def get(self, path: str, who: str | None = None) -> Request:
+        return Request(self.server, "GET", [path], cookies=[who] if who else [])
+
+    def post(self, path: str, body: Any, people: list[str], status: int = 201) -> Request:
+        return Request(self.server, "POST", [path], body, people, status)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--rounds", type=int, default=8, help=f"of {TIMES} times each (%(default)s)"
+        "--quick", action="store_true", help="10 k and 100 k opinions, fewer rounds: about a minute"
     )
-    rounds = parser.parse_args().rounds
-    start = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, EmbeddedMongod(Path(folder, "mongo")) as mongod:
-        print("Filling a database…", flush=True)
-        from . import portal as portals
+    parser.add_argument("--rounds", type=int, help=f"of {TIMES} times each")
+    options = parser.parse_args()
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    small, large = SIZES["10k"], SIZES["100k" if options.quick else "1M"]
+    with Processes() as processes:
+        for size in (small, large):
+            processes.seed(size)
+        start = time.monotonic()
+        measured = Bench(processes, small, large, rounds)
+        lines = measured.lines()
+        measured.run(lines)
+        table.write(lines, large)
+        print()
+        exports.report(processes, measured, large)
+    print(f"\n{time.monotonic() - start:.0f} s, the filling not counted")
 
-        # Each of them posts twice: one feedback, one discussion.
-        posts = rounds * TIMES + WARM_UP + 2
-        portal = portals.create_portal(mongod.uri, Path(folder, "files"), writers=posts)
-        lines = _lines(portal)
-        print(f"Asking everything {rounds * TIMES} times…", flush=True)
-        requests = {id(r): r for line in lines for r in (line.beside, line.request)}
-        run(portal.app, requests.values(), rounds)
-    _print(lines)
-    print(f"\n{time.monotonic() - start:.0f} s in all")
 
+class Bench:
+    """Everything that runs, and everything that is asked."""
 
-def _lines(portal) -> list[Line]:
-    dataset, one = portal.dataset, portal.readers[:1]
-    elsewhere = str(portal.datasets[1])  # the lists stay as they are
-    page = f"{P}/pages/datasets/{dataset}/"
-    many = "&".join(f"dataset={id}" for id in portal.datasets)
-    native = f"/api/1/discussions/?for={dataset}&page_size=20"
-    discussions = Request("GET", native)
-    discussions_known = Request("GET", native, cookies=one)
-    bare = Request("GET", f"/benchmark/{dataset}")
-    discuss = Request(
-        "POST",
-        "/api/1/discussions/",
-        {
-            "title": "Il manque les musées",
-            "comment": "Il manque les musées d'outre-mer.",
-            "subject": {"class": "Dataset", "id": elsewhere},
-        },
-        portal.readers,
-        201,
-    )
-    submit = Request(
-        "POST",
-        f"{P}/feedback/",
-        {
-            "dataset": elsewhere,
+    def __init__(self, processes: Processes, small: Size, large: Size, rounds: int) -> None:
+        self.processes, self.small, self.large, self.rounds = processes, small, large, rounds
+        broker = processes.redis()
+        if broker is None:
+            print("No redis-server here: tasks are queued in memory, and nobody runs them")
+        started = [
+            processes.udata(large, broker),
+            processes.udata(small, None),
+            processes.flask(large),
+        ]
+        beside = processes.isso(large)
+        if beside is None:
+            print("No Isso here (make .isso/bin/gunicorn): not compared")
+        self.worker = processes.celery(large, broker) if broker else None
+        health = f"{P}/vocabulary/"
+        big, little = (processes.ready(one, health) for one in started[:2])
+        self.flask = processes.ready(started[2], f"/one/{Portal.dataset}")
+        self.isso = processes.ready(beside, "/") if beside else None
+        if self.isso:
+            found = processes.database(large).culture_feedback_feedback.find(
+                {"comment": {"$exists": True}},
+                {"dataset": 1, "comment": 1, "created_at": 1, "contributor.name": 1},
+            )
+            isso.fill(self.isso, processes.isso_database(large), found)
+        self.big, self.little = (self._portal(one) for one in (big, little))
+        self.writers = self._writers(self.rounds * TIMES + WARM_UP + 1)
+
+    def run(self, lines: list[Line]) -> None:
+        requests = {
+            id(request): request
+            for line in lines
+            for request in (line.request, line.smaller, *line.beside.values())
+            if request
+        }.values()
+        process = self.processes.mongod.process
+        assert process
+        run(requests, process.pid, self.rounds)
+        with held(self.worker):
+            count(requests, self.processes.client)
+
+    def lines(self) -> list[Line]:
+        big, one = self.big, self.big.reader
+        native = f"/api/1/discussions/?for={big.dataset}&page_size=20"
+        discussions, discussions_known = big.get(native), big.get(native, one)
+        path = f"/benchmark/{big.dataset}"
+        bare, bare_known = big.get(path), big.get(path, one)
+        subject = {"class": "Dataset", "id": str(big.elsewhere)}
+        discuss = big.post(
+            "/api/1/discussions/",
+            {"title": "Il manque les musées", "comment": WORDS, "subject": subject},
+            self.writers,
+        )
+        anonymous: dict[Beside, Request] = {"udata": discussions, "view": bare}
+        known: dict[Beside, Request] = {"udata": discussions_known, "view": bare}
+        writes: dict[Beside, Request] = {"udata": discuss}
+        least = Request(self.flask, "GET", [f"/one/{big.dataset}"])
+        lines = [
+            Line("udata: 20 discussions", discussions, {"view": bare}, reference=True),
+            Line("— logged in", discussions_known, {"view": bare}, reference=True),
+            Line("a view in udata, one `find_one`", bare, {}, reference=True),
+            Line("— logged in", bare_known, {"view": bare}, reference=True),
+            Line("Flask alone, one `find_one`", least, {"view": bare}, reference=True),
+            Line("udata: POST a discussion", discuss, {}, reference=True),
+        ]
+        if self.isso:
+            thread = isso.uri(big.dataset)
+            comments = Request(self.isso, "GET", [f"/?uri={thread}&limit=20&sort=newest"])
+            comment = Request(
+                self.isso,
+                "POST",
+                [f"/new?uri={isso.uri(big.elsewhere)}"],
+                {"text": WORDS, "author": "Camille", "title": "Jeu"},
+                status=201,
+            )
+            lines += [
+                Line("Isso: 20 comments", comments, {"view": bare}, reference=True),
+                Line("Isso: POST a comment", comment, {}, reference=True),
+            ]
+            anonymous["isso"] = known["isso"] = comments
+            writes["isso"] = comment
+        lines += [
+            self._read("list of 20", lambda p: p.get(_list(p)), anonymous, udata=1 / 8),
+            self._read("— logged in", lambda p: p.get(_list(p), p.reader), known, udata=1 / 4),
+            self._read(
+                "fragment", lambda p: p.get(_page(p, "?as=fragment")), anonymous, udata=1 / 8
+            ),
+            self._read(
+                "— logged in",
+                lambda p: p.get(_page(p, "?as=fragment"), p.reader),
+                known,
+                udata=1 / 4,
+            ),
+            self._read("whole page", lambda p: p.get(_page(p)), anonymous),
+            self._read("— logged in", lambda p: p.get(_page(p), p.reader), known),
+            self._read(
+                "summary", lambda p: p.get(f"{P}/datasets/{p.dataset}/summary/"), anonymous, view=2
+            ),
+            self._read(
+                "— logged in",
+                lambda p: p.get(f"{P}/datasets/{p.dataset}/summary/", p.reader),
+                known,
+            ),
+            self._read("50 summaries", lambda p: p.get(f"{P}/summaries/?{_fifty()}"), anonymous),
+            self._read(
+                "one feedback", lambda p: p.get(f"{P}/feedback/{id_of(FEEDBACK, 1)}/"), anonymous
+            ),
+            self._read("requests page", lambda p: p.get(f"{P}/pages/requests/"), anonymous),
+            self._read("— logged in", lambda p: p.get(f"{P}/pages/requests/", p.reader), known),
+            self._read("similar search", lambda p: _similar(p), anonymous, milliseconds=30),
+            self._read("dashboard", lambda p: p.get(_dashboard(""), p.producer), known),
+            self._read("— feedback", lambda p: p.get(_dashboard("feedback/"), p.producer), known),
+            self._read("— datasets", lambda p: p.get(_dashboard("datasets/"), p.producer), known),
+            self._read("moderation", lambda p: p.get(f"{P}/pages/moderation/", p.admin), known),
+            self._read(
+                "RDF (Turtle)", lambda p: p.get(f"{P}/datasets/{p.dataset}/feedback.ttl"), anonymous
+            ),
+            Line("POST a feedback", self._feedback(), writes, {"udata": 1 / 3}),
+            Line("POST a support", self._support(), writes),
+        ]
+        return lines
+
+    def _read(
+        self,
+        label: str,
+        asks: Any,
+        beside: dict[Beside, Request],
+        milliseconds: float | None = None,
+        **at_most: float,
+    ) -> Line:
+        return Line(
+            label,
+            asks(self.big),
+            beside,
+            at_most,  # type: ignore[arg-type]
+            smaller=asks(self.little),
+            milliseconds=milliseconds,
+        )
+
+    def _feedback(self) -> Request:
+        body = {
+            "dataset": str(self.big.elsewhere),
             "fitness": "partly",
             "ratings": {"completeness": 2},
-            "comment": "Il manque les musées d'outre-mer.",
-        },
-        portal.readers,
-        201,
-    )
-    listed = f"{P}/feedback/?dataset={dataset}&page_size=20"
-    return [
-        Line("list of 20", Request("GET", listed), discussions, 1 / 8),
-        Line(
-            "list of 20, logged in", Request("GET", listed, cookies=one), discussions_known, 1 / 4
-        ),
-        Line("fragment", Request("GET", f"{page}?as=fragment"), discussions, 1 / 8),
-        Line(
-            "fragment, logged in",
-            Request("GET", f"{page}?as=fragment", cookies=one),
-            discussions_known,
-            1 / 4,
-        ),
-        Line("whole page", Request("GET", page), discussions),
-        Line("whole page, logged in", Request("GET", page, cookies=one), discussions_known),
-        Line("one feedback", Request("GET", f"{P}/feedback/{portal.feedback}/"), bare),
-        Line("summary", Request("GET", f"{P}/datasets/{dataset}/summary/"), bare, 2),
-        Line("50 summaries", Request("GET", f"{P}/summaries/?{many}"), bare),
-        Line("POST, logged in", submit, discuss, 1 / 3),
-    ]
+            "comment": WORDS,
+        }
+        return self.big.post(f"{P}/feedback/", body, self.writers)
 
+    def _support(self) -> Request:
+        path = f"{P}/requests/{id_of(REQUEST, self.large.requests // 2)}/support/"
+        return self.big.post(path, {}, self.writers, 200)
 
-def _print(lines: list[Line]) -> None:
-    header = ("request", "CPU ms", "beside", "ratio", "target", "commands", "MongoDB kB", "sent kB")
-    rows = [header]
-    beside = {id(line.beside): line.beside for line in lines}.values()
-    names = dict(zip(map(id, beside), ("A", "B", "C", "D"), strict=True))
-    what = (
-        "A udata's list of 20 discussions",
-        "B the same, logged in",
-        "C a bare view, one find_one",
-        "D udata's POST of a discussion",
-    )
-    for label, request in zip(what, beside, strict=True):
-        rows.append((label, f"{request.milliseconds:.2f}", "", "", "", *_sizes(request)))
-    for line in lines:
-        rows.append(
-            (
-                line.label,
-                f"{line.request.milliseconds:.2f}",
-                names[id(line.beside)],
-                _ratio(line.ratio),
-                _target(line),
-                *_sizes(line.request),
-            )
+    def _portal(self, server: Server) -> Portal:
+        reader, producer, admin = (
+            session(uuid.UUID(int=n).hex) for n in (PRODUCER + 50, PRODUCER, ADMINISTRATOR)
         )
-    widths = [max(len(row[n]) for row in rows) for n in range(len(header))]
-    print()
-    for row in rows:
-        first, *others = (
-            cell.ljust(width) if n == 0 else cell.rjust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        print("  ".join((first, *others)))
+        return Portal(server, reader, producer, admin)
+
+    def _writers(self, number: int) -> list[str]:
+        """Sessions of people who have said nothing yet: new ones in each run."""
+        people = self.processes.database(self.large).user
+        template = people.find_one({"_id": id_of(PERSON, PRODUCER + 50)})
+        new = [
+            template
+            | {
+                "_id": ObjectId(),
+                "fs_uniquifier": unique,
+                "slug": unique,
+                "email": f"{unique}@x.test",
+            }
+            for unique in (uuid.uuid4().hex for _n in range(number))
+        ]
+        people.insert_many(new)
+        return [session(one["fs_uniquifier"]) for one in new]
 
 
-def _sizes(request: Request) -> tuple[str, str, str]:
-    return (
-        str(request.commands),
-        f"{request.database_bytes / 1000:.1f}",
-        f"{request.sent_bytes / 1000:.1f}",
-    )
+def _list(portal: Portal) -> str:
+    return f"{P}/feedback/?dataset={portal.dataset}&page_size=20"
 
 
-def _ratio(ratio: float) -> str:
-    return f"1/{1 / ratio:.1f}" if ratio < 1 else f"{ratio:.1f}"
+def _page(portal: Portal, query: str = "") -> str:
+    return f"{P}/pages/datasets/{portal.dataset}/{query}"
 
 
-def _target(line: Line) -> str:
-    if line.at_most is None:
-        return ""
-    bound = f"1/{1 / line.at_most:.0f}" if line.at_most < 1 else f"{line.at_most:.0f}"
-    return f"≤ {bound} {'met' if line.ratio <= line.at_most else 'MISSED'}"
+def _fifty() -> str:
+    step = DATASETS // 50
+    return "&".join(f"dataset={id_of(DATASET, n * step)}" for n in range(50))
+
+
+def _dashboard(page: str) -> str:
+    return f"{P}/pages/dashboard/organizations/{id_of(ORGANIZATION, 0)}/{page}"
+
+
+def _similar(portal: Portal) -> Request:
+    paths = [f"{P}/requests/similar/?q={quote(text)}" for text in WANTED]
+    return Request(portal.server, "GET", paths)
 
 
 if __name__ == "__main__":

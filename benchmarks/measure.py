@@ -1,83 +1,130 @@
-"""Measuring one request: CPU time of the thread that answers it, what it asks of MongoDB, what it
-sends."""
+"""Measuring requests over HTTP: CPU of the process that answers and of MongoDB, how long it takes,
+what MongoDB is asked, what is sent."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
-from statistics import median
+from http.client import HTTPConnection
+from statistics import median, quantiles
 from typing import Any
 
-from flask import Flask, json
-from mongoengine.connection import get_db
-from pymongo.database import Database
-from werkzeug.test import EnvironBuilder
+import click
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+from pymongo import MongoClient
+
+from .processes import SECRET, Server, at_rest
 
 #: Requests before anything is measured: caches, connections, indexes.
-WARM_UP = 3
+WARM_UP = 5
 #: Requests in a row, in each round.
 TIMES = 5
 
 
 @dataclass
 class Request:
-    """A request to repeat. `cookies`: of whom it comes from, one after the other."""
+    """A request to repeat. `paths`, `cookies`: used one after the other."""
 
+    server: Server
     verb: str
-    path: str
+    paths: Sequence[str]
     body: Any = None
-    cookies: list[str] = field(default_factory=list)
+    cookies: Sequence[str] = ()
     status: int = 200
 
-    seconds: list[float] = field(default_factory=list)
+    #: Seconds of CPU for one answer, one figure for each round: of the process, of MongoDB.
+    cpu: list[float] = field(default_factory=list)
+    database: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
     commands: int = 0
-    database_bytes: int = 0
-    sent_bytes: int = 0
+    sent: int = 0
     asked: int = 0
 
     @property
     def milliseconds(self) -> float:
-        return 1000 * median(self.seconds)
+        """CPU of the process that answers."""
+        return 1000 * median(self.cpu)
 
-    def environ(self) -> dict[str, Any]:
-        """What a WSGI server would pass on; nothing of it is measured."""
-        headers = {}
+    @property
+    def database_milliseconds(self) -> float:
+        return 1000 * median(self.database)
+
+    @property
+    def p50(self) -> float:
+        return 1000 * median(self.latencies)
+
+    @property
+    def p99(self) -> float:
+        return 1000 * quantiles(self.latencies, n=100)[-1]
+
+    def ask(self) -> tuple[float, bytes]:
+        """How long one answer took, in seconds, and its body. Raises when it is not what it should
+        be: an error may be quick."""
+        headers = {"Accept-Language": "fr", "User-Agent": "benchmark"}
         if self.cookies:
             headers["Cookie"] = self.cookies[self.asked % len(self.cookies)]
+        body = None
+        if self.verb == "POST":
+            body = json.dumps(self.body or {}).encode()
+            headers["Content-Type"] = "application/json"
+        path = self.paths[self.asked % len(self.paths)]
         self.asked += 1
-        builder = EnvironBuilder(path=self.path, method=self.verb, headers=headers)
-        if self.body is not None:
-            builder.content_type = "application/json"
-            builder.input_stream = BytesIO(json.dumps(self.body).encode())
-        return builder.get_environ()
+        connection = HTTPConnection("127.0.0.1", self.server.port, timeout=600)
+        start = time.perf_counter()
+        connection.request(self.verb, path, body, headers)
+        response = connection.getresponse()
+        read = response.read()
+        seconds = time.perf_counter() - start
+        connection.close()
+        if response.status != self.status:
+            raise RuntimeError(f"{self.verb} {path}: {response.status}\n{read[:500]!r}")
+        return seconds, read
 
 
-def run(app: Flask, requests: Iterable[Request], rounds: int) -> None:
+def run(
+    requests: Iterable[Request],
+    mongod: int,
+    rounds: int,
+) -> None:
     """Every request a few times in each round: whatever slows the machine down for a while slows
     them all down, and none pays each time for what the one before left in the processor's caches.
-    What they ask of MongoDB is counted by MongoDB, when nothing is measured."""
+    `mongod`: its process id. What they ask of MongoDB is counted by MongoDB, when nothing is
+    measured."""
     requests = list(requests)
-    for _warm_up in range(WARM_UP):
-        for request in requests:
-            _ask(app, request)
-    for _round in range(rounds):
-        for request in requests:
-            request.seconds += [_ask(app, request)[0] for _time in range(TIMES)]
-    with app.app_context():
-        database = get_db()
     for request in requests:
-        before = _commands(database)
-        request.sent_bytes = len(_ask(app, request)[1])
-        request.commands = _commands(database) - before
-        request.database_bytes = _answered(database, lambda r=request: _ask(app, r))
+        for _warm_up in range(WARM_UP):
+            request.ask()
+    label = f"{len(requests)} requests, {rounds * TIMES} times each"
+    with click.progressbar(range(rounds), label=label) as bar:
+        for number in bar:
+            # The other way round each second time: nobody always comes after the same.
+            for request in requests[:: 1 if number % 2 else -1]:
+                _measure(request, mongod)
 
 
-def _commands(database: Database) -> int:
+def _measure(request: Request, mongod: int) -> None:
+    before, stored = request.server.cpu(), at_rest(mongod)
+    request.latencies += [request.ask()[0] for _time in range(TIMES)]
+    request.cpu.append((request.server.cpu() - before) / TIMES)
+    request.database.append((at_rest(mongod) - stored) / TIMES)
+
+
+def count(requests: Iterable[Request], client: MongoClient[Any]) -> None:
+    """How many commands each of them gives MongoDB, and how much it sends: when nobody else asks
+    MongoDB anything."""
+    for request in requests:
+        before = _commands(client)
+        request.sent = len(request.ask()[1])
+        request.commands = _commands(client) - before
+
+
+def _commands(client: MongoClient[Any]) -> int:
     """How many commands MongoDB has been given so far, but for those of connections and of us."""
-    status = database.client.admin.command("serverStatus")["metrics"]["commands"]
-    ignored = ("hello", "isMaster", "ping", "serverStatus", "endSessions")
+    status = client.admin.command("serverStatus")["metrics"]["commands"]
+    ignored = ("hello", "isMaster", "ping", "serverStatus", "endSessions", "buildInfo")
     return sum(
         counts["total"]
         for name, counts in status.items()
@@ -85,31 +132,10 @@ def _commands(database: Database) -> int:
     )
 
 
-def _answered(database: Database, ask: Callable[[], Any]) -> int:
-    """How many bytes MongoDB answers meanwhile, as its profiler sees it."""
-    database.command("profile", 2)
-    ask()
-    database.command("profile", 0)
-    answered = sum(entry.get("responseLength", 0) for entry in database.system.profile.find())
-    database.system.profile.drop()
-    return answered
-
-
-def _ask(app: Flask, request: Request) -> tuple[float, bytes]:
-    """CPU time of one answer, in seconds, and its body. Raises when it is not what it should be:
-    an error may be quick."""
-    environ = request.environ()
-    statuses: list[str] = []
-
-    def start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
-        statuses.append(status)
-
-    start = time.thread_time()
-    answer = app.wsgi_app(environ, start_response)
-    body = b"".join(answer)
-    if hasattr(answer, "close"):
-        answer.close()
-    seconds = time.thread_time() - start
-    if not statuses[0].startswith(str(request.status)):
-        raise RuntimeError(f"{request.verb} {request.path}: {statuses[0]}\n{body[:500]!r}")
-    return seconds, body
+def session(unique: str) -> str:
+    """The session cookie of somebody who has logged in, by their `fs_uniquifier`."""
+    app = Flask(__name__)
+    app.secret_key = SECRET
+    serializer = SecureCookieSessionInterface().get_signing_serializer(app)
+    assert serializer
+    return f"session={serializer.dumps({'_user_id': unique, '_fresh': True})}"

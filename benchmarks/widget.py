@@ -15,19 +15,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import find_spec
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 from typing import Any
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Response, sync_playwright
 
-from udata_culture_feedback.demo.background import running_portal
+from udata_culture_feedback.demo.background import RunningPortal, running_portal
 from udata_culture_feedback.demo.catalogue import SHOWCASE
-from udata_culture_feedback.demo.mongod import EmbeddedMongod
+from udata_culture_feedback.demo.mongod import EmbeddedMongod, free_port
+from udata_culture_feedback.embed.assets import compressed
+
+#: In a virtual environment of its own (`make .isso/bin/isso`).
+ISSO_COMMAND = Path(__file__).parents[1] / ".isso/bin/isso"
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 #: Lighthouse's « slow 4G »: 150 ms to and fro, 1.6 Mbit/s down, 750 kbit/s up.
@@ -38,33 +41,40 @@ SLOW_4G = {
     "uploadThroughput": 750e3 / 8,
 }
 SLOWER = 4
-#: Budget: bytes on the wire and requests, besides the page of the host; milliseconds more than the
-#: plain form.
+#: Budget: bytes of what is fetched besides the page of the host, compressed, and how many requests;
+#: milliseconds more than the plain form.
 MOST_BYTES, MOST_REQUESTS, MOST_MILLISECONDS = 10 * 1024, 3, 300
 
-PAGE = """<!doctype html><html lang="fr"><meta charset="utf-8"><title>Jeu de données</title>
-<h1>Fréquentation des musées</h1>{content}</html>"""
+PAGE = """<!doctype html><html lang="fr"><head><meta charset="utf-8"><title>Jeu de données</title>
+{head}</head><body><h1>Fréquentation des musées</h1>
+{body}</body></html>"""
 FORM = """<form><fieldset><legend>Ces données répondent-elles à votre besoin ?</legend>
 <button name="fitness" value="yes">Oui</button>
 <button name="fitness" value="partly">En partie</button>
 <button name="fitness" value="no">Non</button></fieldset></form>"""
-WIDGET = """<script type="module" src="{url}/api/1/culture-feedback/embed.js" data-manual></script>
-<culture-feedback dataset-id="{dataset}"></culture-feedback>"""
+#: As in docs/embedding.md.
+WIDGET_HEAD = """<script type="module" src="{url}/embed.js" data-manual></script>"""
+WIDGET_HINT = """<link rel="preload" as="fetch" crossorigin
+href="{url}/pages/datasets/{dataset}/?lang=fr&amp;as=fragment&amp;level=2">"""
+WIDGET = """<culture-feedback dataset-id="{dataset}"></culture-feedback>"""
 ISSO = """<script data-isso="{url}/" src="{url}/js/embed.min.js"></script>
 <section id="isso-thread"></section>"""
 
-#: Where the first field is, in each page: the moment it is there is when it can be used.
+PLAIN, HINTED, UNHINTED, THEIRS = "plain form", "widget", "widget without hint", "Isso"
+#: Where the first field is, in each page: once it is there it can be used.
+OF_WIDGET = "document.querySelector('culture-feedback').shadowRoot?.querySelector('form button')"
 FOUND = {
-    "plain form": "document.querySelector('form button')",
-    "widget": "document.querySelector('culture-feedback').shadowRoot?.querySelector('form button')",
-    "Isso": "document.querySelector('#isso-thread textarea, #isso-thread [contenteditable]')",
+    PLAIN: "document.querySelector('form button')",
+    HINTED: OF_WIDGET,
+    UNHINTED: OF_WIDGET,
+    THEIRS: "document.querySelector('#isso-thread textarea, #isso-thread [contenteditable]')",
 }
 
 
 @dataclass
-class Page:
-    label: str
-    html: str
+class Measured:
+    """What it took each time, until the first field was there."""
+
     bytes: list[int] = field(default_factory=list)
     requests: list[int] = field(default_factory=list)
     milliseconds: list[float] = field(default_factory=list)
@@ -72,36 +82,47 @@ class Page:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.widget", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
+    parser.add_argument("--rounds", type=int, default=9, help="(%(default)s)")
     rounds = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory() as name, EmbeddedMongod(Path(name, "mongo")) as mongod:
-        folder = Path(name)
-        with (
-            running_portal(mongod.uri, "bench-widget", folder / "demo") as portal,
-            isso(folder) as isso_url,
-            sync_playwright() as playwright,
-        ):
-            widget = WIDGET.format(url=portal.url, dataset=portal.ids[SHOWCASE])
-            pages = [Page("plain form", FORM), Page("widget", widget)]
-            if isso_url:
-                pages.append(Page("Isso", ISSO.format(url=isso_url)))
-            else:
-                print("Isso is not installed (pip install isso): not measured")
-            browser = playwright.chromium.launch(
-                executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-            )
-            with hosted(folder / "site", pages) as site:
-                for page in pages:
-                    open_page(browser, site, page)  # servers and caches of theirs are warm now
-                    page.bytes, page.requests, page.milliseconds = [], [], []
-                for _round in range(rounds):
-                    for page in pages:
-                        open_page(browser, site, page)
-            browser.close()
-    sys.exit(report(pages))
+    with (
+        tempfile.TemporaryDirectory() as name,
+        EmbeddedMongod(Path(name, "mongo")) as mongod,
+        running_portal(mongod.uri, "bench-widget", Path(name, "demo")) as portal,
+        hosted() as (site, pages),
+        isso(Path(name), site) as isso_url,
+        sync_playwright() as playwright,
+    ):
+        pages.update(pages_with(portal, isso_url))
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        measured = {label: Measured() for label in pages}
+        for label in pages:
+            open_page(browser, site, label, Measured())  # servers and their caches are warm now
+        for _round in range(rounds):
+            for label in pages:
+                open_page(browser, site, label, measured[label])
+        browser.close()
+    sys.exit(report(measured))
 
 
-def open_page(browser: Browser, site: str, page: Page) -> None:
+def pages_with(portal: RunningPortal, isso_url: str | None) -> dict[str, str]:
+    """The same page with each of them: label → HTML."""
+    known = {"url": f"{portal.url}/api/1/culture-feedback", "dataset": portal.ids[SHOWCASE]}
+    script, hint, element = (one.format(**known) for one in (WIDGET_HEAD, WIDGET_HINT, WIDGET))
+    pages = {
+        PLAIN: PAGE.format(head="", body=FORM),
+        HINTED: PAGE.format(head=script + hint, body=element),
+        UNHINTED: PAGE.format(head=script, body=element),
+    }
+    if isso_url:
+        pages[THEIRS] = PAGE.format(head="", body=ISSO.format(url=isso_url))
+    else:
+        print("Isso is not installed (make .isso/bin/isso): not measured")
+    return pages
+
+
+def open_page(browser: Browser, site: str, label: str, measured: Measured) -> None:
     """Opens a page in a new browser, with nothing in its cache, until its first field is there."""
     context = browser.new_context(locale="fr-FR")
     tab = context.new_page()
@@ -109,102 +130,133 @@ def open_page(browser: Browser, site: str, page: Page) -> None:
     devtools.send("Network.enable")
     devtools.send("Network.emulateNetworkConditions", SLOW_4G)
     devtools.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
-    asked: dict[str, str] = {}
-    sizes: dict[str, int] = {}
-    devtools.on(
-        "Network.requestWillBeSent", lambda e: asked.update({e["requestId"]: e["request"]["url"]})
-    )
-    devtools.on(
-        "Network.loadingFinished",
-        lambda e: sizes.update({e["requestId"]: int(e["encodedDataLength"])}),
-    )
-    tab.goto(f"{site}/{page.label.replace(' ', '-')}.html", wait_until="commit")
+    answers: list[Response] = []
+    tab.on("response", lambda answer: answers.append(answer))
+    tab.goto(f"{site}/{label.replace(' ', '-')}", wait_until="commit")
     # Since the navigation began, on the clock of the page.
-    page.milliseconds.append(
-        tab.wait_for_function(
-            f"({FOUND[page.label]}) && performance.now()", polling="raf"
-        ).json_value()
-    )
-    tab.wait_for_load_state("load")
-    ours = [id for id, url in asked.items() if not url.startswith(site)]
-    page.requests.append(len(ours))
-    page.bytes.append(sum(sizes.get(id, 0) for id in ours))
+    milliseconds = tab.wait_for_function(f"({FOUND[label]}) && performance.now()", polling="raf")
+    fetched = [answer for answer in answers if not answer.url.startswith(site)]
+    measured.milliseconds.append(milliseconds.json_value())
+    measured.requests.append(len(fetched))
+    measured.bytes.append(sum(one.request.sizes()["responseBodySize"] for one in fetched))
     context.close()
 
 
 @contextmanager
-def hosted(folder: Path, pages: list[Page]) -> Iterator[str]:
-    """A site of somebody else's with these pages."""
-    folder.mkdir()
-    for page in pages:
-        html = PAGE.format(content=page.html)
-        (folder / f"{page.label.replace(' ', '-')}.html").write_text(html, encoding="utf-8")
+def hosted() -> Iterator[tuple[str, dict[str, str]]]:
+    """A site of somebody else's, and its pages: label → HTML, to be filled."""
+    pages: dict[str, str] = {}
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_args: Any) -> None:
-            pass
+    class Site(Quiet):
+        def do_GET(self) -> None:
+            html = pages.get(self.path.strip("/").replace("-", " "), "")
+            self.answer(html.encode(), "text/html; charset=utf-8")
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with served(Site) as url:
+        yield url, pages
 
 
 @contextmanager
-def isso(folder: Path) -> Iterator[str | None]:
-    """Isso's own server with its published client, where it is installed."""
-    if find_spec("isso") is None:
+def isso(folder: Path, site: str) -> Iterator[str | None]:
+    """Isso's own server with its published client, where it is installed, compressed as a server in
+    front of it would do."""
+    if not ISSO_COMMAND.exists():
         yield None
         return
-    port = 8765
+    port = free_port()
     settings = folder / "isso.cfg"
     settings.write_text(
-        f"[general]\ndbpath = {folder}/isso.db\nhost = http://127.0.0.1\n"
+        f"[general]\ndbpath = {folder}/isso.db\nhost = {site}\n"
         f"[server]\nlisten = http://127.0.0.1:{port}\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "isso", "-c", str(settings)],
+        [ISSO_COMMAND, "-c", str(settings), "run"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    url = f"http://127.0.0.1:{port}"
+
+    class InFront(Quiet):
+        def do_GET(self) -> None:
+            asked = Request(
+                f"http://127.0.0.1:{port}{self.path}",
+                headers={"Origin": site},
+                method=self.command,
+            )
+            try:
+                answer = urlopen(asked)
+            except HTTPError as error:  # 404: nobody has commented yet
+                answer = error
+            headers = {
+                name: value
+                for name, value in answer.headers.items()
+                if name.startswith(("Access-Control-", "Cache-", "Set-", "X-"))
+            }
+            body, headers["Content-Encoding"] = compressed(answer.read(), "br"), "br"
+            kind = answer.headers["Content-Type"]
+            self.answer(body, kind, status=answer.status, headers=headers)
+
+        do_OPTIONS = do_GET
+
     try:
         for _attempt in range(100):
             try:
-                urlopen(f"{url}/js/embed.min.js").close()
+                urlopen(f"http://127.0.0.1:{port}/js/embed.min.js").close()
                 break
             except OSError:
                 time.sleep(0.1)
-        yield url
+        with served(InFront) as url:
+            yield url
     finally:
         process.terminate()
         process.wait()
 
 
-def report(pages: list[Page]) -> int:
-    print(f"\n{'until the first field':<24}{'bytes':>9}{'requests':>10}{'ms':>8}{'more ms':>9}")
-    plain = median(pages[0].milliseconds)
-    for page in pages:
-        spent = median(page.milliseconds)
+class Quiet(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(
+        self, body: bytes, kind: str, *, status: int = 200, headers: dict[str, str] | None = None
+    ) -> None:
+        self.send_response(status)
+        sent = {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})}
+        for name, value in sent.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: Any) -> None:
+        pass
+
+
+@contextmanager
+def served(handler: type[Quiet]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def report(measured: dict[str, Measured]) -> int:
+    print("\n| until the first field | bytes | requests | ms | more ms |\n|---|---|---|---|---|")
+    plain = median(measured[PLAIN].milliseconds)
+    for label, one in measured.items():
+        spent = median(one.milliseconds)
         print(
-            f"{page.label:<24}{median(page.bytes):>9.0f}{median(page.requests):>10.0f}"
-            f"{spent:>8.0f}{spent - plain:>9.0f}"
+            f"| {label} | {median(one.bytes):,.0f} | {median(one.requests):.0f} "
+            f"| {spent:.0f} | {spent - plain:.0f} |"
         )
-    widget = pages[1]
+    widget = measured[HINTED]
+    more = median(widget.milliseconds) - plain
     over = [
         what
         for what, spent, most in (
             ("bytes", median(widget.bytes), MOST_BYTES),
             ("requests", median(widget.requests), MOST_REQUESTS),
-            (
-                "milliseconds more than a plain form",
-                median(widget.milliseconds) - plain,
-                MOST_MILLISECONDS,
-            ),
+            ("milliseconds more than a plain form", more, MOST_MILLISECONDS),
         )
         if spent > most
     ]
-    print(f"Over budget: {', '.join(over)}" if over else "Within budget")
+    print(f"\nOver budget: {', '.join(over)}" if over else "\nWithin budget")
     return bool(over)
 
 

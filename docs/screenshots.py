@@ -28,6 +28,8 @@ DASHBOARD = f"{PAGES}dashboard/organizations/{MINISTRY}/"
 OPEN = "Données des musées, du patrimoine et des bibliothèques"
 PAST = "Données culturelles ouvertes"
 LATE = "Coût des restaurations de monuments historiques"
+#: Datasets of which some people, and nobody, have said something.
+COMMENTED, EMPTY = "journees-europeennes-du-patrimoine", "jardins-remarquables"
 
 
 def main() -> None:
@@ -87,6 +89,7 @@ def main() -> None:
                 page.get_by_role("link", name=OPEN).first.click()
                 page.get_by_role("link", name="Modifier la consultation").click()
                 take_page(page, "consultation-making", height=1300)
+            widget_states(browser, portal)
             browser.close()
 
 
@@ -108,6 +111,75 @@ def visitor(browser: Browser, portal: RunningPortal, account: Account) -> Iterat
     context.close()
 
 
+# --- The widget in each of its states -------------------------------------------------------------
+
+
+def widget_states(browser: Browser, portal: RunningPortal) -> None:
+    """`widget-….png`, for docs/embedding.md: what somebody without an account sees."""
+    with passer_by(browser, portal, EMPTY) as page:
+        take(page, "widget-empty", until="section:last-of-type")
+    with passer_by(browser, portal, SHOWCASE) as page:
+        take(page, "widget-consultation", until="form")
+        take(page, "widget-results", since="#cf-summary", until=".cf-fold")
+        take(page, "widget-comments", since="#cf-comments", until=".cf-comments > li:nth-child(2)")
+    with passer_by(browser, portal, COMMENTED) as page:
+        page.get_by_role("button", name="En partie", exact=True).click()
+        page.locator("textarea[name=comment]").wait_for()
+        take(page, "widget-form", until="form")
+        page.locator("textarea[name=comment]").fill("Il manque les horaires des visites guidées.")
+        page.get_by_role("button", name="Enregistrer mon avis").click()
+        page.locator("[data-forget]").wait_for()
+        take(page, "widget-thanks", until="section:first-of-type")
+    with passer_by(browser, portal, COMMENTED) as page:
+        page.route("**/proof/?*", lambda route: route.abort())
+        page.get_by_role("button", name="Non", exact=True).click()
+        email = page.locator("#cf-email")
+        email.wait_for()
+        take(page, "widget-email", until="form")
+        email.fill("camille@nulle-part")
+        page.locator("culture-feedback form .cf-primary").first.click()
+        page.locator("#cf-errors").wait_for()
+        take(page, "widget-error", until="#cf-email")
+    with passer_by(browser, portal, COMMENTED) as page:
+        page.get_by_role("link", name="Demander des données").click()
+        page.get_by_label("Titre de la demande").wait_for()
+        take(page, "widget-ask", since="#cf-ask", until="#cf-ask-form")
+    for name, options in STATES.items():
+        with passer_by(browser, portal, COMMENTED, **options) as page:
+            page.locator("culture-feedback").evaluate(AS_IF.get(name, "it => it"))
+            take(page, f"widget-{name}", until=".cf-fold")
+
+
+STATES: dict[str, dict[str, Any]] = {
+    "dark": {"color_scheme": "dark"},
+    "forced-colours": {"forced_colors": "active", "color_scheme": "dark"},
+    "rtl": {},
+    "phone": {"viewport": {"width": 360, "height": 800}},
+}
+#: On a dark page; in a language that is written from right to left.
+AS_IF = {
+    "dark": "it => { document.documentElement.style.colorScheme = 'dark' }",
+    "rtl": """it => {
+      for (const one of it.shadowRoot.querySelectorAll('[dir]')) one.dir = 'rtl'
+    }""",
+}
+
+
+@contextmanager
+def passer_by(
+    browser: Browser, portal: RunningPortal, dataset: str, **options: Any
+) -> Iterator[Page]:
+    """Somebody on the page of a dataset, without an account, the widget shown."""
+    options = {"viewport": {"width": 720, "height": 900}, **options}
+    context = browser.new_context(locale="fr-FR", reduced_motion="reduce", **options)
+    page = context.new_page()
+    page.goto(portal.page(dataset))
+    page.locator("culture-feedback").evaluate("it => it.scrollIntoView()")
+    page.locator("culture-feedback #cf-title").wait_for()
+    yield page
+    context.close()
+
+
 def take_page(page: Page, name: str, height: int) -> None:
     """A whole page of ours, `height` pixels of it at most, without what surrounds it."""
     main = page.locator("main").bounding_box()
@@ -121,18 +193,21 @@ def take_page(page: Page, name: str, height: int) -> None:
     save(page, name, clip)
 
 
-def take(page: Page, name: str, until: str) -> None:
-    """The widget, from its top to the end of its first element `until`, with a margin, as a small
-    PNG (few colours are enough)."""
+def take(page: Page, name: str, until: str, since: str | None = None) -> None:
+    """The widget, from its top or its first element `since` to the end of its first element
+    `until`, with a margin, as a small PNG (few colours are enough)."""
     widget = page.locator("culture-feedback")
-    top = widget.bounding_box()
+    whole = widget.bounding_box()
+    top = widget.locator(since).first.bounding_box() if since else whole
     last = widget.locator(until).first.bounding_box()
+    assert whole is not None
     assert top is not None
     assert last is not None
+    left = max(0, whole["x"] - MARGIN)
     clip = {
-        "x": top["x"] - MARGIN,
+        "x": left,
         "y": top["y"] + page.evaluate("scrollY") - MARGIN,
-        "width": top["width"] + 2 * MARGIN,
+        "width": whole["width"] + 2 * (whole["x"] - left),
         "height": last["y"] + last["height"] - top["y"] + 2 * MARGIN,
     }
     save(page, name, clip)

@@ -19,7 +19,7 @@ from .api import PUBLIC_MAX_AGE
 
 #: A cell that begins with one of these is a formula to spreadsheets, quoted or not (OWASP, "CSV
 #: injection"); the wide forms are to those of East Asia.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULAS = frozenset(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
 
 #: Rows sent at once.
 ROWS = 100
@@ -70,8 +70,11 @@ def written(header: list[str], rows: Iterable[list[Any]]) -> Iterator[str]:
 
 def cell(value: Any) -> Any:
     """A value as its cell. Numbers stay numbers; whatever people typed is a text."""
+    # First what most cells are: a file may have some ten million.
     if value is None:
         return ""
+    if type(value) is str:
+        return value if value[:1] not in FORMULAS and "\0" not in value else _harmless(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
@@ -80,5 +83,9 @@ def cell(value: Any) -> Any:
         return value.replace(microsecond=0).isoformat() + "Z"
     if isinstance(value, (list, tuple)):
         return cell(",".join(str(one) for one in value))
-    text = str(value).replace("\0", "")
-    return f"'{text}" if text.startswith(FORMULAS) else text
+    return _harmless(str(value))
+
+
+def _harmless(text: str) -> str:
+    text = text.replace("\0", "")
+    return f"'{text}" if text[:1] in FORMULAS else text

@@ -3,7 +3,7 @@
 One collector reads counts from the database when it is scraped, so that it does not matter which
 process answers, nor how many there are. It is in the default registry of `prometheus_client`, for
 operators who expose that one; `P/metrics` exposes ours alone, to who has
-`CULTURE_FEEDBACK_METRICS_TOKEN`.
+`CULTURE_FEEDBACK_METRICS_TOKEN`. HTTP requests, which each process counts, are in `prometheus_http`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
 
-from . import __version__, backlog, health
+from . import __version__, backlog, health, prometheus_http
 from .addresses import PREFIX
 from .api import never_stored
 from .runs import last_ends
@@ -78,6 +78,17 @@ class Collector:
             yield info
 
 
+class Merged:
+    """HTTP requests of all processes of this machine. Not in the default registry, which has those
+    of its own process already."""
+
+    def describe(self) -> Iterable[Any]:
+        return []
+
+    def collect(self) -> Iterator[Any]:
+        yield from prometheus_http.merged()
+
+
 #: The collector that the default registry has: of the application that was made last.
 _registered: list[Collector] = []
 
@@ -88,6 +99,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(blueprint)
     if not INSTALLED:
         return
+    prometheus_http.register(app)
     from prometheus_client import REGISTRY
 
     if _registered:
@@ -108,6 +120,7 @@ def metrics() -> Response:
 
     registry = CollectorRegistry()
     registry.register(Collector(current_app._get_current_object()))  # type: ignore[attr-defined]
+    registry.register(Merged())
     return never_stored(Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST))
 
 

@@ -3,15 +3,19 @@ the console, whatever the front-end does."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Response, expect
+from playwright.sync_api import Response, Route, expect
 from pymongo import MongoClient
 
+from udata_culture_feedback.embed.assets import STATIC
+
 from .hosts.pages import settle_in
-from .visitor import COMMENTED, EMPTY, PAGES, Visitor
+from .visitor import COMMENTED, EMPTY, OUTDATED, PAGES, Visitor
 
 Come = Callable[..., Visitor]
 
@@ -427,11 +431,168 @@ def test_a_token_that_has_ended_leaves_a_visitor(visitor: Come) -> None:
     expect(somebody.widget.locator("[data-login]")).to_be_visible()
 
 
+# --- What is fetched, and when --------------------------------------------------------------------
+
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "embedding.md"
+
+
+def documented_tag(somebody: Visitor) -> str:
+    """What docs/embedding.md tells who makes the pages of datasets to write."""
+    found = re.search(r"```html\n(<script[^`]*<link [^`]*)```", DOCUMENTED.read_text("utf-8"))
+    assert found
+    return found[1].replace("ID OR SLUG", of(somebody)["one"])
+
+
+def test_a_hint_has_the_fragment_fetched_once_beside_the_script(visitor: Come) -> None:
+    somebody = visitor()
+    tag = documented_tag(somebody)
+    settle_in(somebody, "", page=f'<!doctype html><html lang="fr"><title>Site</title>{tag}</html>')
+    somebody.page.goto(f"{somebody.portal.url}/a-page")
+    expect(somebody.widget.get_by_role("button", name="Oui")).to_be_visible()
+    assert len(fragments(somebody)) == 1
+    timing = "address => performance.getEntriesByName(address)[0].initiatorType"
+    address = fragments(somebody)[0].removeprefix("GET ")
+    assert somebody.page.evaluate(timing, address) == "link"
+
+
+def test_what_a_hint_has_fetched_is_not_shown_to_who_is_known(visitor: Come) -> None:
+    """It was fetched for nobody in particular, and this tab has sent something before."""
+    somebody = visitor()
+    somebody.page.add_init_script("sessionStorage.setItem('culture-feedback:token', 'it 0')")
+    tag = documented_tag(somebody)
+    settle_in(somebody, "", page=f'<!doctype html><html lang="fr"><title>Site</title>{tag}</html>')
+    with somebody.page.expect_request(lambda one: one.url.endswith("&own")) as asked:
+        somebody.page.goto(f"{somebody.portal.url}/a-page")
+    assert asked.value.headers["x-culture-feedback-token"] == "it"
+    expect(somebody.widget.get_by_role("button", name="Oui")).to_be_visible()
+
+
+def test_parts_come_only_when_they_are_needed(arrive: Callable[..., Visitor]) -> None:
+    somebody = arrive("front-kit", "/datasets/{one}", script='data-download="off"')
+
+    def parts() -> set[str]:
+        return {one.rpartition("/")[2] for one in somebody.requests if "/static/" in one}
+
+    shown(somebody)
+    somebody.page.wait_for_load_state("networkidle")
+    assert parts() == set()
+    with somebody.page.expect_response("**/proof.js"):
+        somebody.widget.get_by_role("button", name="Oui").hover()
+    assert parts() == {"sending.js", "proof.js"}
+    somebody.answers("Oui")
+    assert parts() == {"sending.js", "proof.js", "forms.js", "forms.css"}
+
+
+def test_the_settings_of_the_portal_change_what_is_placed(
+    arrive: Callable[..., Visitor],
+) -> None:
+    """`CULTURE_FEEDBACK_PLACEMENTS` is in the script, as tests/embed holds; here, what it does."""
+    somebody = arrive("cdata", "/posts")
+
+    def changed(route: Route) -> None:
+        answer = route.fetch()
+        before, after = answer.text().split('"placements":{', 1)
+        own = '"news":{"on":{"^/posts$":"pages/requests/"},"at":{"footer":"beforebegin"}},'
+        off = after.replace('"tab":{', '"tab":{"off":true,', 1)
+        route.fulfill(response=answer, body=f'{before}"placements":{{{own}{off}')
+
+    somebody.context.route("**/embed.js", changed)
+    somebody.page.goto(f"{somebody.portal.url}/posts")
+    panel = somebody.page.locator("culture-feedback-panel")
+    expect(panel.get_by_role("link", name="Demander des données")).to_be_visible()
+    go(somebody, "/datasets/{one}")
+    expect(panel).to_be_hidden()
+    shown(somebody)
+    expect(somebody.page.locator("[data-culture-feedback]")).to_have_count(0)
+
+
+# --- How it looks there ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_resets_of_the_host_change_nothing(arrive: Callable[..., Visitor], flavour: str) -> None:
+    """Those of hosts.css, which mean no well; nor is its Content-Security-Policy broken, or the
+    console would say so."""
+    somebody = arrive(flavour, "/datasets/{one}")
+    shown(somebody)
+    looks = somebody.widget.evaluate(
+        """it => {
+          const look = (selector, ...names) => {
+            const style = getComputedStyle(it.shadowRoot.querySelector(selector))
+            return names.map(name => style[name])
+          }
+          return {
+            text: look('.cf', 'fontStyle', 'textAlign', 'textIndent', 'textTransform', 'color'),
+            button: look('form button', 'borderTopStyle', 'cursor', 'display'),
+            inside: it.shadowRoot.querySelector('.cf').getBoundingClientRect().left >= 0,
+          }
+        }"""
+    )
+    assert looks == {
+        "text": ["normal", "start", "0px", "none", "rgb(58, 58, 58)"],
+        "button": ["solid", "pointer", "block"],
+        "inside": True,
+    }
+
+
+BEYOND = """it => {
+  const room = it.getBoundingClientRect()
+  return [...it.shadowRoot.querySelectorAll('*')].filter(one => {
+    const { left, right, width } = one.getBoundingClientRect()
+    return width && !one.closest('.cf-hidden') && (left < room.left - 1 || right > room.right + 1)
+  }).map(one => one.outerHTML.slice(0, 100))
+}"""
+
+
+@pytest.mark.parametrize("width", [320, 1100])
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+def test_long_words_go_beyond_nothing_in_either_direction(
+    arrive: Callable[..., Visitor], newcomer: str, direction: str, width: int
+) -> None:
+    somebody = arrive("front-kit", "/datasets/{one}", email=newcomer)
+    somebody.page.set_viewport_size({"width": width, "height": 800})
+    somebody.page.evaluate("direction => { document.documentElement.dir = direction }", direction)
+    shown(somebody)
+    somebody.answers("Non")
+    somebody.comments_that("https://exemple.test/" + "Donaudampfschifffahrtsgesellschaft" * 12)
+    somebody.unfolds_everything()
+    assert somebody.widget.evaluate(BEYOND) == []
+    # Names, titles and words of people are anything; labels of criteria are the portal's.
+    somebody.widget.evaluate(
+        """it => {
+          for (const text of it.shadowRoot.querySelectorAll(
+            'h2, h3, h4, p, a, td, li, label, legend, button, strong, summary'
+          )) for (const node of text.childNodes) {
+            if (node.nodeType === 3 && node.data.trim()) node.data = 'Interministeriell'.repeat(9)
+          }
+        }"""
+    )
+    assert somebody.widget.evaluate(BEYOND) == []
+    assert somebody.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_no_style_of_ours_knows_left_from_right() -> None:
+    """Logical properties turn with the direction of the text."""
+    for sheet in sorted(Path(str(STATIC)).glob("*.css")):
+        rules = sheet.read_text("utf-8")
+        assert not re.search(r"\b(?:left|right)\b|\bfloat:", rules), sheet.name
+
+
+def test_a_consultation_is_said_apart_with_its_link(visitor: Come) -> None:
+    """What is said once, after something was done, is another thing."""
+    somebody = visitor().goes_to(OUTDATED)
+    notice = somebody.widget.get_by_role("complementary", name="Consultation publique")
+    expect(notice.get_by_role("link")).to_be_visible()
+    expect(notice.locator("p")).to_have_count(2)
+    expect(somebody.status).to_have_text("")
+
+
 # --- Budget ---------------------------------------------------------------------------------------
 
 
-def test_the_first_field_costs_three_requests_and_ten_kilobytes(visitor: Come) -> None:
-    """As the browser received them: the loader, the style, the fragment."""
+def test_the_first_field_costs_two_requests_and_ten_kilobytes(visitor: Come) -> None:
+    """As the browser received them: the loader with the style, the fragment."""
     somebody = visitor()
     settle_in(somebody, "front-kit")
     answers: list[Response] = []
@@ -439,8 +600,8 @@ def test_the_first_field_costs_three_requests_and_ten_kilobytes(visitor: Come) -
     path = f"/datasets/{of(somebody)['one']}#culture-feedback"
     somebody.page.goto(somebody.portal.url + path)
     expect(somebody.widget.get_by_role("button", name="Oui")).to_be_visible()
-    ours = [one for one in answers if "/culture-feedback/" in one.url][:3]
-    late = [one.url for one in answers if "/culture-feedback/" in one.url][3:]
+    ours = [one for one in answers if "/culture-feedback/" in one.url][:2]
+    late = [one.url for one in answers if "/culture-feedback/" in one.url][2:]
     assert all("around" in one or "summar" in one for one in late), late
     sizes = [one.request.sizes()["responseBodySize"] for one in ours]
     assert sum(sizes) <= 10 * 1024, sizes

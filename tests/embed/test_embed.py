@@ -72,8 +72,7 @@ class LoaderTest(PluginTestCase):
         weights = [
             len(brotli.compress(part))
             for part in (
-                self.visit("GET", f"{P}/embed.js").data,
-                assets.content("widget.css"),
+                self.visit("GET", f"{P}/embed.js").data,  # with the style
                 self.visit("GET", page, headers={"X-API-KEY": self.key_of(UserFactory())}).data,
             )
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from flask import Flask
@@ -13,6 +14,9 @@ from udata.core.organization.models import Member, Organization
 from udata.core.user.models import User
 
 from udata_culture_feedback.storage import now
+
+#: How long ago people logged in: also for a server whose clock is a day behind.
+LOGGED_IN = timedelta(days=2)
 
 
 def prepare(settings: str) -> Flask:
@@ -37,6 +41,8 @@ def command(app: Flask, arguments: list[str], clock: float = 0) -> tuple[int, st
 
 def fill(app: Flask, people: int, datasets: int) -> dict[str, Any]:
     """Indexes, people, an organization and its datasets."""
+    from .clocked import set_clock
+
     with app.app_context():
         ran = app.test_cli_runner().invoke(args=["feedback", "init"])
         assert ran.exit_code == 0, ran.output
@@ -48,6 +54,7 @@ def fill(app: Flask, people: int, datasets: int) -> dict[str, Any]:
             Dataset(title=f"Musées {n}", description="D", organization=organization).save()
             for n in range(datasets)
         ]
+        set_clock(-LOGGED_IN.total_seconds())
         return {
             "people": [_cookie(app, _person(n + 1)) for n in range(people)],
             "datasets": [str(dataset.id) for dataset in made],

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import product
 from types import TracebackType
 from typing import Any, Self
@@ -37,6 +39,8 @@ class Load:
         self.statuses: Counter[int | str] = Counter()
         self._left = list(reversed(self.answers))
         self._lock = threading.Lock()
+        self._gate = threading.Event()
+        self._gate.set()
         self._failure: BaseException | None = None
         self._threads = [threading.Thread(target=self._write) for _ in range(AT_ONCE)]
 
@@ -64,6 +68,15 @@ class Load:
         wanted = int(share * len(self.answers))
         wait_until(lambda: self._failure or len(self.acknowledged) >= wanted, "answers")
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody sends anything more meanwhile."""
+        self._gate.clear()
+        try:
+            yield
+        finally:
+            self._gate.set()
+
     def _write(self) -> None:
         try:
             while True:
@@ -78,6 +91,7 @@ class Load:
     def _insist(self, who: dict[str, str], body: dict[str, Any]) -> None:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
+            self._gate.wait()
             try:
                 answer = self.portal.send("POST", "/feedback/", who, json=body)
             except requests.RequestException as error:

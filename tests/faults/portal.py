@@ -57,6 +57,19 @@ class Seed:
     datasets: list[str]
 
 
+@dataclass(frozen=True)
+class Version:
+    """A version of the plugin: a folder with its package, a module there with udata's application,
+    and how the names of its logs begin."""
+
+    folder: Path
+    module: str
+    logs: str = ""
+
+
+TODAY = Version(ROOT, "tests.faults.clocked")
+
+
 class Portal:
     """`mongodb` is an address with a database; without `broker`, tasks are queued in memory and
     nobody runs them."""
@@ -101,22 +114,28 @@ class Portal:
         [filled] = self.console.run(("fill", {"people": people, "datasets": datasets}))
         return Seed(**filled)
 
-    def serve(self, workers: int = 2, clock: timedelta | None = None) -> subprocess.Popen[bytes]:
+    def serve(
+        self, workers: int = 2, clock: timedelta | None = None, version: Version = TODAY
+    ) -> subprocess.Popen[bytes]:
         """A gunicorn with this many workers, ready to answer. A second one listens beside the
         first, as nodes do behind one address."""
-        command = [sys.executable, "-m", "gunicorn", "tests.faults.clocked:app"]
+        command = ["gunicorn", f"{version.module}:app"]
         command += ["--bind", f"127.0.0.1:{self.port}", "--workers", str(workers)]
         command += ["--timeout", "90", "--graceful-timeout", "5", "--reuse-port", "--preload"]
-        process = self._start(command, "web.log", clock)
-        wait_until(lambda: self._answers(process), "gunicorn")
+        command += ["--access-logfile", "-"]
+        process = self._start(command, "web.log", clock, version)
+        wait_until(lambda: self._answers(process) and self.children(process), "gunicorn")
         self.web = self.web or process
         return process
 
-    def work(self, clock: timedelta | None = None) -> subprocess.Popen[bytes]:
+    def work(
+        self, clock: timedelta | None = None, version: Version = TODAY
+    ) -> subprocess.Popen[bytes]:
         """A Celery worker for every queue."""
-        command = [sys.executable, "-m", "celery", "-A", "tests.faults.clocked.celery", "worker"]
-        command += ["-Q", "high,default,low", "-c", "2", "--without-gossip", "--without-mingle"]
-        return self._start([*command, "--without-heartbeat"], "worker.log", clock)
+        command = ["celery", "-A", f"{version.module}.celery", "worker"]
+        command += ["-Q", "high,default,low", "-c", "2", "-l", "INFO"]
+        command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        return self._start(command, "worker.log", clock, version)
 
     def stop(self, process: subprocess.Popen[bytes]) -> None:
         self.running.remove(process)
@@ -167,10 +186,10 @@ class Portal:
         except requests.RequestException:
             return False
 
-    def _environment(self, clock: timedelta | None) -> dict[str, str]:
+    def _environment(self, clock: timedelta | None, code: Path) -> dict[str, str]:
         environment = os.environ | {
             "UDATA_SETTINGS": str(self.folder / "udata.cfg"),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(code),
             "PYTHONWARNINGS": "ignore",
             "C_FORCE_ROOT": "1",  # containers run tests as root, which Celery refuses
         }
@@ -178,8 +197,11 @@ class Portal:
         return environment | {"CULTURE_FEEDBACK_FAULTS_CLOCK": str(seconds)}
 
     def _start(
-        self, command: list[str], log: str, clock: timedelta | None
+        self, command: list[str], log: str, clock: timedelta | None, version: Version
     ) -> subprocess.Popen[bytes]:
-        process = child_process.start(command, self.folder / log, self._environment(clock))
+        # From there: Python looks first where it was started.
+        command = ["env", f"--chdir={version.folder}", sys.executable, "-m", *command]
+        environment = self._environment(clock, version.folder)
+        process = child_process.start(command, self.folder / f"{version.logs}{log}", environment)
         self.running.append(process)
         return process

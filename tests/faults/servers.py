@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +17,7 @@ from pymongo.errors import PyMongoError
 from udata_culture_feedback.demo import child_process
 from udata_culture_feedback.demo.mongod import EmbeddedMongod, free_port
 
-from .patience import wait_until
+from .patience import PATIENCE, wait_until
 
 
 class Server:
@@ -39,7 +41,21 @@ class Server:
         self.stop()
 
 
-class Mongod(EmbeddedMongod):
+class Freezes:
+    """A server that may be frozen: it takes connections, and answers nothing."""
+
+    process: subprocess.Popen[bytes] | None
+
+    def freeze(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+
+class Mongod(EmbeddedMongod, Freezes):
     """A mongod that may be killed: started again, it finds its files as they were left."""
 
     def kill(self) -> None:
@@ -48,6 +64,28 @@ class Mongod(EmbeddedMongod):
         self.process.kill()
         self.process.wait()
         self.process = None
+
+    def gives_up(self) -> None:
+        """Has it write what only its journal has, as it does every minute. Without room for that,
+        MongoDB ends itself."""
+        assert self.process is not None
+        with suppress(PyMongoError), self.client() as client:
+            client.admin.command("fsync")
+        self.process.wait(PATIENCE)
+        self.process = None
+
+    def back_up(self, folder: Path) -> None:
+        """Copies its files, while it is stopped."""
+        self.stop()
+        shutil.copytree(self.data_dir, folder)
+        self.start()
+
+    def restore(self, folder: Path) -> None:
+        """Sets it back to a copy of its files."""
+        self.stop()
+        shutil.rmtree(self.data_dir)
+        shutil.copytree(folder, self.data_dir)
+        self.start()
 
     def client(self) -> MongoClient[Any]:
         return MongoClient(self.uri, directConnection=True, serverSelectionTimeoutMS=5000)
@@ -91,19 +129,25 @@ class ReplicaSet(Server):
         return f"mongodb://{hosts}/{database}?{options}"
 
     def primary(self) -> Mongod | None:
-        for member in self.members:
-            if member.process is None:
-                continue
-            try:
-                with member.client() as client:
-                    if client.admin.command("hello")["isWritablePrimary"]:
-                        return member
-            except PyMongoError:
-                continue
-        return None
+        running = (member for member in self.members if member.process is not None)
+        return next(filter(is_primary, running), None)
+
+    def others(self) -> list[Mongod]:
+        """All but the primary."""
+        primary = self.primary()
+        return [member for member in self.members if member is not primary]
 
 
-class Redis(Server):
+def is_primary(member: Mongod) -> bool:
+    """Whether a member of a replica set says so of itself."""
+    try:
+        with member.client() as client:
+            return client.admin.command("hello")["isWritablePrimary"]
+    except PyMongoError:
+        return False
+
+
+class Redis(Server, Freezes):
     """A broker that forgets everything when it stops."""
 
     def __init__(self, folder: Path) -> None:

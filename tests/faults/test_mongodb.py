@@ -6,6 +6,7 @@ import html
 import os
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from .load import Load
 from .patience import wait_until
 from .portal import Portal
-from .servers import Mongod, ReplicaSet
+from .servers import Mongod, ReplicaSet, is_primary
 
 WORDS = "Il manque les musées d’outre-mer,\net la colonne « région » depuis 2019."
 #: MongoDB's OutOfDiskSpace.
@@ -36,6 +37,26 @@ def test_a_replica_set_loses_its_primary(tmp_path, nothing_is_lost):
         nothing_is_lost("a replica set of three loses its primary (`kill -9`)", load)
 
 
+def test_a_primary_is_cut_off_before_it_is_lost(tmp_path, nothing_is_lost):
+    with (
+        ReplicaSet(tmp_path / "mongodb") as members,
+        Portal(tmp_path, members.uri("faults")) as portal,
+    ):
+        seed = portal.seed(people=30)
+        portal.serve()
+        with Load(portal, seed, seed.datasets) as load:
+            load.until(0.2)
+            primary, others = members.primary(), members.others()
+            for member in others:
+                member.freeze()
+            # It goes on until it has missed the others for too long; nobody has what it takes.
+            wait_until(lambda: not is_primary(primary), "a primary that gives up")
+            primary.kill()
+            for member in others:
+                member.thaw()
+        nothing_is_lost("a primary is cut off from the others, goes on, and is lost", load)
+
+
 def test_a_majority_is_lost_for_a_while(tmp_path, nothing_is_lost):
     with (
         ReplicaSet(tmp_path / "mongodb") as members,
@@ -45,7 +66,7 @@ def test_a_majority_is_lost_for_a_while(tmp_path, nothing_is_lost):
         portal.serve()
         with Load(portal, seed, seed.datasets) as load:
             load.until(0.2)
-            others = [one for one in members.members if one is not members.primary()]
+            others = members.others()
             for member in others:
                 member.kill()
             wait_until(lambda: load.statuses[503], "a refusal")
@@ -66,17 +87,19 @@ def test_mongod_is_killed_and_started_again(standing, nothing_is_lost):
 def test_a_disk_that_is_full_is_a_503_with_the_text_of_the_form(standing, line):
     portal, seed = standing.portal, standing.seed
     [dataset] = standing.datasets()
-    who = seed.people[0]
+    who, form = open_form(portal, dataset, seed.people[0])
+    sent = {"files": as_form(form | {"fitness": "partly", "comment": WORDS})}
+    path = f"/pages/datasets/{dataset}/"
     with failing(standing.mongod, NO_ROOM):
         answer = portal.send("POST", "/feedback/", who, json={"dataset": dataset, "fitness": "no"})
         assert answer.status_code == 503
         assert answer.json()["message"].startswith("The service cannot record")
         assert answer.headers["Retry-After"] == "10"
-        page = send_form(portal, dataset, who)
+        page = portal.send("POST", path, who, **sent)
         assert page.status_code == 503
         assert page.headers["Content-Type"].startswith("text/html")
         assert typed(page.text)["comment"] == WORDS
-        fragment = send_form(portal, dataset, who, "?as=fragment")
+        fragment = portal.send("POST", f"{path}?as=fragment", who, **sent)
         assert fragment.status_code == 503
         assert "X-Culture-Feedback" not in fragment.headers  # the loader leaves the form as it is
     again = portal.send("POST", action_of(page.text), who, files=as_form(typed(page.text)))
@@ -98,29 +121,65 @@ def test_a_disk_that_fills_up(tmp_path, nothing_is_lost):
         portal.serve()
         with Load(portal, seed, seed.datasets, words=True) as load:
             load.until(0.2)
-            filler = fill(disk)
+            with load.held():
+                filler = fill(disk)
+                mongod.gives_up()
             wait_until(lambda: load.statuses[503], "a refusal")
             filler.unlink()
-            if mongod.process and mongod.process.poll() is not None:
-                mongod.process = None
-                mongod.start()
+            mongod.start()
         assert load.statuses[500] == 0
-        nothing_is_lost("the disk of MongoDB fills up (a small tmpfs), then has room", load)
+        nothing_is_lost(
+            "the disk fills up (a small tmpfs) and MongoDB ends; 503 until restarted", load
+        )
 
 
-def send_form(portal: Portal, dataset: str, who: dict[str, str], query: str = "") -> Any:
-    path = f"/pages/datasets/{dataset}/"
-    shown = portal.send("GET", f"{path}?edit=1", who)
+def test_an_older_backup_is_restored_under_running_web_servers(tmp_path, nothing_is_lost, line):
+    with (
+        Mongod(tmp_path / "mongodb") as mongod,
+        Portal(tmp_path, f"{mongod.uri}/faults") as portal,
+    ):
+        seed = portal.seed(people=12, datasets=2)
+        portal.serve()
+        with Load(portal, seed, seed.datasets[:1], words=True) as before:
+            pass
+        mongod.back_up(tmp_path / "backup")  # nothing has been counted above, nothing discussed
+        for who, body in before.answers:
+            edit = {"comment": "Complété depuis.", "fitness": "yes"}
+            feedback = f"/feedback/{before.acknowledged[body['submission_id']]}/"
+            assert portal.send("PUT", feedback, who, json=edit).status_code == 200
+        with Load(portal, seed, seed.datasets[1:]):
+            pass
+        portal.udata("feedback", "maintain")
+        assert seen(portal, seed.datasets) == {"Complété depuis.": 12, None: 12}
+        mongod.restore(tmp_path / "backup")
+        wait_until(lambda: portal.send("GET", "/vocabulary/").status_code == 200, "MongoDB")
+        assert seen(portal, seed.datasets).keys() == {
+            body["comment"] for _who, body in before.answers
+        }
+        portal.udata("feedback", "maintain")
+        discussions = portal.db["discussion"].count_documents({"subject": {"$exists": True}})
+        assert discussions == len(before.answers)
+        nothing_is_lost("an older backup is restored under running web servers", before)
+        with Load(portal, seed, seed.datasets[1:]) as again:
+            pass
+        assert set(again.statuses) == {201}
+        nothing_is_lost("… and what came after the backup is sent again", again)
+
+
+def seen(portal: Portal, datasets: list[str]) -> Counter[str | None]:
+    """How often each comment is among what anybody may read of some datasets."""
+    listed = [portal.send("GET", f"/feedback/?dataset={one}&page_size=100") for one in datasets]
+    return Counter(one["comment"] for page in listed for one in page.json()["data"])
+
+
+def open_form(
+    portal: Portal, dataset: str, who: dict[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The cookies of somebody who has the form of a dataset before them, and what is in it."""
+    shown = portal.send("GET", f"/pages/datasets/{dataset}/?edit=1", who)
     token = re.search(r'name="csrf_token" value="([^"]+)"', shown.text)
     assert token
-    form = {
-        "csrf_token": token[1],
-        "signed_in": "1",
-        "details": "1",
-        "fitness": "partly",
-        "comment": WORDS,
-    }
-    return portal.send("POST", path + query, who | dict(shown.cookies), files=as_form(form))
+    return who | dict(shown.cookies), {"csrf_token": token[1], "signed_in": "1", "details": "1"}
 
 
 def as_form(fields: dict[str, str]) -> dict[str, tuple[None, str]]:

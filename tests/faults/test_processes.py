@@ -12,6 +12,7 @@ import random
 import signal
 import uuid
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -66,6 +67,22 @@ def test_redis_is_away_and_everything_is_caught_up(standing, nothing_is_lost):
     )
 
 
+def test_redis_is_frozen_and_nobody_waits_for_it(standing, nothing_is_lost):
+    portal = standing.portal
+    few = replace(standing.seed, people=standing.seed.people[:4])
+    datasets = standing.datasets()
+    standing.redis.freeze()
+    try:
+        with Load(portal, few, datasets, words=True) as load:
+            pass
+    finally:
+        standing.redis.thaw()
+    assert set(load.statuses) == {201}  # a worker that hangs would have been killed
+    portal.udata("feedback", "maintain")
+    assert discussed(standing, datasets) == Counter(load.acknowledged.values())
+    nothing_is_lost("Redis is frozen: it takes connections and answers nothing", load)
+
+
 def test_tasks_come_twice_and_in_any_order(standing, nothing_is_lost):
     portal, seed = standing.portal, standing.seed
     [dataset] = standing.datasets()
@@ -116,12 +133,12 @@ def test_a_mail_server_that_refuses_then_accepts(standing, line):
 
 def test_clocks_a_day_ahead_and_a_day_behind(standing, nothing_is_lost):
     portal, seed = standing.portal, standing.seed
-    datasets = standing.datasets(3)
+    datasets = standing.datasets()
     ids = set(ids_of(standing))
     wrong = [portal.serve(workers=1, clock=clock) for clock in (DAY, -DAY)]
     with Load(portal, seed, datasets) as load:
         pass
-    asked = [ask(standing, datasets[0], who) for who in seed.people[15:25]]
+    asked = [ask(standing, datasets[0], who) for who in seed.people[15:21]]
     for process in wrong:
         portal.kill(process)
     days = {f["created_at"].date() for f in of(standing, datasets)}
@@ -194,9 +211,11 @@ QUEUES = ("high", "default", "low")
 
 
 def queued(standing: Any) -> int:
-    """Tasks that wait, or that a worker has not finished."""
+    """Tasks that wait, or that a worker has not finished; not what it keeps for a later hour."""
     with standing.redis.client() as redis:
-        return sum(redis.llen(name) for name in QUEUES) + redis.hlen("unacked")
+        taken = [json.loads(one)[0] for one in redis.hvals("unacked")]
+        now = [one for one in taken if one["headers"].get("eta") is None]
+        return sum(redis.llen(name) for name in QUEUES) + len(now)
 
 
 def shuffle_and_double(standing: Any) -> int:

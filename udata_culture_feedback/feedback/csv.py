@@ -4,8 +4,10 @@ moderator has read them. Agents of producers and spam are in no figure, and in n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
+from bson import ObjectId
 from flask import Response
 from udata.i18n import lazy_gettext as _
 
@@ -37,8 +39,16 @@ READ = (
 )
 
 
+#: Rows for which what was read of a dataset is good enough, some seconds, and datasets remembered
+#: at once: most rows are about few of them.
+ROWS_REMEMBERED = 50_000
+DATASETS_REMEMBERED = 5000
+
+
 class Row:
     """A feedback, its dataset, and what of the rest may be told."""
+
+    __slots__ = ("consultation", "dataset", "feedback", "organization", "profile", "ratings")
 
     def __init__(
         self,
@@ -49,6 +59,7 @@ class Row:
         disclosed: frozenset[Any] | set[Any] = frozenset(),
     ):
         self.feedback = feedback
+        self.ratings = feedback.get("ratings") or {}
         self.dataset = dataset if dataset and dataset.listed else None
         self.organization = organization if organization and not organization.deleted else None
         told = feedback.get("profile")
@@ -184,32 +195,61 @@ def rows(scope: dict[str, Any], summary_id: str) -> Iterator[Row]:
     """The feedback of public datasets, in an order drawn each time. `summary_id`: the figures that
     count it, which say how many share a profile."""
     told = _profiles(summary_id)
+    known = _Datasets()
     for batch in batches(shuffled(feedbacks(), _counted(scope), READ)):
-        datasets = catalogue.datasets_by_id(one["dataset"] for one in batch)
+        known.read({one["dataset"] for one in batch}, len(batch))
+        disclosed = stamps.disclosed(one.get("consultation") for one in batch)
+        for one in batch:
+            found = known.of.get(one["dataset"])
+            if found:
+                yield Row(one, *found, told, disclosed)
+
+
+class _Datasets:
+    """The public datasets that rows are about, as they are now and not as feedback has heard of it,
+    with who publishes them. What was read is read again after some thousands of rows."""
+
+    def __init__(self) -> None:
+        self.of: dict[
+            ObjectId, tuple[catalogue.DatasetFacts, catalogue.OrganizationFacts | None] | None
+        ] = {}
+        self.rows = 0
+
+    def read(self, ids: set[ObjectId], rows: int) -> None:
+        """Has these known, for as many rows."""
+        if self.rows > ROWS_REMEMBERED or len(self.of) > DATASETS_REMEMBERED:
+            self.of.clear()
+            self.rows = 0
+        self.rows += rows
+        new = [id for id in ids if id not in self.of]
+        datasets = catalogue.datasets_by_id(new)
         organizations = catalogue.organizations_by_id(
             one.organization for one in datasets.values() if one.organization
         )
-        disclosed = stamps.disclosed(one.get("consultation") for one in batch)
-        for one in batch:
-            dataset = datasets.get(one["dataset"])
-            if dataset and dataset.listed:  # as of now, whatever has heard of it
-                owner = organizations.get(dataset.organization) if dataset.organization else None
-                yield Row(one, dataset, owner, told, disclosed)
+        for id in new:
+            dataset, owner = datasets.get(id), None
+            if dataset and dataset.organization:
+                owner = organizations.get(dataset.organization)
+            self.of[id] = (dataset, owner) if dataset and dataset.listed else None
 
 
 def month_column(description: Any) -> Column:
     return Column(
         "month",
         _("Month"),
-        lambda row: f"{row.feedback['created_at']:%Y-%m}",
+        lambda row: _month(row.feedback["created_at"]),
         description,
         type="yearmonth",
         required=True,
     )
 
 
+def _month(moment: datetime) -> str:
+    return f"{moment.year}-{moment.month:02}"
+
+
 def _rating(axis: str) -> Callable[[Row], Any]:
-    return lambda row: (row.feedback.get("ratings") or {}).get(axis)
+    return lambda row: row.ratings.get(axis)
 
 
 def _file(name: str, scope: dict[str, Any], summary_id: str) -> Response:

@@ -11,7 +11,9 @@ const asset = (name) => new URL(`static/${settings.version}/${name}`, base).href
 const sheets = new Map();
 const style = (address) => {
   const { href } = new URL(address, base);
-  const asked = sheets.get(href) ?? fetchStyle(href);
+  // How the question looks has come with this script: one way to and fro less.
+  const written = href === asset("widget.css") && settings.style;
+  const asked = sheets.get(href) ?? (written ? Promise.resolve(construct(written)) : fetchStyle(href));
   sheets.set(href, asked);
   return asked.catch(() => {
     sheets.delete(href); // shown without style now, asked for again next time
@@ -22,17 +24,20 @@ const style = (address) => {
 async function fetchStyle(href) {
   const answer = await fetch(href, { credentials: "omit" });
   if (!answer.ok) throw new Error(answer.statusText);
+  return construct(await answer.text());
+}
+
+function construct(text) {
   const made = new CSSStyleSheet();
-  made.replaceSync(await answer.text());
+  made.replaceSync(text);
   return [made];
 }
 
 // With the session where the server trusts this page's origin, otherwise as nobody: a refused
 // request with credentials would be shouted in the console of the host.
-const credentials =
-  location.origin === base.origin || settings.origins?.includes(location.origin)
-    ? "include"
-    : "omit";
+const isHome = location.origin === base.origin;
+const isTrusted = isHome || settings.origins?.includes(location.origin);
+const credentials = isTrusted && !isHome ? "include" : "same-origin";
 
 // With the token of a host that has one of its own instead (OAuth), and then without the session.
 const tokenOf = (element) => element.getToken ?? window.cultureFeedback?.getToken;
@@ -41,8 +46,14 @@ async function ask(element, address, options = {}) {
   const token = await (async () => tokenOf(element)?.())().catch(() => {});
   const bearer = token && { Authorization: `Bearer ${token}` };
   const headers = { ...options.headers, ...bearer };
-  return fetch(address, { ...options, headers, credentials: token ? "omit" : credentials });
+  // What a hint has fetched was fetched for nobody in particular.
+  const own = isHinted(address) && Object.keys(headers).length ? "&own" : "";
+  return fetch(address + own, { ...options, headers, credentials: token ? "omit" : credentials });
 }
+
+// Whether the page has told the browser to fetch this while our script was still on its way.
+const isHinted = (address) =>
+  [...document.querySelectorAll("link[rel=preload]")].some(({ href }) => href === String(address));
 
 // How fields look comes with the first of them, which is not the question.
 const fields = ".cf-field, .cf-choice, select, textarea";
@@ -171,7 +182,7 @@ class CultureFeedback extends HTMLElement {
       this.#asked = false;
       this.#file = undefined;
       this.#near.disconnect();
-      if (wanted && this.#isNamed) this.#now();
+      if (wanted && (this.#isNamed || isHinted(wanted))) this.#now();
       else if (wanted) this.#near.observe(this);
       else if (this.#next() && this.#root) this.#retreat();
     });
@@ -214,7 +225,6 @@ class CultureFeedback extends HTMLElement {
 
   async #load(address, options = {}) {
     const signal = this.#next();
-    style(asset("widget.css"));
     let shown = false;
     try {
       const answer = await ask(this, address, { signal, headers: identity() });
@@ -258,7 +268,7 @@ class CultureFeedback extends HTMLElement {
     const before = this.shadowRoot.activeElement;
     const [old, renewed] = [this.shadowRoot, fresh].map((tree) => part && tree.getElementById(part));
     const inPart = old && renewed;
-    const done = fresh.querySelector(".cf-done");
+    const done = fresh.querySelector(".cf-done[role=status]");
     if (done?.dataset.sent) drafts("removeItem", done.dataset.sent);
     // What is done in a part is seen there, and only said here.
     if (inPart) done?.removeAttribute("role");
@@ -419,7 +429,7 @@ class CultureFeedback extends HTMLElement {
 
   #again() {
     const typed = this.#content?.querySelector("[data-typed], .cf-errors");
-    const known = credentials === "include" || tokenOf(this);
+    const known = isTrusted || tokenOf(this);
     if (this.#asked && known && !typed && !this.#sending) {
       this.#load(this.#wanted, { ifOther: true, quiet: true });
     }

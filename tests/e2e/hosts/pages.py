@@ -8,6 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import Route
 
+from udata_culture_feedback.demo.background import RunningPortal
+
 from ..visitor import COMMENTED, EMPTY, Visitor
 
 HERE = Path(__file__).parent
@@ -21,21 +23,31 @@ EMBED = "/api/1/culture-feedback/embed.js"
 KINDS = {".js": "text/javascript", ".css": "text/css"}
 
 
-def settle_in(somebody: Visitor, flavour: str, script: str = "", at: str = EMBED) -> None:
-    """From now on `somebody` sees that front-end; `script`: attributes of our script tag."""
-    slugs = [somebody.portal.slugs[COMMENTED], somebody.portal.slugs[EMPTY]]
-    tag = f'<script type="module" src="{at}" {script}></script>'
-    page = (HERE / f"{flavour}.html").read_text("utf-8").replace("<!-- loader -->", tag)
+def page_of(flavour: str, script: str = "") -> str:
+    """The one document of that front-end; `script`: attributes of our script tag."""
+    tag = f'<script type="module" src="{EMBED}" {script}></script>'
+    return (HERE / f"{flavour}.html").read_text("utf-8").replace("<!-- loader -->", tag)
+
+
+def file_of(name: str, portal: RunningPortal) -> tuple[str, str]:
+    """What is under `/hosts/`, and its type: its scripts know two datasets of the portal."""
+    body = (HERE / name).read_text("utf-8") if (HERE / name).exists() else "a,b\n"
+    slugs = [portal.slugs[COMMENTED], portal.slugs[EMPTY]]
+    return body.replace('["one", "two"]', json.dumps(slugs)), KINDS.get(
+        Path(name).suffix, "text/csv"
+    )
+
+
+def settle_in(somebody: Visitor, flavour: str, script: str = "", page: str = "") -> None:
+    """From now on `somebody` sees that front-end, or that `page` of a site."""
+    page = page or page_of(flavour, script)
 
     def answer(route: Route) -> None:
         path = route.request.url.removeprefix(somebody.portal.url).split("?")[0]
         if not route.request.url.startswith(somebody.portal.url) or path.startswith("/api/"):
             route.fallback()
         elif path.startswith("/hosts/"):
-            name = Path(path).name
-            body = (HERE / name).read_text("utf-8") if (HERE / name).exists() else "a,b\n"
-            body = body.replace('["one", "two"]', json.dumps(slugs))
-            kind = KINDS.get(Path(name).suffix, "text/csv")
+            body, kind = file_of(Path(path).name, somebody.portal)
             route.fulfill(body=body, content_type=kind)
         else:
             route.fulfill(
