@@ -7,7 +7,8 @@ BIN = $(VENV)/bin
 AXE = .node/node_modules/axe-core/axe.min.js
 JOBS ?= 2
 
-.PHONY: demo demo-reset test test-faults lint format messages docs bench bench-widget audit clean
+.PHONY: demo demo-reset test test-faults lint format messages docs bench bench-widget neighbour matrix import-cost \
+	audit clean
 
 demo: $(VENV)/demo.stamp ## a portal with sample data, until Ctrl-C
 	@exec $(BIN)/python -m udata_culture_feedback.demo
@@ -41,6 +42,15 @@ docs: $(VENV)/test.stamp ## write the settings and the API reference, then build
 	$(PIP) --quiet 'mkdocs>=1.6,<2'
 	$(BIN)/mkdocs build --strict --quiet
 
+neighbour: $(VENV)/demo.stamp ## udata's own tests, without the plugin and with it: they end alike
+	$(BIN)/python -m tools.good_neighbour $(ARGS)
+
+matrix: $(VENV)/demo.stamp ## chosen tests on each udata, Python and MongoDB that can be had here
+	$(BIN)/python -m tools.matrix $(ARGS)
+
+import-cost: $(VENV)/demo.stamp ## what the plugin adds to a process of udata: time and memory
+	$(BIN)/python -m tools.import_cost $(ARGS)
+
 bench: $(VENV)/test.stamp ## ratios to udata's own discussions and to Isso, in one run; ARGS=--quick: a minute
 	@$(MAKE) --no-print-directory .isso/bin/gunicorn || echo "Isso cannot be had: not compared"
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -58,7 +68,7 @@ bench-widget: $(VENV)/test.stamp .isso/bin/isso ## the widget beside a plain for
 	$(BIN)/python -m benchmarks.widget
 
 clean:
-	rm -rf $(VENV) .node .frictionless .isso .demo .bench build dist *.egg-info
+	rm -rf $(VENV) .node .frictionless .isso .demo .bench .neighbour .matrix build dist *.egg-info
 
 # A catalogue that changes is compiled again: an editable install does it.
 SOURCES = pyproject.toml setup.py $(wildcard translations/*/LC_MESSAGES/*.po)

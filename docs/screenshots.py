@@ -119,7 +119,6 @@ def widget_states(browser: Browser, portal: RunningPortal) -> None:
     with passer_by(browser, portal, EMPTY) as page:
         take(page, "widget-empty", until="section:last-of-type")
     with passer_by(browser, portal, SHOWCASE) as page:
-        take(page, "widget-consultation", until="form")
         take(page, "widget-results", since="#cf-summary", until=".cf-fold")
         take(page, "widget-comments", since="#cf-comments", until=".cf-comments > li:nth-child(2)")
     with passer_by(browser, portal, COMMENTED) as page:
@@ -144,6 +143,10 @@ def widget_states(browser: Browser, portal: RunningPortal) -> None:
         page.get_by_role("link", name="Demander des données").click()
         page.get_by_label("Titre de la demande").wait_for()
         take(page, "widget-ask", since="#cf-ask", until="#cf-ask-form")
+    with passer_by(browser, portal, COMMENTED, color_scheme="dark") as page:
+        # The colours of the demo's own pages are light ones.
+        page.goto(f"{portal.url}{PAGES}datasets/{portal.slugs[COMMENTED]}/")
+        take_page(page, "widget-dark", height=940)
     for name, options in STATES.items():
         with passer_by(browser, portal, COMMENTED, **options) as page:
             page.locator("culture-feedback").evaluate(AS_IF.get(name, "it => it"))
@@ -151,14 +154,12 @@ def widget_states(browser: Browser, portal: RunningPortal) -> None:
 
 
 STATES: dict[str, dict[str, Any]] = {
-    "dark": {"color_scheme": "dark"},
     "forced-colours": {"forced_colors": "active", "color_scheme": "dark"},
     "rtl": {},
     "phone": {"viewport": {"width": 360, "height": 800}},
 }
-#: On a dark page; in a language that is written from right to left.
+#: In a language that is written from right to left.
 AS_IF = {
-    "dark": "it => { document.documentElement.style.colorScheme = 'dark' }",
     "rtl": """it => {
       for (const one of it.shadowRoot.querySelectorAll('[dir]')) one.dir = 'rtl'
     }""",

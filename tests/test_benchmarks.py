@@ -22,7 +22,7 @@ from udata_culture_feedback.storage import now
 
 from .cases import PluginTestCase, Producer
 
-TINY = Size("tiny", 60)
+TINY = Size("tiny", 300)
 
 
 class SeedTest(PluginTestCase):

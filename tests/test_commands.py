@@ -96,7 +96,7 @@ class MigrationTest(PluginTestCase):
             runs.append(db.name)
             return "one thing changed"
 
-        monkeypatch.setitem(migrations.MIGRATIONS, "0001-example", migrate)
+        monkeypatch.setattr(migrations, "MIGRATIONS", {"0001-example": migrate})
         yield runs
         get_db().migrations.delete_many({"filename": {"$regex": f"^{migrations.PREFIX}"}})
 

@@ -5,9 +5,8 @@
 
 Two environments have the same versions of everything, but for the plugin and what it needs. In the
 second one udata's tests run with the plugin on in each application that they make. Each test has to
-end as it does without; exit 1 where one does not. A difference is looked at again, in both
-environments and alone: what then ends in several ways in one of them is said to be unsteady (udata's
-tests invent data), anything else is a difference.
+end as it does without; exit 1 where one does not. What differs is run again, in both environments:
+where it then ends alike it is said to be unsteady, anything else is a difference.
 """
 
 from __future__ import annotations
@@ -131,8 +130,7 @@ def differences(without: Side, with_it: Side) -> set[str]:
 def looked_at_again(
     sides: tuple[Side, Side], tests: list[str], server: str, times: int
 ) -> dict[str, str]:
-    """Tests that end in several ways in one environment, or that end alike when run alone, → what
-    was seen."""
+    """Of tests that differed, those that end alike when run again → what was seen."""
     seen: dict[str, tuple[set[str], set[str]]] = {test: (set(), set()) for test in tests}
     for _time in range(times):
         for number, side in enumerate(sides):

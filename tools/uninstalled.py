@@ -1,5 +1,5 @@
-"""A udata beside which the plugin is not: the installed packages, as links in a folder of their own,
-with or without ours. What runs there sees nothing else, whatever this environment has."""
+"""A udata beside which the plugin is not: the installed packages, as links in a folder of their
+own, with or without ours. What runs there sees nothing else, whatever this environment has."""
 
 from __future__ import annotations
 

@@ -23,7 +23,6 @@ from . import (
     search_index,
     unmet,
 )
-from .consultations import figures as consultation_figures
 from .consultations import importing as importing_responses
 from .consultations import models as consultation_models
 from .consultations import publishing
@@ -45,15 +44,15 @@ from .data_requests import importing
 from .data_requests import models as request_models
 from .data_requests.matches import CultureFeedbackMatch
 from .embed import advertise as advertising
-from .feedback import models, summaries
+from .feedback import models
 from .feedback.answer_templates import CultureFeedbackAnswerTemplate
 from .feedback.confirming import CultureFeedbackAsked
 from .moderation import models as moderation_models
 from .opendata.models import CultureFeedbackPublished
 from .publication import CultureFeedbackRepeated
+from .recounting import recount_everything
 from .runs import CultureFeedbackRun
 from .search_index import CultureFeedbackTerms, CultureFeedbackWord
-from .summaries import recount
 from .unmet import CultureFeedbackUnmet
 
 cli = AppGroup("feedback", help="Feedback on datasets (udata-culture-feedback).")
@@ -132,21 +131,10 @@ def init() -> None:
 def recount_summaries(check: bool) -> None:
     """Recount every figure from what is stored, while people go on writing."""
     wrong = 0
-    request_figures.ensure_all()
-    # Datasets first: organizations and the site count what they say.
-    for flow, where in (
-        (summaries.INTO_DATASET, {"dataset": {"$exists": True}}),
-        (summaries.INTO_ALL, {"dataset": {"$exists": False}}),
-        (request_figures.SUPPORTS, {}),
-        (request_figures.REQUESTS, {}),
-        (consultation_figures.RESPONSES, {"_id": {"$regex": "^responses:"}}),
-        (consultation_figures.COLLECTED, {"_id": {"$regex": "^feedback:"}}),
-    ):
-        for summary in flow.summaries.find(where, {"_id": 1}):
-            differences = recount(flow, summary["_id"], check=check)
-            for counter, (stored, counted) in differences.items():
-                click.echo(f"{summary['_id']} {counter}: {stored}, should be {counted}")
-            wrong += bool(differences)
+    for summary_id, differences in recount_everything(check=check):
+        for counter, (stored, counted) in differences.items():
+            click.echo(f"{summary_id} {counter}: {stored}, should be {counted}")
+        wrong += bool(differences)
     if not check:
         _write_metrics()
     word = "wrong" if check else "mended"

@@ -3,7 +3,7 @@
 One collector reads counts from the database when it is scraped, so that it does not matter which
 process answers, nor how many there are. It is in the default registry of `prometheus_client`, for
 operators who expose that one; `P/metrics` exposes ours alone, to who has
-`CULTURE_FEEDBACK_METRICS_TOKEN`. HTTP requests, which each process counts, are in `prometheus_http`.
+`CULTURE_FEEDBACK_METRICS_TOKEN`. HTTP requests, which each process counts: `prometheus_http`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Our HTTP requests as Prometheus counts them, where `prometheus_client` is installed: by the rule
 of the route, never by the address that was asked, which could name somebody.
 
-Counts are of one process. Where `PROMETHEUS_MULTIPROC_DIR` is set, `prometheus_client` keeps those of
-all processes of a machine in files, and `merged` reads them all, each once.
+Counts are of one process. Where `PROMETHEUS_MULTIPROC_DIR` is set, `prometheus_client` keeps those
+of all processes of a machine in files, and `merged` reads them all, each once.
 """
 
 from __future__ import annotations

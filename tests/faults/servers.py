@@ -41,21 +41,7 @@ class Server:
         self.stop()
 
 
-class Freezes:
-    """A server that may be frozen: it takes connections, and answers nothing."""
-
-    process: subprocess.Popen[bytes] | None
-
-    def freeze(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGCONT)
-
-
-class Mongod(EmbeddedMongod, Freezes):
+class Mongod(EmbeddedMongod):
     """A mongod that may be killed: started again, it finds its files as they were left."""
 
     def kill(self) -> None:
@@ -113,7 +99,10 @@ class ReplicaSet(Server):
                     "settings": {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500},
                 },
             )
-        wait_until(self.primary, "a primary")
+        primary = wait_until(self.primary, "a primary")
+        with primary.client() as client:
+            # As sets were before MongoDB 5: who wants a majority has to say so.
+            client.admin.command("setDefaultRWConcern", defaultWriteConcern={"w": 1})
         return self
 
     def stop(self) -> None:
@@ -147,7 +136,7 @@ def is_primary(member: Mongod) -> bool:
         return False
 
 
-class Redis(Server, Freezes):
+class Redis(Server):
     """A broker that forgets everything when it stops."""
 
     def __init__(self, folder: Path) -> None:
@@ -174,6 +163,15 @@ class Redis(Server, Freezes):
         if self.process is not None:
             child_process.stop(self.process)
             self.process = None
+
+    def freeze(self) -> None:
+        """It takes connections, and answers nothing."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
 
     def client(self) -> Any:
         from redis import Redis as Client

@@ -75,7 +75,7 @@ def opinion_columns() -> tuple[Column, ...]:
         Column(
             "dataset.id",
             _("Dataset"),
-            lambda row: row.dataset and row.dataset.id,
+            lambda row: row.dataset and str(row.dataset.id),
             _("Its id on the portal; empty where it is not public any more."),
         ),
         Column(
@@ -86,7 +86,7 @@ def opinion_columns() -> tuple[Column, ...]:
         Column(
             "organization.id",
             _("Organization"),
-            lambda row: row.organization and row.organization.id,
+            lambda row: row.organization and str(row.organization.id),
             _("Who publishes the dataset: its id on the portal."),
         ),
         Column(
