@@ -104,5 +104,4 @@ def report(processes: Processes, measured: Any, large: Size) -> None:
                 wanted,
             ]
         )
-    for row in markdown(rows):
-        print(row)
+    print("\n".join(markdown(rows)), flush=True)

@@ -34,6 +34,12 @@ class Line:
         return self.request.milliseconds / other.milliseconds if other else None
 
     @property
+    def whole(self) -> float | None:
+        """The ratio to udata's own of the CPU of both processes."""
+        other = self.beside.get("udata")
+        return _total(self.request) / _total(other) if other else None
+
+    @property
     def growth(self) -> float | None:
         """Of the CPU of both processes."""
         if self.smaller is None:
@@ -56,12 +62,12 @@ class Line:
 
 def write(lines: list[Line], large: Size) -> None:
     """Prints the table, and which targets are missed."""
-    names = ("udata", "isso", "view")
     rows = [
         [
             "request",
             "CPU ms",
             "to udata",
+            "with MongoDB",
             "to Isso",
             "to a view",
             "MongoDB ms",
@@ -79,7 +85,10 @@ def write(lines: list[Line], large: Size) -> None:
             [
                 line.label,
                 f"{request.milliseconds:.2f}",
-                *(_fraction(line.ratio(name)) for name in names),  # type: ignore[arg-type]
+                _fraction(line.ratio("udata")),
+                _fraction(line.whole),
+                _fraction(line.ratio("isso")),
+                _fraction(line.ratio("view")),
                 f"{request.database_milliseconds:.2f}",
                 str(request.commands),
                 f"{request.p50:.1f}",
@@ -90,8 +99,7 @@ def write(lines: list[Line], large: Size) -> None:
             ]
         )
     print()
-    for row in markdown(rows):
-        print(row)
+    print("\n".join(markdown(rows)), flush=True)
 
 
 def markdown(rows: list[list[str]]) -> list[str]:

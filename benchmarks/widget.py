@@ -82,7 +82,7 @@ class Measured:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.widget", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9, help="(%(default)s)")
+    parser.add_argument("--rounds", type=int, default=15, help="(%(default)s)")
     rounds = parser.parse_args().rounds
     with (
         tempfile.TemporaryDirectory() as name,
@@ -237,6 +237,7 @@ def served(handler: type[Quiet]) -> Iterator[str]:
 
 
 def report(measured: dict[str, Measured]) -> int:
+    """A table of medians, and whether the widget is over its budget."""
     print("\n| until the first field | bytes | requests | ms | more ms |\n|---|---|---|---|---|")
     plain = median(measured[PLAIN].milliseconds)
     for label, one in measured.items():

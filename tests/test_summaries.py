@@ -379,6 +379,23 @@ def test_a_reader_settles_what_waits_and_otherwise_only_looks_whether_something_
     assert election.figures()[NORTH] == {"yes": 4, "no": 1}
 
 
+def test_who_has_counted_all_that_was_due_does_not_look_again(election: Election) -> None:
+    commands: list[int] = []
+
+    class Counted(DiesAt):
+        def __call__(self, call: Any) -> Any:
+            commands.append(1)
+            return call()
+
+    writer = election.seen_by(Counted(0).through)
+    election.do(*BEFORE)
+    election.change("anna", yes=4)
+    assert settle(writer.into_box, NORTH)
+    # To look again takes three more.
+    assert len(commands) == 6
+    assert not election.waiting(NORTH)
+
+
 def test_what_is_due_to_a_place_that_is_not_there_harms_nobody(election: Election) -> None:
     election.cast("anna", "box:nowhere", yes=1)
     assert settle(election.into_box, "box:nowhere") is True

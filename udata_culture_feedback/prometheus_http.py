@@ -71,8 +71,9 @@ def _answered(response: Response) -> Response:
 
 def _route() -> str:
     """`/feedback/<string:id>/`; "none" where no rule of ours was meant."""
-    rule = request.url_rule
-    return rule.rule.removeprefix(PREFIX) if rule else "none"
+    rule = request.url_rule.rule if request.url_rule else ""
+    ours = rule.startswith(f"{PREFIX}/")  # udata's storage has a rule for any address at all
+    return rule.removeprefix(PREFIX) if ours else "none"
 
 
 def merged() -> Iterator[Any]:

@@ -104,7 +104,7 @@ def test_tasks_come_twice_and_in_any_order(standing, nothing_is_lost):
         [discussion] = discussions(standing, {"_id": discussion_of(standing, id)})
         [message] = discussion["discussion"]
         assert f"{submission} (1)" in message["content"]
-    nothing_is_lost(f"{again} tasks arrive twice and in any order", load)
+    nothing_is_lost("tasks arrive twice and in any order", load)
 
 
 def test_a_mail_server_that_refuses_then_accepts(standing, line):

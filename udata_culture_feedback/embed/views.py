@@ -38,7 +38,7 @@ def embed_js() -> Response:
             name: {key: value for key, value in one.items() if value} for name, one in table.items()
         },
         "words": _words(),
-        "style": (assets.content("widget.css") or b"").decode().replace("\n", ""),
+        "looks": (assets.content("widget.css") or b"").decode().replace("\n", ""),
     }
     # In their order: the first place that is found counts.
     written = json.dumps(settings, ensure_ascii=False, separators=(",", ":"), sort_keys=False)

@@ -12,7 +12,7 @@ const sheets = new Map();
 const style = (address) => {
   const { href } = new URL(address, base);
   // How the question looks has come with this script: one way to and fro less.
-  const written = href === asset("widget.css") && settings.style;
+  const written = href === asset("widget.css") && settings.looks;
   const asked = sheets.get(href) ?? (written ? Promise.resolve(construct(written)) : fetchStyle(href));
   sheets.set(href, asked);
   return asked.catch(() => {
