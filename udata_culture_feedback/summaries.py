@@ -116,7 +116,8 @@ def settle(flow: Flow, summary_id: Any, rounds: int = ROUNDS) -> bool:
         _write_counted(flow, summary_id, entries)
         _forget(flow, summary_id, unchanged)
         if len(due) < BATCH:
-            return True  # whoever has written since settles too: not looking again saves three reads
+            # Whoever has written since settles too: not looking again saves three reads.
+            return True
     return False
 
 

@@ -69,14 +69,16 @@ class RequestPagesTest(PluginTestCase):
             self.request_by(UserFactory(), title, organization=producer.organization.slug)
         blank = "theme=&kind=&sort=-created_at&organization=&q="
         everything = self.see(f"/pages/requests/?{blank}")
-        assert "Les entrées par mois" in everything and "Les salles" in everything
+        assert "Les entrées par mois" in everything
+        assert "Les salles" in everything
         typed = museums.organization.name.replace(" ", "+")
         sent = self.ask("GET", f"/pages/requests/?{blank}&organization_q={typed}")
         assert sent.status_code == 302
         query = f"?{sent.location.partition('?')[2]}"
         assert f"organization={museums.organization.id}" in query
         shown = self.see(f"/pages/requests/{query}").partition('id="cf-requests"')[2]
-        assert "Les entrées par mois" in shown and "Les salles" not in shown
+        assert "Les entrées par mois" in shown
+        assert "Les salles" not in shown
         unclear = self.see(f"/pages/requests/?{blank}&organization_q=ministère")
         assert f'value="{museums.organization.id}"' in unclear
         assert f'value="{theatres.organization.id}"' in unclear
