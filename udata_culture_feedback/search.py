@@ -11,8 +11,7 @@ import re
 import threading
 import unicodedata
 from functools import lru_cache
-
-import snowballstemmer
+from typing import Any
 
 WORD = re.compile(r"[^\W_]+")
 
@@ -172,8 +171,11 @@ def _subjects() -> dict[str, tuple[str, ...]]:
     return named
 
 
-def _stemmer(language: str) -> snowballstemmer.stemmer:
-    # A stemmer keeps state while it works: one for each thread.
+def _stemmer(language: str) -> Any:
+    # A stemmer keeps state while it works: one for each thread. The library loads those of all
+    # languages: not before something is looked for.
     if not hasattr(_stemmers, language):
+        import snowballstemmer
+
         setattr(_stemmers, language, snowballstemmer.stemmer(language))
     return getattr(_stemmers, language)

@@ -10,7 +10,6 @@ from typing import Any
 
 import mongoengine.errors
 from flask import Flask, Response, current_app, g, json, request
-from limits.errors import StorageError
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
@@ -82,7 +81,7 @@ def register(app: Flask) -> None:
 
 def is_passing(error: BaseException) -> bool:
     """Whether MongoDB could not do it now and may do it later; anything else is a fault of ours."""
-    if isinstance(error, mongoengine.errors.MongoEngineException | StorageError):
+    if isinstance(error, mongoengine.errors.MongoEngineException):
         cause = error.__cause__ or error.__context__
         return cause is not None and is_passing(cause)
     if not isinstance(error, PyMongoError):

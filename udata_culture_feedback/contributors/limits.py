@@ -12,19 +12,18 @@ import hmac
 import logging
 import time
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from flask import current_app
-from limits import RateLimitItem, parse
-from limits.errors import StorageError
-from limits.storage import MongoDBStorage
-from limits.strategies import FixedWindowRateLimiter
-from mongoengine.connection import get_connection, get_db
 from udata.i18n import lazy_gettext as _
 
 from .. import refusals
 from . import keys
 from .viewer import Viewer
+
+if TYPE_CHECKING:
+    from .limit_storage import Bound, Limiter
 
 log = logging.getLogger(__name__)
 
@@ -56,18 +55,6 @@ EVERYBODY = "*"
 #: Times harder a proof of work is while the windows fill up, from that part of them.
 HARDER = 4
 STRAINED = 0.5
-
-
-class HostStorage(MongoDBStorage):
-    """The library's MongoDB storage on the connection udata already has."""
-
-    STORAGE_SCHEME = ["culture-feedback"]
-
-    def _init_mongo_client(self, uri: str | None, **options: Any) -> Any:
-        return get_connection()
-
-    def __del__(self) -> None:
-        """The library would close the connection here, which is udata's."""
 
 
 def spend_write(viewer: Viewer, *, manages: bool = False) -> None:
@@ -122,7 +109,7 @@ def _spend(rule: Rule, whom: str) -> int | None:
         if _limiter().hit(bound, rule.what, _hidden(whom)):
             return None
         reset = _limiter().get_window_stats(bound, rule.what, _hidden(whom)).reset_time
-    except StorageError:
+    except _library().StorageError:
         log.exception("Writes could not be counted")
         return None
     return int(reset - time.time())
@@ -135,15 +122,15 @@ def _filled(rule: Rule, whom: str) -> float:
         return 0
     try:
         left = _limiter().get_window_stats(bound, rule.what, _hidden(whom)).remaining
-    except StorageError:
+    except _library().StorageError:
         log.exception("Writes could not be counted")
         return 0
     return 1 - left / bound.amount
 
 
-def _bound(rule: Rule) -> RateLimitItem | None:
+def _bound(rule: Rule) -> Bound | None:
     setting = current_app.config[rule.setting]
-    return parse(setting) if setting else None
+    return _library().parse(setting) if setting else None
 
 
 def _hidden(whom: str) -> str:
@@ -151,18 +138,16 @@ def _hidden(whom: str) -> str:
     return hmac.new(keys.for_tokens("limits"), whom.encode(), hashlib.sha256).hexdigest()
 
 
-def _limiter() -> FixedWindowRateLimiter:
+def _limiter() -> Limiter:
     state = current_app.extensions["culture-feedback"]
     if state.limiter is None:
-        state.limiter = FixedWindowRateLimiter(
-            HostStorage(
-                "culture-feedback://",
-                database_name=get_db().name,
-                counter_collection_name="culture_feedback_limits",
-                # Only moving windows would write there. The library makes its index all the same:
-                # under the same name it makes no second collection.
-                window_collection_name="culture_feedback_limits",
-                wrap_exceptions=True,
-            )
-        )
+        state.limiter = _library().limiter()
     return state.limiter
+
+
+def _library() -> ModuleType:
+    """The `limits` library as we use it, which takes a while to load: not before something is
+    written."""
+    from . import limit_storage
+
+    return limit_storage
