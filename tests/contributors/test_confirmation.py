@@ -329,6 +329,14 @@ class FingerprintTest(WithoutAccountTestCase):
         assert peppers().count_documents({}) == 0
         assert contacts.fingerprint(EMAIL, "consultation:1") != before
 
+    @pytest.mark.parametrize("left", [[], ["no key"]])
+    def test_without_any_key_nothing_breaks(self, app: Any, left: list[str]):
+        until = datetime.now(UTC).replace(tzinfo=None) + LIFETIME
+        id = contacts.keep(EMAIL, None, until)
+        app.config["CULTURE_FEEDBACK_EMAIL_KEYS"] = left
+        assert contacts.find(id) is None
+        assert not contacts.keep_until(id, until)
+
     def test_keys_are_rotated(self, app: Any):
         old = app.config["CULTURE_FEEDBACK_EMAIL_KEYS"]
         until = datetime.now(UTC).replace(tzinfo=None) + LIFETIME

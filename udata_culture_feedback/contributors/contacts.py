@@ -116,13 +116,13 @@ def keep(address: str, language: str | None, until: datetime) -> ObjectId:
 
 def find(contact_id: ObjectId | None) -> Contact | None:
     """An address that may still be used. None once it has expired, was erased, or when the key that
-    encrypted it is gone."""
+    encrypted it is gone (`udata feedback info` says what is wrong with the keys)."""
     found = contacts().find_one({"_id": contact_id, "expires_at": {"$gt": now()}})
     if found is None:
         return None
     try:
         address = keys.for_email_encryption().decrypt(found["address"]).decode()
-    except InvalidToken:
+    except (InvalidToken, ValueError):  # ValueError: there is no key, or one that is none
         return None
     return Contact(found["_id"], address, found.get("language"))
 
