@@ -105,7 +105,8 @@ def test_an_account_erases_one_thing(visitor: Come, newcomer: str) -> None:
     before = somebody.total()
     somebody.answers("Non")
     somebody.page.goto(f"{somebody.portal.url}{PAGES}/me/?kind=feedback")
-    mine = somebody.place.locator(".cf-comments > li", has_text="Fréquentation des monuments nationaux")
+    about = "Fréquentation des monuments nationaux"
+    mine = somebody.place.locator(".cf-comments > li", has_text=about)
     mine.locator("a[href*='/me/erase']").click()
     somebody.place.locator("form .cf-primary").click()
     expect(somebody.place.locator("#cf-done")).to_be_focused()
