@@ -163,6 +163,7 @@ class Visitor:
 
     def barriers(self) -> list[str]:
         """What axe finds wrong with the page as it is: nothing, one hopes."""
+        self.page.wait_for_load_state("load")  # its style sheets too
         self.page.evaluate(_axe())
         found: list[dict[str, Any]] = self.page.evaluate(
             "rules => axe.run(document, {runOnly: rules}).then(found => found.violations)", RULES
