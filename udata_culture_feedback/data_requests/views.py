@@ -92,12 +92,11 @@ def requests_page() -> Response:
     except refusals.Refusal as refused:
         refusal = refused
         listed = {"data": [], "total": 0, "next_page": None, "previous_page": None}
-    kept = {
-        name: value
-        for name, value in request.args.items()
-        if name not in ("page", "status", "organization_q")
-    }
     done = request.args.get("done", "")
+    kept = without(
+        request.args.to_dict(),
+        *("page", "status", "organization_q", "lang", "as", "level", "done"),
+    )
     sought = request.args.get("q", "").strip()[:TITLE_LENGTH]
     return render(
         "requests/list.html",
@@ -112,10 +111,8 @@ def requests_page() -> Response:
         counts=queries.status_counts(),
         done=DONE.get(done),
         here=page_address("requests/"),
-        all_url=page_address("requests/", **without(kept, "lang", "as", "level", "done")),
-        status_url=lambda status: page_address(
-            "requests/", **without(kept, "lang", "as", "level", "done"), status=status
-        ),
+        all_url=page_address("requests/", **kept),
+        status_url=lambda status: page_address("requests/", **kept, status=status),
         new_url=page_address("requests/new", **({"title": sought} if sought else {})),
         feed_url=api_url("requests/feed.atom"),
         csv_url=api_url("site/requests.csv"),
