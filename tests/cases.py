@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from flask import json
+from mongoengine.connection import get_db
 from pymongo.monitoring import CommandListener
 from udata.core.api_token.models import ApiToken
 from udata.core.dataset.factories import DatasetFactory
@@ -137,3 +138,11 @@ class CommandCounter(CommandListener):
             yield self.commands
         finally:
             self.counting = False
+
+
+def lookups(command: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each `$lookup` of an aggregation has read, as MongoDB explains it: `collectionScans`,
+    `totalDocsExamined`."""
+    asked = {"aggregate": command["aggregate"], "pipeline": command["pipeline"], "cursor": {}}
+    explained = get_db().command("explain", asked, verbosity="executionStats")
+    return [stage for stage in explained["stages"] if "$lookup" in stage]

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from bson import ObjectId
+from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS
 from flask import current_app, g, url_for
 from flask_principal import Permission as NeedAnyOf
 from flask_principal import RoleNeed
@@ -177,6 +178,23 @@ def find_dataset(reference: Any) -> DatasetFacts | None:
     return DatasetFacts.of(raw) if raw else None
 
 
+def find_with(reference: Any, stages: list[dict[str, Any]]) -> bytes | None:
+    """What `find_dataset` reads of a dataset and what these stages of a pipeline add to it, as the
+    BSON of one document, by one command (two more for an old slug). None where there is none."""
+    named = _named(reference)
+    if named is None:
+        return None
+    fields = _projection(DatasetFacts.FIELDS)
+    first: list[dict[str, Any]] = [{"$match": named}, {"$limit": 1}, {"$project": fields}]
+    # Not `aggregate_raw_batches`, which asks for nothing first, and then for more.
+    datasets = _raw(Dataset).with_options(codec_options=DEFAULT_RAW_BSON_OPTIONS)
+    found: Any = next(datasets.aggregate([*first, *stages]), None)
+    if found is None and isinstance(reference, str):
+        followed = find_dataset(reference)
+        return find_with(followed.id, stages) if followed else None
+    return bytes(found.raw) if found else None
+
+
 def find_remote(remote_id: Any, source: Any) -> DatasetFacts | None:
     """A harvested dataset by its id on the portal that it comes from, which `source` names: by its
     domain, or by the id of the harvest source. Without it, and where several have that id, none."""
@@ -225,6 +243,17 @@ def organizations_by_id(ids: Iterable[ObjectId]) -> dict[ObjectId, OrganizationF
 
 def users_by_id(ids: Iterable[ObjectId]) -> dict[ObjectId, UserFacts]:
     return {raw["_id"]: UserFacts.of(raw) for raw in _by_id(User, ids, UserFacts.FIELDS)}
+
+
+def myself() -> dict[ObjectId, UserFacts]:
+    """The current user, as `users_by_id` would find them: without a query. Empty for who has not
+    logged in."""
+    if current_user.is_anonymous:
+        return {}
+    name = current_user.fullname
+    deleted = current_user.deleted
+    facts = UserFacts(current_user.id, None if deleted else name, current_user.slug, deleted)
+    return {facts.id: facts}
 
 
 def has_resource(dataset: ObjectId, resource: str) -> bool:
@@ -366,19 +395,26 @@ def _by_id(model: Any, ids: Iterable[ObjectId], fields: Iterable[str]) -> list[d
 
 
 def _find(model: Any, reference: Any, fields: Iterable[str]) -> dict[str, Any] | None:
-    if isinstance(reference, ObjectId):
-        return _raw(model).find_one({"_id": reference}, _projection(fields))
-    if not isinstance(reference, str) or not is_storable(reference):
+    named = _named(reference)
+    if named is None:
         return None
-    query: dict[str, Any] = {"slug": reference}
-    if ObjectId.is_valid(reference):
-        query = {"$or": [{"_id": ObjectId(reference)}, query]}
-    found = _raw(model).find_one(query, _projection(fields))
-    if found is None:
+    found = _raw(model).find_one(named, _projection(fields))
+    if found is None and isinstance(reference, str):
         follow = _raw(SlugFollow).find_one({"namespace": model.__name__, "old_slug": reference})
         if follow:
             found = _raw(model).find_one({"slug": follow["new_slug"]}, _projection(fields))
     return found
+
+
+def _named(reference: Any) -> dict[str, Any] | None:
+    """Selects the object of an id or a slug; None for what cannot be either."""
+    if isinstance(reference, ObjectId):
+        return {"_id": reference}
+    if not isinstance(reference, str) or not is_storable(reference):
+        return None
+    if ObjectId.is_valid(reference):
+        return {"$or": [{"_id": ObjectId(reference)}, {"slug": reference}]}
+    return {"slug": reference}
 
 
 def _frequency(stored: Any) -> UpdateFrequency:

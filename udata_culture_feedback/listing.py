@@ -24,6 +24,9 @@ MAX_OFFSET = 10_000
 #: Totals that no counter holds are counted up to there.
 MAX_COUNT = 10_000
 
+#: Newest first.
+NEWEST = {"created_at": -1, "_id": -1}
+
 EPOCH = datetime(1970, 1, 1)
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -39,6 +42,11 @@ class Page:
     @property
     def offset(self) -> int:
         return (self.number - 1) * self.size
+
+    @property
+    def beyond(self) -> bool:
+        """After the end of offsets: only a cursor leads there."""
+        return self.cursor is None and self.offset + self.size > MAX_OFFSET
 
 
 def asked_page(default_size: int = 20) -> Page:
@@ -57,14 +65,8 @@ def newest_first(
     """One page of documents by `created_at`, and one more where there is one. Raises Invalid with
     the cursor to go on with (`next`) when the offset is beyond the end of offsets; a list that ends
     before that has nothing there."""
-    order = [("created_at", -1), ("_id", -1)]
-    if page.cursor:
-        moment, id = page.cursor
-        older = {
-            "$or": [{"created_at": {"$lt": moment}}, {"created_at": moment, "_id": {"$lt": id}}]
-        }
-        where = {"$and": [where, {"created_at": {"$lte": moment}}, older]}
-    elif page.offset + page.size > MAX_OFFSET:
+    order = list(NEWEST.items())
+    if page.beyond:
         # After the last whole page, so that who was turning pages goes on without a gap.
         whole = MAX_OFFSET // page.size * page.size
         last = list(collection.find(where, {"created_at": 1}, sort=order).skip(whole - 1).limit(1))
@@ -73,8 +75,30 @@ def newest_first(
         message = _("Pages end at %(offset)d: go on with the cursor in `next`.", offset=MAX_OFFSET)
         follow = address(cursor=_write_cursor(last[0]), page=None)
         raise refusals.Invalid(message, {"page": message}, next=follow)
-    found = collection.find(where, projection, sort=order)
+    found = collection.find(_after(where, page), projection, sort=order)
     return list(found.skip(0 if page.cursor else page.offset).limit(page.size + 1))
+
+
+def newest_first_stages(
+    where: dict[str, Any], page: Page, projection: dict[str, int]
+) -> list[dict[str, Any]]:
+    """The same as stages of a pipeline, for a page that is not `beyond`."""
+    return [
+        {"$match": _after(where, page)},
+        {"$sort": NEWEST},
+        *([{"$skip": page.offset}] if page.offset and not page.cursor else []),
+        {"$limit": page.size + 1},
+        {"$project": projection},
+    ]
+
+
+def _after(where: dict[str, Any], page: Page) -> dict[str, Any]:
+    """What comes after the cursor of a page, if it has one."""
+    if not page.cursor:
+        return where
+    moment, id = page.cursor
+    older = {"$or": [{"created_at": {"$lt": moment}}, {"created_at": moment, "_id": {"$lt": id}}]}
+    return {"$and": [where, {"created_at": {"$lte": moment}}, older]}
 
 
 def count(collection: Collection, where: dict[str, Any]) -> tuple[int, bool]:

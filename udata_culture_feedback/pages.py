@@ -8,14 +8,16 @@ takeover: hence no inline script or style, and a Content-Security-Policy from th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, current_app, g, render_template, request, session
 from flask_babel import get_locale
 from flask_wtf.csrf import generate_csrf, validate_csrf
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from udata.api import HEADER_API_KEY, api
 from udata.app import csrf
 from udata.i18n import lazy_gettext as _
@@ -25,7 +27,7 @@ from wtforms import ValidationError
 from . import refusals
 from .addresses import PREFIX, portal
 from .api import cacheable
-from .contributors.viewer import Viewer, must_be_known
+from .contributors.viewer import NOBODY, Viewer, must_be_known
 from .languages import choose_for_request
 from .rendered import fingerprint, kept
 
@@ -40,6 +42,12 @@ HEADER = "X-Culture-Feedback"
 
 #: A form may stay open for as long as the session lives: its token has no time limit of its own.
 NO_TIME_LIMIT = 10**9
+
+
+#: Somebody with an account, of whom kept pages say what is then put in its place: nobody else has
+#: this name, key or form.
+STAND_IN = Viewer(key=uuid.uuid4().hex, name=uuid.uuid4().hex)
+FORM_ID = str(uuid.uuid4())
 
 
 def handles_refusal(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -125,10 +133,44 @@ def render(
 ) -> Response:
     """A view, as a whole page or as a fragment, cacheable as its kind allows; with the status of
     what was refused, if anything was."""
-    fragment = wants_fragment()
-    text = render_template(
+    text = _text(template, viewer=viewer, refusal=refusal, **context)
+    return _response(text, refusal)
+
+
+def render_for_all(
+    template: str, viewer: Viewer, shown: tuple[Hashable, ...], context: Callable[[Viewer], Any]
+) -> Response:
+    """The same for what everybody sees alike, but for who has logged in and under which name:
+    rendered once, for nobody or for somebody who stands in for this person, while what it shows
+    stays. A whole page has the CSRF token of who has logged in: those are rendered each time.
+
+    `shown`: says all that the page is made of (see `rendered.kept`); `context`: makes what the
+    template is given for a viewer. Ids of forms are those of `form_id`.
+    """
+    if viewer.account and not wants_fragment():
+        return render(template, viewer=viewer, **context(viewer))
+    stand_in = replace(STAND_IN, name=STAND_IN.name if viewer.name else None)
+    stand_in = stand_in if viewer.account else NOBODY
+    key = ("page", template, viewer.account, bool(viewer.name), *setting_key(), *shown)
+    text = kept(key, lambda: _text(template, viewer=stand_in, **context(stand_in)))
+    if viewer.account:
+        text = text.replace(_mark(STAND_IN), _mark(viewer)).replace(FORM_ID, str(uuid.uuid4()))
+        text = text.replace(STAND_IN.name or "", escape(viewer.name or ""))
+    return _response(text)
+
+
+def form_id(viewer: Viewer) -> str:
+    """By which a form that is sent twice is recognised."""
+    return FORM_ID if viewer.key == STAND_IN.key else str(uuid.uuid4())
+
+
+def _text(
+    template: str, *, viewer: Viewer, refusal: refusals.Refusal | None = None, **context: Any
+) -> str:
+    layout = "fragment.html" if wants_fragment() else "page.html"
+    return render_template(
         f"culture_feedback/{template}",
-        layout="culture_feedback/" + ("fragment.html" if fragment else "page.html"),
+        layout=f"culture_feedback/{layout}",
         portal=portal(),
         viewer=viewer,
         viewer_mark=_mark(viewer),
@@ -137,8 +179,11 @@ def render(
         **_setting(),
         **context,
     )
+
+
+def _response(text: str, refusal: refusals.Refusal | None = None) -> Response:
     response = Response(text, refusal.status if refusal else 200, mimetype="text/html")
-    if fragment:
+    if wants_fragment():
         response.headers[HEADER] = "fragment"
         # Without which the script of another origin would not see it.
         response.headers["Access-Control-Expose-Headers"] = HEADER
@@ -153,12 +198,16 @@ def part(template: str, shown: Any, context: Callable[[], dict[str, Any]]) -> Ma
     `shown`: plain values and dataclasses that say all that the part is made of; `context`: makes
     what its template is given.
     """
-    setting = _setting()
-    key = ("part", template, *setting.values(), request.args.get("lang"), fingerprint(shown))
     return kept(
-        key,
-        lambda: Markup(render_template(f"culture_feedback/{template}", **setting, **context())),
+        ("part", template, *setting_key(), fingerprint(shown)),
+        lambda: Markup(render_template(f"culture_feedback/{template}", **_setting(), **context())),
     )
+
+
+def setting_key() -> tuple[Hashable, ...]:
+    """The part of a key that stands for where a part of a page will stand, and where its links
+    lead."""
+    return request.args.get("lang"), *_setting().values()
 
 
 def _setting() -> dict[str, Any]:

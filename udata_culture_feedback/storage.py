@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -47,6 +47,22 @@ def confirmed(collection: Collection, document: dict[str, Any] | None) -> dict[s
     if document is not None:
         collection.update_one({"_id": document["_id"]}, {"$setOnInsert": {"v": 1}})
     return document
+
+
+def lookup(
+    name: str, of: Collection, here: str, there: str, stages: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """A stage of a pipeline: what these `stages` find among the documents `of` a collection whose
+    field `there` is (or contains) the field `here` of each document, as the list `name`."""
+    return {
+        "$lookup": {
+            "from": of.name,
+            "localField": here,
+            "foreignField": there,
+            "pipeline": list(stages),
+            "as": name,
+        }
+    }
 
 
 #: The moment that code runs as if it were, see `as_of`; None: it is what it is.

@@ -16,7 +16,7 @@ from udata.core.organization.factories import OrganizationFactory
 from udata_culture_feedback.data_requests.models import requests, supports
 from udata_culture_feedback.search import terms
 
-from ..cases import CommandCounter, P, PluginTestCase, Producer
+from ..cases import CommandCounter, P, PluginTestCase, Producer, lookups
 from .asking import somebody, stored, wish
 
 DAY_ONE = datetime(2026, 1, 1)
@@ -168,7 +168,14 @@ class VolumeTest(PluginTestCase):
                     for command in RECORDER.full
                     if next(iter(command.values())).startswith("culture_feedback_")
                 ]
-                assert ours, name
+                read = [
+                    stage
+                    for command in RECORDER.full
+                    if command.get("aggregate") == "dataset"
+                    for stage in lookups(command)
+                ]
+                assert ours or read, name
+                assert all(stage["collectionScans"] == 0 for stage in read), (name, read)
                 for command in ours:
                     plan = get_db().command("explain", explainable(command))
                     assert "COLLSCAN" not in stages(plan), (name, command)

@@ -51,6 +51,14 @@ def banner(dataset: DatasetFacts) -> Banner | None:
     return Banner(said(found.title), days_left(found.window), address)
 
 
+def open_consultations() -> str:
+    """All that banners are made of, besides the dataset and the language: the same text as long as
+    they are the same."""
+    at = now()
+    found = [(one, one.window.days_left(at)) for one in scope.open_at(at)]
+    return repr(found) if found else ""
+
+
 def days_left(window: Window) -> str:
     """How long it is still open, in words."""
     days = window.days_left(now())

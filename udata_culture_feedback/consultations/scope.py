@@ -85,6 +85,11 @@ def open_for(dataset: DatasetFacts, at: datetime | None = None) -> Scoped | None
     return first_open(_windows(at), at, dataset)
 
 
+def open_at(at: datetime) -> list[Scoped]:
+    """The consultations that are open, for pages. Usually without any command."""
+    return [one for one in _windows(at) if one.window.is_open(at)]
+
+
 def forget() -> None:
     """A consultation has changed in this process: read them anew."""
     _state().consultations = None
@@ -108,8 +113,18 @@ def first_open(
 
 def unclosed(at: datetime) -> tuple[Scoped, ...]:
     """Published consultations that have not closed at a moment: a handful, read from an index."""
-    found = consultations().find({"published": {"$ne": None}, "closes_at": {"$gt": at}}, FIELDS)
-    return tuple(Scoped.of(one) for one in found)
+    return tuple(Scoped.of(one) for one in consultations().find(_unclosed(at), FIELDS))
+
+
+def looked_up(name: str, at: datetime) -> dict[str, Any]:
+    """The same as a stage of a pipeline, for `Scoped.of`, where something else is read anyway: the
+    documents, as the list `name`."""
+    stages = [{"$match": _unclosed(at)}, {"$project": FIELDS}]
+    return {"$lookup": {"from": consultations().name, "pipeline": stages, "as": name}}
+
+
+def _unclosed(at: datetime) -> dict[str, Any]:
+    return {"published": {"$ne": None}, "closes_at": {"$gt": at}}
 
 
 def _windows(at: datetime) -> tuple[Scoped, ...]:

@@ -15,8 +15,8 @@ from .. import catalogue, refusals, search, vocabulary
 from ..catalogue import DatasetFacts
 from ..contributors.viewer import Viewer
 from ..feedback.attention import BEFORE, LOW
-from ..feedback.models import Treatment, Visibility, summaries
-from ..feedback.queries import MAX_AGED, STANDING
+from ..feedback.models import STANDING, Treatment, Visibility, summaries
+from ..feedback.queries import MAX_AGED
 from ..moments import midnight, portal_zone
 from ..vocabulary import vocabularies
 from .permissions import Scope

@@ -22,8 +22,7 @@ from ..data_requests.audience import admins_dealing_with, requester_of
 from ..data_requests.clock import overdue_bound
 from ..data_requests.models import requests
 from ..data_requests.queries import PUBLIC
-from ..feedback.models import Visibility, feedbacks, summaries
-from ..feedback.queries import STANDING
+from ..feedback.models import STANDING, Visibility, feedbacks, summaries
 from ..listing import EPOCH
 from ..moments import local_day, midnight, portal_zone
 from ..storage import now

@@ -26,15 +26,16 @@ from ..data_requests.models import requests
 from ..data_requests.queries import LEFT_OUT, PUBLIC
 from ..feedback import representation
 from ..feedback import summaries as feedback_summaries
+from ..feedback.gathering import SHOWN
 from ..feedback.models import (
     SITE,
+    STANDING,
     Treatment,
     dataset_summary,
     feedbacks,
     organization_summary,
     summaries,
 )
-from ..feedback.queries import SHOWN, STANDING
 from ..listing import EPOCH, Page
 from ..storage import now
 from ..vocabulary import STEPS, vocabularies

@@ -10,7 +10,8 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from ..feedback.models import SITE, dataset_summary, organization_summary
-from ..summaries import Flow, settle, settle_some
+from ..storage import lookup
+from ..summaries import Flow, settle, settle_and_read, settle_some
 from .models import figures, requests, supports
 
 
@@ -97,6 +98,12 @@ def settle_supports(request_id: ObjectId) -> None:
     settle(SUPPORTS, request_id)
 
 
+def settle_supports_of(request: dict[str, Any]) -> dict[str, Any] | None:
+    """The same for a request that has just been read. Answers it as it is then, None where it is
+    gone."""
+    return settle_and_read(SUPPORTS, request)
+
+
 def settle_dataset(request: dict[str, Any]) -> None:
     """Counts a request in its dataset, within the request that writes. Its holder and the site,
     which many write to, are left to the task and to who reads them."""
@@ -109,6 +116,20 @@ def read(figures_id: str) -> dict[str, int]:
     settle_some(REQUESTS, figures_id)
     found = figures().find_one({"_id": figures_id}, {"totals": 1}) or {}
     return found.get("totals") or {}
+
+
+def stages() -> list[dict[str, Any]]:
+    """Adds to the documents of a pipeline that have the id of figures in `key`: the figures, as
+    `totals`; in `due` whether some have to be settled before (see `read`)."""
+    due: list[dict[str, Any]] = [
+        {"$match": {"due": {"$exists": True}}},
+        {"$limit": 1},
+        {"$project": {"_id": 1}},
+    ]
+    return [
+        lookup("due", requests(), "key", "due", due),
+        lookup("requests", figures(), "key", "_id", [{"$project": {"totals": 1}}]),
+    ]
 
 
 def read_many(figures_ids: Iterable[str]) -> dict[str, dict[str, int]]:

@@ -15,12 +15,14 @@ from . import queries, representation
 SHOWN = 5
 
 
-def missing_data(dataset: DatasetFacts) -> dict[str, Any]:
+def missing_data(
+    dataset: DatasetFacts, asked: list[dict[str, Any]], opened: list[dict[str, Any]]
+) -> dict[str, Any]:
     """`open`: the open requests asked from a dataset; `people`: how many persons it was opened for;
-    `ask`: where to ask for data; `draft`: the name of what was begun there."""
+    `ask`: where to ask for data; `draft`: the name of what was begun there. `asked`, `opened`: as
+    `queries.about_dataset` finds them."""
     labels = {term.id: term.label for term in vocabulary.REQUEST_STATUSES}
-    waiting, people = queries.about(dataset.id)
-    supported = sorted(waiting, key=representation.people, reverse=True)[:SHOWN]
+    supported = sorted(asked, key=representation.people, reverse=True)[:SHOWN]
     return {
         "open": [
             {
@@ -31,7 +33,7 @@ def missing_data(dataset: DatasetFacts) -> dict[str, Any]:
             }
             for request in supported
         ],
-        "people": people,
+        "people": queries.people(opened),
         "ask": page_address("requests/new", dataset=dataset.slug or str(dataset.id)),
         "draft": draft_of(dataset.id),
     }

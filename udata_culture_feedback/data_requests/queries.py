@@ -11,27 +11,20 @@ from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, listing, refusals, search, vocabulary
 from ..contributors.viewer import Viewer
-from ..feedback.models import SITE, Visibility, dataset_summary, organization_summary
+from ..feedback.models import SITE, dataset_summary, organization_summary
 from ..listing import EPOCH, Page
 from ..storage import now
 from . import figures, messages, representation, supports
 from .actions import readable
+from .beside import FULFILLED, OPENED_BY, PUBLIC
 from .clock import overdue_bound
 from .models import requests
-from .workflow import OPEN, Status
 
 SORTS = {
     "-created_at": [("created_at", DESCENDING), ("_id", DESCENDING)],
     "-supports": [("totals.supports", DESCENDING), ("_id", DESCENDING)],
     "due_at": [("clock.due_at", ASCENDING), ("_id", ASCENDING)],
 }
-
-PUBLIC: dict[str, Any] = {"visibility": Visibility.PUBLIC}
-
-#: Requests that one dataset answers: more are not looked at.
-OPENED_BY = 20
-#: Open requests asked from one dataset: the latest, of which its page shows the most supported.
-ASKED_FROM = 50
 
 #: Not read for a list: histories may be long.
 LEFT_OUT = {"history": 0, "terms": 0, "last": 0, "counted": 0, "live": 0, "messages": 0}
@@ -89,29 +82,12 @@ def conversation(viewer: Viewer, reference: Any) -> dict[str, Any]:
 def opened_by(dataset_id: ObjectId) -> tuple[int, list[dict[str, Any]]]:
     """« Ouvert à la demande de N personnes »: how many distinct persons asked for a dataset, and
     their requests, without history. Usually one request, whose count is there already."""
-    where = PUBLIC | _opened(dataset_id)
+    where = PUBLIC | FULFILLED | {"fulfilled_by.datasets": dataset_id}
     found = list(requests().find(where, LEFT_OUT, sort=SORTS["-created_at"]).limit(OPENED_BY))
-    return _people(found), found
+    return people(found), found
 
 
-def about(dataset_id: ObjectId) -> tuple[list[dict[str, Any]], int]:
-    """What the page of a dataset says of requests, in one query: the latest open ones that were
-    asked from it, and how many distinct persons it was opened for."""
-    asked_here = {"dataset": dataset_id, "status": {"$in": list(OPEN)}}
-    where = PUBLIC | {"$or": [asked_here, _opened(dataset_id)]}
-    newest = SORTS["-created_at"]
-    found = list(requests().find(where, LEFT_OUT, sort=newest).limit(ASKED_FROM + OPENED_BY))
-    waiting = [request for request in found if request["status"] in OPEN]
-    return waiting, _people([request for request in found if request["status"] not in OPEN])
-
-
-def _opened(dataset_id: ObjectId) -> dict[str, Any]:
-    # In the words of its index.
-    fulfilled = {"fulfilled_by": {"$exists": True}, "fulfilled_by.datasets": dataset_id}
-    return fulfilled | {"status": Status.PUBLISHED}
-
-
-def _people(fulfilled: list[dict[str, Any]]) -> int:
+def people(fulfilled: list[dict[str, Any]]) -> int:
     """Distinct persons behind requests; of one alone the count is there already."""
     if len(fulfilled) < 2:
         return sum(representation.people(request) for request in fulfilled)

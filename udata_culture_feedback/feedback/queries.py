@@ -5,102 +5,96 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request
+from flask import json, request
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, listing, refusals, search, vocabulary
+from .. import catalogue, listing, refusals, rendered, search, vocabulary
 from ..catalogue import DatasetFacts
 from ..consultations import stamps
-from ..contributors.viewer import Viewer
+from ..contributors.viewer import NOBODY, Viewer
+from ..data_requests import figures as requests
 from ..listing import Page
-from . import representation, summaries
+from . import gathering, representation, summaries
 from .actions import readable_dataset
-from .models import Visibility, dataset_summary, feedbacks, organization_summary
-
-#: What is read of a feedback to show it.
-SHOWN = {
-    field: 1
-    for field in (
-        "dataset",
-        "organization",
-        "resource",
-        "consultation",
-        "fitness",
-        "ratings",
-        "comment",
-        "wants_answer",
-        "usages",
-        "profile",
-        "open_data",
-        "contributor",
-        "agent",
-        "judged",
-        "visibility",
-        "hidden_reason",
-        "hidden_at",
-        "treatment.status",
-        "treatment.answer",
-        "treatment.hidden",
-        "treatment.answered_at",
-        "treatment.organization",
-        "treatment.closed_by_author",
-        "confirmed",
-        "discussion",
-        "discussed",
-        "created_at",
-        "last_modified",
-    )
-}
-
-#: Neither deleted nor hidden whole.
-STANDING: dict[str, Any] = {"deleted": {"$exists": False}, "hidden_reason": {"$ne": "spam"}}
+from .models import STANDING, Visibility, dataset_summary, feedbacks, organization_summary
 
 #: Datasets with feedback older than their data that the filter `outdated` can tell apart at once.
 MAX_AGED = 500
 
 SORTS = ("-created_at",)
 
+#: What the list of one dataset may be asked with, without being filtered.
+OF_A_DATASET = {"dataset", "page", "page_size", "cursor", "sort", "lang"}
 
-def listed(viewer: Viewer) -> dict[str, Any]:
-    """`GET P/feedback/` with the filters of the query. Raises Invalid naming an argument, NotFound
-    for a dataset or an organization that is not there (or may not be seen), or a page too far."""
+
+def listed(viewer: Viewer) -> str:
+    """`GET P/feedback/` with the filters of the query, as JSON. Raises Invalid naming an argument,
+    NotFound for a dataset or an organization that is not there (or may not be seen), or a page too
+    far."""
     page = listing.asked_page()
     sort = request.args.get("sort")
     if sort is not None and sort not in SORTS:
         message = _("Choose one of: %(ids)s.", ids=", ".join(SORTS))
         raise refusals.Invalid(message, {"sort": message})
+    if "dataset" in request.args and request.args.keys() <= OF_A_DATASET and not page.beyond:
+        return _of_dataset(viewer, page)
+    return json.dumps(_filtered(viewer, page))
+
+
+def _of_dataset(viewer: Viewer, page: Page) -> str:
+    """All feedback of one dataset, in one command."""
+    found = gathering.listed(request.args["dataset"], page)
+
+    def body(viewer: Viewer) -> str:
+        found.must_be_readable()
+        shown = representation.about_dataset(
+            viewer, found.feedback[: page.size], found.dataset, found.summary
+        )
+        total = _counted(found.summary)
+        return json.dumps(_envelope(shown, found.feedback, page, total))
+
+    if not found.is_everybodys(viewer):
+        return body(viewer)
+    key = ("feedback", found.fingerprint, *request.args.items(multi=True))
+    return rendered.kept(key, lambda: body(NOBODY))
+
+
+def _filtered(viewer: Viewer, page: Page) -> dict[str, Any]:
     dataset = _asked_dataset()
     organization = _asked_organization()
     scope, counter = _scope(dataset, organization)
     filters = _filters(viewer, dataset, organization)
     where = STANDING | scope | filters
-    found = listing.newest_first(feedbacks(), where, page, SHOWN)
-    if not found and page.number > 1:
-        raise refusals.NotFound(_("There is no such page."))
+    found = listing.newest_first(feedbacks(), where, page, gathering.SHOWN)
     summary = summaries.read(counter) if counter and (dataset or not filters) else {}
     total, capped = _total(where, filters, counter, summary)
     if dataset and counter:
         shown = representation.about_dataset(viewer, found[: page.size], dataset, summary)
     else:
         shown = representation.as_json(viewer, found[: page.size])
+    return _envelope(shown, found, page, total, capped)
+
+
+def _envelope(
+    shown: list[dict[str, Any]],
+    found: list[dict[str, Any]],
+    page: Page,
+    total: int,
+    capped: bool = False,
+) -> dict[str, Any]:
+    if not found and page.number > 1:
+        raise refusals.NotFound(_("There is no such page."))
     return listing.envelope(shown, found, page, total, capped)
 
 
-def worded(
-    viewer: Viewer, dataset: DatasetFacts, summary: dict[str, Any], page: Page
-) -> tuple[list[dict[str, Any]], bool]:
-    """Feedback about a dataset that says something in words, newest first, and whether there is
-    more."""
-    where = STANDING | {
-        "dataset": dataset.id,
-        "comment": {"$exists": True},
-        "visibility": {"$in": [Visibility.PUBLIC, Visibility.HIDDEN]},
-        # Of what was public before it was hidden a stub stays.
-        "$nor": [{"visibility": Visibility.HIDDEN, "hidden_at": {"$exists": False}}],
-    }
-    found = listing.newest_first(feedbacks(), where, page, SHOWN)
-    shown = representation.about_dataset(viewer, found[: page.size], dataset, summary)
-    return shown, len(found) > page.size
+def figures_of(reference: str) -> str:
+    """`GET P/datasets/<d>/summary/`, as JSON. Raises NotFound."""
+    found = gathering.figures_of(reference)
+    found.must_be_readable()
+    totals = found.totals_of_requests
+    if totals is None:
+        totals = requests.read(dataset_summary(found.dataset.id))
+    return json.dumps(summaries.as_json(found.summary | {"requests": totals}))
 
 
 def _asked_dataset() -> DatasetFacts | None:
@@ -207,9 +201,13 @@ def _words(viewer: Viewer, text: str) -> dict[str, Any]:
 def _total(
     where: dict[str, Any], filters: dict[str, Any], counter: str | None, summary: dict[str, Any]
 ) -> tuple[int, bool]:
-    """From the summary where it holds that figure (producers' agents are listed, and counted
-    there apart), otherwise counted up to a bound."""
+    """From the summary where it holds that figure, otherwise counted up to a bound."""
     if filters or counter is None:
         return listing.count(feedbacks(), where)
+    return _counted(summary), False
+
+
+def _counted(summary: dict[str, Any]) -> int:
+    """Producers' agents are listed, and counted there apart."""
     totals = summary.get("totals") or {}
-    return totals.get("total", 0) + totals.get("agents", 0), False
+    return totals.get("total", 0) + totals.get("agents", 0)

@@ -31,8 +31,7 @@ from ..publication import was_read, with_name
 from ..vocabulary import LDQD, vocabularies
 from . import rdf_schemes as schemes
 from . import summaries
-from .models import dataset_summary, feedbacks
-from .queries import STANDING
+from .models import STANDING, dataset_summary, feedbacks
 from .rdf_schemes import DUV, OA, Triple
 
 Feedback = dict[str, Any]

@@ -64,6 +64,20 @@ def about_dataset(
     return [one | {"permissions": one["permissions"] | common} for one in for_all]
 
 
+def just_given(
+    viewer: Viewer,
+    feedback: Feedback,
+    dataset: DatasetFacts,
+    organization: catalogue.OrganizationFacts | None,
+    summary: dict[str, Any],
+) -> dict[str, Any]:
+    """A feedback as its author, who is asking, has just given it. `organization`: that of the
+    dataset, where it has been read."""
+    known = {organization.id: organization} if organization else {}
+    names = Names.of([feedback], users=catalogue.myself(), organizations=known)
+    return About(viewer, dataset, summary, names).as_json(feedback)
+
+
 def _about(
     viewer: Viewer, feedbacks: list[Feedback], dataset: DatasetFacts, summary: dict[str, Any]
 ) -> list[dict[str, Any]]:
@@ -86,15 +100,23 @@ class Names:
         self.consultations = consultations or set()
 
     @classmethod
-    def of(cls, feedbacks: list[Feedback]) -> Names:
+    def of(
+        cls,
+        feedbacks: list[Feedback],
+        users: dict[Any, catalogue.UserFacts] | None = None,
+        organizations: dict[Any, catalogue.OrganizationFacts] | None = None,
+    ) -> Names:
+        """`users`: all there can be, where they are known; `organizations`: those that are."""
         contributors = [feedback["contributor"] for feedback in feedbacks]
+        known = organizations or {}
+        named = {
+            one["organization"]
+            for one in (*contributors, *feedbacks, *(f["treatment"] for f in feedbacks))
+            if one.get("organization")
+        }
         return cls(
-            signing_users(contributors),
-            catalogue.organizations_by_id(
-                one["organization"]
-                for one in (*contributors, *feedbacks, *(f["treatment"] for f in feedbacks))
-                if one.get("organization")
-            ),
+            signing_users(contributors) if users is None else users,
+            known | catalogue.organizations_by_id(named - known.keys()),
             stamps.disclosed(feedback.get("consultation") for feedback in feedbacks),
         )
 

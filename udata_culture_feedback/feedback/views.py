@@ -3,7 +3,6 @@ the fragment that the widget loads."""
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from flask import Response, abort, current_app, redirect, request
@@ -15,7 +14,7 @@ from .. import catalogue, listing, publication, refusals
 from ..addresses import api_url, login_url, pages_url
 from ..api import bound_body
 from ..catalogue import DatasetFacts
-from ..consultations.presentation import banner
+from ..consultations.presentation import banner, open_consultations
 from ..contributors import confirmation
 from ..contributors.modes import Action
 from ..contributors.viewer import Viewer, current_viewer, sent_token
@@ -25,16 +24,21 @@ from ..listing import Page
 from ..pages import (
     blueprint,
     check_guard,
+    form_id,
     handles_refusal,
     page_address,
     part,
     render,
+    render_for_all,
+    setting_key,
     wants_fragment,
 )
+from ..rendered import kept
 from ..vocabulary import vocabularies
-from . import actions, queries, rdf, summaries
+from . import actions, gathering, rdf, representation
 from .forms import answer_of_form
-from .models import Visibility, dataset_summary
+from .gathering import Gathered
+from .models import Visibility
 from .presentation import Comment, SummaryView, fields_of_form, typed_answer, unfolded
 
 #: What was just done, and what is said of it.
@@ -51,13 +55,16 @@ DONE = {
 @blueprint.route("/pages/datasets/<string:dataset>/")
 def dataset_page(dataset: str) -> Response:
     """What people say of a dataset, and one's own answer."""
-    found = _readable(dataset)
-    done = request.args.get("done")
-    return _page(
-        current_viewer(),
-        found,
-        done=done if done in DONE else None,
-        editing=request.args.get("edit") == "1" or done == "answered",
+    viewer, done = current_viewer(), request.args.get("done")
+    found = _gathered(dataset, viewer)
+    editing = request.args.get("edit") == "1" or done == "answered"
+    if done in DONE or editing or (viewer.known and found.mine) or not found.is_everybodys(viewer):
+        return _page(viewer, found, done=done if done in DONE else None, editing=editing)
+    return render_for_all(
+        "dataset.html",
+        viewer,
+        (found.fingerprint, found.page, open_consultations()),
+        lambda somebody: _context(somebody, found),
     )
 
 
@@ -87,7 +94,7 @@ def answer_dataset(dataset: str) -> Response:
         check_guard(viewer, without_account=ways(viewer, Action.FEEDBACK, found.id).open)
         mine = actions.own_feedback(viewer, found.id)
         if mine and "reopen" in request.form:
-            return _page(viewer, found, editing=True)
+            return _again(viewer, found, editing=True)
         publication.warn(
             {"comment": payload.get("comment")}, read_again="read_again" in request.form
         )
@@ -97,7 +104,7 @@ def answer_dataset(dataset: str) -> Response:
                 confirmation.ask(Action.FEEDBACK, payload | {"dataset": str(found.id)})
                 return _done(viewer, found, "sent")
             if not request.form.get("proof"):
-                return _page(viewer, found, payload=payload, by_email=True)
+                return _again(viewer, found, payload=payload, by_email=True)
         if mine:
             stored = actions.edit(viewer, mine["_id"], payload)
         else:
@@ -105,7 +112,7 @@ def answer_dataset(dataset: str) -> Response:
             stored, _new = actions.submit(viewer, payload | proof)
     except refusals.Refusal as refusal:
         by_email = by_email or needs_another_way(refusal)
-        return _page(
+        return _again(
             viewer,
             found,
             refusal=refusal,
@@ -133,7 +140,7 @@ def erase_answer(dataset: str) -> Response:
         if mine:
             actions.erase(viewer, mine["_id"])
     except refusals.Refusal as refusal:
-        return _page(viewer, found, refusal=refusal, editing=True)
+        return _again(viewer, found, refusal=refusal, editing=True)
     return _done(viewer, found, "erased")
 
 
@@ -154,66 +161,99 @@ def _done(viewer: Viewer, dataset: DatasetFacts, done: str) -> Response:
     """After a form: the fragment as it is now; for a whole page a redirection, so that reloading
     does not send the form again. Who has no account would not be recognised after it."""
     if wants_fragment() or (viewer.known and not viewer.account):
-        return _page(viewer, dataset, done=done, editing=done == "answered")
+        return _again(viewer, dataset, done=done, editing=done == "answered")
     address = page_address(f"datasets/{dataset.slug or dataset.id}/", done=done)
     return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
 
 
+def _gathered(reference: Any, viewer: Viewer) -> Gathered:
+    """What the page shows; 404 where there is no such dataset or page."""
+    page = _asked_page()
+    if page.beyond:
+        abort(404)
+    try:
+        return gathering.page_of(reference, viewer, page)
+    except refusals.NotFound:
+        abort(404)
+
+
+def _again(viewer: Viewer, dataset: DatasetFacts, **said: Any) -> Response:
+    """The page as it is now, after a form."""
+    return _page(viewer, _gathered(dataset.id, viewer), **said)
+
+
 def _page(
+    viewer: Viewer, found: Gathered, *, refusal: refusals.Refusal | None = None, **said: Any
+) -> Response:
+    context = _context(viewer, found, refusal=refusal, **said)
+    return render("dataset.html", viewer=viewer, refusal=refusal, **context)
+
+
+def _context(
     viewer: Viewer,
-    dataset: DatasetFacts,
+    found: Gathered,
     *,
     done: str | None = None,
     editing: bool = False,
     refusal: refusals.Refusal | None = None,
     payload: dict[str, Any] | None = None,
     by_email: bool = False,
-) -> Response:
-    """`by_email`: the step in which somebody without an account gives an address to confirm."""
-    summary = summaries.read(dataset_summary(dataset.id))
-    page = _asked_page()
+) -> dict[str, Any]:
+    """What the template is given. `by_email`: the step in which somebody without an account gives
+    an address to confirm."""
     try:
-        shown, more = queries.worded(viewer, dataset, summary, page)
-    except refusals.Invalid:  # beyond the end of offsets
+        found.must_be_readable()
+    except refusals.NotFound:
         abort(404)
-    mine = actions.own_feedback(viewer, dataset.id)
+    dataset, summary, mine = found.dataset, found.summary, found.mine
     open_ways = ways(viewer, Action.FEEDBACK, dataset.id)
     by_email = by_email and open_ways.email and not mine
     answer = typed_answer(_without_words(mine) if mine and viewer.by_token else mine, payload)
     errors = refusal.errors if refusal else {}
     link = f"datasets/{dataset.slug or dataset.id}/"
-    return render(
-        "dataset.html",
-        viewer=viewer,
-        refusal=refusal,
-        dataset=dataset,
-        producer=catalogue.produces(dataset),
-        waiting=(summary.get("totals") or {}).get("waiting", 0),
-        figures=_figures(summary),
-        comments=_comments(viewer, dataset, summary, shown, page, more),
-        missing=_missing(dataset),
-        mine=mine,
-        answer=answer,
-        errors=errors,
-        fields=fields_of_form(),
-        unfolded=unfolded(answer, errors),
-        form="details" if by_email else _form(mine, editing, refusal, payload, done),
-        ways=open_ways,
-        by_email=by_email,
-        contributor_token=sent_token(viewer),
-        done=DONE.get(done or ""),
-        submission_id=str(uuid.uuid4()),
-        signatures=catalogue.spoken_for() if editing or refusal else [],
-        vocabularies=vocabularies(),
-        here=page_address(link),
-        alternates=[] if wants_fragment() else _alternates(dataset),
-        edit_url=page_address(link, edit=1),
-        dashboard_url=pages_url(_dashboard(dataset)),
-        erase_url=page_address(f"{link}erase"),
-        login=login_url(_back(dataset)),
-        consultation=banner(dataset),
-        discussions=_discussions(dataset),
-    )
+    return {
+        "dataset": dataset,
+        "producer": catalogue.produces(dataset),
+        "waiting": (summary.get("totals") or {}).get("waiting", 0),
+        **_sections(viewer, found),
+        "mine": mine,
+        "answer": answer,
+        "errors": errors,
+        "fields": fields_of_form(),
+        "unfolded": unfolded(answer, errors),
+        "form": "details" if by_email else _form(mine, editing, refusal, payload, done),
+        "ways": open_ways,
+        "by_email": by_email,
+        "contributor_token": sent_token(viewer),
+        "done": DONE.get(done or ""),
+        "submission_id": form_id(viewer),
+        "signatures": catalogue.spoken_for() if editing or refusal else [],
+        "vocabularies": vocabularies(),
+        "here": page_address(link),
+        "alternates": [] if wants_fragment() else _alternates(dataset),
+        "edit_url": page_address(link, edit=1),
+        "dashboard_url": pages_url(_dashboard(dataset)),
+        "erase_url": page_address(f"{link}erase"),
+        "login": login_url(_back(dataset)),
+        "consultation": banner(dataset),
+        "discussions": _discussions(dataset),
+    }
+
+
+def _sections(viewer: Viewer, found: Gathered) -> dict[str, Markup]:
+    """What stands under one's answer."""
+    page = found.page
+
+    def sections() -> dict[str, Markup]:
+        return {
+            "figures": _figures(found.summary),
+            "comments": _comments(viewer, found, page),
+            "missing": _missing(found),
+        }
+
+    if not found.is_everybodys(viewer):
+        return sections()
+    return kept(("sections", viewer.account, page, found.fingerprint, *setting_key()), sections)
 
 
 def _figures(summary: dict[str, Any]) -> Markup:
@@ -221,16 +261,13 @@ def _figures(summary: dict[str, Any]) -> Markup:
     return part("summary.html", shown, lambda: {"summary": SummaryView(summary)})
 
 
-def _comments(
-    viewer: Viewer,
-    dataset: DatasetFacts,
-    summary: dict[str, Any],
-    shown: list[dict[str, Any]],
-    page: Page,
-    more: bool,
-) -> Markup:
-    """`shown`: one page of feedback, as the API gives it to who asks."""
-    updated = summary.get("data_updated_at")
+def _comments(viewer: Viewer, found: Gathered, page: Page) -> Markup:
+    """One page of what is said in words, as the API gives it to who asks."""
+    dataset, updated = found.dataset, found.summary.get("data_updated_at")
+    more = len(found.feedback) > page.size
+    shown = representation.about_dataset(
+        viewer, found.feedback[: page.size], dataset, found.summary
+    )
     link = dataset.slug or dataset.id
     about = [one | {"permissions": one["permissions"]["treat"]} for one in shown]
     return part(
@@ -250,8 +287,8 @@ def _comments(
     )
 
 
-def _missing(dataset: DatasetFacts) -> Markup:
-    missing = missing_data(dataset)
+def _missing(found: Gathered) -> Markup:
+    missing = missing_data(found.dataset, found.document["asked"], found.document["opened"])
     return part("missing.html", missing, lambda: {"missing": missing})
 
 
