@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from io import StringIO
 from typing import Any
 
 from flask import Response, request, stream_with_context
 from udata.auth import current_user
-from udata.core.csv import get_writer
 
 from .api import PUBLIC_MAX_AGE
 
@@ -22,15 +20,22 @@ from .api import PUBLIC_MAX_AGE
 FORMULAS = frozenset(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
 
 #: Rows sent at once.
-ROWS = 100
+ROWS = 500
+
+#: Texts of a file whose cells are remembered, and how long they may be, in characters: some MB.
+REMEMBERED = 20_000
+SHORT = 100
+
+EMPTY = '""'
 
 
 def download(
     name: str, header: list[str], rows: Iterable[list[Any]], version: str | None = None
 ) -> Response:
     """A file to save, named after the day. `rows` are read as they are sent. Cells: texts, numbers,
-    dates (naive UTC), lists of texts, booleans, None. `version`: of what it says, for an ETag by
-    which 304 answers go; weak, since the same is not said twice with the same bytes."""
+    dates (naive UTC), lists of texts, booleans, bytes (told as hexadecimal), None. `version`: of
+    what it says, for an ETag by which 304 answers go; weak, since the same is not said twice with
+    the same bytes."""
     filename = f"{name}-{datetime.now(UTC):%Y-%m-%d}.csv"
     # Not `make_conditional`, which would read the whole of it to know its length.
     known_already = bool(version and request.if_none_match.contains_weak(version))
@@ -56,36 +61,66 @@ def download(
 
 def written(header: list[str], rows: Iterable[list[Any]]) -> Iterator[str]:
     """The text of a file, some rows at a time."""
-    out = StringIO()
-    writer = get_writer(out)
-    writer.writerow(header)
-    for number, row in enumerate(rows, 1):
-        # Half of the cells are numbers or empty: not a call for each of them.
-        writer.writerow(
-            ["" if one is None else one if type(one) is int else cell(one) for one in row]
+    cells = Cells()
+    lines = [cells.line(header)]
+    for row in rows:
+        lines.append(cells.line(row))
+        if len(lines) == ROWS:
+            yield "".join(lines)
+            lines.clear()
+    yield "".join(lines)
+
+
+class Cells(dict[str, str]):
+    """Rows as `udata.core.csv.get_writer` writes them, made safe, in a third of the time: by text,
+    the cell that it stands in. Ids, titles and terms come again in many rows; what is long, or one
+    too many, is worked out each time."""
+
+    def line(self, row: Iterable[Any]) -> str:
+        # The usual types at once: a file may have some ten million cells.
+        return (
+            ";".join(
+                [
+                    self[one] if type(one) is str else EMPTY if one is None else self.other(one)
+                    for one in row
+                ]
+            )
+            + "\r\n"
         )
-        if number % ROWS == 0:
-            yield out.getvalue()
-            out.seek(0)
-            out.truncate()
-    yield out.getvalue()
+
+    def other(self, value: Any) -> str:
+        """Numbers stand as they are, anything else in quotes."""
+        kind = type(value)
+        if kind is int:
+            return str(value)
+        if kind is bytes:  # an id drawn for this row: nothing to remember
+            return f'"{value.hex()}"'
+        said = cell(value)
+        return self[said] if isinstance(said, str) else str(said)
+
+    def __missing__(self, text: str) -> str:
+        quoted = '"' + cell(text).replace('"', '""') + '"'
+        if len(text) <= SHORT and len(self) < REMEMBERED:
+            self[text] = quoted
+        return quoted
 
 
 def cell(value: Any) -> Any:
     """A value as its cell. Numbers stay numbers; whatever people typed is a text."""
-    # First what most cells are: a file may have some ten million.
     if value is None:
         return ""
     if type(value) is str:
-        return value if value[:1] not in FORMULAS and "\0" not in value else _harmless(value)
+        return _harmless(value)
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return cell(",".join(map(str, value)))
     if isinstance(value, (int, float)):
         return value
     if isinstance(value, datetime):
         return value.replace(microsecond=0).isoformat() + "Z"
-    if isinstance(value, (list, tuple)):
-        return cell(",".join(str(one) for one in value))
+    if isinstance(value, bytes):
+        return value.hex()
     return _harmless(str(value))
 
 

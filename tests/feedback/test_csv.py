@@ -278,9 +278,9 @@ class FeedbackCSVTest(PluginTestCase):
         assert errors(tmp_path / "feedback.csv", tmp_path / "schema.json") == []
 
     def test_a_file_five_times_as_long_takes_no_more_memory(self):
-        self.fill(600)
+        self.fill(1500)
         short = self.peak()
-        self.fill(2400)
+        self.fill(6000)
         assert self.peak() < 1.5 * short
 
     def fill(self, number: int) -> None:

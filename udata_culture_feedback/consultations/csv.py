@@ -15,6 +15,7 @@ from .. import catalogue
 from ..csv import download
 from ..data_requests import csv as requests_csv
 from ..feedback import csv as feedback_csv
+from ..opendata.named import Datasets
 from ..opendata.tables import (
     Column,
     Table,
@@ -220,17 +221,11 @@ def feedback_rows(consultation: Consultation) -> Iterator[CollectedRow]:
     _answered, given = figures.read(consultation["_id"])
     profiles = _told(given.get("totals") or {})
     where = {"consultation": consultation["_id"], "live.total": 1}
+    datasets = Datasets()
     for batch in batches(shuffled(collected(), where, READ_OF_COLLECTED)):
-        datasets = catalogue.datasets_by_id(one["dataset"] for one in batch)
-        organizations = catalogue.organizations_by_id(
-            one.organization for one in datasets.values() if one.organization
-        )
-        for one in batch:
-            dataset = datasets.get(one["dataset"])
-            listed = dataset if dataset and dataset.listed else None
-            holder = listed.organization if listed else None
-            owner = organizations.get(holder) if holder else None
-            yield CollectedRow(one, listed, owner, profiles)
+        about = datasets.about([one["dataset"] for one in batch])
+        for one, named in zip(batch, about, strict=True):
+            yield CollectedRow(one, named, profiles)
 
 
 def request_rows(consultation: Consultation) -> Iterator[requests_csv.Row]:

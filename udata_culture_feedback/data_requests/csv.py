@@ -13,6 +13,7 @@ from udata.i18n import lazy_gettext as _
 from .. import catalogue, vocabulary
 from ..consultations import stamps
 from ..csv import download
+from ..opendata import named
 from ..opendata.tables import (
     Column,
     Table,
@@ -55,10 +56,8 @@ class Row:
     ):
         self.request = request
         self.clock = Clock.of(request["clock"])
-        dataset = datasets.get(request.get("dataset"))
-        self.dataset = dataset if dataset and dataset.listed else None
-        holder = holders.get(request.get("organization"))
-        self.holder = holder if holder and not holder.deleted else None
+        self.dataset = named.dataset(datasets.get(request.get("dataset")))
+        self.organization = named.organization(holders.get(request.get("organization")))
         told = request.get("profile")
         self.profile = told if told in profiles else None
         stamp = request.get("consultation")
@@ -143,25 +142,11 @@ def table() -> Table:
             lambda row: row.reason,
             values=terms(lists["decline_reasons"]),
         ),
-        Column(
-            "dataset.id",
-            _("Dataset"),
-            lambda row: row.dataset and row.dataset.id,
-            _("The id of the public dataset from whose page it was asked."),
-        ),
-        Column(
-            "dataset.title",
-            _("Title of the dataset"),
-            lambda row: row.dataset and row.dataset.title,
-        ),
-        Column(
-            "organization.id",
+        *named.dataset_columns(_("The id of the public dataset from whose page it was asked.")),
+        *named.organization_columns(
             _("Holder"),
-            lambda row: row.holder and row.holder.id,
+            _("Name of the holder"),
             _("The organization that holds the data: its id on the portal; empty: unknown."),
-        ),
-        Column(
-            "organization.name", _("Name of the holder"), lambda row: row.holder and row.holder.name
         ),
         Column("themes", _("Themes"), _field("themes"), values=terms(lists["themes"]), many=True),
         Column("usages", _("Uses"), _field("usages"), values=terms(lists["usages"]), many=True),

@@ -3,8 +3,9 @@ moderator has read them. Agents of producers and spam are in no figure, and in n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from bson import ObjectId
@@ -14,6 +15,7 @@ from udata.i18n import lazy_gettext as _
 from .. import catalogue, refusals, vocabulary
 from ..consultations import stamps
 from ..csv import download
+from ..opendata.named import About, Datasets, dataset_columns, organization_columns
 from ..opendata.tables import (
     Column,
     Table,
@@ -26,73 +28,56 @@ from ..opendata.tables import (
 )
 from ..vocabulary import vocabularies
 from . import permissions, summaries
-from .models import SITE, feedbacks, organization_summary
-from .queries import STANDING
+from .models import SITE, STANDING, feedbacks, organization_summary
 
 Feedback = dict[str, Any]
 
-#: What is read of a feedback: of who gave it only what their words need.
+#: What is read of a feedback, nothing of who gave it.
 READ = (
     *("dataset", "resource", "fitness", "ratings", "usages", "profile", "wants_answer"),
-    *("treatment.status", "consultation", "created_at", "comment", "open_data", "visibility"),
-    *("moderated.decision", "moderated.after", "contributor.user", "contributor.name"),
+    *("treatment.status", "consultation", "created_at", "open_data"),
+)
+#: What is read besides, where its author lets its words be open data.
+READ_OF_WORDS = (
+    *("comment", "open_data", "visibility", "moderated.decision", "moderated.after"),
+    *("contributor.user", "contributor.name"),
 )
 
 
-#: Rows for which what was read of a dataset is good enough, some seconds, and datasets remembered
-#: at once: most rows are about few of them.
-ROWS_REMEMBERED = 50_000
-DATASETS_REMEMBERED = 5000
-
-
 class Row:
-    """A feedback, its dataset, and what of the rest may be told."""
+    """A feedback, what it is about, and what of the rest may be told."""
 
-    __slots__ = ("consultation", "dataset", "feedback", "organization", "profile", "ratings")
+    __slots__ = (
+        *("feedback", "ratings", "dataset", "organization", "profile", "consultation", "comment"),
+    )
 
     def __init__(
         self,
         feedback: Feedback,
-        dataset: catalogue.DatasetFacts | None,
-        organization: catalogue.OrganizationFacts | None = None,
-        profiles: frozenset[str] | set[str] = frozenset(),
-        disclosed: frozenset[Any] | set[Any] = frozenset(),
+        about: About,
+        profiles: Container[str] = (),
+        disclosed: Container[ObjectId] = (),
+        comment: str | None = None,
     ):
         self.feedback = feedback
         self.ratings = feedback.get("ratings") or {}
-        self.dataset = dataset if dataset and dataset.listed else None
-        self.organization = organization if organization and not organization.deleted else None
+        self.dataset, self.organization = about
         told = feedback.get("profile")
         self.profile = told if told in profiles else None
         stamp = feedback.get("consultation")
         self.consultation = stamp if stamp in disclosed else None
+        self.comment = comment
 
 
 def opinion_columns() -> tuple[Column, ...]:
     """What every file of feedback has in common: what it is about, and the opinion."""
     lists = vocabularies()
     return (
-        Column(
-            "dataset.id",
-            _("Dataset"),
-            lambda row: row.dataset and str(row.dataset.id),
-            _("Its id on the portal; empty where it is not public any more."),
-        ),
-        Column(
-            "dataset.title",
-            _("Title of the dataset"),
-            lambda row: row.dataset and row.dataset.title,
-        ),
-        Column(
-            "organization.id",
+        *dataset_columns(_("Its id on the portal; empty where it is not public any more.")),
+        *organization_columns(
             _("Organization"),
-            lambda row: row.organization and str(row.organization.id),
-            _("Who publishes the dataset: its id on the portal."),
-        ),
-        Column(
-            "organization.name",
             _("Name of the organization"),
-            lambda row: row.organization and row.organization.name,
+            _("Who publishes the dataset: its id on the portal."),
         ),
         month_column(_("Month in which the feedback was given (UTC).")),
         Column(
@@ -156,13 +141,13 @@ def table() -> Table:
         Column(
             "consultation",
             _("Consultation"),
-            lambda row: row.consultation,
+            attrgetter("consultation"),
             _("The id of the consultation during which it was given, once that has closed."),
         ),
         Column(
             "comment",
             _("Comment"),
-            lambda row: permissions.open_words(row.feedback),
+            attrgetter("comment"),
             _(
                 "Only where its author agreed to its publication as open data, and a moderator has "
                 "read it; parts may be blacked out."
@@ -195,42 +180,26 @@ def rows(scope: dict[str, Any], summary_id: str) -> Iterator[Row]:
     """The feedback of public datasets, in an order drawn each time. `summary_id`: the figures that
     count it, which say how many share a profile."""
     told = _profiles(summary_id)
-    known = _Datasets()
-    for batch in batches(shuffled(feedbacks(), _counted(scope), READ)):
-        known.read({one["dataset"] for one in batch}, len(batch))
-        disclosed = stamps.disclosed(one.get("consultation") for one in batch)
-        for one in batch:
-            found = known.of.get(one["dataset"])
-            if found:
-                yield Row(one, *found, told, disclosed)
+    datasets = Datasets()
+    found = shuffled(feedbacks(), _counted(scope), READ, most=_is_most(scope))
+    for batch in batches(found):
+        about = datasets.about([one["dataset"] for one in batch])
+        disclosed = stamps.disclosed({one.get("consultation") for one in batch})
+        words = _words(one["_id"] for one in batch if one.get("open_data"))
+        for one, named in zip(batch, about, strict=True):
+            if named[0]:
+                comment = words.get(one["_id"]) if words else None
+                yield Row(one, named, told, disclosed, comment)
 
 
-class _Datasets:
-    """The public datasets that rows are about, as they are now and not as feedback has heard of it,
-    with who publishes them. What was read is read again after some thousands of rows."""
-
-    def __init__(self) -> None:
-        self.of: dict[
-            ObjectId, tuple[catalogue.DatasetFacts, catalogue.OrganizationFacts | None] | None
-        ] = {}
-        self.rows = 0
-
-    def read(self, ids: set[ObjectId], rows: int) -> None:
-        """Has these known, for as many rows."""
-        if self.rows > ROWS_REMEMBERED or len(self.of) > DATASETS_REMEMBERED:
-            self.of.clear()
-            self.rows = 0
-        self.rows += rows
-        new = [id for id in ids if id not in self.of]
-        datasets = catalogue.datasets_by_id(new)
-        organizations = catalogue.organizations_by_id(
-            one.organization for one in datasets.values() if one.organization
-        )
-        for id in new:
-            dataset, owner = datasets.get(id), None
-            if dataset and dataset.organization:
-                owner = organizations.get(dataset.organization)
-            self.of[id] = (dataset, owner) if dataset and dataset.listed else None
+def _words(ids: Iterable[ObjectId]) -> dict[ObjectId, str | None]:
+    """The comments of these feedbacks that may be published, as they are now. No command where
+    there are none."""
+    agreed = list(ids)
+    if not agreed:
+        return {}
+    found = feedbacks().find({"_id": {"$in": agreed}}, dict.fromkeys(READ_OF_WORDS, 1))
+    return {one["_id"]: permissions.open_words(one) for one in found}
 
 
 def month_column(description: Any) -> Column:
@@ -245,7 +214,7 @@ def month_column(description: Any) -> Column:
 
 
 def _month(moment: datetime) -> str:
-    return f"{moment.year}-{moment.month:02}"
+    return moment.isoformat()[:7]
 
 
 def _rating(axis: str) -> Callable[[Row], Any]:
@@ -255,13 +224,23 @@ def _rating(axis: str) -> Callable[[Row], Any]:
 def _file(name: str, scope: dict[str, Any], summary_id: str) -> Response:
     of_feedback = table()
     figures = summaries.read(summary_id)
-    made_of = version(feedbacks(), _counted(scope), figures.get("totals"), of_feedback.header)
+    made_of = version(
+        feedbacks(),
+        _counted(scope),
+        figures.get("totals"),
+        of_feedback.header,
+        most=_is_most(scope),
+    )
     found = of_feedback.rows(rows(scope, summary_id))
     return download(name, of_feedback.header, found, made_of)
 
 
 def _counted(scope: dict[str, Any]) -> dict[str, Any]:
     return STANDING | {"agent": {"$ne": True}} | scope
+
+
+def _is_most(scope: dict[str, Any]) -> bool:
+    return "organization" not in scope
 
 
 def _profiles(summary_id: str) -> set[str]:

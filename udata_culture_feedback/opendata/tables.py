@@ -13,9 +13,11 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from bson import decode_iter
 from pymongo.collection import Collection
 from udata.i18n import lazy_gettext as _
 
@@ -23,8 +25,13 @@ from ..consultations.suppression import LEAST_FOR_CROSSES, shown_groups
 from ..csv import cell, written
 from ..vocabulary import vocabularies
 
-#: Documents that are looked up at once.
+#: Documents that the server sends at once, and those that are looked up at once.
+SENT = 500
 BATCH = 200
+#: Bytes of the random id of a row.
+ID_LENGTH = 8
+#: The documents as they lie in their collection, rather than by an index.
+AS_THEY_LIE: dict[str, Any] = {"hint": {"$natural": 1}}
 #: The column of random ids.
 ROW = "row"
 #: As the Table Schema names them: of values that a list of texts puts between its elements.
@@ -87,14 +94,15 @@ class Table:
     def header(self) -> list[str]:
         return [column.name for column in self.all_columns]
 
-    def cells(self, one: Any) -> list[Any]:
-        """The cells of a row but its id."""
-        return [column.value(one) for column in self.columns]
-
     def rows(self, things: Iterable[Any]) -> Iterator[list[Any]]:
         """The rows of the file, each with an id of this file only."""
-        for one in things:
-            yield [secrets.token_hex(8), *self.cells(one)] if self.drawn else self.cells(one)
+        values = [column.value for column in self.columns]
+        if not self.drawn:
+            for one in things:
+                yield [value(one) for value in values]
+            return
+        for id, one in zip(_drawn_ids(), things, strict=False):
+            yield [id, *[value(one) for value in values]]
 
     def schema(self) -> dict[str, Any]:
         """Its Table Schema."""
@@ -179,11 +187,12 @@ def definitions(tables: Iterable[Table]) -> Iterator[list[Any]]:
 
 
 def shuffled(
-    collection: Collection, where: dict[str, Any], fields: Iterable[str]
+    collection: Collection, where: dict[str, Any], fields: Iterable[str], *, most: bool = False
 ) -> Iterator[dict[str, Any]]:
     """Documents in an order drawn each time, whatever their number: the server puts them in order,
-    on its disk where it must."""
-    yield from collection.aggregate(
+    on its disk where it must. `most` of the collection: it is read as it lies, which takes half of
+    the time that an index does."""
+    found = collection.aggregate_raw_batches(
         [
             {"$match": where},
             {"$project": dict.fromkeys(fields, 1)},
@@ -191,8 +200,13 @@ def shuffled(
             {"$sort": {"drawn": 1}},
         ],
         allowDiskUse=True,
-        batchSize=BATCH,
+        batchSize=SENT,
+        **(AS_THEY_LIE if most else {}),
     )
+    for sent in found:
+        # Few are documents at a time: Python's collector of garbage goes through all that live,
+        # and through the whole of udata with them.
+        yield from decode_iter(sent, collection.codec_options)
 
 
 def batches(things: Iterable[Any]) -> Iterator[list[Any]]:
@@ -201,9 +215,9 @@ def batches(things: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def version(collection: Collection, where: dict[str, Any], *also: Any) -> str:
+def version(collection: Collection, where: dict[str, Any], *also: Any, most: bool = False) -> str:
     """Tells whether a file made of these documents (and of what else is named) may have changed:
-    each change of one increases its `v`. One pass over them."""
+    each change of one increases its `v`. One pass over them; `most`: as in `shuffled`."""
     found = collection.aggregate(
         [
             {"$match": where},
@@ -215,7 +229,8 @@ def version(collection: Collection, where: dict[str, Any], *also: Any) -> str:
                     "last": {"$max": "$_id"},
                 }
             },
-        ]
+        ],
+        **(AS_THEY_LIE if most else {}),
     )
     said = repr((list(found), also))
     return hashlib.sha256(said.encode()).hexdigest()[:32]
@@ -233,7 +248,7 @@ def profile_column() -> Column:
     return Column(
         "profile",
         _("Profile"),
-        lambda row: row.profile,
+        attrgetter("profile"),
         _(
             "What the person says they are. Empty where they say nothing, and where less than ten "
             "people would share a value of this column."
@@ -255,3 +270,11 @@ def _row_column() -> Column:
         _("Drawn at random for this file: the same row has another one in the next file."),
         required=True,
     )
+
+
+def _drawn_ids() -> Iterator[bytes]:
+    """Random ids without end, many at once: each time is a call of the system."""
+    while True:
+        many = secrets.token_bytes(ID_LENGTH * SENT)
+        for start in range(0, len(many), ID_LENGTH):
+            yield many[start : start + ID_LENGTH]

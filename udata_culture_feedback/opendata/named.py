@@ -1,0 +1,103 @@
+"""What rows name of the portal: a dataset and an organization, as anybody may see them now and not
+as a contribution has heard of them, with the columns that name them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from bson import ObjectId
+from udata.i18n import lazy_gettext as _
+
+from .. import catalogue
+from .tables import Column
+
+#: Rows for which what was read of a dataset is good enough, some seconds, and datasets remembered
+#: at once, some MB: most rows are about few of them.
+ROWS_REMEMBERED = 200_000
+DATASETS_REMEMBERED = 20_000
+
+
+class Named(NamedTuple):
+    """Its id and its title or name, as texts."""
+
+    id: str
+    name: str
+
+
+#: A dataset and who publishes it. Neither where the dataset is not public.
+About = tuple[Named | None, Named | None]
+
+
+def dataset(found: catalogue.DatasetFacts | None) -> Named | None:
+    """None for one that is not public."""
+    return Named(str(found.id), found.title) if found and found.listed else None
+
+
+def organization(found: catalogue.OrganizationFacts | None) -> Named | None:
+    """None for one that is deleted."""
+    return Named(str(found.id), found.name) if found and not found.deleted else None
+
+
+class Datasets:
+    """The datasets that rows are about, and who publishes them. What was read is read again after
+    some thousands of rows."""
+
+    def __init__(self) -> None:
+        self.known: dict[ObjectId, About] = {}
+        self.owners: dict[ObjectId, Named | None] = {}
+        self.rows = 0
+
+    def about(self, ids: list[ObjectId]) -> list[About]:
+        """What rows name, by the id of the dataset of each."""
+        if self.rows > ROWS_REMEMBERED or len(self.known) > DATASETS_REMEMBERED:
+            self.known.clear()
+            self.owners.clear()
+            self.rows = 0
+        self.rows += len(ids)
+        known = self.known
+        try:
+            return [known[id] for id in ids]
+        except KeyError:
+            self._read({id for id in ids if id not in known})
+        return [known[id] for id in ids]
+
+    def _read(self, ids: set[ObjectId]) -> None:
+        datasets = catalogue.datasets_by_id(ids)
+        named = {one.organization for one in datasets.values() if one.organization and one.listed}
+        new = named - self.owners.keys()
+        owners = catalogue.organizations_by_id(new)
+        self.owners |= {id: organization(owners.get(id)) for id in new}
+        for id in ids:
+            found = datasets.get(id)
+            public = dataset(found)
+            owner = found.organization if found and public else None
+            self.known[id] = public, self.owners[owner] if owner else None
+
+
+def dataset_columns(description: Any) -> tuple[Column, Column]:
+    """Of rows with a `dataset`."""
+    return (
+        Column("dataset.id", _("Dataset"), lambda row: row.dataset and row.dataset.id, description),
+        Column(
+            "dataset.title",
+            _("Title of the dataset"),
+            lambda row: row.dataset and row.dataset.name,
+        ),
+    )
+
+
+def organization_columns(title: Any, title_of_name: Any, description: Any) -> tuple[Column, Column]:
+    """Of rows with an `organization`."""
+    return (
+        Column(
+            "organization.id",
+            title,
+            lambda row: row.organization and row.organization.id,
+            description,
+        ),
+        Column(
+            "organization.name",
+            title_of_name,
+            lambda row: row.organization and row.organization.name,
+        ),
+    )
