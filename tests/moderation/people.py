@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -12,6 +13,7 @@ from udata.core.user.models import User
 
 from tests.cases import PluginTestCase
 from udata_culture_feedback.contributors import roles
+from udata_culture_feedback.feedback.models import feedbacks
 from udata_culture_feedback.moderation.models import journal
 
 #: A text that a check holds back.
@@ -63,6 +65,19 @@ class ModerationTestCase(PluginTestCase):
         feedback = self.give(author or UserFactory(), dataset, comment=comment)
         assert feedback["visibility"] == "pending", feedback
         return feedback["id"]
+
+    def crowd(self, id: str, number: int) -> None:
+        """As many others whose feedback waits like this one, later, of the same words."""
+        one = feedbacks().find_one({"_id": ObjectId(id)})
+        feedbacks().insert_many(
+            one
+            | {
+                "_id": ObjectId(),
+                "contributor": one["contributor"] | {"key": f"user:{n}"},
+                "review": one["review"] | {"since": one["review"]["since"] + timedelta(seconds=n)},
+            }
+            for n in range(1, number + 1)
+        )
 
     def said(self, dataset: Dataset, author: User | None = None, comment: str = CLEAN) -> str:
         """The id of a feedback whose words are public."""

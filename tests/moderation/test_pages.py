@@ -199,6 +199,12 @@ class QueuePageTest(PageTestCase):
                 counts.append(len(commands))
         assert counts[0] == counts[1], counts
 
+    def test_its_title_says_how_much_waits_up_to_500(self):
+        who, id = moderator(), self.held(DatasetFactory())
+        assert "What waits (1)" in self.text(f"{PAGE}?lang=en", who)
+        self.crowd(id, 500)
+        assert "What waits (more than 500)" in self.text(f"{PAGE}?lang=en", who)
+
 
 class WarningTest(PageTestCase):
     def test_personal_data_is_shown_to_its_author_who_decides(self):

@@ -60,6 +60,24 @@ class ListTest(ModerationTestCase):
         assert self.waiting(who) == ids
         kinds = [row["class"] for row in self.queue(who)["data"]]
         assert kinds == ["request", "feedback", "message"]
+        one_by_one, follow = [], "/moderation/?page_size=1"
+        while follow:
+            page = self.ask("GET", follow, user=who).json
+            one_by_one += [row["id"] for row in page["data"]]
+            follow = (page["next_page"] or "").partition("/api/1/culture-feedback")[2]
+        assert one_by_one == ids
+
+    def test_what_waits_is_counted_up_to_500_in_all_classes(self):
+        who, asker = moderator(), somebody()
+        requests.ask(asker, {"title": "Sons", "description": HELD, "kind": "new"})
+        self.crowd(self.held(DatasetFactory()), 498)
+        page = self.queue(who)
+        assert (page["total"], page["total_is_capped"]) == (500, False)
+        self.held(DatasetFactory())
+        page = self.queue(who)
+        assert (page["total"], page["total_is_capped"]) == (500, True)
+        assert page["next_page"]
+        assert self.queue(who, **{"class": "request"})["total"] == 1
 
     def test_a_page_takes_as_many_commands_however_much_waits(self):
         who = moderator()

@@ -7,14 +7,14 @@ from typing import Any
 from udata.api import api, fields
 
 from .. import listing
-from ..api import Answer, Route, answer, json_body, never_stored, ns
+from ..api import Answer, Route, answer, documented, json_body, never_stored, ns
 from ..contributors.viewer import current_viewer
 from ..listing import Page
 from . import actions, flags, forms, permissions, queue, representation, transparency
 from .classes import CLASSES
 from .models import Decision
 
-gesture_fields = api.model(
+gesture_fields = documented(
     "CultureFeedbackModeration",
     {
         "items": fields.List(
@@ -30,7 +30,7 @@ gesture_fields = api.model(
         "found": fields.Boolean(description="Black out the personal data that the checks find"),
     },
 )
-outcome_fields = api.model(
+outcome_fields = documented(
     "CultureFeedbackModerationOutcome",
     {
         "batch": fields.String(description="By which all of it is undone"),
@@ -42,7 +42,7 @@ outcome_fields = api.model(
         "undo_until": fields.String(description="ISO 8601 date"),
     },
 )
-flag_fields = api.model(
+flag_fields = documented(
     "CultureFeedbackFlag",
     {
         "reason": fields.String(required=True, enum=list(flags.FLAG_REASONS)),

@@ -1,17 +1,19 @@
 """What waits for moderators: one list of all classes, the oldest first. Each class is read by an
-index of its own, one page of each, and the pages are merged: a constant number of queries, and
-nothing that waits can be missing, since what marks it is in the contribution itself.
+index of its own, one page of each in one command, and the pages are merged; nothing that waits can
+be missing, since what marks it is in the contribution itself.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
 from flask import request
+from pymongo.command_cursor import CommandCursor
 from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, listing, refusals
@@ -27,8 +29,12 @@ from .models import claims
 CLAIMED = ("mine", "others", "nobody")
 #: Days since which something waits, as the page proposes them.
 AGES = (1, 3, 7, 30)
+#: What waits is counted up to there: of more, a moderator needs to know no more.
+MOST_COUNTED = 500
 
 Entry = tuple[Moderated, Item]
+#: Of a pipeline.
+Stage = dict[str, Any]
 
 
 @dataclass
@@ -63,23 +69,38 @@ def asked() -> Filters:
 def read(viewer: Viewer, filters: Filters, page: Page) -> list[Entry]:
     """One page of the queue, and one more where there is one. Only what the viewer moderates."""
     permissions.must_moderate(viewer)
-    claimed = _claimed(viewer, filters)
+
+    def first(moderated: Moderated, where: dict[str, Any]) -> list[Stage]:
+        """As many as the merged page could need."""
+        left_out = dict.fromkeys(moderated.left_out, 0)
+        return [
+            {"$match": _after(page, where)},
+            {"$sort": {"review.since": 1, "_id": 1}},
+            {"$limit": page.size + 1},
+            *([{"$project": left_out}] if left_out else []),
+            {"$replaceWith": {"class": moderated.kind, "item": "$$ROOT"}},
+        ]
+
+    of_class: dict[str, list[Item]] = {}
+    for one in _of_all(viewer, filters, first):
+        of_class.setdefault(one["class"], []).append(one["item"])
     found = [
-        _of_class(moderated, _where(viewer, moderated, filters, claimed), page)
-        for moderated in _classes(filters)
+        [(CLASSES[kind], item) for item in CLASSES[kind].loaded(items)]
+        for kind, items in of_class.items()
     ]
     merged = heapq.merge(*found, key=lambda entry: _place(entry[1]))
     return list(merged)[: page.size + 1]
 
 
 def count(viewer: Viewer, filters: Filters) -> tuple[int, bool]:
-    """How much waits, counted up to a bound in each class, and whether a bound was hit."""
-    claimed = _claimed(viewer, filters)
-    counted = [
-        listing.count(moderated.collection(), _where(viewer, moderated, filters, claimed))
-        for moderated in _classes(filters)
-    ]
-    return sum(n for n, _capped in counted), any(capped for _n, capped in counted)
+    """How much waits, counted up to `MOST_COUNTED`, and whether there is more."""
+
+    def bounded(_moderated: Moderated, where: dict[str, Any]) -> list[Stage]:
+        return [{"$match": where}, {"$limit": MOST_COUNTED + 1}, {"$project": {"_id": 1}}]
+
+    counting: list[Stage] = [{"$limit": MOST_COUNTED + 1}, {"$count": "n"}]
+    n = next((one["n"] for one in _of_all(viewer, filters, bounded, counting)), 0)
+    return min(n, MOST_COUNTED), n > MOST_COUNTED
 
 
 def cursor(item: Item) -> str:
@@ -87,20 +108,33 @@ def cursor(item: Item) -> str:
     return listing.write_cursor(item["review"]["since"], item["_id"])
 
 
-def _classes(filters: Filters) -> list[Moderated]:
-    return [one for one in CLASSES.values() if filters.kind in (None, one.kind)]
+def _of_all(
+    viewer: Viewer,
+    filters: Filters,
+    stages: Callable[[Moderated, dict[str, Any]], list[Stage]],
+    then: Sequence[Stage] = (),
+) -> CommandCursor[dict[str, Any]]:
+    """What `stages` make of the documents of each class, one class after the other in one command,
+    and what `then` makes of all of them."""
+    claimed = _claimed(viewer, filters)
+    (collection, pipeline), *others = [
+        (moderated.collection(), stages(moderated, _where(viewer, moderated, filters, claimed)))
+        for moderated in CLASSES.values()
+        if filters.kind in (None, moderated.kind)
+    ]
+    beside = [
+        {"$unionWith": {"coll": other.name, "pipeline": its_own}} for other, its_own in others
+    ]
+    return collection.aggregate([*pipeline, *beside, *then])
 
 
-def _of_class(moderated: Moderated, where: dict[str, Any], page: Page) -> list[Entry]:
-    """The first of one class, as many as the merged page could need."""
-    if page.cursor:
-        since, id = page.cursor
-        later = {"$or": [{"review.since": {"$gt": since}}, {"_id": {"$gt": id}}]}
-        where = {"$and": [where, {"review.since": {"$gte": since}}, later]}
-    found = moderated.collection().find(
-        where, dict.fromkeys(moderated.left_out, 0), sort=[("review.since", 1), ("_id", 1)]
-    )
-    return [(moderated, item) for item in moderated.loaded(list(found.limit(page.size + 1)))]
+def _after(page: Page, where: dict[str, Any]) -> dict[str, Any]:
+    """The part of `where` that comes after the cursor of the page."""
+    if not page.cursor:
+        return where
+    since, id = page.cursor
+    later = {"$or": [{"review.since": {"$gt": since}}, {"_id": {"$gt": id}}]}
+    return {"$and": [where, {"review.since": {"$gte": since}}, later]}
 
 
 def _where(
