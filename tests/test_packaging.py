@@ -62,7 +62,7 @@ print(json.dumps({
     "English": get("/vocabulary/?lang=en"),
     "loader": get("/embed.js"),
     "style": get(css),
-    "commands": sorted(app.cli.commands["feedback"].commands),
+    "commands": sorted(app.cli.commands["feedback"].list_commands(None)),
     "unknown page": get("/pages/datasets/unknown/"),
 }))
 """

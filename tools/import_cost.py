@@ -3,6 +3,9 @@
 Starts an application as web servers do (`udata.wsgi`), in processes of their own, in turn without
 the plugin and with it, and compares medians. CPU time is what other work on the machine changes
 least. No database is needed: nothing connects. Exit 1 when a limit is passed.
+
+The plugin is as pip installs it: a copy, compiled. (Each process that starts from a checkout
+compiles it again where `PYTHONDONTWRITEBYTECODE` is set, which costs more than all the rest.)
 """
 
 from __future__ import annotations

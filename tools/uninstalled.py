@@ -3,7 +3,9 @@ own, with or without ours. What runs there sees nothing else, whatever this envi
 
 from __future__ import annotations
 
+import compileall
 import os
+import shutil
 import sysconfig
 from pathlib import Path
 
@@ -13,17 +15,18 @@ PACKAGE = "udata_culture_feedback"
 
 
 def packages(folder: Path, *, with_plugin: bool = False) -> Path:
-    """Fills `folder` with links to every installed package but the plugin; or with it, from the
-    checkout."""
+    """Fills `folder` with links to every installed package but the plugin; or with it, as pip
+    installs it from the checkout: a copy, compiled."""
     folder.mkdir(parents=True, exist_ok=True)
     installed = Path(sysconfig.get_paths()["purelib"])
     for entry in installed.iterdir():
         if PACKAGE not in entry.name and entry.suffix != ".pth":
             (folder / entry.name).symlink_to(entry)
     if with_plugin:
-        (folder / PACKAGE).mkdir()
-        for part in (*(CHECKOUT / PACKAGE).iterdir(), CHECKOUT / "translations"):
-            (folder / PACKAGE / part.name).symlink_to(part)
+        compiled = shutil.ignore_patterns("__pycache__")
+        ours = shutil.copytree(CHECKOUT / PACKAGE, folder / PACKAGE, ignore=compiled)
+        shutil.copytree(CHECKOUT / "translations", ours / "translations", ignore=compiled)
+        compileall.compile_dir(ours, quiet=1)
         (metadata,) = installed.glob(f"{PACKAGE}*.dist-info")
         (folder / metadata.name).symlink_to(metadata)
     return folder

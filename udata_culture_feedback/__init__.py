@@ -62,20 +62,22 @@ def init_app(app: Flask) -> None:
     search_upkeep.connect()
     logs.connect()
 
-    from .api import register_routes
-
-    register_routes(app)
-
-    from .pages import blueprint
-
-    app.register_blueprint(blueprint)
-
     from . import prometheus, unavailable
+    from .routing import late_rules
+
+    with late_rules(app):
+        from .api import register_routes
+
+        register_routes(app)
+
+        from .pages import blueprint
+
+        app.register_blueprint(blueprint)
+        prometheus.register(app)
 
     unavailable.register(app)
-    prometheus.register(app)
 
-    from .commands import cli
+    from .command_line import cli
 
     app.cli.add_command(cli)
 

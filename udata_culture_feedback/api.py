@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from flask import Flask, Response, current_app, g, json, request
+from flask_restx import Model
 from udata.api import API, HEADER_API_KEY, api
 from udata.auth import current_user
 from udata.i18n import lazy_gettext as _
@@ -15,6 +16,20 @@ from .contributors.viewer import TOKEN_HEADER
 from .refusals import Refusal
 
 ns = api.namespace("culture-feedback", "What the public says of datasets, and asks for")
+
+
+class Documented(Model):
+    """A model of the documentation, which all routes that name it share: each decorator copies what
+    the ones before it said of a route, and would copy their models with it, field by field."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Documented:
+        return self
+
+
+def documented(name: str, described: dict[str, Any]) -> Documented:
+    """What `api.model` does, for models that are read and never changed."""
+    return api.add_model(name, Documented(name, described))
+
 
 Answer = Response
 
@@ -77,10 +92,12 @@ def _too_long() -> refusals.TooLong:
 def answer(body: Any, status: int = 200) -> Response:
     """A JSON answer with the caching rules of its kind: public for a minute when nobody is
     identified, private otherwise; an ETag that 304 answers go by."""
-    response = Response(
-        json.dumps(body) if body is not None else "", status, mimetype="application/json"
-    )
-    return cacheable(response)
+    return written(json.dumps(body) if body is not None else "", status)
+
+
+def written(body: str, status: int = 200) -> Response:
+    """The same for what is JSON already."""
+    return cacheable(Response(body, status, mimetype="application/json"))
 
 
 def cacheable(response: Response) -> Response:

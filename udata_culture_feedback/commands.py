@@ -55,7 +55,7 @@ from .runs import CultureFeedbackRun
 from .search_index import CultureFeedbackTerms, CultureFeedbackWord
 from .unmet import CultureFeedbackUnmet
 
-cli = AppGroup("feedback", help="Feedback on datasets (udata-culture-feedback).")
+cli = AppGroup("feedback")  # its place in udata: command_line.py
 
 #: Figures of requests written at once as metrics of datasets and organizations.
 PUBLISHED_AT_ONCE = 500

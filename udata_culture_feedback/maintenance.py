@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import Any
 
 from udata.core.user.models import User
-from udata.tasks import job
 
 from . import catalogue, retention, search_upkeep
 from .consultations import upkeep as consultations
@@ -54,12 +53,6 @@ def maintain() -> dict[str, int]:
         run["done"] = done
     tell(log, logging.INFO, "maintained", **{name: n for name, n in done.items() if n})
     return done | {f"{name}_failed": 1 for name in run["failed"]}
-
-
-@job(JOB)
-def maintain_job(self: Any) -> dict[str, int]:
-    """The same, for udata's scheduler."""
-    return maintain()
 
 
 def settle_dues() -> int:

@@ -1,6 +1,12 @@
 """Every task of the plugin: udata imports this through its `udata.tasks` entry point."""
 
-from . import maintenance, search_upkeep  # noqa: F401
+from __future__ import annotations
+
+from typing import Any
+
+from udata.tasks import job
+
+from . import search_upkeep  # noqa: F401
 from .consultations import mails as mails_of_consultations  # noqa: F401
 from .consultations import tasks as consultations  # noqa: F401
 from .contributors import outbox  # noqa: F401
@@ -11,3 +17,11 @@ from .data_requests import tasks as requests  # noqa: F401
 from .feedback import mails as mails_of_feedback  # noqa: F401
 from .feedback import tasks as feedback  # noqa: F401
 from .opendata import site  # noqa: F401
+
+
+@job("culture-feedback-maintain")
+def maintain(self: Any) -> dict[str, int]:
+    """`maintenance.maintain`, for udata's scheduler. What only the night needs is loaded then."""
+    from . import maintenance
+
+    return maintenance.maintain()

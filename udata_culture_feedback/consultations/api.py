@@ -9,7 +9,7 @@ from udata.api import api, fields
 from udata.i18n import lazy_gettext as _
 
 from .. import listing, refusals
-from ..api import Answer, Route, answer, json_body, never_stored, ns
+from ..api import Answer, Route, answer, documented, json_body, never_stored, ns
 from ..contributors import confirmation
 from ..contributors.api import confirmation_is_sent, token_field, without_account_fields
 from ..contributors.modes import Action
@@ -32,7 +32,7 @@ from .window import State
 
 texts_field = fields.Raw(description="Language to text, or a text in the portal's language")
 
-edit_fields = api.model(
+edit_fields = documented(
     "CultureFeedbackConsultationEdit",
     {
         "title": texts_field,
@@ -53,7 +53,7 @@ edit_fields = api.model(
         "synthesis": fields.Raw(description="After closing: text, commitments, publish"),
     },
 )
-respond_fields = api.model(
+respond_fields = documented(
     "CultureFeedbackRespond",
     {
         "answers": fields.Raw(required=True, description="Question to answer"),

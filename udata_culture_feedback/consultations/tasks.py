@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bson import ObjectId
-from udata.tasks import task
+from udata.tasks import job, task
 
 from . import answering, closing, figures, lifecycle, publishing, telling
 from .models import of_responses, responses
@@ -40,3 +40,12 @@ def forget_account(user_id: str) -> None:
 def publish_results(consultation_id: str) -> None:
     """Publishes the results as a dataset, or what of them has changed."""
     publishing.publish(consultation_id)
+
+
+@job("culture-feedback-consultations", route="low.culture-feedback")
+def look_at_the_clock(self: object) -> dict[str, int]:
+    """`upkeep.look_at_the_clock`: to be scheduled every few minutes. What only jobs need is loaded
+    then."""
+    from . import upkeep
+
+    return upkeep.look_at_the_clock()

@@ -9,7 +9,6 @@ from datetime import timedelta
 from bson import ObjectId
 from flask import current_app
 from udata.core.user.models import User
-from udata.tasks import job
 
 from ..contributors import contacts
 from ..runs import recorded
@@ -127,10 +126,8 @@ STEPS: dict[str, Callable[[], int]] = {
 }
 
 
-@job("culture-feedback-consultations", route="low.culture-feedback")
-def look_at_the_clock(self: object) -> dict[str, int]:
-    """What should not wait for the night: results at closing, reminders. To be scheduled every few
-    minutes."""
+def look_at_the_clock() -> dict[str, int]:
+    """What should not wait for the night: results at closing, reminders."""
     with recorded("culture-feedback-consultations") as run:
         run["done"] = {"collected": collect(), "reminded": remind()}
     return run["done"]

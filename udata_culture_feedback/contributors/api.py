@@ -9,7 +9,7 @@ from udata.api import api, fields
 from udata.i18n import lazy_gettext as _
 
 from .. import refusals
-from ..api import Answer, Route, answer, json_body, never_stored, ns
+from ..api import Answer, Route, answer, documented, json_body, never_stored, ns
 from . import confirmation, limits, proof, tokens
 from .modes import Action, Mode, mode_of
 
@@ -32,7 +32,7 @@ proof_parser.add_argument(
 proof_parser.add_argument(
     "target", required=True, location="args", help="Id or slug of the dataset or request"
 )
-proof_fields = api.model(
+proof_fields = documented(
     "CultureFeedbackProof",
     {
         "challenge": fields.Raw(description="ALTCHA, version 2: parameters and signature"),
@@ -42,11 +42,11 @@ proof_fields = api.model(
         "expires_in": fields.Integer(description="Seconds for which the challenge is good"),
     },
 )
-confirm_fields = api.model(
+confirm_fields = documented(
     "CultureFeedbackConfirm",
     {"token": fields.String(required=True, description="What the link of the mail carries")},
 )
-confirmed_fields = api.model(
+confirmed_fields = documented(
     "CultureFeedbackConfirmed",
     {
         "contribution": fields.Raw(description="As its own address gives it"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+import limits
 from limits import RateLimitItem as Bound
-from limits import parse
 from limits.errors import StorageError
 from limits.storage import MongoDBStorage
 from limits.strategies import FixedWindowRateLimiter as Limiter
@@ -14,6 +15,12 @@ from mongoengine.connection import get_connection, get_db
 __all__ = ("Bound", "Limiter", "StorageError", "limiter", "parse")
 
 COLLECTION = "culture_feedback_limits"
+
+
+@cache
+def parse(setting: str) -> Bound:
+    """A bound in the notation of the library. Raises ValueError for what is none."""
+    return limits.parse(setting)
 
 
 class HostStorage(MongoDBStorage):

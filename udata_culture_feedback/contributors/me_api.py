@@ -12,7 +12,7 @@ from udata.auth import current_user
 from udata.i18n import lazy_gettext as _
 
 from .. import listing, refusals
-from ..api import Answer, Route, answer, json_body, never_stored, ns
+from ..api import Answer, Route, answer, documented, json_body, never_stored, ns
 from . import me, me_link
 from .api import token_field
 from .me_kinds import KINDS, Person
@@ -26,14 +26,14 @@ VISIT_HEADER = "X-Culture-Feedback-Visit"
 #: Those by which a program says which account it speaks for: that wins over a visit.
 KEYS = (HEADER_API_KEY, "Authorization")
 
-item_fields = api.model(
+item_fields = documented(
     "CultureFeedbackMyItem",
     {
         "kind": fields.String(required=True, enum=list(KINDS)),
         "id": fields.String(required=True),
     },
 )
-erase_fields = api.model(
+erase_fields = documented(
     "CultureFeedbackMyErasure",
     {
         "items": fields.List(fields.Nested(item_fields), description="200 at most"),
@@ -41,7 +41,7 @@ erase_fields = api.model(
         "contributor_token": token_field,
     },
 )
-erased_fields = api.model(
+erased_fields = documented(
     "CultureFeedbackMyErased",
     {
         "erased": fields.Integer,
@@ -49,14 +49,14 @@ erased_fields = api.model(
         "left": fields.Integer(description="With `everything`: still to erase, call again"),
     },
 )
-link_fields = api.model(
+link_fields = documented(
     "CultureFeedbackMyLink",
     {
         "email": fields.String(description="Have a link sent to this address"),
         "token": fields.String(description="Or: what the link of the mail carries"),
     },
 )
-section_fields = api.model(
+section_fields = documented(
     "CultureFeedbackMySection",
     {
         "data": fields.List(fields.Raw),
@@ -66,7 +66,7 @@ section_fields = api.model(
         "next_page": fields.String,
     },
 )
-me_fields = api.model(
+me_fields = documented(
     "CultureFeedbackMe",
     {kind.section: fields.Nested(section_fields) for kind in KINDS.values()}
     | {"subscriptions": fields.Raw(description="subscribed, consultations, unsubscribed")},

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from udata.api import api, fields
 
-from ..api import Answer, Route, answer, json_body, never_stored, ns
+from ..api import Answer, Route, answer, documented, json_body, never_stored, ns
 from ..contributors.viewer import current_viewer
 from . import organization_settings, subscriptions
 
-settings_fields = api.model(
+settings_fields = documented(
     "CultureFeedbackOrganizationSettings",
     {
         "notify_contact_point": fields.Boolean(

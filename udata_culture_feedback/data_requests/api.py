@@ -8,7 +8,7 @@ from flask import request as asked
 from udata.api import api, fields
 
 from .. import vocabulary
-from ..api import Answer, Route, answer, json_body, ns
+from ..api import Answer, Route, answer, documented, json_body, ns
 from ..contributors import confirmation
 from ..contributors.api import confirmation_is_sent, token_field, without_account_fields
 from ..contributors.modes import Action
@@ -18,7 +18,7 @@ from . import by_email as _by_email  # noqa: F401 (offers it)
 
 statuses = [term.id for term in vocabulary.REQUEST_STATUSES]
 
-edit_fields = api.model(
+edit_fields = documented(
     "CultureFeedbackRequestEdit",
     {
         "title": fields.String(description="150 characters at most"),
@@ -51,10 +51,10 @@ ask_fields = api.inherit(
         "email": without_account_fields["email"],
     },
 )
-support_fields = api.model(
+support_fields = documented(
     "CultureFeedbackSupport", {"contributor_token": token_field, **without_account_fields}
 )
-move_fields = api.model(
+move_fields = documented(
     "CultureFeedbackTransition",
     {
         "to": fields.String(required=True, enum=statuses),
@@ -68,7 +68,7 @@ move_fields = api.model(
         "review_at": fields.String(description="A date, where the reason asks for one"),
     },
 )
-transfer_fields = api.model(
+transfer_fields = documented(
     "CultureFeedbackTransfer",
     {
         "organization": fields.String(required=True, description="Id or slug of the holder"),
@@ -76,7 +76,7 @@ transfer_fields = api.model(
     },
 )
 
-message_fields = api.model(
+message_fields = documented(
     "CultureFeedbackMessage",
     {
         "message": fields.String(required=True, description="Public"),
@@ -215,7 +215,9 @@ class CultureFeedbackSupportAPI(Route):
         viewer = current_viewer(body)
         if confirmation.is_wished(viewer, body):
             return confirmation_is_sent(Action.SUPPORT, body | {"request": id})
-        return _shown(actions.support(viewer, id, body), viewer)
+        supported = actions.support(viewer, id, body)
+        carries = None if supported.get("duplicate_of") else True
+        return answer(representation.in_full(viewer, supported, supported=carries))
 
     @api.doc("unsupport_culture_feedback_request", security="apikey")
     def delete(self, id: str) -> Answer:

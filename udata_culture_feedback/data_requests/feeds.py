@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from flask import Response, g, request
 from udata.i18n import gettext as _
+from udata.rdf import ILLEGAL_XML_CHARS
 
 from .. import vocabulary
 from ..addresses import pages_url, portal
@@ -25,7 +26,7 @@ MEDIA_TYPE = "application/atom+xml"
 LENGTH = 50
 
 #: What XML 1.0 has no way to write, not even escaped.
-NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_XML = re.compile(ILLEGAL_XML_CHARS)
 
 #: Arguments of the list that a feed is of; the others are about pages.
 FILTERS = ("status", "organization", "dataset", "theme", "kind", "overdue", "q")

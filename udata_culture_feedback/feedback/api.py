@@ -11,18 +11,18 @@ from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, refusals, vocabulary
 from ..addresses import api_url
-from ..api import Answer, Route, answer, json_body, never_stored, ns
+from ..api import Answer, Route, answer, documented, json_body, never_stored, ns, written
 from ..contributors import confirmation
 from ..contributors.api import confirmation_is_sent, token_field, without_account_fields
 from ..contributors.modes import Action
 from ..contributors.viewer import current_viewer
 from . import actions, answer_templates, csv, queries, rdf, representation, summaries, treatment
 from . import by_email as _by_email  # noqa: F401 (offers it)
-from .models import SITE, dataset_summary, organization_summary
+from .models import SITE, organization_summary
 
 MAX_SUMMARIES = 100
 
-contributor_fields = api.model(
+contributor_fields = documented(
     "CultureFeedbackContributor",
     {
         "kind": fields.String(enum=["user", "organization", "confirmed", "unverified"]),
@@ -32,7 +32,7 @@ contributor_fields = api.model(
         "producer": fields.Boolean(description="An agent of the dataset's producer"),
     },
 )
-treatment_fields = api.model(
+treatment_fields = documented(
     "CultureFeedbackTreatment",
     {
         "status": fields.String(enum=[t.id for t in vocabulary.TREATMENT_STATUSES]),
@@ -46,15 +46,15 @@ treatment_fields = api.model(
         ),
     },
 )
-dataset_fields = api.model(
+dataset_fields = documented(
     "CultureFeedbackDataset",
     {"id": fields.String, "title": fields.String, "page": fields.String},
 )
-permissions_fields = api.model(
+permissions_fields = documented(
     "CultureFeedbackPermissions",
     {name: fields.Boolean for name in ("edit", "delete", "treat", "moderate")},
 )
-feedback_fields = api.model(
+feedback_fields = documented(
     "CultureFeedback",
     {
         "id": fields.String,
@@ -82,7 +82,7 @@ feedback_fields = api.model(
         "self_web_url": fields.String,
     },
 )
-page_fields = api.model(
+page_fields = documented(
     "CultureFeedbackPage",
     {
         "data": fields.List(fields.Nested(feedback_fields)),
@@ -94,7 +94,7 @@ page_fields = api.model(
         "previous_page": fields.String,
     },
 )
-edit_fields = api.model(
+edit_fields = documented(
     "CultureFeedbackEdit",
     {
         "fitness": fields.String(enum=["yes", "partly", "no"]),
@@ -127,7 +127,7 @@ submit_fields = api.inherit(
         **without_account_fields,
     },
 )
-treat_fields = api.model(
+treat_fields = documented(
     "CultureFeedbackTreat",
     {
         "status": fields.String(
@@ -145,7 +145,7 @@ treat_many_fields = api.inherit(
     treat_fields,
     {"ids": fields.List(fields.String, required=True, description="200 at most")},
 )
-template_fields = api.model(
+template_fields = documented(
     "CultureFeedbackAnswerTemplate",
     {
         "id": fields.String(readonly=True),
@@ -156,7 +156,7 @@ template_fields = api.model(
         "last_modified": fields.String(readonly=True, description="ISO 8601 date"),
     },
 )
-summary_fields = api.model(
+summary_fields = documented(
     "CultureFeedbackSummary",
     {
         "total": fields.Integer,
@@ -195,7 +195,7 @@ class CultureFeedbackListAPI(Route):
     @api.response(200, "Newest first", page_fields)
     def get(self) -> Answer:
         """List feedback"""
-        return answer(queries.listed(current_viewer()))
+        return written(queries.listed(current_viewer()))
 
     @api.doc("submit_culture_feedback", security="apikey")
     @api.expect(submit_fields)
@@ -211,8 +211,13 @@ class CultureFeedbackListAPI(Route):
         viewer = current_viewer(body)
         if confirmation.is_wished(viewer, body):
             return confirmation_is_sent(Action.FEEDBACK, body)
-        feedback, created = actions.submit(viewer, body)
-        return answer(_shown(viewer, feedback), 201 if created else 200)
+        given = actions.give(viewer, body)
+        if given.summary is None:
+            return answer(_shown(viewer, given.feedback))
+        shown = representation.just_given(
+            viewer, given.feedback, given.dataset, given.organization, given.summary
+        )
+        return answer(shown, 201)
 
 
 @ns.route("/feedback/<string:id>/", endpoint="culture_feedback_item")
@@ -373,8 +378,7 @@ class CultureFeedbackDatasetSummaryAPI(Route):
     @api.response(200, "Success", summary_fields)
     def get(self, dataset: str) -> Answer:
         """Get the figures of a dataset"""
-        found = actions.readable_dataset(dataset)
-        return answer(summaries.as_json(summaries.read_with_requests(dataset_summary(found.id))))
+        return written(queries.figures_of(dataset))
 
 
 @ns.route("/organizations/<string:org>/summary/", endpoint="culture_feedback_org_summary")
