@@ -14,7 +14,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from udata_culture_feedback.summaries import Flow, becomes_due, recount, settle
+from udata_culture_feedback.summaries import Flow, becomes_due, recount, settle, settle_and_read
 
 TOWN = "town"
 
@@ -132,6 +132,19 @@ class Election:
     def settle(self, box: str) -> bool:
         return settle(self.into_box, box)
 
+    def post(self, ballot: Any, box: str, **says: int) -> None:
+        """Casts a ballot and settles with the box as it was read before that."""
+        known = self.counts.find_one({"_id": box})
+        self.cast(ballot, box, **says)
+        settle(self.into_box, box, known=known)
+
+    def send(self, ballot: Any, box: str, **says: int) -> None:
+        """Casts a ballot and settles with the box as it was read after that."""
+        self.cast(ballot, box, **says)
+        known = self.counts.find_one({"_id": box})
+        read = settle_and_read(self.into_box, known)
+        assert read["v"] >= known["v"]
+
     def settle_town(self) -> bool:
         return settle(self.into_town, TOWN)
 
@@ -195,11 +208,16 @@ def vote(uri: str, voter: int, times: int) -> int:
         boxes = election.boxes
         for n in range(times):
             says = {chance.choice(("yes", "no")): chance.randint(1, 3)}
-            what = chance.choice(("cast", "cast", "change", "move", "tear")) if left else "cast"
+            what = "cast"
+            if left:
+                what = chance.choice(("cast", "post", "send", "change", "move", "tear"))
             box = chance.choice(boxes)
             if what == "cast":
                 left.append(f"{voter}-{n}")
                 election.cast(left[-1], box, **says)
+            elif what in ("post", "send"):
+                left.append(f"{voter}-{n}")
+                getattr(election, what)(left[-1], box, **says)
             elif what == "tear":
                 election.tear(left.pop(chance.randrange(len(left))))
             else:

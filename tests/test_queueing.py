@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import Context
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis as client
 from celery import Celery
+from kombu import Exchange, Queue
 
-from udata_culture_feedback.queueing import _broker, later
+from udata_culture_feedback.queueing import _address, _broker, later
 
 from .cases import PluginTestCase
+from .faults.servers import Redis
 
 #: Seconds after which somebody waits for ever.
 FOR_EVER = 60
@@ -82,6 +87,47 @@ def test_what_the_operator_says_of_the_broker_holds(silence):
     assert options["socket_timeout"] == 0.1
     assert options["visibility_timeout"] == 77
     assert options["socket_connect_timeout"]
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    if shutil.which("redis-server") is None:
+        pytest.skip("no redis-server")
+    with Redis(tmp_path) as server:
+        yield server
+
+
+def waiting(server: Redis) -> dict[str, int]:
+    """How many messages wait in each queue of a broker."""
+    with client.Redis.from_url(server.url) as asked:
+        names = [key.decode() for key in asked.keys("*") if not key.startswith(b"_kombu")]
+        return {name: asked.llen(name) for name in names}
+
+
+def routed_task(server: Redis, *queues: Queue) -> Any:
+    """A task that goes where `low.nothing` leads, as udata has it."""
+    task = task_by(server.port)
+    task.app.conf.task_queues = queues
+    task.app.conf.task_routes = {"nothing": {"queue": "low", "routing_key": "low.nothing"}}
+    return task
+
+
+LOW = Queue("low", Exchange("low", type="topic"), routing_key="low.#")
+
+
+def test_a_queue_that_is_alone_on_its_exchange_is_addressed_by_its_name(redis):
+    task = routed_task(redis, LOW, Queue("high", Exchange("high", type="topic"), routing_key="#"))
+    assert later(task)
+    assert waiting(redis) == {"low": 1}
+    assert _address(task.app, task.name)["routing_key"] == "low"
+
+
+def test_queues_that_an_operator_adds_to_an_exchange_have_their_share(redis):
+    ours = Queue("ours", Exchange("low", type="topic"), routing_key="low.nothing")
+    task = routed_task(redis, LOW, ours)
+    task.app.amqp.queues["ours"].bind(task.app.connection_for_write().default_channel).declare()
+    assert later(task)
+    assert waiting(redis) == {"low": 1, "ours": 1}
 
 
 class RequestTest(PluginTestCase):

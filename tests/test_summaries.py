@@ -19,6 +19,7 @@ from udata_culture_feedback.summaries import (
     heard,
     recount,
     settle,
+    settle_and_read,
     settle_some,
 )
 
@@ -68,6 +69,11 @@ def assert_exact(election: Election) -> None:
     assert election.recount_all(check=True) == {}
 
 
+def assert_exact_in(election: Election, box: str) -> None:
+    assert election.figures()[box] == election.truth()[box]
+    assert not election.waiting(box)
+
+
 # Many at once.
 
 
@@ -100,6 +106,12 @@ BEFORE = [["cast", "anna", NORTH, {"yes": 2}], ["cast", "ben", NORTH, {"no": 1}]
 
 DEEDS: dict[str, list[list[Any]]] = {
     "a first ballot": [["cast", "carla", SOUTH, {"yes": 1}]],
+    "one more, the box known": [["post", "carla", NORTH, {"yes": 1}]],
+    "one more, the box answered": [["send", "carla", NORTH, {"yes": 1}]],
+    "two, the box known": [
+        ["post", "carla", NORTH, {"yes": 1}],
+        ["post", "dora", NORTH, {"no": 1}],
+    ],
     "a change": [["change", "anna", {"no": 3}]],
     "a move": [["change", "anna", SOUTH, {"yes": 1}]],
     "a removal": [["tear", "anna"]],
@@ -144,7 +156,9 @@ def dies(election: Election, steps: list[list[Any]], at: int, *, applied: bool =
 
 
 @pytest.mark.parametrize("sequel", SEQUELS)
-@pytest.mark.parametrize("deed", ["a first ballot", "a change", "a move", "a removal"])
+@pytest.mark.parametrize(
+    "deed", ["a first ballot", "two, the box known", "a change", "a move", "a removal"]
+)
 def test_after_a_death_at_any_command_figures_are_exact_whatever_comes_next(
     election: Election, deed: str, sequel: str
 ) -> None:
@@ -234,7 +248,7 @@ def something(ballots: int) -> st.SearchStrategy[list[Any]]:
     ballot, box = st.integers(0, ballots), st.sampled_from((NORTH, SOUTH))
     says = st.fixed_dictionaries({}, optional={"yes": st.just(1), "no": st.integers(1, 3)})
     return st.one_of(
-        st.tuples(st.just("cast"), ballot, box, says),
+        st.tuples(st.sampled_from(("cast", "post", "send")), ballot, box, says),
         st.tuples(st.just("change"), ballot, says),
         st.tuples(st.just("change"), ballot, box, says),
         st.tuples(st.sampled_from(("tear", "annotate")), ballot),
@@ -391,9 +405,58 @@ def test_who_has_counted_all_that_was_due_does_not_look_again(election: Election
     election.do(*BEFORE)
     election.change("anna", yes=4)
     assert settle(writer.into_box, NORTH)
-    # To look again takes three more.
-    assert len(commands) == 6
+    # Reads the box, what is due; counts; says so. To look again takes two more.
+    assert len(commands) == 4
     assert not election.waiting(NORTH)
+    known = election.counts.find_one({"_id": NORTH})
+    election.change("ben", no=4)
+    commands.clear()
+    assert settle(writer.into_box, NORTH, known=known)
+    assert len(commands) == 3
+    assert_exact_in(election, NORTH)
+
+
+def test_who_settles_a_box_and_reads_it_sees_what_was_counted(election: Election) -> None:
+    election.do(*BEFORE)
+    known = election.counts.find_one({"_id": NORTH})
+    for voter in ("carla", "dora"):  # the second time, what is known is old
+        election.cast(voter, NORTH, yes=1)
+        read = settle_and_read(election.into_box, known)
+        assert read == election.counts.find_one({"_id": NORTH})
+        assert read["totals"] == election.truth()[NORTH]
+    assert settle_and_read(election.into_box, read) == read
+    for n in range(BATCH + 5):
+        election.cast(1000 + n, NORTH, yes=1)
+    assert settle_and_read(election.into_box, read)["totals"] == election.truth()[NORTH]
+    election.counts.delete_one({"_id": NORTH})
+    election.change("ben", no=1)
+    assert settle_and_read(election.into_box, read) is None
+
+
+def test_a_box_that_was_read_before_others_counted_is_read_again(election: Election) -> None:
+    election.do(*BEFORE)
+    known = election.counts.find_one({"_id": NORTH})
+    election.do(*DEEDS["a change"], ["settle", NORTH], ["cast", "carla", NORTH, {"yes": 1}])
+    assert settle(election.into_box, NORTH, known=known)
+    assert election.figures()[NORTH] == {"no": 4, "yes": 1}
+    election.settle_all()
+    assert_exact(election)
+
+
+def test_more_than_a_batch_behind_somebody_who_died_is_counted_once(election: Election) -> None:
+    election.do(*BEFORE)
+    for n in range(BATCH + 5):
+        election.cast(n, NORTH, yes=1)
+    counted = election.contents()
+    for n in count(1):
+        election.put_back(counted)
+        died = dies(election, [["settle", NORTH]], n, applied=True)
+        election.change(0, yes=3)
+        election.post("carla", NORTH, yes=1)
+        election.settle_all()
+        assert_exact(election)
+        if not died or n > BATCH:
+            break
 
 
 def test_what_is_due_to_a_place_that_is_not_there_harms_nobody(election: Election) -> None:

@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 from udata.api import api, fields
 
 from . import __version__, backlog, refusals
-from .api import Answer, Route, never_stored, ns
+from .api import Answer, Route, documented, never_stored, ns
 from .consultations.models import consultations
 from .logs import tell
 from .runs import last_ends
@@ -127,11 +127,11 @@ def problems(names: list[str] | None = None) -> list[Problem]:
     return found
 
 
-problem_fields = api.model(
+problem_fields = documented(
     "CultureFeedbackProblem",
     {"check": fields.String(enum=list(CHECKS)), "message": fields.String},
 )
-health_fields = api.model(
+health_fields = documented(
     "CultureFeedbackHealth",
     {
         "healthy": fields.Boolean,

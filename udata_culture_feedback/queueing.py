@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds given to a Redis that neither answers nor refuses. By itself Celery waits for ever.
 PATIENCE = 1.0
+#: What addresses of Redis begin with.
+REDIS = ("redis", "sentinel")
 #: Once more, and at once: a connection that was kept open may have been closed meanwhile.
 AGAIN = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
@@ -28,7 +30,11 @@ def later(task: Any, *args: Any, countdown: float | None = None) -> bool:
         brokers = pools.connections[_broker(task.app, task.app.conf.broker_write_url or "")]
         with brokers.acquire(block=True, timeout=PATIENCE) as broker:
             task.apply_async(
-                args=args, countdown=countdown, connection=broker, retry_policy=dict(AGAIN)
+                args=args,
+                countdown=countdown,
+                connection=broker,
+                retry_policy=dict(AGAIN),
+                **_address(task.app, task.name),
             )
     except Exception:
         log.exception("%s could not be queued; it stays due", task.name)
@@ -39,11 +45,28 @@ def later(task: Any, *args: Any, countdown: float | None = None) -> bool:
 
 
 @cache
+def _address(celery: Celery, task: str) -> dict[str, Any]:
+    """Through Redis, an exchange costs each message a look at which queues it leads to. Where the
+    settings know one queue of it only, that is named instead, by the exchange without a name that
+    every broker has; nor is it declared then, being a list that comes with its first message.
+    Empty: Celery's own way."""
+    if not (celery.conf.broker_write_url or "").startswith(REDIS):
+        return {}
+    queue = celery.amqp.router.route({}, task).get("queue")
+    if queue is None:
+        return {}
+    beside = [one for one in celery.amqp.queues.values() if one.exchange == queue.exchange]
+    if beside != [queue]:
+        return {}
+    return {"exchange": "", "routing_key": queue.name, "declare": ()}
+
+
+@cache
 def _broker(celery: Celery, address: str) -> Connection:
     """What connections to the broker are made like: as the operator says, and with an end to
     waiting where they say nothing. It is never opened itself."""
     options = {}
-    if address.startswith(("redis", "sentinel")):
+    if address.startswith(REDIS):
         patient = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
         options = patient | celery.conf.broker_transport_options
     return celery.connection_for_write(address or None, transport_options=options)

@@ -94,8 +94,9 @@ def dataset_purged(sender: Any, document: Any, **_: Any) -> None:
 
 
 @harmless
-def request_changed(request_id: Any, **_: Any) -> None:
-    later(index_request, str(request_id))
+def request_changed(request_id: Any, carried: bool = False, **_: Any) -> None:
+    if not carried:
+        later(index_request, str(request_id))
 
 
 @harmless

@@ -12,10 +12,11 @@ the organization and of the site). Three fields do it:
 `settle` may be called by anybody, at any time, any number of times, and may die anywhere:
 
 1. read the summary: its `v`, and in `last` the entries its latest update counted;
-2. finish `last`: on each contribution whose `counted` is still one step behind, write what was
-   counted, and drop the summary from `due` unless the contribution has changed since;
-3. only then read the contributions that are due; add up the differences (live − counted); update
-   the summary where `v` is unchanged, with the entries as the new `last`; not modified → from 1;
+2. read the contributions that are due. Those of `last` whose `counted` is still one step behind are
+   finished first: write what was counted, drop the summary from `due` unless the contribution has
+   changed since, and read again;
+3. add up the differences (live − counted); update the summary where `v` is unchanged, with the
+   entries as the new `last`; not modified → from 1;
 4. finish as in 2; drop the summary from `due` of those that say what was counted already, unless
    they have changed since. These too need the update of 3: it refuses whoever is about to count an
    older version of them.
@@ -23,6 +24,10 @@ the organization and of the site). Three fields do it:
 A summary can thus never be updated twice for one step, and no step is lost: the update that counts
 a difference is the very one that remembers it. A contribution may be edited while it is due,
 because what was counted is written in the entry, not read again from the contribution.
+
+One look is enough for what is due and for what of `last` is unfinished, since an entry is due until
+it is finished. Nor has the summary of 1 to be read by whoever settles: an earlier reading (`known`)
+is as good while `v` is what it was, and otherwise the update of 3 says so.
 """
 
 from __future__ import annotations
@@ -33,7 +38,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pymongo import UpdateOne
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.collection import Collection
 
 Document = dict[str, Any]
@@ -95,17 +100,17 @@ def becomes_due(summary_ids: Iterable[Any]) -> Document:
     return {"$inc": {"v": 1}, **_adds_due(summary_ids)}
 
 
-def settle(flow: Flow, summary_id: Any, rounds: int = ROUNDS) -> bool:
+def settle(
+    flow: Flow, summary_id: Any, rounds: int = ROUNDS, *, known: Document | None = None
+) -> bool:
     """Counts whatever is due to a summary. False if others kept changing it for `rounds` rounds:
-    nothing is lost, the dues stay."""
+    nothing is lost, the dues stay. `known`: the summary, whole, as it was read before what is due
+    was written, or after."""
     for attempt in range(rounds):
-        summary = flow.summaries.find_one({"_id": summary_id})
+        summary, known = known or flow.summaries.find_one({"_id": summary_id}), None
         if summary is None:
             return True
-        _finish(flow, summary)
-        due = list(
-            flow.contributions.find({"due": summary_id}, _projection(flow.fields)).limit(BATCH)
-        )
+        due = _due(flow, summary)
         if not due:
             return True
         entries, unchanged = _compare(flow, summary, due)
@@ -119,6 +124,26 @@ def settle(flow: Flow, summary_id: Any, rounds: int = ROUNDS) -> bool:
             # Whoever has written since settles too: not looking again saves three reads.
             return True
     return False
+
+
+def settle_and_read(flow: Flow, known: Document) -> Document | None:
+    """Settles a summary that has just been read (`known`, whole), and answers it as it is then;
+    None where it is gone. Mostly it is not read again: the update that counts answers it."""
+    due = _due(flow, known)
+    if not due:
+        return known
+    entries, unchanged = _compare(flow, known, due)
+    unmoved, change = _counting(flow, known, entries)
+    counted: Document | None = flow.summaries.find_one_and_update(
+        unmoved, change, return_document=ReturnDocument.AFTER
+    )
+    if counted:
+        _write_counted(flow, known["_id"], entries)
+        _forget(flow, known["_id"], unchanged)
+    if counted is None or len(due) == BATCH:
+        settle(flow, known["_id"])
+        return flow.summaries.find_one({"_id": known["_id"]})
+    return counted
 
 
 def settle_some(flow: Flow, summary_id: Any) -> None:
@@ -233,11 +258,17 @@ def _compare(
 
 
 def _count(flow: Flow, summary: Document, entries: list[Document]) -> bool:
-    """One update counts the entries and remembers them; without entries, it only moves the summary.
-    False if somebody else had moved it."""
+    """Step 3. False if somebody else had moved the summary."""
+    unmoved, change = _counting(flow, summary, entries)
+    return bool(flow.summaries.update_one(unmoved, change).modified_count)
+
+
+def _counting(flow: Flow, summary: Document, entries: list[Document]) -> tuple[Document, Document]:
+    """The one update that counts entries and remembers them, where the summary has not moved;
+    without entries, it only moves the summary."""
     unmoved = {"_id": summary["_id"], "v": summary["v"]}
     if not entries:
-        return bool(flow.summaries.update_one(unmoved, {"$inc": {"v": 1}}).modified_count)
+        return unmoved, {"$inc": {"v": 1}}
     difference: Counter[str] = Counter()
     for entry in entries:
         difference.update(flow.effect(entry["snapshot"], summary))
@@ -251,7 +282,7 @@ def _count(flow: Flow, summary: Document, entries: list[Document]) -> bool:
         | flow.derived(difference)
         | {"last": [{k: entry[k] for k in ("id", "v", "step", "snapshot")} for entry in entries]}
     )
-    return bool(flow.summaries.update_one(unmoved, change).modified_count)
+    return unmoved, change
 
 
 def _upwards(flow: Flow, summary: Document) -> Document:
@@ -263,8 +294,32 @@ def _adds_due(summary_ids: Iterable[Any]) -> Document:
     return {"$addToSet": {"due": {"$each": ids}}} if ids else {}
 
 
+def _due(flow: Flow, summary: Document) -> list[Document]:
+    """Step 2: what is due to a summary, a batch at most, once `last` is finished."""
+    due = _read_due(flow, summary["_id"])
+    if len(due) < BATCH:  # all of it: who of `last` is not among these is finished
+        counted = {c["_id"]: c.get("counted", {}).get(str(summary["_id"]), {}) for c in due}
+        unfinished = [
+            entry
+            for entry in summary.get("last") or []
+            if entry["id"] in counted and counted[entry["id"]].get("step", 0) < entry["step"]
+        ]
+        if not unfinished:
+            return due
+        _write_counted(flow, summary["_id"], unfinished)
+    else:
+        _finish(flow, summary)
+    return _read_due(flow, summary["_id"])
+
+
+def _read_due(flow: Flow, summary_id: Any) -> list[Document]:
+    where = {"due": summary_id}
+    return list(flow.contributions.find(where, _projection(flow.fields)).limit(BATCH))
+
+
 def _finish(flow: Flow, summary: Document) -> None:
-    """Step 2. A finished entry costs one look, no write: until then its contribution is due."""
+    """Finishes `last`. A finished entry costs one look, no write: until then its contribution is
+    due."""
     last = summary.get("last") or []
     if not last:
         return
@@ -278,28 +333,22 @@ def _finish(flow: Flow, summary: Document) -> None:
 
 
 def _write_counted(flow: Flow, summary_id: Any, entries: list[Document]) -> None:
-    if not entries:
-        return
+    writes = [_counted(summary_id, entry) for entry in entries]
+    if len(writes) == 1:
+        flow.contributions.update_one(*writes[0])
+    elif writes:
+        flow.contributions.bulk_write([UpdateOne(*write) for write in writes])
+
+
+def _counted(summary_id: Any, entry: Document) -> tuple[Document, list[Document]]:
+    """The update that says on a contribution what was counted of it, unless that was done."""
     slot = f"counted.{summary_id}"
-    flow.contributions.bulk_write(
-        [
-            UpdateOne(
-                {
-                    "_id": entry["id"],
-                    f"{slot}.step": entry["step"] - 1 if entry["step"] > 1 else None,
-                },
-                [
-                    {
-                        "$set": {
-                            slot: {"$literal": entry["snapshot"] | {"step": entry["step"]}},
-                            "due": _without(summary_id, at=entry["v"]),
-                        }
-                    }
-                ],
-            )
-            for entry in entries
-        ]
-    )
+    behind = entry["step"] - 1 if entry["step"] > 1 else None
+    told = {
+        slot: {"$literal": entry["snapshot"] | {"step": entry["step"]}},
+        "due": _without(summary_id, at=entry["v"]),
+    }
+    return {"_id": entry["id"], f"{slot}.step": behind}, [{"$set": told}]
 
 
 def _forget(flow: Flow, summary_id: Any, contributions: list[Document]) -> None:

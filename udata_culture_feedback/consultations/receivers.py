@@ -7,7 +7,7 @@ from typing import Any
 from udata.core.user.models import User
 
 from ..feedback.models import feedbacks
-from ..feedback.receivers import FORGET_AFTER, harmless
+from ..feedback.receivers import harmless, once_deleted
 from ..feedback.signals import on_feedback_changed
 from ..queueing import later
 from . import stamps, tasks
@@ -25,8 +25,10 @@ def synthesis_published(consultation_id: Any, **_: Any) -> None:
 
 
 @harmless
-def feedback_changed(feedback_id: Any, **_: Any) -> None:
+def feedback_changed(feedback_id: Any, new: dict[str, Any] | None = None, **_: Any) -> None:
     """Spam that was found after it was copied counts no more."""
+    if new:
+        return
     spam = feedbacks().find_one(
         {"_id": feedback_id, "hidden_reason": "spam", "consultation": {"$exists": True}},
         {"consultation": 1},
@@ -35,11 +37,7 @@ def feedback_changed(feedback_id: Any, **_: Any) -> None:
         stamps.drop(spam)
 
 
-@harmless
-def account_changed(user: Any, **_: Any) -> None:
-    if getattr(user, "deleted", None):
-        for seconds in FORGET_AFTER:
-            later(tasks.forget_account, str(user.pk), countdown=seconds)
+account_changed = once_deleted(tasks.forget_account)
 
 
 def connect() -> None:

@@ -35,14 +35,17 @@ def put(
     at: datetime,
     *,
     holder: ObjectId | None = None,
+    waiting: Iterable[scope.Scoped] | None = None,
 ) -> None:
     """Stamps what is given or changed at a moment about a dataset (or asked of a `holder`): with
     the consultation that was `named` by id or slug, otherwise with the one in scope that closes
-    first. An earlier stamp stays while that consultation is open, or no other is.
+    first. An earlier stamp stays while that consultation is open, or no other is. `waiting`: the
+    consultations that have not closed at that moment, where they have been read.
 
     Raises Invalid naming `consultation` for one that is not open, or not about these data.
     """
-    waiting = scope.unclosed(at)
+    if waiting is None:
+        waiting = scope.unclosed(at)
     current = contribution.get("consultation")
     if named:
         found: scope.Scoped | None = _named(waiting, at, named, dataset, holder)

@@ -14,13 +14,13 @@ from udata.core.user.models import User
 from ..data_requests.signals import on_request_moved, on_request_received
 from ..feedback import answer_templates
 from ..feedback.receivers import harmless
-from ..feedback.signals import on_feedback_changed
+from ..feedback.signals import on_feedback_followed
 from ..queueing import later
 from . import news, organization_settings, subscriptions, tasks
 
 
 @harmless
-def feedback_changed(feedback_id: ObjectId, **_: Any) -> None:
+def feedback_followed(feedback_id: ObjectId, **_: Any) -> None:
     if news.is_news(feedback_id):
         later(tasks.tell_contact_point, str(feedback_id))
 
@@ -55,7 +55,7 @@ def account_changed(user: Any, **_: Any) -> None:
 
 def connect() -> None:
     """Connects every receiver. Connecting twice is connecting once."""
-    on_feedback_changed.connect(feedback_changed)
+    on_feedback_followed.connect(feedback_followed)
     on_request_received.connect(request_received)
     on_request_moved.connect(request_moved)
     for model in (Dataset, Organization):

@@ -26,7 +26,7 @@ from ..storage import confirmed, now
 from ..summaries import DISCUSSION
 from . import merging, messages, permissions, replies, supports
 from .clock import Clock
-from .figures import above, ensure, settle_supports
+from .figures import above, ensure, settle_supports_of
 from .forms import read_extension, read_message, read_move, read_request
 from .models import PEOPLE, TOLD, live_totals, requests
 from .moving import history_entry, merge_target, moved
@@ -324,19 +324,21 @@ def support(viewer: Viewer, reference: Any, payload: dict[str, Any] | None = Non
     request = readable(viewer, reference)
     spend_write(viewer)
     target = to_support(request)
-    if not supports.supported(viewer, [target["_id"]]):
+    if viewer.by_token and not supports.supported(viewer, [target["_id"]]):
         admit(viewer, Action.SUPPORT, str(request["_id"]), payload or {})
-    supports.support(viewer, target)
-    again = requests().find_one({"_id": target["_id"]})
+    again = supports.support(viewer, target)
     if again is None:
         supports.remove_all(target["_id"])
         raise no_such_request()
-    settle_supports(target["_id"])
-    settled = Status(again["status"]) not in (Status.DUPLICATE, Status.WITHDRAWN)
-    if not settled or again.get("removed") or PEOPLE in again.get("due", []):
+    counted = settle_supports_of(again)
+    standing = Status(again["status"]) not in (Status.DUPLICATE, Status.WITHDRAWN)
+    if not standing or again.get("removed") or PEOPLE in again.get("due", []):
         merging.straighten(target["_id"])  # merged, withdrawn or deleted meanwhile
-    on_request_changed.send(target["_id"])
-    return fresh(request["_id"])
+        counted = None
+    on_request_changed.send(target["_id"], carried=not again.get("due"))
+    if counted is None or counted.get("removed") or request["_id"] != target["_id"]:
+        return fresh(request["_id"])
+    return counted
 
 
 def to_support(request: Request) -> Request:

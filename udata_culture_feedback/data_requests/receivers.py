@@ -16,7 +16,7 @@ from udata.core.discussions.signals import (
 from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
-from ..feedback.receivers import FORGET_AFTER, harmless
+from ..feedback.receivers import harmless, once_deleted
 from ..queueing import later
 from ..summaries import DISCUSSION
 from . import lifecycle, tasks
@@ -25,8 +25,9 @@ from .signals import on_request_changed
 
 
 @harmless
-def request_changed(request_id: Any, **_: Any) -> None:
-    later(tasks.follow_request, str(request_id))
+def request_changed(request_id: Any, carried: bool = False, **_: Any) -> None:
+    if not carried:
+        later(tasks.follow_request, str(request_id))
 
 
 @harmless
@@ -44,12 +45,7 @@ def document_purged(sender: Any, document: Any, **_: Any) -> None:
         later(tasks.purge_organization, str(document.pk))
 
 
-@harmless
-def account_changed(user: Any, **_: Any) -> None:
-    # Fired by every call with an API key too: only a deletion concerns us.
-    if getattr(user, "deleted", None):
-        for seconds in FORGET_AFTER:
-            later(tasks.forget_account, str(user.pk), countdown=seconds)
+account_changed = once_deleted(tasks.forget_account)
 
 
 @harmless

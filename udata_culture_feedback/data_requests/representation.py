@@ -31,6 +31,7 @@ class Objects:
         *,
         with_history: bool,
         speakers: Iterable[dict[str, Any]] = (),
+        supported: set[Any] | None = None,
     ):
         contributors = [one["contributor"] for one in (*found, *speakers)]
         history = [entry for request in found for entry in request["history"]] * with_history
@@ -46,8 +47,10 @@ class Objects:
             | {e["transferred_to"] for e in history if e.get("transferred_to")}
         )
         self.users = signing_users(contributors)
-        ids = [request["_id"] for request in found]
-        self.supported = supports.supported(viewer, ids) if ids else set()
+        if supported is None:
+            ids = [request["_id"] for request in found]
+            supported = supports.supported(viewer, ids) if ids else set()
+        self.supported = supported
 
     def dataset(self, id: Any) -> dict[str, Any] | None:
         """A dataset that the viewer may read; nothing of any other."""
@@ -101,9 +104,11 @@ def as_json(viewer: Viewer, requests: Iterable[Request]) -> list[dict[str, Any]]
     return [_common(viewer, request, objects) for request in found]
 
 
-def in_full(viewer: Viewer, request: Request) -> dict[str, Any]:
-    """One request, with its history and the moves this person may make."""
-    objects = Objects(viewer, [request], with_history=True)
+def in_full(viewer: Viewer, request: Request, *, supported: bool | None = None) -> dict[str, Any]:
+    """One request, with its history and the moves this person may make. `supported`: whether they
+    are behind it, where that is known."""
+    known = None if supported is None else {request["_id"]} if supported else set()
+    objects = Objects(viewer, [request], with_history=True, supported=known)
     both_dates = " ".join(rights.in_words(request))
     return _common(viewer, request, objects) | {
         "clock": clock_as_json(request) | {"explanation": both_dates},

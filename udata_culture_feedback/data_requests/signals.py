@@ -5,7 +5,8 @@ from blinker import Namespace
 namespace = Namespace()
 
 #: A request was made, edited, moved, supported or deleted (`removed`), or a message about it was
-#: (`erased`: the id of that). Sender: its id.
+#: (`erased`: the id of that). `carried`: it was supported, nothing else has changed and nothing
+#: waits. Sender: its id.
 on_request_changed = namespace.signal("culture-feedback-request-changed")
 
 # Announcements (see `announcements`): sent from a task, perhaps twice. Sender: the id of the

@@ -16,7 +16,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from ..contributors.viewer import Viewer
-from ..storage import now
+from ..storage import confirmed, now
 from ..summaries import becomes_due
 from .figures import is_behind, settle_supports
 from .models import requests, supports
@@ -31,13 +31,16 @@ ATTEMPTS = 10
 DUPLICATE_KEY = 11000
 
 
-def support(viewer: Viewer, target: Request) -> None:
-    """Puts this person behind a request. Supporting twice, or one's own request, changes
-    nothing. The caller settles, once it knows where the request went meanwhile."""
+def support(viewer: Viewer, target: Request) -> Request | None:
+    """Puts this person behind a request. Supporting twice, or one's own request, changes nothing.
+    Answers the request as it was read after that, for the caller to see where it went meanwhile and
+    to settle; None where it is gone.
+
+    Whether they are behind it already is not asked first: the update passes over such a row, and
+    the insert that it then tries is refused by the index, one row for each person and request.
+    """
     own = _requester(target) == viewer.key
     where = {"key": viewer.key, "target": target["_id"]}
-    if supports().find_one(where | {"direct": True}, {"_id": 1}):
-        return
     update = becomes_due([target["_id"]])
     update["$set"] = {"own": own, "direct": True}
     update["$setOnInsert"] = {"created_at": now(), "via": []}
@@ -45,13 +48,17 @@ def support(viewer: Viewer, target: Request) -> None:
         update["$setOnInsert"]["user"] = viewer.user_id
     for _attempt in range(ATTEMPTS):
         try:
-            supports().update_one(where, update, upsert=True)
+            supports().update_one(where | {"direct": {"$ne": True}}, update, upsert=True)
             break
         except DuplicateKeyError:
-            continue  # inserted meanwhile by a click in another process
-    again = requests().find_one({"_id": target["_id"]}, _REQUESTER)
+            known = supports().find_one(where | {"direct": True}, {"_id": 1})
+            if confirmed(supports(), known):
+                break
+            # Inserted meanwhile, by a merge in another process.
+    again = requests().find_one({"_id": target["_id"]})
     if again and (_requester(again) == viewer.key) != own:
         mark_own(target["_id"])
+    return again
 
 
 def withdraw(viewer: Viewer, target: Request) -> None:

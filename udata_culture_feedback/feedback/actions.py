@@ -4,6 +4,7 @@ never written there."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
 from .. import catalogue, publication, refusals
-from ..catalogue import DatasetFacts
+from ..catalogue import DatasetFacts, OrganizationFacts
 from ..consultations import stamps
 from ..contributors import contacts
 from ..contributors.limits import spend_write
@@ -24,7 +25,8 @@ from ..contributors.without_account import admit, must_take_part
 from ..search import terms
 from ..storage import confirmed, now
 from ..summaries import becomes_due
-from . import permissions, summaries
+from . import beforehand, permissions, summaries
+from .beforehand import Beforehand
 from .forms import read_answer
 from .models import (
     DISCUSSION,
@@ -60,11 +62,34 @@ KEPT_BY_OTHERS = frozenset(
 )
 
 
+@dataclass(frozen=True)
+class Given:
+    """What became of an answer that somebody gave: the stored `feedback`, whether it is `new` (not
+    a retry of the same `submission_id`), its `dataset`, the `organization` of that as far as it
+    was read, and the `summary` as it was when the answer came (None for a retry)."""
+
+    feedback: Feedback
+    new: bool
+    dataset: DatasetFacts
+    organization: OrganizationFacts | None = None
+    summary: dict[str, Any] | None = None
+
+
 def submit(
     viewer: Viewer, payload: dict[str, Any], *, at: datetime | None = None
 ) -> tuple[Feedback, bool]:
-    """Records one person's answer about a dataset. Answers the stored feedback, and whether it is
-    new (False: a retry of the same `submission_id`).
+    """Records one person's answer about a dataset, as `give` does. Answers the stored feedback, and
+    whether it is new."""
+    given = give(viewer, payload, at=at)
+    return given.feedback, given.new
+
+
+def give(viewer: Viewer, payload: dict[str, Any], *, at: datetime | None = None) -> Given:
+    """Records one person's answer about a dataset.
+
+    The summary of the dataset is read once, with the dataset: to know which data are judged, and
+    for the count that follows. Whoever counts meanwhile makes that reading old, which the count
+    finds out (see `summaries`).
 
     `payload`: `dataset` (id or slug) and the fields of `forms.read_answer`; from a browser without
     an account also `proof`. `at` (naive UTC): when it was said, for answers collected elsewhere;
@@ -75,11 +100,13 @@ def submit(
     (its addresses are in the details); Gone when this submission was deleted since.
     """
     must_take_part(viewer, Action.FEEDBACK, payload.get("dataset"))
+    moment = at or now()
     try:
-        dataset = _named_dataset(payload)
+        before = _beforehand(payload, moment)
     except refusals.Refusal:
         spend_write(viewer)
         raise
+    dataset = before.dataset
     agent = catalogue.produces(dataset)
     if at is None:
         spend_write(viewer, manages=agent)
@@ -89,9 +116,18 @@ def submit(
         earlier = _submitted(viewer, submission)
         if earlier:
             summaries.settle_dataset(dataset.id)  # the first POST may have died before it counted
-            return earlier, False
+            return Given(earlier, False, dataset)
     _check_standing(dataset)
-    feedback = _new_feedback(viewer, dataset, answer, agent, at)
+    _check_resource(dataset, answer)
+    contributor = viewer.signature(answer.get("signature"), answer.get("name"))
+    summary = summaries.open_summary(dataset, before.summary)
+    feedback = _new_feedback(contributor, dataset, summary, answer, agent, moment)
+    stamps.put(feedback, dataset, answer.get("consultation"), moment, waiting=before.consultations)
+    _put_words(feedback, answer.get("comment"))
+    _await_moderation(feedback, imported=at is not None)
+    publication.offer_as_open_data(feedback, permissions.texts(feedback), moment)
+    feedback["live"] = live_totals(feedback)
+    feedback["due"] = _listeners(feedback)
     if signals := admit(viewer, Action.FEEDBACK, str(dataset.id), payload):
         feedback["signals"] = signals
     try:
@@ -99,11 +135,11 @@ def submit(
     except DuplicateKeyError:
         earlier = _submitted(viewer, submission) if submission else None
         if earlier:
-            return earlier, False
+            return Given(earlier, False, dataset)
         raise _already_answered(viewer, dataset, answer) from None
-    summaries.settle_dataset(dataset.id)
-    on_feedback_changed.send(feedback["_id"], dataset=dataset.id)
-    return feedback, True
+    summaries.settle_dataset(dataset.id, known=summary)
+    on_feedback_changed.send(feedback["_id"], dataset=dataset.id, new=feedback)
+    return Given(feedback, True, dataset, before.organization, summary)
 
 
 def edit(viewer: Viewer, feedback_id: Any, payload: dict[str, Any]) -> Feedback:
@@ -164,7 +200,7 @@ def readable_dataset(reference: Any) -> DatasetFacts:
     """A dataset that the current user may read. Raises NotFound, whatever the reason."""
     dataset = catalogue.find_dataset(reference)
     if dataset is None or not catalogue.may_read(dataset):
-        raise refusals.NotFound(_("There is no such dataset."))
+        raise _no_such_dataset()
     return dataset
 
 
@@ -264,21 +300,35 @@ def withdraw_words(feedback: Feedback, reason: str | None) -> None:
 
 
 def _named_dataset(payload: dict[str, Any]) -> DatasetFacts:
+    return readable_dataset(_reference(payload))
+
+
+def _beforehand(payload: dict[str, Any], at: datetime) -> Beforehand:
+    found = beforehand.read(_reference(payload), at)
+    if found is None or not catalogue.may_read(found.dataset):
+        raise _no_such_dataset()
+    return found
+
+
+def _reference(payload: dict[str, Any]) -> str:
     reference = payload.get("dataset")
     if isinstance(reference, dict):
         reference = reference.get("id")
     if not isinstance(reference, str) or not reference:
         message = _("Name a dataset by its id or slug.")
         raise refusals.Invalid(message, {"dataset": message})
-    return readable_dataset(reference)
+    return reference
 
 
 def _new_feedback(
-    viewer: Viewer, dataset: DatasetFacts, answer: dict[str, Any], agent: bool, at: datetime | None
+    contributor: dict[str, Any],
+    dataset: DatasetFacts,
+    summary: dict[str, Any],
+    answer: dict[str, Any],
+    agent: bool,
+    moment: datetime,
 ) -> Feedback:
-    moment = at or now()
-    contributor = viewer.signature(answer.get("signature"), answer.get("name"))
-    _check_resource(dataset, answer)
+    """A feedback but for its words, and for what follows from them."""
     feedback: Feedback = {
         "_id": ObjectId(),
         "dataset": dataset.id,
@@ -291,7 +341,7 @@ def _new_feedback(
         "usages": answer.get("usages") or [],
         "contributor": contributor,
         "agent": agent,
-        "judged": judged_at(dataset, moment),
+        "judged": _judged_at(dataset, summary, moment),
         "visibility": Visibility.PUBLIC,
         "treatment": {"status": Treatment.NEW, "history": []},
         "created_at": moment,
@@ -301,12 +351,6 @@ def _new_feedback(
     for field in ("profile", "open_data", "submission_id"):
         if answer.get(field):
             feedback[field] = answer[field]
-    stamps.put(feedback, dataset, answer.get("consultation"), moment)
-    _put_words(feedback, answer.get("comment"))
-    _await_moderation(feedback, imported=at is not None)
-    publication.offer_as_open_data(feedback, permissions.texts(feedback), moment)
-    feedback["live"] = live_totals(feedback)
-    feedback["due"] = _listeners(feedback)
     return feedback
 
 
@@ -401,8 +445,16 @@ def _listeners(feedback: Feedback) -> list[str]:
 def judged_at(dataset: DatasetFacts, moment: datetime) -> datetime:
     """The date of the data that were judged: as the summary knows it, never before that, even where
     a harvester goes back in time; what was said before the last update judged what came before."""
-    known = summaries.open_summary(dataset).get("data_updated_at")
+    return _judged_at(dataset, summaries.open_summary(dataset), moment)
+
+
+def _judged_at(dataset: DatasetFacts, summary: dict[str, Any], moment: datetime) -> datetime:
+    known = summary.get("data_updated_at")
     return min(moment, max(dataset.last_update, known) if known else dataset.last_update)
+
+
+def _no_such_dataset() -> refusals.NotFound:
+    return refusals.NotFound(_("There is no such dataset."))
 
 
 def _check_standing(dataset: DatasetFacts) -> None:

@@ -19,7 +19,7 @@ from ..queueing import later
 from ..storage import now
 from . import lifecycle, tasks
 from .discussion import THREAD
-from .models import dataset_summary, feedbacks, summaries
+from .models import DISCUSSION, dataset_summary, feedbacks, summaries
 from .signals import on_feedback_changed, on_feedback_treated
 
 log = logging.getLogger(__name__)
@@ -41,10 +41,34 @@ def harmless(receiver: Callable[..., None]) -> Callable[..., None]:
     return careful
 
 
+def once_deleted(forget: Any) -> Callable[..., None]:
+    """Makes a receiver that has an account forgotten by a task, some time after it was deleted."""
+
+    @harmless
+    def account_changed(user: Any, **_: Any) -> None:
+        # Fired by every call with an API key too: only a deletion concerns us.
+        if getattr(user, "deleted", None):
+            for seconds in FORGET_AFTER:
+                later(forget, str(user.pk), countdown=seconds)
+
+    return account_changed
+
+
 @harmless
-def feedback_changed(feedback_id: Any, dataset: Any, **_: Any) -> None:
-    later(tasks.count_above, str(dataset))
-    later(tasks.tell_discussion, str(feedback_id))
+def feedback_changed(
+    feedback_id: Any,
+    dataset: Any,
+    new: dict[str, Any] | None = None,
+    erased: bool = False,
+    **_: Any,
+) -> None:
+    """One task, since handing it over is a good part of what a POST costs. The second one is for
+    what may be gone when the first comes to it."""
+    silent = new is not None and DISCUSSION not in new["due"]
+    if silent or erased:
+        later(tasks.count_above, str(dataset))
+    if not silent:
+        later(tasks.tell_discussion, str(feedback_id))
 
 
 @harmless
@@ -77,12 +101,7 @@ def document_purged(sender: Any, document: Any, **_: Any) -> None:
         later(tasks.purge_organization, str(document.pk))
 
 
-@harmless
-def account_changed(user: Any, **_: Any) -> None:
-    # Fired by every call with an API key too: only a deletion concerns us.
-    if getattr(user, "deleted", None):
-        for seconds in FORGET_AFTER:
-            later(tasks.forget_account, str(user.pk), countdown=seconds)
+account_changed = once_deleted(tasks.forget_account)
 
 
 @harmless

@@ -133,9 +133,10 @@ def above(summary: dict[str, Any]) -> list[str]:
     return [SITE, *([organization_summary(organization)] if organization else [])]
 
 
-def open_summary(dataset: DatasetFacts) -> dict[str, Any]:
-    """The summary of a dataset, made when it has none yet, aged when its data have changed."""
-    summary = summaries().find_one({"_id": dataset_summary(dataset.id)})
+def open_summary(dataset: DatasetFacts, known: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The summary of a dataset, made when it has none yet, aged when its data have changed.
+    `known`: as it has just been read."""
+    summary = known or summaries().find_one({"_id": dataset_summary(dataset.id)})
     if summary is None:
         fields = {
             "dataset": dataset.id,
@@ -272,9 +273,10 @@ def _agrees(summary: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return all(summary.get(field) == value for field, value in wanted.items())
 
 
-def settle_dataset(dataset_id: ObjectId) -> None:
-    """Counts what is due to the summary of a dataset: within the request that writes."""
-    settle(INTO_DATASET, dataset_summary(dataset_id))
+def settle_dataset(dataset_id: ObjectId, known: dict[str, Any] | None = None) -> None:
+    """Counts what is due to the summary of a dataset: within the request that writes. `known`: that
+    summary as the same request has read it."""
+    settle(INTO_DATASET, dataset_summary(dataset_id), known=known)
 
 
 def read(summary_id: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ..summaries import settle
 from . import confirming, discussion, lifecycle, listening, summaries, telling
 from .models import DISCUSSION, dataset_summary, feedbacks
 from .models import summaries as stored_summaries
+from .signals import on_feedback_followed
 
 
 @task(name="culture-feedback-count-above", route="low.culture-feedback")
@@ -26,7 +27,16 @@ def count_above(dataset_id: str) -> None:
 
 @task(name="culture-feedback-tell-discussion", route="low.culture-feedback")
 def tell_discussion(feedback_id: str) -> None:
-    discussion.tell(ObjectId(feedback_id))
+    """What follows from words that were given or changed: the figures further up, the discussion,
+    and whoever else listens. A feedback that is gone meanwhile has been counted."""
+    id = ObjectId(feedback_id)
+    feedback = feedbacks().find_one({"_id": id}, {"dataset": 1})
+    try:
+        discussion.tell(id)
+    finally:
+        if feedback:
+            count_above(str(feedback["dataset"]))
+            on_feedback_followed.send(id)
 
 
 @task(name="culture-feedback-follow-thread", route="low.culture-feedback")

@@ -59,8 +59,16 @@ def feedback_changed(feedback_id: Any, erased: bool = False, **_: Any) -> None:
 
 
 @harmless
-def request_changed(request_id: Any, removed: bool = False, erased: Any = None, **_: Any) -> None:
+def request_changed(
+    request_id: Any,
+    removed: bool = False,
+    erased: Any = None,
+    carried: bool = False,
+    **_: Any,
+) -> None:
     """The messages that wait follow a request that was sent to another organization."""
+    if carried:
+        return
     if removed or erased:
         flags.forget(erased or request_id)
     waiting = {"request": request_id, "review.since": {"$exists": True}}
@@ -79,9 +87,9 @@ def feedback_treated(feedback_id: Any, **_: Any) -> None:
 
 
 @harmless
-def answers_follow(feedback_id: Any, **_: Any) -> None:
+def answers_follow(feedback_id: Any, new: dict[str, Any] | None = None, **_: Any) -> None:
     """Answers to it follow it to another organization, and go with it."""
-    if elsewhere.has_parts(feedback_id):
+    if not new and elsewhere.has_parts(feedback_id):
         fields = {"organization": 1, "deleted": 1}
         feedback = feedbacks().find_one({"_id": feedback_id}, fields)
         if feedback is None or feedback.get("deleted"):
@@ -98,8 +106,8 @@ def request_moved(request_id: Any, request: Item, entry: Item, number: int, **_:
 
 
 @harmless
-def moves_follow(request_id: Any, **_: Any) -> None:
-    if elsewhere.has_parts(request_id):
+def moves_follow(request_id: Any, carried: bool = False, **_: Any) -> None:
+    if not carried and elsewhere.has_parts(request_id):
         fields = {"organization": 1, "removed": 1, "detached": 1, "history.by.role": 1}
         request = requests().find_one({"_id": request_id}, fields)
         if request is None or request.get("removed"):
