@@ -142,12 +142,13 @@ def render_for_all(
 ) -> Response:
     """The same for what everybody sees alike, but for who has logged in and under which name:
     rendered once, for nobody or for somebody who stands in for this person, while what it shows
-    stays. A whole page has the CSRF token of who has logged in: those are rendered each time.
+    stays. A whole page has the CSRF token of who has logged in, any page the contributor token of
+    who has no account: those are rendered each time.
 
     `shown`: says all that the page is made of (see `rendered.kept`); `context`: makes what the
     template is given for a viewer. Ids of forms are those of `form_id`.
     """
-    if viewer.account and not wants_fragment():
+    if viewer.known and not (viewer.account and wants_fragment()):
         return render(template, viewer=viewer, **context(viewer))
     stand_in = replace(STAND_IN, name=STAND_IN.name if viewer.name else None)
     stand_in = stand_in if viewer.account else NOBODY

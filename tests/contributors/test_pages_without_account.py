@@ -52,6 +52,17 @@ class PagesTest(WithoutAccountTestCase):
         assert page.select_one("#cf-signature") is None
         assert self.summary(dataset)["total"] == 1
 
+    def test_a_browser_is_recognised_on_a_page_that_others_have_read(self):
+        browser, elsewhere, dataset = self.browser(), DatasetFactory(), DatasetFactory()
+        self.given(browser, elsewhere)
+        for _again in range(2):
+            unknown = parsed(self.page(dataset))
+            assert unknown.select_one("[data-viewer]")["data-viewer"] == ""
+            assert unknown.select_one("[name=contributor_token]") is None
+            known = parsed(self.page(dataset, browser.token))
+            assert known.select_one("[data-viewer]")["data-viewer"] != ""
+            assert known.select_one("[name=contributor_token]")["value"] == browser.token
+
     def test_details_need_no_other_proof_and_words_are_not_shown_again(self):
         browser, dataset = self.browser(), DatasetFactory()
         self.given(browser, dataset)
