@@ -208,7 +208,7 @@ def _context(
     dataset, summary, mine = found.dataset, found.summary, found.mine
     open_ways = ways(viewer, Action.FEEDBACK, dataset.id)
     by_email = by_email and open_ways.email and not mine
-    answer = typed_answer(_without_words(mine) if mine and viewer.by_token else mine, payload)
+    form = "details" if by_email else _form(mine, editing, refusal, payload, done)
     errors = refusal.errors if refusal else {}
     link = f"datasets/{dataset.slug or dataset.id}/"
     return {
@@ -217,17 +217,15 @@ def _context(
         "waiting": (summary.get("totals") or {}).get("waiting", 0),
         **_sections(viewer, found),
         "mine": mine,
-        "answer": answer,
         "errors": errors,
-        "fields": fields_of_form(),
-        "unfolded": unfolded(answer, errors),
-        "form": "details" if by_email else _form(mine, editing, refusal, payload, done),
+        "fields": fields_of_form() if errors else (),
+        "form": form,
+        **(_details(viewer, mine, payload, errors) if form == "details" else {}),
         "ways": open_ways,
         "by_email": by_email,
         "contributor_token": sent_token(viewer),
         "done": DONE.get(done or ""),
         "submission_id": form_id(viewer),
-        "signatures": catalogue.spoken_for() if editing or refusal else [],
         "vocabularies": vocabularies(),
         "here": page_address(link),
         "alternates": [] if wants_fragment() else _alternates(dataset),
@@ -237,6 +235,21 @@ def _context(
         "login": login_url(_back(dataset)),
         "consultation": banner(dataset),
         "discussions": _discussions(dataset),
+    }
+
+
+def _details(
+    viewer: Viewer,
+    mine: dict[str, Any] | None,
+    payload: dict[str, Any] | None,
+    errors: dict[str, Any],
+) -> dict[str, Any]:
+    """What the form of the details is given besides."""
+    answer = typed_answer(_without_words(mine) if mine and viewer.by_token else mine, payload)
+    return {
+        "answer": answer,
+        "unfolded": unfolded(answer, errors),
+        "signatures": catalogue.spoken_for(),
     }
 
 
