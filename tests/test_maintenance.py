@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from bson import ObjectId
@@ -15,6 +16,7 @@ from udata.core.user.factories import UserFactory
 from udata.tests.helpers import capture_mails
 
 from udata_culture_feedback import maintenance
+from udata_culture_feedback.contributors import outbox
 from udata_culture_feedback.contributors.outbox_models import insert, new_entry
 from udata_culture_feedback.data_requests.models import figures, requests, supports
 from udata_culture_feedback.feedback.models import (
@@ -103,7 +105,8 @@ class MaintenanceTest(PluginTestCase):
             assert maintenance.maintain()["mails_delivered"] == 0
         assert [mail.recipients for mail in mails] == [[reader.email]]
 
-    def test_it_brings_words_to_their_discussion_and_hears_what_was_replied(self):
+    def untold(self) -> Any:
+        """A feedback whose task was lost: no discussion has heard of its words."""
         given = self.give(UserFactory(), self.dataset, comment="Il manque les musées d’outre-mer.")
         feedback = self.stored(given["id"])
         Discussion.objects(id=feedback["discussion"]).delete()
@@ -115,6 +118,40 @@ class MaintenanceTest(PluginTestCase):
                 "$inc": {"v": 1},
             },
         )
+        return given
+
+    def test_words_whose_task_was_lost_are_told_within_minutes(self):
+        asked = self.ask(
+            "POST",
+            "/requests/",
+            {
+                "title": "Fréquentation des musées",
+                "description": "Les entrées de chaque musée, par an.",
+                "kind": "new",
+                "dataset": str(self.dataset.id),
+            },
+            UserFactory(),
+        ).json
+        request = {"_id": ObjectId(asked["id"])}
+        # Without a signal: somebody deleting it would be moderation.
+        told = {"_id": requests().find_one(request)["discussion"]}
+        assert Discussion._get_collection().delete_one(told).deleted_count == 1
+        lost = {
+            "$set": {"due": ["discussion"]},
+            "$unset": {"discussed": "", "announced": ""},
+            "$inc": {"v": 1},
+        }
+        self.untold()
+        requests().update_one(request, lost)
+        done = outbox.deliver()
+        assert done == {"feedback_followed": 1, "requests_followed": 1}
+        titles = sorted(one.title for one in Discussion.objects)
+        assert [title.split("]")[0] for title in titles] == ["[Demande", "[Retour"]
+        assert outbox.deliver() == {"feedback_followed": 0, "requests_followed": 0}
+        assert runs().find_one({"_id": "culture-feedback-deliver"})["failed"] == []
+
+    def test_it_brings_words_to_their_discussion_and_hears_what_was_replied(self):
+        given = self.untold()
         assert maintenance.maintain()["discussions_told"] == 1
         [discussion] = Discussion.objects
         assert discussion.discussion[0].content == "Il manque les musées d’outre-mer."
@@ -160,7 +197,7 @@ class MaintenanceTest(PluginTestCase):
         assert ran.exit_code == 1
         assert "orphans removed failed: 1" in ran.output
         assert "mails delivered: 0" in ran.output
-        assert "Maintenance: orphans_removed failed" in caplog.text
+        assert "The step orphans_removed failed" in caplog.text
         assert runs().find_one({"_id": JOB})["failed"] == ["orphans_removed"]
 
     def test_the_second_time_there_is_nothing_left(self):

@@ -25,7 +25,7 @@ from .feedback.models import summaries as stored_summaries
 from .feedback.tasks import follow_dataset
 from .logs import tell
 from .moderation import upkeep as moderation
-from .runs import recorded
+from .runs import each, recorded
 from .storage import now
 from .summaries import settle
 
@@ -42,15 +42,9 @@ FORGOTTEN_WITHIN = timedelta(days=40)
 def maintain() -> dict[str, int]:
     """Does all there is to catch up on, and answers how much of each there was. One thing that
     fails is logged and leaves the others alone: it is answered as `<name>_failed`."""
-    done: dict[str, int] = {}
     with recorded(JOB) as run:
-        for name, step in STEPS.items():
-            try:
-                done[name] = step()
-            except Exception:
-                log.exception("Maintenance: %s failed", name)
-                run["failed"].append(name)
-        run["done"] = done
+        each(STEPS, run)
+    done: dict[str, int] = run["done"]
     tell(log, logging.INFO, "maintained", **{name: n for name, n in done.items() if n})
     return done | {f"{name}_failed": 1 for name in run["failed"]}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,8 @@ from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
 from .storage import collection_of, now
+
+log = logging.getLogger(__name__)
 
 
 class CultureFeedbackRun(Document):
@@ -39,6 +42,17 @@ def recorded(job: str) -> Iterator[dict[str, Any]]:
     runs().update_one({"_id": job}, {"$set": {"started_at": now()}}, upsert=True)
     yield report
     runs().update_one({"_id": job}, {"$set": {"ended_at": now(), **report}})
+
+
+def each(steps: Mapping[str, Callable[[], int]], report: dict[str, Any]) -> None:
+    """Does each step within a run, and reports how much of it there was. One that fails is logged
+    and leaves the others alone."""
+    for name, step in steps.items():
+        try:
+            report["done"][name] = step()
+        except Exception:
+            log.exception("The step %s failed", name)
+            report["failed"].append(name)
 
 
 def last_ends() -> dict[str, datetime]:

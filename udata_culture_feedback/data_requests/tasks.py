@@ -7,6 +7,7 @@ from bson import ObjectId
 from udata.tasks import task
 
 from .. import metrics
+from ..contributors import outbox
 from ..summaries import DISCUSSION, settle
 from . import actions, announcements, discussion, lifecycle, messages, replies
 from .figures import REQUESTS, above
@@ -30,6 +31,18 @@ def follow_request(request_id: str) -> None:
     announcements.catch_up(id)
     messages.announce(id)
     actions.bury(id)
+
+
+def follow_requests() -> int:
+    """Does the same for requests that somebody has not heard of yet: the broker was away."""
+    where = {"due": {"$in": [DISCUSSION, TOLD]}}
+    ids = [one["_id"] for one in requests().find(where, {"_id": 1}).limit(outbox.AT_ONCE)]
+    for id in ids:
+        follow_request(str(id))
+    return len(ids)
+
+
+outbox.CAUGHT_UP["requests_followed"] = follow_requests
 
 
 @task(name="culture-feedback-hear-requests", route="low.culture-feedback")

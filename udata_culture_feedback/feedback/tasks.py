@@ -8,6 +8,7 @@ from bson import ObjectId
 from udata.tasks import task
 
 from .. import catalogue, metrics
+from ..contributors import outbox
 from ..summaries import settle
 from . import confirming, discussion, lifecycle, listening, summaries, telling
 from .models import DISCUSSION, dataset_summary, feedbacks
@@ -37,6 +38,18 @@ def tell_discussion(feedback_id: str) -> None:
         if feedback:
             count_above(str(feedback["dataset"]))
             on_feedback_followed.send(id)
+
+
+def tell_discussions() -> int:
+    """Does what was to follow from words that no discussion has heard of: the broker was away."""
+    waiting = feedbacks().find({"due": DISCUSSION}, {"_id": 1}).limit(outbox.AT_ONCE)
+    ids = [feedback["_id"] for feedback in waiting]
+    for id in ids:
+        tell_discussion(str(id))
+    return len(ids)
+
+
+outbox.CAUGHT_UP["feedback_followed"] = tell_discussions
 
 
 @task(name="culture-feedback-follow-thread", route="low.culture-feedback")
