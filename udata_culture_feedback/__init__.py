@@ -62,14 +62,14 @@ def init_app(app: Flask) -> None:
     search_upkeep.connect()
     logs.connect()
 
-    from . import prometheus, unavailable
     from .routing import late_rules
 
-    with late_rules(app):
+    with late_rules(app):  # importing what declares JSON routes adds them
         from .api import register_routes
 
         register_routes(app)
 
+        from . import prometheus, unavailable
         from .pages import blueprint
 
         app.register_blueprint(blueprint)
