@@ -92,6 +92,9 @@ def is_filled(size: Size) -> bool:
 def fill(size: Size) -> None:
     """Makes the database anew."""
     get_db().client.drop_database(get_db().name)
+    # As on a new portal, where there is nothing yet that they would look at.
+    for name in migrations.pending():
+        migrations.run(name)
     chance, moment = random.Random(SEED), now().replace(minute=0, second=0, microsecond=0)
     said = words.comments(chance)
     # Indexes are built at the end, which is quicker: not by the first look at a collection.
@@ -128,8 +131,6 @@ def _finish(size: Size) -> None:
         with click.progressbar(length=1, label=f"{size.name}: search, {what}") as bar:
             index(_following(bar))
     # The rest of what `udata feedback init` does.
-    for name in migrations.pending():
-        migrations.run(name)
     build_remote_index()
     service_account()
     mark = {"_id": "seed", "version": VERSION, "size": size.name, "made": now()}

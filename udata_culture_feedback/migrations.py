@@ -42,7 +42,7 @@ def count_what_is_new(_database: Database) -> str:
         concerned = figures.above(request)
         figures.ensure(concerned)
         said += _says(requests(), request, request_models.live_totals(request), concerned)
-    mended = sum(bool(differences) for _id, differences in recount_everything())
+    mended = sum(bool(differences) for _id, differences in recount_everything(supports=False))
     ordered = 0
     unsorted = {"dataset": {"$exists": True}, "attention": {"$exists": False}}
     while found := INTO_DATASET.summaries.find_one(unsorted, {"totals": 1, "v": 1}):

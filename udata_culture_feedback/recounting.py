@@ -12,15 +12,18 @@ from .feedback import summaries
 from .summaries import recount
 
 
-def recount_everything(*, check: bool = False) -> Iterator[tuple[Any, dict[str, tuple[int, int]]]]:
+def recount_everything(
+    *, check: bool = False, supports: bool = True
+) -> Iterator[tuple[Any, dict[str, tuple[int, int]]]]:
     """Each summary, with the counters that were wrong: counter → (in the summary, recounted). They
-    are mended unless `check`. People may go on writing."""
+    are mended unless `check`. People may go on writing. Without `supports`, all but who is behind
+    each request: there are as many of these figures as requests."""
     request_figures.ensure_all()
     # Datasets first: organizations and the site count what they say.
     for flow, where in (
         (summaries.INTO_DATASET, {"dataset": {"$exists": True}}),
         (summaries.INTO_ALL, {"dataset": {"$exists": False}}),
-        (request_figures.SUPPORTS, {}),
+        *([(request_figures.SUPPORTS, {})] if supports else []),
         (request_figures.REQUESTS, {}),
         (consultation_figures.RESPONSES, {"_id": {"$regex": "^responses:"}}),
         (consultation_figures.COLLECTED, {"_id": {"$regex": "^feedback:"}}),
