@@ -52,7 +52,9 @@ class Portal:
     """udata with the plugin, on one database."""
 
     server: Server
+    #: Somebody who has answered about the dataset, and somebody who has not.
     reader: str
+    newcomer: str
     producer: str
     admin: str
     #: The dataset that most was said of; the one that is written about.
@@ -115,8 +117,8 @@ class Bench:
                 {"dataset": 1, "comment": 1, "created_at": 1, "contributor.name": 1},
             )
             isso.fill(self.isso, processes.isso_database(large), found)
-        self.big, self.little = (self._portal(one) for one in (big, little))
-        self.writers = self._writers(self.rounds * TIMES + WARM_UP + 1)
+        self.big, self.little = self._portal(big, large), self._portal(little, small)
+        self.writers = self._people(large, self.rounds * TIMES + WARM_UP + 1)
 
     def run(self, lines: list[Line]) -> None:
         requests = {
@@ -179,12 +181,18 @@ class Bench:
             ),
             self._read(
                 "— logged in",
+                lambda p: p.get(_page(p, "?as=fragment"), p.newcomer),
+                known,
+                udata=1 / 4,
+            ),
+            self._read(
+                "— who has answered",
                 lambda p: p.get(_page(p, "?as=fragment"), p.reader),
                 known,
                 udata=1 / 4,
             ),
             self._read("whole page", lambda p: p.get(_page(p)), anonymous),
-            self._read("— logged in", lambda p: p.get(_page(p), p.reader), known),
+            self._read("— logged in", lambda p: p.get(_page(p), p.newcomer), known),
             self._read(
                 "summary", lambda p: p.get(f"{P}/datasets/{p.dataset}/summary/"), anonymous, view=2
             ),
@@ -242,15 +250,16 @@ class Bench:
         path = f"{P}/requests/{id_of(REQUEST, self.large.requests // 2)}/support/"
         return self.big.post(path, {}, self.writers, 200)
 
-    def _portal(self, server: Server) -> Portal:
+    def _portal(self, server: Server, size: Size) -> Portal:
         reader, producer, admin = (
             session(uuid.UUID(int=n).hex) for n in (PRODUCER + 50, PRODUCER, ADMINISTRATOR)
         )
-        return Portal(server, reader, producer, admin)
+        [newcomer] = self._people(size, 1)
+        return Portal(server, reader, newcomer, producer, admin)
 
-    def _writers(self, number: int) -> list[str]:
+    def _people(self, size: Size, number: int) -> list[str]:
         """Sessions of people who have said nothing yet: new ones in each run."""
-        people = self.processes.database(self.large).user
+        people = self.processes.database(size).user
         template = people.find_one({"_id": id_of(PERSON, PRODUCER + 50)})
         new = [
             template
