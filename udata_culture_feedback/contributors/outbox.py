@@ -56,9 +56,12 @@ DELAYS = (
 #: Mails that one task sends before it hands over to the next.
 AT_ONCE = 200
 
-#: What was handed to tasks and is still due, by name: other domains say how it is done, a bounded
-#: number of times, and how many there were. Mostly a look at an index.
+#: What was handed to tasks long since (`lost`) and is still due, by name: other domains say how it
+#: is done, a bounded number of times, and how many there were. Mostly a look at an index.
 CAUGHT_UP: dict[str, Callable[[], int]] = {}
+
+#: Until then a task is on its way, or at work.
+ON_ITS_WAY = timedelta(minutes=5)
 
 #: Entries stored at once.
 BATCH = 500
@@ -112,6 +115,11 @@ def deliver(self: Any) -> dict[str, int]:
     elif done["delayed"]:
         later(deliver, countdown=DELAYS[0].total_seconds())
     return run["done"]
+
+
+def lost() -> dict[str, Any]:
+    """Selects what was last changed too long ago for a task to be still about it."""
+    return {"last_modified": {"$lt": now() - ON_ITS_WAY}}
 
 
 def deliver_due(limit: int | None = None) -> Counter[str]:

@@ -35,7 +35,7 @@ def follow_request(request_id: str) -> None:
 
 def follow_requests() -> int:
     """Does the same for requests that somebody has not heard of yet: the broker was away."""
-    where = {"due": {"$in": [DISCUSSION, TOLD]}}
+    where = {"due": {"$in": [DISCUSSION, TOLD]}} | outbox.lost()
     ids = [one["_id"] for one in requests().find(where, {"_id": 1}).limit(outbox.AT_ONCE)]
     for id in ids:
         follow_request(str(id))

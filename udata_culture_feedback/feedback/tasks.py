@@ -42,7 +42,8 @@ def tell_discussion(feedback_id: str) -> None:
 
 def tell_discussions() -> int:
     """Does what was to follow from words that no discussion has heard of: the broker was away."""
-    waiting = feedbacks().find({"due": DISCUSSION}, {"_id": 1}).limit(outbox.AT_ONCE)
+    where = {"due": DISCUSSION} | outbox.lost()
+    waiting = feedbacks().find(where, {"_id": 1}).limit(outbox.AT_ONCE)
     ids = [feedback["_id"] for feedback in waiting]
     for id in ids:
         tell_discussion(str(id))
