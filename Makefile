@@ -11,10 +11,10 @@ JOBS ?= 2
 	audit clean
 
 demo: $(VENV)/demo.stamp ## a portal with sample data, until Ctrl-C
-	@exec $(BIN)/python -m udata_culture_feedback.demo
+	@exec $(BIN)/python -m demo
 
 demo-reset: $(VENV)/demo.stamp ## the same, from an empty database
-	@exec $(BIN)/python -m udata_culture_feedback.demo --reset
+	@exec $(BIN)/python -m demo --reset
 
 test: $(VENV)/test.stamp $(AXE) .frictionless ## every test, on a real MongoDB and in a real browser
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)

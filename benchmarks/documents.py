@@ -14,14 +14,14 @@ from udata.core.dataset.models import Dataset, Resource
 from udata.core.organization.models import Member, Organization
 from udata.core.user.models import User
 
-from udata_culture_feedback import publication
-from udata_culture_feedback.contributors.models import Kind, account_key
+from udata_culture_feedback.contributions import review_rules
 from udata_culture_feedback.data_requests.clock import Clock
 from udata_culture_feedback.data_requests.models import live_totals as request_totals
 from udata_culture_feedback.feedback.discussion import fingerprint
 from udata_culture_feedback.feedback.models import dataset_summary, live_totals
-from udata_culture_feedback.moments import portal_zone
-from udata_culture_feedback.search import terms
+from udata_culture_feedback.people.models import Kind, account_key
+from udata_culture_feedback.search.terms import terms
+from udata_culture_feedback.web.moments import portal_zone
 
 from .sizes import (
     DATASET,
@@ -162,7 +162,7 @@ class Opinions:
         feedback["wants_answer"] = chance.random() < 0.6
         moment = feedback["created_at"]
         if chance.random() < 0.01:
-            publication.await_moderation(feedback, ["email"], moment)
+            review_rules.await_moderation(feedback, ["email"], moment)
             return None
         feedback["discussion"] = id_of(DISCUSSION, 2 * self.made)
         message = str(uuid.UUID(int=2 * self.made))

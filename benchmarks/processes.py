@@ -17,10 +17,10 @@ from typing import Any, Self
 
 from pymongo import MongoClient
 
+from demo import child_process
+from demo.mongod import EmbeddedMongod, free_port
 from tests.faults.patience import wait_until
 from tests.faults.servers import Redis
-from udata_culture_feedback.demo import child_process
-from udata_culture_feedback.demo.mongod import EmbeddedMongod, free_port
 
 from .sizes import VERSION, Size
 

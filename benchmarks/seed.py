@@ -26,22 +26,18 @@ from udata.core.discussions.models import Discussion
 from udata.core.organization.models import Organization
 from udata.core.user.models import Role, User
 
-from udata_culture_feedback import migrations, search_index
-from udata_culture_feedback.catalogue import build_remote_index
-from udata_culture_feedback.commands import MODELS
-from udata_culture_feedback.contributors.voice import service_account
+from udata_culture_feedback.app import migrations
+from udata_culture_feedback.app.commands import MODELS
 from udata_culture_feedback.data_requests import figures
 from udata_culture_feedback.data_requests.models import requests, supports
 from udata_culture_feedback.feedback import summaries as figures_of_feedback
 from udata_culture_feedback.feedback.attention import BEFORE, attention
-from udata_culture_feedback.feedback.models import (
-    SITE,
-    dataset_summary,
-    feedbacks,
-    summaries,
-)
-from udata_culture_feedback.storage import now
-from udata_culture_feedback.summaries import recount
+from udata_culture_feedback.feedback.models import SITE, dataset_summary, feedbacks, summaries
+from udata_culture_feedback.figures.settle import recount
+from udata_culture_feedback.people.service_account import service_account
+from udata_culture_feedback.portal.catalogue import build_remote_index
+from udata_culture_feedback.portal.collections import now
+from udata_culture_feedback.search import index as search_index
 
 from . import documents, words
 from .documents import Document

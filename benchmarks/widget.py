@@ -24,10 +24,10 @@ from urllib.request import Request, urlopen
 
 from playwright.sync_api import Browser, Response, sync_playwright
 
-from udata_culture_feedback.demo.background import RunningPortal, running_portal
-from udata_culture_feedback.demo.catalogue import SHOWCASE
-from udata_culture_feedback.demo.mongod import EmbeddedMongod, free_port
-from udata_culture_feedback.embed.assets import compressed
+from demo.background import RunningPortal, running_portal
+from demo.catalogue import SHOWCASE
+from demo.mongod import EmbeddedMongod, free_port
+from udata_culture_feedback.web.embed.assets import compressed
 
 #: In a virtual environment of its own (`make .isso/bin/isso`).
 ISSO_COMMAND = Path(__file__).parents[1] / ".isso/bin/isso"

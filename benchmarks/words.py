@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from udata_culture_feedback.search import terms
+from udata_culture_feedback.search.terms import terms
 
 COMMENTS = 2000
 

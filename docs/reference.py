@@ -10,7 +10,7 @@ from typing import Any
 from udata.app import create_app, standalone
 from udata.settings import Testing
 
-from udata_culture_feedback.demo.mongod import EmbeddedMongod
+from demo.mongod import EmbeddedMongod
 
 PAGE = Path(__file__).with_name("reference.md")
 PREFIX = "/culture-feedback"

@@ -13,10 +13,10 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from udata_culture_feedback.demo.accounts import CITIZEN, CONSULTER, PASSWORD, PRODUCER, Account
-from udata_culture_feedback.demo.background import RunningPortal, running_portal
-from udata_culture_feedback.demo.catalogue import SHOWCASE
-from udata_culture_feedback.demo.mongod import EmbeddedMongod
+from demo.accounts import CITIZEN, CONSULTER, PASSWORD, PRODUCER, Account
+from demo.background import RunningPortal, running_portal
+from demo.catalogue import SHOWCASE
+from demo.mongod import EmbeddedMongod
 
 IMAGES = Path(__file__).with_name("images")
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")

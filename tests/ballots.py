@@ -14,7 +14,13 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from udata_culture_feedback.summaries import Flow, becomes_due, recount, settle, settle_and_read
+from udata_culture_feedback.figures.settle import (
+    Flow,
+    becomes_due,
+    recount,
+    settle,
+    settle_and_read,
+)
 
 TOWN = "town"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import freezegun
 import pytest
 
-from udata_culture_feedback.demo.mongod import EmbeddedMongod
+from demo.mongod import EmbeddedMongod
 
 # udata would otherwise read the `udata.cfg` of the current folder.
 os.environ["UDATA_SETTINGS"] = "/nonexistent"

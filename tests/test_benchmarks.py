@@ -11,14 +11,14 @@ from udata.core.user.factories import UserFactory
 
 from benchmarks import documents, seed, words
 from benchmarks.sizes import ORGANIZATION, PERSON, Size, id_of, shares
-from udata_culture_feedback.contributors.viewer import viewer_of
-from udata_culture_feedback.contributors.voice import acting_as
 from udata_culture_feedback.data_requests import actions, discussion
 from udata_culture_feedback.data_requests.models import requests, supports
 from udata_culture_feedback.feedback import discussion as feedback_discussion
 from udata_culture_feedback.feedback import treatment
 from udata_culture_feedback.feedback.models import feedbacks
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.people.service_account import acting_as
+from udata_culture_feedback.people.viewer import viewer_of
+from udata_culture_feedback.portal.collections import now
 
 from .cases import PluginTestCase, Producer
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udata_culture_feedback import charts
-from udata_culture_feedback.charts import Bar, Chart, Line
+from udata_culture_feedback.web import charts
+from udata_culture_feedback.web.charts import Bar, Chart, Line
 
 from .cases import PluginTestCase
 

@@ -7,9 +7,8 @@ from mongoengine.connection import get_db
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
-from udata_culture_feedback import __version__, migrations
-from udata_culture_feedback.contributors.submissions import CultureFeedbackDeleted
-from udata_culture_feedback.contributors.voice import SERVICE_EMAIL
+from udata_culture_feedback import __version__
+from udata_culture_feedback.app import migrations
 from udata_culture_feedback.data_requests.models import figures
 from udata_culture_feedback.feedback.models import (
     CultureFeedbackFeedback,
@@ -18,6 +17,8 @@ from udata_culture_feedback.feedback.models import (
     feedbacks,
     summaries,
 )
+from udata_culture_feedback.people.service_account import SERVICE_EMAIL
+from udata_culture_feedback.people.submissions import CultureFeedbackDeleted
 
 from .cases import PluginTestCase, Producer
 from .contributors.people import SETTINGS as KEYS

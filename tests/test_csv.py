@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from udata.core.csv import get_writer
 
-from udata_culture_feedback.csv import FORMULAS, REMEMBERED, ROWS, SHORT, Cells, cell, written
+from udata_culture_feedback.web.csv import FORMULAS, REMEMBERED, ROWS, SHORT, Cells, cell, written
 
 #: What means something to a spreadsheet or in a file comes often.
 texts = st.text(

@@ -11,7 +11,7 @@ from babel.messages.pofile import read_po
 from udata.api import api
 
 from udata_culture_feedback import settings
-from udata_culture_feedback.commands import cli
+from udata_culture_feedback.app.commands import cli
 
 from .cases import PluginTestCase
 

@@ -10,17 +10,17 @@ from mongoengine.connection import get_db
 from pymongo import monitoring
 from udata.core.user.factories import UserFactory
 
-from udata_culture_feedback import maintenance
-from udata_culture_feedback.contributors import outbox
-from udata_culture_feedback.contributors.outbox_models import Outcome
+from udata_culture_feedback.app import maintenance
 from udata_culture_feedback.feedback.models import (
     CultureFeedbackFeedback,
     dataset_summary,
     feedbacks,
 )
-from udata_culture_feedback.health import JOBS_LATE
-from udata_culture_feedback.runs import recorded, runs
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.mail import outbox
+from udata_culture_feedback.mail.models import Outcome
+from udata_culture_feedback.ops.health import JOBS_LATE
+from udata_culture_feedback.portal.collections import now
+from udata_culture_feedback.portal.job_runs import recorded, runs
 
 from .cases import CommandCounter, PluginTestCase, Producer
 

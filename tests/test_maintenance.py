@@ -15,9 +15,7 @@ from udata.core.discussions.models import Discussion
 from udata.core.user.factories import UserFactory
 from udata.tests.helpers import capture_mails
 
-from udata_culture_feedback import maintenance
-from udata_culture_feedback.contributors import outbox
-from udata_culture_feedback.contributors.outbox_models import insert, new_entry
+from udata_culture_feedback.app import maintenance
 from udata_culture_feedback.data_requests.models import figures, requests, supports
 from udata_culture_feedback.feedback.models import (
     SITE,
@@ -26,8 +24,10 @@ from udata_culture_feedback.feedback.models import (
     organization_summary,
     summaries,
 )
-from udata_culture_feedback.runs import runs
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.mail import outbox
+from udata_culture_feedback.mail.models import insert, new_entry
+from udata_culture_feedback.portal.collections import now
+from udata_culture_feedback.portal.job_runs import runs
 
 from .cases import PluginTestCase, Producer, everything_is_settled
 from .contributors import senders as _senders  # noqa: F401 (mails about the weather)

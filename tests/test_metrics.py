@@ -12,8 +12,8 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from udata.core.user.factories import UserFactory
 
-from udata_culture_feedback import maintenance
-from udata_culture_feedback.logs import tell
+from udata_culture_feedback.app import maintenance
+from udata_culture_feedback.ops.logs import tell
 
 from .cases import P, PluginTestCase, Producer
 

@@ -16,12 +16,12 @@ from bson import ObjectId, json_util
 from mongoengine.connection import get_db
 from udata.core.user.models import User
 
-from udata_culture_feedback import maintenance, migrations
-from udata_culture_feedback.commands import MODELS
-from udata_culture_feedback.contributors import contacts
+from udata_culture_feedback.app import maintenance, migrations
+from udata_culture_feedback.app.commands import MODELS
 from udata_culture_feedback.data_requests.models import messages, requests
 from udata_culture_feedback.feedback.models import feedbacks, summaries
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.people import contacts
+from udata_culture_feedback.portal.collections import now
 
 from .cases import P, PluginTestCase
 from .contributors.people import SETTINGS

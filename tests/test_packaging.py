@@ -47,7 +47,7 @@ def get(path):
     return answer.status_code, answer.mimetype, answer.get_data(as_text=True)
 
 with app.app_context():
-    from udata_culture_feedback.embed import assets
+    from udata_culture_feedback.web.embed import assets
     with app.test_request_context("/"):
         css = assets.address("widget.css").removeprefix(P)
 

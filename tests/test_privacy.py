@@ -14,8 +14,9 @@ from udata.core.user.factories import UserFactory
 from tests.cases import P, PluginTestCase, Producer
 from tests.consultations.consulting import DURING, ConsultationCase, freeze_time
 from tests.contributors.people import WithoutAccountTestCase
-from udata_culture_feedback import privacy, settings
-from udata_culture_feedback.languages import speaking
+from udata_culture_feedback import settings
+from udata_culture_feedback.portal.languages import speaking
+from udata_culture_feedback.web import privacy
 
 REGISTER = (Path(__file__).parents[1] / "docs" / "privacy.md").read_text(encoding="utf-8")
 

@@ -15,7 +15,7 @@ import redis as client
 from celery import Celery
 from kombu import Exchange, Queue
 
-from udata_culture_feedback.queueing import _address, _broker, later
+from udata_culture_feedback.portal.queueing import _address, _broker, later
 
 from .cases import PluginTestCase
 from .faults.servers import Redis

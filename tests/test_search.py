@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from udata_culture_feedback.search import MAX_TERMS, fold, query_terms, terms
+from udata_culture_feedback.search.terms import MAX_TERMS, fold, query_terms, terms
 
 
 @pytest.mark.parametrize(

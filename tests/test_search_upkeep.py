@@ -9,11 +9,11 @@ from udata.core.dataset.factories import DatasetFactory
 from udata.core.dataset.models import Dataset
 from udata.core.user.factories import UserFactory
 
-from udata_culture_feedback import unmet
+from udata_culture_feedback.app.maintenance import maintain
 from udata_culture_feedback.data_requests import actions
 from udata_culture_feedback.data_requests.models import requests
-from udata_culture_feedback.maintenance import maintain
-from udata_culture_feedback.search_index import backfill_requests, entries, words
+from udata_culture_feedback.search import unmet_searches
+from udata_culture_feedback.search.index import backfill_requests, entries, words
 
 from .cases import PluginTestCase
 from .data_requests.asking import UNLIMITED, merge, move, somebody, unmerge, wish
@@ -163,7 +163,7 @@ class InitTest(Upkeep):
 
 class UnmetTest(Upkeep):
     def seen(self) -> dict[str, int]:
-        found = unmet._unmet().find()
+        found = unmet_searches._unmet().find()
         return {" ".join(one["terms"]): one["seen"] for one in found}
 
     def test_what_was_asked_and_resembled_nothing_is_counted(self):
@@ -188,8 +188,8 @@ class UnmetTest(Upkeep):
     def test_the_command_shows_what_was_looked_for_five_times(self):
         assert "Nothing" in self.cli("feedback unmet").output
         for _time in range(5):
-            unmet.record("Cartes postales")
-        unmet.record("Jardins")
+            unmet_searches.record("Cartes postales")
+        unmet_searches.record("Jardins")
         said = self.cli("feedback unmet").output
         assert "5  cartes postales" in said
         assert "jardins" not in said

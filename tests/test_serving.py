@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from udata_culture_feedback.demo.mongod import free_port
+from demo.mongod import free_port
 
 from .cases import P
 

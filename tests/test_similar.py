@@ -13,8 +13,9 @@ from udata.core.dataset.factories import DatasetFactory
 from udata.core.dataset.models import Dataset
 from udata.core.organization.factories import OrganizationFactory
 
-from udata_culture_feedback import search_index, similar
-from udata_culture_feedback.search_index import (
+from udata_culture_feedback.search import index as search_index
+from udata_culture_feedback.search import similar
+from udata_culture_feedback.search.index import (
     backfill,
     entries,
     index_dataset,
@@ -24,7 +25,7 @@ from udata_culture_feedback.search_index import (
     remove,
     words,
 )
-from udata_culture_feedback.similar import CANDIDATES, THRESHOLD, matching
+from udata_culture_feedback.search.similar import CANDIDATES, THRESHOLD, matching
 
 from .cases import CommandCounter, PluginTestCase
 
@@ -571,7 +572,7 @@ class VolumeTest(SimilarTestCase):
 
     @pytest.mark.parametrize("text", ["musees", "liste des budgets", "tarifs des opéras et musées"])
     def test_at_most_200_are_compared_and_none_twice(self, text: str):
-        wanted = similar._understood(similar.search.content_words(text))
+        wanted = similar._understood(similar.terms.content_words(text))
         compared = [
             entry["_id"]
             for kind in ("dataset", "request")

@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from udata import settings as udata_settings
 
-from udata_culture_feedback.summaries import (
+from udata_culture_feedback.figures.settle import (
     BATCH,
     becomes_due,
     heard,

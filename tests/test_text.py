@@ -2,7 +2,7 @@
 
 import pytest
 
-from udata_culture_feedback.text import clean, excerpt
+from udata_culture_feedback.web.text_cleaning import clean, excerpt
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,13 @@ import udata_culture_feedback
 PACKAGE = Path(udata_culture_feedback.__file__).parent
 FRENCH = PACKAGE.parent / "translations/fr/LC_MESSAGES/udata-culture-feedback.po"
 UDATAS = Path(udata.__file__).parent / "translations/fr/LC_MESSAGES/udata.po"
-TEMPLATES = sorted((PACKAGE / "templates").rglob("*.html"))
+TEMPLATES = sorted((PACKAGE / "web" / "templates").rglob("*.html"))
 
 #: Stands where a template puts something.
 PUT_THERE = "\x00"
 
 #: Command lines, and the demo's messages on a terminal, speak English like udata's.
-NOT_FOR_VISITORS = ("commands.py", "demo/", "migrations.py")
+NOT_FOR_VISITORS = ("app/commands.py", "app/migrations.py")
 
 
 def catalogue(path: Path) -> Catalog:

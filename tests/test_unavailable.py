@@ -19,7 +19,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from udata_culture_feedback.unavailable import is_passing
+from udata_culture_feedback.web.database_down import is_passing
 
 from .cases import P, PluginTestCase, Producer
 from .feedback.citizens import subclasses

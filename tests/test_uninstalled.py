@@ -15,9 +15,9 @@ from udata.features.notifications.models import Notification
 from udata.features.notifications.settings import NotificationSetting
 
 from tools.uninstalled import packages, surroundings
-from udata_culture_feedback import maintenance
-from udata_culture_feedback.contributors import roles
-from udata_culture_feedback.embed import advertise
+from udata_culture_feedback.app import maintenance
+from udata_culture_feedback.people import roles
+from udata_culture_feedback.web.embed import advertise
 
 from .cases import PluginTestCase, Producer, sysadmin
 

@@ -7,9 +7,8 @@ from datetime import timedelta
 import pytest
 from freezegun import freeze_time
 
-from udata_culture_feedback.search_upkeep import STEPS
-from udata_culture_feedback.storage import now
-from udata_culture_feedback.unmet import (
+from udata_culture_feedback.portal.collections import now
+from udata_culture_feedback.search.unmet_searches import (
     FORGOTTEN_AFTER,
     SHOWN_FROM,
     CultureFeedbackUnmet,
@@ -17,6 +16,7 @@ from udata_culture_feedback.unmet import (
     record,
     shown,
 )
+from udata_culture_feedback.search.upkeep import STEPS
 
 from .cases import PluginTestCase
 

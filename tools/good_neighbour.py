@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from udata_culture_feedback.demo.mongod import running_mongodb
+from demo.mongod import running_mongodb
 
 from .environments import CHECKOUT, environment, frozen
 

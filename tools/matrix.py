@@ -27,7 +27,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from pymongo import MongoClient
 
-from udata_culture_feedback.demo.mongod import EmbeddedMongod
+from demo.mongod import EmbeddedMongod
 
 from .environments import CHECKOUT, environment
 

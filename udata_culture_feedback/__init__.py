@@ -43,41 +43,43 @@ def init_app(app: Flask) -> None:
 
     _count_beside_udata()
 
-    from . import logs, search_upkeep
     from .consultations import receivers as of_consultations
-    from .contributors import leaving
     from .dashboard import receivers as of_dashboard
+    from .data_requests import notifications
     from .data_requests import receivers as of_requests
-    from .data_requests import telling
     from .feedback import receivers
+    from .mail import account_deletion
     from .moderation import receivers as of_moderation
+    from .ops import logs
+    from .search import upkeep
 
-    leaving.connect()
+    account_deletion.connect()
     receivers.connect()
     of_moderation.connect()
     of_requests.connect()
     of_consultations.connect()
-    telling.connect()
+    notifications.connect()
     of_dashboard.connect()
-    search_upkeep.connect()
+    upkeep.connect()
     logs.connect()
 
-    from .routing import late_rules
+    from .web.routing import late_rules
 
     with late_rules(app):  # importing what declares JSON routes adds them
-        from .api import register_routes
+        from .web.api import register_routes
 
         register_routes(app)
 
-        from . import prometheus, unavailable
-        from .pages import blueprint
+        from .ops import prometheus
+        from .web import database_down
+        from .web.pages import blueprint
 
         app.register_blueprint(blueprint)
         prometheus.register(app)
 
-    unavailable.register(app)
+    database_down.register(app)
 
-    from .command_line import cli
+    from .app.command_line import cli
 
     app.cli.add_command(cli)
 

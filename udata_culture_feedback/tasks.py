@@ -6,22 +6,22 @@ from typing import Any
 
 from udata.tasks import job
 
-from . import search_upkeep  # noqa: F401
 from .consultations import mails as mails_of_consultations  # noqa: F401
 from .consultations import tasks as consultations  # noqa: F401
-from .contributors import outbox  # noqa: F401
 from .dashboard import mails as mails_to_producers  # noqa: F401
 from .dashboard import tasks as dashboard  # noqa: F401
 from .data_requests import mails as mails_of_requests  # noqa: F401
 from .data_requests import tasks as requests  # noqa: F401
 from .feedback import mails as mails_of_feedback  # noqa: F401
 from .feedback import tasks as feedback  # noqa: F401
+from .mail import outbox  # noqa: F401
 from .opendata import site  # noqa: F401
+from .search import upkeep  # noqa: F401
 
 
 @job("culture-feedback-maintain")
 def maintain(self: Any) -> dict[str, int]:
     """`maintenance.maintain`, for udata's scheduler. What only the night needs is loaded then."""
-    from . import maintenance
+    from .app import maintenance
 
     return maintenance.maintain()

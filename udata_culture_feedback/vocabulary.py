@@ -17,7 +17,7 @@ from flask import current_app
 from udata.i18n import get_locale
 from udata.i18n import lazy_pgettext as _p
 
-from .languages import speaking
+from .portal.languages import speaking
 
 LDQD = "http://www.w3.org/2016/05/ldqd#"
 

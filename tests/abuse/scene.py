@@ -19,15 +19,18 @@ from tests.consultations.consulting import ANSWERS, QUESTIONS, team_member
 from tests.contributors.people import SETTINGS
 from tests.moderation.people import moderator
 from udata_culture_feedback.consultations.models import responses
-from udata_culture_feedback.contributors import confirmation, contacts, me_link, tokens, unsubscribe
-from udata_culture_feedback.contributors.modes import Action
-from udata_culture_feedback.contributors.viewer import TOKEN_HEADER
 from udata_culture_feedback.data_requests.models import requests
-from udata_culture_feedback.feedback import confirming
+from udata_culture_feedback.email_confirmation import confirmation
+from udata_culture_feedback.feedback import reassessment
 from udata_culture_feedback.feedback.models import feedbacks
+from udata_culture_feedback.mail import unsubscribe
 from udata_culture_feedback.moderation import appeals
 from udata_culture_feedback.moderation.models import journal
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.my_data import access_link
+from udata_culture_feedback.people import contacts, tokens
+from udata_culture_feedback.people.access_modes import Action
+from udata_culture_feedback.people.viewer import TOKEN_HEADER
+from udata_culture_feedback.portal.collections import now
 
 UNLIMITED = {
     name: None
@@ -196,14 +199,14 @@ class Scene:
             self.appeal_token = appeals.address(ObjectId(self.decision)).rpartition("=")[2]
             stored = feedbacks().find_one({"_id": ObjectId(self.feedback)})
             assert stored
-            self.better_token = confirming.link(stored).rpartition("=")[2]
+            self.better_token = reassessment.link(stored).rpartition("=")[2]
             body = {"dataset": str(self.dataset.id), "fitness": "no", "email": "new@example.org"}
             confirmation.ask(Action.FEEDBACK, body)
             [waiting] = confirmation.unconfirmed().find()
             self.confirm_token = confirmation.link_of(waiting["_id"])
-            me_link.ask("somebody@example.org")
-            [waiting] = me_link.visits().find()
-            self.me_token = me_link.link_of(waiting["_id"])
+            access_link.ask("somebody@example.org")
+            [waiting] = access_link.visits().find()
+            self.me_token = access_link.link_of(waiting["_id"])
 
     def made(self, role: str, verb: str, path: str, body: Any) -> Any:
         """The answer to a call that must be accepted."""

@@ -16,11 +16,11 @@ from mongoengine.connection import get_db
 from udata.tests.helpers import capture_mails
 
 from tests.cases import P
+from udata_culture_feedback.app.maintenance import maintain
 from udata_culture_feedback.consultations.models import TextState, responses
-from udata_culture_feedback.contributors import outbox
 from udata_culture_feedback.data_requests.models import messages, requests
 from udata_culture_feedback.feedback.models import feedbacks
-from udata_culture_feedback.maintenance import maintain
+from udata_culture_feedback.mail import outbox
 
 from .payloads import GROUPS, INVISIBLE, PAYLOADS, POISON, Page, wrong_in
 from .scene import AbuseCase, Scene

@@ -16,14 +16,14 @@ from freezegun import freeze_time
 
 import udata_culture_feedback
 from tests.cases import P
-from udata_culture_feedback.consultations import openings
+from udata_culture_feedback.consultations import form_tokens
 from udata_culture_feedback.consultations.models import responses
-from udata_culture_feedback.contributors import proof, tokens
-from udata_culture_feedback.contributors.modes import Action
-from udata_culture_feedback.contributors.proof import spent
-from udata_culture_feedback.contributors.viewer import TOKEN_HEADER
-from udata_culture_feedback.feedback.confirming import LINK_LIFETIME
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.feedback.reassessment import LINK_LIFETIME
+from udata_culture_feedback.people import proof, tokens
+from udata_culture_feedback.people.access_modes import Action
+from udata_culture_feedback.people.proof import spent
+from udata_culture_feedback.people.viewer import TOKEN_HEADER
+from udata_culture_feedback.portal.collections import now
 
 from .scene import AbuseCase, Scene
 
@@ -97,7 +97,7 @@ KINDS: dict[str, tuple[Callable[[Scene], str], tuple[Use, ...], int]] = {
 def resume_token(scene: Scene) -> str:
     response = responses().find_one({"consultation": ObjectId(scene.consultation)})
     assert response
-    return openings.resume_token(response)
+    return form_tokens.resume_token(response)
 
 
 def signed_by_another_key(case: AbuseCase, make: Callable[[], str]) -> str:

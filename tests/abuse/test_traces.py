@@ -15,8 +15,8 @@ from udata.core.user.factories import UserFactory
 from udata.tests.helpers import capture_mails
 
 from tests.cases import CommandCounter
-from udata_culture_feedback.contributors import outbox
-from udata_culture_feedback.maintenance import maintain
+from udata_culture_feedback.app.maintenance import maintain
+from udata_culture_feedback.mail import outbox
 
 from .scene import AbuseCase, Scene
 from .writes import FORMS, JSON

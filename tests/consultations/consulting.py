@@ -11,12 +11,7 @@ from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import Role, User
 
-from udata_culture_feedback.consultations.models import (
-    collected,
-    consultations,
-    responses,
-    results,
-)
+from udata_culture_feedback.consultations.models import collected, consultations, responses, results
 from udata_culture_feedback.consultations.permissions import ROLE
 
 from ..cases import PluginTestCase

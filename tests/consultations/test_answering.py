@@ -14,19 +14,14 @@ from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
 from udata_culture_feedback.consultations import answering, figures
-from udata_culture_feedback.consultations.models import (
-    followers,
-    of_responses,
-    responses,
-    results,
-)
+from udata_culture_feedback.consultations.models import followers, of_responses, responses, results
 from udata_culture_feedback.consultations.tasks import forget_account
-from udata_culture_feedback.contributors.models import account_key
-from udata_culture_feedback.contributors.viewer import Viewer, viewer_of
-from udata_culture_feedback.contributors.voice import acting_as
 from udata_culture_feedback.data_requests.models import requests
-from udata_culture_feedback.refusals import Conflict, Refusal, Unauthenticated
-from udata_culture_feedback.summaries import recount
+from udata_culture_feedback.figures.settle import recount
+from udata_culture_feedback.people.models import account_key
+from udata_culture_feedback.people.service_account import acting_as
+from udata_culture_feedback.people.viewer import Viewer, viewer_of
+from udata_culture_feedback.web.refusals import Conflict, Refusal, Unauthenticated
 
 from .consulting import (
     ANSWERS,

@@ -18,7 +18,7 @@ from udata.core.user.factories import UserFactory
 
 from udata_culture_feedback.consultations import importing, upkeep
 from udata_culture_feedback.consultations.models import Channel, responses
-from udata_culture_feedback.csv_reading import Problem, Unreadable
+from udata_culture_feedback.web.csv_reading import Problem, Unreadable
 
 from .consulting import (
     AFTER,

@@ -23,14 +23,14 @@ from udata.core.organization.factories import OrganizationFactory
 from udata.core.storages import resources as storage
 from udata.core.user.factories import UserFactory
 
-from udata_culture_feedback import refusals
 from udata_culture_feedback.consultations import answering, publishing
 from udata_culture_feedback.consultations import csv as consultation_csv
 from udata_culture_feedback.consultations.models import of_responses, responses, results
-from udata_culture_feedback.consultations.records import find
-from udata_culture_feedback.contributors.viewer import Viewer
+from udata_culture_feedback.consultations.repository import find
 from udata_culture_feedback.opendata import site
 from udata_culture_feedback.opendata.models import published
+from udata_culture_feedback.people.viewer import Viewer
+from udata_culture_feedback.web import refusals
 
 from ..cases import Producer, sysadmin
 from ..frictionless import errors, needs_frictionless

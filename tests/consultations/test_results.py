@@ -17,20 +17,15 @@ from udata.core.dataset.models import Dataset
 from udata.core.user.factories import UserFactory
 from udata.tests.helpers import capture_mails
 
-from udata_culture_feedback.consultations import answering, closing, figures, upkeep
+from udata_culture_feedback.consultations import answering, figures, results_collection, upkeep
 from udata_culture_feedback.consultations.markdown import rendered
-from udata_culture_feedback.consultations.models import (
-    collected,
-    of_feedback,
-    responses,
-    results,
-)
-from udata_culture_feedback.consultations.records import find
+from udata_culture_feedback.consultations.models import collected, of_feedback, responses, results
+from udata_culture_feedback.consultations.repository import find
 from udata_culture_feedback.consultations.suppression import mean, share, shown_groups
-from udata_culture_feedback.contributors.viewer import Viewer
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.feedback.models import feedbacks
-from udata_culture_feedback.summaries import recount
+from udata_culture_feedback.figures.settle import recount
+from udata_culture_feedback.people.viewer import Viewer
 
 from ..cases import P, Producer, sysadmin
 from .consulting import (
@@ -243,7 +238,7 @@ class CollectTest(ResultsCase):
         with freeze_time(AFTER):
             for _twice in range(2):
                 found = self.results_of(self.made)["feedback"]
-                closing.collect(stored(self.made) | {"collected": None})
+                results_collection.collect(stored(self.made) | {"collected": None})
         assert found["total"] == 2
         assert found["fitness"] == {"yes": 1, "partly": 1, "no": 0}
         assert found["axes"]["completeness"]["during"]["distribution"] == [0, 1, 0, 0, 1]

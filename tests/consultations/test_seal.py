@@ -15,12 +15,12 @@ from udata.tests.helpers import capture_mails
 
 from udata_culture_feedback.consultations import answering, figures, upkeep
 from udata_culture_feedback.consultations.models import collected, responses, results
-from udata_culture_feedback.contributors import roles
-from udata_culture_feedback.contributors.outbox_models import outbox
-from udata_culture_feedback.contributors.viewer import Viewer
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.feedback.models import feedbacks
+from udata_culture_feedback.mail.models import outbox
 from udata_culture_feedback.opendata.tables import ROW
+from udata_culture_feedback.people import roles
+from udata_culture_feedback.people.viewer import Viewer
 
 from ..cases import P, Producer, sysadmin
 from .consulting import (

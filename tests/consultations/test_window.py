@@ -21,7 +21,7 @@ from udata_culture_feedback.consultations.window import (
     to_utc,
     typed_moment,
 )
-from udata_culture_feedback.refusals import Invalid
+from udata_culture_feedback.web.refusals import Invalid
 
 from .consulting import (
     UNLIMITED,

@@ -10,8 +10,8 @@ from udata.core.user.factories import UserFactory
 
 from udata_culture_feedback.consultations import figures
 from udata_culture_feedback.consultations.models import of_responses, responses, results
-from udata_culture_feedback.contributors.confirmation import unconfirmed
-from udata_culture_feedback.summaries import recount
+from udata_culture_feedback.email_confirmation.confirmation import unconfirmed
+from udata_culture_feedback.figures.settle import recount
 
 from ..contributors.people import SETTINGS, Browser, Mailbox
 from .consulting import (

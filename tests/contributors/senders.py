@@ -12,7 +12,7 @@ from udata.i18n import lazy_gettext as _
 from udata.mail import MailCTA, MailMessage
 
 import udata_culture_feedback
-from udata_culture_feedback.contributors import mailing, outbox, unsubscribe
+from udata_culture_feedback.mail import mailing, outbox, unsubscribe
 
 #: What some towns would rather not have said.
 SECRET = "Atlantis"

@@ -15,11 +15,11 @@ from mongoengine.connection import get_db
 from udata.core.dataset.factories import DatasetFactory, HiddenDatasetFactory
 from udata.core.user.factories import UserFactory
 
-from udata_culture_feedback.contributors import contacts, tokens
-from udata_culture_feedback.contributors.confirmation import LIFETIME, unconfirmed
-from udata_culture_feedback.contributors.contacts import peppers
-from udata_culture_feedback.contributors.outbox_models import outbox
+from udata_culture_feedback.email_confirmation.confirmation import LIFETIME, unconfirmed
 from udata_culture_feedback.feedback.models import feedbacks
+from udata_culture_feedback.mail.models import outbox
+from udata_culture_feedback.people import contacts, tokens
+from udata_culture_feedback.people.contacts import peppers
 
 from .people import Mailbox, P, WithoutAccountTestCase
 
@@ -301,7 +301,7 @@ class SecrecyTest(WithoutAccountTestCase):
             {"_id": entry["_id"]},
             {"$set": {"due_at": entry["created_at"]}, "$unset": {"outcome": ""}},
         )
-        from udata_culture_feedback.contributors.outbox import deliver_due
+        from udata_culture_feedback.mail.outbox import deliver_due
 
         with Mailbox() as mailbox:
             assert deliver_due()["skipped"] == 1

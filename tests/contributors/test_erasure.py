@@ -21,14 +21,14 @@ from udata.core.user.models import User
 from tests.cases import Producer, everything_is_settled, sysadmin
 from tests.consultations.consulting import ConsultationCase
 from tests.moderation.people import ModerationTestCase
-from udata_culture_feedback import maintenance
+from udata_culture_feedback.app import maintenance
 from udata_culture_feedback.consultations import lifecycle as of_consultations
-from udata_culture_feedback.contributors import leaving
 from udata_culture_feedback.data_requests import lifecycle as of_requests
 from udata_culture_feedback.data_requests.models import messages, requests
 from udata_culture_feedback.feedback import lifecycle as of_feedback
+from udata_culture_feedback.mail import account_deletion
 from udata_culture_feedback.moderation.models import flags
-from udata_culture_feedback.search_index import entries
+from udata_culture_feedback.search.index import entries
 
 from .people import Mailbox, WithoutAccountTestCase
 
@@ -357,7 +357,7 @@ class AccountDeletedTest(Case):
         given = self.held(DatasetFactory(), author, f"Écrivez à {SECRET}@example.org")
         author.mark_as_deleted(notify=False)
         assert self.stored(given)["comment"]
-        leaving.remember(author.id)
+        account_deletion.remember(author.id)
         maintenance.maintain()
         assert places(SECRET) == []
 

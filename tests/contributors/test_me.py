@@ -21,13 +21,14 @@ from udata.core.user.models import User
 from tests.cases import CommandCounter, sysadmin
 from tests.consultations.consulting import ConsultationCase
 from tests.moderation.people import HELD, ModerationTestCase
-from udata_culture_feedback import maintenance
+from udata_culture_feedback.app import maintenance
 from udata_culture_feedback.consultations.models import responses
-from udata_culture_feedback.contributors import contacts, me_link, tokens
-from udata_culture_feedback.contributors.me_api import COOKIE
-from udata_culture_feedback.contributors.outbox_models import outbox
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.feedback.models import feedbacks
+from udata_culture_feedback.mail.models import outbox
+from udata_culture_feedback.my_data import access_link
+from udata_culture_feedback.my_data.api import COOKIE
+from udata_culture_feedback.people import contacts, tokens
 
 from .people import Browser, Mailbox, P, WithoutAccountTestCase
 from .test_erasure import link_token
@@ -203,7 +204,7 @@ class ListingTest(Case):
     def test_what_an_account_hears_of(self):
         author, other = UserFactory(), UserFactory()
         asked = self.asks(other, title="Les musées")
-        from udata_culture_feedback.contributors import unsubscribe
+        from udata_culture_feedback.mail import unsubscribe
 
         unsubscribe.stop(unsubscribe.Way(author.id, f"request:{asked['id']}"))
         listed = self.mine(author)["subscriptions"]["unsubscribed"]
@@ -301,9 +302,9 @@ class ErasingTest(Case):
         assert refused.status_code == 423
 
     def test_very_much_is_erased_in_several_times(self, monkeypatch: Any):
-        from udata_culture_feedback.contributors import me
+        from udata_culture_feedback.my_data import actions
 
-        monkeypatch.setattr(me, "MOST", 2)
+        monkeypatch.setattr(actions, "MOST", 2)
         author = UserFactory()
         for _time in range(3):
             self.give(author, DatasetFactory())
@@ -340,9 +341,9 @@ class ExportTest(Case):
             assert datetime.fromisoformat(moment).tzinfo is not None
 
     def test_a_long_one_is_whole(self, monkeypatch: Any):
-        from udata_culture_feedback.contributors import me
+        from udata_culture_feedback.my_data import actions
 
-        monkeypatch.setattr(me, "BATCH", 2)
+        monkeypatch.setattr(actions, "BATCH", 2)
         author = UserFactory()
         ids = {self.give(author, DatasetFactory())["id"] for _time in range(5)}
         file = self.ask("GET", "/me/export/", user=author).json
@@ -417,7 +418,7 @@ class LinkTest(Case):
     def test_a_changed_link_or_one_for_something_else_is_refused(self):
         self.confirmed()
         token = self.sent_link()
-        id = me_link.visits().find_one()["_id"]
+        id = access_link.visits().find_one()["_id"]
         other = tokens.signer("confirm").dumps(str(id))
         for wrong in (token[:-2], token + "A", other, "", None, 3, "é", "A" * 3000, {"$ne": 1}):
             assert self.ask("POST", "/me/", {"token": wrong}).status_code == 400, wrong
@@ -584,7 +585,7 @@ class PagesTest(Case):
         left = self.post("leave", client=client)
         assert left.status_code == 303
         assert all("Max-Age=0" in one for one in left.headers.getlist("Set-Cookie"))
-        assert me_link.visits().count_documents({}) == 0
+        assert access_link.visits().count_documents({}) == 0
         assert "Il manque des mois" not in self.page(client=client).get_data(as_text=True)
 
     def test_the_form_answers_the_same_whatever_the_address(self):

@@ -13,9 +13,9 @@ import pytest
 from udata.core.dataset.factories import DatasetFactory
 
 from tests.cases import P, PluginTestCase
-from udata_culture_feedback.contributors import keys, modes
-from udata_culture_feedback.contributors.modes import Action, Mode
 from udata_culture_feedback.feedback.models import feedbacks
+from udata_culture_feedback.people import access_modes, keys
+from udata_culture_feedback.people.access_modes import Action, Mode
 
 from .people import SETTINGS, WithoutAccountTestCase
 
@@ -57,35 +57,35 @@ class WithoutKeysTest(PluginTestCase):
     )
     def test_a_key_has_to_be_one(self, app: Any, setting: str, value: Any, wrong: str):
         app.config.update(SETTINGS | {setting: value})
-        assert any(wrong in problem for problem in modes.problems())
-        assert not any(str(value) in p for p in modes.problems() if value)  # no key is said
-        assert {modes.mode_of(action) for action in Action} == {Mode.OFF}
+        assert any(wrong in problem for problem in access_modes.problems())
+        assert not any(str(value) in p for p in access_modes.problems() if value)  # no key is said
+        assert {access_modes.mode_of(action) for action in Action} == {Mode.OFF}
         assert "Nobody takes part without an account" in self.cli("feedback info").output
 
     def test_an_operator_who_wants_none_is_not_told_of_keys(self, app: Any):
         app.config[SETTING] = {action.value: "off" for action in Action}
-        assert modes.problems() == []
+        assert access_modes.problems() == []
 
 
 class ModesTest(WithoutAccountTestCase):
     def test_with_keys_everybody_takes_part(self):
-        assert [modes.mode_of(action) for action in Action] == [
+        assert [access_modes.mode_of(action) for action in Action] == [
             Mode.PROOF,
             Mode.PROOF,
             Mode.EMAIL,
             Mode.PROOF,
         ]
-        assert modes.problems() == []
+        assert access_modes.problems() == []
 
     def test_requests_never_ask_for_a_proof_only(self, app: Any):
         app.config[SETTING] = {"request": "proof"}
-        assert modes.mode_of(Action.REQUEST) is Mode.EMAIL
-        assert any("requests need" in problem for problem in modes.problems())
+        assert access_modes.mode_of(Action.REQUEST) is Mode.EMAIL
+        assert any("requests need" in problem for problem in access_modes.problems())
 
     def test_what_is_no_mode_is_off_and_said_so(self, app: Any):
         app.config[SETTING] = {"feedback": "captcha", "suport": "off"}
-        assert modes.mode_of(Action.FEEDBACK) is Mode.OFF
-        assert len(modes.problems()) == 2
+        assert access_modes.mode_of(Action.FEEDBACK) is Mode.OFF
+        assert len(access_modes.problems()) == 2
 
     def test_one_action_may_be_off(self, app: Any):
         app.config[SETTING] = {"feedback": "off"}

@@ -24,16 +24,16 @@ from udata.tests.helpers import capture_mails as mails
 
 from tests.cases import PluginTestCase
 from tests.processes import Workers
-from udata_culture_feedback.contributors import mailing, outbox, outbox_digest, unsubscribe
-from udata_culture_feedback.contributors.outbox_models import (
+from udata_culture_feedback.mail import digest, mailing, outbox, unsubscribe
+from udata_culture_feedback.mail.models import (
     LEASE,
     CultureFeedbackOutbox,
     Outcome,
     claim,
     new_entry,
 )
-from udata_culture_feedback.contributors.outbox_models import insert as insert_entries
-from udata_culture_feedback.contributors.outbox_models import outbox as stored
+from udata_culture_feedback.mail.models import insert as insert_entries
+from udata_culture_feedback.mail.models import outbox as stored
 
 from . import senders
 from .smtp import ACCEPT, SmtpServer
@@ -172,7 +172,7 @@ class WordsTest(PluginTestCase):
         from flask import g
         from flask_babel import get_locale
 
-        from udata_culture_feedback.languages import speaking
+        from udata_culture_feedback.portal.languages import speaking
 
         english = reader(prefered_language="en")
         with self.app.test_request_context("/"), speaking("fr"), mails() as sent:
@@ -371,14 +371,14 @@ class DigestTest(PluginTestCase):
     def test_many_subjects_are_spelled_out_and_the_rest_counted(self):
         camille = reader(mail_cadence=MailCadence.DAILY, prefered_language="en")
         with freeze_time("2030-02-01 09:00"):
-            for n in range(outbox_digest.SPELLED_OUT + 2):
+            for n in range(digest.SPELLED_OUT + 2):
                 put(camille, f"weather:{n}", town=f"Town {n}")
                 stored().update_one(
                     {"_id": f"weather:{n}:user:{camille.id}"}, {"$set": {"scope": f"town:{n}"}}
                 )
             outbox.deliver_due()
         (mail,) = self.at("2030-02-01 23:30")
-        assert mail.body.count("Feedback on Town") == outbox_digest.SPELLED_OUT
+        assert mail.body.count("Feedback on Town") == digest.SPELLED_OUT
         assert "And 2 more." in mail.body
         assert self.at("2030-02-02 23:30") == []
 
@@ -414,7 +414,7 @@ class DigestTest(PluginTestCase):
         assert stored().count_documents({"outcome": Outcome.SENT}) == 2
 
     def test_the_zone_of_the_portal_says_when_a_day_turns(self):
-        turn = outbox_digest.next_turn
+        turn = digest.next_turn
         friday = datetime(2030, 3, 29, 9)
         assert turn(friday, MailCadence.DAILY) == datetime(2030, 3, 29, 23)
         assert turn(friday, MailCadence.WEEKLY) == datetime(2030, 3, 31, 22)  # summer time

@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.dataset.models import Dataset
 
-from udata_culture_feedback.contributors.confirmation import unconfirmed
+from udata_culture_feedback.email_confirmation.confirmation import unconfirmed
 from udata_culture_feedback.feedback.models import feedbacks
 
 from .people import Browser, Mailbox, P, WithoutAccountTestCase

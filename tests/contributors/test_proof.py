@@ -16,10 +16,10 @@ from udata.core.dataset.factories import DatasetFactory, HiddenDatasetFactory
 from udata.core.user.factories import UserFactory
 
 from tests.processes import Workers
-from udata_culture_feedback.contributors import keys, limits, tokens
-from udata_culture_feedback.contributors.models import Kind
-from udata_culture_feedback.contributors.proof import LIFETIME, spent
 from udata_culture_feedback.feedback.models import feedbacks
+from udata_culture_feedback.people import keys, limits, tokens
+from udata_culture_feedback.people.models import Kind
+from udata_culture_feedback.people.proof import LIFETIME, spent
 
 from . import spenders
 from .people import SETTINGS, WithoutAccountTestCase, solve
@@ -182,8 +182,8 @@ class AbuseTest(WithoutAccountTestCase):
     def test_a_proof_for_another_action(self):
         dataset, browser = DatasetFactory(), self.browser()
         browser.proof(dataset.id)
-        from udata_culture_feedback.contributors import proof
-        from udata_culture_feedback.contributors.modes import Action
+        from udata_culture_feedback.people import proof
+        from udata_culture_feedback.people.access_modes import Action
 
         made = proof.challenge(Action.SUPPORT, str(dataset.id))
         self.refused(browser.tries(dataset, proof=solve(made)), "elsewhere")

@@ -13,10 +13,10 @@ from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
 
 from tests.cases import P
-from udata_culture_feedback.contributors import contacts
-from udata_culture_feedback.contributors.contacts import contacts as addresses
 from udata_culture_feedback.data_requests import upkeep
 from udata_culture_feedback.data_requests.models import requests, supports
+from udata_culture_feedback.people import contacts
+from udata_culture_feedback.people.contacts import contacts as addresses
 
 from .people import Mailbox, WithoutAccountTestCase
 
@@ -247,7 +247,7 @@ class AskingTest(RequestsTestCase):
 
 def published(id: str) -> None:
     """What a moderator does with a request that waits."""
-    from udata_culture_feedback.data_requests.records import change, find
+    from udata_culture_feedback.data_requests.repository import change, find
 
     def public(request: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in request.items() if key != "review"} | {

@@ -14,19 +14,20 @@ from udata.core.dataset.factories import DatasetFactory
 
 from tests.cases import Producer, sysadmin
 from tests.consultations.consulting import UNLIMITED, ConsultationCase
-from udata_culture_feedback import retention
-from udata_culture_feedback.consultations import telling as consultation_telling
+from udata_culture_feedback.app import retention
+from udata_culture_feedback.consultations import notifications as consultation_telling
 from udata_culture_feedback.consultations import upkeep as consultations
 from udata_culture_feedback.consultations.models import consultations as stored_consultations
 from udata_culture_feedback.consultations.models import followers
-from udata_culture_feedback.contributors import contacts, outbox
-from udata_culture_feedback.contributors.confirmation import unconfirmed
-from udata_culture_feedback.contributors.viewer import TOKEN_HEADER
-from udata_culture_feedback.data_requests import interest
 from udata_culture_feedback.data_requests import upkeep as requests_upkeep
+from udata_culture_feedback.data_requests import yearly_check_in
 from udata_culture_feedback.data_requests.models import requests
-from udata_culture_feedback.feedback import confirming
+from udata_culture_feedback.email_confirmation.confirmation import unconfirmed
+from udata_culture_feedback.feedback import reassessment
 from udata_culture_feedback.feedback.models import feedbacks
+from udata_culture_feedback.mail import outbox
+from udata_culture_feedback.people import contacts
+from udata_culture_feedback.people.viewer import TOKEN_HEADER
 
 from .people import Mailbox, P, WithoutAccountTestCase
 
@@ -44,7 +45,7 @@ def at(days: float) -> Any:
 def addresses() -> list[str]:
     """Every address that is still kept, in clear."""
     found = contacts.contacts().find({}, {"_id": 1, "address": 1})
-    from udata_culture_feedback.contributors import keys
+    from udata_culture_feedback.people import keys
 
     return [keys.for_email_encryption().decrypt(one["address"]).decode() for one in found]
 
@@ -131,8 +132,8 @@ class ToldTest(WithoutAccountTestCase):
                 {"_id": dataset_summary(producer.dataset.id)},
                 {"$set": {"data_updated_at": moment, "totals.before:total": 1}},
             )
-            assert confirming.ask_everywhere() == 1
-            link = confirming.link(feedback).partition("/pages/")[2]
+            assert reassessment.ask_everywhere() == 1
+            link = reassessment.link(feedback).partition("/pages/")[2]
             page = self.visit("GET", f"{P}/pages/{link}&lang=en")
             assert page.status_code == 200
             assert "Do these data meet your need now?" in page.text
@@ -205,7 +206,7 @@ class RequestTest(WithoutAccountTestCase):
         """The nightly maintenance, as far as addresses go, from one day to another."""
         for day in range(first, last, step):
             with at(day):
-                interest.ask_everybody()
+                yearly_check_in.ask_everybody()
                 requests_upkeep.keep_addresses()
                 retention.erase_expired()
 
@@ -226,8 +227,8 @@ class RequestTest(WithoutAccountTestCase):
             request = self.asked()
         self.nights(0, 360)
         with at(366), Mailbox() as mailbox:
-            assert interest.ask_everybody() == 1
-            assert interest.ask_everybody() == 0
+            assert yearly_check_in.ask_everybody() == 1
+            assert yearly_check_in.ask_everybody() == 0
             outbox.deliver_all()
         [mail] = [m for m in mailbox.messages if "interested?token=" in m.body]
         assert mail.recipients == [ADDRESS]
@@ -243,10 +244,9 @@ class RequestTest(WithoutAccountTestCase):
             request = self.asked()
         self.nights(0, 360)
         with at(366):
-            interest.ask_everybody()
-            path = (
-                f"{P}/pages/requests/interested?token={interest.link(self.request(request['_id']))}"
-            )
+            yearly_check_in.ask_everybody()
+            token = yearly_check_in.link(self.request(request["_id"]))
+            path = f"{P}/pages/requests/interested?token={token}"
             page = self.visit("GET", f"{path}&lang=en")
             assert "Yes, go on telling me" in page.text
             assert self.request(request["_id"])["interest"]["awaited"] is True
@@ -254,14 +254,14 @@ class RequestTest(WithoutAccountTestCase):
         self.nights(367, 366 + 364)
         assert addresses() == [ADDRESS]
         with at(366 + 366):
-            assert interest.ask_everybody() == 1
+            assert yearly_check_in.ask_everybody() == 1
 
     def test_a_forged_or_an_old_link_does_nothing(self):
         with at(0):
             request = self.asked()
         with at(366):
-            interest.ask_everybody()
-            link = interest.link(self.request(request["_id"]))
+            yearly_check_in.ask_everybody()
+            link = yearly_check_in.link(self.request(request["_id"]))
             for token in ("", "x", link[:-2]):
                 answer = self.visit("POST", f"{P}/pages/requests/interested?token={token}")
                 assert answer.status_code == 410

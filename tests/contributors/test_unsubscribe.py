@@ -15,12 +15,8 @@ from udata.tests.helpers import capture_mails as mails
 from tests.cases import PluginTestCase
 
 # Its views: `pages` imports them.
-from udata_culture_feedback.contributors import (
-    outbox,
-    unsubscribe,
-    unsubscribe_views,  # noqa: F401
-)
-from udata_culture_feedback.contributors.unsubscribe import Way
+from udata_culture_feedback.mail import outbox, unsubscribe, views  # noqa: F401
+from udata_culture_feedback.mail.unsubscribe import Way
 
 from . import senders
 

@@ -12,17 +12,13 @@ from udata.core.dataset.models import Dataset
 from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
-from udata_culture_feedback import catalogue
 from udata_culture_feedback.feedback import summaries
-from udata_culture_feedback.feedback.models import (
-    feedbacks,
-    live_totals,
-    organization_summary,
-)
+from udata_culture_feedback.feedback.models import feedbacks, live_totals, organization_summary
 from udata_culture_feedback.feedback.summaries import INTO_ALL, open_summary, settle_dataset
-from udata_culture_feedback.search import terms
-from udata_culture_feedback.storage import now
-from udata_culture_feedback.summaries import settle
+from udata_culture_feedback.figures.settle import settle
+from udata_culture_feedback.portal import catalogue
+from udata_culture_feedback.portal.collections import now
+from udata_culture_feedback.search.terms import terms
 
 from ..cases import P, PluginTestCase
 

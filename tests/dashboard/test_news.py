@@ -19,8 +19,8 @@ from udata.features.notifications.models import Notification
 from udata.features.notifications.settings import NotificationSetting
 from udata.tests.helpers import capture_mails
 
-from udata_culture_feedback import maintenance
-from udata_culture_feedback.dashboard import news
+from udata_culture_feedback.app import maintenance
+from udata_culture_feedback.dashboard import producer_alerts
 from udata_culture_feedback.dashboard.organization_settings import organization_settings
 from udata_culture_feedback.dashboard.subscriptions import subscriptions
 from udata_culture_feedback.feedback.models import feedbacks
@@ -222,9 +222,9 @@ class ContactPointTest(NewsTestCase):
 class DigestTest(NewsTestCase):
     def test_a_week_goes_from_monday_to_monday_where_the_portal_is(self):
         # Sunday 29 March 2026, 23:30 in Paris: summer time has begun that morning.
-        start, end = news.week_before(datetime(2026, 3, 29, 21, 30))
+        start, end = producer_alerts.week_before(datetime(2026, 3, 29, 21, 30))
         assert (start, end) == (datetime(2026, 3, 15, 23), datetime(2026, 3, 22, 23))
-        start, end = news.week_before(datetime(2026, 3, 29, 22, 30))
+        start, end = producer_alerts.week_before(datetime(2026, 3, 29, 22, 30))
         assert (start, end) == (datetime(2026, 3, 22, 23), datetime(2026, 3, 29, 22))
 
     def test_what_is_new_and_what_waits_is_told_once_a_week(self):
@@ -240,7 +240,7 @@ class DigestTest(NewsTestCase):
         later = datetime.now(UTC) + timedelta(days=7)
         with capture_mails() as mails, freeze_time(later):
             for _ in range(3):
-                assert news.tell_weekly() in (0, 2)
+                assert producer_alerts.tell_weekly() in (0, 2)
         for user in (producer.admin, producer.editor):
             (mail,) = self.mails_to(user.email, mails)
             assert producer.organization.name in mail.subject
@@ -259,7 +259,7 @@ class DigestTest(NewsTestCase):
         answer = {"comment": WORDS, "wants_answer": True}
         self.give(UserFactory(), dataset, **answer)
         with capture_mails() as mails, freeze_time(datetime.now(UTC) + timedelta(days=7)):
-            assert [news.tell_weekly(), news.tell_weekly()] == [1, 0]
+            assert [producer_alerts.tell_weekly(), producer_alerts.tell_weekly()] == [1, 0]
         (mail,) = self.mails_to(owner.email, mails)
         for line in ("1 opinion came in.", "1 comment waits for your answer."):
             assert line in mail.body
@@ -270,7 +270,7 @@ class DigestTest(NewsTestCase):
         self.give(UserFactory(), producer.dataset)
         OrganizationFactory(admins=[UserFactory()])
         with capture_mails() as mails, freeze_time(datetime.now(UTC) + timedelta(days=30)):
-            news.tell_weekly()
+            producer_alerts.tell_weekly()
         assert not mails
 
     def test_an_organization_may_do_without(self):
@@ -278,7 +278,7 @@ class DigestTest(NewsTestCase):
         self.comment(producer)
         self.wish(producer, weekly_digest=False)
         with capture_mails() as mails, freeze_time(datetime.now(UTC) + timedelta(days=7)):
-            news.tell_weekly()
+            producer_alerts.tell_weekly()
         assert not self.mails_to(producer.admin.email, mails)
 
 
@@ -291,7 +291,7 @@ class EscalationTest(NewsTestCase):
         path = f"/feedback/{answered['id']}/treatment/"
         self.ask("PUT", path, {"status": "planned"}, producer.editor)
         with capture_mails() as mails:
-            assert [news.escalate(), news.escalate()] == [1, 0]
+            assert [producer_alerts.escalate(), producer_alerts.escalate()] == [1, 0]
         (mail,) = self.mails_to(producer.admin.email, mails)
         assert f"dashboard/feedback/{late['id']}" in mail.body
         assert f"dashboard/feedback/{recent['id']}" not in mail.body
@@ -309,8 +309,8 @@ class EscalationTest(NewsTestCase):
         feedback = self.comment(producer)
         self.age(feedback, 61)
         with capture_mails() as mails:
-            assert news.escalate() == 2
-            assert news.escalate() == 0
+            assert producer_alerts.escalate() == 2
+            assert producer_alerts.escalate() == 0
         assert len(self.mails_to(producer.admin.email, mails)) == 1
         assert len(self.mails_to(portal.email, mails)) == 1
         assert set(self.stored(feedback["id"])["escalated"]) == {"admins", "desk"}
@@ -320,43 +320,45 @@ class EscalationTest(NewsTestCase):
         for _ in range(25):
             self.age(self.comment(producer), 31)
         with capture_mails() as mails:
-            assert news.escalate() == 25
+            assert producer_alerts.escalate() == 25
         (mail,) = self.mails_to(producer.admin.email, mails)
         assert mail.body.count("/pages/dashboard/feedback/") == 20
 
     def test_an_organization_chooses_the_days_and_may_do_without(self):
         producer = Producer()
         self.age(self.comment(producer), 10)
-        assert news.escalate() == 0
+        assert producer_alerts.escalate() == 0
         assert self.wish(producer, escalate_after_days=9)["escalate_after_days"] == 9
-        assert news.escalate() == 1
+        assert producer_alerts.escalate() == 1
         self.wish(producer, escalate_after_days=0)
         self.age(self.comment(producer), 400)
-        assert news.escalate() == 0
+        assert producer_alerts.escalate() == 0
 
     @pytest.mark.options(CULTURE_FEEDBACK_ESCALATE_DAYS=None)
     def test_a_portal_may_do_without(self):
         producer = Producer()
         self.age(self.comment(producer), 400)
-        assert news.escalate() == 0
+        assert producer_alerts.escalate() == 0
 
     def test_what_a_crash_left_unposted_is_posted_the_next_day(self):
         producer = Producer()
         feedback = self.comment(producer)
         self.age(feedback, 31)
-        news._claim(producer.organization.id, news.ADMINS, 30)  # and then the process died
+        producer_alerts._claim(
+            producer.organization.id, producer_alerts.ADMINS, 30
+        )  # and then the process died
         with capture_mails() as mails, freeze_time(datetime.now(UTC) + timedelta(days=1)):
-            assert news.escalate() == 0
+            assert producer_alerts.escalate() == 0
         assert len(self.mails_to(producer.admin.email, mails)) == 1
 
     def test_an_edit_of_the_author_does_not_have_it_pointed_out_again(self):
         producer, author = Producer(), UserFactory()
         feedback = self.give(author, producer.dataset, comment=WORDS, wants_answer=True)
         self.age(feedback, 31)
-        assert news.escalate() == 1
+        assert producer_alerts.escalate() == 1
         body = {"comment": WORDS + " Et de Corse."}
         assert self.ask("PUT", f"/feedback/{feedback['id']}/", body, author).status_code == 200
-        assert news.escalate() == 0
+        assert producer_alerts.escalate() == 0
 
 
 class SettingsTest(NewsTestCase):

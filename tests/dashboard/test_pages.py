@@ -12,10 +12,10 @@ from udata.core.dataset.factories import DatasetFactory, ResourceFactory
 from udata.core.dataset.models import Dataset
 from udata.core.user.factories import UserFactory
 
-from udata_culture_feedback.data_requests.matches import matches
+from udata_culture_feedback.data_requests.dataset_matches import matches
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.feedback.models import summaries
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.portal.collections import now
 
 from ..cases import Producer
 from ..feedback.test_pages import INLINE

@@ -12,14 +12,15 @@ from udata.core.dataset.models import Dataset
 from udata.core.organization.assignment import Assignment
 from udata.core.user.factories import UserFactory
 
-from udata_culture_feedback import catalogue, refusals
-from udata_culture_feedback.contributors.viewer import Viewer
 from udata_culture_feedback.dashboard import queries
 from udata_culture_feedback.dashboard.filters import Filters
 from udata_culture_feedback.dashboard.permissions import Scope
 from udata_culture_feedback.feedback.models import summaries
-from udata_culture_feedback.listing import Page
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.people.viewer import Viewer
+from udata_culture_feedback.portal import catalogue
+from udata_culture_feedback.portal.collections import now
+from udata_culture_feedback.web import refusals
+from udata_culture_feedback.web.listing import Page
 
 from ..cases import CommandCounter, Producer
 from ..feedback.test_queries import is_ours, plan

@@ -10,12 +10,12 @@ from typing import Any
 from bson import ObjectId
 from udata.core.user.models import User
 
-from udata_culture_feedback.contributors.models import account_key
-from udata_culture_feedback.contributors.viewer import Viewer, viewer_of
-from udata_culture_feedback.contributors.voice import acting_as
 from udata_culture_feedback.data_requests import actions
 from udata_culture_feedback.data_requests.models import figures, requests, supports
-from udata_culture_feedback.refusals import Refusal
+from udata_culture_feedback.people.models import account_key
+from udata_culture_feedback.people.service_account import acting_as
+from udata_culture_feedback.people.viewer import Viewer, viewer_of
+from udata_culture_feedback.web.refusals import Refusal
 
 Request = dict[str, Any]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from bson import ObjectId
 from flask import Flask
 
-from udata_culture_feedback.data_requests import announcements, discussion, messages
+from udata_culture_feedback.data_requests import discussion, events, messages
 
 from ..feedback import citizens
 from ..processes import WRITES
@@ -24,5 +24,5 @@ def tell(app: Flask, request: str) -> None:
     """What a worker does when a request has changed, but for its figures."""
     with app.app_context():
         discussion.tell(ObjectId(request))
-        announcements.catch_up(ObjectId(request))
+        events.catch_up(ObjectId(request))
         messages.announce(ObjectId(request))

@@ -26,12 +26,13 @@ from udata.core.user.models import User
 from udata.features.notifications.models import Notification
 from udata.tests.helpers import capture_mails
 
-from udata_culture_feedback import maintenance, threads
-from udata_culture_feedback.contributors.voice import service_account
+from udata_culture_feedback.app import maintenance
+from udata_culture_feedback.contributions import discussions
+from udata_culture_feedback.contributions.discussions import DISCUSSION
 from udata_culture_feedback.data_requests import discussion as told
 from udata_culture_feedback.data_requests import upkeep
 from udata_culture_feedback.data_requests.models import messages, requests
-from udata_culture_feedback.threads import DISCUSSION
+from udata_culture_feedback.people.service_account import service_account
 
 from ..cases import CommandCounter, PluginTestCase, Producer, sysadmin
 from ..feedback.background import broker_down, stopped_workers
@@ -232,7 +233,7 @@ class CrashTest(DiscussedTestCase):
 
     def allocate(self, request: str) -> tuple[ObjectId, str]:
         ids = ObjectId(), str(uuid4())
-        words = threads.fingerprint(told.THREAD.words(stored(request)))
+        words = discussions.fingerprint(told.THREAD.words(stored(request)))
         requests().update_one(
             {"_id": ObjectId(request)},
             {"$set": {"discussion": ids[0], "messages": [{"id": ids[1], "words": words}]}},
@@ -932,7 +933,7 @@ class AddMessageTest(DiscussedTestCase):
     """`threads.add_message`, for whoever has something to say in a discussion."""
 
     def added(self, discussion_id: ObjectId, message_id: str, author: User, **how: Any) -> bool:
-        return threads.add_message(discussion_id, message_id, "Bonjour.", author, **how)
+        return discussions.add_message(discussion_id, message_id, "Bonjour.", author, **how)
 
     def test_a_message_is_added_and_announced_once(self):
         producer, author = Producer(), UserFactory()
@@ -984,7 +985,7 @@ class AddMessageTest(DiscussedTestCase):
         discussion_id, message_id = stored(request)["discussion"], str(uuid4())
         self.added(discussion_id, message_id, producer.editor)
         self.reply(request, UserFactory(), "Merci.")
-        assert threads.rewrite_message(discussion_id, message_id, "Bonsoir.")
-        assert not threads.rewrite_message(discussion_id, message_id, "Bonsoir.")
-        assert not threads.rewrite_message(discussion_id, str(uuid4()), "Bonsoir.")
+        assert discussions.rewrite_message(discussion_id, message_id, "Bonsoir.")
+        assert not discussions.rewrite_message(discussion_id, message_id, "Bonsoir.")
+        assert not discussions.rewrite_message(discussion_id, str(uuid4()), "Bonsoir.")
         assert self.contents(request)[1:] == ["Bonsoir.", "Merci."]

@@ -12,10 +12,10 @@ from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
 from udata.tests.helpers import capture_mails
 
-from udata_culture_feedback.contributors.voice import service_account
 from udata_culture_feedback.data_requests import importing, upkeep
+from udata_culture_feedback.data_requests.deadlines_shown import window_of
 from udata_culture_feedback.data_requests.models import requests
-from udata_culture_feedback.data_requests.rights import window_of
+from udata_culture_feedback.people.service_account import service_account
 
 from ..cases import PluginTestCase
 from .asking import assert_figures

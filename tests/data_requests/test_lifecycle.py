@@ -15,10 +15,10 @@ from udata.core.organization.models import Organization
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
-from udata_culture_feedback import maintenance
-from udata_culture_feedback.contributors.viewer import viewer_of
+from udata_culture_feedback.app import maintenance
 from udata_culture_feedback.data_requests import actions, lifecycle, signals, upkeep
 from udata_culture_feedback.data_requests.models import figures, messages, requests, supports
+from udata_culture_feedback.people.viewer import viewer_of
 
 from ..cases import PluginTestCase, Producer
 from .asking import (

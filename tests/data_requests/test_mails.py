@@ -16,11 +16,11 @@ from udata.core.user.models import User
 from udata.features.notifications.constants import MailCadence
 from udata.tests.helpers import capture_mails
 
-from udata_culture_feedback.contributors import outbox, unsubscribe
-from udata_culture_feedback.contributors.outbox_models import outbox as stored_mails
-from udata_culture_feedback.contributors.unsubscribe import Way, name_of
-from udata_culture_feedback.data_requests import actions, announcements, upkeep
+from udata_culture_feedback.data_requests import actions, events, upkeep
 from udata_culture_feedback.data_requests.models import requests
+from udata_culture_feedback.mail import outbox, unsubscribe
+from udata_culture_feedback.mail.models import outbox as stored_mails
+from udata_culture_feedback.mail.unsubscribe import Way, name_of
 
 from ..cases import PluginTestCase, sysadmin
 from .asking import UNLIMITED, as_user, stored
@@ -173,7 +173,7 @@ class ReceiptTest(Cast):
                 requests().update_one(
                     {"_id": stored(id)["_id"]}, {"$unset": {"told": ""}, "$set": {"due": ["told"]}}
                 )
-                announcements.catch_up(stored(id)["_id"])
+                events.catch_up(stored(id)["_id"])
         assert sent == []
 
     def test_no_mail_holds_the_address_or_the_name_of_somebody_else(self):
@@ -375,7 +375,7 @@ class OverdueTest(Cast):
             request = stored(id)
             self.move("accepted", id)
             with capture_mails() as sent:
-                announcements.overdue(request)
+                events.overdue(request)
         assert sent == []
 
 

@@ -20,9 +20,9 @@ from udata.core.user.models import User
 from udata.features.notifications.constants import MailCadence
 from udata.tests.helpers import capture_mails
 
-from udata_culture_feedback.contributors import mailing, outbox
-from udata_culture_feedback.contributors.outbox_models import outbox as stored_mails
 from udata_culture_feedback.data_requests import actions, upkeep
+from udata_culture_feedback.mail import mailing, outbox
+from udata_culture_feedback.mail.models import outbox as stored_mails
 
 from ..cases import PluginTestCase, sysadmin
 from .asking import UNLIMITED, as_user, stored

@@ -15,12 +15,12 @@ from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 from udata.tests.helpers import capture_mails
 
-from udata_culture_feedback.contributors.viewer import viewer_of
-from udata_culture_feedback.data_requests import actions, matches
-from udata_culture_feedback.data_requests.matches import matches as stored_matches
+from udata_culture_feedback.data_requests import actions, dataset_matches
+from udata_culture_feedback.data_requests.dataset_matches import matches as stored_matches
 from udata_culture_feedback.data_requests.models import requests
-from udata_culture_feedback.refusals import Conflict, Forbidden, NotFound
-from udata_culture_feedback.search_upkeep import index_dataset
+from udata_culture_feedback.people.viewer import viewer_of
+from udata_culture_feedback.search.upkeep import index_dataset
+from udata_culture_feedback.web.refusals import Conflict, Forbidden, NotFound
 
 from ..cases import PluginTestCase, sysadmin
 from .asking import UNLIMITED, as_user, assert_figures, stored
@@ -61,7 +61,7 @@ class Matching(PluginTestCase):
         return [(str(match["request"]), str(match["dataset"])) for match in found]
 
     def shown(self, who: User, request: str) -> list[dict[str, Any]]:
-        return self.does(who, lambda viewer: matches.proposals_on(viewer, stored(request)))
+        return self.does(who, lambda viewer: dataset_matches.proposals_on(viewer, stored(request)))
 
 
 class ProposingTest(Matching):
@@ -104,7 +104,7 @@ class ProposingTest(Matching):
         self.ask_for()
         with capture_mails() as sent:
             dataset = self.publish()
-            from udata_culture_feedback.search_index import entries
+            from udata_culture_feedback.search.index import entries
 
             entries().delete_one({"_id": f"dataset:{dataset.id}"})
             index_dataset(str(dataset.id))
@@ -130,7 +130,7 @@ class ProposingTest(Matching):
         with capture_mails() as sent:
             self.publish()
         assert {mail.recipients[0] for mail in sent} == {self.admin.email, keeper.email}
-        listed = self.does(keeper, lambda viewer: matches.proposals_for(viewer, [desk.id]))
+        listed = self.does(keeper, lambda viewer: dataset_matches.proposals_for(viewer, [desk.id]))
         assert [one["request"]["title"] for one in listed] == [TITLE]
 
     def test_a_dataset_that_is_purged_is_proposed_no_more(self):
@@ -153,10 +153,10 @@ class DecidingTest(Matching):
         self.id = f"{self.request}:{self.dataset.id}"
 
     def accept(self, who: User | None) -> Any:
-        return self.does(who, lambda viewer: matches.accept(viewer, self.id))
+        return self.does(who, lambda viewer: dataset_matches.accept(viewer, self.id))
 
     def dismiss(self, who: User | None) -> Any:
-        return self.does(who, lambda viewer: matches.dismiss(viewer, self.id))
+        return self.does(who, lambda viewer: dataset_matches.dismiss(viewer, self.id))
 
     def test_its_producer_sees_it_on_the_request_and_nobody_else_does(self):
         [shown] = self.shown(self.admin, self.request)
@@ -166,7 +166,7 @@ class DecidingTest(Matching):
         for who in (self.camille, UserFactory()):
             assert self.shown(who, self.request) == []
         with self.app.test_request_context("/"):
-            assert matches.proposals_for(viewer_of(self.admin), [ObjectId()]) == []
+            assert dataset_matches.proposals_for(viewer_of(self.admin), [ObjectId()]) == []
 
     def test_accepting_publishes_the_request_with_the_dataset_and_tells_the_requester(self):
         with capture_mails() as sent:
@@ -223,14 +223,14 @@ class DecidingTest(Matching):
         archives = OrganizationFactory(name="Archives", admins=[keeper])
         payload = {"organization": str(archives.id), "message": "C'est à eux."}
         self.does(self.admin, lambda v: actions.transfer(v, self.request, payload))
-        mine = self.does(self.admin, lambda v: matches.proposals_for(v, [self.museum.id]))
-        theirs = self.does(keeper, lambda v: matches.proposals_for(v, [archives.id]))
+        mine = self.does(self.admin, lambda v: dataset_matches.proposals_for(v, [self.museum.id]))
+        theirs = self.does(keeper, lambda v: dataset_matches.proposals_for(v, [archives.id]))
         assert (len(mine), len(theirs)) == (0, 1)
 
     def test_what_is_no_proposal_is_not_found(self):
         for id in ("nonsense", f"{ObjectId()}:{ObjectId()}", None, 3):
             with pytest.raises(NotFound):
-                self.does(self.admin, lambda viewer, id=id: matches.accept(viewer, id))
+                self.does(self.admin, lambda viewer, id=id: dataset_matches.accept(viewer, id))
         requests().update_one({"_id": ObjectId(self.request)}, {"$set": {"visibility": "hidden"}})
         with pytest.raises(NotFound):
             self.accept(self.admin)
@@ -246,12 +246,12 @@ class ClaimingTest(Matching):
         self.id = f"{self.request}:{self.dataset.id}"
 
     def accept(self, who: User) -> Any:
-        return self.does(who, lambda viewer: matches.accept(viewer, self.id))
+        return self.does(who, lambda viewer: dataset_matches.accept(viewer, self.id))
 
     def test_its_producer_sees_it_on_the_request_and_on_the_dashboard(self):
         [shown] = self.shown(self.admin, self.request)
         assert shown["dataset"]["title"] == DATA
-        listed = self.does(self.admin, lambda v: matches.proposals_for(v, [self.museum.id]))
+        listed = self.does(self.admin, lambda v: dataset_matches.proposals_for(v, [self.museum.id]))
         assert [one["id"] for one in listed] == [self.id]
 
     def test_other_producers_and_the_requester_do_not(self):
@@ -261,7 +261,7 @@ class ClaimingTest(Matching):
             assert self.shown(who, self.request) == []
             with pytest.raises(Forbidden):
                 self.accept(who)
-        assert self.does(other, lambda v: matches.proposals_for(v, [archives.id])) == []
+        assert self.does(other, lambda v: dataset_matches.proposals_for(v, [archives.id])) == []
 
     def test_accepting_makes_the_request_theirs_and_publishes_it_at_once(self):
         with freeze_time("2026-03-02 10:00"):
@@ -320,7 +320,7 @@ class ClaimingTest(Matching):
         assert "organization" not in request
 
     def test_its_producer_may_say_that_it_is_something_else(self):
-        self.does(self.admin, lambda viewer: matches.dismiss(viewer, self.id))
+        self.does(self.admin, lambda viewer: dataset_matches.dismiss(viewer, self.id))
         assert self.shown(self.admin, self.request) == []
 
     def test_a_dataset_given_to_another_organization_is_theirs_to_claim(self):

@@ -15,19 +15,19 @@ from mongoengine.connection import get_db
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
-from udata_culture_feedback.contributors.viewer import Viewer, viewer_of
 from udata_culture_feedback.data_requests import (
     actions,
     figures,
     lifecycle,
     merging,
     models,
-    records,
+    repository,
     supports,
     upkeep,
 )
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.data_requests.workflow import OPEN
+from udata_culture_feedback.people.viewer import Viewer, viewer_of
 
 from ..cases import PluginTestCase
 from ..killing import Actor, DiesAt, Killed, Stepwise, interleave
@@ -315,7 +315,7 @@ class MergingTest(PluginTestCase):
 
 
 #: Where our code takes its collections from.
-_ROOMS = (actions, figures, merging, records, supports, lifecycle)
+_ROOMS = (actions, figures, merging, repository, supports, lifecycle)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from udata.core.user.factories import UserFactory
 
 from udata_culture_feedback.data_requests import actions
 from udata_culture_feedback.data_requests.models import requests
-from udata_culture_feedback.refusals import Refusal
+from udata_culture_feedback.web.refusals import Refusal
 
 from ..cases import PluginTestCase, Producer, sysadmin
 from .asking import UNLIMITED, as_user, stored

@@ -14,7 +14,7 @@ from udata.core.dataset.factories import DatasetFactory
 from udata.core.organization.factories import OrganizationFactory
 
 from udata_culture_feedback.data_requests.models import requests, supports
-from udata_culture_feedback.search import terms
+from udata_culture_feedback.search.terms import terms
 
 from ..cases import CommandCounter, P, PluginTestCase, Producer, lookups
 from .asking import somebody, stored, wish

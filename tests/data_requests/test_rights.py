@@ -15,9 +15,9 @@ from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
-from udata_culture_feedback.data_requests import actions, rights
+from udata_culture_feedback.data_requests import actions, deadlines_shown
 from udata_culture_feedback.data_requests.appeal import AppealWindow, Refusal
-from udata_culture_feedback.moments import local_day
+from udata_culture_feedback.web.moments import local_day
 
 from ..cases import PluginTestCase, sysadmin
 from .asking import UNLIMITED, WISH, as_user, stored
@@ -61,7 +61,7 @@ class RightsTest(PluginTestCase):
 
     def window(self, request: ObjectId | None = None) -> AppealWindow:
         with self.app.test_request_context():
-            found = rights.window_of(stored(request or self.request))
+            found = deadlines_shown.window_of(stored(request or self.request))
         assert found is not None
         return found
 
@@ -70,7 +70,7 @@ class RightsTest(PluginTestCase):
 
     def may_appeal(self, day: str, request: ObjectId | None = None) -> bool:
         with self.on(day), self.app.test_request_context():
-            return rights.may_appeal(stored(request or self.request))
+            return deadlines_shown.may_appeal(stored(request or self.request))
 
     def test_silence_can_be_contested_from_the_day_after_until_the_last(self):
         days = ("2026-02-28", "2026-03-01", "2026-04-28", "2026-04-29")
@@ -149,10 +149,10 @@ class RightsTest(PluginTestCase):
 
     def test_both_dates_are_told_until_the_data_are_there(self):
         with self.on("2026-02-01"), self.app.test_request_context():
-            assert len(rights.in_words(stored(self.request))) == 2
+            assert len(deadlines_shown.in_words(stored(self.request))) == 2
         self.moves("2026-02-03", self.admin, "published", urls=["https://example.org/"])
         with self.on("2026-02-04"), self.app.test_request_context():
-            [told] = rights.in_words(stored(self.request))
+            [told] = deadlines_shown.in_words(stored(self.request))
         assert "31 janvier 2026" in told
         assert "CADA" not in told
         assert "recours" not in told

@@ -12,7 +12,7 @@ from udata.core.user.factories import UserFactory
 
 from udata_culture_feedback.data_requests import actions
 from udata_culture_feedback.data_requests.models import requests, supports
-from udata_culture_feedback.summaries import recount
+from udata_culture_feedback.figures.settle import recount
 
 from ..cases import PluginTestCase
 from .asking import (

@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from demo import accounts, catalogue
+from demo import consultations as demo
+from demo.requests import record_requests
+from demo.requests import sample_requests as requests_of_the_demo
 from udata_culture_feedback import vocabulary
 from udata_culture_feedback.consultations import permissions, results
 from udata_culture_feedback.consultations.models import (
@@ -18,15 +22,11 @@ from udata_culture_feedback.consultations.models import (
     consultations,
     responses,
 )
-from udata_culture_feedback.consultations.records import find
+from udata_culture_feedback.consultations.repository import find
 from udata_culture_feedback.consultations.window import State, Window
-from udata_culture_feedback.contributors.models import Kind
-from udata_culture_feedback.demo import accounts, catalogue
-from udata_culture_feedback.demo import consultations as demo
-from udata_culture_feedback.demo.requests import record_requests
-from udata_culture_feedback.demo.requests import sample_requests as requests_of_the_demo
 from udata_culture_feedback.moderation.models import words
-from udata_culture_feedback.storage import as_of, now
+from udata_culture_feedback.people.models import Kind
+from udata_culture_feedback.portal.collections import as_of, now
 
 from ..cases import PluginTestCase
 

@@ -11,17 +11,12 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from udata_culture_feedback.demo.mongod import (
-    EmbeddedMongod,
-    MongodError,
-    database_uri,
-    running_mongodb,
-)
+from demo.mongod import EmbeddedMongod, MongodError, database_uri, running_mongodb
 
 A_PARENT = """
 import signal, sys
 from pathlib import Path
-from udata_culture_feedback.demo.mongod import EmbeddedMongod
+from demo.mongod import EmbeddedMongod
 with EmbeddedMongod(Path(sys.argv[1])) as mongod:
     print(mongod.process.pid, flush=True)
     signal.pause()

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from udata_culture_feedback.demo import accounts, catalogue, opinions
+from demo import accounts, catalogue, opinions
 
 AXES = {"update_frequency", "completeness", "contextualisation", "georeferencing"}
 USAGES = {

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from udata_culture_feedback.demo.background import RunningPortal, running_portal
-from udata_culture_feedback.demo.catalogue import SHOWCASE, remote_ids
-from udata_culture_feedback.demo.mongod import EmbeddedMongod
+from demo.background import RunningPortal, running_portal
+from demo.catalogue import SHOWCASE, remote_ids
+from demo.mongod import EmbeddedMongod
 
 DRAFT = "liste-des-edifices-labellises-architecture-contemporaine-remarquable-acr"
 

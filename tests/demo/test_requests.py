@@ -8,20 +8,14 @@ from typing import Any
 
 import pytest
 
+from demo import accounts, catalogue
+from demo.requests import SHOWCASE, SUBMISSION, record_requests, sample_requests, showcase
 from udata_culture_feedback import vocabulary
-from udata_culture_feedback.data_requests import actions, rights
+from udata_culture_feedback.data_requests import actions, deadlines_shown
 from udata_culture_feedback.data_requests.clock import Clock
 from udata_culture_feedback.data_requests.models import requests, supports
 from udata_culture_feedback.data_requests.supports import distinct_people
-from udata_culture_feedback.demo import accounts, catalogue
-from udata_culture_feedback.demo.requests import (
-    SHOWCASE,
-    SUBMISSION,
-    record_requests,
-    sample_requests,
-    showcase,
-)
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.portal.collections import now
 
 from ..cases import PluginTestCase
 from ..data_requests.asking import as_user, assert_exact
@@ -96,7 +90,7 @@ class RecordedTest(PluginTestCase):
         assert "Every figure is right" in self.cli("feedback recount --check").output
 
         with self.app.test_request_context():
-            assert rights.may_appeal(self.one(SHOWCASE))
+            assert deadlines_shown.may_appeal(self.one(SHOWCASE))
         assert showcase() == self.one(SHOWCASE)["slug"]
 
         # A second start changes nothing, also where somebody has tried the demo meanwhile.

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from udata_culture_feedback.demo import accounts, catalogue
-from udata_culture_feedback.demo.wave import WAVES_ON, appoint, load_wave
+from demo import accounts, catalogue
+from demo.wave import WAVES_ON, appoint, load_wave
 from udata_culture_feedback.feedback.models import feedbacks
 
 from ..cases import everything_is_settled

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from udata_culture_feedback.demo.accounts import NEWCOMERS
-from udata_culture_feedback.demo.background import RunningPortal, running_portal
+from demo.accounts import NEWCOMERS
+from demo.background import RunningPortal, running_portal
 
 from .visitor import Visitor
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from udata_culture_feedback.demo.background import RunningPortal
+from demo.background import RunningPortal
 
 from .visitor import PAGES, Visitor
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from udata_culture_feedback.demo.background import RunningPortal
+from demo.background import RunningPortal
 
 from .test_without_account import link_of_latest_mail
 from .visitor import PAGES, Visitor

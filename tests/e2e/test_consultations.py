@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from udata_culture_feedback.demo.background import RunningPortal
+from demo.background import RunningPortal
 
 from .visitor import COMMENTED, EMPTY, OUTDATED, PAGES, Visitor
 

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from udata_culture_feedback.demo.accounts import PASSWORD
-from udata_culture_feedback.demo.background import RunningPortal
+from demo.accounts import PASSWORD
+from demo.background import RunningPortal
 
 from .firefox import FIREFOX, Tab, running_firefox
 from .hosts.server import serving

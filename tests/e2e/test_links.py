@@ -11,15 +11,8 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 import pytest
 import requests
 
-from udata_culture_feedback.demo.accounts import (
-    ADMINISTRATOR,
-    CITIZEN,
-    CONSULTER,
-    MODERATOR,
-    PASSWORD,
-    PRODUCER,
-)
-from udata_culture_feedback.demo.background import RunningPortal
+from demo.accounts import ADMINISTRATOR, CITIZEN, CONSULTER, MODERATOR, PASSWORD, PRODUCER
+from demo.background import RunningPortal
 
 from .visitor import PAGES
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from udata_culture_feedback.demo.accounts import ADMINISTRATOR, CITIZEN, MODERATOR
-from udata_culture_feedback.demo.background import RunningPortal
+from demo.accounts import ADMINISTRATOR, CITIZEN, MODERATOR
+from demo.background import RunningPortal
 
 from .visitor import COMMENTED, PAGES, Visitor
 
@@ -27,7 +27,7 @@ def wave(mongodb: str, worker_id: str, portal: RunningPortal) -> int:
     """Two hundred texts that wait."""
     subprocess.run(
         [
-            *(sys.executable, "-m", "udata_culture_feedback.demo.wave"),
+            *(sys.executable, "-m", "demo.wave"),
             *("--mongodb", mongodb, "--database", f"culture-feedback-e2e-{worker_id}"),
             *("--texts", str(WAVE)),
         ],

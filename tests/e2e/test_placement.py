@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Response, Route, expect
 from pymongo import MongoClient
 
-from udata_culture_feedback.embed.assets import STATIC
+from udata_culture_feedback.web.embed.assets import STATIC
 
 from .hosts.pages import settle_in
 from .visitor import COMMENTED, EMPTY, OUTDATED, PAGES, Visitor

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Route, expect
 
-from udata_culture_feedback.demo.portal import MAILS
+from demo.portal import MAILS
 
 from .visitor import COMMENTED, EMPTY, PAGES, Visitor
 

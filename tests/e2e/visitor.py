@@ -9,9 +9,9 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from udata_culture_feedback.demo.accounts import PASSWORD
-from udata_culture_feedback.demo.background import RunningPortal
-from udata_culture_feedback.demo.catalogue import SHOWCASE
+from demo.accounts import PASSWORD
+from demo.background import RunningPortal
+from demo.catalogue import SHOWCASE
 
 #: Two pages of comments, and few enough answers for many newcomers.
 COMMENTED = "journees-europeennes-du-patrimoine"

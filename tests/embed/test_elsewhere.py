@@ -10,7 +10,7 @@ from udata.core.dataset.factories import DatasetFactory
 from udata.core.dataset.models import Dataset, HarvestDatasetMetadata
 from udata.core.organization.factories import OrganizationFactory
 
-from udata_culture_feedback.embed.advertise import KEY, SOURCE
+from udata_culture_feedback.web.embed.advertise import KEY, SOURCE
 
 from ..cases import P, PluginTestCase
 

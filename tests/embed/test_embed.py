@@ -10,8 +10,8 @@ import pytest
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.user.factories import UserFactory
 
-from udata_culture_feedback.demo.opinions import sample_opinions
-from udata_culture_feedback.embed import assets
+from demo.opinions import sample_opinions
+from udata_culture_feedback.web.embed import assets
 
 from ..cases import P, PluginTestCase
 

@@ -13,7 +13,7 @@ from udata.core.dataset.models import Dataset
 from udata.core.organization.models import Member, Organization
 from udata.core.user.models import User
 
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.portal.collections import now
 
 #: How long ago people logged in: also for a server whose clock is a day behind.
 LOGGED_IN = timedelta(days=2)

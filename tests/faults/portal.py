@@ -17,8 +17,8 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from udata_culture_feedback.demo import child_process
-from udata_culture_feedback.demo.mongod import free_port
+from demo import child_process
+from demo.mongod import free_port
 
 from ..processes import Workers
 from .patience import wait_until

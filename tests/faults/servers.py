@@ -14,8 +14,8 @@ from typing import Any, Self
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from udata_culture_feedback.demo import child_process
-from udata_culture_feedback.demo.mongod import EmbeddedMongod, free_port
+from demo import child_process
+from demo.mongod import EmbeddedMongod, free_port
 
 from .patience import PATIENCE, wait_until
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from udata.core.user.factories import UserFactory
 
-from udata_culture_feedback import maintenance
-from udata_culture_feedback.contributors import outbox
-from udata_culture_feedback.contributors.outbox_models import insert, new_entry
+from udata_culture_feedback.app import maintenance
 from udata_culture_feedback.data_requests.models import figures, requests, supports
 from udata_culture_feedback.feedback.models import feedbacks, summaries
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.mail import outbox
+from udata_culture_feedback.mail.models import insert, new_entry
+from udata_culture_feedback.portal.collections import now
 
 from ..cases import PluginTestCase, Producer
 

@@ -14,10 +14,10 @@ from udata.core.user.models import User
 from udata.mongo.document import UDataDocument
 from udata.tasks import celery
 
-from udata_culture_feedback import refusals
-from udata_culture_feedback.contributors.viewer import viewer_of
-from udata_culture_feedback.contributors.voice import acting_as
 from udata_culture_feedback.feedback import actions, summaries, tasks
+from udata_culture_feedback.people.service_account import acting_as
+from udata_culture_feedback.people.viewer import viewer_of
+from udata_culture_feedback.web import refusals
 
 COLLECTIONS = "culture_feedback_"
 

@@ -17,8 +17,8 @@ from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 from udata.tests.helpers import capture_mails
 
-from udata_culture_feedback import maintenance
-from udata_culture_feedback.feedback import confirming, tasks
+from udata_culture_feedback.app import maintenance
+from udata_culture_feedback.feedback import reassessment, tasks
 from udata_culture_feedback.feedback.models import feedbacks, summaries
 
 from ..cases import P, PluginTestCase, Producer, everything_is_settled, sysadmin
@@ -60,7 +60,7 @@ class ConfirmingTestCase(PluginTestCase):
 
     def link_of(self, feedback: Any, answer: str | None = None) -> str:
         with self.app.test_request_context("/"):
-            return confirming.link(self.stored(feedback["id"]), answer).split("/pages/")[1]
+            return reassessment.link(self.stored(feedback["id"]), answer).split("/pages/")[1]
 
     def post(self, path: str, answer: str | None, **kwargs: Any) -> Any:
         data = {"answer": answer} if answer else {}
@@ -86,7 +86,7 @@ class AskingTest(ConfirmingTestCase):
         with capture_mails() as mails:
             tasks.follow_dataset(str(producer.dataset.id))
             maintenance.maintain()
-            confirming.asked().delete_many({})  # as a crash would leave it
+            reassessment.asked().delete_many({})  # as a crash would leave it
             maintenance.maintain()
         assert not mails
 
@@ -95,7 +95,7 @@ class AskingTest(ConfirmingTestCase):
         self.change(producer.dataset, 3)
         for days, expected in ((89, 0), (91, 1)):
             feedbacks().update_many({}, {"$set": {"judged": past(50)}})
-            confirming.asked().update_many({}, {"$set": {"expires_at": past(days - 90)}})
+            reassessment.asked().update_many({}, {"$set": {"expires_at": past(days - 90)}})
             summaries().update_many(
                 {"dataset": producer.dataset.id}, {"$set": {"data_updated_at": past(20)}}
             )

@@ -31,7 +31,7 @@ from udata_culture_feedback.feedback.models import (
 )
 from udata_culture_feedback.feedback.summaries import INTO_ALL, INTO_DATASET
 from udata_culture_feedback.feedback.tasks import follow_dataset
-from udata_culture_feedback.summaries import settle
+from udata_culture_feedback.figures.settle import settle
 
 from ..cases import PluginTestCase, Producer, everything_is_settled
 from ..processes import Workers

@@ -21,8 +21,8 @@ from udata.core.user.models import User
 from udata_culture_feedback.feedback.csv import site_csv, table
 from udata_culture_feedback.feedback.models import feedbacks
 from udata_culture_feedback.feedback.summaries import INTO_ALL
+from udata_culture_feedback.figures.settle import settle
 from udata_culture_feedback.opendata import site
-from udata_culture_feedback.summaries import settle
 
 from ..cases import PluginTestCase, Producer, sysadmin
 from ..frictionless import errors, needs_frictionless

@@ -23,10 +23,10 @@ from udata.core.user.models import User
 from udata.features.notifications.models import Notification
 from udata.tests.helpers import capture_mails
 
-from udata_culture_feedback.contributors.voice import SERVICE_EMAIL, service_account
 from udata_culture_feedback.feedback import discussion as told
 from udata_culture_feedback.feedback import tasks
 from udata_culture_feedback.feedback.models import DISCUSSION, feedbacks
+from udata_culture_feedback.people.service_account import SERVICE_EMAIL, service_account
 
 from ..cases import PluginTestCase, Producer, sysadmin
 from .background import broker_down, stopped_workers

@@ -23,11 +23,7 @@ from udata.core.user.models import User
 
 from udata_culture_feedback.feedback import discussion as told
 from udata_culture_feedback.feedback import lifecycle
-from udata_culture_feedback.feedback.models import (
-    CultureFeedbackFeedback,
-    feedbacks,
-    summaries,
-)
+from udata_culture_feedback.feedback.models import CultureFeedbackFeedback, feedbacks, summaries
 
 from ..cases import P, PluginTestCase, Producer, everything_is_settled, sysadmin
 from .background import broker_down, stopped_workers

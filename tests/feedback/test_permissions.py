@@ -15,8 +15,8 @@ from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
-from udata_culture_feedback import catalogue
 from udata_culture_feedback.feedback.models import feedbacks
+from udata_culture_feedback.portal import catalogue
 
 from ..cases import PluginTestCase, Producer, sysadmin
 

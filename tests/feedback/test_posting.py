@@ -18,7 +18,7 @@ from udata.core.user.factories import UserFactory
 
 from udata_culture_feedback.consultations.models import consultations
 from udata_culture_feedback.feedback.models import summaries
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.portal.collections import now
 
 from ..cases import CommandCounter, PluginTestCase, Producer, everything_is_settled
 from .background import stopped_workers

@@ -17,8 +17,8 @@ from udata.core.user.factories import UserFactory
 
 from udata_culture_feedback.feedback.models import feedbacks, live_totals
 from udata_culture_feedback.feedback.summaries import settle_dataset
-from udata_culture_feedback.listing import _write_cursor
-from udata_culture_feedback.search import terms
+from udata_culture_feedback.search.terms import terms
+from udata_culture_feedback.web.listing import _write_cursor
 
 from ..cases import CommandCounter, P, PluginTestCase, Producer, lookups
 

@@ -20,10 +20,10 @@ from udata.core.dataset.models import HarvestDatasetMetadata
 from udata.core.user.factories import UserFactory
 from udata.rdf import DCAT, DQV, HYDRA
 
-from udata_culture_feedback import catalogue
 from udata_culture_feedback.feedback import summaries
 from udata_culture_feedback.feedback.models import feedbacks
 from udata_culture_feedback.feedback.rdf_schemes import DUV, OA
+from udata_culture_feedback.portal import catalogue
 from udata_culture_feedback.vocabulary import LDQD
 
 from ..cases import CommandCounter, P, Producer, sysadmin
@@ -43,7 +43,9 @@ COUNTER = CommandCounter()
 pymongo.monitoring.register(COUNTER)
 
 SHAPES = Graph().parse(
-    data=files("udata_culture_feedback").joinpath("shapes/feedback.ttl").read_text("utf-8"),
+    data=files("udata_culture_feedback")
+    .joinpath("opendata/shapes/feedback.ttl")
+    .read_text("utf-8"),
     format="turtle",
 )
 

@@ -12,7 +12,7 @@ from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
 from udata_culture_feedback.feedback.models import feedbacks
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.portal.collections import now
 
 from ..cases import P, PluginTestCase, Producer, sysadmin
 

@@ -13,12 +13,12 @@ from udata.core.user.models import User
 from udata.features.notifications.models import Notification
 from udata.tests.helpers import capture_mails
 
-from udata_culture_feedback import maintenance
-from udata_culture_feedback.contributors.voice import SERVICE_EMAIL
+from udata_culture_feedback.app import maintenance
 from udata_culture_feedback.feedback import discussion as told
-from udata_culture_feedback.feedback import listening
+from udata_culture_feedback.feedback import discussion_sync
 from udata_culture_feedback.feedback.models import feedbacks
 from udata_culture_feedback.feedback.treatment_history import essence
+from udata_culture_feedback.people.service_account import SERVICE_EMAIL
 
 from ..cases import Producer, sysadmin
 from .background import broker_down, stopped_workers
@@ -241,7 +241,7 @@ class HereTest(TwoWaysTestCase):
         organization.members = [m for m in organization.members if m.user != producer.editor]
         organization.save()
         self.reply(self.discussion_of(feedback), UserFactory(), "Moi aussi.")
-        assert listening.follow_thread(self.discussion_of(feedback).id) is False
+        assert discussion_sync.follow_thread(self.discussion_of(feedback).id) is False
         assert self.treatment(feedback)["answer"] == "Nous regardons."
         assert self.status(feedback) == "acknowledged"
 
@@ -350,9 +350,9 @@ class ReorderingTest(TwoWaysTestCase):
                 self.close(feedback, producer.admin)
             # …then of each step, in this order.
             deliveries = (
-                lambda d=discussion: listening.follow_thread(d.id),
+                lambda d=discussion: discussion_sync.follow_thread(d.id),
                 lambda f=feedback: told.tell(ObjectId(f["id"])),
-                lambda d=discussion: listening.follow_thread(d.id),
+                lambda d=discussion: discussion_sync.follow_thread(d.id),
             )
             for step in order:
                 deliveries[step]()
@@ -373,7 +373,7 @@ class ReorderingTest(TwoWaysTestCase):
                 with stopped_workers():
                     self.reply(discussion, producer.editor, "Nous regardons.")
                 self.treat(feedback, producer.editor, status="resolved")
-                listening.follow_thread(discussion.id)
+                discussion_sync.follow_thread(discussion.id)
             else:
                 self.reply(discussion, producer.editor, "Nous regardons.")
                 self.treat(feedback, producer.editor, status="resolved")

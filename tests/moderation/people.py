@@ -12,9 +12,9 @@ from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
 from tests.cases import PluginTestCase
-from udata_culture_feedback.contributors import roles
 from udata_culture_feedback.feedback.models import feedbacks
 from udata_culture_feedback.moderation.models import journal
+from udata_culture_feedback.people import roles
 
 #: A text that a check holds back.
 HELD = "Écrivez-moi à camille.martin@example.org, je vous dirai ce qui manque."

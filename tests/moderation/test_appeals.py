@@ -15,13 +15,13 @@ from udata.core.user.factories import UserFactory
 from udata.tests.helpers import capture_mails
 
 from tests.cases import P, sysadmin
-from udata_culture_feedback.contributors import outbox
-from udata_culture_feedback.contributors.voice import acting_as
 from udata_culture_feedback.feedback.models import feedbacks
+from udata_culture_feedback.mail import outbox
 from udata_culture_feedback.moderation import appeals, upkeep
 from udata_culture_feedback.moderation.models import appeals as stored_appeals
 from udata_culture_feedback.moderation.models import journal
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.people.service_account import acting_as
+from udata_culture_feedback.portal.collections import now
 
 from .people import HELD, ModerationTestCase, moderator
 

@@ -12,9 +12,9 @@ from udata.features.notifications.models import Notification
 from udata.tests.helpers import capture_mails
 
 from tests.cases import P, Producer
-from udata_culture_feedback.contributors import outbox
 from udata_culture_feedback.data_requests.models import requests
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.mail import outbox
+from udata_culture_feedback.portal.collections import now
 
 from .people import ModerationTestCase, moderator
 

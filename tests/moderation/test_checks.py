@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cases import PluginTestCase
-from udata_culture_feedback import checks
+from udata_culture_feedback.contributions import text_checks as checks
 
 
 def found(text: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from udata.core.discussions.models import Discussion
 from udata.core.user.factories import UserFactory
 
 from tests.cases import Producer, sysadmin
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.portal.collections import now
 
 from .people import CLEAN, HELD, ModerationTestCase, moderator
 

@@ -14,9 +14,9 @@ from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
 
 from tests.cases import CommandCounter, P, Producer, sysadmin
-from udata_culture_feedback.contributors import roles
 from udata_culture_feedback.moderation.models import past_months
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.people import roles
+from udata_culture_feedback.portal.collections import now
 
 from .people import CLEAN, HELD, ModerationTestCase, moderator
 

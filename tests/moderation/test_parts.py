@@ -18,8 +18,8 @@ from udata.tests.helpers import capture_mails
 from tests.cases import P, Producer, sysadmin
 from tests.consultations.consulting import AFTER, DURING, UNLIMITED, ConsultationCase, freeze_time
 from udata_culture_feedback.consultations import upkeep as consultations
-from udata_culture_feedback.contributors import outbox
-from udata_culture_feedback.moderation import elsewhere, upkeep
+from udata_culture_feedback.mail import outbox
+from udata_culture_feedback.moderation import embedded_texts, upkeep
 from udata_culture_feedback.moderation.models import journal, words
 
 from .people import ModerationTestCase, moderator
@@ -221,7 +221,7 @@ class AnswerTest(PartTestCase):
         assert self.refused(self.producer_moderator(), item, "hide", "off_topic") == 403
 
     def producer_moderator(self) -> Any:
-        from udata_culture_feedback.contributors import roles
+        from udata_culture_feedback.people import roles
 
         roles.grant(self.producer.editor.id)
         return self.producer.editor.reload()
@@ -433,6 +433,6 @@ class TextTest(ConsultationCase, PartTestCase):
 
 class OrphansTest(PartTestCase):
     def test_those_whose_words_are_gone_are_forgotten(self):
-        words().insert_one(elsewhere.new("move", ObjectId(), "1"))
+        words().insert_one(embedded_texts.new("move", ObjectId(), "1"))
         assert upkeep.STEPS["moderated_words_forgotten"]() == 1
         assert words().find_one({}) is None

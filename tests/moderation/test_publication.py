@@ -13,11 +13,11 @@ from udata.core.user.factories import UserFactory
 
 from tests.cases import Producer
 from tests.data_requests.asking import somebody, stored
-from udata_culture_feedback import publication
-from udata_culture_feedback.contributors.models import Kind
+from udata_culture_feedback.contributions import review_rules
 from udata_culture_feedback.data_requests import actions as requests
-from udata_culture_feedback.refusals import Invalid
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.people.models import Kind
+from udata_culture_feedback.portal.collections import now
+from udata_culture_feedback.web.refusals import Invalid
 
 from .people import CLEAN, HELD, ModerationTestCase, moderator
 
@@ -109,7 +109,7 @@ class FeedbackTest(ModerationTestCase):
 
 class RepeatedTest(ModerationTestCase):
     def why(self, key: str, about: object, text: str = LONG, **more: Any) -> list[str]:
-        return publication.reasons_to_wait(account(key), [text], about=about, **more)
+        return review_rules.reasons_to_wait(account(key), [text], about=about, **more)
 
     def test_one_person_on_three_datasets(self):
         assert [self.why("user:1", place) for place in "abc"] == [[], [], ["repeated"]]
@@ -144,7 +144,7 @@ class RepeatedTest(ModerationTestCase):
 
     def test_nobody_finds_who_said_what_in_what_is_kept(self):
         self.why("user:1", "a")
-        kept = repr(list(publication.repeated().find()))
+        kept = repr(list(review_rules.repeated().find()))
         assert "user:1" not in kept
         assert "meilleures" not in kept
 
@@ -157,19 +157,19 @@ class RepeatedTest(ModerationTestCase):
         for n in range(60):
             self.why(f"user:{n}", n % 7)
         assert self.why("user:1", "z") == ["repeated"]
-        [kept] = publication.repeated().find()
-        assert len(kept["seen"]) == publication.REMEMBERED
+        [kept] = review_rules.repeated().find()
+        assert len(kept["seen"]) == review_rules.REMEMBERED
 
 
 class WithoutAccountTest(ModerationTestCase):
     @pytest.mark.parametrize("kind", [Kind.UNVERIFIED, Kind.CONFIRMED])
     def test_words_without_an_account_wait(self, kind):
-        why = publication.reasons_to_wait({"kind": kind, "key": "x"}, [CLEAN], about=1)
+        why = review_rules.reasons_to_wait({"kind": kind, "key": "x"}, [CLEAN], about=1)
         assert why == ["without_account"]
 
     def test_ratings_without_words_wait_for_nobody(self):
         contributor = {"kind": Kind.UNVERIFIED, "key": "x"}
-        assert publication.reasons_to_wait(contributor, [None, ""], about=1) == []
+        assert review_rules.reasons_to_wait(contributor, [None, ""], about=1) == []
 
 
 class RequestTest(ModerationTestCase):

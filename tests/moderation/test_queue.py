@@ -16,13 +16,13 @@ from udata.core.user.factories import UserFactory
 
 from tests.cases import CommandCounter, Producer, sysadmin
 from tests.data_requests.asking import somebody
-from udata_culture_feedback.contributors.viewer import viewer_of
-from udata_culture_feedback.contributors.voice import acting_as
 from udata_culture_feedback.data_requests import actions as requests
 from udata_culture_feedback.moderation import actions
 from udata_culture_feedback.moderation.actions import Wanted
 from udata_culture_feedback.moderation.models import Decision
-from udata_culture_feedback.storage import now
+from udata_culture_feedback.people.service_account import acting_as
+from udata_culture_feedback.people.viewer import viewer_of
+from udata_culture_feedback.portal.collections import now
 
 from .people import HELD, ModerationTestCase, moderator
 

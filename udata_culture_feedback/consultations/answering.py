@@ -13,31 +13,26 @@ from bson import ObjectId
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals, vocabulary
-from ..contributors.limits import spend_write
-from ..contributors.models import Kind as ContributorKind
-from ..contributors.models import gone_key
-from ..contributors.modes import Action
-from ..contributors.outbox_models import DUPLICATE_KEY
-from ..contributors.submissions import remember_deletion, was_deleted
-from ..contributors.viewer import Viewer, must_be_known
-from ..contributors.without_account import admit, must_take_part
-from ..moments import iso
-from ..reading import Reading
-from ..search import terms
-from ..storage import confirmed, now
-from ..summaries import becomes_due
-from . import figures, openings, permissions, scope, stamps, wishes
+from .. import vocabulary
+from ..email_confirmation.anonymous import admit, must_take_part
+from ..figures.settle import becomes_due
+from ..mail.models import DUPLICATE_KEY
+from ..people.access_modes import Action
+from ..people.limits import spend_write
+from ..people.models import Kind as ContributorKind
+from ..people.models import gone_key
+from ..people.submissions import remember_deletion, was_deleted
+from ..people.viewer import Viewer, must_be_known
+from ..portal import catalogue
+from ..portal.collections import confirmed, now
+from ..search.terms import terms
+from ..web import refusals
+from ..web.moments import iso
+from ..web.payload import Reading
+from . import consultation_link, figures, form_tokens, missing_data, permissions, scope
 from .models import Channel, TextState, consultations, of_responses, responses
 from .questions import Kind, Question, missing, pruned, read_answers, shown
-from .records import (
-    ATTEMPTS,
-    Consultation,
-    find,
-    fresh,
-    no_such_consultation,
-    readable,
-)
+from .repository import ATTEMPTS, Consultation, find, fresh, no_such_consultation, readable
 from .signals import on_response_changed
 from .window import State, Window, in_words, until_in_words
 
@@ -97,7 +92,7 @@ def submit(
             sent["submission_id"] = submission
         if _store(mine, sent):
             if asking and at is None:
-                wishes.ask_for_data(viewer, consultation, sent)
+                missing_data.ask_for_data(viewer, consultation, sent)
             on_response_changed.send(consultation["_id"], response=sent["_id"])
             return responses().find_one({"_id": sent["_id"]}) or sent, True
         if submission and (earlier := _submitted(viewer, consultation, submission)):
@@ -122,7 +117,7 @@ def edit(
         changed = _with(mine, consultation, said, now())
         if _store(mine, changed):
             if asking:
-                wishes.ask_for_data(viewer, consultation, changed)
+                missing_data.ask_for_data(viewer, consultation, changed)
             on_response_changed.send(consultation["_id"], response=mine["_id"])
             return responses().find_one({"_id": mine["_id"]}) or changed
     raise _crowded()
@@ -297,7 +292,7 @@ def brought_before(consultation: Consultation, keys: Iterable[str]) -> set[str]:
 def bring(consultation: Consultation, answers: list[Response]) -> int:
     """Stores answers collected elsewhere (see `brought`), whatever the limits, the window and the
     read-only switch say; those that are there stay as they are. Answers how many are new."""
-    stamps.ensure(of_responses(consultation["_id"]))
+    consultation_link.ensure(of_responses(consultation["_id"]))
     try:
         return len(responses().insert_many(answers, ordered=False).inserted_ids)
     except BulkWriteError as error:
@@ -333,7 +328,7 @@ def _earliest(mine: Response | None, began: datetime | None) -> datetime:
 
 
 def opened(viewer: Viewer, consultation: Consultation, payload: dict[str, Any]) -> datetime | None:
-    return openings.opened_at(payload.get("opening"), viewer, consultation["_id"])
+    return form_tokens.opened_at(payload.get("opening"), viewer, consultation["_id"])
 
 
 def must_accept(consultation: Consultation, opened_at: datetime | None) -> None:
@@ -541,7 +536,7 @@ def _store(before: Response | None, after: Response) -> bool:
     becomes due. False when somebody has, or was there first."""
     counted_in = of_responses(after["consultation"])
     if after.get("live") or (before or {}).get("live"):
-        stamps.ensure(counted_in)
+        consultation_link.ensure(counted_in)
     if before is None:
         try:
             responses().insert_one(after | {"due": [counted_in]})
@@ -621,7 +616,7 @@ def checked(payload: dict[str, Any]) -> dict[str, Any]:
         "answers": answers,
         "profile": said.get("profile"),
         "open_data": bool(said.get("open_data")),
-        "opening": payload.get("opening") or openings.token_for(nobody, consultation["_id"]),
+        "opening": payload.get("opening") or form_tokens.token_for(nobody, consultation["_id"]),
         "tell_me": payload.get("tell_me") is True,
     }
     return kept | {"submission_id": _submission(payload) or new_submission()}

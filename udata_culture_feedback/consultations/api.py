@@ -8,26 +8,26 @@ from flask import request
 from udata.api import api, fields
 from udata.i18n import lazy_gettext as _
 
-from .. import listing, refusals
-from ..api import Answer, Route, answer, documented, json_body, never_stored, ns
-from ..contributors import confirmation
-from ..contributors.api import confirmation_is_sent, token_field, without_account_fields
-from ..contributors.modes import Action
-from ..contributors.viewer import current_viewer
+from ..email_confirmation import confirmation
+from ..email_confirmation.api import confirmation_is_sent, token_field, without_account_fields
+from ..people.access_modes import Action
+from ..people.viewer import current_viewer
+from ..web import listing, refusals
+from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
 from . import (
     actions,
     answering,
     csv,
-    openings,
+    form_tokens,
     publishing,
     queries,
     representation,
     results,
-    texts,
+    text_review,
 )
 from . import by_email as _by_email  # noqa: F401 (offers it)
 from .models import Channel
-from .records import readable
+from .repository import readable
 from .window import State
 
 texts_field = fields.Raw(description="Language to text, or a text in the portal's language")
@@ -160,7 +160,7 @@ class CultureFeedbackResponsesAPI(Route):
         if mine is None:
             shown: dict[str, Any] = {
                 "sent": False,
-                "opening": openings.token_for(viewer, consultation["_id"]),
+                "opening": form_tokens.token_for(viewer, consultation["_id"]),
             }
         else:
             shown = representation.own_as_json(viewer, consultation, mine)
@@ -247,7 +247,7 @@ class CultureFeedbackTextsAPI(Route):
         page = listing.asked_page()
         if page.cursor or page.offset + page.size > listing.MAX_OFFSET:
             raise refusals.NotFound(_("There is no such page."))
-        found, more = texts.listed(
+        found, more = text_review.listed(
             consultation,
             page,
             question=request.args.get("question"),

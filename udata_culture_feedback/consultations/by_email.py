@@ -8,12 +8,12 @@ from typing import Any
 from flask import current_app
 from udata.i18n import lazy_gettext as _
 
-from ..contributors.confirmation import Outcome, Preview, offer
-from ..contributors.contacts import Contact
-from ..contributors.modes import Action
-from ..contributors.viewer import Viewer
-from . import answering, representation, telling
-from .records import find, no_such_consultation
+from ..email_confirmation.confirmation import Outcome, Preview, offer
+from ..people.access_modes import Action
+from ..people.contacts import Contact
+from ..people.viewer import Viewer
+from . import answering, notifications, representation
+from .repository import find, no_such_consultation
 from .wording import said
 
 
@@ -66,7 +66,7 @@ class ResponseByEmail:
         else:
             response, created = answering.submit(viewer, found["_id"], payload)
         shown = representation.own_as_json(viewer, found, response)
-        until = telling.follow_by_email(found, contact.id) if payload.get("tell_me") else None
+        until = notifications.follow_by_email(found, contact.id) if payload.get("tell_me") else None
         return Outcome(shown, f"consultations/{found['slug']}/", created, write_until=until)
 
 

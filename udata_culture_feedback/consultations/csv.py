@@ -11,8 +11,6 @@ from bson import ObjectId
 from flask import Response
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue
-from ..csv import download
 from ..data_requests import csv as requests_csv
 from ..feedback import csv as feedback_csv
 from ..opendata.named import Datasets
@@ -26,11 +24,13 @@ from ..opendata.tables import (
     told_profiles,
     version,
 )
+from ..portal import catalogue
 from ..vocabulary import vocabularies
+from ..web.csv import download
 from . import figures, results
 from .models import Channel, TextState, collected, responses
 from .questions import COUNTED, Kind, Question
-from .records import Consultation
+from .repository import Consultation
 from .wording import said
 
 #: What is read of an answer: nothing of who gave it.

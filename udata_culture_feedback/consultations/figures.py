@@ -12,7 +12,7 @@ from typing import Any
 
 from pymongo.collection import Collection
 
-from ..summaries import Flow, Totals, settle, settle_some
+from ..figures.settle import Flow, Totals, settle, settle_some
 from .models import collected, of_feedback, of_responses, responses, results
 from .questions import COUNTED, Kind, Question
 

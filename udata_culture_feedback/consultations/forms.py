@@ -7,10 +7,11 @@ from typing import Any
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals
-from ..data_requests import records as requests
-from ..moments import portal_zone
-from ..reading import is_web_address
+from ..data_requests import repository as requests
+from ..portal import catalogue
+from ..web import refusals
+from ..web.moments import portal_zone
+from ..web.payload import is_web_address
 from .questions import MAX_STEPS, read_questions
 from .window import read_moment
 from .wording import read_texts

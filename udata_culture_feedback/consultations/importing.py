@@ -24,15 +24,16 @@ from typing import Any
 
 from udata.i18n import lazy_gettext as _
 
-from .. import refusals, vocabulary
-from ..csv_reading import Problem, Unreadable, Values, last_part, read_day, records
-from ..moments import midnight, portal_zone
-from ..search import fold
-from ..storage import now
-from . import answering, closing, figures
+from .. import vocabulary
+from ..portal.collections import now
+from ..search.terms import fold
+from ..web import refusals
+from ..web.csv_reading import Problem, Unreadable, Values, last_part, read_day, records
+from ..web.moments import midnight, portal_zone
+from . import answering, figures, results_collection
 from .models import Channel
 from .questions import COUNTED, Kind, Question, possible
-from .records import Consultation, find
+from .repository import Consultation, find
 from .window import State, Window, read_moment
 
 #: Keys of a mapping besides `questions`.
@@ -101,7 +102,7 @@ def import_file(
         progress(done, lines)
     figures.settle_everything(consultation["_id"])
     if consultation.get("collected"):
-        closing.name_datasets(consultation)
+        results_collection.name_datasets(consultation)
     return report
 
 

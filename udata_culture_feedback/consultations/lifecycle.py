@@ -6,8 +6,8 @@ from __future__ import annotations
 from bson import ObjectId
 from udata.core.user.models import User
 
-from ..contributors import leaving
-from ..contributors.models import account_key, gone_key
+from ..mail import account_deletion
+from ..people.models import account_key, gone_key
 from .answering import tombstone
 from .models import followers, responses
 from .signals import on_response_changed
@@ -24,7 +24,7 @@ def forget_account(user_id: ObjectId) -> int:
     mine = {"contributor.user": user_id, "contributor.key": account_key(user_id)}
     begun = mine | {"sent_at": {"$exists": False}, "deleted": {"$exists": False}}
     changed = responses().delete_many(begun).deleted_count
-    if leaving.takes_words_along(user_id):
+    if account_deletion.takes_words_along(user_id):
         for response in list(responses().find(mine)):
             tombstone(response, keep_figures=True)
             on_response_changed.send(response["consultation"], response=response["_id"])

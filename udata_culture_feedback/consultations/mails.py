@@ -10,12 +10,12 @@ from udata.core.user.models import User
 from udata.i18n import lazy_gettext as _
 from udata.mail import MailCTA, MailMessage
 
-from ..addresses import pages_url
-from ..contributors.mailing import Reader, mail
-from ..contributors.unsubscribe import names
-from ..storage import now
-from .records import Consultation, find
-from .telling import has_answered
+from ..mail.mailing import Reader, mail
+from ..mail.unsubscribe import names
+from ..portal.collections import now
+from ..web.urls import pages_url
+from .notifications import has_answered
+from .repository import Consultation, find
 from .window import State, Window, until_in_words
 from .wording import said
 

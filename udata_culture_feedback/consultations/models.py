@@ -22,8 +22,8 @@ from mongoengine.fields import (
 from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
-from ..contributors.models import CultureFeedbackContributor
-from ..storage import acknowledged
+from ..people.models import CultureFeedbackContributor
+from ..portal.collections import acknowledged
 
 #: Slugs that are routes, and so never a consultation's.
 RESERVED_SLUGS = frozenset(("new",))

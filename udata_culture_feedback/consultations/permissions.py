@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..contributors import roles
-from ..contributors.viewer import Viewer
-from ..storage import now
+from ..people import roles
+from ..people.viewer import Viewer
+from ..portal.collections import now
 from .window import State, Window
 
 Consultation = dict[str, Any]

@@ -13,15 +13,15 @@ from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 from werkzeug.datastructures import MultiDict
 
-from .. import catalogue
-from ..catalogue import DatasetFacts
 from ..data_requests import picking
-from ..moments import portal_zone, to_local
-from ..pages import page_address
-from ..storage import now
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
+from ..portal.collections import now
+from ..web.moments import portal_zone, to_local
+from ..web.pages import page_address
 from . import scope
 from .questions import Answers, Kind, Question, shown
-from .records import Consultation
+from .repository import Consultation
 from .results import labels
 from .window import Window, until_in_words
 from .wording import said

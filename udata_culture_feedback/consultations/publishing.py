@@ -15,21 +15,22 @@ from flask import current_app
 from udata.core.dataset.constants import UpdateFrequency
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals
-from ..addresses import api_url, pages_url
-from ..contributors.limits import spend_write
-from ..contributors.viewer import Viewer, must_be_known
-from ..languages import speaking
-from ..moments import iso, local_day, portal_zone
 from ..opendata import portal
 from ..opendata.files import Made, files_of
 from ..opendata.portal import File, Published, Sheet
 from ..opendata.tables import as_json
-from ..queueing import later
-from ..storage import now
-from . import closing, csv, figures, permissions, representation, results
+from ..people.limits import spend_write
+from ..people.viewer import Viewer, must_be_known
+from ..portal import catalogue
+from ..portal.collections import now
+from ..portal.languages import speaking
+from ..portal.queueing import later
+from ..web import refusals
+from ..web.moments import iso, local_day, portal_zone
+from ..web.urls import api_url, pages_url
+from . import csv, figures, permissions, representation, results, results_collection
 from .models import consultations
-from .records import Consultation, find, no_such_consultation, readable
+from .repository import Consultation, find, no_such_consultation, readable
 from .window import Window, grace, in_words, until_in_words
 from .wording import said
 
@@ -50,7 +51,7 @@ def publish(consultation_id: Any) -> Published:
     if consultation is None or not consultation.get("published"):
         raise no_such_consultation()
     _must_be_unsealed(consultation)
-    if not closing.collect(consultation):
+    if not results_collection.collect(consultation):
         raise refusals.Conflict(_("The results are being prepared. Please come back in a while."))
     figures.settle_all(consultation["_id"])
     owner = catalogue.organizations_by_id([consultation["organization"]])

@@ -7,12 +7,12 @@ from typing import Any
 from flask import Response, redirect
 from udata.i18n import lazy_gettext as _
 
-from .. import refusals
-from ..api import bound_body
-from ..contributors.viewer import Viewer, current_viewer
-from ..pages import blueprint, check_guard, handles_refusal, page_address
+from ..people.viewer import Viewer, current_viewer
+from ..web import refusals
+from ..web.api import bound_body
+from ..web.pages import blueprint, check_guard, handles_refusal, page_address
 from . import permissions, publishing
-from .records import Consultation
+from .repository import Consultation
 
 #: What became of it, after `?done=`.
 DONE = {

@@ -7,9 +7,9 @@ from typing import Any
 from flask import request
 from udata.i18n import lazy_gettext as _
 
-from .. import listing, refusals
-from ..contributors.viewer import Viewer
-from ..storage import now
+from ..people.viewer import Viewer
+from ..portal.collections import now
+from ..web import listing, refusals
 from . import permissions, representation
 from .models import consultations
 from .window import State

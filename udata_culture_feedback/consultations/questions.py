@@ -19,8 +19,8 @@ from bson import ObjectId
 from flask import current_app
 from udata.i18n import lazy_gettext as _
 
-from .. import refusals
-from ..text import clean
+from ..web import refusals
+from ..web.text_cleaning import clean
 from .wording import Texts, read_texts
 
 Question = dict[str, Any]

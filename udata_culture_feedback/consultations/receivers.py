@@ -9,8 +9,8 @@ from udata.core.user.models import User
 from ..feedback.models import feedbacks
 from ..feedback.receivers import harmless, once_deleted
 from ..feedback.signals import on_feedback_changed
-from ..queueing import later
-from . import stamps, tasks
+from ..portal.queueing import later
+from . import consultation_link, tasks
 from .signals import on_response_changed, on_synthesis_published
 
 
@@ -34,7 +34,7 @@ def feedback_changed(feedback_id: Any, new: dict[str, Any] | None = None, **_: A
         {"consultation": 1},
     )
     if spam:
-        stamps.drop(spam)
+        consultation_link.drop(spam)
 
 
 account_changed = once_deleted(tasks.forget_account)

@@ -9,14 +9,15 @@ from typing import Any
 from bson import ObjectId
 from flask import current_app
 
-from .. import catalogue, privacy
-from ..addresses import api_url, pages_url
-from ..contributors.viewer import Viewer
-from ..moments import iso
-from ..storage import now
-from . import openings, permissions, results
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.collections import now
+from ..web import privacy
+from ..web.moments import iso
+from ..web.urls import api_url, pages_url
+from . import form_tokens, permissions, results
 from .questions import Question
-from .records import Consultation
+from .repository import Consultation
 from .window import Window
 from .wording import said
 
@@ -105,7 +106,7 @@ def own_as_json(
         "created_at": iso(response["created_at"]),
         "last_modified": iso(response["last_modified"]),
         "requests": {id: str(made) for id, made in (response.get("requests") or {}).items()},
-        "opening": openings.token_for(viewer, consultation["_id"]),
+        "opening": form_tokens.token_for(viewer, consultation["_id"]),
         **addresses(consultation),
     }
     if viewer.by_token:

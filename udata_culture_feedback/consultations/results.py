@@ -7,17 +7,19 @@ from typing import Any
 
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals, vocabulary
+from .. import vocabulary
 from ..data_requests import queries as request_queries
 from ..data_requests import representation as request_representation
 from ..data_requests.models import requests
-from ..moments import iso
-from ..queueing import later
-from ..storage import now
-from . import closing, figures, permissions
+from ..portal import catalogue
+from ..portal.collections import now
+from ..portal.queueing import later
+from ..web import refusals
+from ..web.moments import iso
+from . import figures, permissions, results_collection
 from .models import Channel
 from .questions import COUNTED, Kind, Question, possible
-from .records import Consultation
+from .repository import Consultation
 from .suppression import LEAST_FOR_CROSSES, LEAST_FOR_MEANS, mean, share, shown_groups
 from .window import Window, in_words
 from .wording import said
@@ -64,7 +66,7 @@ def must_be_there(consultation: Consultation) -> None:
             ),
             sealed_until=iso(window.unsealed_at),
         )
-    if not closing.collect(consultation, AT_ONCE):
+    if not results_collection.collect(consultation, AT_ONCE):
         from .tasks import close
 
         later(close, str(consultation["_id"]))

@@ -9,17 +9,18 @@ from flask import Response, abort, request
 from flask_babel import format_decimal
 from udata.i18n import lazy_gettext as _
 
-from .. import charts, listing, refusals, vocabulary
-from ..addresses import login_url
-from ..api import bound_body, never_stored
-from ..contributors.viewer import Viewer, current_viewer
-from ..listing import Page
-from ..pages import blueprint, check_guard, handles_refusal, page_address, render
-from ..storage import now
-from . import permissions, presentation, publishing_views, results, texts
+from .. import vocabulary
+from ..people.viewer import Viewer, current_viewer
+from ..portal.collections import now
+from ..web import charts, listing, refusals
+from ..web.api import bound_body, never_stored
+from ..web.listing import Page
+from ..web.pages import blueprint, check_guard, handles_refusal, page_address, render
+from ..web.urls import login_url
+from . import permissions, presentation, publishing_views, results, text_review
 from .markdown import rendered
 from .models import TextState
-from .records import Consultation, readable
+from .repository import Consultation, readable
 from .suppression import LEAST_FOR_MEANS
 from .window import Window, in_words, until_in_words
 from .wording import said
@@ -52,7 +53,7 @@ def results_page(reference: str, *, refusal: refusals.Refusal | None = None) -> 
         axes_since=any(_is_told(axis["since"]) for axis in found["feedback"]["axes"].values()),
         synthesis=synthesis,
         kept=_kept(synthesis),
-        worded=[(one["id"], said(one["text"])) for one in texts.worded(consultation)],
+        worded=[(one["id"], said(one["text"])) for one in text_review.worded(consultation)],
         may_moderate=permissions.may_moderate(viewer, consultation),
         may_write=permissions.is_team(viewer),
         synthesis_url=_url(consultation, "synthesis"),
@@ -81,7 +82,7 @@ def moderate_text(reference: str) -> Response:
     try:
         bound_body()
         check_guard(viewer)
-        texts.moderate(
+        text_review.moderate(
             viewer,
             consultation["_id"],
             request.form.get("text"),
@@ -113,7 +114,9 @@ def _texts(
         abort(404)
     question, words = request.args.get("question") or None, request.args.get("q") or None
     try:
-        found, more = texts.listed(consultation, page, question=question, words=words, state=state)
+        found, more = text_review.listed(
+            consultation, page, question=question, words=words, state=state
+        )
     except refusals.NotFound as sealed:
         return _not_yet(viewer, consultation, sealed)
     kept = {
@@ -129,7 +132,7 @@ def _texts(
         found=found,
         more=more,
         page=page,
-        worded=[(one["id"], said(one["text"])) for one in texts.worded(consultation)],
+        worded=[(one["id"], said(one["text"])) for one in text_review.worded(consultation)],
         asked=request.args,
         state=state.value,
         moderates=moderates,

@@ -15,8 +15,8 @@ from typing import Any
 from bson import ObjectId
 from flask import current_app
 
-from ..catalogue import DatasetFacts
-from ..storage import now
+from ..portal.catalogue import DatasetFacts
+from ..portal.collections import now
 from .models import consultations
 from .window import Window
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from bson import ObjectId
 from udata.tasks import job, task
 
-from . import answering, closing, figures, lifecycle, publishing, telling
+from . import answering, figures, lifecycle, notifications, publishing, results_collection
 from .models import of_responses, responses
-from .records import find
+from .repository import find
 
 
 @task(name="culture-feedback-count-response", route="low.culture-feedback")
@@ -23,12 +23,12 @@ def close(consultation_id: str) -> None:
     """Copies what was stamped into the results."""
     found = find(ObjectId(consultation_id))
     if found:
-        closing.collect(found)
+        results_collection.collect(found)
 
 
 @task(name="culture-feedback-tell-synthesis", route="low.culture-feedback")
 def tell_synthesis(consultation_id: str) -> None:
-    telling.synthesis(ObjectId(consultation_id))
+    notifications.synthesis(ObjectId(consultation_id))
 
 
 @task(name="culture-feedback-forget-respondent", route="low.culture-feedback")

@@ -10,11 +10,11 @@ from bson import ObjectId
 from flask import current_app
 from udata.core.user.models import User
 
-from ..contributors import contacts
-from ..runs import recorded
-from ..storage import now
-from ..summaries import settle
-from . import answering, closing, figures, lifecycle, telling
+from ..figures.settle import settle
+from ..people import contacts
+from ..portal.collections import now
+from ..portal.job_runs import recorded
+from . import answering, figures, lifecycle, notifications, results_collection
 from .models import collected, consultations, followers, responses
 
 #: Accounts deleted since then are looked at again.
@@ -35,7 +35,7 @@ def settle_dues() -> int:
 def collect() -> int:
     """Consultations that have closed, and whose stamped answers are not all copied yet."""
     where = {"published": {"$ne": None}, "closes_at": {"$lte": now()}, "collected": None}
-    return sum(closing.collect(one) for one in list(consultations().find(where)))
+    return sum(results_collection.collect(one) for one in list(consultations().find(where)))
 
 
 def refresh_since() -> int:
@@ -43,20 +43,20 @@ def refresh_since() -> int:
     recent = {"collected": {"$ne": None}, "closes_at": {"$gte": now() - SINCE_FOR}}
     found = list(consultations().find(recent, {"_id": 1}))
     for one in found:
-        closing.refresh_since(one["_id"])
+        results_collection.refresh_since(one["_id"])
     return len(found)
 
 
 def remind() -> int:
     """Those who asked to be reminded before it closes."""
     where = {"published": {"$ne": None}, "closes_at": {"$gt": now()}}
-    return sum(telling.remind(one) for one in list(consultations().find(where)))
+    return sum(notifications.remind(one) for one in list(consultations().find(where)))
 
 
 def tell_syntheses() -> int:
     """Syntheses that somebody may not have been told of: a lost task."""
     recent = {"synthesis.published_at": {"$gte": now() - timedelta(days=7)}}
-    return sum(telling.synthesis(one["_id"]) for one in list(consultations().find(recent)))
+    return sum(notifications.synthesis(one["_id"]) for one in list(consultations().find(recent)))
 
 
 def erase_drafts() -> int:
@@ -119,7 +119,7 @@ STEPS: dict[str, Callable[[], int]] = {
     "syntheses_told": tell_syntheses,
     "drafts_erased": erase_drafts,
     "respondents_forgotten": forget_accounts,
-    "follower_addresses_kept": telling.keep_addresses,
+    "follower_addresses_kept": notifications.keep_addresses,
     "followers_forgotten": forget_followers,
     "fingerprints_ended": destroy_peppers,
     "responses_buried": bury_tombstones,

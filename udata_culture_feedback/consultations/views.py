@@ -18,16 +18,18 @@ from bson import ObjectId
 from flask import Response, abort, redirect, request
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals, vocabulary
-from ..addresses import login_url
-from ..api import bound_body, never_stored
-from ..contributors import confirmation
-from ..contributors.models import Kind as ContributorKind
-from ..contributors.modes import Action
-from ..contributors.viewer import Viewer, current_viewer, sent_token
-from ..contributors.without_account import avoid_trap, needs_another_way, ways
+from .. import vocabulary
 from ..data_requests import picking
-from ..pages import (
+from ..email_confirmation import confirmation
+from ..email_confirmation.anonymous import avoid_trap, needs_another_way, ways
+from ..people.access_modes import Action
+from ..people.models import Kind as ContributorKind
+from ..people.viewer import Viewer, current_viewer, sent_token
+from ..portal import catalogue
+from ..portal.collections import now
+from ..web import refusals
+from ..web.api import bound_body, never_stored
+from ..web.pages import (
     blueprint,
     check_guard,
     handles_refusal,
@@ -35,12 +37,12 @@ from ..pages import (
     render,
     wants_fragment,
 )
-from ..storage import now
-from . import answering, openings, permissions, presentation, queries, telling
+from ..web.urls import login_url
+from . import answering, form_tokens, notifications, permissions, presentation, queries
 from .markdown import rendered
 from .models import responses
 from .questions import Answers, missing, pruned, read_answers
-from .records import Consultation, readable
+from .repository import Consultation, readable
 from .representation import informed
 from .window import State, Window, in_words, until_in_words
 from .wording import said
@@ -131,7 +133,7 @@ def answer_consultation(reference: str) -> Response:
         step = _read_step(viewer, consultation, form, strictly=go != "previous")
         _check_guard(viewer, consultation)
         window, opened = Window.of(consultation), request.form.get("opening")
-        began = openings.opened_at(opened, viewer, consultation["_id"])
+        began = form_tokens.opened_at(opened, viewer, consultation["_id"])
         if window.state(now()) is State.CLOSED and not window.accepts(now(), began):
             return _too_late(viewer, consultation, form)
         if _keeps(viewer):
@@ -229,7 +231,7 @@ def follow_consultation(reference: str) -> Response:
     """What one wants to be written to about."""
 
     def follow(viewer: Viewer, id: ObjectId) -> str:
-        telling.follow(
+        notifications.follow(
             viewer,
             id,
             reminder="reminder" in request.form,
@@ -412,12 +414,12 @@ def _who(reference: str, sent: Any = None) -> tuple[Viewer, Consultation]:
 
 def _resumed(token: str | None, consultation: Consultation) -> Viewer | None:
     """The person whose answer a link leads to; they can do nothing else by it."""
-    found = openings.resumed(token)
+    found = form_tokens.resumed(token)
     if found is None:
         return None
     id, person = found
     response = responses().find_one({"_id": id, "consultation": consultation["_id"]})
-    if response is None or response.get("deleted") or not openings.is_of(response, person):
+    if response is None or response.get("deleted") or not form_tokens.is_of(response, person):
         return None
     contributor = response["contributor"]
     return Viewer(
@@ -440,7 +442,7 @@ def _check_guard(viewer: Viewer, consultation: Consultation) -> None:
     if _by_link(viewer):
         # The token of a form is made for one person: another site cannot have theirs.
         token = request.form.get("opening")
-        if not openings.is_for(token, viewer, consultation["_id"]):
+        if not form_tokens.is_for(token, viewer, consultation["_id"]):
             raise refusals.Forbidden(
                 _("This form has expired. Your text is still here: please send it again.")
             )
@@ -557,7 +559,7 @@ def _page(
         opening=opening,
         submission_id=request.form.get("submission_id") or answering.new_submission(),
         resume_url=_resume_url(consultation, mine) if viewer.account and mine else "",
-        followed=telling.followed(viewer, consultation),
+        followed=notifications.followed(viewer, consultation),
         team=permissions.is_team(viewer),
         vocabularies=vocabulary.vocabularies(),
         done=DONE.get(done or ""),
@@ -581,10 +583,10 @@ def _opening(
     have saved began when they first saved it."""
     id = consultation["_id"]
     sent = request.form.get("opening", "")
-    if began := openings.opened_at(sent, viewer, id):
+    if began := form_tokens.opened_at(sent, viewer, id):
         return sent, began
     began = ((mine or {}).get("draft") or {}).get("opened_at") or now()
-    return openings.token_for(viewer, id, began), began
+    return form_tokens.token_for(viewer, id, began), began
 
 
 def _known(answers: Answers) -> Answers:
@@ -628,7 +630,7 @@ def _fields(step: presentation.Step) -> set[str]:
 
 def _resume_url(consultation: Consultation, mine: dict[str, Any]) -> str:
     return page_address(
-        f"consultations/{consultation['slug']}/resume", token=openings.resume_token(mine)
+        f"consultations/{consultation['slug']}/resume", token=form_tokens.resume_token(mine)
     )
 
 

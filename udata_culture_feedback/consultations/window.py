@@ -17,8 +17,8 @@ from flask import current_app
 from flask_babel import format_date, format_time
 from udata.i18n import lazy_gettext as _
 
-from .. import refusals
-from ..moments import portal_zone, to_local
+from ..web import refusals
+from ..web.moments import portal_zone, to_local
 
 
 class State(StrEnum):

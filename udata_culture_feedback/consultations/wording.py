@@ -8,7 +8,7 @@ from flask import current_app
 from udata.i18n import get_locale
 from udata.i18n import lazy_gettext as _
 
-from ..text import clean
+from ..web.text_cleaning import clean
 
 #: `{language: text}`.
 Texts = dict[str, str]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from udata.api import api, fields
 
-from ..api import Answer, Route, answer, documented, json_body, never_stored, ns
-from ..contributors.viewer import current_viewer
+from ..people.viewer import current_viewer
+from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
 from . import organization_settings, subscriptions
 
 settings_fields = documented(

@@ -10,13 +10,13 @@ from typing import Any
 
 from flask import Response
 
-from .. import catalogue
-from ..api import never_stored
-from ..csv import download
 from ..feedback import summaries
 from ..feedback.models import Visibility
 from ..feedback.representation import addresses, is_outdated
+from ..portal import catalogue
 from ..vocabulary import vocabularies
+from ..web.api import never_stored
+from ..web.csv import download
 from . import queries
 from .filters import Filters
 

@@ -11,14 +11,17 @@ from typing import Any
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals, search, vocabulary
-from ..catalogue import DatasetFacts
-from ..contributors.viewer import Viewer
+from .. import vocabulary
 from ..feedback.attention import BEFORE, LOW
 from ..feedback.models import STANDING, Treatment, Visibility, summaries
 from ..feedback.queries import MAX_AGED
-from ..moments import midnight, portal_zone
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
+from ..search import terms
 from ..vocabulary import vocabularies
+from ..web import refusals
+from ..web.moments import midnight, portal_zone
 from .permissions import Scope
 
 #: Every filter, as the address names it.
@@ -153,7 +156,7 @@ class _Reading:
         return {"treatment.assignee": ObjectId(value)}
 
     def _q(self, value: str) -> dict[str, Any]:
-        asked = search.query_terms(value[:Q_LENGTH])
+        asked = terms.query_terms(value[:Q_LENGTH])
         if not asked:
             return {}
         return WORDED | {"$and": [{"terms": {"$in": list(stems)}} for stems in asked]}

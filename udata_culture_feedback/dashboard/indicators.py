@@ -17,8 +17,8 @@ from flask import current_app
 from udata.core.dataset.models import Dataset
 from udata.i18n import lazy_gettext as _
 
-from ..catalogue import DatasetFacts
-from ..storage import now
+from ..portal.catalogue import DatasetFacts
+from ..portal.collections import now
 
 #: udata allows a day more: harvesting may take one (`Dataset.quality`).
 GRACE_DAYS = 1

@@ -15,19 +15,20 @@ from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 from udata.mail import LabelledContent, MailCTA, MailMessage
 
-from .. import catalogue, vocabulary
-from ..addresses import pages_url
-from ..catalogue import DatasetFacts, OrganizationFacts
-from ..contributors import unsubscribe
-from ..contributors.mailing import Correspondent, mail
-from ..data_requests.audience import admins_dealing_with
-from ..data_requests.records import find as find_request
+from .. import vocabulary
+from ..contributions.discussions import members_of
+from ..data_requests.recipients import admins_dealing_with
+from ..data_requests.repository import find as find_request
 from ..data_requests.workflow import OPEN, Status
 from ..feedback.models import Visibility, feedbacks
-from ..moments import in_words, local_day, portal_zone
-from ..text import excerpt
-from ..threads import members_of
-from . import news
+from ..mail import unsubscribe
+from ..mail.mailing import Correspondent, mail
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts, OrganizationFacts
+from ..web.moments import in_words, local_day, portal_zone
+from ..web.text_cleaning import excerpt
+from ..web.urls import pages_url
+from . import producer_alerts
 from .subscriptions import subscribers
 
 #: What is shown of a text that the page shows in full.
@@ -101,7 +102,7 @@ def digest(reader: User, organization: str, since: str, until: str) -> MailMessa
     if holder is None or not _hears(reader, holder):
         return None
     start, end = datetime.fromisoformat(since), datetime.fromisoformat(until)
-    figures = news.organization_figures(holder.id, start, end)
+    figures = producer_alerts.organization_figures(holder.id, start, end)
     if not any(figures.values()):
         return None
     link = holder.slug or holder.id
@@ -120,7 +121,7 @@ def digest(reader: User, organization: str, since: str, until: str) -> MailMessa
 def owner_digest(reader: User, since: str, until: str) -> MailMessage | None:
     """The same, to a person whose datasets belong to no organization."""
     start, end = datetime.fromisoformat(since), datetime.fromisoformat(until)
-    figures = news.owner_figures(reader.id, start, end)
+    figures = producer_alerts.owner_figures(reader.id, start, end)
     if not any(figures.values()):
         return None
     return MailMessage(
@@ -140,7 +141,7 @@ def escalation(reader: User, step: str, batch: str) -> MailMessage | None:
     holder = _organization(batch.partition(":")[0])
     if holder is None or reader.id not in _addressees(step, holder):
         return None
-    texts = list(islice(news.escalated_in(batch, step), LISTED + 1))
+    texts = list(islice(producer_alerts.escalated_in(batch, step), LISTED + 1))
     if not texts:
         return None
     titles = catalogue.datasets_by_id(text["dataset"] for text in texts)
@@ -159,7 +160,7 @@ def escalation(reader: User, step: str, batch: str) -> MailMessage | None:
     return MailMessage(
         subject=_("“%(name)s”: comments wait for an answer", name=holder.name),
         paragraphs=told,
-        footer=[_because_producer(holder) if step == news.ADMINS else _because_desk()],
+        footer=[_because_producer(holder) if step == producer_alerts.ADMINS else _because_desk()],
     )
 
 
@@ -200,7 +201,7 @@ def _open_request(reference: str) -> dict[str, Any] | None:
 
 def _is_contact(reader: Any, dataset: DatasetFacts) -> bool:
     """Whether they still are, of data that everybody may see."""
-    return dataset.listed and reader.id in news.contact_points(dataset.id)
+    return dataset.listed and reader.id in producer_alerts.contact_points(dataset.id)
 
 
 def _organization(reference: str) -> OrganizationFacts | None:
@@ -217,7 +218,11 @@ def _hears(reader: User, holder: OrganizationFacts) -> bool:
 
 
 def _addressees(step: str, holder: OrganizationFacts) -> list[ObjectId]:
-    return catalogue.admins_of(holder.id) if step == news.ADMINS else admins_dealing_with(None)
+    return (
+        catalogue.admins_of(holder.id)
+        if step == producer_alerts.ADMINS
+        else admins_dealing_with(None)
+    )
 
 
 def _public_page(feedback: dict[str, Any]) -> str:

@@ -13,12 +13,13 @@ from udata.core.organization.permissions import OrganizationAdminNeed
 from udata.i18n import lazy_gettext as _
 from udata.mongo.document import UDataDocument as Document
 
-from .. import catalogue, refusals
-from ..catalogue import OrganizationFacts
-from ..contributors.limits import spend_write
-from ..contributors.viewer import Viewer, must_be_known
-from ..reading import Reading
-from ..storage import acknowledged, now
+from ..people.limits import spend_write
+from ..people.viewer import Viewer, must_be_known
+from ..portal import catalogue
+from ..portal.catalogue import OrganizationFacts
+from ..portal.collections import acknowledged, now
+from ..web import refusals
+from ..web.payload import Reading
 
 #: Longest wait before a text is pointed out to the administrators, in days.
 MOST_DAYS = 365

@@ -25,10 +25,11 @@ from udata.core.organization.permissions import (
 )
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals
-from ..catalogue import OrganizationFacts
-from ..contributors.viewer import Viewer
 from ..feedback.models import dataset_summary
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.catalogue import OrganizationFacts
+from ..web import refusals
 
 #: Datasets that somebody owns, or is assigned to, which their dashboard covers.
 MAX_DATASETS = 1000

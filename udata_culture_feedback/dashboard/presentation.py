@@ -11,15 +11,15 @@ from flask_babel import format_date
 from udata.i18n import gettext as _
 from udata.i18n import ngettext
 
-from ..charts import Bar, Chart, Line, bars, lines, percent, stacked
-from ..contributors.signature import standing, unnamed
 from ..feedback.attention import BEFORE, LOW
 from ..feedback.models import Treatment
 from ..feedback.presentation import Comment, Share
-from ..moments import local_day, portal_zone
-from ..storage import now
-from ..text import excerpt
+from ..people.signature import standing, unnamed
+from ..portal.collections import now
 from ..vocabulary import Axis, vocabularies
+from ..web.charts import Bar, Chart, Line, bars, lines, percent, stacked
+from ..web.moments import local_day, portal_zone
+from ..web.text_cleaning import excerpt
 from . import scores
 from .indicators import Indicator
 from .queries import DatasetRow, FoundFeedback

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from flask import Response, abort
 
-from .. import catalogue, charts
-from ..contributors.viewer import current_viewer
 from ..feedback.presentation import Comment
-from ..pages import blueprint, page_address, render
+from ..people.viewer import current_viewer
+from ..portal import catalogue
+from ..web import charts
+from ..web.pages import blueprint, page_address, render
 from . import presentation, queries
 
 

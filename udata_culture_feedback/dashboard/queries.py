@@ -14,11 +14,8 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import ExecutionTimeout
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, listing, refusals
-from ..catalogue import DatasetFacts, OrganizationFacts, UserFacts
-from ..contributors.viewer import Viewer
+from ..data_requests import dataset_matches
 from ..data_requests import figures as request_figures
-from ..data_requests import matches
 from ..data_requests import permissions as request_permissions
 from ..data_requests import representation as request_representation
 from ..data_requests.clock import overdue_bound
@@ -26,7 +23,6 @@ from ..data_requests.models import requests
 from ..data_requests.queries import LEFT_OUT, PUBLIC
 from ..feedback import representation
 from ..feedback import summaries as feedback_summaries
-from ..feedback.gathering import SHOWN
 from ..feedback.models import (
     SITE,
     STANDING,
@@ -36,9 +32,14 @@ from ..feedback.models import (
     organization_summary,
     summaries,
 )
-from ..listing import EPOCH, Page
-from ..storage import now
+from ..feedback.page_query import SHOWN
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts, OrganizationFacts, UserFacts
+from ..portal.collections import now
 from ..vocabulary import STEPS, vocabularies
+from ..web import listing, refusals
+from ..web.listing import EPOCH, Page
 from . import indicators
 from .filters import WORDED, Filters, waiting
 from .permissions import MAX_DATASETS, Scope
@@ -128,7 +129,7 @@ def proposals(viewer: Viewer, scope: Scope) -> list[dict[str, Any]]:
     """Datasets that may answer a request, to who acts for its holder."""
     if not scope.whole or scope.organization is None:
         return []
-    return matches.proposals_for(viewer, [scope.organization.id])
+    return dataset_matches.proposals_for(viewer, [scope.organization.id])
 
 
 # --- Datasets -------------------------------------------------------------------------------------

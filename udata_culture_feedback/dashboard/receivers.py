@@ -15,18 +15,18 @@ from ..data_requests.signals import on_request_moved, on_request_received
 from ..feedback import answer_templates
 from ..feedback.receivers import harmless
 from ..feedback.signals import on_feedback_followed
-from ..queueing import later
-from . import news, organization_settings, subscriptions, tasks
+from ..portal.queueing import later
+from . import organization_settings, producer_alerts, subscriptions, tasks
 
 
 @harmless
 def feedback_followed(feedback_id: ObjectId, **_: Any) -> None:
-    if news.is_news(feedback_id):
+    if producer_alerts.is_news(feedback_id):
         later(tasks.tell_contact_point, str(feedback_id))
 
 
 def request_received(_sender: Any, request: dict[str, Any], **_: Any) -> None:
-    news.request_arrived(request, f"request:{request['_id']}:received")
+    producer_alerts.request_arrived(request, f"request:{request['_id']}:received")
 
 
 def request_moved(
@@ -34,7 +34,7 @@ def request_moved(
 ) -> None:
     if entry.get("transferred_to"):
         to = request | {"organization": entry["transferred_to"]}
-        news.request_arrived(to, f"request:{request['_id']}:{number}")
+        producer_alerts.request_arrived(to, f"request:{request['_id']}:{number}")
 
 
 @harmless

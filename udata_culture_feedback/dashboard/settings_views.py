@@ -9,11 +9,18 @@ from typing import Any
 from flask import Response, redirect, request
 from udata.i18n import lazy_gettext as _
 
-from .. import refusals
-from ..addresses import login_url
-from ..api import bound_body
-from ..contributors.viewer import Viewer
-from ..pages import blueprint, check_guard, handles_refusal, page_address, render, wants_fragment
+from ..people.viewer import Viewer
+from ..web import refusals
+from ..web.api import bound_body
+from ..web.pages import (
+    blueprint,
+    check_guard,
+    handles_refusal,
+    page_address,
+    render,
+    wants_fragment,
+)
+from ..web.urls import login_url
 from . import organization_settings, queries, subscriptions
 from .permissions import Scope, scope_of_organization
 from .views import private

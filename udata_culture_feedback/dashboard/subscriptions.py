@@ -20,13 +20,14 @@ from udata.features.notifications.settings import set_rule
 from udata.i18n import lazy_gettext as _
 from udata.mongo.document import UDataDocument as Document
 
-from .. import catalogue, refusals
-from ..catalogue import DatasetFacts, OrganizationFacts
-from ..contributors.limits import spend_write
-from ..contributors.viewer import Viewer, must_be_known
 from ..feedback import permissions as feedback_permissions
 from ..feedback.actions import readable_dataset
-from ..storage import acknowledged, now
+from ..people.limits import spend_write
+from ..people.viewer import Viewer, must_be_known
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts, OrganizationFacts
+from ..portal.collections import acknowledged, now
+from ..web import refusals
 
 #: What udata calls everything that happens in discussions.
 DISCUSSIONS = "discussion"

@@ -10,15 +10,17 @@ from typing import Any
 from flask import Response, abort, request
 from udata.i18n import gettext as _
 
-from .. import catalogue, charts, listing, refusals, vocabulary
-from ..addresses import login_url
-from ..api import never_stored
-from ..contributors.viewer import Viewer, current_viewer
+from .. import vocabulary
 from ..feedback import answer_templates
 from ..feedback.treatment_views import TREATMENTS
-from ..listing import Page
-from ..pages import blueprint, page_address, render
+from ..people.viewer import Viewer, current_viewer
+from ..portal import catalogue
 from ..vocabulary import vocabularies
+from ..web import charts, listing, refusals
+from ..web.api import never_stored
+from ..web.listing import Page
+from ..web.pages import blueprint, page_address, render
+from ..web.urls import login_url
 from . import csv, filters, permissions, presentation, queries
 from .filters import Filters
 from .permissions import Scope

@@ -10,27 +10,29 @@ from flask import current_app
 from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, checks, publication, refusals, unmet
-from ..consultations import stamps
-from ..contributors import contacts
-from ..contributors.limits import spend_write
-from ..contributors.modes import Action
-from ..contributors.signature import same_signature
-from ..contributors.submissions import remember_deletion, was_deleted
-from ..contributors.viewer import Viewer, must_be_known
-from ..contributors.without_account import admit, must_take_part
+from ..consultations import consultation_link
+from ..contributions import review_rules, text_checks
+from ..email_confirmation.anonymous import admit, must_take_part
 from ..feedback.models import Visibility
-from ..moments import portal_zone
-from ..search import terms
-from ..storage import confirmed, now
-from ..summaries import DISCUSSION
+from ..figures.settle import DISCUSSION
+from ..people import contacts
+from ..people.access_modes import Action
+from ..people.limits import spend_write
+from ..people.signature import same_signature
+from ..people.submissions import remember_deletion, was_deleted
+from ..people.viewer import Viewer, must_be_known
+from ..portal import catalogue
+from ..portal.collections import confirmed, now
+from ..search import unmet_searches
+from ..search.terms import terms
+from ..web import refusals
+from ..web.moments import portal_zone
 from . import merging, messages, permissions, replies, supports
 from .clock import Clock
 from .figures import above, ensure, settle_supports_of
 from .forms import read_extension, read_message, read_move, read_request
 from .models import PEOPLE, TOLD, live_totals, requests
-from .moving import history_entry, merge_target, moved
-from .records import (
+from .repository import (
     ATTEMPTS,
     change,
     find,
@@ -42,6 +44,7 @@ from .records import (
     written,
 )
 from .signals import on_request_changed
+from .transitions import history_entry, merge_target, moved
 from .workflow import DECISIONS, OPEN, Role, Status, allowed, moves
 
 __all__ = ["find", "fresh", "is_carried", "replace"]  # of `records`, for who reads these
@@ -117,7 +120,7 @@ def edit(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
             changed["contributor"] = viewer.signature(asked["signature"])
         if role is Role.REQUESTER and _words(changed) != _words(request):
             _await_moderation(changed)
-        publication.offer_as_open_data(changed, permissions.texts(changed))
+        review_rules.offer_as_open_data(changed, permissions.texts(changed))
         entry = history_entry(viewer, request, request["status"], role, edited=True)
         changed["history"] = _with_edit(request["history"], entry)
         return changed
@@ -300,7 +303,7 @@ def answer(
         contributor = request["contributor"]
     elif role is Role.REQUESTER and not same_signature(contributor, request["contributor"]):
         role = Role.ANYBODY  # to say that it is who asks would name who asked without name
-    why = publication.reasons_to_wait(
+    why = review_rules.reasons_to_wait(
         contributor, [text], about=request["_id"], trusted=role is Role.PRODUCER
     )
     message, created = messages.write(
@@ -425,7 +428,7 @@ def remove(request: Request) -> None:
     change(request, removed, due=[PEOPLE])
     contacts.erase(request.get("contact"))
     merging.straighten(request["_id"])
-    unmet.take_back(request["title"])
+    unmet_searches.take_back(request["title"])
     gone = find(request["_id"]) is None
     on_request_changed.send(request["_id"], removed=gone)
 
@@ -460,7 +463,7 @@ def _new_request(viewer: Viewer, asked: dict[str, Any], at: datetime | None) -> 
     _put_fields(request, asked)
     _put_context(request, asked)
     _await_moderation(request, imported=at is not None)
-    publication.offer_as_open_data(request, permissions.texts(request), moment)
+    review_rules.offer_as_open_data(request, permissions.texts(request), moment)
     request["slug"] = free_slug(request["title"])
     # What waits for a moderator is delivered when it is published.
     if request.get("organization") and request["visibility"] == Visibility.PUBLIC:
@@ -478,7 +481,7 @@ def _new_request(viewer: Viewer, asked: dict[str, Any], at: datetime | None) -> 
 def _await_moderation(request: Request, *, imported: bool = False) -> None:
     """What somebody asks for waits for a moderator or not. What others carry cannot wait, since all
     of it would be gone meanwhile. Raises Invalid naming the field at fault."""
-    why = publication.reasons_to_wait(
+    why = review_rules.reasons_to_wait(
         request["contributor"],
         _words(request).values(),
         about=request["_id"],
@@ -487,7 +490,7 @@ def _await_moderation(request: Request, *, imported: bool = False) -> None:
     )
     if is_carried(request):
         _must_not_wait(_words(request))
-    publication.await_moderation(request, why, request["last_modified"])
+    review_rules.await_moderation(request, why, request["last_modified"])
 
 
 def _but_consent(asked: dict[str, Any]) -> dict[str, Any]:
@@ -500,7 +503,7 @@ def _agreed(request: Request, open_data: bool) -> Request | None:
     if bool(request.get("open_data")) == open_data:
         return None
     changed = request | {"open_data": open_data}
-    publication.offer_as_open_data(changed, permissions.texts(changed))
+    review_rules.offer_as_open_data(changed, permissions.texts(changed))
     return changed
 
 
@@ -508,9 +511,9 @@ def _must_not_wait(words: dict[str, str]) -> None:
     """Raises Invalid naming the texts in which a check finds something, where there is no waiting
     for a moderator."""
     errors = {
-        field: _("Please leave out: %(what)s.", what=checks.in_words(found))
+        field: _("Please leave out: %(what)s.", what=text_checks.in_words(found))
         for field, text in words.items()
-        if (found := checks.inspect(text))
+        if (found := text_checks.inspect(text))
     }
     if errors:
         raise refusals.Invalid(_("This text cannot be published as it is."), errors)
@@ -561,7 +564,7 @@ def _put_context(request: Request, asked: dict[str, Any]) -> None:
     if holder:
         request["organization"] = holder
     named, at = asked.get("consultation"), request["created_at"]
-    stamps.put(request, dataset, named, at, holder=request.get("organization"))
+    consultation_link.put(request, dataset, named, at, holder=request.get("organization"))
 
 
 def _holder(reference: Any, *, required: bool = False) -> ObjectId | None:

@@ -8,11 +8,11 @@ from flask import request as asked
 from udata.api import api, fields
 
 from .. import vocabulary
-from ..api import Answer, Route, answer, documented, json_body, ns
-from ..contributors import confirmation
-from ..contributors.api import confirmation_is_sent, token_field, without_account_fields
-from ..contributors.modes import Action
-from ..contributors.viewer import Viewer, current_viewer
+from ..email_confirmation import confirmation
+from ..email_confirmation.api import confirmation_is_sent, token_field, without_account_fields
+from ..people.access_modes import Action
+from ..people.viewer import Viewer, current_viewer
+from ..web.api import Answer, Route, answer, documented, json_body, ns
 from . import actions, csv, feeds, proposals, queries, representation
 from . import by_email as _by_email  # noqa: F401 (offers it)
 

@@ -19,9 +19,8 @@ from udata.core.organization.constants import LOCAL_AUTHORITY, PUBLIC_SERVICE
 from udata.i18n import get_locale
 from udata.i18n import lazy_gettext as _
 
-from udata_culture_feedback.contributors.models import Kind
-
-from ..moments import end_of_day, in_words, local_day
+from ..people.models import Kind
+from ..web.moments import end_of_day, in_words, local_day
 from .clock import add_months, months_in_words, overdue_bound
 
 #: Holders that the right of access binds (CRPA L.300-2), as udata's badges know them.

@@ -11,15 +11,24 @@ from flask import Response, current_app, redirect, request
 from udata.core.dataset.constants import UpdateFrequency
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, publication, refusals
-from ..addresses import login_url
-from ..api import bound_body
-from ..catalogue import DatasetFacts
-from ..contributors import confirmation
-from ..contributors.modes import Action
-from ..contributors.viewer import Viewer, current_viewer
-from ..contributors.without_account import avoid_trap, ways
-from ..pages import blueprint, check_guard, handles_refusal, page_address, render, wants_fragment
+from ..contributions import review_rules
+from ..email_confirmation import confirmation
+from ..email_confirmation.anonymous import avoid_trap, ways
+from ..people.access_modes import Action
+from ..people.viewer import Viewer, current_viewer
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
+from ..web import refusals
+from ..web.api import bound_body
+from ..web.pages import (
+    blueprint,
+    check_guard,
+    handles_refusal,
+    page_address,
+    render,
+    wants_fragment,
+)
+from ..web.urls import login_url
 from . import actions, picking, proposals
 from .forms import request_of_form
 from .picking import ORGANIZATION, Picked
@@ -71,7 +80,7 @@ def ask() -> Response:
         if "organization" in request.form or holder.values:
             typed["organization"] = holder.value
         holder.must_be_clear("organization")
-        publication.warn(
+        review_rules.warn(
             {field: typed.get(field) for field in ("title", "description", "spatial")},
             read_again="read_again" in request.form,
         )

@@ -8,15 +8,16 @@ from typing import Any
 from flask import current_app
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, vocabulary
-from ..contributors.confirmation import Outcome, Preview, offer
-from ..contributors.contacts import Contact
-from ..contributors.modes import Action
-from ..contributors.viewer import Viewer
+from .. import vocabulary
+from ..email_confirmation.confirmation import Outcome, Preview, offer
 from ..feedback.models import Visibility
-from ..storage import now
+from ..people.access_modes import Action
+from ..people.contacts import Contact
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.collections import now
 from . import actions, representation
-from .records import find
+from .repository import find
 
 #: One person is behind a request once, whether they ask for it or support it.
 SCOPE = "requests"

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from udata.i18n import gettext as _
 from udata.i18n import ngettext, pgettext
 
-from ..moments import end_of_day, in_words, local_day, local_days
+from ..web.moments import end_of_day, in_words, local_day, local_days
 
 
 def add_months(day: date, months: int) -> date:

@@ -10,9 +10,8 @@ from flask import Response, current_app
 from udata.core.dataset.constants import UpdateFrequency
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, vocabulary
-from ..consultations import stamps
-from ..csv import download
+from .. import vocabulary
+from ..consultations import consultation_link
 from ..opendata import named
 from ..opendata.tables import (
     Column,
@@ -24,8 +23,10 @@ from ..opendata.tables import (
     told_profiles,
     version,
 )
-from ..storage import now
+from ..portal import catalogue
+from ..portal.collections import now
 from ..vocabulary import vocabularies
+from ..web.csv import download
 from . import permissions, queries, representation
 from .clock import Clock
 from .models import requests
@@ -255,7 +256,7 @@ def rows(scope: dict[str, Any] | None = None) -> Iterator[Row]:
         holders = catalogue.organizations_by_id(
             one["organization"] for one in batch if one.get("organization")
         )
-        disclosed = stamps.disclosed(one.get("consultation") for one in batch)
+        disclosed = consultation_link.disclosed(one.get("consultation") for one in batch)
         for one in batch:
             yield Row(one, datasets, holders, profiles, disclosed)
 

@@ -22,16 +22,18 @@ from udata.features.notifications.models import Notification
 from udata.i18n import gettext as _
 from udata.mail import MailMessage
 
-from .. import catalogue, threads, vocabulary
-from ..addresses import pages_url
-from ..catalogue import DatasetFacts
-from ..contributors.models import Kind
-from ..contributors.voice import acting_as, service_account
+from .. import vocabulary
+from ..contributions import discussions
+from ..contributions.discussions import Answering, Thread, Voice, own_ids
 from ..feedback.models import Visibility
-from ..languages import speaking
-from ..text import excerpt
-from ..threads import Answering, Thread, Voice, own_ids
-from . import rights
+from ..people.models import Kind
+from ..people.service_account import acting_as, service_account
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
+from ..portal.languages import speaking
+from ..web.text_cleaning import excerpt
+from ..web.urls import pages_url
+from . import deadlines_shown
 from .models import messages, requests
 from .permissions import desk
 from .workflow import Role, Status
@@ -73,7 +75,7 @@ class RequestThread(Thread):
 
     def title(self, one: Request) -> str:
         """« [Demande] La fréquentation des musées par mois »."""
-        return _("[Request] %(words)s", words=excerpt(one["title"], threads.TITLE_WORDS))
+        return _("[Request] %(words)s", words=excerpt(one["title"], discussions.TITLE_WORDS))
 
     def speaks(self, one: Request) -> bool:
         """What was asked elsewhere, and imported, was discussed there."""
@@ -136,7 +138,9 @@ class Cast:
     @classmethod
     def of(cls, request: Request) -> Cast:
         holder = request.get("organization") or desk()
-        people = threads.members_of(holder, "admin", "editor") if holder else catalogue.sysadmins()
+        people = (
+            discussions.members_of(holder, "admin", "editor") if holder else catalogue.sysadmins()
+        )
         return cls(holder, frozenset(people), request["contributor"])
 
     def role_of(self, user: ObjectId | None, organization: ObjectId | None) -> Role:
@@ -207,16 +211,16 @@ def withdraw_moves(request: Request) -> None:
     if request.get("discussion"):
         for move in told_moves(request):
             if move.by_requester:
-                threads.rewrite_message(request["discussion"], move.id, threads.withdrawn())
+                discussions.rewrite_message(request["discussion"], move.id, discussions.withdrawn())
 
 
 def rewrite_move(request: Request, number: int) -> None:
     """Makes the message that tells a move say what the history says now."""
     if not request.get("discussion"):
         return
-    with speaking(threads.portal_language()):
+    with speaking(discussions.portal_language()):
         text = _words_of_move(request["history"][number - 1])
-    threads.rewrite_message(request["discussion"], move_id(request["_id"], number), text)
+    discussions.rewrite_message(request["discussion"], move_id(request["_id"], number), text)
 
 
 def ring(request: Request, number: int, mailed: Callable[[ObjectId], bool]) -> None:
@@ -227,7 +231,7 @@ def ring(request: Request, number: int, mailed: Callable[[ObjectId], bool]) -> N
     wanted = move_id(request["_id"], number)
     said = discussion.discussion if discussion else ()
     message = next((message for message in said if str(message.id) == wanted), None)
-    if message is None or threads.pending_report(discussion, message.id):
+    if message is None or discussions.pending_report(discussion, message.id):
         return
     if not requests().update_one(untold, {"$addToSet": {"rung": number}}).modified_count:
         return
@@ -271,9 +275,9 @@ def _add_moves(request: Request, silenced: set[str]) -> None:
     moves = [move for move in told_moves(request) if move.id not in silenced]
     for move in _absent(request, moves):
         author, organization = _voice_of_move(request, move)
-        with speaking(threads.portal_language()), acting_as(author):
+        with speaking(discussions.portal_language()), acting_as(author):
             text = _words_of_move(move.entry)
-        threads.add_message(
+        discussions.add_message(
             request["discussion"],
             move.id,
             text,
@@ -296,7 +300,7 @@ def _absent(request: Request, moves: list[Move]) -> Iterator[Move]:
 
 def _voice_of_move(request: Request, move: Move) -> Voice:
     if move.by_requester:
-        return threads.voice_of(request["contributor"])
+        return discussions.voice_of(request["contributor"])
     by = move.entry["by"]
     author = User.objects(id=by.get("user"), deleted=None).first() or service_account()
     return author, Organization.objects(id=by["organization"], deleted=None).first()
@@ -315,7 +319,7 @@ def _words_of_move(entry: Entry) -> str:
     if entry.get("partial"):
         told.append(_("Published in part"))
     if entry.get("reason"):
-        ground = rights.ground_in_words(entry["reason"])
+        ground = deadlines_shown.ground_in_words(entry["reason"])
         told.append(_("Reason: %(reason)s", reason=str(ground)))
     words = ["\n".join(told)]
     if entry.get("message"):
@@ -353,8 +357,8 @@ def _add_written(request: Request, silenced: set[str]) -> None:
     for row in messages().find(elsewhere, sort=[("created_at", 1), ("_id", 1)]):
         if row["message_id"] in silenced:
             continue
-        author, organization = threads.voice_of(signed_as(row, request))
-        if not threads.add_message(
+        author, organization = discussions.voice_of(signed_as(row, request))
+        if not discussions.add_message(
             request["discussion"],
             row["message_id"],
             row["text"],
@@ -368,11 +372,13 @@ def _add_written(request: Request, silenced: set[str]) -> None:
             {"_id": row["_id"]}, {"$set": {"discussion": request["discussion"]}}
         )
         if added is None:  # deleted at this moment
-            threads.rewrite_message(request["discussion"], row["message_id"], threads.withdrawn())
+            discussions.rewrite_message(
+                request["discussion"], row["message_id"], discussions.withdrawn()
+            )
         elif added["visibility"] != Visibility.PUBLIC:  # hidden at this moment
-            with speaking(threads.portal_language()):
+            with speaking(discussions.portal_language()):
                 text = _("[Hidden by moderation]")
-            threads.rewrite_message(request["discussion"], row["message_id"], text)
+            discussions.rewrite_message(request["discussion"], row["message_id"], text)
 
 
 def id_of(reference: Any) -> ObjectId | None:

@@ -14,9 +14,9 @@ from udata.i18n import gettext as _
 from udata.rdf import ILLEGAL_XML_CHARS
 
 from .. import vocabulary
-from ..addresses import pages_url, portal
-from ..api import cacheable
-from ..listing import EPOCH
+from ..web.api import cacheable
+from ..web.listing import EPOCH
+from ..web.urls import pages_url, portal
 from . import queries, representation
 
 ATOM = "http://www.w3.org/2005/Atom"

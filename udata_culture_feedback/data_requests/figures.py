@@ -10,8 +10,8 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from ..feedback.models import SITE, dataset_summary, organization_summary
-from ..storage import lookup
-from ..summaries import Flow, settle, settle_and_read, settle_some
+from ..figures.settle import Flow, settle, settle_and_read, settle_some
+from ..portal.collections import lookup
 from .models import figures, requests, supports
 
 

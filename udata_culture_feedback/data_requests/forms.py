@@ -10,7 +10,7 @@ from udata.i18n import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 
 from .. import vocabulary
-from ..reading import Reading, is_date, is_web_address
+from ..web.payload import Reading, is_date, is_web_address
 
 TITLE_LENGTH = 150
 SHORT_LENGTH = 250

@@ -22,18 +22,20 @@ from udata.core.organization.models import Organization
 from udata.i18n import lazy_gettext as _
 from udata.uris import cdata_url
 
-from .. import catalogue, refusals, search
-from ..contributors.models import Kind, account_key
-from ..contributors.voice import service_account
-from ..csv_reading import Line, Problem, Unreadable, Values, last_part, read_day, records
 from ..feedback.models import Visibility
-from ..moments import portal_zone
-from ..storage import now
+from ..people.models import Kind, account_key
+from ..people.service_account import service_account
+from ..portal import catalogue
+from ..portal.collections import now
+from ..search import terms
+from ..web import refusals
+from ..web.csv_reading import Line, Problem, Unreadable, Values, last_part, read_day, records
+from ..web.moments import portal_zone
 from . import forms
 from .clock import Clock
 from .figures import above, ensure, settle_dataset
 from .models import live_totals, requests
-from .records import ATTEMPTS, free_slug
+from .repository import ATTEMPTS, free_slug
 from .signals import on_request_changed
 from .workflow import ANSWERS, OPEN, Role, Status
 
@@ -319,7 +321,7 @@ def _decide(
 
 def _store(request: Request) -> bool:
     """Stores a request; False when it is there already."""
-    request["terms"] = search.terms(f"{request['title']} {request['description']}")
+    request["terms"] = terms.terms(f"{request['title']} {request['description']}")
     request["slug"] = free_slug(request["title"])
     request["live"] = live_totals(request)
     ensure(above(request))
@@ -347,7 +349,7 @@ def _tracked(words: str) -> Tracked | None:
 
 
 def _folded(words: str) -> str:
-    return " ".join(search.WORD.findall(search.fold(words)))
+    return " ".join(terms.WORD.findall(terms.fold(words)))
 
 
 def _moment(values: Values, column: str, errors: dict[str, Any]) -> datetime | None:

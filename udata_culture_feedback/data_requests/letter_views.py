@@ -11,15 +11,17 @@ from flask import Response, abort, current_app, redirect
 from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 
-from .. import catalogue, refusals, vocabulary
-from ..addresses import login_url, pages_url
-from ..contributors.signature import unnamed
-from ..contributors.viewer import Viewer, current_viewer
-from ..listing import Page
-from ..moments import in_words, portal_zone
-from ..pages import blueprint, page_address, render
-from ..storage import now
-from . import actions, appeal, messages, permissions, representation, rights
+from .. import vocabulary
+from ..people.signature import unnamed
+from ..people.viewer import Viewer, current_viewer
+from ..portal import catalogue
+from ..portal.collections import now
+from ..web import refusals
+from ..web.listing import Page
+from ..web.moments import in_words, portal_zone
+from ..web.pages import blueprint, page_address, render
+from ..web.urls import login_url, pages_url
+from . import actions, appeal, deadlines_shown, messages, permissions, representation
 from .appeal import AppealWindow, Fact, Law, State
 from .models import requests
 from .workflow import Status
@@ -43,7 +45,7 @@ def prepare_appeal(reference: str) -> Response:
     path = f"requests/{found['slug']}/"
     if not viewer.known:
         return redirect(login_url(page_address(f"{path}appeal")))  # type: ignore[return-value]
-    window = rights.refused_window(found)
+    window = deadlines_shown.refused_window(found)
     if window is None or not permissions.is_requester(viewer, found):
         abort(404)
     moment = now()
@@ -81,7 +83,7 @@ def appeals(viewer: Viewer, request: Request) -> list[dict[str, Any]]:
             "words": law.sentence("page_title"),
         }
         for one in (*mine, *merged)
-        if rights.may_appeal(one)
+        if deadlines_shown.may_appeal(one)
     ]
 
 
@@ -93,7 +95,7 @@ def _letter(window: AppealWindow, request: Request) -> appeal.Letter:
         holder=_name(request["organization"]) or "",
         title=request["title"],
         address=pages_url(f"requests/{request['slug']}/"),
-        reason=rights.ground_in_words(refusal["reason"]) if refusal else "",
+        reason=deadlines_shown.ground_in_words(refusal["reason"]) if refusal else "",
     )
 
 
@@ -115,7 +117,7 @@ def _refusal(window: AppealWindow, request: Request) -> Entry | None:
         return None
     return next(
         entry
-        for entry in rights.decisions(request)
+        for entry in deadlines_shown.decisions(request)
         if entry["to"] == Status.DECLINED and entry["at"] == window.refusal_at
     )
 
@@ -133,7 +135,7 @@ def _receiver(window: AppealWindow, request: Request) -> str | None:
 def _history(viewer: Viewer, request: Request, but: Entry | None) -> Iterator[Fact]:
     """Everything that anybody can read of it, in words: moves, and what was said; of a merged
     request what followed on the one that carries it too."""
-    for one in rights.lives(request):
+    for one in deadlines_shown.lives(request):
         shown = representation.in_full(viewer, one)["history"]
         for entry, in_json in zip(one["history"], shown, strict=True):
             if entry != but:
@@ -166,7 +168,7 @@ def _step_in_words(entry: dict[str, Any]) -> str:
 
 def _said(entry: Entry) -> tuple[str, ...]:
     """The reason and the message of a move."""
-    reason = rights.ground_in_words(entry["reason"]) if entry.get("reason") else None
+    reason = deadlines_shown.ground_in_words(entry["reason"]) if entry.get("reason") else None
     return tuple(filter(None, (reason, entry.get("message"), *(entry.get("urls") or ()))))
 
 

@@ -10,20 +10,21 @@ from bson import ObjectId
 from udata.core.discussions.models import Discussion
 from udata.core.user.models import User
 
-from .. import catalogue, publication
-from ..contributors import leaving
-from ..contributors.models import Kind, account_key, gone_key
+from ..contributions import review_rules
 from ..feedback.lifecycle import REMOVED
 from ..feedback.models import Visibility, dataset_summary, organization_summary
-from ..storage import now
-from ..summaries import DISCUSSION, becomes_due, settle
+from ..figures.settle import DISCUSSION, becomes_due, settle
+from ..mail import account_deletion as leaving
+from ..people.models import Kind, account_key, gone_key
+from ..portal import catalogue
+from ..portal.collections import now
 from . import actions, merging
 from .discussion import THREAD
 from .figures import REQUESTS
 from .messages import ERASED, deleted_natively
 from .messages import erase as erase_message
 from .models import PEOPLE, figures, messages, requests, supports
-from .records import change, is_carried, without_requester, written
+from .repository import change, is_carried, without_requester, written
 from .supports import rename
 
 Request = dict[str, Any]
@@ -141,7 +142,7 @@ def hide(request: Request, reason: str) -> Request | None:
             return None
         changed = one | {"visibility": Visibility.HIDDEN, "hidden_reason": reason}
         changed["hidden_at"] = now()
-        changed["words_until"] = publication.erased_at(changed["hidden_at"])
+        changed["words_until"] = review_rules.erased_at(changed["hidden_at"])
         changed.pop("review", None)
         return changed
 

@@ -17,21 +17,21 @@ from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 from udata.mail import LabelledContent, MailCTA, MailMessage
 
-from .. import catalogue
-from ..addresses import pages_url
-from ..contributors.mailing import mail
-from ..contributors.models import account_key
-from ..contributors.signature import signature, signing_users, unnamed
 from ..feedback.models import Visibility
-from ..moments import in_words, local_day, portal_zone
-from ..storage import now
-from . import matches, messages, rights
+from ..mail.mailing import mail
+from ..people.models import account_key
+from ..people.signature import signature, signing_users, unnamed
+from ..portal import catalogue
+from ..portal.collections import now
+from ..web.moments import in_words, local_day, portal_zone
+from ..web.urls import pages_url
+from . import dataset_matches, deadlines_shown, messages
 from .appeal import Law
-from .audience import admins_dealing_with
 from .clock import Clock
 from .models import supports
 from .permissions import desk
-from .records import find
+from .recipients import admins_dealing_with
+from .repository import find
 from .representation import people
 from .workflow import DECISIONS, OPEN, Role, Status
 
@@ -204,7 +204,7 @@ def declined(reader: User, request: str, number: int) -> MailMessage | None:
         else None,
     ]
     if _asked(reader, found) and found["status"] == Status.DECLINED:
-        told += [rights.appeal_in_words(found), _appeal(found)]
+        told += [deadlines_shown.appeal_in_words(found), _appeal(found)]
         if not (found.get("reopened") or {}).get(Status.DECLINED):
             told.append(_("If you disagree, you can reopen the request once, from its page."))
     return MailMessage(
@@ -306,7 +306,7 @@ def resembling(reader: User, dataset: str) -> MailMessage | None:
     if found is None or not found.listed:
         return None
     footer = _why_producer(reader, found)
-    proposed = matches.proposed_requests(found.id)
+    proposed = dataset_matches.proposed_requests(found.id)
     if footer is None:
         footer = next((why for one in proposed if (why := _why_holder(reader, one))), None)
     if footer is None or not proposed:
@@ -439,7 +439,7 @@ def _computed(found: Request) -> list[LabelledContent]:
     labels = (_("How this date is found:"), _("Your right to appeal:"))
     return [
         LabelledContent(label, words, inline=True, truncated_at=WHOLE)
-        for label, words in zip(labels, rights.in_words(found), strict=False)
+        for label, words in zip(labels, deadlines_shown.in_words(found), strict=False)
     ]
 
 
@@ -489,7 +489,9 @@ def _reason(entry: Entry) -> LabelledContent | None:
     """Why a request is refused, with the article of law where the reason has one."""
     if not entry.get("reason"):
         return None
-    return LabelledContent(_("Reason:"), rights.ground_in_words(entry["reason"]), inline=True)
+    return LabelledContent(
+        _("Reason:"), deadlines_shown.ground_in_words(entry["reason"]), inline=True
+    )
 
 
 def _entry(found: Request | None, number: int) -> Entry | None:
@@ -513,7 +515,7 @@ def _see(found: Request) -> MailCTA:
 
 def _appeal(found: Request) -> MailCTA | None:
     """Where the appeal is prepared, while it is time."""
-    if not rights.may_appeal(found):
+    if not deadlines_shown.may_appeal(found):
         return None
     title = Law.of(current_app.config).sentence("page_title")
     return MailCTA(title, f"{_page(found)}appeal")

@@ -12,16 +12,16 @@ from typing import Any
 
 from bson import ObjectId
 
-from .. import publication, threads
-from ..contributors.models import gone_key
-from ..moments import portal_zone
-from ..storage import now
-from ..summaries import heard
+from ..contributions import discussions, review_rules
+from ..figures.settle import heard
+from ..people.models import gone_key
+from ..portal.collections import now
+from ..web.moments import portal_zone
 from . import discussion, supports
 from .clock import Clock
 from .figures import settle_supports
 from .models import PEOPLE, requests
-from .records import ATTEMPTS, change, is_carried, system_entry, without_requester
+from .repository import ATTEMPTS, change, is_carried, system_entry, without_requester
 from .workflow import Role, Status
 
 Request = dict[str, Any]
@@ -157,12 +157,12 @@ def _detached(request: Request, to: str | None = None) -> Request:
     changed = request | {
         "contributor": {"kind": request["contributor"]["kind"], "key": gone_key()},
         "detached": now(),
-        "history": [*without_requester(request["history"], instead=threads.withdrawn()), entry],
+        "history": [*without_requester(request["history"], instead=discussions.withdrawn()), entry],
         "last_modified": now(),
     }
     for field in ("submission_id", "contact"):
         changed.pop(field, None)
-    publication.forget_original(changed)
+    review_rules.forget_original(changed)
     return changed
 
 

@@ -17,12 +17,14 @@ from pymongo.errors import DuplicateKeyError
 from udata.core.discussions.models import Discussion
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, listing, publication, refusals, threads
-from ..contributors.models import Kind, account_key, gone_key
+from ..contributions import discussions, review_rules
 from ..feedback.lifecycle import REMOVED
 from ..feedback.models import Visibility
-from ..listing import Page
-from ..storage import confirmed, now
+from ..people.models import Kind, account_key, gone_key
+from ..portal import catalogue
+from ..portal.collections import confirmed, now
+from ..web import listing, refusals
+from ..web.listing import Page
 from . import discussion
 from .discussion import Cast, id_of, natively_told
 from .models import messages, requests
@@ -57,7 +59,7 @@ def write(
         "created_at": now(),
         "untold": True,
     }
-    publication.await_moderation(message, why or [])
+    review_rules.await_moderation(message, why or [])
     if why:
         message["review"]["organization"] = request.get("organization")
     if submission:
@@ -92,7 +94,7 @@ def announce(request_id: ObjectId) -> int:
             told = natively_told(request)
             claim = {"_id": row["_id"], "announced": {"$exists": False}}
             if messages().update_one(claim, {"$set": {"announced": now()}}).modified_count:
-                threads.announce_message(row["discussion"], row["message_id"])
+                discussions.announce_message(row["discussion"], row["message_id"])
         on_request_message.send(request_id, message=row, told=told)
         messages().update_one({"_id": row["_id"]}, {"$unset": {"untold": ""}})
     return len(untold)
@@ -167,7 +169,7 @@ def deleted_natively(message_id: str) -> None:
                 "visibility": Visibility.HIDDEN,
                 "hidden_reason": REMOVED,
                 "hidden_at": now(),
-                "words_until": publication.erased_at(now()),
+                "words_until": review_rules.erased_at(now()),
             },
             "$unset": {"untold": "", "review": ""},
             "$inc": {"v": 1},
@@ -191,7 +193,7 @@ def erase(row: Message) -> None:
             {"_id": row["_id"]},
             {"$set": said, "$unset": dict.fromkeys(gone, ""), "$inc": {"v": 1}},
         )
-        threads.rewrite_message(row["discussion"], row["message_id"], threads.withdrawn())
+        discussions.rewrite_message(row["discussion"], row["message_id"], discussions.withdrawn())
     else:
         messages().delete_one({"_id": row["_id"]})
     on_request_changed.send(row["request"], erased=row["_id"])
@@ -268,7 +270,7 @@ def _slice(
 
 def _left_out(request: Request) -> set[str]:
     moves = {move.id for move in discussion.told_moves(request)}
-    return threads.own_ids(request) | moves
+    return discussions.own_ids(request) | moves
 
 
 def _as_messages(natives: list[dict[str, Any]], request: Request) -> list[Message]:

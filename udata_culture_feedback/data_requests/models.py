@@ -17,12 +17,12 @@ from mongoengine.fields import (
 from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
-from ..contributors.models import CultureFeedbackContributor
+from ..contributions.review_rules import indexes
 from ..feedback.models import Visibility
-from ..listing import EPOCH
-from ..publication import indexes
-from ..storage import acknowledged
-from ..summaries import Totals
+from ..figures.settle import Totals
+from ..people.models import CultureFeedbackContributor
+from ..portal.collections import acknowledged
+from ..web.listing import EPOCH
 from .workflow import OPEN, Status
 
 #: Slugs that are routes, and so never a request's.

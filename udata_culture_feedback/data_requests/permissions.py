@@ -19,10 +19,11 @@ from typing import Any
 from bson import ObjectId
 from flask import current_app, g
 
-from .. import catalogue, publication
-from ..contributors.viewer import Viewer
+from ..contributions import review_rules
 from ..feedback.models import Visibility
-from ..storage import now
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.collections import now
 from .clock import Clock
 from .workflow import OPEN, Role, Status
 
@@ -114,14 +115,14 @@ def may_edit(viewer: Viewer, request: Request) -> bool:
 def texts(request: Request) -> dict[str, str]:
     """Its words, by field."""
     fields = {field: request.get(field) for field in ("title", "description", "spatial")}
-    return publication.with_name(request, fields)
+    return review_rules.with_name(request, fields)
 
 
 def open_texts(request: Request) -> dict[str, str]:
     """The words that may be published as open data, without a name: all of them or none. Its
     requester lets it, and a moderator has read them as they are."""
     words = texts(request)
-    if not request.get("open_data") or not publication.was_read(request, words):
+    if not request.get("open_data") or not review_rules.was_read(request, words):
         return {}
     return {field: text for field, text in words.items() if field != "name"}
 

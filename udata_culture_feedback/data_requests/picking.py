@@ -17,12 +17,15 @@ from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 from werkzeug.datastructures import MultiDict
 
-from .. import catalogue, refusals, search, similar, vocabulary
-from ..search_index import entries, stems_of, words
+from .. import vocabulary
+from ..portal import catalogue
+from ..search import similar, terms
+from ..search.index import entries, stems_of, words
+from ..web import refusals
 from . import representation
 from .models import requests
 from .queries import LEFT_OUT, PUBLIC
-from .records import find as find_request
+from .repository import find as find_request
 from .workflow import OPEN, Status
 
 ORGANIZATION, DATASET, REQUEST = KINDS = ("organization", "dataset", "request")
@@ -131,7 +134,7 @@ def read(form: MultiDict[str, str], field: str, kind: str, *, several: bool = Fa
     meant = found
     if not found:
         found = find(kind, typed)
-        meant = [choice for choice in found if search.fold(choice.label) == search.fold(typed)]
+        meant = [choice for choice in found if terms.fold(choice.label) == terms.fold(typed)]
     if len(meant) != 1:
         offered = list(dict.fromkeys([*chosen, *found]))
         return Picked(values if several else [], offered, "" if found else typed, unclear=True)
@@ -168,10 +171,10 @@ def _by_words(kind: str, text: str) -> list[ObjectId]:
     typed = _typed(text)
     if not typed:
         return []
-    wanted = [list(search.stems(word)) for word in typed]
+    wanted = [list(terms.stems(word)) for word in typed]
     begins = {"_id": {"$gte": typed[-1], "$lt": f"{typed[-1]}\uffff"}}
     endings = [w["_id"] for w in words().find(begins, {"_id": 1}).sort("n", -1).limit(MAX_ENDINGS)]
-    endings += [word for word in search.WEAK_WORDS if word.startswith(typed[-1])]  # not counted
+    endings += [word for word in terms.WEAK_WORDS if word.startswith(typed[-1])]  # not counted
     wanted[-1] = sorted({*wanted[-1], *stems_of(endings)})
     where = {"kind": kind, "$and": [{"terms": {"$in": stems}} for stems in wanted]}
     found = list(entries().find(where, {"object": 1, "title": 1}).limit(CANDIDATES))
@@ -181,14 +184,14 @@ def _by_words(kind: str, text: str) -> list[ObjectId]:
 
 def _typed(text: str) -> list[str]:
     """The words that say something, folded; those that do not where there is nothing else."""
-    typed = [word for word in search.WORD.findall(search.fold(text)) if len(word) > 1]
-    telling = [word for word in typed if word not in search.STOPWORDS]
+    typed = [word for word in terms.WORD.findall(terms.fold(text)) if len(word) > 1]
+    telling = [word for word in typed if word not in terms.STOPWORDS]
     return list(dict.fromkeys(telling or typed))[:MAX_WORDS]
 
 
 def _rank(text: str, name: str) -> tuple[bool, float, str]:
     """By which the likeliest come first: those that begin with the text, then those most alike."""
-    text, name = search.fold(text.strip()), search.fold(name)
+    text, name = terms.fold(text.strip()), terms.fold(name)
     return not name.startswith(text), -fuzz.WRatio(text, name), name
 
 

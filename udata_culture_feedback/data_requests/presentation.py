@@ -7,8 +7,8 @@ from typing import Any
 from bson import ObjectId
 
 from .. import vocabulary
-from ..catalogue import DatasetFacts
-from ..pages import page_address
+from ..portal.catalogue import DatasetFacts
+from ..web.pages import page_address
 from . import queries, representation
 
 #: Open requests shown on the page of a dataset, the most supported first.

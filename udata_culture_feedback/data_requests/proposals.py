@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import catalogue, similar
-from ..contributors.viewer import Viewer
 from ..feedback.models import Visibility
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..search import similar
 from . import representation
 from .models import requests
 from .queries import LEFT_OUT

@@ -9,15 +9,18 @@ from flask import request as asked
 from pymongo import ASCENDING, DESCENDING
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, listing, refusals, search, vocabulary
-from ..contributors.viewer import Viewer
+from .. import vocabulary
 from ..feedback.models import SITE, dataset_summary, organization_summary
-from ..listing import EPOCH, Page
-from ..storage import now
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.collections import now
+from ..search import terms
+from ..web import listing, refusals
+from ..web.listing import EPOCH, Page
 from . import figures, messages, representation, supports
 from .actions import readable
-from .beside import FULFILLED, OPENED_BY, PUBLIC
 from .clock import overdue_bound
+from .dataset_page import FULFILLED, OPENED_BY, PUBLIC
 from .models import requests
 
 SORTS = {
@@ -139,7 +142,7 @@ def _filters() -> tuple[dict[str, Any], str | None, str]:
         where |= late if overdue in ("true", "1") else {"$nor": [late]}
         counter = None
     if text := asked.args.get("q", "").strip():
-        words = search.query_terms(text[:200])
+        words = terms.query_terms(text[:200])
         if words:
             where["$and"] = [{"terms": {"$in": list(stems)}} for stems in words]
             counter = None

@@ -17,8 +17,8 @@ from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
 from ..feedback.receivers import harmless, once_deleted
-from ..queueing import later
-from ..summaries import DISCUSSION
+from ..figures.settle import DISCUSSION
+from ..portal.queueing import later
 from . import lifecycle, tasks
 from .models import requests
 from .signals import on_request_changed

@@ -15,17 +15,17 @@ from bson import ObjectId
 from udata.core.discussions.models import Discussion
 from udata.core.user.models import User
 
-from .. import threads
-from ..contributors.viewer import Viewer, viewer_of
-from ..contributors.voice import SERVICE_EMAIL, acting_as
+from ..contributions import discussions
 from ..feedback.models import Visibility
+from ..people.service_account import SERVICE_EMAIL, acting_as
+from ..people.viewer import Viewer, viewer_of
 from . import messages, permissions
 from .discussion import Cast, id_of, natively_told, told_moves
 from .models import TOLD, requests
 from .models import messages as stored_messages
-from .moving import moved
-from .records import change
+from .repository import change
 from .signals import on_request_message
+from .transitions import moved
 from .workflow import Role, Status
 
 Request = dict[str, Any]
@@ -133,7 +133,7 @@ def _said_natively(request: Request, raw: dict[str, Any]) -> list[Said]:
     """The oldest first; not what is ours."""
     ids = [message["id"] for message in raw["discussion"]]
     written = stored_messages().find({"message_id": {"$in": ids}}, {"message_id": 1})
-    ours = threads.own_ids(request) | {move.id for move in told_moves(request)}
+    ours = discussions.own_ids(request) | {move.id for move in told_moves(request)}
     ours |= {row["message_id"] for row in written}
     found = [
         Said(
@@ -155,4 +155,4 @@ def _is_held(discussion_id: ObjectId, message_id: str | None) -> bool:
     """Whether udata takes a message for spam, and nobody has looked yet."""
     if message_id is None:
         return False
-    return threads.pending_report(Discussion(id=discussion_id), UUID(message_id)) is not None
+    return discussions.pending_report(Discussion(id=discussion_id), UUID(message_id)) is not None

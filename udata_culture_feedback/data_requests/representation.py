@@ -7,14 +7,14 @@ from typing import Any
 
 from flask import current_app
 
-from .. import catalogue
-from ..addresses import api_url, pages_url
-from ..contributors.signature import signature, signing_users
-from ..contributors.viewer import Viewer
 from ..feedback.models import Visibility
-from ..moments import iso, portal_zone
-from ..storage import now
-from . import actions, permissions, rights, supports
+from ..people.signature import signature, signing_users
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.collections import now
+from ..web.moments import iso, portal_zone
+from ..web.urls import api_url, pages_url
+from . import actions, deadlines_shown, permissions, supports
 from .clock import Clock, explanation
 from .workflow import OPEN, Role, Status
 
@@ -109,7 +109,7 @@ def in_full(viewer: Viewer, request: Request, *, supported: bool | None = None) 
     are behind it, where that is known."""
     known = None if supported is None else {request["_id"]} if supported else set()
     objects = Objects(viewer, [request], with_history=True, supported=known)
-    both_dates = " ".join(rights.in_words(request))
+    both_dates = " ".join(deadlines_shown.in_words(request))
     return _common(viewer, request, objects) | {
         "clock": clock_as_json(request) | {"explanation": both_dates},
         "history": [_entry(entry, request, objects) for entry in request["history"]],

@@ -15,9 +15,9 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from ..contributors.viewer import Viewer
-from ..storage import confirmed, now
-from ..summaries import becomes_due
+from ..figures.settle import becomes_due
+from ..people.viewer import Viewer
+from ..portal.collections import confirmed, now
 from .figures import is_behind, settle_supports
 from .models import requests, supports
 

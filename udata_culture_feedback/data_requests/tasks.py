@@ -6,10 +6,10 @@ from __future__ import annotations
 from bson import ObjectId
 from udata.tasks import task
 
-from .. import metrics
-from ..contributors import outbox
-from ..summaries import DISCUSSION, settle
-from . import actions, announcements, discussion, lifecycle, messages, replies
+from ..figures import metrics
+from ..figures.settle import DISCUSSION, settle
+from ..mail import outbox
+from . import actions, discussion, events, lifecycle, messages, replies
 from .figures import REQUESTS, above
 from .models import PEOPLE, TOLD, figures, requests
 
@@ -28,7 +28,7 @@ def follow_request(request_id: str) -> None:
     settle_and_publish({*above(request), *request.get("due", [])} - LISTENERS)
     if DISCUSSION in request.get("due", []):
         discussion.tell(id)  # first: whom udata tells, we do not
-    announcements.catch_up(id)
+    events.catch_up(id)
     messages.announce(id)
     actions.bury(id)
 

@@ -17,19 +17,19 @@ from udata.core.discussions.models import Discussion
 from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
-from .. import catalogue
-from ..contributors import contacts
 from ..feedback.models import Visibility
-from ..listing import EPOCH
-from ..moments import portal_zone
-from ..storage import now
-from ..summaries import DISCUSSION, settle
-from . import actions, announcements, discussion, interest, lifecycle, merging, replies
+from ..figures.settle import DISCUSSION, settle
+from ..people import contacts
+from ..portal import catalogue
+from ..portal.collections import now
+from ..web.listing import EPOCH
+from ..web.moments import portal_zone
+from . import actions, discussion, events, lifecycle, merging, replies, yearly_check_in
 from . import messages as conversation
 from .clock import Clock, overdue_bound
 from .figures import SUPPORTS, ensure
 from .models import PEOPLE, TOLD, messages, requests, supports
-from .records import change
+from .repository import change
 from .supports import strays, sweep
 from .tasks import LISTENERS, settle_and_publish
 from .workflow import OPEN, Status
@@ -138,7 +138,7 @@ def hear_replies() -> int:
 def announce() -> int:
     """Moves that nobody was told of."""
     waiting = [r["_id"] for r in requests().find({"due": TOLD}, {"_id": 1})]
-    return sum(announcements.catch_up(request_id) for request_id in waiting)
+    return sum(events.catch_up(request_id) for request_id in waiting)
 
 
 def remind_clarifications() -> int:
@@ -157,7 +157,7 @@ def remind_clarifications() -> int:
     return _tick(
         _ANY | {"status": Status.NEEDS_CLARIFICATION, "clock.reminded": False},
         lambda clock: clock.remind() if near(clock) else clock,
-        announcements.clarification_reminder,
+        events.clarification_reminder,
     )
 
 
@@ -187,7 +187,7 @@ def tell_overdue() -> int:
     return _tick(
         where,
         lambda clock: clock.tell_overdue() if clock.is_overdue(now()) else clock,
-        announcements.overdue,
+        events.overdue,
     )
 
 
@@ -231,7 +231,7 @@ def keep_addresses() -> int:
     waiting = {"contact": {"$exists": True}, "status": {"$in": [*OPEN]}} | _STANDING
     kept = 0
     for request in list(requests().find(waiting, {"contact": 1, "interest": 1})):
-        if interest.is_lost(request):
+        if yearly_check_in.is_lost(request):
             contacts.erase(request["contact"])
         else:
             kept += contacts.keep_until(request["contact"], until)
@@ -253,7 +253,7 @@ STEPS: dict[str, Callable[[], int]] = {
     "request_replies_heard": hear_replies,
     "moves_announced": announce,
     "requests_buried": bury_removed,
-    "interest_asked": interest.ask_everybody,
+    "interest_asked": yearly_check_in.ask_everybody,
     "addresses_kept": keep_addresses,
 }
 

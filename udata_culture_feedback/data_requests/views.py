@@ -11,16 +11,18 @@ from flask import Response, abort, redirect, request
 from flask_babel import format_date
 from udata.i18n import lazy_gettext as _
 
-from .. import publication, refusals, vocabulary
-from ..addresses import api_url, login_url
-from ..api import bound_body
-from ..contributors import confirmation
-from ..contributors.modes import Action
-from ..contributors.viewer import Viewer, current_viewer, sent_token
-from ..contributors.without_account import avoid_trap, needs_another_way, ways
-from ..listing import Page
-from ..moments import portal_zone
-from ..pages import (
+from .. import vocabulary
+from ..contributions import review_rules
+from ..contributions.review_rules import Visibility
+from ..email_confirmation import confirmation
+from ..email_confirmation.anonymous import avoid_trap, needs_another_way, ways
+from ..people.access_modes import Action
+from ..people.viewer import Viewer, current_viewer, sent_token
+from ..web import refusals
+from ..web.api import bound_body
+from ..web.listing import Page
+from ..web.moments import portal_zone
+from ..web.pages import (
     blueprint,
     check_guard,
     handles_refusal,
@@ -28,11 +30,11 @@ from ..pages import (
     render,
     wants_fragment,
 )
-from ..publication import Visibility
+from ..web.urls import api_url, login_url
 from . import (
     actions,
+    dataset_matches,
     letter_views,
-    matches,
     messages,
     permissions,
     picking,
@@ -225,7 +227,7 @@ def answer_request(reference: str) -> Response:
             for name in ("message", "submission_id")
             if request.form.get(name)
         }
-        publication.warn(
+        review_rules.warn(
             {"message": payload.get("message")}, read_again="read_again" in request.form
         )
         message, found, _new = actions.answer(viewer, id, payload)
@@ -250,8 +252,8 @@ def decide_match(reference: str) -> Response:
     def decide(viewer: Viewer, id: str) -> Any:
         match = request.form.get("match", "")
         if request.form.get("decision") == "accept":
-            return matches.accept(viewer, match)
-        matches.dismiss(viewer, match)
+            return dataset_matches.accept(viewer, match)
+        dataset_matches.dismiss(viewer, match)
         return actions.find(id)
 
     return _act(reference, decide, "decided")
@@ -379,7 +381,7 @@ def _one(
         typed=request.form,
         said=representation.messages_as_json(viewer, found, said[:SAID]),
         more_said=max(0, how_many - SAID),
-        proposed=matches.proposals_on(viewer, found),
+        proposed=dataset_matches.proposals_on(viewer, found),
         appeals=letter_views.appeals(viewer, found),
         may_extend=permissions.may_extend(viewer, found),
         max_extension=actions.MAX_EXTENSION,

@@ -12,30 +12,25 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, publication, refusals
-from ..catalogue import DatasetFacts, OrganizationFacts
-from ..consultations import stamps
-from ..contributors import contacts
-from ..contributors.limits import spend_write
-from ..contributors.models import gone_key
-from ..contributors.modes import Action
-from ..contributors.submissions import remember_deletion, was_deleted
-from ..contributors.viewer import Viewer, must_be_known
-from ..contributors.without_account import admit, must_take_part
-from ..search import terms
-from ..storage import confirmed, now
-from ..summaries import becomes_due
-from . import beforehand, permissions, summaries
-from .beforehand import Beforehand
+from ..consultations import consultation_link
+from ..contributions import review_rules
+from ..email_confirmation.anonymous import admit, must_take_part
+from ..figures.settle import becomes_due
+from ..people import contacts
+from ..people.access_modes import Action
+from ..people.limits import spend_write
+from ..people.models import gone_key
+from ..people.submissions import remember_deletion, was_deleted
+from ..people.viewer import Viewer, must_be_known
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts, OrganizationFacts
+from ..portal.collections import confirmed, now
+from ..search.terms import terms
+from ..web import refusals
+from . import dataset_lookup, permissions, summaries
+from .dataset_lookup import Beforehand
 from .forms import read_answer
-from .models import (
-    DISCUSSION,
-    Treatment,
-    Visibility,
-    dataset_summary,
-    feedbacks,
-    live_totals,
-)
+from .models import DISCUSSION, Treatment, Visibility, dataset_summary, feedbacks, live_totals
 from .signals import on_feedback_changed
 
 Feedback = dict[str, Any]
@@ -122,10 +117,12 @@ def give(viewer: Viewer, payload: dict[str, Any], *, at: datetime | None = None)
     contributor = viewer.signature(answer.get("signature"), answer.get("name"))
     summary = summaries.open_summary(dataset, before.summary)
     feedback = _new_feedback(contributor, dataset, summary, answer, agent, moment)
-    stamps.put(feedback, dataset, answer.get("consultation"), moment, waiting=before.consultations)
+    consultation_link.put(
+        feedback, dataset, answer.get("consultation"), moment, waiting=before.consultations
+    )
     _put_words(feedback, answer.get("comment"))
     _await_moderation(feedback, imported=at is not None)
-    publication.offer_as_open_data(feedback, permissions.texts(feedback), moment)
+    review_rules.offer_as_open_data(feedback, permissions.texts(feedback), moment)
     feedback["live"] = live_totals(feedback)
     feedback["due"] = _listeners(feedback)
     if signals := admit(viewer, Action.FEEDBACK, str(dataset.id), payload):
@@ -286,7 +283,7 @@ def withdraw_words(feedback: Feedback, reason: str | None) -> None:
     while True:
         changed = feedback | {"visibility": Visibility.HIDDEN, "hidden_reason": reason}
         changed["hidden_at"] = now()
-        changed["words_until"] = publication.erased_at(changed["hidden_at"])
+        changed["words_until"] = review_rules.erased_at(changed["hidden_at"])
         changed.pop("review", None)
         changed["live"] = live_totals(changed)
         if replace(feedback, changed):
@@ -304,7 +301,7 @@ def _named_dataset(payload: dict[str, Any]) -> DatasetFacts:
 
 
 def _beforehand(payload: dict[str, Any], at: datetime) -> Beforehand:
-    found = beforehand.read(_reference(payload), at)
+    found = dataset_lookup.read(_reference(payload), at)
     if found is None or not catalogue.may_read(found.dataset):
         raise _no_such_dataset()
     return found
@@ -377,11 +374,11 @@ def _edited(
         changed["contributor"] = viewer.signature(answer.get("signature"), name)
     if "fitness" in answer or "ratings" in answer:
         changed["judged"] = judged_at(dataset, changed["last_modified"])
-    stamps.put(changed, dataset, answer.get("consultation"), changed["last_modified"])
+    consultation_link.put(changed, dataset, answer.get("consultation"), changed["last_modified"])
     if "comment" in answer:
         _put_words(changed, answer["comment"])
     _await_moderation(changed, feedback)
-    publication.offer_as_open_data(changed, permissions.texts(changed), changed["last_modified"])
+    review_rules.offer_as_open_data(changed, permissions.texts(changed), changed["last_modified"])
     changed["live"] = live_totals(changed)
     return changed
 
@@ -395,16 +392,16 @@ def _await_moderation(
     if before is not None and words == _said(before):
         return
     if not any(words):
-        publication.no_words_left(feedback)
+        review_rules.no_words_left(feedback)
         return
-    why = publication.reasons_to_wait(
+    why = review_rules.reasons_to_wait(
         feedback["contributor"],
         words,
         about=feedback["dataset"],
         trusted=feedback["agent"],
         imported=imported,
     )
-    publication.await_moderation(feedback, why, feedback["last_modified"])
+    review_rules.await_moderation(feedback, why, feedback["last_modified"])
 
 
 def _said(feedback: Feedback) -> tuple[str | None, str | None]:
@@ -426,7 +423,7 @@ def _put_words(feedback: Feedback, comment: str | None) -> None:
 def replace(feedback: Feedback, changed: Feedback, also: Iterable[str] = ()) -> bool:
     """Writes `changed` over a feedback that nobody has changed since it was read, with what is due
     (`also`: to whom besides). The fields that belong to others are not taken from what was read."""
-    stamps.keep(feedback)
+    consultation_link.keep(feedback)
     update = becomes_due([*_listeners(changed), *also])
     update["$set"] = {key: value for key, value in changed.items() if key not in KEPT_BY_OTHERS}
     gone = {key: "" for key in feedback if key not in changed and key not in KEPT_BY_OTHERS}

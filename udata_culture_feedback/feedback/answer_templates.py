@@ -17,15 +17,17 @@ from pymongo.collection import Collection
 from udata.i18n import lazy_gettext as _
 from udata.mongo.document import UDataDocument as Document
 
-from .. import catalogue, refusals, vocabulary
-from ..catalogue import DatasetFacts, OrganizationFacts
-from ..contributors.limits import spend_write
-from ..contributors.viewer import Viewer, must_be_known
-from ..languages import speaking
-from ..moments import iso
-from ..reading import Reading
-from ..storage import acknowledged, now
-from ..threads import portal_language
+from .. import vocabulary
+from ..contributions.discussions import portal_language
+from ..people.limits import spend_write
+from ..people.viewer import Viewer, must_be_known
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts, OrganizationFacts
+from ..portal.collections import acknowledged, now
+from ..portal.languages import speaking
+from ..web import refusals
+from ..web.moments import iso
+from ..web.payload import Reading
 
 Template = dict[str, Any]
 

@@ -9,13 +9,15 @@ from flask import redirect, request
 from udata.api import api, fields
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals, vocabulary
-from ..addresses import api_url
-from ..api import Answer, Route, answer, documented, json_body, never_stored, ns, written
-from ..contributors import confirmation
-from ..contributors.api import confirmation_is_sent, token_field, without_account_fields
-from ..contributors.modes import Action
-from ..contributors.viewer import current_viewer
+from .. import vocabulary
+from ..email_confirmation import confirmation
+from ..email_confirmation.api import confirmation_is_sent, token_field, without_account_fields
+from ..people.access_modes import Action
+from ..people.viewer import current_viewer
+from ..portal import catalogue
+from ..web import refusals
+from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns, written
+from ..web.urls import api_url
 from . import actions, answer_templates, csv, queries, rdf, representation, summaries, treatment
 from . import by_email as _by_email  # noqa: F401 (offers it)
 from .models import SITE, organization_summary

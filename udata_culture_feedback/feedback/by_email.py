@@ -10,13 +10,14 @@ from bson import ObjectId
 from flask import current_app
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals
-from ..contributors.confirmation import Outcome, Preview, offer
-from ..contributors.contacts import Contact
-from ..contributors.modes import Action
-from ..contributors.viewer import Viewer
-from ..storage import now
+from ..email_confirmation.confirmation import Outcome, Preview, offer
+from ..people.access_modes import Action
+from ..people.contacts import Contact
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.collections import now
 from ..vocabulary import vocabularies
+from ..web import refusals
 from . import actions, representation
 
 

@@ -12,9 +12,8 @@ from bson import ObjectId
 from flask import Response
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals, vocabulary
-from ..consultations import stamps
-from ..csv import download
+from .. import vocabulary
+from ..consultations import consultation_link
 from ..opendata.named import About, Datasets, dataset_columns, organization_columns
 from ..opendata.tables import (
     Column,
@@ -26,7 +25,10 @@ from ..opendata.tables import (
     told_profiles,
     version,
 )
+from ..portal import catalogue
 from ..vocabulary import vocabularies
+from ..web import refusals
+from ..web.csv import download
 from . import permissions, summaries
 from .models import SITE, STANDING, feedbacks, organization_summary
 
@@ -184,7 +186,7 @@ def rows(scope: dict[str, Any], summary_id: str) -> Iterator[Row]:
     found = shuffled(feedbacks(), _counted(scope), READ, most=_is_most(scope))
     for batch in batches(found):
         about = datasets.about([one["dataset"] for one in batch])
-        disclosed = stamps.disclosed({one.get("consultation") for one in batch})
+        disclosed = consultation_link.disclosed({one.get("consultation") for one in batch})
         words = _words(one["_id"] for one in batch if one.get("open_data"))
         for one, named in zip(batch, about, strict=True):
             if named[0]:

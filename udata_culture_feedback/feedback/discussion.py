@@ -9,9 +9,9 @@ from pymongo.collection import Collection
 from udata.i18n import gettext as _
 
 from .. import vocabulary
-from ..text import excerpt
-from ..threads import TITLE_WORDS, Thread, fingerprint
-from . import actions, answers
+from ..contributions.discussions import TITLE_WORDS, Thread, fingerprint
+from ..web.text_cleaning import excerpt
+from . import actions, discussion_answer
 from .models import Visibility, feedbacks
 
 __all__ = ["THREAD", "fingerprint", "tell"]
@@ -46,7 +46,7 @@ class FeedbackThread(Thread):
 
     def add_others(self, one: Feedback) -> bool:
         """The answer that the producing side gave here."""
-        answers.carry(one)
+        discussion_answer.carry(one)
         return True
 
     def told(self, id: ObjectId) -> None:

@@ -8,7 +8,7 @@ from udata.i18n import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 
 from .. import vocabulary
-from ..reading import Reading
+from ..web.payload import Reading
 
 #: Characters of the name that somebody without an account declares.
 NAME_LENGTH = 100

@@ -10,11 +10,11 @@ from bson import ObjectId
 from udata.core.discussions.models import Discussion
 from udata.core.user.models import User
 
-from .. import publication
-from ..contributors import leaving
-from ..contributors.models import account_key, gone_key
-from ..storage import now
-from ..summaries import becomes_due, settle
+from ..contributions import review_rules
+from ..figures.settle import becomes_due, settle
+from ..mail import account_deletion
+from ..people.models import account_key, gone_key
+from ..portal.collections import now
 from . import actions, summaries
 from .models import SITE, Visibility, dataset_summary, feedbacks, live_totals, organization_summary
 from .models import summaries as stored_summaries
@@ -78,7 +78,7 @@ def forget_account(user_id: ObjectId) -> int:
     raw = User._get_collection().find_one({"_id": user_id}, {"deleted": 1})
     if raw is not None and not raw.get("deleted"):
         return 0
-    with_words = leaving.takes_words_along(user_id)
+    with_words = account_deletion.takes_words_along(user_id)
     mine = feedbacks().find({"contributor.user": user_id})
     return sum(_forget_in(one, with_words) for one in mine)
 
@@ -104,9 +104,9 @@ def _forget_in(feedback: dict[str, Any], with_words: bool) -> bool:
         for field in ("comment", "terms"):
             changed.pop(field, None)
         if changed.get("hidden_reason") != REMOVED:
-            publication.no_words_left(changed)
+            review_rules.no_words_left(changed)
     if erased or contributor.get("name") != feedback["contributor"].get("name"):
-        publication.forget_original(changed)
+        review_rules.forget_original(changed)
     if changed | {"last_modified": None} == feedback | {"last_modified": None}:
         return False
     changed["live"] = live_totals(changed)

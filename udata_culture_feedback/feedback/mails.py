@@ -14,15 +14,16 @@ from udata.core.user.models import User
 from udata.i18n import lazy_gettext as _
 from udata.mail import LabelledContent, MailCTA, MailMessage
 
-from .. import catalogue, vocabulary
-from ..addresses import pages_url
-from ..catalogue import DatasetFacts
-from ..contributors.mailing import mail
+from .. import vocabulary
+from ..mail.mailing import mail
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
 from ..vocabulary import TREATMENT_STATUSES, find
-from . import confirming, summaries
+from ..web.urls import pages_url
+from . import reassessment, summaries
 from .models import Treatment, Visibility, dataset_summary, feedbacks
+from .notifications import is_author
 from .representation import is_outdated
-from .telling import is_author
 
 Feedback = dict[str, Any]
 
@@ -39,7 +40,7 @@ def treated(reader: User, feedback: str) -> MailMessage | None:
     treatment = found["treatment"]
     status = find(TREATMENT_STATUSES, treatment["status"]).label
     answer = None if treatment.get("hidden") else treatment.get("answer")
-    handled = treatment["status"] == Treatment.RESOLVED and found["fitness"] != confirming.YES
+    handled = treatment["status"] == Treatment.RESOLVED and found["fitness"] != reassessment.YES
     return MailMessage(
         subject=_("Your opinion on “%(title)s”: %(status)s", title=dataset.title, status=status),
         paragraphs=[
@@ -47,7 +48,7 @@ def treated(reader: User, feedback: str) -> MailMessage | None:
             LabelledContent(_("Where it stands:"), str(status), inline=True),
             LabelledContent(_("Their answer:"), answer, truncated_at=BEGINNING) if answer else None,
             MailCTA(_("See my opinion and the answer"), _page(found)),
-            MailCTA(_("Say whether it is better"), confirming.link(found)) if handled else None,
+            MailCTA(_("Say whether it is better"), reassessment.link(found)) if handled else None,
         ],
         footer=[_because_said()],
     )
@@ -74,9 +75,11 @@ def better(reader: User, feedback: str) -> MailMessage | None:
                 changed=format_date(summary["data_updated_at"], "long"),
             ),
             _("Do they meet your need now? One answer is enough:"),
-            MailCTA(_("Yes, they do now"), confirming.link(found, confirming.YES)),
-            MailCTA(_("It is better, not there yet"), confirming.link(found, confirming.PARTLY)),
-            MailCTA(_("No, it is no better"), confirming.link(found, confirming.NO)),
+            MailCTA(_("Yes, they do now"), reassessment.link(found, reassessment.YES)),
+            MailCTA(
+                _("It is better, not there yet"), reassessment.link(found, reassessment.PARTLY)
+            ),
+            MailCTA(_("No, it is no better"), reassessment.link(found, reassessment.NO)),
             MailCTA(_("See what has changed"), dataset.page),
         ],
         footer=[_because_said()],

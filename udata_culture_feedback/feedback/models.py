@@ -20,11 +20,11 @@ from mongoengine.fields import (
 from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
-from ..contributors.models import COUNTED_AS, CultureFeedbackContributor, Kind
-from ..moments import local_days, portal_zone
-from ..publication import Visibility, indexes
-from ..storage import acknowledged
-from ..summaries import DISCUSSION, Totals
+from ..contributions.review_rules import Visibility, indexes
+from ..figures.settle import DISCUSSION, Totals
+from ..people.models import COUNTED_AS, CultureFeedbackContributor, Kind
+from ..portal.collections import acknowledged
+from ..web.moments import local_days, portal_zone
 from .attention import LOW
 
 

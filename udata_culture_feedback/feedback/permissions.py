@@ -18,9 +18,10 @@ from typing import Any
 
 from bson import ObjectId
 
-from .. import catalogue, publication
-from ..catalogue import DatasetFacts
-from ..contributors.viewer import Viewer
+from ..contributions import review_rules
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
 from .models import Visibility
 
 Feedback = dict[str, Any]
@@ -69,13 +70,13 @@ def may_read_words(viewer: Viewer, feedback: Feedback) -> bool:
 def texts(feedback: Feedback) -> dict[str, str]:
     """Its words, by field; none without a comment."""
     comment = feedback.get("comment")
-    return publication.with_name(feedback, {"comment": comment}) if comment else {}
+    return review_rules.with_name(feedback, {"comment": comment}) if comment else {}
 
 
 def open_words(feedback: Feedback) -> str | None:
     """The comment, where it may be published as open data, without a name: its author lets it, and
     a moderator has read it as it is."""
-    if not feedback.get("open_data") or not publication.was_read(feedback, texts(feedback)):
+    if not feedback.get("open_data") or not review_rules.was_read(feedback, texts(feedback)):
         return None
     return feedback.get("comment")
 

@@ -9,8 +9,8 @@ from typing import Any
 from flask_babel import format_date, format_percent
 from udata.i18n import lazy_gettext as _
 
-from ..contributors.signature import standing, unnamed
-from ..stubs import stub
+from ..contributions.hidden_notice import stub
+from ..people.signature import standing, unnamed
 from ..vocabulary import MODERATION_REASONS, Axis, Term, find, vocabularies
 from .models import Treatment, Visibility
 from .summaries import BEFORE, as_json

@@ -8,13 +8,16 @@ from typing import Any
 from flask import json, request
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, listing, refusals, rendered, search, vocabulary
-from ..catalogue import DatasetFacts
-from ..consultations import stamps
-from ..contributors.viewer import NOBODY, Viewer
+from .. import vocabulary
+from ..consultations import consultation_link
 from ..data_requests import figures as requests
-from ..listing import Page
-from . import gathering, representation, summaries
+from ..people.viewer import NOBODY, Viewer
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
+from ..search import terms
+from ..web import listing, refusals, render_cache
+from ..web.listing import Page
+from . import page_query, representation, summaries
 from .actions import readable_dataset
 from .models import STANDING, Visibility, dataset_summary, feedbacks, organization_summary
 
@@ -43,7 +46,7 @@ def listed(viewer: Viewer) -> str:
 
 def _of_dataset(viewer: Viewer, page: Page) -> str:
     """All feedback of one dataset, in one command."""
-    found = gathering.listed(request.args["dataset"], page)
+    found = page_query.listed(request.args["dataset"], page)
 
     def body(viewer: Viewer) -> str:
         found.must_be_readable()
@@ -56,7 +59,7 @@ def _of_dataset(viewer: Viewer, page: Page) -> str:
     if not found.is_everybodys(viewer):
         return body(viewer)
     key = ("feedback", found.fingerprint, *request.args.items(multi=True))
-    return rendered.kept(key, lambda: body(NOBODY))
+    return render_cache.kept(key, lambda: body(NOBODY))
 
 
 def _filtered(viewer: Viewer, page: Page) -> dict[str, Any]:
@@ -65,7 +68,7 @@ def _filtered(viewer: Viewer, page: Page) -> dict[str, Any]:
     scope, counter = _scope(dataset, organization)
     filters = _filters(viewer, dataset, organization)
     where = STANDING | scope | filters
-    found = listing.newest_first(feedbacks(), where, page, gathering.SHOWN)
+    found = listing.newest_first(feedbacks(), where, page, page_query.SHOWN)
     summary = summaries.read(counter) if counter and (dataset or not filters) else {}
     total, capped = _total(where, filters, counter, summary)
     if dataset and counter:
@@ -89,7 +92,7 @@ def _envelope(
 
 def figures_of(reference: str) -> str:
     """`GET P/datasets/<d>/summary/`, as JSON. Raises NotFound."""
-    found = gathering.figures_of(reference)
+    found = page_query.figures_of(reference)
     found.must_be_readable()
     totals = found.totals_of_requests
     if totals is None:
@@ -140,7 +143,7 @@ def _filters(
     if "resource" in request.args:
         filters["resource"] = request.args["resource"] or None
     if "consultation" in request.args:
-        filters["consultation"] = stamps.filtered_by(request.args["consultation"])
+        filters["consultation"] = consultation_link.filtered_by(request.args["consultation"])
     if "outdated" in request.args:
         filters |= _outdated(dataset, organization)
     if request.args.get("q"):
@@ -186,7 +189,7 @@ def _outdated(
 
 def _words(viewer: Viewer, text: str) -> dict[str, Any]:
     """Feedback whose public words have each word searched for."""
-    asked = search.query_terms(text[:200])
+    asked = terms.query_terms(text[:200])
     if not asked:
         return {}
     filters: dict[str, Any] = {

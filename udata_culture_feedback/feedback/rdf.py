@@ -23,12 +23,13 @@ from udata.core.dataset.rdf import dataset_to_graph_id
 from udata.i18n import lazy_gettext as _
 from udata.rdf import DCAT, DQV, HYDRA, ILLEGAL_XML_CHARS, negociate_content
 
-from .. import catalogue, listing, refusals
-from ..addresses import api_url
-from ..api import cacheable
-from ..catalogue import DatasetFacts
-from ..publication import was_read, with_name
+from ..contributions.review_rules import was_read, with_name
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
 from ..vocabulary import LDQD, vocabularies
+from ..web import listing, refusals
+from ..web.api import cacheable
+from ..web.urls import api_url
 from . import rdf_schemes as schemes
 from . import summaries
 from .models import STANDING, dataset_summary, feedbacks

@@ -15,8 +15,8 @@ from udata.core.organization.models import Organization
 from udata.core.owned import Owned
 from udata.core.user.models import User
 
-from ..queueing import later
-from ..storage import now
+from ..portal.collections import now
+from ..portal.queueing import later
 from . import lifecycle, tasks
 from .discussion import THREAD
 from .models import DISCUSSION, dataset_summary, feedbacks, summaries

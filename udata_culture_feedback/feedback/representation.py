@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .. import catalogue, rendered, vocabulary
-from ..addresses import api_url, pages_url
-from ..catalogue import DatasetFacts
-from ..consultations import stamps
-from ..contributors.models import Kind
-from ..contributors.signature import signature, signing_users
-from ..contributors.viewer import NOBODY, Viewer
-from ..moments import iso
+from .. import vocabulary
+from ..consultations import consultation_link
+from ..people.models import Kind
+from ..people.signature import signature, signing_users
+from ..people.viewer import NOBODY, Viewer
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
+from ..web import render_cache
+from ..web.moments import iso
+from ..web.urls import api_url, pages_url
 from . import permissions, summaries
 from .models import Visibility
 from .treatment_history import own_answer
@@ -50,8 +52,8 @@ def about_dataset(
 ) -> list[dict[str, Any]]:
     """The same where the dataset, known to be readable, and its summary are at hand."""
     feedbacks = list(feedbacks)
-    shown = rendered.fingerprint(feedbacks, dataset, summary.get("data_updated_at"))
-    for_all = rendered.kept(
+    shown = render_cache.fingerprint(feedbacks, dataset, summary.get("data_updated_at"))
+    for_all = render_cache.kept(
         ("feedback", shown), lambda: _about(NOBODY, feedbacks, dataset, summary)
     )
     if not viewer.known:
@@ -117,7 +119,7 @@ class Names:
         return cls(
             signing_users(contributors) if users is None else users,
             known | catalogue.organizations_by_id(named - known.keys()),
-            stamps.disclosed(feedback.get("consultation") for feedback in feedbacks),
+            consultation_link.disclosed(feedback.get("consultation") for feedback in feedbacks),
         )
 
     def organization(self, id: Any) -> dict[str, Any] | None:

@@ -15,11 +15,11 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from .. import vocabulary
-from ..catalogue import DatasetFacts
 from ..data_requests import figures as requests
-from ..moments import iso
-from ..storage import now
-from ..summaries import Flow, Totals, becomes_due, settle, settle_some, summed
+from ..figures.settle import Flow, Totals, becomes_due, settle, settle_some, summed
+from ..portal.catalogue import DatasetFacts
+from ..portal.collections import now
+from ..web.moments import iso
 from .attention import BEFORE, attention
 from .models import SITE, dataset_summary, feedbacks, organization_summary, summaries
 

@@ -7,10 +7,11 @@ from datetime import datetime
 from bson import ObjectId
 from udata.tasks import task
 
-from .. import catalogue, metrics
-from ..contributors import outbox
-from ..summaries import settle
-from . import confirming, discussion, lifecycle, listening, summaries, telling
+from ..figures import metrics
+from ..figures.settle import settle
+from ..mail import outbox
+from ..portal import catalogue
+from . import discussion, discussion_sync, lifecycle, notifications, reassessment, summaries
 from .models import DISCUSSION, dataset_summary, feedbacks
 from .models import summaries as stored_summaries
 from .signals import on_feedback_followed
@@ -56,19 +57,19 @@ outbox.CAUGHT_UP["feedback_followed"] = tell_discussions
 @task(name="culture-feedback-follow-thread", route="low.culture-feedback")
 def follow_thread(discussion_id: str) -> None:
     """Hears what the producing side said or did in a discussion."""
-    listening.follow_thread(ObjectId(discussion_id))
+    discussion_sync.follow_thread(ObjectId(discussion_id))
 
 
 @task(name="culture-feedback-comment-removed", route="low.culture-feedback")
 def comment_removed(discussion_id: str, message_id: str, at: str) -> None:
     """A message was deleted in a discussion, perhaps our answer. `at`: ISO 8601, naive UTC."""
-    listening.comment_removed(ObjectId(discussion_id), message_id, datetime.fromisoformat(at))
-    listening.follow_thread(ObjectId(discussion_id))
+    discussion_sync.comment_removed(ObjectId(discussion_id), message_id, datetime.fromisoformat(at))
+    discussion_sync.follow_thread(ObjectId(discussion_id))
 
 
 @task(name="culture-feedback-tell-author", route="low.culture-feedback")
 def tell_author(feedback_id: str) -> None:
-    telling.tell_author(ObjectId(feedback_id))
+    notifications.tell_author(ObjectId(feedback_id))
 
 
 @task(name="culture-feedback-follow-dataset", route="low.culture-feedback")
@@ -79,7 +80,7 @@ def follow_dataset(dataset_id: str) -> None:
         purge_dataset(dataset_id)
         return
     _settle_and_publish([dataset_summary(dataset_id), *summaries.follow_dataset(dataset)])
-    confirming.ask_authors(dataset)
+    reassessment.ask_authors(dataset)
     if dataset.listed:
         waiting = {"dataset": dataset.id, "due": DISCUSSION}
         for feedback in feedbacks().find(waiting, {"_id": 1}):

@@ -15,19 +15,20 @@ from typing import Any
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals
-from ..catalogue import DatasetFacts
-from ..contributors import outbox
-from ..contributors.limits import spend_write
-from ..contributors.viewer import Viewer, must_be_known
-from ..reading import Reading
-from ..storage import now
+from ..mail import outbox
+from ..people.limits import spend_write
+from ..people.viewer import Viewer, must_be_known
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
+from ..portal.collections import now
 from ..vocabulary import TREATMENT_STATUSES, find
+from ..web import refusals
+from ..web.payload import Reading
 from . import actions, answer_templates, permissions, summaries
-from .colleagues import colleagues
+from .assignees import colleagues
 from .models import AUTHOR, Treatment, feedbacks, live_totals
+from .notifications import reader_of
 from .signals import on_feedback_changed, on_feedback_treated
-from .telling import reader_of
 from .treatment_history import (
     Stored,
     answer_given,

@@ -13,12 +13,13 @@ from udata.i18n import lazy_gettext as _
 from udata.i18n import lazy_pgettext as _p
 from udata.uris import cdata_url
 
-from .. import catalogue, refusals
-from ..addresses import login_url
-from ..api import bound_body, never_stored
-from ..catalogue import DatasetFacts
-from ..contributors.viewer import Viewer, current_viewer
-from ..pages import (
+from ..people.viewer import Viewer, current_viewer
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
+from ..vocabulary import TREATMENT_STATUSES, find
+from ..web import refusals
+from ..web.api import bound_body, never_stored
+from ..web.pages import (
     blueprint,
     check_guard,
     handles_refusal,
@@ -26,10 +27,10 @@ from ..pages import (
     render,
     wants_fragment,
 )
-from ..text import excerpt
-from ..vocabulary import TREATMENT_STATUSES, find
+from ..web.text_cleaning import excerpt
+from ..web.urls import login_url
 from . import answer_templates, representation, treatment
-from .colleagues import colleagues
+from .assignees import colleagues
 from .models import Treatment, Visibility
 from .presentation import Comment
 from .treatment_history import Event

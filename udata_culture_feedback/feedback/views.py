@@ -10,18 +10,20 @@ from markupsafe import Markup
 from udata.i18n import lazy_gettext as _
 from udata.uris import cdata_url
 
-from .. import catalogue, listing, publication, refusals
-from ..addresses import api_url, login_url, pages_url
-from ..api import bound_body
-from ..catalogue import DatasetFacts
 from ..consultations.presentation import banner, open_consultations
-from ..contributors import confirmation
-from ..contributors.modes import Action
-from ..contributors.viewer import Viewer, current_viewer, sent_token
-from ..contributors.without_account import avoid_trap, needs_another_way, ways
+from ..contributions import review_rules
 from ..data_requests.presentation import missing_data
-from ..listing import Page
-from ..pages import (
+from ..email_confirmation import confirmation
+from ..email_confirmation.anonymous import avoid_trap, needs_another_way, ways
+from ..people.access_modes import Action
+from ..people.viewer import Viewer, current_viewer, sent_token
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
+from ..vocabulary import vocabularies
+from ..web import listing, refusals
+from ..web.api import bound_body
+from ..web.listing import Page
+from ..web.pages import (
     blueprint,
     check_guard,
     form_id,
@@ -33,12 +35,12 @@ from ..pages import (
     setting_key,
     wants_fragment,
 )
-from ..rendered import kept
-from ..vocabulary import vocabularies
-from . import actions, gathering, rdf, representation
+from ..web.render_cache import kept
+from ..web.urls import api_url, login_url, pages_url
+from . import actions, page_query, rdf, representation
 from .forms import answer_of_form
-from .gathering import Gathered
 from .models import Visibility
+from .page_query import Gathered
 from .presentation import Comment, SummaryView, fields_of_form, typed_answer, unfolded
 
 #: What was just done, and what is said of it.
@@ -95,7 +97,7 @@ def answer_dataset(dataset: str) -> Response:
         mine = actions.own_feedback(viewer, found.id)
         if mine and "reopen" in request.form:
             return _again(viewer, found, editing=True)
-        publication.warn(
+        review_rules.warn(
             {"comment": payload.get("comment")}, read_again="read_again" in request.form
         )
         if not viewer.account and not mine:
@@ -172,7 +174,7 @@ def _gathered(reference: Any, viewer: Viewer) -> Gathered:
     if page.beyond:
         abort(404)
     try:
-        return gathering.page_of(reference, viewer, page)
+        return page_query.page_of(reference, viewer, page)
     except refusals.NotFound:
         abort(404)
 

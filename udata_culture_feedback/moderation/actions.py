@@ -13,12 +13,14 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, publication, refusals
-from ..contributors.limits import spend_write
-from ..contributors.viewer import Viewer
-from ..publication import Visibility, erased_at
-from ..storage import now
+from ..contributions import review_rules
+from ..contributions.review_rules import Visibility, erased_at
+from ..people.limits import spend_write
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.collections import now
 from ..vocabulary import MODERATION_REASONS
+from ..web import refusals
 from . import classes, journal, permissions, redaction
 from .classes import Item, Moderated
 from .models import AGAINST, Decision, claims, flags
@@ -177,7 +179,7 @@ def claimed(ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
 
 def version_of(moderated: Moderated, item: Item) -> str:
     """Tells whether a contribution still says what somebody saw."""
-    return publication.version_of(item, moderated.texts(item))
+    return review_rules.version_of(item, moderated.texts(item))
 
 
 class Gesture:

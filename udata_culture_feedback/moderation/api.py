@@ -6,10 +6,10 @@ from typing import Any
 
 from udata.api import api, fields
 
-from .. import listing
-from ..api import Answer, Route, answer, documented, json_body, never_stored, ns
-from ..contributors.viewer import current_viewer
-from ..listing import Page
+from ..people.viewer import current_viewer
+from ..web import listing
+from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
+from ..web.listing import Page
 from . import actions, flags, forms, permissions, queue, representation, transparency
 from .classes import CLASSES
 from .models import Decision

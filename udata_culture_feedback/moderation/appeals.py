@@ -16,14 +16,14 @@ from itsdangerous import BadData
 from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
-from .. import refusals
-from ..addresses import pages_url
-from ..contributors import tokens
-from ..contributors.limits import spend_write
-from ..contributors.viewer import Viewer
-from ..publication import Visibility
-from ..storage import now
-from ..text import clean
+from ..contributions.review_rules import Visibility
+from ..people import tokens
+from ..people.limits import spend_write
+from ..people.viewer import Viewer
+from ..portal.collections import now
+from ..web import refusals
+from ..web.text_cleaning import clean
+from ..web.urls import pages_url
 from . import actions, classes, journal, permissions
 from .models import AGAINST, Decision, Outcome, appeals
 from .models import journal as stored_journal

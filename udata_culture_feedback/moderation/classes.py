@@ -14,12 +14,11 @@ from pymongo.collection import Collection
 from udata.core.discussions.models import Discussion
 from udata.i18n import lazy_gettext as _
 
-from .. import refusals, threads
-from ..addresses import pages_url
-from ..contributors.viewer import Viewer
+from ..contributions import discussions as threads
+from ..contributions.review_rules import Visibility, with_name
 from ..data_requests import discussion as request_discussion
 from ..data_requests import models as request_models
-from ..data_requests import records, replies
+from ..data_requests import replies, repository
 from ..data_requests.clock import Clock
 from ..data_requests.models import TOLD
 from ..data_requests.signals import on_request_changed
@@ -29,11 +28,13 @@ from ..feedback import discussion as feedback_discussion
 from ..feedback import models as feedback_models
 from ..feedback import summaries
 from ..feedback.signals import on_feedback_changed
-from ..languages import speaking
-from ..moments import portal_zone
-from ..publication import Visibility, with_name
-from ..search import terms
-from ..storage import now
+from ..people.viewer import Viewer
+from ..portal.collections import now
+from ..portal.languages import speaking
+from ..search.terms import terms
+from ..web import refusals
+from ..web.moments import portal_zone
+from ..web.urls import pages_url
 
 #: A contribution, as MongoDB gives it.
 Item = dict[str, Any]
@@ -185,19 +186,19 @@ class RequestClass(Moderated):
         changed["terms"] = terms(f"{changed['title']} {changed['description']}")
         if changed["title"] != item["title"]:
             # The address is made of the words of the title.
-            changed["slug"] = records.free_slug(changed["title"], taken=True)
+            changed["slug"] = repository.free_slug(changed["title"], taken=True)
         return changed
 
     def change(self, id: ObjectId, how: How) -> tuple[Item, Item] | None:
         def write(item: Item, changed: Item) -> bool:
             public = changed["visibility"] == Visibility.PUBLIC
-            return records.replace(item, changed, due=[TOLD] if public else [])
+            return repository.replace(item, changed, due=[TOLD] if public else [])
 
         return write_again(self, id, how, write)
 
     def announce(self, changes: list[tuple[Item, Item]]) -> None:
         for _before, after in changes:
-            records.written(after)
+            repository.written(after)
 
     def published(self, item: Item) -> Item:
         """Its holder has it from now on: the clock starts."""

@@ -12,21 +12,22 @@ from flask import current_app
 from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
-from .. import publication, refusals
-from ..contributors import keys
-from ..contributors.limits import spend_write
-from ..contributors.modes import Action
-from ..contributors.viewer import Viewer
-from ..contributors.without_account import admit, must_take_part
+from ..contributions import review_rules
+from ..contributions.review_rules import FLAG, Visibility
 from ..data_requests import actions as request_actions
-from ..data_requests import said
+from ..data_requests import move_messages
 from ..data_requests.models import messages
+from ..email_confirmation.anonymous import admit, must_take_part
 from ..feedback import actions as feedback_actions
 from ..feedback import permissions as feedback_permissions
-from ..publication import FLAG, Visibility
-from ..storage import now
-from ..text import clean
-from . import elsewhere
+from ..people import keys
+from ..people.access_modes import Action
+from ..people.limits import spend_write
+from ..people.viewer import Viewer
+from ..portal.collections import now
+from ..web import refusals
+from ..web.text_cleaning import clean
+from . import embedded_texts
 from .actions import REASONS
 from .classes import CLASSES, Item
 from .models import appeals, claims, flags
@@ -81,8 +82,8 @@ def shown_answer(feedback: Item, about: Any) -> Item:
     """The answer of a producer that is shown. Raises NotFound for one that is not there, or that
     stands in the discussion only, where udata has it reported."""
     words = feedback["visibility"] == Visibility.PUBLIC
-    id = elsewhere.ANSWERS.latest(feedback) if about == "answer" and words else None
-    found = elsewhere.ANSWERS.find([id]).get(id) if id else None
+    id = embedded_texts.ANSWERS.latest(feedback) if about == "answer" and words else None
+    found = embedded_texts.ANSWERS.find([id]).get(id) if id else None
     if not found:
         raise refusals.NotFound(_("There is no such answer."))
     return found
@@ -92,9 +93,9 @@ def move_of(request: Item, about: str) -> Item:
     """What was said with a move. Raises NotFound for one without words."""
     number = about.removeprefix(MOVE)
     known = number.isascii() and number.isdigit() and len(number) < 5
-    if known and said.said_with(request, int(number)):
-        id = elsewhere.MOVES.of(request, int(number))
-        found = elsewhere.MOVES.find([id]).get(id)
+    if known and move_messages.said_with(request, int(number)):
+        id = embedded_texts.MOVES.of(request, int(number))
+        found = embedded_texts.MOVES.find([id]).get(id)
         if found:
             return found
     raise refusals.NotFound(_("There is no such message."))
@@ -159,7 +160,7 @@ def put_in_queue(kind: str, id: ObjectId, why: str) -> None:
         if why in reasons or item["visibility"] == Visibility.HIDDEN:
             return None
         changed = dict(item)
-        publication.put_in_queue(changed, [*reasons, why])
+        review_rules.put_in_queue(changed, [*reasons, why])
         return changed
 
     written = CLASSES[kind].change(id, queued)
@@ -175,7 +176,7 @@ def take_from_queue(kind: str, id: ObjectId, why: str) -> None:
         if why not in reasons:
             return None
         changed = dict(item)
-        publication.put_in_queue(changed, [reason for reason in reasons if reason != why])
+        review_rules.put_in_queue(changed, [reason for reason in reasons if reason != why])
         return changed
 
     written = CLASSES[kind].change(id, freed)

@@ -8,8 +8,8 @@ from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 
-from .. import refusals
-from ..publication import Visibility
+from ..contributions.review_rules import Visibility
+from ..web import refusals
 from . import redaction
 from .actions import MOST, Wanted
 from .models import Decision

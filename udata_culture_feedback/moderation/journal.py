@@ -12,7 +12,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from ..contributors.outbox_models import DUPLICATE_KEY
+from ..mail.models import DUPLICATE_KEY
 from .classes import CLASSES, Moderated
 from .models import journal
 

@@ -14,15 +14,16 @@ from flask import current_app
 from udata.i18n import lazy_gettext as _
 from udata.mail import LabelledContent, MailCTA, MailMessage
 
-from .. import catalogue, vocabulary
-from ..addresses import pages_url
-from ..contributors import outbox, unsubscribe
-from ..contributors.mailing import mail
-from ..contributors.outbox_models import insert, new_entry
-from ..publication import Visibility
-from ..queueing import later
-from ..storage import now
-from ..text import excerpt
+from .. import vocabulary
+from ..contributions.review_rules import Visibility
+from ..mail import outbox, unsubscribe
+from ..mail.mailing import mail
+from ..mail.models import insert, new_entry
+from ..portal import catalogue
+from ..portal.collections import now
+from ..portal.queueing import later
+from ..web.text_cleaning import excerpt
+from ..web.urls import pages_url
 from . import appeals
 from .classes import CLASSES, Item, Moderated
 from .models import AGAINST, Decision, Outcome

@@ -20,8 +20,8 @@ from mongoengine.fields import (
 from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
-from ..publication import indexes
-from ..storage import acknowledged, collection_of
+from ..contributions.review_rules import indexes
+from ..portal.collections import acknowledged, collection_of
 
 
 class Decision(StrEnum):

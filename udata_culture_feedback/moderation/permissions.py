@@ -23,10 +23,11 @@ from bson import ObjectId
 from flask import current_app
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, refusals
-from ..contributors.viewer import Viewer
-from ..publication import Visibility
-from ..storage import now
+from ..contributions.review_rules import Visibility
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.collections import now
+from ..web import refusals
 from .classes import Item, Moderated
 from .models import AGAINST, Decision
 

@@ -12,11 +12,12 @@ from flask import current_app
 from flask_babel import format_time
 from udata.i18n import lazy_gettext as _
 
-from .. import checks, vocabulary
-from ..contributors.viewer import Viewer
-from ..moments import portal_zone
-from ..publication import REASONS, Visibility
-from ..storage import now
+from .. import vocabulary
+from ..contributions import text_checks
+from ..contributions.review_rules import REASONS, Visibility
+from ..people.viewer import Viewer
+from ..portal.collections import now
+from ..web.moments import portal_zone
 from . import classes
 from .classes import CLASSES
 from .models import Decision, journal
@@ -223,7 +224,7 @@ def _personal(item: dict[str, Any]) -> list[str]:
         dict.fromkeys(
             item["words"][one["field"]][one["start"] : one["end"]]
             for one in item["findings"]
-            if one["check"] in checks.PERSONAL
+            if one["check"] in text_checks.PERSONAL
         )
     )
 
@@ -236,7 +237,7 @@ def _pieces(text: str, findings: Iterable[dict[str, Any]]) -> list[Piece]:
         if one["start"] < position or one["check"] == "language":
             continue
         pieces.append(Piece(text[position : one["start"]]))
-        label = str(checks.LABELS[one["check"]])
+        label = str(text_checks.LABELS[one["check"]])
         pieces.append(Piece(text[one["start"] : one["end"]], label))
         position = one["end"]
     pieces.append(Piece(text[position:]))

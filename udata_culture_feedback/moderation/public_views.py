@@ -12,18 +12,26 @@ from flask import Response, abort, current_app, redirect, request, url_for
 from flask_babel import format_date
 from udata.i18n import lazy_gettext as _
 
-from .. import refusals, vocabulary
-from ..addresses import login_url
-from ..api import bound_body, never_stored
-from ..contributors.viewer import Viewer, current_viewer
+from .. import vocabulary
+from ..contributions.hidden_notice import stub
+from ..contributions.review_rules import Visibility
 from ..data_requests import actions as request_actions
 from ..data_requests.models import messages
 from ..feedback import actions as feedback_actions
 from ..feedback import permissions as feedback_permissions
-from ..pages import blueprint, check_guard, handles_refusal, page_address, render, wants_fragment
-from ..publication import Visibility
-from ..stubs import stub
-from ..text import excerpt
+from ..people.viewer import Viewer, current_viewer
+from ..web import refusals
+from ..web.api import bound_body, never_stored
+from ..web.pages import (
+    blueprint,
+    check_guard,
+    handles_refusal,
+    page_address,
+    render,
+    wants_fragment,
+)
+from ..web.text_cleaning import excerpt
+from ..web.urls import login_url
 from . import appeals, flags, permissions, transparency
 from .mails import charter_url
 

@@ -16,11 +16,12 @@ from flask import request
 from pymongo.command_cursor import CommandCursor
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue, listing, refusals
-from ..contributors.viewer import Viewer
-from ..listing import Page
-from ..publication import REASONS, Visibility
-from ..storage import now
+from ..contributions.review_rules import REASONS, Visibility
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.collections import now
+from ..web import listing, refusals
+from ..web.listing import Page
 from . import permissions
 from .classes import CLASSES, Item, Moderated
 from .models import claims

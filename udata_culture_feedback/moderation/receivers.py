@@ -21,7 +21,7 @@ from ..data_requests.workflow import Role
 from ..feedback.models import feedbacks
 from ..feedback.receivers import harmless
 from ..feedback.signals import on_feedback_changed, on_feedback_treated
-from . import elsewhere, flags, mails, reports
+from . import embedded_texts, flags, mails, reports
 from .classes import Item, Moderated
 from .signals import on_appeal_answered, on_appealed, on_decided
 
@@ -83,65 +83,65 @@ def request_changed(
 
 @harmless
 def feedback_treated(feedback_id: Any, **_: Any) -> None:
-    elsewhere.look_at_answer(feedback_id)
+    embedded_texts.look_at_answer(feedback_id)
 
 
 @harmless
 def answers_follow(feedback_id: Any, new: dict[str, Any] | None = None, **_: Any) -> None:
     """Answers to it follow it to another organization, and go with it."""
-    if not new and elsewhere.has_parts(feedback_id):
+    if not new and embedded_texts.has_parts(feedback_id):
         fields = {"organization": 1, "deleted": 1}
         feedback = feedbacks().find_one({"_id": feedback_id}, fields)
         if feedback is None or feedback.get("deleted"):
-            elsewhere.forget(feedback_id)
+            embedded_texts.forget(feedback_id)
         else:
-            elsewhere.move_to(feedback_id, feedback.get("organization"))
+            embedded_texts.move_to(feedback_id, feedback.get("organization"))
 
 
 @harmless
 def request_moved(request_id: Any, request: Item, entry: Item, number: int, **_: Any) -> None:
     """What a requester says with a move has no personal data in it: they had to change it."""
     if entry["by"]["role"] != Role.REQUESTER:
-        elsewhere.look_at_move(request, number)
+        embedded_texts.look_at_move(request, number)
 
 
 @harmless
 def moves_follow(request_id: Any, carried: bool = False, **_: Any) -> None:
-    if not carried and elsewhere.has_parts(request_id):
+    if not carried and embedded_texts.has_parts(request_id):
         fields = {"organization": 1, "removed": 1, "detached": 1, "history.by.role": 1}
         request = requests().find_one({"_id": request_id}, fields)
         if request is None or request.get("removed"):
-            elsewhere.forget(request_id)
+            embedded_texts.forget(request_id)
             return
         if request.get("detached"):
             history = enumerate(request["history"], 1)
             asked = [str(n) for n, entry in history if entry["by"]["role"] == Role.REQUESTER]
-            elsewhere.forget(request_id, asked)
-        elsewhere.move_to(request_id, request.get("organization"))
+            embedded_texts.forget(request_id, asked)
+        embedded_texts.move_to(request_id, request.get("organization"))
 
 
 @harmless
 def account_changed(user: Any, **_: Any) -> None:
     if getattr(user, "deleted", None):
-        elsewhere.forget_account(user.pk)
+        embedded_texts.forget_account(user.pk)
 
 
 @harmless
 def consultation_collected(consultation_id: Any, **_: Any) -> None:
-    elsewhere.queue_texts(consultation_id)
+    embedded_texts.queue_texts(consultation_id)
 
 
 @harmless
 def text_moderated(consultation_id: Any, text: Any, **decided: Any) -> None:
-    elsewhere.text_moderated(text, **decided)
+    embedded_texts.text_moderated(text, **decided)
 
 
 @harmless
 def response_changed(consultation_id: Any, response: Any, **_: Any) -> None:
-    if elsewhere.has_parts(response):
+    if embedded_texts.has_parts(response):
         standing = {"_id": response, "deleted": {"$exists": False}}
         if not responses().find_one(standing, {"_id": 1}):
-            elsewhere.forget(response)
+            embedded_texts.forget(response)
 
 
 def connect() -> None:

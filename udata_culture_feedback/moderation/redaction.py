@@ -9,8 +9,9 @@ from typing import Any
 from flask import current_app
 from udata.i18n import lazy_gettext as _
 
-from .. import checks, refusals
-from ..languages import speaking
+from ..contributions import text_checks
+from ..portal.languages import speaking
+from ..web import refusals
 
 #: Shortest words that can be chosen: a letter would be blacked out everywhere.
 SHORTEST = 3
@@ -100,7 +101,7 @@ def _spans(name: str, text: str, choice: Choice) -> list[tuple[int, int]]:
             spans.append((start, start + len(string)))
             start = text.find(string, start + len(string))
     if choice.found:
-        spans += [(finding.start, finding.end) for finding in checks.personal_data(text)]
+        spans += [(finding.start, finding.end) for finding in text_checks.personal_data(text)]
     return spans
 
 

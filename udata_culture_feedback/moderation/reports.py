@@ -13,8 +13,8 @@ from udata.core.reports.constants import REASON_AUTO_SPAM
 from udata.core.reports.models import Report
 from udata.core.user.models import User
 
-from ..publication import REPORT, Visibility
-from ..storage import now
+from ..contributions.review_rules import REPORT, Visibility
+from ..portal.collections import now
 from . import classes
 from .classes import Item, Moderated
 from .flags import put_in_queue, take_from_queue

@@ -9,11 +9,12 @@ from typing import Any
 
 from bson import ObjectId
 
-from .. import catalogue, checks
-from ..contributors.signature import signature, signing_users
-from ..contributors.viewer import Viewer
+from ..contributions import text_checks
 from ..data_requests.models import requests
-from ..moments import iso
+from ..people.signature import signature, signing_users
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..web.moments import iso
 from . import actions, permissions
 from .classes import Item, Moderated
 from .models import flags
@@ -71,7 +72,7 @@ def _one(viewer: Viewer, moderated: Moderated, item: Item, objects: Objects) -> 
         "findings": [
             {"field": field} | finding.as_json()
             for field, text in texts.items()
-            for finding in checks.inspect(text)
+            for finding in text_checks.inspect(text)
         ],
         "why": review.get("why") or [],
         "since": iso(review.get("since")),

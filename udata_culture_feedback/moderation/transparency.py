@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .. import vocabulary
-from ..storage import now
+from ..portal.collections import now
 from .models import Outcome, appeals, journal, past_months
 
 #: How long after its end a month may still change: a decision that a crash kept from the journal.

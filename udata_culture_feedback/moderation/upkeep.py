@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..publication import Visibility, forget_original
-from ..storage import now
-from . import appeals, elsewhere, flags, journal
+from ..contributions.review_rules import Visibility, forget_original
+from ..portal.collections import now
+from . import appeals, embedded_texts, flags, journal
 from .classes import CLASSES, Item, Moderated
 
 #: What stands in the place of hidden words once they are erased.
@@ -26,9 +26,9 @@ def erase_hidden_words() -> int:
 
 #: For `maintenance.STEPS`.
 STEPS: dict[str, Callable[[], int]] = {
-    "decisions_done": elsewhere.apply_all,
-    "texts_queued": elsewhere.queue_all_texts,
-    "moderated_words_forgotten": elsewhere.forget_orphans,
+    "decisions_done": embedded_texts.apply_all,
+    "texts_queued": embedded_texts.queue_all_texts,
+    "moderated_words_forgotten": embedded_texts.forget_orphans,
     "decisions_written": write_journal,
     "hidden_words_erased": erase_hidden_words,
     "appeals_forgotten": appeals.erase_texts,

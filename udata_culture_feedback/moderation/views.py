@@ -11,13 +11,15 @@ from flask import Response, abort, redirect, request
 from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 
-from .. import catalogue, listing, refusals, vocabulary
-from ..addresses import login_url
-from ..api import bound_body, never_stored
-from ..contributors import roles
-from ..contributors.viewer import Viewer, current_viewer
-from ..listing import Page
-from ..pages import (
+from .. import vocabulary
+from ..contributions.review_rules import REASONS
+from ..people import roles
+from ..people.viewer import Viewer, current_viewer
+from ..portal import catalogue
+from ..web import listing, refusals
+from ..web.api import bound_body, never_stored
+from ..web.listing import Page
+from ..web.pages import (
     blueprint,
     check_guard,
     handles_refusal,
@@ -25,7 +27,7 @@ from ..pages import (
     render,
     wants_fragment,
 )
-from ..publication import REASONS
+from ..web.urls import login_url
 from . import actions, appeals, forms, permissions, presentation, queue, representation
 from .classes import CLASSES
 from .models import Decision

@@ -7,7 +7,7 @@ from mongoengine.fields import DateTimeField, DictField, ListField, ObjectIdFiel
 from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
-from ..storage import acknowledged
+from ..portal.collections import acknowledged
 
 
 class CultureFeedbackPublished(Document):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
-from .. import catalogue
+from ..portal import catalogue
 from .tables import Column
 
 #: Rows for which what was read of a dataset is good enough, some seconds, and datasets remembered

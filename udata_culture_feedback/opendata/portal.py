@@ -22,8 +22,9 @@ from udata.i18n import lazy_gettext as _
 from udata.mongo.datetime_fields import DateRange
 from udata.tags import slug
 
-from .. import catalogue, refusals
-from ..storage import now
+from ..portal import catalogue
+from ..portal.collections import now
+from ..web import refusals
 from .models import published
 from .tables import Written
 

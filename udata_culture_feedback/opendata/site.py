@@ -13,13 +13,14 @@ from udata.core.dataset.constants import UpdateFrequency
 from udata.i18n import lazy_gettext as _
 from udata.tasks import job
 
-from .. import catalogue, refusals
 from ..consultations import publishing
 from ..consultations.suppression import LEAST_FOR_CROSSES
 from ..data_requests import csv as requests_csv
 from ..feedback import csv as feedback_csv
 from ..feedback.models import SITE
-from ..languages import speaking
+from ..portal import catalogue
+from ..portal.languages import speaking
+from ..web import refusals
 from . import portal
 from .files import Made, files_of
 from .portal import Published, Sheet

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Route
 
-from udata_culture_feedback.demo.background import RunningPortal
+from demo.background import RunningPortal
 
 from ..visitor import COMMENTED, EMPTY, Visitor
 

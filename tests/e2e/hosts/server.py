@@ -12,7 +12,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from udata_culture_feedback.demo.background import RunningPortal
+from demo.background import RunningPortal
 
 from .pages import POLICY, file_of, page_of
 

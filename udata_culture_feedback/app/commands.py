@@ -1,0 +1,426 @@
+"""`udata feedback …`: what an operator does from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import AppGroup, with_appcontext
+from mongoengine.connection import get_db
+from udata.utils import get_udata_version
+
+from .. import __version__
+from ..consultations import importing as importing_responses
+from ..consultations import models as consultation_models
+from ..consultations import publishing
+from ..contributions.review_rules import CultureFeedbackRepeated
+from ..dashboard.organization_settings import CultureFeedbackOrganizationSettings
+from ..dashboard.subscriptions import CultureFeedbackSubscription
+from ..data_requests import figures as request_figures
+from ..data_requests import importing
+from ..data_requests import models as request_models
+from ..data_requests.dataset_matches import CultureFeedbackMatch
+from ..email_confirmation.confirmation import CultureFeedbackUnconfirmed
+from ..feedback import models
+from ..feedback.answer_templates import CultureFeedbackAnswerTemplate
+from ..feedback.reassessment import CultureFeedbackAsked
+from ..figures import metrics
+from ..mail import outbox
+from ..mail.account_deletion import CultureFeedbackLeaving
+from ..mail.models import CultureFeedbackOutbox
+from ..mail.unsubscribe import CultureFeedbackUnsubscribed
+from ..moderation import models as moderation_models
+from ..my_data.access_link import CultureFeedbackVisit
+from ..opendata.models import CultureFeedbackPublished
+from ..people import access_modes, roles
+from ..people.contacts import CultureFeedbackContact, CultureFeedbackPepper
+from ..people.proof import CultureFeedbackSpent
+from ..people.service_account import service_account
+from ..people.submissions import CultureFeedbackDeleted
+from ..portal import catalogue
+from ..portal.job_runs import CultureFeedbackRun
+from ..search import index as search_index
+from ..search import unmet_searches
+from ..search.index import CultureFeedbackTerms, CultureFeedbackWord
+from ..search.unmet_searches import CultureFeedbackUnmet
+from ..web import refusals
+from ..web.csv_reading import Problem, Unreadable
+from ..web.embed import advertise as advertising
+from . import maintenance, migrations
+from .recount import recount_everything
+
+cli = AppGroup("feedback")  # its place in udata: command_line.py
+
+#: Figures of requests written at once as metrics of datasets and organizations.
+PUBLISHED_AT_ONCE = 500
+
+MODELS = (
+    models.CultureFeedbackFeedback,
+    models.CultureFeedbackSummary,
+    CultureFeedbackDeleted,
+    request_models.CultureFeedbackRequest,
+    request_models.CultureFeedbackSupport,
+    request_models.CultureFeedbackRequestFigures,
+    request_models.CultureFeedbackRequestMessage,
+    CultureFeedbackMatch,
+    consultation_models.CultureFeedbackConsultation,
+    consultation_models.CultureFeedbackResponse,
+    consultation_models.CultureFeedbackCollected,
+    consultation_models.CultureFeedbackResults,
+    consultation_models.CultureFeedbackFollower,
+    CultureFeedbackPublished,
+    CultureFeedbackAnswerTemplate,
+    CultureFeedbackAsked,
+    CultureFeedbackSubscription,
+    CultureFeedbackOrganizationSettings,
+    CultureFeedbackOutbox,
+    CultureFeedbackUnsubscribed,
+    CultureFeedbackContact,
+    CultureFeedbackPepper,
+    CultureFeedbackUnconfirmed,
+    CultureFeedbackVisit,
+    CultureFeedbackLeaving,
+    CultureFeedbackSpent,
+    CultureFeedbackTerms,
+    CultureFeedbackWord,
+    CultureFeedbackUnmet,
+    CultureFeedbackRepeated,
+    CultureFeedbackRun,
+    roles.CultureFeedbackModerator,
+    moderation_models.CultureFeedbackDecision,
+    moderation_models.CultureFeedbackWords,
+    moderation_models.CultureFeedbackClaim,
+    moderation_models.CultureFeedbackFlag,
+    moderation_models.CultureFeedbackAppeal,
+    moderation_models.CultureFeedbackTransparency,
+)
+
+
+@cli.command()
+@with_appcontext
+def init() -> None:
+    """Build indexes, run migrations, create the service account. Run it after each upgrade: it may
+    be run again, and only does what is left to do."""
+    for model in MODELS:
+        model.ensure_indexes()
+        click.echo(f"Indexes of {model._get_collection_name()}: built")
+    catalogue.build_remote_index()
+    for name in migrations.pending():
+        click.echo(f"Migration {name}: {migrations.run(name)}")
+    account = service_account()
+    click.echo(f"Service account: {account.fullname} ({account.id})")
+    # Datasets last: the words of both are counted then.
+    for what, index in (
+        ("requests", search_index.backfill_requests),
+        ("datasets", search_index.backfill),
+    ):
+        with click.progressbar(length=1, label=f"Search index, {what}") as bar:
+            changed = index(_following(bar))
+        click.echo(f"Search index: {changed} {what} brought in line")
+
+
+@cli.command("recount")
+@click.option("--check", is_flag=True, help="Compare only; exit 1 when a figure is wrong.")
+@with_appcontext
+def recount_summaries(check: bool) -> None:
+    """Recount every figure from what is stored, while people go on writing."""
+    wrong = 0
+    for summary_id, differences in recount_everything(check=check):
+        for counter, (stored, counted) in differences.items():
+            click.echo(f"{summary_id} {counter}: {stored}, should be {counted}")
+        wrong += bool(differences)
+    if not check:
+        _write_metrics()
+    word = "wrong" if check else "mended"
+    click.echo(f"{wrong} summaries {word}" if wrong else "Every figure is right")
+    if check and wrong:
+        raise SystemExit(1)
+
+
+@cli.command()
+@with_appcontext
+def info() -> None:
+    """Show versions, what is stored, and settings that deserve a look."""
+    server = get_db().client.server_info()["version"]
+    click.echo(
+        f"udata-culture-feedback {__version__}, udata {get_udata_version()}, MongoDB {server}"
+    )
+    for model in MODELS:
+        collection = model._get_collection()
+        click.echo(f"{collection.name}: {collection.estimated_document_count()} documents")
+    due = models.feedbacks().count_documents({"due": {"$exists": True}}, limit=1000)
+    click.echo(f"Feedback with something due: {due}")
+    for name in migrations.pending():
+        click.secho(f"Migration to run (udata feedback init): {name}", fg="yellow")
+    for warning in settings_to_look_at():
+        click.secho(warning, fg="yellow")
+
+
+@cli.command()
+@with_appcontext
+def maintain() -> None:
+    """Catch up on whatever a bad day left: figures, discussions, orphans. Safe at any time; run it
+    every night (or schedule the job `culture-feedback-maintain`). Exit 1 when a step failed; the
+    others are done, the log says why."""
+    done = maintenance.maintain()
+    for what, how_many in done.items():
+        click.echo(f"{what.replace('_', ' ')}: {how_many}")
+    if any(what.endswith("_failed") for what in done):
+        raise SystemExit(1)
+
+
+@cli.command()
+@with_appcontext
+def requeue() -> None:
+    """Start again with every mail that was refused for days."""
+    click.echo(f"{outbox.requeue_failed()} mails will be tried again")
+
+
+@cli.command("import-requests")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Write nothing; say what is wrong, line by line.")
+@click.option(
+    "--mapping",
+    multiple=True,
+    metavar="THEIRS=OURS",
+    help="A column of the file, and the one of ours that it is. May be repeated.",
+)
+@click.option("--encoding", default="utf-8-sig", show_default=True, help="Of the file.")
+@with_appcontext
+def import_requests(path: Path, dry_run: bool, mapping: tuple[str, ...], encoding: str) -> None:
+    """Import requests collected elsewhere from a CSV file (columns: docs/importing.md). What was
+    imported before is left as it is; lines that are wrong are named and left out, exit 1."""
+    file = importing.File(path, dict(_pair(one) for one in mapping), encoding)
+
+    def each(lines: list[importing.Line]) -> Iterator[importing.Line]:
+        with click.progressbar(lines, label=path.name) as bar:
+            yield from bar
+
+    try:
+        report = importing.import_file(file, dry_run=dry_run, each=each)
+    except Unreadable as error:
+        raise click.ClickException(str(error)) from error
+    for problem in report.bad:
+        click.secho(str(problem), fg="yellow")
+    word = "to import" if dry_run else "imported"
+    wrong = len({problem.line for problem in report.bad})
+    click.echo(f"{report.new} {word}, {report.known} there already, {wrong} wrong")
+    if wrong:
+        raise SystemExit(1)
+
+
+@cli.command("import-responses")
+@click.argument("consultation")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--mapping",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Which column answers which question: a TOML or JSON file (docs/importing.md).",
+)
+@click.option("--dry-run", is_flag=True, help="Write nothing; say what is wrong, line by line.")
+@click.option("--skip-errors", is_flag=True, help="Import the other lines when some are wrong.")
+@click.option("--encoding", default="utf-8-sig", show_default=True, help="Of the CSV file.")
+@with_appcontext
+def import_responses(
+    consultation: str, path: Path, mapping: Path, dry_run: bool, skip_errors: bool, encoding: str
+) -> None:
+    """Import answers to a consultation that were collected elsewhere, from a CSV file. Also once it
+    has closed. What was imported before is left as it is; where a line is wrong nothing is written,
+    exit 1."""
+
+    def told(problem: Problem) -> None:
+        click.secho(str(problem), fg="yellow")
+
+    try:
+        with click.progressbar(length=1, label=path.name) as bar:
+            report = importing_responses.import_file(
+                consultation,
+                path,
+                mapping,
+                encoding=encoding,
+                dry_run=dry_run,
+                skip_errors=skip_errors,
+                told=told,
+                progress=_following(bar),
+            )
+    except Unreadable as error:
+        raise click.ClickException(str(error)) from error
+    written = not dry_run and (skip_errors or not report.wrong)
+    word = "imported" if written else "to import"
+    click.echo(f"{report.new} {word}, {report.known} there already, {report.wrong} wrong")
+    if report.wrong and not written and not dry_run:
+        click.echo("Nothing is written: correct these lines, or add --skip-errors")
+    if report.wrong:
+        raise SystemExit(1)
+
+
+#: Roles by the names they have on the command line.
+ROLES = {
+    "moderator": roles.MODERATOR,
+    roles.MODERATOR: roles.MODERATOR,
+    "consultation": roles.CONSULTATION,
+    roles.CONSULTATION: roles.CONSULTATION,
+}
+
+
+@cli.command()
+@click.argument("role", type=click.Choice(list(ROLES)))
+@click.argument("email")
+@click.option(
+    "--organization",
+    "organizations",
+    multiple=True,
+    metavar="ID_OR_SLUG",
+    help="Moderators: only for what concerns that organization. May be repeated.",
+)
+@with_appcontext
+def grant(role: str, email: str, organizations: tuple[str, ...]) -> None:
+    """Give a role to an account: moderators, or the team that makes consultations. Given again, it
+    replaces the limit to organizations."""
+    user_id = _account(email)
+    if ROLES[role] == roles.CONSULTATION:
+        if organizations:
+            # Limiting it would be to promise what nothing enforces.
+            raise click.UsageError("--organization is for moderators: consultations have no limit")
+        given = roles.give(user_id, roles.CONSULTATION)
+        click.echo(f"{email} {'is now' if given else 'was already'} in the team of consultations")
+        return
+    found = [catalogue.find_organization(one) for one in organizations]
+    unknown = [one for one, there in zip(organizations, found, strict=True) if there is None]
+    if unknown:
+        raise click.ClickException(f"No such organization: {', '.join(unknown)}")
+    limit = [one.id for one in found if one]
+    roles.grant(user_id, limit or None)
+    about = ", ".join(one.name for one in found if one) or "everything"
+    click.echo(f"{email} is now moderator of {about}")
+
+
+@cli.command()
+@click.argument("role", type=click.Choice(list(ROLES)))
+@click.argument("email")
+@with_appcontext
+def revoke(role: str, email: str) -> None:
+    """Take a role back from an account."""
+    user_id = _account(email)
+    if ROLES[role] == roles.CONSULTATION:
+        had = roles.take_back(user_id, roles.CONSULTATION)
+        team = "in the team of consultations"
+        click.echo(f"{email} is not {team} any more" if had else f"{email} was not {team}")
+        return
+    had = roles.revoke(user_id)
+    click.echo(f"{email} is no moderator any more" if had else f"{email} was no moderator")
+
+
+@cli.command("publish-results")
+@click.argument("consultation")
+@with_appcontext
+def publish_results(consultation: str) -> None:
+    """Publish the results of a consultation (its id or slug) as a dataset of the organization that
+    consulted: docs/opendata.md. Again, only what has changed is written."""
+    try:
+        done = publishing.publish(consultation)
+    except refusals.Refusal as refusal:
+        raise click.ClickException(str(refusal)) from refusal
+    what = ", ".join(done.changed) or "nothing has changed"
+    click.echo(f"{'Made' if done.created else 'Looked at'} {done.page}: {what}")
+
+
+@cli.command("unmet")
+@with_appcontext
+def show_unmet() -> None:
+    """Show what people looked for and did not find: words in alphabetical order, seen at least
+    five times."""
+    found = unmet_searches.shown()
+    for one in found:
+        click.echo(f"{one.seen:>6}  {' '.join(one.terms)}")
+    if not found:
+        click.echo(f"Nothing that was looked for {unmet_searches.SHOWN_FROM} times or more")
+
+
+def settings_to_look_at() -> list[str]:
+    """What an operator would want to know before people do."""
+    config = current_app.config
+    found = [
+        f"{name} is empty: the footer of our pages has no such link"
+        for name in (
+            "CULTURE_FEEDBACK_LEGAL_URL",
+            "CULTURE_FEEDBACK_PRIVACY_URL",
+            "CULTURE_FEEDBACK_ACCESSIBILITY_URL",
+        )
+        if not config[name]
+    ]
+    if not config["CULTURE_FEEDBACK_CONTROLLER"]:
+        found.append("CULTURE_FEEDBACK_CONTROLLER is empty: notices do not say who is responsible")
+    if not config["CULTURE_FEEDBACK_PAGES_URL"]:
+        found.append("CULTURE_FEEDBACK_PAGES_URL is empty: links in mails lead to /api/1/…")
+    if not config["CDATA_BASE_URL"]:
+        found.append("CDATA_BASE_URL is empty: links to datasets lead to the API")
+    if not config["CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR"]:
+        found.append("CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR is empty: writes are not limited")
+    return found + access_modes.problems()
+
+
+def _account(email: str) -> Any:
+    """The id of an account. Raises ClickException for an address that is nobody's."""
+    found = catalogue.user_of_email(email)
+    if found is None:
+        raise click.ClickException(f"No account has the address {email}")
+    return found
+
+
+def _pair(option: str) -> tuple[str, str]:
+    """A mapping as it is typed. Raises UsageError for a column that is not ours."""
+    theirs, _, ours = option.partition("=")
+    if not theirs or ours not in importing.COLUMNS:
+        columns = ", ".join(importing.COLUMNS)
+        raise click.UsageError(f"--mapping {option}: THEIRS=OURS, where OURS is one of {columns}")
+    return theirs.strip(), ours
+
+
+def _following(bar: Any) -> Callable[[int, int], None]:
+    """A progress bar as something that is told how far it is."""
+
+    def progress(done: int, total: int) -> None:
+        bar.length = max(total, 1)
+        bar.update(done - bar.pos)
+
+    return progress
+
+
+def _write_metrics() -> None:
+    from ..feedback.tasks import count_above
+
+    for summary in models.summaries().find({"dataset": {"$exists": True}}, {"dataset": 1}):
+        count_above(str(summary["dataset"]))
+    figures = request_figures.figures()
+    ids = (one["_id"] for one in figures.find({}, {"_id": 1}))
+    while batch := list(islice(ids, PUBLISHED_AT_ONCE)):
+        metrics.publish("requests", figures, batch)
+
+
+@cli.command()
+@click.option("--dataset", metavar="ID_OR_SLUG", help="Only that one.")
+@click.option("--organization", metavar="ID_OR_SLUG", help="Only those of an organization.")
+@click.option("--remove", is_flag=True, help="Take the call back.")
+@with_appcontext
+def advertise(dataset: str | None, organization: str | None, remove: bool) -> None:
+    """Call for feedback on dataset pages of a stock cdata, through the extras of datasets: for
+    portals that can add no script. It stands behind the recommendations that are there."""
+    where: dict[str, Any] = {}
+    if dataset:
+        found = catalogue.find_dataset(dataset)
+        if found is None or found.deleted:
+            raise click.ClickException(f"No such dataset: {dataset}")
+        where["_id"] = found.id
+    if organization:
+        holder = catalogue.find_organization(organization)
+        if holder is None:
+            raise click.ClickException(f"No such organization: {organization}")
+        where["organization"] = holder.id
+    done = advertising.withdraw(where) if remove else advertising.advertise(where)
+    click.echo(f"{done} datasets {'without the call now' if remove else 'changed'}")

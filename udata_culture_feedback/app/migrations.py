@@ -1,0 +1,114 @@
+"""Changes of what is stored, each applied once and recorded beside udata's own migrations.
+
+udata runs only its own (`udata db migrate` reads its own folder); `udata feedback init` runs these,
+after it has built the indexes. A migration is a function of the database that answers what it did;
+it is safe to run again, and while people go on writing, also with the version before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import uuid4
+
+from mongoengine.connection import get_db
+from pymongo.collection import Collection
+from pymongo.database import Database
+from udata.db.migrations import Record
+
+from ..data_requests import figures
+from ..data_requests import models as request_models
+from ..data_requests.models import messages, requests
+from ..feedback import models as feedback_models
+from ..feedback.models import dataset_summary, feedbacks
+from ..feedback.summaries import INTO_DATASET
+from ..figures.settle import Totals, becomes_due
+from ..people import contacts, keys
+from .recount import recount_everything
+
+Migration = Callable[[Database], str]
+
+PREFIX = "culture-feedback/"
+
+
+def count_what_is_new(_database: Database) -> str:
+    """Contributions say all that is counted today (ratings by month, what was answered and when),
+    figures have heard of it, and lists of datasets have what they are sorted by."""
+    said = 0
+    for feedback in feedbacks().find({"deleted": {"$exists": False}}):
+        live = feedback_models.live_totals(feedback)
+        said += _says(feedbacks(), feedback, live, [dataset_summary(feedback["dataset"])])
+    for request in requests().find():
+        concerned = figures.above(request)
+        figures.ensure(concerned)
+        said += _says(requests(), request, request_models.live_totals(request), concerned)
+    mended = sum(bool(differences) for _id, differences in recount_everything(supports=False))
+    ordered = 0
+    unsorted = {"dataset": {"$exists": True}, "attention": {"$exists": False}}
+    while found := INTO_DATASET.summaries.find_one(unsorted, {"totals": 1, "v": 1}):
+        # Somebody may count meanwhile: then it is looked at again, and perhaps done.
+        unmoved = {"_id": found["_id"], "v": found["v"]}
+        wanted = {"$set": INTO_DATASET.derived(found.get("totals") or {})}
+        ordered += INTO_DATASET.summaries.update_one(unmoved, wanted).modified_count
+    return f"{said} contributions count anew, {mended} figures mended, {ordered} datasets sorted"
+
+
+def _says(
+    stored: Collection, contribution: dict[str, Any], live: Totals, concerned: Iterable[str]
+) -> bool:
+    """Has a contribution count what it counts now, and makes it due. Whoever changes it meanwhile
+    does so too."""
+    if contribution.get("live") == live:
+        return False
+    unmoved = {"_id": contribution["_id"], "v": contribution["v"]}
+    wanted = becomes_due(concerned) | {"$set": {"live": live}}
+    return bool(stored.update_one(unmoved, wanted).modified_count)
+
+
+def name_messages(_database: Database) -> str:
+    """Messages of requests have the id that they get in the native discussion, from the start."""
+    nameless = {"message_id": {"$exists": False}}
+    named = 0
+    for message in messages().find(nameless, {"_id": 1}):
+        one = nameless | {"_id": message["_id"]}
+        named += messages().update_one(one, {"$set": {"message_id": str(uuid4())}}).modified_count
+    return f"{named} messages have an id"
+
+
+def recognise_contacts(_database: Database) -> str:
+    """Addresses that are kept can be found by the person they belong to, who asks what we have of
+    them. Without the keys of the time nobody reads them: they expire as they would have."""
+    if keys.problems():
+        return "the keys are not set"
+    found = 0
+    stored, strangers = contacts.contacts(), {"person": {"$exists": False}}
+    for one in stored.find(strangers, {"_id": 1}):
+        if contact := contacts.find(one["_id"]):
+            person = {"person": contacts.fingerprint(contact.address, contacts.SCOPE)}
+            found += stored.update_one(strangers | one, {"$set": person}).modified_count
+    return f"{found} addresses can be found by their owners"
+
+
+#: Name → migration, in order. Names are for ever: they are recorded.
+MIGRATIONS: dict[str, Migration] = {
+    "0001-count-what-is-new": count_what_is_new,
+    "0002-name-messages": name_messages,
+    "0003-recognise-contacts": recognise_contacts,
+}
+
+
+def pending() -> list[str]:
+    return [name for name in MIGRATIONS if not _record(name).ok]
+
+
+def run(name: str) -> str:
+    """Applies a migration and records it; answers what it says it did."""
+    report = MIGRATIONS[name](get_db())
+    _record(name).add("migrate", MIGRATIONS[name], [["info", report]], {}, True)
+    return report
+
+
+def _record(name: str) -> Record:
+    record = Record({"filename": PREFIX + name})
+    record.load()
+    return record

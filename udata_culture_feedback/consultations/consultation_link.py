@@ -1,0 +1,191 @@
+"""The link between a consultation and the feedback and requests that are given while it is open.
+
+Those domains call this module, which imports neither of them. The link is under the seal: it is
+not shown, not filtered by and not counted before the consultation has closed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo.errors import DuplicateKeyError
+from udata.i18n import lazy_gettext as _
+
+from ..figures.settle import Totals, becomes_due
+from ..people.models import COUNTED_AS, Kind
+from ..portal.catalogue import DatasetFacts
+from ..portal.collections import now
+from ..web import refusals
+from . import scope
+from .models import collected, consultations, of_feedback, results
+from .window import Window
+
+Contribution = dict[str, Any]
+
+
+def put(
+    contribution: Contribution,
+    dataset: DatasetFacts | None,
+    named: str | None,
+    at: datetime,
+    *,
+    holder: ObjectId | None = None,
+    waiting: Iterable[scope.Scoped] | None = None,
+) -> None:
+    """Stamps what is given or changed at a moment about a dataset (or asked of a `holder`): with
+    the consultation that was `named` by id or slug, otherwise with the one in scope that closes
+    first. An earlier stamp stays while that consultation is open, or no other is. `waiting`: the
+    consultations that have not closed at that moment, where they have been read.
+
+    Raises Invalid naming `consultation` for one that is not open, or not about these data.
+    """
+    if waiting is None:
+        waiting = scope.unclosed(at)
+    current = contribution.get("consultation")
+    if named:
+        found: scope.Scoped | None = _named(waiting, at, named, dataset, holder)
+    elif any(one.id == current and one.window.is_open(at) for one in waiting):
+        return
+    else:
+        found = scope.first_open(waiting, at, dataset, holder)
+    if found is not None:
+        _freeze(found)
+        contribution["consultation"] = found.id
+
+
+def disclosed(ids: Iterable[Any]) -> set[ObjectId]:
+    """Of these consultations, those whose seal is broken: only these may be named beside what was
+    given. No command where there are none."""
+    wanted = {id for id in ids if isinstance(id, ObjectId)}
+    if not wanted:
+        return set()
+    found = consultations().find(
+        {"_id": {"$in": list(wanted)}}, {"opens_at": 1, "closes_at": 1, "published": 1}
+    )
+    at = now()
+    return {one["_id"] for one in found if not Window.of(one).sealed(at)}
+
+
+def filtered_by(reference: str) -> ObjectId:
+    """The consultation that a list is to be filtered by, by id or slug; an id that is none filters
+    all out. Raises Invalid while its seal holds, and for a slug that is none."""
+    found = None
+    if ObjectId.is_valid(reference):
+        found = consultations().find_one({"_id": ObjectId(reference)}, scope.FIELDS)
+    elif reference.isprintable():  # MongoDB cannot be asked for any text
+        found = consultations().find_one({"slug": reference}, scope.FIELDS)
+    if found is None or not found.get("published"):
+        if ObjectId.is_valid(reference):
+            return ObjectId()
+        message = _("There is no such consultation.")
+        raise refusals.Invalid(message, {"consultation": message})
+    if Window.of(found).sealed(now()):
+        message = _("What was given during this consultation is sealed until it has closed.")
+        raise refusals.Invalid(message, {"consultation": message})
+    return found["_id"]
+
+
+def keep(feedback: Contribution) -> None:
+    """Called before a feedback changes: what it said when its consultation closed is kept, where
+    that has not been collected yet. No command for what is not stamped."""
+    consultation = feedback.get("consultation")
+    if not consultation or feedback.get("deleted"):
+        return
+    found = consultations().find_one(
+        {"_id": consultation}, {"opens_at": 1, "closes_at": 1, "published": 1, "collected": 1}
+    )
+    waits = found and found.get("published") and not found.get("collected")
+    if found and waits and now() >= found["closes_at"]:
+        copy(feedback)
+
+
+def copy(feedback: Contribution) -> bool:
+    """Copies what a feedback says into the results of the consultation it is stamped with, once.
+    Agents of the producer and spam count in no figure. True when it was not there yet."""
+    if feedback.get("agent") or feedback.get("hidden_reason") == "spam":
+        return False
+    consultation = feedback["consultation"]
+    counted_in = of_feedback(consultation)
+    ensure(counted_in)
+    kept: Contribution = {
+        "_id": _copy_id(feedback),
+        "consultation": consultation,
+        "dataset": feedback["dataset"],
+        "fitness": feedback["fitness"],
+        "ratings": feedback.get("ratings") or {},
+        "usages": feedback.get("usages") or [],
+        "kind": COUNTED_AS[Kind(feedback["contributor"]["kind"])],
+        "month": f"{feedback['created_at']:%Y-%m}",
+        "v": 1,
+        "due": [counted_in],
+    }
+    for field in ("organization", "profile"):
+        if feedback.get(field):
+            kept[field] = feedback[field]
+    kept["live"] = totals_of_collected(kept)
+    with suppress(DuplicateKeyError):
+        collected().insert_one(kept)
+        return True
+    return False
+
+
+def drop(feedback: Contribution) -> None:
+    """What was kept of a feedback counts no more: it was spam."""
+    change = becomes_due([of_feedback(feedback["consultation"])])
+    change["$set"] = {"live": {}}
+    collected().update_one({"_id": _copy_id(feedback), "live.total": 1}, change)
+
+
+def totals_of_collected(kept: Contribution) -> Totals:
+    """What a copy counts, in the counters of summaries."""
+    counters = ["total", f"fitness:{kept['fitness']}", f"contributor:{kept['kind']}"]
+    counters += [f"axis:{axis}:{step}" for axis, step in sorted(kept["ratings"].items())]
+    counters += [f"usage:{usage}" for usage in kept["usages"]]
+    if kept.get("profile"):
+        counters.append(f"profile:{kept['profile']}")
+    return dict.fromkeys(counters, 1)
+
+
+def ensure(*figures_ids: str) -> None:
+    """Makes the figures that do not exist yet."""
+    known = {one["_id"] for one in results().find({"_id": {"$in": list(figures_ids)}}, {"_id": 1})}
+    for one in set(figures_ids) - known:
+        with suppress(DuplicateKeyError):  # another process made it meanwhile
+            results().update_one(
+                {"_id": one}, {"$setOnInsert": {"v": 1, "totals": {}}}, upsert=True
+            )
+
+
+def _copy_id(feedback: Contribution) -> str:
+    return hashlib.sha256(f"{feedback['consultation']}:{feedback['_id']}".encode()).hexdigest()
+
+
+def _named(
+    waiting: Iterable[scope.Scoped],
+    at: datetime,
+    named: str,
+    dataset: DatasetFacts | None,
+    holder: ObjectId | None,
+) -> scope.Scoped:
+    found = next((one for one in waiting if named in (one.slug, str(one.id))), None)
+    if found is None or not found.window.is_open(at) or found.read_only:
+        message = _("This consultation is not open.")
+        raise refusals.Invalid(message, {"consultation": message})
+    if dataset is not None and not found.concerns(dataset, holder):
+        message = _("This consultation is not about these data.")
+        raise refusals.Invalid(message, {"consultation": message})
+    return found
+
+
+def _freeze(found: scope.Scoped) -> None:
+    """Somebody takes part: what it is about changes no more."""
+    if not found.answered:
+        consultations().update_one(
+            {"_id": found.id, "answered": {"$ne": True}}, {"$set": {"answered": True}}
+        )
+        scope.forget()

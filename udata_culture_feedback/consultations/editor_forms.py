@@ -1,0 +1,248 @@
+"""The forms of the team as the payloads that the JSON API takes, and what such forms show."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from udata.i18n import lazy_gettext as _
+from werkzeug.datastructures import MultiDict
+
+from ..data_requests import picking
+from ..web.moments import portal_zone
+from .questions import Kind, Question, possible
+from .repository import Consultation
+from .results import labels
+from .window import typed_moment
+from .wording import FORM_LANGUAGES, Texts, said
+
+Form = MultiDict[str, str]
+
+#: Fields in every language of the forms.
+TEXTS = ("title", "introduction", "outcome", "controller", "dpo", "retention")
+PICKED = {
+    "organization": (picking.ORGANIZATION, False),
+    "scope.organizations": (picking.ORGANIZATION, True),
+    "scope.datasets": (picking.DATASET, True),
+}
+#: Empty commitments that the form has beside those that are written.
+MORE_COMMITMENTS = 3
+
+KIND_LABELS = {
+    Kind.SINGLE: _("one answer among several"),
+    Kind.MULTIPLE: _("several answers among several"),
+    Kind.SCALE: _("a scale, with a label on each step"),
+    Kind.TEXT: _("a free text"),
+    Kind.DATASET: _("a dataset of the portal"),
+    Kind.MISSING_DATASET: _("data that are missing"),
+}
+
+
+def consultation_of_form(form: Form) -> tuple[dict[str, Any], dict[str, picking.Picked]]:
+    """What the form of a consultation says, and what was picked in it: whether that is clear
+    is for who calls to ask."""
+    picked = {
+        name: picking.read(form, name, kind, several=several)
+        for name, (kind, several) in PICKED.items()
+    }
+    payload: dict[str, Any] = {name: _texts(form, name) for name in TEXTS}
+    payload |= {name: form.get(name) or None for name in ("opens_at", "closes_at", "contact")}
+    payload["organization"] = picked["organization"].value
+    payload["scope"] = {
+        "organizations": picked["scope.organizations"].values,
+        "datasets": picked["scope.datasets"].values,
+        "tags": [tag for tag in re.split(r"[,;\n]+", form.get("scope.tags", "")) if tag.strip()],
+    }
+    payload["steps"] = _lines(form, "steps")
+    payload["read_only"] = "read_only" in form
+    return payload, picked
+
+
+def form_of(consultation: Consultation) -> dict[str, Any]:
+    """What the form of a consultation shows before anything is typed."""
+    zone = portal_zone()
+    shown: dict[str, Any] = {
+        f"{name}.{language}": (consultation.get(name) or {}).get(language, "")
+        for name in TEXTS
+        for language in FORM_LANGUAGES
+    }
+    for language in FORM_LANGUAGES:
+        shown[f"steps.{language}"] = "\n".join(
+            title.get(language, "") for title in consultation["steps"]
+        )
+    return shown | {
+        "opens_at": typed_moment(consultation["opens_at"], zone),
+        "closes_at": typed_moment(consultation["closes_at"], zone),
+        "contact": consultation.get("contact") or "",
+        "scope.tags": ", ".join(consultation["scope"].get("tags") or ()),
+        "read_only": bool(consultation.get("read_only")),
+    }
+
+
+def picked_of(consultation: Consultation) -> dict[str, picking.Picked]:
+    """What is picked already."""
+    scope = consultation["scope"]
+    chosen = {
+        "organization": [consultation["organization"]],
+        "scope.organizations": scope.get("organizations") or [],
+        "scope.datasets": scope.get("datasets") or [],
+    }
+    found = {}
+    for name, (kind, _several) in PICKED.items():
+        choices = picking.named(kind, [str(id) for id in chosen[name]])
+        found[name] = picking.Picked([choice.value for choice in choices], choices)
+    return found
+
+
+def nothing_picked() -> dict[str, picking.Picked]:
+    return {name: picking.Picked() for name in PICKED}
+
+
+# --- Questions ------------------------------------------------------------------------------------
+
+
+def questions_of_form(questions: list[Question], form: Form) -> list[Any]:
+    """All questions after the form of one was sent: that one changed, added, moved or removed."""
+    id = form.get("question", "")
+    old = next((question for question in questions if question["id"] == id), None)
+    others = [question for question in questions if question["id"] != id]
+    if "delete" in form:
+        return others
+    position = whole_number(form.get("position")) or len(others) + 1
+    changed = _question(old, form)
+    place = min(max(position, 1), len(others) + 1) - 1
+    return [*others[:place], changed, *others[place:]]
+
+
+def form_of_question(question: Question | None, position: int) -> dict[str, Any]:
+    """What the form of a question shows before anything is typed."""
+    question = question or {"kind": Kind.SINGLE.value, "text": {}, "required": False, "step": 1}
+    condition = question.get("shown_if") or {}
+    shown: dict[str, Any] = {
+        "question": question.get("id", ""),
+        "kind": question["kind"],
+        "required": question["required"],
+        "step": question["step"],
+        "position": position,
+        "shown_if": [
+            f"{condition['question']}:{answer}" for answer in condition.get("answers", ())
+        ],
+    }
+    listed = question.get("scale") or [one["label"] for one in question.get("options", ())]
+    for language in FORM_LANGUAGES:
+        shown |= {
+            f"text.{language}": question["text"].get(language, ""),
+            f"help.{language}": (question.get("help") or {}).get(language, ""),
+            f"answers.{language}": "\n".join(label.get(language, "") for label in listed),
+        }
+    return shown
+
+
+def conditions(questions: list[Question], question: Question | None) -> list[tuple[str, str]]:
+    """What a question may hang on: an answer of another that is counted, and its words."""
+    return [
+        (f"{other['id']}:{answer}", f"{said(other['text'])} — {label}")
+        for other in questions
+        if (question is None or other["id"] != question["id"]) and possible(other)
+        for answer, label in labels(other)
+    ]
+
+
+def _question(old: Question | None, form: Form) -> dict[str, Any]:
+    kind = form.get("kind") or (old["kind"] if old else "")
+    question: dict[str, Any] = {
+        "id": old["id"] if old else None,
+        "kind": kind,
+        "text": _texts(form, "text"),
+        "help": _texts(form, "help"),
+        "required": "required" in form,
+        "step": whole_number(form.get("step")) or 1,
+    }
+    answers = _lines(form, "answers")
+    if kind in (Kind.SINGLE, Kind.MULTIPLE):
+        ids = [option["id"] for option in (old or {}).get("options", ())]
+        question["options"] = [
+            {"id": ids[number] if number < len(ids) else None, "label": label}
+            for number, label in enumerate(answers)
+        ]
+    if kind == Kind.SCALE:
+        question["scale"] = answers
+    if hangs := form.getlist("shown_if"):
+        on = hangs[0].partition(":")[0]
+        question["shown_if"] = {
+            "question": on,
+            "answers": [
+                _answer(one.partition(":")[2]) for one in hangs if one.partition(":")[0] == on
+            ],
+        }
+        if any(one.partition(":")[0] != on for one in hangs):
+            question["shown_if"] = {"question": "", "answers": []}
+    return question
+
+
+# --- The synthesis --------------------------------------------------------------------------------
+
+
+def synthesis_of_form(form: Form) -> dict[str, Any]:
+    commitments = []
+    for row in range(whole_number(form.get("rows")) or 0):
+        where = f"commitments.{row}"
+        text = _texts(form, f"{where}.text")
+        reference = form.get(f"{where}.request", "").strip().rstrip("/").rpartition("/")[2]
+        if any(text.values()) or reference:
+            commitments.append({"text": text, "request": reference or None})
+    return {"text": _texts(form, "text"), "commitments": commitments}
+
+
+def form_of_synthesis(consultation: Consultation, slugs: dict[Any, str]) -> dict[str, Any]:
+    """What the form of the synthesis shows. `slugs`: the addresses of the requests it names."""
+    synthesis = consultation.get("synthesis") or {}
+    shown: dict[str, Any] = {
+        f"text.{language}": (synthesis.get("text") or {}).get(language, "")
+        for language in FORM_LANGUAGES
+    }
+    commitments = synthesis.get("commitments") or []
+    shown["rows"] = len(commitments) + MORE_COMMITMENTS
+    for number, one in enumerate(commitments):
+        shown[f"commitments.{number}.request"] = slugs.get(one.get("request"), "")
+        for language in FORM_LANGUAGES:
+            shown[f"commitments.{number}.text.{language}"] = one["text"].get(language, "")
+    return shown
+
+
+# --- Fields ---------------------------------------------------------------------------------------
+
+
+def _texts(form: Form, name: str) -> Texts:
+    return {
+        language: form[f"{name}.{language}"]
+        for language in FORM_LANGUAGES
+        if form.get(f"{name}.{language}")
+    }
+
+
+def _lines(form: Form, name: str) -> list[Texts]:
+    """One text for each line; the lines of the other languages belong to them in their order."""
+    lines = {
+        language: form.get(f"{name}.{language}", "").replace("\r", "").strip("\n").split("\n")
+        for language in FORM_LANGUAGES
+    }
+    longest = max(map(len, lines.values()))
+    rows = [
+        {
+            language: texts[number].strip()
+            for language, texts in lines.items()
+            if number < len(texts) and texts[number].strip()
+        }
+        for number in range(longest)
+    ]
+    return [row for row in rows if row]
+
+
+def whole_number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 4 else None
+
+
+def _answer(text: str) -> Any:
+    """An answer that a question hangs on: a step of a scale, or the id of an option."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 3 else text

@@ -1,0 +1,51 @@
+"""Data that somebody misses, asked for as a request where they wish: what a consultation gives to
+the domain of requests."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ..data_requests import actions as requests
+from ..people.models import Kind as ContributorKind
+from ..people.viewer import Viewer
+from ..web import refusals
+from .models import responses
+from .questions import Kind
+from .repository import Consultation
+
+log = logging.getLogger(__name__)
+
+
+def ask_for_data(viewer: Viewer, consultation: Consultation, response: dict[str, Any]) -> int:
+    """Asks for what an answer names as missing and wishes to ask for, once; answers how many are
+    new. Somebody must be answerable for a request: who only has a browser makes none. A refusal
+    (a limit, perhaps) leaves the answer as it is."""
+    if not (viewer.account or viewer.kind is ContributorKind.CONFIRMED):
+        return 0
+    made = 0
+    for question in consultation["questions"]:
+        wish = response["answers"].get(question["id"])
+        known = (response.get("requests") or {}).get(question["id"])
+        if question["kind"] != Kind.MISSING_DATASET or known or not (wish and wish.get("ask")):
+            continue
+        payload = {
+            "title": wish["title"],
+            "description": wish.get("description") or wish["title"],
+            "kind": "new",
+            "signature": "none",
+            "open_data": bool(response.get("open_data")),
+            "consultation": str(consultation["_id"]),
+            # The same answer, sent again, makes the same request.
+            "submission_id": f"{consultation['_id']}:{question['id']}",
+        }
+        try:
+            request, created = requests.ask(viewer, payload)
+        except refusals.Refusal as refusal:
+            log.info("A wish of a consultation made no request: %s", type(refusal).__name__)
+            continue
+        responses().update_one(
+            {"_id": response["_id"]}, {"$set": {f"requests.{question['id']}": request["_id"]}}
+        )
+        made += created
+    return made

@@ -1,0 +1,96 @@
+"""Reading one consultation, and the one way of writing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bson import ObjectId
+from udata.i18n import lazy_gettext as _
+
+from ..people.viewer import Viewer
+from ..portal.collections import now
+from ..web import refusals, urls
+from ..web.text_cleaning import is_storable
+from . import permissions, scope
+from .models import RESERVED_SLUGS, consultations
+
+Consultation = dict[str, Any]
+
+#: Fields that edits leave alone: others write them.
+KEPT_BY_OTHERS = frozenset(("_id", "version", "answered", "collected", "reminded"))
+
+#: Tries before giving up on a consultation that others keep changing.
+ATTEMPTS = 20
+#: Entries of a journal: it is one document with its consultation.
+MAX_JOURNAL = 300
+
+
+def find(reference: Any) -> Consultation | None:
+    """A consultation by id or slug (plain text: anything else finds nothing)."""
+    if isinstance(reference, ObjectId):
+        return consultations().find_one({"_id": reference})
+    if not isinstance(reference, str) or not is_storable(reference):
+        return None
+    if ObjectId.is_valid(reference):
+        return consultations().find_one({"_id": ObjectId(reference)})
+    return consultations().find_one({"slug": reference})
+
+
+def readable(viewer: Viewer, reference: Any) -> Consultation:
+    """One that this person may see. Raises NotFound, whatever the reason."""
+    found = find(reference)
+    if found is None or not permissions.may_read(viewer, found):
+        raise no_such_consultation()
+    return found
+
+
+def fresh(consultation_id: ObjectId) -> Consultation:
+    """A consultation as it is now. Raises NotFound when it is gone."""
+    found = find(consultation_id)
+    if found is None:
+        raise no_such_consultation()
+    return found
+
+
+def no_such_consultation() -> refusals.NotFound:
+    return refusals.NotFound(_("There is no such consultation."))
+
+
+def change(
+    consultation: Consultation,
+    how: Callable[[Consultation], tuple[Consultation, dict[str, Any]] | None],
+) -> Consultation:
+    """Applies `how` to a consultation, again when somebody changed it meanwhile. `how` answers the
+    changed document and what else must still be so when it is written, or None where there is
+    nothing to change. Answers it as stored. Raises Conflict when others keep changing it."""
+    for _attempt in range(ATTEMPTS):
+        changed = how(consultation)
+        if changed is None:
+            return consultation
+        document, still = changed
+        document["last_modified"] = now()
+        update: dict[str, Any] = {
+            "$set": {k: value for k, value in document.items() if k not in KEPT_BY_OTHERS},
+            "$inc": {"version": 1},
+        }
+        gone = {k: "" for k in consultation if k not in document and k not in KEPT_BY_OTHERS}
+        if gone:
+            update["$unset"] = gone
+        unmoved = {"_id": consultation["_id"], "version": consultation["version"]} | still
+        written = consultations().update_one(unmoved, update).modified_count
+        scope.forget()
+        consultation = fresh(consultation["_id"])
+        if written:
+            return consultation
+    raise refusals.Conflict(_("Somebody else is changing this consultation. Please try again."))
+
+
+def entry(viewer: Viewer, what: str, **details: Any) -> dict[str, Any]:
+    """One entry of a journal: who (never shown), what, when, and its details."""
+    return {"what": what, "at": now(), "by": viewer.user_id, **details}
+
+
+def free_slug(title: str, *, taken: bool = False) -> str:
+    """A short address for a title, see `addresses.free_slug`."""
+    return urls.free_slug(title, instead="consultation", reserved=RESERVED_SLUGS, taken=taken)

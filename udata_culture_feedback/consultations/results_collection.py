@@ -1,0 +1,120 @@
+"""What happens once a consultation has closed and the last answers begun in time are in: what was
+stamped is copied into its results, once, however often and by whomever this is run.
+
+A feedback that changes between the closing and its copy is copied first (`stamps.keep`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from bson import ObjectId
+
+from .. import vocabulary
+from ..feedback.models import dataset_summary, feedbacks, summaries
+from ..feedback.summaries import BEFORE
+from ..portal.collections import now
+from . import consultation_link, figures
+from .models import collected, consultations, of_feedback, of_responses, responses, results
+from .questions import Kind
+from .repository import Consultation
+from .signals import on_consultation_collected
+from .window import Window
+
+#: Datasets that the results name, of those that answers name most often.
+NAMED = 50
+#: Documents read at once.
+BATCH = 500
+
+STAMPED_FIELDS = (
+    *("consultation", "dataset", "organization", "fitness", "ratings", "usages", "profile"),
+    *("contributor.kind", "agent", "hidden_reason", "created_at"),
+)
+
+
+def collect(consultation: Consultation, limit: int | None = None) -> bool:
+    """Copies what was stamped with a consultation into its results. True when all of it is there;
+    False before its seal is broken, and when there is more than `limit`."""
+    if consultation.get("collected"):
+        return True
+    if Window.of(consultation).sealed(now()):
+        return False
+    id = consultation["_id"]
+    consultation_link.ensure(of_feedback(id), of_responses(id))
+    stamped = feedbacks().find(
+        {"consultation": id, "deleted": {"$exists": False}},
+        dict.fromkeys(STAMPED_FIELDS, 1),
+        batch_size=BATCH,
+    )
+    for number, feedback in enumerate(stamped, 1):
+        if limit is not None and number > limit:
+            return False
+        consultation_link.copy(feedback)
+    figures.settle_all(id)
+    name_datasets(consultation)
+    refresh_since(id)
+    consultations().update_one({"_id": id, "collected": None}, {"$set": {"collected": now()}})
+    on_consultation_collected.send(id)
+    return True
+
+
+def refresh_since(consultation_id: ObjectId) -> None:
+    """What is said since of data that changed after what was collected of them: the axes « after ».
+    Read from the summaries of those datasets, and kept, so that nobody adds it up when reading."""
+    totals: Counter[str] = Counter()
+    datasets = collected().distinct("dataset", {"consultation": consultation_id})
+    closes_at = consultations().find_one({"_id": consultation_id}, {"closes_at": 1})
+    if closes_at is None:
+        return
+    changed = 0
+    axes = {
+        f"axis:{axis}:{n}"
+        for axis in vocabulary.vocabularies().ids("axes")
+        for n in vocabulary.STEPS
+    }
+    for batch in _batches(iter(datasets)):
+        ids = [dataset_summary(id) for id in batch]
+        where = {"_id": {"$in": ids}, "data_updated_at": {"$gt": closes_at["closes_at"]}}
+        for summary in summaries().find(where, {"totals": 1, "listed": 1}):
+            if not summary.get("listed"):
+                continue
+            changed += 1
+            stored = summary.get("totals") or {}
+            for key in axes & stored.keys():
+                totals[key] += stored[key] - stored.get(BEFORE + key, 0)
+    since = {"totals": {k: n for k, n in totals.items() if n > 0}, "datasets": changed}
+    results().update_one({"_id": of_feedback(consultation_id)}, {"$set": {"since": since}})
+
+
+def name_datasets(consultation: Consultation) -> None:
+    """The datasets that answers name most often, by question: added up once, at closing."""
+    named: dict[str, list[dict[str, Any]]] = {}
+    for question in consultation["questions"]:
+        if question["kind"] != Kind.DATASET:
+            continue
+        field = f"answers.{question['id']}"
+        found = responses().aggregate(
+            [
+                {
+                    "$match": {
+                        "consultation": consultation["_id"],
+                        "sent_at": {"$exists": True},
+                        field: {"$exists": True},
+                    }
+                },
+                {"$group": {"_id": f"${field}", "n": {"$sum": 1}}},
+                {"$sort": {"n": -1, "_id": 1}},
+                {"$limit": NAMED},
+            ],
+            allowDiskUse=True,
+        )
+        named[question["id"]] = [{"dataset": one["_id"], "count": one["n"]} for one in found]
+    results().update_one({"_id": of_responses(consultation["_id"])}, {"$set": {"named": named}})
+
+
+def _batches(ids: Iterator[Any]) -> Iterator[list[Any]]:
+    while batch := list(islice(ids, BATCH)):
+        yield batch

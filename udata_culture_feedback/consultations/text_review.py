@@ -1,0 +1,191 @@
+"""The free texts of answers: moderated one by one once the seal is broken, then read and searched
+by everybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+from udata.i18n import lazy_gettext as _
+
+from .. import vocabulary
+from ..people.limits import spend_write
+from ..people.viewer import Viewer, must_be_known
+from ..portal.collections import now
+from ..search import terms
+from ..web import refusals
+from ..web.listing import Page
+from ..web.moments import iso
+from . import permissions, results
+from .models import TextState, responses
+from .questions import Kind
+from .repository import Consultation, fresh, readable
+from .signals import on_text_moderated
+from .wording import said
+
+#: What moderation may decide of a text.
+DECISIONS = {"publish": TextState.PUBLIC, "hide": TextState.HIDDEN, "restore": TextState.PENDING}
+#: Why a text is hidden where nobody says it.
+UNSAID = "off_topic"
+#: Kinds of questions that are answered in words.
+WORDED = frozenset((Kind.TEXT, Kind.MISSING_DATASET))
+
+
+def worded(consultation: Consultation) -> list[dict[str, Any]]:
+    """The questions that are answered in words."""
+    return [q for q in consultation["questions"] if Kind(q["kind"]) in WORDED]
+
+
+def listed(
+    consultation: Consultation,
+    page: Page,
+    *,
+    question: str | None = None,
+    words: str | None = None,
+    state: TextState = TextState.PUBLIC,
+) -> tuple[list[dict[str, Any]], bool]:
+    """Texts in one state, newest first, and whether there are more: of one question, with all of
+    some words. Nobody is named with them. Among public ones stand stubs of those that were hidden
+    since. Raises NotFound while the seal holds."""
+    results.must_be_there(consultation)
+    wanted = terms.query_terms(words[:200]) if words else []
+    which = _in_state(state, stubs=not wanted)
+    if question:
+        which["texts.question"] = question
+    if wanted:
+        which["$and"] = [{"texts.terms": {"$in": list(stems)}} for stems in wanted]
+    stages: list[dict[str, Any]] = [
+        {
+            "$match": {
+                "consultation": consultation["_id"],
+                "sent_at": {"$exists": True},
+                "texts.id": {"$exists": True},
+                **which,
+            }
+        },
+        {"$sort": {"_id": -1}},
+        {"$project": {"texts": 1}},
+        {"$unwind": "$texts"},
+        {"$match": which},
+        {"$skip": page.offset},
+        {"$limit": page.size + 1},
+    ]
+    found = [one["texts"] for one in responses().aggregate(stages)]
+    asked = {q["id"]: q for q in consultation["questions"]}
+    shown = [
+        {
+            "id": str(text["id"]),
+            "question": text["question"],
+            "question_text": said(asked[text["question"]]["text"]),
+            "text": text["text"],
+            "state": text["state"],
+        }
+        | (_stub(text) if state is TextState.PUBLIC else {})
+        for text in found[: page.size]
+        if text["question"] in asked
+    ]
+    return shown, len(found) > page.size
+
+
+def _in_state(state: TextState, *, stubs: bool) -> dict[str, Any]:
+    if state is not TextState.PUBLIC or not stubs:
+        return {"texts.state": state.value}
+    hidden = {
+        "texts.state": TextState.HIDDEN.value,
+        "texts.hidden.at": {"$exists": True},
+        "texts.hidden.reason": {"$ne": "spam"},
+    }
+    return {"$or": [{"texts.state": state.value}, hidden]}
+
+
+def _stub(text: dict[str, Any]) -> dict[str, Any]:
+    if text["state"] == TextState.PUBLIC:
+        return {}
+    hidden = text["hidden"]
+    return {"text": None, "hidden_reason": hidden["reason"], "hidden_at": iso(hidden["at"])}
+
+
+def moderate(
+    viewer: Viewer, reference: Any, text_id: Any, decision: str, reason: str | None = None
+) -> Consultation:
+    """Publishes a text, hides it (for a `reason` of the moderation), or takes a decision back; the
+    same decision again changes nothing. Raises Forbidden, NotFound, Invalid; Conflict while the
+    seal holds."""
+    must_be_known(viewer)
+    consultation = readable(viewer, reference)
+    spend_write(viewer, manages=True)
+    if not permissions.may_see_results(consultation):
+        raise refusals.Conflict(_("Answers are sealed until it has closed."))
+    if not permissions.may_moderate(viewer, consultation):
+        raise refusals.Forbidden(_("Only who moderates may do this."))
+    if decision not in DECISIONS:
+        message = _("Choose one of: %(ids)s.", ids=", ".join(DECISIONS))
+        raise refusals.Invalid(message, {"decision": message})
+    if reason is not None and reason not in {one.id for one in vocabulary.MODERATION_REASONS}:
+        message = _("Choose a reason.")
+        raise refusals.Invalid(message, {"reason": message})
+    response = find_text(text_id)
+    if response is None or response["consultation"] != consultation["_id"]:
+        raise refusals.NotFound(_("There is no such text."))
+    text = text_of(response, ObjectId(text_id))
+    state = DECISIONS[decision]
+    hidden: dict[str, Any] | None = None
+    if state is TextState.HIDDEN:
+        hidden = {"reason": reason or UNSAID}
+        if text["state"] == TextState.PUBLIC:
+            hidden["at"] = now()
+    if text["state"] != state:
+        put(text["id"], state, text["text"], hidden)
+        on_text_moderated.send(
+            consultation["_id"],
+            text=text["id"],
+            before=TextState(text["state"]),
+            after=state,
+            by=viewer,
+            reason=hidden["reason"] if hidden else None,
+        )
+    return fresh(consultation["_id"])
+
+
+def find_text(text_id: Any) -> dict[str, Any] | None:
+    """The answer that has a text; None where there is none (any more)."""
+    if not ObjectId.is_valid(text_id):
+        return None
+    return responses().find_one({"texts.id": ObjectId(text_id)})
+
+
+def text_of(response: dict[str, Any], text_id: ObjectId) -> dict[str, Any]:
+    return next(text for text in response["texts"] if text["id"] == text_id)
+
+
+def put(
+    text_id: ObjectId, state: TextState, words: str, hidden: dict[str, Any] | None = None
+) -> bool:
+    """Has a text say `words`, in a state; `hidden`: the `reason`, and the date (`at`) where it was
+    public before. The answer that it is part of says the same. Again changes nothing; False where
+    there is no such text (any more)."""
+    while (response := find_text(text_id)) is not None:
+        text = text_of(response, text_id)
+        changed = {key: value for key, value in text.items() if key != "hidden"}
+        changed |= {"state": state.value, "text": words} | ({"hidden": hidden} if hidden else {})
+        if changed == text:
+            return True
+        set_ = {"texts": [changed if one is text else one for one in response["texts"]]}
+        if words != text["text"]:
+            changed["terms"] = terms.terms(words)
+            set_[f"answers.{text['question']}"] = _answer_with(response, text["question"], words)
+        unmoved = {"_id": response["_id"], "v": response["v"]}
+        if responses().update_one(unmoved, {"$set": set_, "$inc": {"v": 1}}).modified_count:
+            return True
+    return False
+
+
+def _answer_with(response: dict[str, Any], question: str, words: str) -> Any:
+    """The answer to a question, with other words: of data that are missing, the first paragraph is
+    the title."""
+    answer = response["answers"].get(question)
+    if not isinstance(answer, dict):
+        return words
+    title, _gap, description = words.partition("\n\n")
+    changed = answer | {"title": title, "description": description}
+    return changed if description else {k: v for k, v in changed.items() if k != "description"}

@@ -1,0 +1,1 @@
+"""What the three domains share: kinds, review rules, text checks, native discussions."""

@@ -1,0 +1,586 @@
+"""What people write here as native udata Discussions on datasets, exactly once.
+
+A domain says in a `Thread` what of its contributions is said, under which title, by whom. `tell`
+compares what a contribution says with what its discussion says and closes the gap: it may run
+twice, late or in any order. The ids of the discussion and of each message are allocated in our
+document before they exist there, so a second run finds them taken; a run that was overtaken by an
+edit, or by another run, looks again. The truth about the link is ours; `extras` of a discussion can
+be written by its author and is only a back-pointer.
+
+Messages after the first are written by their id, never by their position: udata removes messages
+and adds replies meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from bson import ObjectId
+from flask import current_app
+from flask_babel import format_date
+from mongoengine.errors import NotUniqueError
+from pymongo.collection import Collection
+from udata.core.dataset.models import Dataset
+from udata.core.discussions.models import Discussion, Message
+from udata.core.organization.models import Organization
+from udata.core.reports.constants import REASON_AUTO_SPAM
+from udata.core.reports.models import Report
+from udata.core.user.models import User
+from udata.i18n import gettext as _
+
+from ..figures.settle import DISCUSSION, heard
+from ..people.models import Kind, account_key
+from ..people.service_account import acting_as, service_account
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
+from ..portal.collections import now
+from ..portal.languages import speaking
+
+log = logging.getLogger(__name__)
+
+#: A document that is discussed: a feedback, a request.
+Contribution = dict[str, Any]
+Voice = tuple[User, Organization | None]
+
+#: How much of the words a title shows: it is all that producers see in the bell.
+TITLE_WORDS = 60
+
+#: Looks before leaving the rest to the next run: it stays due.
+ATTEMPTS = 10
+
+
+class Thread:
+    """How one kind of contribution is discussed. Subclasses say what differs.
+
+    A contribution has `dataset`, `contributor`, `created_at`, `last_modified`, `v` and `due` (see
+    `summaries`). Kept in it: `discussion` and `messages` (allocated: {`id`, `words`: their
+    fingerprint, `added`: a complement that is there}), `discussed` (it exists), `announced` (when
+    udata told people of it), `silenced` (ids of messages that were deleted there and do not come
+    back).
+    """
+
+    #: How the contribution is named in the `extras` of its discussion.
+    back_pointer = "id"
+    #: Whether the title follows an edit even where the first message no longer does.
+    title_follows = False
+
+    def collection(self) -> Collection:
+        raise NotImplementedError
+
+    def words(self, one: Contribution) -> str:
+        """What is said, as far as a change of it has to be told."""
+        raise NotImplementedError
+
+    def text(self, one: Contribution) -> str:
+        """What is said, as it is written in the discussion."""
+        return self.words(one)
+
+    def title(self, one: Contribution) -> str:
+        """What producers see first, in the portal's language."""
+        raise NotImplementedError
+
+    def speaks(self, one: Contribution) -> bool:
+        """Whether there is something to say at all, as far as this depends on the contribution."""
+        raise NotImplementedError
+
+    def is_hidden(self, one: Contribution) -> bool:
+        """Whether its words were hidden by moderation, and not withdrawn by their author."""
+        raise NotImplementedError
+
+    def voice(self, one: Contribution) -> Voice:
+        """Who speaks."""
+        return voice_of(one["contributor"])
+
+    def signs_anew(self, one: Contribution) -> bool:
+        """Whether messages take the signature that the contribution has now. Not for who has left:
+        udata finds what they said by its author."""
+        contributor = one["contributor"]
+        return contributor["key"] == account_key(contributor.get("user"))
+
+    def speak_for_data(self, one: Contribution, dataset: DatasetFacts) -> Answering:
+        """Whose message is an answer of the producing side."""
+        return Answering.for_dataset(dataset)
+
+    def signed_messages(self, one: Contribution) -> set[str]:
+        """The ids of the messages that carry the signature of the contribution."""
+        return own_ids(one)
+
+    def retracted_messages(self, one: Contribution) -> set[str]:
+        """The ids of the messages that go when it is withdrawn: what its author said here."""
+        return self.signed_messages(one)
+
+    def add_others(self, one: Contribution) -> bool:
+        """Writes what else belongs in the discussion, once it exists. False to look again."""
+        return True
+
+    def told(self, id: ObjectId) -> None:
+        """After a run."""
+
+    # --- Bringing in line -------------------------------------------------------------------------
+
+    def tell(self, id: ObjectId) -> None:
+        """Brings the discussion of a contribution in line with it."""
+        for _attempt in range(ATTEMPTS):
+            one = self.collection().find_one({"_id": id})
+            if one is None:
+                return
+            dataset = catalogue.find_dataset(one.get("dataset"))
+            if self.speaks(one) and not (dataset and dataset.listed):
+                return  # its reader could not see the dataset: it stays due until it is public
+            if self._bring_in_line(one, dataset) and self._heard(one):
+                break
+        self.told(id)
+
+    def take_back_silently(self, discussion: Discussion) -> None:
+        """Deletes a thread of ours. Receivers hear of it like of any other, hence the mark."""
+        discussion.taken_back = True
+        discussion.delete()
+
+    def silence(self, discussion_id: ObjectId, message_id: str) -> Contribution | None:
+        """A message was deleted there: it does not come back. Answers the contribution whose
+        discussion it is, as it was before."""
+        return self.collection().find_one_and_update(
+            {"discussion": discussion_id}, {"$addToSet": {"silenced": message_id}}
+        )
+
+    def _bring_in_line(self, one: Contribution, dataset: DatasetFacts | None) -> bool:
+        """One look. False when somebody else changed something meanwhile: another is needed."""
+        if self.speaks(one) and dataset:
+            if one.get("discussed"):
+                return self._update(one, dataset) and self.add_others(one)
+            return self._create(one, dataset) and self.add_others(one)
+        return self._retract(one) if one.get("discussion") else True
+
+    def _heard(self, one: Contribution) -> bool:
+        """Ends a look. False when the contribution has changed since: what was just written may be
+        old."""
+        heard(self.collection(), one, DISCUSSION)
+        unmoved = {"_id": one["_id"], "v": one["v"]}
+        return self.collection().find_one(unmoved, {"_id": 1}) is not None
+
+    def _create(self, one: Contribution, dataset: DatasetFacts) -> bool:
+        """Creates the discussion under the id allocated for it, and announces it. Raises
+        DoesNotExist when the dataset has just been purged."""
+        allocated = self._allocate(one)
+        if allocated is None:
+            return False
+        one = allocated
+        author, organization = self.voice(one)
+        with speaking(portal_language()), acting_as(author):
+            discussion = Discussion(
+                id=one["discussion"],
+                user=author,
+                organization=organization,
+                subject=Dataset.objects.get(id=one["dataset"]),
+                title=self.title(one),
+                discussion=[
+                    Message(
+                        id=UUID(one["messages"][0]["id"]),
+                        content=self.text(one),
+                        posted_by=author,
+                        posted_by_organization=organization,
+                        posted_on=one["created_at"],
+                    )
+                ],
+                created=one["created_at"],
+                extras={"culture-feedback": {self.back_pointer: str(one["_id"])}},
+            )
+            existed = False
+            try:
+                discussion.save(force_insert=True)
+            except NotUniqueError:  # an earlier run created it, and perhaps did not get further
+                existed = True
+                discussion = Discussion.objects(id=one["discussion"]).first()
+                if discussion is None:
+                    return False
+                discussion._spam_report = pending_report(discussion)
+            linked = {"_id": one["_id"], "discussion": one["discussion"]}
+            if (
+                not self.collection()
+                .update_one(linked, {"$set": {"discussed": True}})
+                .matched_count
+            ):
+                # Taken back while it was being created: nobody would find it any more.
+                self.take_back_silently(discussion)
+                return False
+            if self._claim_announcement(one):
+                discussion.signal_new()
+        return self._update(one, dataset) if existed else True
+
+    def _allocate(self, one: Contribution) -> Contribution | None:
+        """The contribution with the ids of its discussion and first message, allocated once. None
+        when it has changed meanwhile."""
+        if not one.get("discussion"):
+            message = {"id": str(uuid4()), "words": fingerprint(self.words(one))}
+            self.collection().update_one(
+                {"_id": one["_id"], "v": one["v"], "discussion": {"$exists": False}},
+                {"$set": {"discussion": ObjectId(), "messages": [message]}},
+            )
+            ids = self.collection().find_one({"_id": one["_id"]}, {"discussion": 1, "messages": 1})
+            if not ids or not ids.get("discussion"):
+                return None
+            one = one | ids
+        return one
+
+    def _claim_announcement(self, one: Contribution) -> bool:
+        """Only one run announces a discussion: bell, mails and activity are sent once."""
+        claimed = self.collection().update_one(
+            {"_id": one["_id"], "announced": {"$exists": False}}, {"$set": {"announced": now()}}
+        )
+        return bool(claimed.modified_count)
+
+    def _update(self, one: Contribution, dataset: DatasetFacts) -> bool:
+        """Carries an edit over: our latest message says the new words, or, once the producer has
+        answered it, a complement follows. False when somebody else changed the contribution."""
+        discussion = Discussion.objects(id=one["discussion"]).first()
+        if discussion is None:
+            return True  # removed there: a receiver hides the words here
+        ours = one["messages"]
+        words = fingerprint(self.words(one))
+        position = {str(message.id): i for i, message in enumerate(discussion.discussion)}
+        latest = ours[-1]
+        if latest["words"] != words:
+            answering = self.speak_for_data(one, dataset)
+            since = discussion.discussion[position.get(latest["id"], 0) + 1 :]
+            if any(map(answering.wrote, since)):
+                latest = {"id": str(uuid4()), "words": words}
+                change: dict[str, Any] = {"$push": {"messages": latest}}
+            else:
+                change = {"$set": {f"messages.{len(ours) - 1}.words": words}}
+            unmoved = {"_id": one["_id"], "v": one["v"], "messages": ours}
+            if not self.collection().update_one(unmoved, change).modified_count:
+                return False
+        author, organization = self.voice(one)
+        with speaking(portal_language()), acting_as(author):
+            if self.signs_anew(one):
+                _sign(discussion, self.signed_messages(one), author, organization)
+            message = _message(discussion, latest["id"])
+            if message is None:
+                if latest["id"] not in one.get("silenced", ()):
+                    self._add_complement(one, latest, author, organization)
+            elif getattr(message.posted_by, "deleted", None):
+                pass  # the account has left: what became of its words there is for udata to say
+            elif message is discussion.discussion[0]:
+                self._rewrite_first(one, discussion, message)
+            else:
+                self._rewrite_complement(one, discussion, message)
+        return True
+
+    def _add_complement(
+        self,
+        one: Contribution,
+        latest: dict[str, Any],
+        author: User,
+        organization: Organization | None,
+    ) -> None:
+        """Adds our latest words below the producer's answer, once, beside whatever replies come;
+        in a closed thread too: what is said here is said there. Quietly where it had been there."""
+        date = format_date(one["last_modified"], "long")
+        content = _("Added on %(date)s:", date=date) + "\n\n" + self.text(one)
+        add_message(
+            one["discussion"],
+            latest["id"],
+            content,
+            author,
+            organization,
+            posted_on=one["last_modified"],
+            quietly=bool(latest.get("added")),
+            into_closed=True,
+        )
+        self.collection().update_one(
+            {"_id": one["_id"], "messages.id": latest["id"]}, {"$set": {"messages.$.added": True}}
+        )
+
+    def _rewrite_first(self, one: Contribution, discussion: Discussion, message: Message) -> None:
+        title, text = self.title(one), self.text(one)
+        if (discussion.title, message.content) == (title, text):
+            return
+        discussion.title = title
+        if message.content != text:
+            message.content = text
+            message.last_modified_at = datetime.now(UTC)
+        discussion.save()
+
+    def _rewrite_complement(
+        self, one: Contribution, discussion: Discussion, message: Message
+    ) -> None:
+        if self.title_follows and discussion.title != self.title(one):
+            discussion.title = self.title(one)
+            discussion.save()
+        heading, _blank, _said = message.content.partition("\n\n")
+        rewrite_message(discussion.id, str(message.id), f"{heading}\n\n{self.text(one)}")
+
+    # --- Taking back ------------------------------------------------------------------------------
+
+    def _retract(self, one: Contribution) -> bool:
+        """Takes our words back: the whole thread when nobody else wrote in it, otherwise our
+        messages say that they were withdrawn and the thread is closed. Others' words are never
+        deleted. False when the discussion came into being meanwhile."""
+        discussion = Discussion.objects(id=one["discussion"]).first()
+        linked = {"_id": one["_id"], "discussion": one["discussion"]}
+        if discussion is None:
+            linked["discussed"] = one.get("discussed")  # a run may be creating it at this moment
+        else:
+            ours = self.retracted_messages(one)
+            if all(str(message.id) in ours for message in discussion.discussion):
+                with acting_as(service_account()):
+                    self.take_back_silently(discussion)
+                forget_reports(discussion)
+            else:
+                self._withdraw(one, discussion, ours)
+                forget_reports(discussion, ours)
+        unlink: dict[str, Any] = {"$unset": {"discussed": "", "announced": "", "discussion": ""}}
+        unlink["$set"] = {"messages": []}
+        return bool(self.collection().update_one(linked, unlink).matched_count)
+
+    def _withdraw(self, one: Contribution, discussion: Discussion, ours: set[str]) -> None:
+        with speaking(portal_language()), acting_as(service_account()):
+            sentence = withdrawn()
+            if self.is_hidden(one):
+                sentence = _("[Hidden by moderation]")
+            closed = {"closed": datetime.now(UTC), "closed_by": service_account().id}
+            Discussion._get_collection().update_one(
+                {"_id": discussion.id},
+                {
+                    "$set": {
+                        "title": sentence,
+                        "discussion.$[ours].content": sentence,
+                        "discussion.$[ours].last_modified_at": datetime.now(UTC),
+                        **({} if discussion.closed else closed),
+                    }
+                },
+                array_filters=[{"ours.id": {"$in": sorted(ours)}}],
+            )
+            discussion.reload()
+            discussion.save()  # nothing of ours is left to write: udata indexes
+
+
+# --- One message ----------------------------------------------------------------------------------
+
+
+def add_message(
+    discussion_id: ObjectId,
+    message_id: str,
+    content: str,
+    author: User,
+    organization: Organization | None = None,
+    posted_on: datetime | None = None,
+    close: bool = False,
+    *,
+    quietly: bool = False,
+    into_closed: bool = False,
+) -> bool:
+    """Adds a message to a discussion where no message has that id yet, and lets udata announce it
+    (bell, mails, activity): once, whoever calls it, how often and at the same time.
+
+    `message_id`: a UUID as text, kept by the caller *before* calling. `posted_on`: naive UTC, now
+    if None. `close`: closes the discussion with it, as a native closing message does. `quietly`: is
+    announced to nobody (they have been told already). `into_closed`: as an exception to udata's
+    rule that nobody writes in a closed discussion.
+
+    Answers whether the message is in the discussion now. False: the discussion is gone, or was
+    closed before the message came. Whether it may be said there, in whose name, is the caller's to
+    check.
+    """
+    message = Message(
+        id=UUID(message_id), content=content, posted_by=author, posted_by_organization=organization
+    )
+    if posted_on:
+        message.posted_on = posted_on
+    discussions = Discussion._get_collection()
+    absent: dict[str, Any] = {"_id": discussion_id, "discussion.id": {"$ne": message_id}}
+    if not into_closed:
+        absent["closed"] = None
+    change: dict[str, Any] = {"$push": {"discussion": message.to_mongo()}}
+    if close:
+        change["$set"] = {
+            "closed": datetime.now(UTC),
+            "closed_by": author.id,
+            "closed_by_organization": organization.id if organization else None,
+        }
+    if not discussions.update_one(absent, change).modified_count:
+        there = {"_id": discussion_id, "discussion.id": message_id}
+        return discussions.find_one(there, {"_id": 1}) is not None
+    with acting_as(author):
+        discussion = Discussion.objects(id=discussion_id).first()
+        if discussion is None:
+            return False
+        discussion.save()  # nothing of ours is left to write: udata looks for spam and indexes
+        if not quietly:
+            _announce(discussion, message_id, close)
+    return True
+
+
+def announce_message(discussion_id: ObjectId, message_id: str) -> None:
+    """Lets udata announce a message that was added quietly. Once is the caller's business."""
+    discussion = Discussion.objects(id=discussion_id).first()
+    message = _message(discussion, message_id) if discussion else None
+    if message is None:
+        return
+    with acting_as(message.posted_by):
+        message._spam_report = pending_report(discussion, message.id)
+        _announce(discussion, message_id)
+
+
+def _announce(discussion: Discussion, message_id: str, close: bool = False) -> None:
+    for position, message in enumerate(discussion.discussion):
+        if str(message.id) == message_id:
+            signal = discussion.signal_close if close else discussion.signal_comment
+            signal(message=position)
+
+
+def _message(discussion: Discussion, message_id: str) -> Message | None:
+    return next((m for m in discussion.discussion if str(m.id) == message_id), None)
+
+
+def rewrite_message(discussion_id: ObjectId, message_id: str, content: str) -> bool:
+    """Changes what a message of ours says, wherever it stands, with the date of the change. Tells
+    nobody, as udata. False when it is not there, or says that already."""
+    other = {"$elemMatch": {"id": message_id, "content": {"$ne": content}}}
+    changed = Discussion._get_collection().update_one(
+        {"_id": discussion_id, "discussion": other},
+        {
+            "$set": {
+                "discussion.$.content": content,
+                "discussion.$.last_modified_at": datetime.now(UTC),
+            }
+        },
+    )
+    if not changed.modified_count:
+        return False
+    discussion = Discussion.objects(id=discussion_id).first()
+    if discussion:
+        discussion.save()  # nothing of ours is left to write: udata looks for spam and indexes
+    return True
+
+
+def fingerprint(words: str) -> str:
+    """Tells whether a message carries these words, without storing them twice."""
+    return hashlib.sha256(words.encode()).hexdigest()[:32]
+
+
+def own_ids(one: Contribution) -> set[str]:
+    """The ids of the messages that say the words of a contribution."""
+    return {message["id"] for message in one.get("messages") or []}
+
+
+def hidden_words() -> str:
+    """What stands where moderation has hidden words; everybody reads the same."""
+    with speaking(portal_language()):
+        return _("[Hidden by moderation]")
+
+
+def withdrawn() -> str:
+    """What stands where somebody has taken their words back; everybody reads the same."""
+    with speaking(portal_language()):
+        return _("[Withdrawn by its author]")
+
+
+def forget_reports(discussion: Discussion, ours: Iterable[str] = ()) -> None:
+    """Reports of udata repeat what they are about: once that is taken back they do not any more.
+    `ours`: the messages that were, the first one of the discussion among them; none: all."""
+    found = Report.objects(subject=discussion)
+    if messages := set(ours):
+        first = str(discussion.discussion[0].id) if discussion.discussion else None
+        found = found.filter(
+            subject_embed_id__in=[
+                *(UUID(id) for id in messages),
+                *([None] if first in messages else []),
+            ]
+        )
+    found.update(set__message=None, set__subject_label=None)
+
+
+def pending_report(discussion: Discussion, message_id: UUID | None = None) -> Report | None:
+    """What udata's detection of spam says of a discussion, or of one of its messages: it holds the
+    announcement until somebody has looked."""
+    reports = Report.objects(
+        subject=discussion, reason=REASON_AUTO_SPAM, subject_embed_id=message_id
+    )
+    return reports.unhandled().first()
+
+
+# --- Who speaks -----------------------------------------------------------------------------------
+
+
+class Answering:
+    """The producing side: whose messages are its answers. Organizations, and accounts."""
+
+    def __init__(self, organizations: Iterable[ObjectId], users: Iterable[ObjectId]) -> None:
+        self.organizations = frozenset(organizations)
+        self.users = frozenset(users)
+
+    @classmethod
+    def for_dataset(cls, dataset: DatasetFacts) -> Answering:
+        """The organization of a dataset and its members, or its owner."""
+        if dataset.organization is None:
+            return cls((), [dataset.owner] if dataset.owner else [])
+        return cls([dataset.organization], members_of(dataset.organization))
+
+    def __or__(self, other: Answering) -> Answering:
+        return Answering(self.organizations | other.organizations, self.users | other.users)
+
+    def wrote(self, message: Message) -> bool:
+        """Whether a native message is theirs."""
+        organization, author = message.posted_by_organization, message.posted_by
+        return bool(
+            (organization and organization.id in self.organizations)
+            or (author and author.id in self.users)
+        )
+
+
+def members_of(organization: ObjectId, *roles: str) -> set[ObjectId]:
+    """The accounts of an organization, of these roles or of all."""
+    raw = Organization._get_collection().find_one({"_id": organization}, {"members": 1})
+    members = (raw or {}).get("members") or []
+    return {member["user"] for member in members if not roles or member.get("role") in roles}
+
+
+def voice_of(contributor: dict[str, Any]) -> Voice:
+    """Who speaks in a discussion for a contributor: the account, perhaps for an organization; the
+    service account for who gives no name or has left."""
+    user = contributor.get("user")
+    author = User.objects(id=user).first() if user else None
+    if author is None:
+        return service_account(), None
+    if contributor["kind"] == Kind.ORGANIZATION:
+        organization = Organization.objects(id=contributor.get("organization")).first()
+        if organization and not organization.deleted:
+            return author, organization
+    elif contributor["kind"] == Kind.USER and contributor.get("name"):
+        return author, None
+    return service_account(), None
+
+
+def _sign(
+    discussion: Discussion, ours: set[str], author: User, organization: Organization | None
+) -> None:
+    """Puts the signature that the author has chosen since under our messages: the name would stay
+    otherwise under those of who now prefers « Sans mon nom »."""
+    organization_id = organization.id if organization else None
+    signed = {"_id": discussion.id, "user": author.id, "organization": organization_id}
+    if Discussion._get_collection().find_one(signed, {"_id": 1}):
+        return
+    Discussion._get_collection().update_one(
+        {"_id": discussion.id},
+        {
+            "$set": {
+                "user": author.id,
+                "organization": organization_id,
+                "discussion.$[ours].posted_by": author.id,
+                "discussion.$[ours].posted_by_organization": organization_id,
+            }
+        },
+        array_filters=[{"ours.id": {"$in": sorted(ours)}}],
+    )
+    discussion.reload()
+
+
+def portal_language() -> str:
+    """What is written in a thread is read by everybody: in the portal's language."""
+    return current_app.config["DEFAULT_LANGUAGE"]

@@ -1,0 +1,27 @@
+"""What stands in the place of words that moderation has hidden: since when, and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask_babel import format_date
+from udata.i18n import lazy_gettext as _
+
+from ..vocabulary import MODERATION_REASONS, find
+
+SENTENCES = {
+    "answer": _("Answer hidden by moderation on %(date)s: %(reason)s."),
+    "message": _("Message hidden by moderation on %(date)s: %(reason)s."),
+    "text": _("Text hidden by moderation on %(date)s: %(reason)s."),
+}
+
+
+def stub(what: str, shown: dict[str, Any]) -> str | None:
+    """`shown`: something as the API gives it, with `hidden_reason` and `hidden_at` where its words
+    are hidden; None where they are not. `what`: a key of `SENTENCES`."""
+    if not shown.get("hidden_reason") or not shown.get("hidden_at"):
+        return None
+    day = format_date(datetime.fromisoformat(shown["hidden_at"]), "long")
+    reason = find(MODERATION_REASONS, shown["hidden_reason"]).label
+    return str(SENTENCES[what]) % {"date": day, "reason": reason}

@@ -1,0 +1,298 @@
+"""Whether words are published at once or wait for a moderator: the rule that every domain follows
+when somebody writes. What moderators then decide is `moderation`'s, which domains do not know.
+
+A contribution that waits, or that somebody pointed at, carries `review`: `since`, and `why`, ids of
+`REASONS`. It is in the moderators' queue as long as it does. `hidden_at` is set on what was public
+before it was hidden: a stub of it stays. `moderated` is the latest decision, with what it takes to
+undo it; `words_until` when the words that it hides are erased.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from flask import current_app
+from mongoengine.fields import DateTimeField, ListField, StringField
+from pymongo import ReturnDocument
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+from udata.i18n import lazy_gettext as _
+from udata.mongo.document import UDataDocument as Document
+
+from ..people import keys
+from ..portal.collections import collection_of, now
+from ..search.terms import fold
+from ..web import refusals
+from . import text_checks
+
+
+class Visibility(StrEnum):
+    """Of the words: while pending or hidden, others get the contribution without them."""
+
+    PENDING = "pending"
+    PUBLIC = "public"
+    HIDDEN = "hidden"
+
+
+#: What is in the queue of moderators.
+_QUEUED = {"review.since": {"$exists": True}}
+
+
+def indexes(organization: str = "organization") -> list[dict[str, Any]]:
+    """What a class of contributions needs besides its own indexes: the queue of moderators, the
+    oldest first, of all and of an organization (the field it is in); decisions that are not in the
+    journal yet; words to erase."""
+    return [
+        {"fields": ["review.since", "id"], "partialFilterExpression": _QUEUED},
+        {"fields": [organization, "review.since", "id"], "partialFilterExpression": _QUEUED},
+        {"fields": ["moderated.at"], "partialFilterExpression": {"moderated.recorded": False}},
+        {"fields": ["words_until"], "partialFilterExpression": {"words_until": {"$exists": True}}},
+    ]
+
+
+#: Shortest text that can be a repeated one, in characters once normalised.
+REPEATED_LENGTH = 40
+#: Objects on which one person says the same, and persons who say the same, within a day.
+REPEATED_PLACES = 3
+REPEATED_PEOPLE = 5
+A_DAY = timedelta(days=1)
+#: Latest sayings of one text that are remembered: more than enough for either.
+REMEMBERED = 50
+
+WITHOUT_ACCOUNT = "without_account"
+REPEATED = "repeated"
+#: Words that take the place of hidden ones.
+HIDDEN_BEFORE = "hidden_before"
+FLAG = "flag"
+REPORT = "report"
+#: Public words that may become open data once a moderator has read them.
+OPEN_DATA = "open_data"
+
+CONSULTATION = "consultation"
+
+#: Why something is in the queue of moderators.
+REASONS = {
+    WITHOUT_ACCOUNT: _("written without an account"),
+    FLAG: _("pointed out by a reader"),
+    REPORT: _("reported in the discussions"),
+    HIDDEN_BEFORE: _("replaces hidden words"),
+    CONSULTATION: _("text of a consultation that has closed"),
+    OPEN_DATA: _("its author lets it be published as open data"),
+    **text_checks.LABELS,
+}
+
+_WORD = re.compile(r"\w+")
+
+
+class CultureFeedbackRepeated(Document):
+    """Who has said a text where within a day. The id is a keyed hash of the text, `seen` has keyed
+    hashes of people and places: nobody finds in it who said what."""
+
+    id = StringField(primary_key=True)
+    seen = ListField()
+    expires_at = DateTimeField(required=True)
+
+    meta = {"strict": False, "indexes": [{"fields": ["expires_at"], "expireAfterSeconds": 0}]}
+
+
+def reasons_to_wait(
+    contributor: dict[str, Any],
+    words: Iterable[str | None],
+    *,
+    about: Any,
+    trusted: bool = False,
+    imported: bool = False,
+) -> list[str]:
+    """Why what somebody says waits for a moderator: ids of `REASONS`; empty: it is published.
+
+    `contributor`: as embedded in the contribution; `words`: each text it has; `about`: the id of
+    what they are about. `trusted`: whoever manages it speaks (the producer of the dataset, the
+    holder of the request), who gives a professional address on purpose. `imported`: collected
+    elsewhere, where the same text may well stand many times.
+    """
+    said = [text for text in words if text]
+    if not said or trusted:
+        return []
+    why: dict[str, None] = {}
+    if contributor["kind"] in current_app.config["CULTURE_FEEDBACK_MODERATED"]:
+        why[WITHOUT_ACCOUNT] = None
+    for text in said:
+        why |= dict.fromkeys(finding.check for finding in text_checks.inspect(text))
+    if not imported and REPEATED in current_app.config["CULTURE_FEEDBACK_CHECKS"]:
+        for text in said:
+            if _is_repeated(contributor["key"], text, about):
+                why[REPEATED] = None
+    return list(why)
+
+
+def await_moderation(
+    contribution: dict[str, Any], why: list[str], at: datetime | None = None
+) -> None:
+    """Sets on a contribution whose words have just been written what becomes of them: public, or
+    pending for these reasons. Hidden words that are replaced wait, whoever writes; spam stays
+    hidden: it takes a moderator to look at it again."""
+    hidden = contribution.get("visibility") == Visibility.HIDDEN
+    if hidden and contribution.get("hidden_reason") == "spam":
+        return
+    forget_original(contribution)
+    for field in ("hidden_reason", "hidden_at", "words_until"):
+        contribution.pop(field, None)
+    asked_for = (contribution.get("review") or {}).get("why") or []
+    outside = [reason for reason in asked_for if reason in (FLAG, REPORT)]
+    if hidden:
+        why = [HIDDEN_BEFORE, *why]
+    contribution["visibility"] = Visibility.PENDING if why else Visibility.PUBLIC
+    put_in_queue(contribution, [*outside, *why], at)
+
+
+def no_words_left(contribution: dict[str, Any]) -> None:
+    """Sets on a contribution whose words its author has removed that nothing waits any more."""
+    if contribution.get("hidden_reason") == "spam":
+        return
+    forget_original(contribution)
+    for field in ("hidden_reason", "hidden_at", "words_until", "review"):
+        contribution.pop(field, None)
+    contribution["visibility"] = Visibility.PUBLIC
+
+
+def warn(words: dict[str, str | None], *, read_again: bool) -> None:
+    """Before something is sent: raises Invalid, naming the fields and what was found in them, where
+    there is personal data in a text and its author has not said yet that they mean it."""
+    if read_again:
+        return
+    errors = {
+        field: _(
+            "There seems to be %(what)s: “%(where)s”.",
+            what=text_checks.in_words(found),
+            where="”, “".join(text[one.start : one.end] for one in found),
+        )
+        for field, text in words.items()
+        if text and (found := text_checks.personal_data(text))
+    }
+    if errors:
+        message = _("Please read your text again: everybody will be able to read it.")
+        raise refusals.Invalid(message, errors, read_again=True)
+
+
+def forget_original(contribution: dict[str, Any]) -> None:
+    """Drops the words that a moderator has blacked out, kept so that it can be undone."""
+    decision = contribution.get("moderated") or {}
+    if "texts" in (decision.get("before") or {}):
+        before = {key: value for key, value in decision["before"].items() if key != "texts"}
+        contribution["moderated"] = decision | {"before": before}
+
+
+def erased_at(decided_at: datetime) -> datetime:
+    """When words that are hidden at a moment are erased."""
+    return decided_at + timedelta(days=current_app.config["CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS"])
+
+
+def put_in_queue(contribution: dict[str, Any], why: list[str], at: datetime | None = None) -> None:
+    """Sets why a contribution is in the queue; without a reason it is not."""
+    before = contribution.get("review") or {}
+    if why:
+        contribution["review"] = before | {"why": why, "since": before.get("since") or at or now()}
+    else:
+        contribution.pop("review", None)
+
+
+def with_name(contribution: dict[str, Any], fields: dict[str, str | None]) -> dict[str, str]:
+    """The texts of a contribution, with the name that somebody without an account declares: it is
+    words too."""
+    contributor = contribution["contributor"]
+    if not contributor.get("user"):
+        fields = fields | {"name": contributor.get("name")}
+    return {field: text for field, text in fields.items() if text}
+
+
+def version_of(contribution: dict[str, Any], texts: dict[str, str]) -> str:
+    """Tells whether a contribution still says what somebody saw."""
+    said = repr((str(contribution["visibility"]), sorted(texts.items())))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def was_read(contribution: dict[str, Any], texts: dict[str, str]) -> bool:
+    """Whether a moderator has read these very texts and published them, as they were or blacked
+    out in part."""
+    decision = contribution.get("moderated") or {}
+    return (
+        contribution.get("visibility") == Visibility.PUBLIC
+        and decision.get("decision") in ("publish", "redact")
+        and decision.get("after") == version_of(contribution, texts)
+    )
+
+
+def offer_as_open_data(
+    contribution: dict[str, Any], texts: dict[str, str], at: datetime | None = None
+) -> None:
+    """Sets on a contribution that has just been written whether it is in the queue for this reason
+    alone: its author lets its words be open data, they are public, and no moderator has read them.
+    They stay public meanwhile. `texts`: none where it has no words."""
+    why = (contribution.get("review") or {}).get("why") or []
+    waits = (
+        bool(contribution.get("open_data") and texts)
+        and contribution["visibility"] == Visibility.PUBLIC
+        and not was_read(contribution, texts)
+    )
+    if waits and OPEN_DATA not in why:
+        put_in_queue(contribution, [*why, OPEN_DATA], at)
+    elif OPEN_DATA in why and not waits:
+        put_in_queue(contribution, [reason for reason in why if reason != OPEN_DATA], at)
+
+
+def normalised(text: str) -> str:
+    """A text as repetitions of it are recognised: its words, without accents, case, punctuation."""
+    return " ".join(_WORD.findall(fold(text)))
+
+
+def _is_repeated(key: str, text: str, about: Any) -> bool:
+    """Remembers that somebody says this here, in one command, and tells whether one person has said
+    it in too many places within a day, or too many people have."""
+    same = normalised(text)
+    if len(same) < REPEATED_LENGTH:
+        return False
+    who, where = _hidden(f"who:{key}"), _hidden(f"where:{about}")
+    seen = _remember(_hidden(f"text:{same}"), who, where)
+    places = {one["where"] for one in seen if one["who"] == who}
+    people = {one["who"] for one in seen}
+    return len(places) >= REPEATED_PLACES or len(people) >= REPEATED_PEOPLE
+
+
+def _remember(text: str, who: str, where: str) -> list[dict[str, Any]]:
+    """Adds a saying to those of a text, and answers those of the last day."""
+    moment = now()
+    again = {"$and": [{"$eq": ["$$this.who", who]}, {"$eq": ["$$this.where", where]}]}
+    others = {
+        "$filter": {
+            "input": {"$ifNull": ["$seen", []]},
+            "cond": {"$and": [{"$gt": ["$$this.at", moment - A_DAY]}, {"$not": again}]},
+        }
+    }
+    latest = {"$concatArrays": [[{"who": who, "where": where, "at": moment}], others]}
+    change = {"seen": {"$slice": [latest, REMEMBERED]}, "expires_at": moment + A_DAY}
+    while True:
+        try:
+            found: Any = repeated().find_one_and_update(
+                {"_id": text},
+                [{"$set": change}],
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+            return found["seen"]
+        except DuplicateKeyError:
+            continue  # two people say it first at the same moment
+
+
+def repeated() -> Collection:
+    return collection_of(CultureFeedbackRepeated)
+
+
+def _hidden(said: str) -> str:
+    secret = keys.for_tokens("repeated texts")
+    return hmac.new(secret, said.encode(), hashlib.sha256).hexdigest()[:32]

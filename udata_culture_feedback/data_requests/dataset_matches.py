@@ -1,0 +1,290 @@
+"""Matching at publication: open requests that resemble a dataset which has just appeared, proposed
+to who may answer them.
+
+A match is proposed once for a request and a dataset, whatever became of it: what somebody has
+dismissed does not come back. Accepting one is the ordinary move to published; where nobody knew who
+holds the data, whose dataset it is has them, and the request becomes theirs in the same step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from enum import StrEnum
+from typing import Any
+
+from bson import ObjectId
+from mongoengine.fields import DateTimeField, FloatField, ObjectIdField, StringField
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+from udata.i18n import lazy_gettext as _
+from udata.mongo.document import UDataDocument as Document
+
+from ..feedback.models import Visibility
+from ..mail import outbox
+from ..people.limits import spend_write
+from ..people.viewer import Viewer, must_be_known
+from ..portal import catalogue
+from ..portal.collections import acknowledged, now
+from ..search import similar
+from ..web import refusals
+from . import actions, permissions, representation
+from .forms import read_move
+from .models import TOLD, requests
+from .queries import LEFT_OUT
+from .recipients import admins_dealing_with, scope_of_holder
+from .repository import change
+from .transitions import history_entry, moved
+from .workflow import OPEN, Role, Status
+
+Request = dict[str, Any]
+Match = dict[str, Any]
+
+#: Proposals read for one producer or one request: the best ones.
+SHOWN = 100
+
+
+class State(StrEnum):
+    """What became of a match."""
+
+    PROPOSED = "proposed"
+    ACCEPTED = "accepted"
+    DISMISSED = "dismissed"
+
+
+class CultureFeedbackMatch(Document):
+    """A dataset may answer a request. `id`: `<request>:<dataset>`, so that there is one.
+    `organization`: the holder of the request, which `follow_request` copies; None: unknown, the
+    desk's. `producer`: the organization of the dataset when it was proposed last."""
+
+    id = StringField(primary_key=True)
+    request = ObjectIdField(required=True)
+    dataset = ObjectIdField(required=True)
+    organization = ObjectIdField()
+    producer = ObjectIdField()
+    score = FloatField()
+    state = StringField(choices=[state.value for state in State], default=State.PROPOSED)
+    created_at = DateTimeField(required=True)
+    decided_at = DateTimeField()
+
+    meta = {
+        "strict": False,
+        "indexes": [
+            ["organization", "state", "-created_at"],
+            ["producer", "organization", "state", "-created_at"],
+            ["request", "state"],
+            ["dataset", "state"],
+        ],
+    }
+
+
+def matches() -> Collection:
+    return acknowledged(CultureFeedbackMatch)
+
+
+def propose(raw: Mapping[str, Any]) -> int:
+    """Proposes a dataset (raw, with `search_index.DATASET_FIELDS`) that everybody can see now, and
+    answers for how many requests: those addressed to its organization, and those whose holder
+    nobody knows. Its producer and who may answer them have one mail for the dataset; again changes
+    nothing."""
+    found = {one.id: one.score for one in similar.matching(raw)}
+    holder = _organization(raw)
+    where = {
+        "_id": {"$in": list(found)},
+        "visibility": Visibility.PUBLIC,
+        "status": {"$in": sorted(OPEN)},
+        "organization": {"$in": [holder, None]},
+    }
+    resembling = list(requests().find(where, {"organization": 1})) if found else []
+    for request in resembling:
+        first = {
+            "request": request["_id"],
+            "dataset": raw["_id"],
+            "organization": request.get("organization"),
+            "score": found[request["_id"]],
+            "state": State.PROPOSED,
+            "created_at": now(),
+        }
+        with suppress(DuplicateKeyError):  # proposed by another process at this moment
+            matches().update_one(
+                {"_id": f"{request['_id']}:{raw['_id']}"},
+                {"$setOnInsert": first, "$set": {"producer": holder}},
+                upsert=True,
+            )
+    concerned = {request.get("organization") for request in resembling}
+    for organization in concerned | ({holder} if holder and resembling else set()):
+        outbox.post_to_each(
+            f"match:{raw['_id']}",
+            admins_dealing_with(organization),
+            "request-matches",
+            {"dataset": str(raw["_id"])},
+            scope_of_holder(organization),
+        )
+    return len(resembling)
+
+
+def proposals_for(viewer: Viewer, organization_ids: Iterable[ObjectId]) -> list[dict[str, Any]]:
+    """What is proposed to some organizations, newest first, for their dashboard: `id`, `request`
+    (as in lists), `dataset`, `score`. Requests whose holder is unknown are for the desk, and for
+    whose dataset it is."""
+    asked: list[ObjectId | None] = list(organization_ids)
+    theirs = {"producer": {"$in": list(asked)}, "organization": None}
+    if permissions.desk() in asked:
+        asked.append(None)
+    where = {"$or": [{"organization": {"$in": asked}}, theirs], "state": State.PROPOSED}
+    found = matches().find(where, sort=[("created_at", -1)]).limit(SHOWN)
+    return _shown(viewer, list(found))
+
+
+def proposals_on(viewer: Viewer, request: Request) -> list[dict[str, Any]]:
+    """What is proposed for one request, best first, to who may accept it; nothing to others."""
+    if Status(request["status"]) not in OPEN or not viewer.known:
+        return []
+    where = {"request": request["_id"], "state": State.PROPOSED}
+    if not permissions.deals_with(viewer, request):
+        theirs = [one.id for one in catalogue.spoken_for()]
+        if request.get("organization") or not theirs:
+            return []
+        where["producer"] = {"$in": theirs}
+    return _shown(viewer, list(matches().find(where, sort=[("score", -1)]).limit(SHOWN)))
+
+
+def proposed_requests(dataset_id: ObjectId) -> list[Request]:
+    """The open public requests that a dataset is proposed for, most supported first."""
+    ids = [m["request"] for m in matches().find({"dataset": dataset_id, "state": State.PROPOSED})]
+    where = {"_id": {"$in": ids}, "visibility": Visibility.PUBLIC, "status": {"$in": sorted(OPEN)}}
+    return list(requests().find(where, LEFT_OUT, sort=[("totals.supports", -1), ("_id", 1)]))
+
+
+def accept(viewer: Viewer, id: Any) -> Request:
+    """Publishes the request with the dataset: the ordinary move, with its own checks (Forbidden,
+    Conflict, Invalid), or where the holder was unknown a claim. Answers the request. Raises
+    NotFound for no match that this person may see, Conflict for one that was dismissed."""
+    match, request = _readable(viewer, id)
+    if match["state"] == State.DISMISSED:
+        raise refusals.Conflict(_("This proposal was dismissed."), state=match["state"])
+    fulfilled = (request.get("fulfilled_by") or {}).get("datasets") or []
+    if request["status"] != Status.PUBLISHED or match["dataset"] not in fulfilled:
+        payload = {
+            "to": Status.PUBLISHED.value,
+            "from": request["status"],
+            "datasets": [str(match["dataset"])],
+        }
+        if _may_claim(viewer, match, request):
+            request = _claim(viewer, match, request, payload)
+        else:
+            request = actions.move(viewer, str(request["_id"]), payload)
+    _decide(match, State.ACCEPTED)
+    return request
+
+
+def dismiss(viewer: Viewer, id: Any) -> None:
+    """Says that the dataset is not what was asked for; again changes nothing. Raises NotFound,
+    Forbidden, Conflict for one that was accepted."""
+    match, request = _readable(viewer, id)
+    may = permissions.deals_with(viewer, request) or _may_claim(viewer, match, request)
+    spend_write(viewer, manages=may)
+    if not may:
+        raise refusals.Forbidden(_("Only who deals with this request may decide that."))
+    if match["state"] == State.ACCEPTED:
+        raise refusals.Conflict(_("This proposal was accepted."), state=match["state"])
+    _decide(match, State.DISMISSED)
+
+
+def forget_dataset(dataset_id: ObjectId) -> None:
+    """The dataset is gone for good."""
+    matches().delete_many({"dataset": dataset_id})
+
+
+def follow_request(request_id: ObjectId, raw: Mapping[str, Any] | None) -> None:
+    """The request may have another holder (`raw`: its `organization`), or be gone (None)."""
+    if raw is None:
+        matches().delete_many({"request": request_id})
+        return
+    holder = raw.get("organization")
+    matches().update_many(
+        {"request": request_id, "organization": {"$ne": holder}}, {"$set": {"organization": holder}}
+    )
+
+
+def _readable(viewer: Viewer, id: Any) -> tuple[Match, Request]:
+    """A match and its request, for who deals with the request or could: to anybody else it does
+    not exist."""
+    must_be_known(viewer)
+    match = matches().find_one({"_id": id}) if isinstance(id, str) else None
+    if match is None:
+        raise refusals.NotFound(_("There is no such proposal."))
+    return match, actions.readable(viewer, match["request"])
+
+
+def _may_claim(viewer: Viewer, match: Match, request: Request) -> bool:
+    """Whether accepting this match makes the request that of its dataset's producer. The desk,
+    which speaks for nobody else, publishes it as it is."""
+    dataset = catalogue.find_dataset(match["dataset"])
+    return dataset is not None and permissions.may_claim(viewer, request, dataset)
+
+
+def _claim(viewer: Viewer, match: Match, request: Request, payload: dict[str, Any]) -> Request:
+    """Sends a request that is nobody's to the producer of the dataset, and publishes it: two
+    entries of the history in one update, of which followers hear as one. Raises Conflict when
+    somebody else dealt with it meanwhile."""
+    spend_write(viewer, manages=True)
+    asked = read_move(payload)
+
+    def claimed(request: Request) -> Request:
+        dataset = catalogue.find_dataset(match["dataset"])
+        if dataset is None or not permissions.may_claim(viewer, request, dataset):
+            raise refusals.Conflict(
+                _("Somebody else deals with this request now."), status=request["status"]
+            )
+        theirs = request | {"organization": dataset.organization}
+        entry = history_entry(
+            viewer,
+            theirs,
+            request["status"],
+            Role.PRODUCER,
+            transferred_to=dataset.organization,
+            claimed=True,
+        )
+        theirs["received_at"] = request.get("received_at") or now()
+        theirs["history"] = [*request["history"], entry]
+        return moved(viewer, theirs, Status.PUBLISHED, Role.PRODUCER, asked, None)
+
+    return change(request, claimed, due=[TOLD]) or actions.fresh(request["_id"])
+
+
+def _decide(match: Match, state: State) -> None:
+    """The first decision stands, whoever else decides at the same moment."""
+    matches().update_one(
+        {"_id": match["_id"], "state": State.PROPOSED},
+        {"$set": {"state": state, "decided_at": now()}},
+    )
+
+
+def _shown(viewer: Viewer, found: list[Match]) -> list[dict[str, Any]]:
+    """Proposals that can still be accepted: the request is open, everybody sees the dataset."""
+    where = {
+        "_id": {"$in": [match["request"] for match in found]},
+        "visibility": Visibility.PUBLIC,
+        "status": {"$in": sorted(OPEN)},
+    }
+    open_ones = [one | {"history": []} for one in requests().find(where, LEFT_OUT)]
+    asked = {one["id"]: one for one in representation.as_json(viewer, open_ones)}
+    datasets = catalogue.datasets_by_id(match["dataset"] for match in found)
+    return [
+        {
+            "id": match["_id"],
+            "request": asked[str(match["request"])],
+            "dataset": datasets[match["dataset"]].as_json(),
+            "score": match["score"],
+        }
+        for match in found
+        if str(match["request"]) in asked
+        and (dataset := datasets.get(match["dataset"]))
+        and dataset.listed
+    ]
+
+
+def _organization(raw: Mapping[str, Any]) -> ObjectId | None:
+    organization = raw.get("organization")
+    return getattr(organization, "id", organization)  # a DBRef, in old versions of udata

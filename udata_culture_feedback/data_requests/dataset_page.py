@@ -1,0 +1,43 @@
+"""Requests as they are read beside datasets, in the same command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..feedback.models import Visibility
+from ..portal.collections import lookup
+from ..web.listing import NEWEST
+from .models import requests
+from .workflow import OPEN, Status
+
+PUBLIC: dict[str, Any] = {"visibility": Visibility.PUBLIC}
+#: In the words of the index on what they are fulfilled by.
+FULFILLED: dict[str, Any] = {"status": Status.PUBLISHED, "fulfilled_by": {"$exists": True}}
+
+#: Requests that one dataset answers: more are not looked at.
+OPENED_BY = 20
+#: Open requests asked from one dataset: the latest, of which its page shows the most supported.
+ASKED_FROM = 50
+
+#: What the page of a dataset needs of a request.
+SAID_OF = dict.fromkeys(("title", "slug", "status", "totals", "contributor.key", "detached"), 1)
+
+
+def stages() -> list[dict[str, Any]]:
+    """Adds to datasets in a pipeline what their pages say of requests: `asked`, the latest open
+    ones that were asked from there, and `opened`, those that the dataset answers."""
+    waiting = PUBLIC | {"status": {"$in": list(OPEN)}}
+    return [
+        lookup("asked", requests(), "_id", "dataset", _latest(waiting, ASKED_FROM)),
+        lookup(
+            "opened",
+            requests(),
+            "_id",
+            "fulfilled_by.datasets",
+            _latest(PUBLIC | FULFILLED, OPENED_BY),
+        ),
+    ]
+
+
+def _latest(where: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+    return [{"$match": where}, {"$sort": NEWEST}, {"$limit": limit}, {"$project": SAID_OF}]

@@ -1,0 +1,159 @@
+"""What a requester may count on: the service date, and where the law gives one the appeal, of a
+stored request (`clock` and `appeal` know no database)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import current_app
+
+from .. import vocabulary
+from ..portal import catalogue
+from ..portal.collections import now
+from ..web.moments import portal_zone
+from . import appeal
+from .appeal import AppealWindow, Law, Standing, State
+from .clock import Clock, explanation
+from .repository import find
+from .workflow import Role, Status
+
+Request = dict[str, Any]
+Entry = dict[str, Any]
+
+#: What the holder says yes by.
+_GRANTED = frozenset((Status.ACCEPTED, Status.IN_PROGRESS, Status.PUBLISHED))
+#: Nothing is refused: there are the data, or the requester asks for nothing any more.
+_SATISFIED = frozenset((Status.PUBLISHED, Status.WITHDRAWN))
+
+
+def window_of(request: Request) -> AppealWindow | None:
+    """The window to appeal against a refusal of this request, where the law gives one. None to who
+    asked elsewhere (imported) or has left: nobody here is identified."""
+    config = current_app.config
+    holder, received_at = request.get("organization"), _received_at(request)
+    if request.get("external_id") or request.get("detached"):
+        return None
+    if not config["CULTURE_FEEDBACK_FORMAL_REQUESTS"] or holder is None or received_at is None:
+        return None
+    if not appeal.applies(
+        holder_badges=catalogue.badges_of(holder),
+        kind=request["kind"],
+        contributor_kind=request["contributor"]["kind"],
+        received_at=received_at,
+        formal=True,
+    ):
+        return None
+    standing = standing_of(decisions(request))
+    return appeal.window(
+        received_at,
+        portal_zone(),
+        refused_at=standing.refused_at,
+        anew=standing.anew,
+        law=Law.of(config),
+    )
+
+
+def refused_window(request: Request) -> AppealWindow | None:
+    """The same once there is a refusal, by silence or by a decision, also when it is too late to
+    appeal; None before, and where nothing is refused (any more)."""
+    if _status(request) in _SATISFIED:
+        return None
+    window = window_of(request)
+    return window if window and window.state(now()) is not State.AHEAD else None
+
+
+def may_appeal(request: Request) -> bool:
+    """Whether its requester can appeal at this moment."""
+    window = refused_window(request)
+    return window is not None and window.state(now()) is State.OPEN
+
+
+def decisions(request: Request) -> list[Entry]:
+    """The entries of the history that count for the appeal, oldest first: its own, since it was
+    last asked; of a merged request those that followed on the one that carries it too."""
+    found = [entry for one in lives(request) for entry in one["history"]]
+    for number in range(len(found), 0, -1):
+        if found[number - 1]["from"] == Status.WITHDRAWN:
+            return found[number:]
+    return found
+
+
+def lives(request: Request) -> list[Request]:
+    """A request, and where it was merged the one that carries it, with what happened to that one
+    since."""
+    carrier = _carrier(request)
+    if carrier is None:
+        return [request]
+    history = request["history"]
+    merged_at = max(
+        (entry["at"] for entry in history if entry["to"] == Status.DUPLICATE),
+        default=request["created_at"],
+    )
+    since = [entry for entry in carrier["history"] if entry["at"] >= merged_at]
+    return [request, carrier | {"history": since}]
+
+
+def standing_of(entries: list[Entry]) -> Standing:
+    """What the decisions among these entries come to."""
+    standing = Standing()
+    for entry in entries:
+        before, after = entry["from"], entry["to"]
+        if before == after:
+            continue
+        taken_back = before == Status.DECLINED and entry["by"]["role"] != Role.REQUESTER
+        if after == Status.DECLINED:
+            standing = standing.refused(entry["at"])
+        elif after in _GRANTED or (taken_back and after == Status.ACKNOWLEDGED):
+            standing = standing.granted()
+    return standing
+
+
+def in_words(request: Request) -> list[str]:
+    """Both dates with their computation, in the language of the reader: the service date, and the
+    date from which silence is a refusal or, without appeal, that there is none."""
+    window = window_of(request)
+    note = Law.of(current_app.config).sentence("no_appeal")
+    clock, received_at = Clock.of(request["clock"]), request.get("received_at")
+    dated = explanation(
+        clock,
+        portal_zone(),
+        appeal=window is not None,
+        note=note,
+        received=received_at is not None and received_at <= clock.started_at,
+    )
+    if window is None or _status(request) in _SATISFIED:
+        return [dated]
+    return [dated, appeal.explanation(window)]
+
+
+def appeal_in_words(request: Request) -> str:
+    """How a refusal can be contested, or that it cannot."""
+    window = window_of(request)
+    if window:
+        return appeal.explanation(window)
+    return Law.of(current_app.config).sentence("no_appeal")
+
+
+def ground_in_words(reason: str) -> str:
+    """Why a request is refused, with the article of law where the reason has one."""
+    lists = vocabulary.vocabularies()
+    label = lists.label("decline_reasons", reason)
+    term = lists.find("decline_reasons", reason)
+    return f"{label} ({term.reference})" if term and term.reference else label
+
+
+def _received_at(request: Request) -> datetime | None:
+    """When its holder received it: again, once it was withdrawn and asked again."""
+    received_at = request.get("received_at")
+    again = [entry["at"] for entry in request["history"] if entry["from"] == Status.WITHDRAWN]
+    return max(received_at, *again) if received_at and again else received_at
+
+
+def _status(request: Request) -> Status:
+    """Where what was asked stands: a merged request stands where its carrier does."""
+    return Status((_carrier(request) or request)["status"])
+
+
+def _carrier(request: Request) -> Request | None:
+    return find(request["duplicate_of"]) if request.get("duplicate_of") else None

@@ -1,0 +1,82 @@
+"""What people are told of a request. Who tells them (mails, feeds) listens to the signals sent
+here.
+
+An announcement may be made twice, never not at all: what nobody was told of yet is due in the
+request itself, and a crash leaves it there. Listeners recognise what they know by the request and
+the number of the entry.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+
+from ..feedback.models import Visibility
+from ..figures.settle import heard
+from . import signals
+from .models import TOLD, requests
+from .workflow import Status
+
+Request = dict[str, Any]
+
+#: Entries of a history that concern nobody but who reads it; of a claim the publication tells.
+SILENT = frozenset(("edited", "detached", "undone", "claimed"))
+
+
+def received(request: Request) -> None:
+    """Its holder has it, and its requester a receipt."""
+    signals.on_request_received.send(request["_id"], request=request)
+
+
+def moved(request: Request, entry: dict[str, Any]) -> None:
+    """A public step: requester and supporters hear of it."""
+    number = request["history"].index(entry) + 1
+    signals.on_request_moved.send(request["_id"], request=request, entry=entry, number=number)
+
+
+def overdue(request: Request) -> None:
+    """Requester and holder hear that the answer is late."""
+    signals.on_request_overdue.send(request["_id"], request=request)
+
+
+def clarification_reminder(request: Request) -> None:
+    """The requester hears that the deadline of the question is near."""
+    asked = [
+        number
+        for number, entry in enumerate(request["history"], 1)
+        if entry["to"] == Status.NEEDS_CLARIFICATION != entry["from"]
+    ]
+    signals.on_clarification_reminder.send(
+        request["_id"], request=request, number=asked[-1] if asked else 0
+    )
+
+
+def catch_up(request_id: ObjectId) -> int:
+    """Announces what nobody was told of yet, and answers how much that was. A request that waits
+    for moderation waits with it; of a hidden one nothing is told."""
+    request = requests().find_one({"_id": request_id})
+    if request is None or TOLD not in request.get("due", []):
+        return 0
+    if request["visibility"] == Visibility.PENDING:
+        return 0
+    told = request.get("told")
+    if request["visibility"] == Visibility.HIDDEN and told is None:
+        heard(requests(), request, TOLD)  # rejected: should it be published after all, it is told
+        return 0
+    announced = 0
+    if request["visibility"] == Visibility.PUBLIC:
+        if told is None:
+            received(request)
+            announced += 1
+        history = request["history"]
+        for number, entry in enumerate(history):
+            if number < (told or 0) or SILENT & entry.keys():
+                continue
+            if number + 1 < len(history) and history[number + 1].get("undone"):
+                continue  # a merge that did not take place
+            moved(request, entry)
+            announced += 1
+    requests().update_one({"_id": request_id}, {"$max": {"told": len(request["history"])}})
+    heard(requests(), request, TOLD)
+    return announced

@@ -1,0 +1,43 @@
+"""What was said with the moves of a request: the messages of its history, which moderation decides
+about one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+
+from . import discussion
+from .repository import change, find
+
+Request = dict[str, Any]
+
+
+def said_with(request: Request, number: int) -> str | None:
+    """The message of an entry of the history, from 1; None where there is none."""
+    history = request["history"]
+    return history[number - 1].get("message") if 0 < number <= len(history) else None
+
+
+def moderate(request_id: ObjectId, number: int, text: str, hidden: dict[str, Any] | None) -> bool:
+    """Has the message of an entry say `text`; `hidden`: the reason and the date, where that stands
+    for hidden words. The native discussion follows. Again changes nothing; False where there is no
+    such message (any more)."""
+    request = find(request_id)
+    if request is None or said_with(request, number) is None:
+        return False
+
+    def moderated(one: Request) -> Request | None:
+        entry = dict(one["history"][number - 1])
+        entry.pop("hidden", None)
+        entry |= {"message": text} | ({"hidden": hidden} if hidden else {})
+        if entry == one["history"][number - 1]:
+            return None
+        history = list(one["history"])
+        history[number - 1] = entry
+        return one | {"history": history}
+
+    changed = change(request, moderated) or find(request_id)
+    if changed:
+        discussion.rewrite_move(changed, number)
+    return True

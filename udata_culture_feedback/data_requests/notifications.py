@@ -1,0 +1,160 @@
+"""Who is told of what happens to requests: from announcements to the outbox.
+
+The same event is told to one person once, whatever their roles: the first who posts it chooses the
+words. Events are named by the request and the number of the entry, so that an announcement made
+twice is one mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Set
+from typing import Any
+
+from bson import ObjectId
+
+from ..feedback.models import Visibility
+from ..mail import outbox
+from ..portal import catalogue
+from . import discussion
+from .clock import Clock
+from .mails import Step, step_of
+from .models import requests
+from .recipients import (
+    admins_dealing_with,
+    followers,
+    follows,
+    requester_of,
+    scope_of,
+    scope_of_holder,
+)
+from .signals import (
+    on_clarification_reminder,
+    on_request_message,
+    on_request_moved,
+    on_request_overdue,
+    on_request_received,
+)
+from .workflow import Role
+
+Request = dict[str, Any]
+
+#: Steps that have mails of their own: a deadline runs.
+AT_ONCE = {Step.ASKED: "request-question", Step.DECLINED: "request-declined"}
+
+
+def received(_sender: Any, request: Request, **_kwargs: Any) -> None:
+    """The requester has a receipt, the holder a request."""
+    event = f"request:{request['_id']}:received"
+    if requester := requester_of(request):
+        outbox.post(event, requester, "request-receipt", _about(request), scope_of(request))
+    if not _udata_tells(request):
+        _tell_holder(event, request, "request-arrived")
+
+
+def moved(_sender: Any, request: Request, entry: dict[str, Any], number: int, **_: Any) -> None:
+    """A public step: our mails, and the bell of who else discusses the request."""
+    step = step_of(entry)
+    event = f"request:{request['_id']}:{number}"
+    actor = entry["by"].get("user")
+    admins: set[ObjectId] = set()
+    reopened = step is Step.REOPENED and entry["by"]["role"] == Role.REQUESTER
+    if reopened or step in (Step.TRANSFERRED, Step.RESUBMITTED):
+        to = request | {"organization": entry.get("transferred_to") or request.get("organization")}
+        if step is not Step.RESUBMITTED or not _udata_tells(request):
+            admins = _tell_holder(event, to, "request-arrived", number=number, but=actor)
+    hears = _hears(request, step)
+    if step is not None and step is not Step.RESUBMITTED:
+        left_out = {actor}
+        if entry.get("reply"):
+            # Who is told of the reply knows by that that the request was seen.
+            left_out |= {requester_of(request)} | discussion.natively_told(request)
+        told: Iterable[ObjectId] = followers(request)
+        if step is Step.ASKED:
+            told = [requester] if (requester := requester_of(request)) else []
+        outbox.post_to_each(
+            event,
+            (user for user in told if user not in left_out),
+            AT_ONCE.get(step, "request-step"),
+            _about(request, number=number),
+            scope_of(request),
+        )
+    discussion.ring(request, number, lambda user: user in admins or hears(user))
+
+
+def _hears(request: Request, step: Step | None) -> Callable[[ObjectId], bool]:
+    """Tells who has a mail of ours of a step, as one who follows the request."""
+    if step is None or step is Step.RESUBMITTED:
+        return lambda user: False
+    if step is Step.ASKED:
+        return lambda user: user == requester_of(request)
+    return lambda user: follows(request, user)
+
+
+def overdue(_sender: Any, request: Request, **_kwargs: Any) -> None:
+    """Once for each clock: a request that is reopened has another one."""
+    started = Clock.of(request["clock"]).started_at
+    event = f"request:{request['_id']}:overdue:{started:%Y%m%dT%H%M%S}"
+    if requester := requester_of(request):
+        outbox.post(event, requester, "request-overdue", _about(request), scope_of(request))
+    _tell_holder(event, request, "request-overdue")
+
+
+def clarification_reminder(_sender: Any, request: Request, number: int, **_kwargs: Any) -> None:
+    if requester := requester_of(request):
+        event = f"request:{request['_id']}:{number}:reminder"
+        about = _about(request, number=number)
+        outbox.post(event, requester, "request-reminder", about, scope_of(request))
+
+
+def message(
+    _sender: Any, message: dict[str, Any], told: Set[ObjectId] = frozenset(), **_kwargs: Any
+) -> None:
+    """Requester and holder hear what others write, unless udata has `told` them."""
+    request = requests().find_one({"_id": message["request"]})
+    if request is None or request["visibility"] != Visibility.PUBLIC:
+        return
+    event, author = f"request-message:{message['_id']}", message["contributor"].get("user")
+    params = {"message": str(message["_id"])}
+    if message.get("native"):
+        params["request"] = str(request["_id"])
+    knows = told | {author}
+    requester = requester_of(request)
+    if requester and requester not in knows:
+        outbox.post(event, requester, "request-message", params, scope_of(request))
+    if message["role"] != Role.PRODUCER:
+        holder = request.get("organization")
+        admins = (user for user in admins_dealing_with(holder) if user not in knows)
+        outbox.post_to_each(event, admins, "request-message", params, scope_of_holder(holder))
+
+
+def connect() -> None:
+    """Connects every listener. They may raise: what was not told stays due."""
+    on_request_received.connect(received)
+    on_request_moved.connect(moved)
+    on_request_overdue.connect(overdue)
+    on_clarification_reminder.connect(clarification_reminder)
+    on_request_message.connect(message)
+
+
+def _tell_holder(
+    event: str, request: Request, builder: str, *, number: int = 0, but: ObjectId | None = None
+) -> set[ObjectId]:
+    """Tells who deals with a request, but not who has just made it or moved it. Answers whom."""
+    holder = request.get("organization")
+    left_out = {but, requester_of(request)} if builder == "request-arrived" else {but}
+    admins = {user for user in admins_dealing_with(holder) if user not in left_out}
+    about = _about(request, **({"number": number} if number else {}))
+    outbox.post_to_each(event, admins, builder, about, scope_of_holder(holder))
+    return admins
+
+
+def _udata_tells(request: Request) -> bool:
+    """Whether the native discussion has told the holder: it does so on a dataset of theirs."""
+    if not request.get("announced"):
+        return False
+    dataset = catalogue.find_dataset(request.get("dataset"))
+    return dataset is not None and dataset.organization == request.get("organization")
+
+
+def _about(request: Request, **more: int) -> dict[str, Any]:
+    return {"request": str(request["_id"]), **more}

@@ -1,0 +1,135 @@
+"""« Toujours intéressé ? »: who asked for data without an account is asked every year, while the
+request is open, whether they still want to be written to. Without an answer the address is erased;
+the request stays.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+from flask import current_app
+from itsdangerous import BadData
+from udata.i18n import lazy_gettext as _
+from udata.mail import MailCTA, MailMessage
+
+from ..feedback.models import Visibility
+from ..mail import outbox
+from ..mail.mailing import Reader, mail
+from ..people import contacts
+from ..people.tokens import LONGEST, timed
+from ..portal.collections import now
+from ..web import refusals
+from ..web.urls import pages_url
+from .models import requests
+from .recipients import scope_of
+from .repository import find, no_such_request
+from .workflow import OPEN
+
+Request = dict[str, Any]
+
+#: How long somebody has to answer.
+PATIENCE = timedelta(days=60)
+#: What the links of these mails are signed for.
+PURPOSE = "still interested"
+MAIL = "request-still-interested"
+
+
+def ask_everybody() -> int:
+    """Asks those who were not asked, and have not asked, for a year. Again changes nothing."""
+    days = current_app.config["CULTURE_FEEDBACK_STILL_INTERESTED_DAYS"]
+    long_ago = now() - timedelta(days=days)
+    waiting = {
+        "contact": {"$exists": True},
+        "status": {"$in": [*OPEN]},
+        "visibility": Visibility.PUBLIC,
+        "removed": {"$exists": False},
+        "created_at": {"$lt": long_ago},
+        "$or": [{"interest.at": {"$exists": False}}, {"interest.at": {"$lt": long_ago}}],
+    }
+    return sum(_ask(request) for request in list(requests().find(waiting)))
+
+
+def is_lost(request: Request) -> bool:
+    """Whether they were asked, and have not answered in time."""
+    asked = request.get("interest") or {}
+    return bool(asked.get("awaited")) and asked["at"] < now() - PATIENCE
+
+
+def link(request: Request) -> str:
+    """What the link of the mail carries. Opening it changes nothing."""
+    said = [str(request["_id"]), str(request["contact"])]
+    return timed(PURPOSE).dumps(said)  # type: ignore[return-value]
+
+
+def opened(token: object) -> Request:
+    """The request that a link is about. Raises Gone for one that is too old, or whose address was
+    erased; NotFound for a request that is gone."""
+    try:
+        if not isinstance(token, str) or len(token) > LONGEST:
+            raise BadData("no token")
+        id, contact = timed(PURPOSE).loads(token, max_age=int(PATIENCE.total_seconds()))
+    except (BadData, UnicodeError, ValueError) as error:
+        raise refusals.Gone(_too_old()) from error
+    request = find(ObjectId(id))
+    if request is None:
+        raise no_such_request()
+    if str(request.get("contact")) != contact or contacts.find(ObjectId(contact)) is None:
+        raise refusals.Gone(_too_old())
+    return request
+
+
+def confirm(token: object) -> Request:
+    """Goes on writing to who asked. Again changes nothing. Raises what `opened` raises."""
+    request = opened(token)
+    requests().update_one(
+        {"_id": request["_id"], "contact": request["contact"]},
+        {"$set": {"interest": {"at": now()}}},
+    )
+    return request
+
+
+def _ask(request: Request) -> bool:
+    if contacts.find(request["contact"]) is None:
+        return False
+    moment = now()
+    # Marked first: a crash in between costs a mail, not an address that nobody was asked about.
+    requests().update_one(
+        {"_id": request["_id"]}, {"$set": {"interest": {"at": moment, "awaited": True}}}
+    )
+    event = f"request:{request['_id']}:interest:{moment:%Y-%m-%d}"
+    about = {"request": str(request["_id"])}
+    return outbox.post(event, request["contact"], MAIL, about, scope_of(request))
+
+
+@mail(MAIL, at_once=True)
+def still_interested(reader: Reader, request: str) -> MailMessage | None:
+    """Whether they still want to be written to about what they asked for."""
+    found = find(ObjectId(request))
+    if found is None or found.get("contact") != reader.id:
+        return None
+    if not (found.get("interest") or {}).get("awaited"):
+        return None
+    return MailMessage(
+        subject=_("Still interested in “%(title)s”?", title=found["title"]),
+        paragraphs=[
+            _(
+                "You asked for these data, and they are not published yet: “%(title)s”.",
+                title=found["title"],
+            ),
+            MailCTA(
+                _("Yes, go on telling me"), pages_url(f"requests/interested?token={link(found)}")
+            ),
+            _(
+                "Without an answer within %(days)d days your address is erased. Your request "
+                "stays.",
+                days=PATIENCE.days,
+            ),
+        ],
+        footer=[_("You receive this message because you asked for these data.")],
+    )
+
+
+def _too_old() -> Any:
+    return _("This link is too old, or was replaced by another.")

@@ -1,0 +1,1 @@
+"""Take part by e-mail: what somebody sends waits until they confirm their address."""

@@ -1,0 +1,112 @@
+"""Taking part without an account: what each contribution has to give, and which ways are open.
+
+Nothing here blocks an honest person for good. Who cannot give a proof of work confirms an e-mail
+address; who fell into the trap for robots sends the form again; words that came suspiciously fast
+wait for a moderator like all others, with a note.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from udata.i18n import lazy_gettext as _
+
+from ..people import captcha, limits, proof
+from ..people.access_modes import Action, Mode, mode_of
+from ..people.viewer import Viewer, must_be_known
+from ..web import refusals
+from ..web.urls import api_url
+from . import confirmation
+
+NOBODY = Viewer(key=None)
+
+#: A field of our forms that nobody sees, and that robots fill in.
+TRAP = "website"
+
+#: Seconds within which nobody types a text.
+QUICK = 3
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How somebody may take part in something. `proof`: where a challenge is to be had, from where
+    our API is; None where that is no way. `email`: by confirming an address."""
+
+    proof: str | None = None
+    email: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Without an account."""
+        return self.email
+
+    def as_json(self) -> dict[str, Any]:
+        """For who has sent nothing by which they are known."""
+        ways = ["account", *(["proof"] if self.proof else []), *(["email"] if self.email else [])]
+        return {"ways": ways} | ({"proof_url": api_url(self.proof)} if self.proof else {})
+
+
+def ways(viewer: Viewer, action: Action, target: object) -> Ways:
+    """The ways without an account that are open to this person: none to who has one. `target`: id
+    or slug of what they are about to contribute to."""
+    mode = Mode.OFF if viewer.account else mode_of(action)
+    asked = urlencode({"action": action.value, "target": str(target or "")})
+    return Ways(
+        proof=f"proof/?{asked}" if mode is Mode.PROOF else None,
+        email=mode is not Mode.OFF,
+    )
+
+
+def must_take_part(viewer: Viewer, action: Action, target: object) -> None:
+    """Raises Unauthenticated for who is not known, saying which ways are open; ReadOnly."""
+    try:
+        once = confirmation.counts_once(viewer, action, target)
+        must_be_known(viewer if once else NOBODY, action)
+    except refusals.Unauthenticated as refusal:
+        open_to_them = ways(viewer, action, target)
+        if not open_to_them.open:
+            raise
+        message = _("Log in, or take part without an account.")
+        raise refusals.Unauthenticated(message, **open_to_them.as_json()) from refusal
+
+
+def admit(viewer: Viewer, action: Action, target: str, payload: dict[str, Any]) -> list[str]:
+    """Takes what a new contribution without an account has to give, and answers what a moderator
+    should know of it (`quick`). To be called once the rest has been found right.
+
+    `payload`: `proof` (or `captcha`), and `submission_id` by which a retry is recognised. Raises
+    Unproven, TooMany.
+    """
+    if not viewer.by_token:
+        return []
+    submission = payload.get("submission_id") or secrets.token_hex(16)
+    what_for = f"{viewer.key}\n{action}\n{target}\n{submission}"
+    seconds = QUICK
+    if captcha.is_offered() and payload.get("captcha") and not payload.get("proof"):
+        captcha.spend(payload["captcha"], what_for)
+    else:
+        seconds = proof.spend(payload.get("proof"), action, target, what_for)
+    limits.spend_without_account(f"{action}:{target}")
+    return ["quick"] if seconds < QUICK and payload.get("comment") else []
+
+
+def needs_another_way(refusal: refusals.Refusal) -> bool:
+    """Whether somebody who was refused under a proof of work had better confirm an address."""
+    proof = refusal.details.get("proof")
+    return isinstance(refusal, refusals.TooMany) or proof not in (None, "trap")
+
+
+def avoid_trap(sent: Any) -> None:
+    """Raises Unproven for a form whose trap was filled in: it is shown again, with the trap empty,
+    and may be sent again."""
+    if sent.get(TRAP):
+        raise refusals.Unproven(
+            _(
+                "A field that should stay empty was filled in, perhaps by your browser. It is "
+                "empty again: please send the form once more."
+            ),
+            "trap",
+        )

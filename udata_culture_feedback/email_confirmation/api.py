@@ -1,0 +1,108 @@
+"""The JSON API of taking part without an account: proofs of work, confirmations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from udata.api import api, fields
+from udata.i18n import lazy_gettext as _
+
+from ..people import limits, proof, tokens
+from ..people.access_modes import Action, Mode, mode_of
+from ..web import refusals
+from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
+from . import confirmation
+
+token_field = fields.String(description="Without an account: what `P/proof/` or `P/confirm/` gave")
+
+#: What POST without an account may carry.
+without_account_fields = {
+    "proof": fields.String(description="The challenge of `P/proof/` and its solution, in base64"),
+    "captcha": fields.Raw(description="Instead, where the portal accepts it: uuid and code"),
+    "email": fields.String(description="Instead of a proof: the address to confirm; answers 202"),
+    "tell_me": fields.Boolean(
+        description="Keep that address, to write to me about what becomes of it (off by default)"
+    ),
+}
+
+proof_parser = api.parser()
+proof_parser.add_argument(
+    "action", required=True, location="args", help="feedback, support or response"
+)
+proof_parser.add_argument(
+    "target", required=True, location="args", help="Id or slug of the dataset or request"
+)
+proof_fields = documented(
+    "CultureFeedbackProof",
+    {
+        "challenge": fields.Raw(description="ALTCHA, version 2: parameters and signature"),
+        "contributor_token": fields.String(
+            description="Stands for this browser; keep the one you have for as long as it is good"
+        ),
+        "expires_in": fields.Integer(description="Seconds for which the challenge is good"),
+    },
+)
+confirm_fields = documented(
+    "CultureFeedbackConfirm",
+    {"token": fields.String(required=True, description="What the link of the mail carries")},
+)
+confirmed_fields = documented(
+    "CultureFeedbackConfirmed",
+    {
+        "contribution": fields.Raw(description="As its own address gives it"),
+        "contributor_token": fields.String(description="To change it within the hour"),
+    },
+)
+
+
+@ns.route("/proof/", endpoint="culture_feedback_proof")
+class CultureFeedbackProofAPI(Route):
+    @api.doc("get_culture_feedback_proof", parser=proof_parser)
+    @api.response(200, "A challenge for one contribution", proof_fields)
+    @api.response(403, "No proof of work opens this action on this portal")
+    def get(self) -> Answer:
+        """Get a challenge for taking part without an account"""
+        action = _asked_action()
+        contribution = confirmation.contribution_of(action)
+        if contribution is None or mode_of(action) is not Mode.PROOF:
+            raise refusals.Forbidden(_("A proof of work does not open this."))
+        target = contribution.target(request.args.get("target", ""))
+        times = limits.difficulty(f"{action}:{target}")
+        return never_stored(
+            answer(
+                {
+                    "challenge": proof.challenge(action, target, times),
+                    "contributor_token": tokens.new_browser(),
+                    "expires_in": int(proof.LIFETIME.total_seconds()),
+                }
+            )
+        )
+
+
+@ns.route("/confirm/", endpoint="culture_feedback_confirm")
+class CultureFeedbackConfirmAPI(Route):
+    @api.doc("confirm_culture_feedback_contribution")
+    @api.expect(confirm_fields)
+    @api.response(201, "Recorded", confirmed_fields)
+    @api.response(200, "It changes what this person had said", confirmed_fields)
+    @api.response(410, "The link was used already, or is too old")
+    def post(self) -> Answer:
+        """Confirm an e-mail address, and with it what was sent"""
+        outcome, token = confirmation.confirm(json_body().get("token"))
+        body = {"contribution": outcome.shown, "contributor_token": token}
+        return answer(body, 201 if outcome.created else 200)
+
+
+def confirmation_is_sent(action: Action, body: dict[str, Any]) -> Answer:
+    """Keeps a contribution until its address is confirmed; the answer is the same for all."""
+    confirmation.ask(action, body)
+    return answer({"message": str(confirmation.SENT)}, 202)
+
+
+def _asked_action() -> Action:
+    try:
+        return Action(request.args.get("action", ""))
+    except ValueError:
+        message = _("Choose one of: %(ids)s.", ids=", ".join(Action))
+        raise refusals.Invalid(message, {"action": message}) from None

@@ -1,0 +1,283 @@
+"""Taking part by e-mail: what somebody sends waits apart until they confirm their address.
+
+Nothing of it is anywhere else meanwhile. After 24 hours it is erased, with the address. The link of
+the mail is signed and opens a page; only its button confirms, since mail scanners open links. What
+is answered is the same whether an address is known or not.
+
+Confirming may be repeated until it has succeeded, by two tabs at once too: what comes of it is
+recognised by its `submission_id` and stored once. Then the link is good for nothing any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from bson import ObjectId
+from flask import current_app, g
+from itsdangerous import BadData
+from mongoengine.fields import DateTimeField, ObjectIdField, StringField
+from pymongo.collection import Collection
+from udata.i18n import lazy_gettext as _
+from udata.mongo.document import UDataDocument as Document
+
+from ..mail import outbox
+from ..people import contacts, limits, tokens
+from ..people.access_modes import Action, Mode, mode_of
+from ..people.models import Kind
+from ..people.viewer import Viewer
+from ..portal.collections import acknowledged, now
+from ..web import refusals
+
+#: How long somebody has to confirm.
+LIFETIME = timedelta(hours=24)
+
+#: What is answered, whether the address is known or not.
+SENT = _(
+    "A message is on its way to this address. Open its link within 24 hours to confirm; nothing is "
+    "counted or published before. No more than three a day are sent to one address."
+)
+
+#: What becomes of most addresses.
+ERASED = _(
+    "Your address serves for this confirmation and is erased as soon as you confirm, or after 24 "
+    "hours. A fingerprint of it that nobody can turn back is kept with your contribution, so that "
+    "nobody answers twice."
+)
+
+PURPOSE = "confirm"
+MAIL = "confirm-contribution"
+
+
+class CultureFeedbackUnconfirmed(Document):
+    """What somebody without an account has sent, until they confirm. `payload` is JSON, so that no
+    key of it means anything to the database; `link` a hash of what the mail carries."""
+
+    action = StringField(required=True)
+    payload = StringField(required=True)
+    contact = ObjectIdField(required=True)
+    link = StringField(required=True)
+    created_at = DateTimeField(required=True)
+    expires_at = DateTimeField(required=True)
+
+    meta = {
+        "strict": False,
+        "indexes": [{"fields": ["expires_at"], "expireAfterSeconds": 0}, "contact"],
+    }
+
+
+Unconfirmed = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the page and the mail say of a contribution. `subject` may be in a mail, and so has no
+    word of who sent it; `words`, `name` and `facts` (pairs of a label and a value) are for the page
+    alone. `page`: where it will be, a path of ours. `then`: what becomes of it once confirmed;
+    `address`: what becomes of the address, where that is not `ERASED`."""
+
+    subject: str
+    page: str
+    words: str | None = None
+    name: str | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+    then: str | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a contribution: as the API gives it, where it is (a path of ours), whether it is
+    new, and until when the address is needed (None: no longer)."""
+
+    shown: dict[str, Any]
+    page: str
+    created: bool
+    write_until: datetime | None = None
+
+
+class Contribution(Protocol):
+    """What a domain says of one of its actions, so that it may be done by e-mail."""
+
+    action: Action
+    #: Whose fingerprints are the same; or the beginning of it, where each of what it is about
+    #: (`of`) has its own.
+    scope: str
+    of: str | None
+
+    def target(self, reference: str) -> str:
+        """The id of what a contribution is about, as a proof of work names it. Raises NotFound."""
+
+    def check(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """What is to be kept of a payload: plain values. Raises what the action would."""
+
+    def preview(self, payload: dict[str, Any]) -> Preview | None:
+        """What it is about; None when that is gone."""
+
+    def carry_out(
+        self, viewer: Viewer, payload: dict[str, Any], contact: contacts.Contact
+    ) -> Outcome:
+        """Does it. `payload` has a `submission_id`: done twice, it is done once."""
+
+
+_CONTRIBUTIONS: dict[Action, Contribution] = {}
+
+
+def offer(contribution: Contribution) -> None:
+    """Opens one action of a domain to people who confirm an e-mail address."""
+    _CONTRIBUTIONS[contribution.action] = contribution
+
+
+def scope_of(contribution: Contribution, payload: dict[str, Any]) -> str:
+    """The scope of the fingerprint of who makes this contribution."""
+    if contribution.of is None:
+        return contribution.scope
+    return f"{contribution.scope}:{payload[contribution.of]}"
+
+
+def counts_once(viewer: Viewer, action: Action, reference: object) -> bool:
+    """Whether somebody is known by the fingerprint of the scope in which this action counts people.
+    The token of a confirmed address is that of one scope: in another the same address would count
+    a second time. Raises NotFound where `reference` is nothing."""
+    contribution = contribution_of(action)
+    if viewer.scope is None or contribution is None:
+        return viewer.scope is None
+    of = {} if contribution.of is None else {contribution.of: contribution.target(str(reference))}
+    return viewer.scope == scope_of(contribution, of)
+
+
+def scopes() -> set[str]:
+    """Every scope in which an address may have said something."""
+    found = set()
+    for contribution in _CONTRIBUTIONS.values():
+        if contribution.of is None:
+            found.add(contribution.scope)
+        else:
+            found |= set(contacts.scopes_of(f"{contribution.scope}:"))
+    return found
+
+
+def contribution_of(action: Action) -> Contribution | None:
+    return _CONTRIBUTIONS.get(action)
+
+
+def unconfirmed() -> Collection:
+    return acknowledged(CultureFeedbackUnconfirmed)
+
+
+def is_wished(viewer: Viewer, payload: dict[str, Any]) -> bool:
+    """Whether somebody wants to take part by confirming an address."""
+    return not viewer.account and bool(payload.get("email"))
+
+
+def ask(action: Action, payload: dict[str, Any]) -> None:
+    """Keeps what somebody sends, and writes to the address it carries (`email`). The same comes of
+    it whether that is known or not, and whether it has had all the mails it may have today.
+
+    Raises Unauthenticated where the portal asks for an account, ReadOnly, Invalid, TooMany, and
+    what the action would.
+    """
+    if mode_of(action) is Mode.OFF:
+        raise refusals.Unauthenticated(_("Log in to take part."))
+    if current_app.config["READ_ONLY_MODE"]:
+        raise refusals.ReadOnly(_("This portal is read-only for the moment. Please come back."))
+    contribution = _CONTRIBUTIONS[action]
+    kept, wrong = {}, {}
+    try:
+        kept = contribution.check(payload)
+    except refusals.Invalid as refusal:
+        wrong = refusal.errors
+        if not wrong:
+            raise
+    try:
+        address = contacts.checked(payload.get("email"))
+    except refusals.Invalid as refusal:
+        wrong = wrong | refusal.errors
+    if wrong:
+        raise refusals.Invalid(_("Some answers need another look."), wrong)
+    if not limits.spend_confirmation(contacts.mailbox(address)):
+        return
+    until = now() + LIFETIME
+    id = ObjectId()
+    contact = contacts.keep(address, g.get("lang_code"), until)
+    unconfirmed().insert_one(
+        {
+            "_id": id,
+            "action": action.value,
+            "payload": json.dumps(kept),
+            "contact": contact,
+            "link": _hash(link_of(id)),
+            "created_at": now(),
+            "expires_at": until,
+        }
+    )
+    outbox.post(f"confirm:{id}", contact, MAIL, {"id": str(id)})
+
+
+def link_of(id: ObjectId) -> str:
+    """What the link in the mail carries: signed, and made anew whenever the mail is sent, so that
+    the database never holds it."""
+    return tokens.signer(PURPOSE).dumps(str(id))  # type: ignore[return-value]
+
+
+def opened(token: object) -> Unconfirmed:
+    """What a link opens. Raises Gone for one that was used or is too old, Invalid for one that is
+    not whole."""
+    try:
+        if not isinstance(token, str) or len(token) > tokens.LONGEST:
+            raise BadData("no token")
+        id = tokens.signer(PURPOSE).loads(token)
+        found = unconfirmed().find_one({"_id": ObjectId(id), "expires_at": {"$gt": now()}})
+    except (BadData, UnicodeError) as error:
+        message = _("This link is not whole. Copy it from the message again.")
+        raise refusals.Invalid(message, {"token": message}) from error
+    if found is None or not hmac.compare_digest(found["link"], _hash(token)):
+        raise refusals.Gone(
+            _(
+                "This link has been used already, or is more than 24 hours old. You can send your "
+                "contribution again."
+            )
+        )
+    return found
+
+
+def preview(found: Unconfirmed) -> Preview:
+    """What would come of confirming. Raises Gone when what it is about is gone."""
+    said = _contribution(found).preview(json.loads(found["payload"]))
+    if said is None:
+        raise refusals.Gone(_("What this is about has been removed meanwhile."))
+    return said
+
+
+def confirm(token: object) -> tuple[Outcome, str]:
+    """Does what somebody had sent, and erases what was kept for that, the address too unless it is
+    still needed. Answers what came of it, and a contributor token by which they can change it for a
+    while. Raises what `opened` and the action raise."""
+    found = opened(token)
+    contact = contacts.find(found["contact"])
+    contribution = _contribution(found)
+    if contact is None or mode_of(contribution.action) is Mode.OFF:
+        raise refusals.Gone(_("What this is about has been removed meanwhile."))
+    payload = json.loads(found["payload"]) | {"submission_id": f"confirmed-{found['_id']}"}
+    scope = scope_of(contribution, payload)
+    key = contacts.fingerprint(contact.address, scope)
+    viewer = Viewer(key=key, kind=Kind.CONFIRMED)
+    outcome = contribution.carry_out(viewer, payload, contact)
+    if outcome.write_until:
+        contacts.keep_until(contact.id, outcome.write_until)
+    else:
+        contacts.erase(contact.id)
+    unconfirmed().delete_one({"_id": found["_id"]})
+    return outcome, tokens.for_confirmed(key, scope)
+
+
+def _contribution(found: Unconfirmed) -> Contribution:
+    return _CONTRIBUTIONS[Action(found["action"])]
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,65 @@
+"""The page behind the link by which somebody confirms their address. Opening it changes nothing:
+mail scanners open links.
+
+Its POST needs neither session nor guard: the signed token is the proof. It does what was sent as
+the person of that address, whoever is logged in here.
+"""
+
+from __future__ import annotations
+
+from flask import Response, redirect, request
+
+from ..people.viewer import NOBODY
+from ..web import refusals
+from ..web.api import bound_body, only_for_its_holder
+from ..web.pages import blueprint, handles_refusal, page_address, render
+from . import confirmation
+from . import mails as _mails  # noqa: F401 (whose links lead here)
+
+#: The page is about whose the token is, whoever is logged in.
+
+
+@blueprint.route("/pages/confirm/")
+def confirm_page() -> Response:
+    """What was sent, and the button that confirms it."""
+    token = request.args.get("token", "")
+    try:
+        said = confirmation.preview(confirmation.opened(token))
+    except refusals.Refusal as refusal:
+        return _page(refusal=refusal)
+    return _page(said=said, confirm_token=token)
+
+
+@blueprint.route("/pages/confirm/", methods=["POST"])
+@handles_refusal  # it has no use for the guard
+def confirm() -> Response:
+    """Confirms, and leads to where it is shown now."""
+    try:
+        bound_body()
+        outcome, _token = confirmation.confirm(request.form.get("token", ""))
+    except refusals.Refusal as refusal:
+        return _page(refusal=refusal)
+    address = page_address(outcome.page, done="confirmed")
+    return only_for_its_holder(redirect(f"{address}#cf-done", code=303))  # type: ignore[arg-type]
+
+
+def _page(
+    *,
+    said: confirmation.Preview | None = None,
+    confirm_token: str = "",
+    refusal: refusals.Refusal | None = None,
+) -> Response:
+    return only_for_its_holder(
+        render(
+            "confirm.html",
+            viewer=NOBODY,
+            refusal=refusal,
+            errors={},
+            fields=(),
+            said=said,
+            confirm_token=confirm_token,
+            address=(said and said.address) or confirmation.ERASED,
+            back=page_address(said.page) if said else None,
+            here=page_address("confirm/"),
+        )
+    )

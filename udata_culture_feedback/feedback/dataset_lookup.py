@@ -1,0 +1,55 @@
+"""What is known of a dataset before somebody's answer about it is stored, read in one command: each
+costs the process that asks more than what MongoDB does for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import bson
+from udata.core.organization.models import Organization
+
+from ..consultations import scope
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts, OrganizationFacts
+from ..portal.collections import lookup
+from .models import DATASET_SUMMARY, summaries
+
+
+@dataclass(frozen=True)
+class Beforehand:
+    """A dataset; its `summary` whole, None where nothing was said of it; its organization (None
+    where it has none, or one that is to be looked for); the consultations that have not closed."""
+
+    dataset: DatasetFacts
+    summary: dict[str, Any] | None
+    organization: OrganizationFacts | None
+    consultations: tuple[scope.Scoped, ...]
+
+
+def read(reference: Any, at: datetime) -> Beforehand | None:
+    """What is known at a moment of the dataset of an id, a slug or an old slug; None where there is
+    no such dataset, readable or not."""
+    raw = catalogue.find_with(reference, _stages(at))
+    if raw is None:
+        return None
+    found = bson.decode(raw)
+    organization = next(iter(found["holder"]), None)
+    return Beforehand(
+        dataset=DatasetFacts.of(found),
+        summary=next(iter(found["summary"]), None),
+        organization=OrganizationFacts.of(organization) if organization else None,
+        consultations=tuple(scope.Scoped.of(one) for one in found["consultations"]),
+    )
+
+
+def _stages(at: datetime) -> list[dict[str, Any]]:
+    named = {"$project": dict.fromkeys(OrganizationFacts.FIELDS, 1)}
+    organizations = Organization._get_collection()
+    return [
+        {"$set": {"key": DATASET_SUMMARY}},
+        lookup("summary", summaries(), "key", "_id", []),
+        lookup("holder", organizations, "organization", "_id", [named]),
+        scope.looked_up("consultations", at),
+    ]

@@ -1,0 +1,56 @@
+"""The public answer that the producing side gives here, as a comment in the native discussion: in
+the organization's name, exactly once, rewritten when it changes.
+
+Its id was allocated with the answer (`treatment_history.decided`), before it exists there.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from udata.core.discussions.models import Discussion, Message
+from udata.core.organization.models import Organization
+from udata.core.user.models import User
+
+from ..contributions.discussions import add_message, rewrite_message
+from .models import feedbacks
+from .treatment_history import has_said, written
+
+Feedback = dict[str, Any]
+
+
+def carry(feedback: Feedback) -> bool:
+    """Brings the comment in line with the answer, and answers whether it had to be. A comment that
+    was deleted there, or that the producer has rewritten there since, stays as they want it."""
+    treatment = feedback["treatment"]
+    step = written(treatment)
+    if step is None or step["message"] in feedback.get("silenced", ()):
+        return False
+    thread = feedbacks().find_one({"_id": feedback["_id"]}, {"discussion": 1}) or {}
+    discussion = Discussion.objects(id=thread.get("discussion")).first()
+    if discussion is None:
+        return False
+    ours = (m for m in discussion.discussion if str(m.id) == step["message"])
+    comment = next(ours, None)
+    if comment is None:
+        return _add(discussion.id, step)
+    if has_said(treatment, comment.content) or _changed_at(comment) < step["at"]:
+        return rewrite_message(discussion.id, step["message"], step["answer"])
+    return False
+
+
+def _add(discussion_id: ObjectId, step: dict[str, Any]) -> bool:
+    author = User.objects(id=step["by"], deleted=None).first()
+    if author is None:
+        return False
+    organization = Organization.objects(id=step.get("organization"), deleted=None).first()
+    return add_message(
+        discussion_id, step["message"], step["answer"], author, organization, into_closed=True
+    )
+
+
+def _changed_at(comment: Message) -> datetime:
+    """When a native message was last changed, as naive UTC."""
+    return (comment.last_modified_at or comment.posted_on).replace(tzinfo=None)

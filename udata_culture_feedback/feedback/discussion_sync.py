@@ -1,0 +1,161 @@
+"""What the producing side says and does in the native discussion of a feedback moves its treatment.
+
+`follow_thread` reads the whole discussion and never trusts an event: it may run twice, late or in
+any order. The author's own messages and ours are recognised and move nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from bson import ObjectId
+from udata.core.discussions.models import Discussion
+
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
+from . import treatment
+from .assignees import who_answers
+from .discussion_answer import carry
+from .models import feedbacks
+from .treatment_history import (
+    Event,
+    Said,
+    Thread,
+    caught_up,
+    essence,
+    has_said,
+    without_comment,
+    written,
+)
+
+Feedback = dict[str, Any]
+
+#: What udata leaves of the messages of an account that had them deleted.
+ERASED = "DELETED"
+
+#: Feedback looked at together.
+BATCH = 500
+
+READ = {"discussion": 1, "closed": 1, "closed_by": 1, "closed_by_organization": 1}
+
+
+def follow_thread(discussion_id: ObjectId) -> bool:
+    """Brings the treatment of a feedback in line with its discussion. True when it changed."""
+    standing = {"discussion": discussion_id, "deleted": {"$exists": False}}
+    while True:
+        feedback = feedbacks().find_one(standing)
+        dataset = feedback and catalogue.find_dataset(feedback["dataset"])
+        raw = Discussion._get_collection().find_one({"_id": discussion_id}, READ)
+        if not (feedback and dataset and raw):
+            return False
+        changed = caught_up(feedback["treatment"], read(raw, feedback, dataset))
+        if essence(changed) == essence(feedback["treatment"]):
+            return False
+        if treatment.write(feedback, changed):
+            return True
+
+
+def check_threads() -> int:
+    """Looks at every discussion in which somebody else wrote, or should have: for maintenance.
+    udata writes whole discussions, so that two people who write at once may lose what one of them
+    wrote; and a lost task leaves a treatment behind. Answers how many needed something."""
+    mended = 0
+    discussed = {"discussion": {"$exists": True}, "deleted": {"$exists": False}}
+    fields = {"discussion": 1, "treatment": 1, "silenced": 1}
+    waiting = feedbacks().find(discussed, fields, batch_size=BATCH)
+    while batch := list(islice(waiting, BATCH)):
+        about = {feedback["discussion"]: feedback for feedback in batch}
+        others = {"$or": [{"discussion.1": {"$exists": True}}, {"closed": {"$ne": None}}]}
+        found = Discussion._get_collection().find(
+            {"_id": {"$in": list(about)}, **others}, {"discussion.id": 1}
+        )
+        said = {raw["_id"]: {str(m["id"]) for m in raw["discussion"]} for raw in found}
+        for discussion_id, feedback in about.items():
+            mended += discussion_id in said and follow_thread(discussion_id)
+            step = written(feedback["treatment"])
+            if step and step["message"] not in said.get(discussion_id, ()):
+                mended += carry(feedback)
+    return mended
+
+
+def comment_removed(discussion_id: ObjectId, message_id: str, at: datetime) -> bool:
+    """A message was deleted in udata at that moment. Where it was our answer, it is not said any
+    more, here neither; it would come back otherwise. True when it was."""
+    ours = {"discussion": discussion_id, "treatment.message": message_id}
+    while feedback := feedbacks().find_one(ours | {"deleted": {"$exists": False}}):
+        changed = without_comment(feedback["treatment"], at)
+        if essence(changed) == essence(feedback["treatment"]):
+            return False
+        if treatment.write(feedback, changed):
+            return True
+    return False
+
+
+def read(raw: dict[str, Any], feedback: Feedback, dataset: DatasetFacts) -> Thread:
+    """What a stored discussion says of the treatment of a feedback."""
+    stored = feedback["treatment"]
+    producers = who_answers(dataset)
+    remembered = set(stored.get("replies") or ())
+    author = feedback["contributor"].get("user")
+    ours = {message["id"] for message in feedback.get("messages") or ()}
+    replies, rewritten, erased = [], None, False
+    for message in raw.get("discussion") or ():
+        said = _said(message)
+        if said.message == stored.get("message"):
+            erased = said.text == ERASED
+            if not erased and not has_said(stored, said.text):
+                modified = message.get("last_modified_at") or said.at
+                rewritten = replace(said, at=modified)
+        elif said.message not in ours and said.text not in (ERASED, ""):
+            signed = said.organization is not None and said.organization == dataset.organization
+            if said.message in remembered or (
+                said.by != author and (signed or said.by in producers)
+            ):
+                replies.append(said)
+    return Thread(
+        id=raw["_id"],
+        replies=tuple(replies),
+        rewritten=rewritten,
+        erased=erased,
+        **_closing(raw, stored, author, dataset.organization, producers),
+    )
+
+
+def _closing(
+    raw: dict[str, Any],
+    stored: dict[str, Any],
+    author: ObjectId | None,
+    producer: ObjectId | None,
+    producers: set[ObjectId],
+) -> dict[str, Any]:
+    """Who has closed a discussion, if that says something: its author, or the producing side."""
+    at, by = raw.get("closed"), _id(raw.get("closed_by"))
+    if at is None:
+        return {}
+    if by is not None and by == author:
+        return {"closed_by_author": at}
+    known = any(
+        step.get("event") == Event.CLOSED and step.get("discussion") == raw["_id"]
+        for step in stored.get("history") or ()
+    )
+    signed = _id(raw.get("closed_by_organization"))
+    if known or by in producers or (signed is not None and signed == producer):
+        return {"closed": Said("", "", at, by)}
+    return {}
+
+
+def _said(message: dict[str, Any]) -> Said:
+    return Said(
+        message=str(message["id"]),
+        text=message.get("content") or "",
+        at=message["posted_on"],
+        by=_id(message.get("posted_by")),
+        organization=_id(message.get("posted_by_organization")),
+    )
+
+
+def _id(reference: Any) -> ObjectId | None:
+    return getattr(reference, "id", reference)

@@ -1,0 +1,178 @@
+"""What is shown of one dataset, read in one command: the dataset and its figures, with a page of
+its feedback, one's own answer and the requests about it.
+
+Each command costs the process that asks more than what MongoDB does for it, so that the pages read
+most ask once. The answer stays as MongoDB sent it until something of it is needed: what is rendered
+for everybody is found by its `fingerprint` (see `rendered`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import bson
+from udata.auth import current_user
+from udata.i18n import lazy_gettext as _
+
+from ..data_requests import dataset_page, figures
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
+from ..portal.collections import lookup
+from ..web import listing, refusals
+from ..web.listing import Page
+from . import permissions, summaries
+from .models import DATASET_SUMMARY, STANDING, Visibility, feedbacks
+from .models import summaries as all_summaries
+
+Stages = list[dict[str, Any]]
+
+#: What is read of a feedback to show it.
+SHOWN = {
+    field: 1
+    for field in (
+        "dataset",
+        "organization",
+        "resource",
+        "consultation",
+        "fitness",
+        "ratings",
+        "comment",
+        "wants_answer",
+        "usages",
+        "profile",
+        "open_data",
+        "contributor",
+        "agent",
+        "judged",
+        "visibility",
+        "hidden_reason",
+        "hidden_at",
+        "treatment.status",
+        "treatment.answer",
+        "treatment.hidden",
+        "treatment.answered_at",
+        "treatment.organization",
+        "treatment.closed_by_author",
+        "confirmed",
+        "discussion",
+        "discussed",
+        "created_at",
+        "last_modified",
+    )
+}
+
+#: That say something in words; of what was public before it was hidden a stub stays.
+WORDED: dict[str, Any] = {
+    "comment": {"$exists": True},
+    "visibility": {"$in": [Visibility.PUBLIC, Visibility.HIDDEN]},
+    "$nor": [{"visibility": Visibility.HIDDEN, "hidden_at": {"$exists": False}}],
+}
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The answer to one command, with a `page` of feedback where there is one."""
+
+    raw: bytes
+    page: Page
+
+    @cached_property
+    def _shared(self) -> bytes:
+        """All but one's own answer, which comes last. No text has such a character."""
+        return self.raw.rpartition(b"\x04mine\0")[0] or self.raw
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """Changes with anything that was read, but for one's own answer."""
+        return hashlib.blake2b(self._shared, digest_size=16).digest()
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        return bson.decode(self.raw)
+
+    @cached_property
+    def dataset(self) -> DatasetFacts:
+        return DatasetFacts.of(self.document)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Empty when nothing was ever said."""
+        return next(iter(self.document["summary"]), {})
+
+    @property
+    def feedback(self) -> list[dict[str, Any]]:
+        """One page, and one more where there is one."""
+        return self.document["feedback"]
+
+    @property
+    def mine(self) -> dict[str, Any] | None:
+        return next(iter(self.document.get("mine", ())), None)
+
+    @property
+    def totals_of_requests(self) -> dict[str, int] | None:
+        """None where some have to be settled before."""
+        if self.document["due"]:
+            return None
+        return next((one["totals"] for one in self.document["requests"]), {})
+
+    def must_be_readable(self) -> None:
+        """Raises NotFound for a dataset that the current user may not read."""
+        if not catalogue.may_read(self.dataset):
+            raise refusals.NotFound(_("There is no such dataset."))
+
+    def is_everybodys(self, viewer: Viewer) -> bool:
+        """Whether this person is shown it as everybody else is, but for their own answer, so that
+        it may be rendered once for all. For who is not known it has yet to be told whether they may
+        read the dataset."""
+        if current_user.is_anonymous and viewer.key is None:
+            return True
+        return (
+            self.dataset.listed
+            and not viewer.moderator
+            and not (viewer.key and viewer.key.encode() in self._shared)
+            and not permissions.may_treat(viewer, self.dataset)
+        )
+
+
+def page_of(reference: Any, viewer: Viewer, page: Page) -> Gathered:
+    """What the page of a dataset shows, with what people say in words. `reference`: id, slug or old
+    slug. Raises NotFound, also for a page beyond the end of offsets."""
+    stages = [_figures(), _feedback(STANDING | WORDED, page), *dataset_page.stages()]
+    if viewer.known:
+        mine = {"contributor.key": viewer.key, "resource": None}
+        found: list[dict[str, Any]] = [{"$match": mine}, {"$limit": 1}]
+        stages.append(lookup("mine", feedbacks(), "_id", "dataset", found))
+    return _gather(reference, stages, page)
+
+
+def listed(reference: Any, page: Page) -> Gathered:
+    """A page of all feedback of a dataset, with words or without. Raises NotFound."""
+    return _gather(reference, [_figures(), _feedback(STANDING, page)], page)
+
+
+def figures_of(reference: Any) -> Gathered:
+    """The figures of a dataset: of feedback and of requests. Raises NotFound."""
+    return _gather(
+        reference, [_figures(), {"$set": {"key": DATASET_SUMMARY}}, *figures.stages()], Page()
+    )
+
+
+def _figures() -> dict[str, Any]:
+    project = {"$project": summaries.PUBLIC}
+    return lookup("summary", all_summaries(), "_id", "dataset", [project])
+
+
+def _feedback(where: dict[str, Any], page: Page) -> dict[str, Any]:
+    stages = listing.newest_first_stages(where, page, SHOWN)
+    return lookup("feedback", feedbacks(), "_id", "dataset", stages)
+
+
+def _gather(reference: Any, stages: Stages, page: Page) -> Gathered:
+    raw = catalogue.find_with(reference, stages)
+    if raw is None:
+        raise refusals.NotFound(_("There is no such dataset."))
+    return Gathered(raw, page)

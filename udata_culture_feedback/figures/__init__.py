@@ -1,0 +1,1 @@
+"""Counters that stay exact: the settle protocol, recounting, metrics of udata."""

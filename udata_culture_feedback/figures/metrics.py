@@ -1,0 +1,35 @@
+"""Figures of ours among the metrics that udata's own API and exports show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bson import ObjectId
+from pymongo.collection import Collection
+from udata.core.dataset.models import Dataset
+from udata.core.organization.models import Organization
+
+from ..portal import catalogue
+
+#: What an id of a summary ("dataset:<id>") is about.
+MODELS = {"dataset": Dataset, "organization": Organization}
+
+#: Rounds before leaving it to the task of whoever counted meanwhile.
+ROUNDS = 10
+
+
+def publish(metric: str, stored: Collection, summary_ids: Iterable[str]) -> None:
+    """Writes the totals of summaries as a metric of the objects they are about: again where
+    somebody counted meanwhile, so that the last to write is never behind."""
+    ids = sorted(summary_ids)
+    written: dict[str, int] = {}
+    for _round in range(ROUNDS):
+        found = stored.find({"_id": {"$in": ids}}, {"totals.total": 1})
+        totals = {one["_id"]: (one.get("totals") or {}).get("total", 0) for one in found}
+        if totals == written:
+            return
+        for summary_id, total in totals.items():
+            kind, _colon, id = summary_id.partition(":")
+            if model := MODELS.get(kind):
+                catalogue.set_metrics(model, ObjectId(id), **{metric: total})
+        written = totals

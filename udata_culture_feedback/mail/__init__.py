@@ -1,0 +1,1 @@
+"""Mails of ours: outbox, digest, unsubscribing."""

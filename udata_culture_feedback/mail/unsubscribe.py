@@ -1,0 +1,130 @@
+"""Who does not want to be told of what: tokens in mails, and what was chosen with them.
+
+A token is one person's and one subject's, signed for this purpose alone. It has no end: the way out
+of an old mail works as long as the mail is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from urllib.parse import urlencode
+
+from bson import ObjectId
+from itsdangerous import BadData
+from mongoengine.fields import DateTimeField, ObjectIdField, StringField
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+from udata.mongo.document import UDataDocument as Document
+
+from ..people.tokens import signer
+from ..portal.collections import acknowledged, now
+from ..web.urls import api_url
+
+#: Every subject of ours.
+ALL = "*"
+
+#: People looked up at once.
+BATCH = 500
+
+
+class CultureFeedbackUnsubscribed(Document):
+    """One person wants no mail about one subject (`request:<id>`), or none of ours (`*`). The id is
+    both, so that there is one."""
+
+    id = StringField(primary_key=True)
+    user = ObjectIdField(required=True)
+    scope = StringField(required=True)
+    created_at = DateTimeField(required=True)
+
+    meta = {"strict": False, "indexes": [["user", "scope"]]}
+
+
+@dataclass(frozen=True)
+class Way:
+    """What a token opens: mails to one person about one subject."""
+
+    user_id: ObjectId
+    scope: str
+
+
+def unsubscribed() -> Collection:
+    return acknowledged(CultureFeedbackUnsubscribed)
+
+
+def subscribed(user_ids: Iterable[ObjectId], scope: str) -> Iterator[ObjectId]:
+    """Those who may be told about a subject, in the order given. Reads by batches what it is given
+    and what it looks up, however many there are."""
+    waiting = iter(user_ids)
+    while batch := list(islice(waiting, BATCH)):
+        refused = unsubscribed().find(
+            {"user": {"$in": batch}, "scope": {"$in": [scope, ALL]}}, {"user": 1}
+        )
+        out = {refusal["user"] for refusal in refused}
+        yield from (user_id for user_id in batch if user_id not in out)
+
+
+def refused_scopes(user_id: ObjectId) -> set[str]:
+    """What one person does not want to be told of."""
+    return {refusal["scope"] for refusal in unsubscribed().find({"user": user_id})}
+
+
+def refuses(user_id: ObjectId, scope: str | None) -> bool:
+    """Whether one person does not want to be told of a subject."""
+    return (
+        unsubscribed().find_one({"user": user_id, "scope": {"$in": [scope or ALL, ALL]}})
+        is not None
+    )
+
+
+def stop(way: Way, *, everything: bool = False) -> None:
+    """No more mails about the subject, or none of ours at all. Twice is once."""
+    scope = ALL if everything else way.scope
+    refusal = {"_id": f"{way.user_id}:{scope}", "user": way.user_id, "scope": scope}
+    with suppress(DuplicateKeyError):
+        unsubscribed().insert_one(refusal | {"created_at": now()})
+
+
+def resume(way: Way) -> None:
+    """Mails about the subject again, which a refusal of everything would prevent too."""
+    unsubscribed().delete_many({"user": way.user_id, "scope": {"$in": [way.scope, ALL]}})
+
+
+def address(user_id: ObjectId, scope: str | None) -> str:
+    """Where one person stops mails about a subject: GET shows a page, POST does it (RFC 8058)."""
+    token = signer("unsubscribe").dumps([str(user_id), scope or ALL])
+    return f"{api_url('unsubscribe/')}?{urlencode({'token': token})}"
+
+
+def read(token: str) -> Way | None:
+    """What a token opens, or None when it is not one of ours for this purpose."""
+    try:
+        user_id, scope = signer("unsubscribe").loads(token)
+    except (BadData, ValueError, TypeError):
+        return None
+    return Way(ObjectId(user_id), scope)
+
+
+# What subjects are called on the page: a domain says it of its own.
+
+Naming = Callable[[str], str | None]
+_NAMINGS: dict[str, Naming] = {}
+
+
+def names(kind: str) -> Callable[[Naming], Naming]:
+    """Registers how the subjects `<kind>:<id>` are called: a function of the id, which answers None
+    for what is not public."""
+
+    def register(naming: Naming) -> Naming:
+        _NAMINGS[kind] = naming
+        return naming
+
+    return register
+
+
+def name_of(scope: str) -> str | None:
+    """What a subject is called, if it may be said."""
+    kind, _, id = scope.partition(":")
+    return _NAMINGS[kind](id) if kind in _NAMINGS else None

@@ -1,0 +1,276 @@
+"""What each person controls of what they said: see it, correct it, take it along, erase it.
+
+By an account, by the link of a mail (`me_link`), or by the token of a browser. What is whose is in
+`me_kinds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+from udata.i18n import lazy_gettext as _
+
+from ..consultations.models import consultations, followers
+from ..consultations.wording import said as in_words
+from ..dashboard.subscriptions import subscriptions
+from ..mail import unsubscribe
+from ..mail.models import outbox as stored_outbox
+from ..moderation import flags
+from ..moderation.models import flags as stored_flags
+from ..people import contacts
+from ..people.limits import spend_write
+from ..people.models import Kind
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.collections import now
+from ..web import listing, refusals
+from ..web.listing import Page
+from ..web.moments import iso
+from ..web.urls import portal
+from . import access_link
+from .kinds import KINDS, Person, Said, contact_ids, must_leave, titled_requests
+
+#: Contributions that one gesture erases; what is left takes another one.
+MOST = 200
+#: Contributions read at once for a file.
+BATCH = 500
+#: What a file and a page have of subscriptions, at most.
+SUBSCRIPTIONS = 200
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What came of erasing: how many contributions are gone; those that only lost their author,
+    since others carry them; and how many are left to erase."""
+
+    erased: int
+    detached: int
+    left: int
+
+
+def of_viewer(viewer: Viewer) -> Person:
+    """Whoever asks, by an account or by a contributor token."""
+    if not viewer.known or viewer.key is None:
+        return Person()
+    return Person({viewer.key: viewer}, viewer.user_id)
+
+
+def of_address(address: str) -> Person:
+    """Who owns an e-mail address."""
+    mailbox = contacts.fingerprint(address, contacts.SCOPE)
+    return _confirmed(access_link.keys_of(address), mailbox)
+
+
+def of_visit(visit: access_link.Visit) -> Person:
+    """Who has opened the link that was sent to an address."""
+    return _confirmed(visit["keys"], visit["person"])
+
+
+def has_said_something(person: Person) -> bool:
+    return any(kind.read(person, limit=1) for kind in KINDS.values())
+
+
+def listed(person: Person, page: Page, only: str | None = None) -> dict[str, Any]:
+    """What a person has said: a page of each kind, the latest first; with `only`, of that kind. A
+    constant number of queries. Raises Unauthenticated, NotFound for a page too far, Invalid."""
+    if not person.known:
+        raise unknown()
+    if only is not None and only not in KINDS:
+        message = _("Choose one of: %(ids)s.", ids=", ".join(KINDS))
+        raise refusals.Invalid(message, {"kind": message})
+    if page.offset + page.size > listing.MAX_OFFSET:
+        raise refusals.NotFound(_("There is no such page."))
+    body: dict[str, Any] = {}
+    for kind in [KINDS[only]] if only else KINDS.values():
+        rows = kind.read(person, skip=page.offset, limit=page.size + 1)
+        total, _capped = listing.count(kind.collection(), kind.where(person))
+        more = len(rows) > page.size
+        body[kind.section] = {
+            "data": kind.shown(person, rows[: page.size]),
+            "total": total,
+            "page": page.number,
+            "page_size": page.size,
+            "next_page": (listing.address(kind=kind.kind, page=page.number + 1) if more else None),
+        }
+    if not only:
+        body["subscriptions"] = followed(person)
+    return body
+
+
+def find(person: Person, kind: Any, id: Any) -> tuple[Said, dict[str, Any]]:
+    """One thing that this person has said. Raises NotFound for what is none of theirs."""
+    known = KINDS.get(kind) if isinstance(kind, str) else None
+    if known and isinstance(id, str) and ObjectId.is_valid(id) and person.known:
+        for row in known.read(person, ids=[ObjectId(id)], limit=1):
+            return known, row
+    raise refusals.NotFound(_("You have said no such thing."))
+
+
+def correct(person: Person, payload: dict[str, Any]) -> dict[str, Any]:
+    """Changes one thing: the fields that the payload has besides `kind` and `id`. Answers it as its
+    author sees it. Raises NotFound, Conflict for what can only be erased, and what the action of
+    its domain raises."""
+    if not person.known:
+        raise unknown()
+    kind, row = find(person, payload.get("kind"), payload.get("id"))
+    kind.correct(person, row, {k: v for k, v in payload.items() if k not in ("kind", "id")})
+    [again] = kind.read(person, ids=[row["_id"]], limit=1) or [row]
+    return kind.shown(person, [again])[0]
+
+
+def erase(person: Person, items: Iterable[tuple[Any, Any]]) -> Erased:
+    """Erases some things, pairs of a kind and an id: the words everywhere, the figures exactly. A
+    request that others carry stays, without its author. Raises Unauthenticated, ReadOnly, TooMany,
+    NotFound for what is none of theirs (before anything is erased), Invalid for too many."""
+    must_leave(person)
+    spend_write(person.viewer)
+    wanted = list(dict.fromkeys(items))
+    if not 0 < len(wanted) <= MOST:
+        message = _("Choose between one and %(n)d contributions.", n=MOST)
+        raise refusals.Invalid(message, {"items": message})
+    return _erase(person, [find(person, kind, id) for kind, id in wanted])
+
+
+def erase_everything(person: Person) -> Erased:
+    """Erases all that a person has said, and what is kept of them besides: `MOST` contributions at
+    once, so that a request ends; the answer says what is left. Raises what `erase` does."""
+    must_leave(person)
+    spend_write(person.viewer)
+    found: list[tuple[Said, dict[str, Any]]] = []
+    for kind in KINDS.values():
+        found += [(kind, row) for row in kind.read(person, limit=MOST + 1 - len(found))]
+        if len(found) > MOST:
+            break
+    erased = _erase(person, found[:MOST])
+    left = sum(listing.count(kind.collection(), kind.where(person))[0] for kind in KINDS.values())
+    if not left:
+        _forget(person)
+    return Erased(erased.erased, erased.detached, left)
+
+
+def exported(person: Person) -> dict[str, Any]:
+    """All that a person has said, to take along: plain values, dates in ISO 8601, nothing of
+    anybody else and no key. Words are left out where only a browser is recognised."""
+    if not person.known:
+        raise unknown()
+    body: dict[str, Any] = {
+        "portal": str(portal()["name"]),
+        "exported_at": iso(now()),
+        "account": str(person.user_id) if person.user_id else None,
+    }
+    for kind in KINDS.values():
+        body[kind.section] = []
+        while rows := kind.read(person, skip=len(body[kind.section]), limit=BATCH):
+            body[kind.section] += kind.shown(person, rows)
+    body["subscriptions"] = followed(person)
+    body["flags"] = _flagged(person)
+    return body
+
+
+def followed(person: Person) -> dict[str, Any]:
+    """What an account is written to about, and what it refuses to hear of."""
+    shown: dict[str, Any] = {"subscribed": [], "consultations": [], "unsubscribed": []}
+    if person.user_id is None:
+        return shown
+    mine = {"user": person.user_id}
+    heard = [one["target"] for one in subscriptions().find(mine).limit(SUBSCRIPTIONS)]
+    refused = [one["scope"] for one in unsubscribe.unsubscribed().find(mine).limit(SUBSCRIPTIONS)]
+    names = _Names([*heard, *refused])
+    shown["subscribed"] = [{"scope": scope, "name": names(scope)} for scope in heard]
+    shown["unsubscribed"] = [{"scope": scope, "name": names(scope)} for scope in refused]
+    rows = list(followers().find(mine).limit(SUBSCRIPTIONS))
+    about = consultations().find(
+        {"_id": {"$in": [row["consultation"] for row in rows]}}, {"title": 1}
+    )
+    titles = {one["_id"]: in_words(one["title"]) for one in about}
+    shown["consultations"] = [
+        {
+            "id": str(row["consultation"]),
+            "title": titles.get(row["consultation"]),
+            "reminder": row.get("reminder", False),
+            "synthesis": row.get("synthesis", False),
+        }
+        for row in rows
+    ]
+    return shown
+
+
+def unknown() -> refusals.Unauthenticated:
+    return refusals.Unauthenticated(
+        _("Log in, or ask for a link by e-mail, to see what you said."),
+        ways=["account", *(["email"] if access_link.is_offered() else []), "contributor_token"],
+    )
+
+
+class _Names:
+    """What the scopes of mails are called, as far as it may be said; looked up at once."""
+
+    def __init__(self, scopes: Iterable[str]) -> None:
+        ids: dict[str, set[ObjectId]] = {}
+        for scope in scopes:
+            kind, _colon, id = scope.partition(":")
+            if ObjectId.is_valid(id):
+                ids.setdefault(kind, set()).add(ObjectId(id))
+        self.requests = titled_requests(ids.get("request", ()))
+        self.datasets = catalogue.datasets_by_id(ids.get("dataset", ()))
+        about = {id for kind in _OF_ORGANIZATIONS for id in ids.get(kind, ())}
+        self.organizations = catalogue.organizations_by_id(about)
+
+    def __call__(self, scope: str) -> str | None:
+        if scope == unsubscribe.ALL:
+            return str(_("All messages about feedback and requests"))
+        kind, _colon, id = scope.partition(":")
+        key = ObjectId(id) if ObjectId.is_valid(id) else None
+        if kind == "request" and key in self.requests:
+            return str(self.requests[key]["title"])
+        if kind == "dataset" and key in self.datasets:
+            dataset = self.datasets[key]
+            return dataset.title if catalogue.may_read(dataset) else None
+        if kind in _OF_ORGANIZATIONS and key in self.organizations:
+            return self.organizations[key].name
+        return None
+
+
+#: Scopes of mails that are followed by the id of an organization.
+_OF_ORGANIZATIONS = ("organization", "requests-of", "digest-of", "answers-of", "contact-point")
+
+
+def _confirmed(keys: Iterable[str], mailbox: str) -> Person:
+    return Person({key: Viewer(key=key, kind=Kind.CONFIRMED) for key in keys}, mailbox=mailbox)
+
+
+def _erase(person: Person, found: list[tuple[Said, dict[str, Any]]]) -> Erased:
+    detached = 0
+    for kind, row in found:
+        kind.erase(person, row)
+        detached += kind.is_left(row)
+    return Erased(len(found) - detached, detached, 0)
+
+
+def _forget(person: Person) -> None:
+    """What is kept of somebody besides what they said: what they said of others' words to
+    moderators, their address, the mails that wait for them there."""
+    for key in person.keys:
+        flags.forget_words_of(key)
+    ids = contact_ids(person)
+    if ids:
+        stored_outbox().delete_many({"user": {"$in": ids}})
+        contacts.contacts().delete_many({"_id": {"$in": ids}})
+
+
+def _flagged(person: Person) -> list[dict[str, Any]]:
+    keys = [flags.hidden_key(key) for key in person.keys]
+    found = stored_flags().find({"key": {"$in": keys}}, sort=[("created_at", -1)])
+    return [
+        {
+            "kind": flag["kind"],
+            "item": str(flag["item"]),
+            "reason": flag["reason"],
+            "message": None if person.by_token else flag.get("message"),
+            "created_at": iso(flag["created_at"]),
+        }
+        for flag in found
+    ]

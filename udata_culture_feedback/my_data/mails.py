@@ -1,0 +1,37 @@
+"""The mail that brings somebody without an account to what they said."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from bson import ObjectId
+from udata.i18n import lazy_gettext as _
+from udata.mail import MailCTA, MailMessage
+
+from ..mail.mailing import Correspondent, mail
+from ..web import refusals
+from ..web.urls import pages_url
+from . import access_link, actions
+
+
+@mail(access_link.MAIL, required=True)
+def my_contributions(reader: Correspondent, id: str) -> MailMessage | None:
+    """The link; nothing for an address that has said nothing, whoever asked."""
+    token = access_link.link_of(ObjectId(id))
+    try:
+        access_link.opened(token)
+    except refusals.Refusal:
+        return None
+    if not actions.has_said_something(actions.of_address(reader.email)):
+        return None
+    link = f"{pages_url('me/open')}?{urlencode({'token': token})}"
+    return MailMessage(
+        subject=_("What you said: your link"),
+        paragraphs=[
+            _("Somebody, probably you, wants to see what was said here with your address."),
+            _("By this link you see it, correct it, take it along or erase it."),
+            MailCTA(_("See what I said"), link),
+            _("This link is good for one hour, and once."),
+            _("It was not you? You have nothing to do: nobody sees anything without this link."),
+        ],
+    )

@@ -1,0 +1,1 @@
+"""Tell operators how the plugin is: health, queue sizes, logs, metrics for Prometheus."""

@@ -1,0 +1,174 @@
+"""What is wrong, as an operator or a monitor asks it: checks of a few bounded commands each, and
+the route `P/health/`. No check knows anything of a person."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pymongo
+from flask import Response, json, request
+from mongoengine.connection import get_db
+from pymongo.errors import PyMongoError
+from udata.api import api, fields
+
+from .. import __version__
+from ..consultations.models import consultations
+from ..portal.collections import now
+from ..portal.job_runs import last_ends
+from ..web import refusals
+from ..web.api import Answer, Route, documented, never_stored, ns
+from . import queue_sizes
+from .logs import tell
+
+log = logging.getLogger(__name__)
+
+#: Seconds that the whole look may take.
+PATIENCE = 5
+
+#: How long figures and discussions may be behind: tasks take seconds, readers settle.
+DUES_LATE = timedelta(hours=1)
+#: How long a mail may wait once it is to leave.
+MAILS_LATE = timedelta(hours=1)
+#: How long ago each job may have ended, with some room over its schedule.
+JOBS_LATE = {
+    "culture-feedback-maintain": timedelta(hours=30),
+    "culture-feedback-deliver": timedelta(hours=1),
+    "culture-feedback-consultations": timedelta(hours=1),
+}
+#: How far the clock of a process may be from the database's. Leases of mails last longer.
+CLOCK_OFF = timedelta(minutes=2)
+
+Problem = dict[str, Any]
+
+
+def _database() -> Iterator[str]:
+    get_db().command("ping")
+    if not get_db().command("hello").get("isWritablePrimary"):
+        yield "The database has no primary: nothing can be written."
+
+
+def _indexes() -> Iterator[str]:
+    """Unique indexes, without which two may store what only one should. A collection that is empty
+    does without: its index is built before its first document."""
+    from ..app.commands import MODELS  # it imports us
+
+    names = set(get_db().list_collection_names(filter={"name": {"$regex": "^culture_feedback_"}}))
+    for model in MODELS:
+        wanted = [index for index in model._meta.get("index_specs", ()) if index.get("unique")]
+        name = model._get_collection_name()
+        if not wanted or name not in names:
+            continue
+        there = [one["key"] for one in get_db()[name].index_information().values()]
+        for index in wanted:
+            if index["fields"] not in there and get_db()[name].find_one({}, {"_id": 1}):
+                what = ", ".join(field for field, _direction in index["fields"])
+                yield f"{name} has no unique index on {what}: run `udata feedback init`."
+
+
+def _dues() -> Iterator[str]:
+    for kind in queue_sizes.late_dues(DUES_LATE):
+        yield (
+            f"Something of {kind} has been due for more than {_words(DUES_LATE)}: do tasks run? "
+            "`udata feedback maintain` catches up."
+        )
+
+
+def _outbox() -> Iterator[str]:
+    if late := queue_sizes.late_mails(MAILS_LATE):
+        yield f"{late} mails should have left more than {_words(MAILS_LATE)} ago."
+    if failed := queue_sizes.mails()["failed"]:
+        yield f"{failed} mails were refused for days; `udata feedback requeue` starts again."
+
+
+def _jobs() -> Iterator[str]:
+    ended = last_ends()
+    for job, longer in JOBS_LATE.items():
+        if job == "culture-feedback-consultations" and not _consulting():
+            continue
+        if job not in ended:
+            yield f"{job} has never run to its end: schedule it (`udata job schedule`)."
+        elif now() - ended[job] > longer:
+            yield f"{job} has not run to its end for more than {_words(longer)}."
+
+
+def _clock() -> Iterator[str]:
+    theirs = get_db().command("hello")["localTime"]
+    off = abs(datetime.now(UTC).replace(tzinfo=None) - theirs.replace(tzinfo=None))
+    if off > CLOCK_OFF:
+        yield (
+            f"The clock of this process is {_words(off)} from the database's: leases and dates "
+            "are wrong."
+        )
+
+
+#: What is looked at, by the name that `?check=` takes.
+CHECKS: dict[str, Callable[[], Iterator[str]]] = {
+    "database": _database,
+    "indexes": _indexes,
+    "dues": _dues,
+    "outbox": _outbox,
+    "jobs": _jobs,
+    "clock": _clock,
+}
+
+
+def problems(names: list[str] | None = None) -> list[Problem]:
+    """What is wrong: `check` and `message` (English, for operators). A database that does not
+    answer is one problem, not six."""
+    found: list[Problem] = []
+    with pymongo.timeout(PATIENCE):
+        for name in names or CHECKS:
+            try:
+                found += [{"check": name, "message": said} for said in CHECKS[name]()]
+            except PyMongoError as error:
+                said = f"The database does not answer ({type(error).__name__})."
+                return [*found, {"check": "database", "message": said}]
+    return found
+
+
+problem_fields = documented(
+    "CultureFeedbackProblem",
+    {"check": fields.String(enum=list(CHECKS)), "message": fields.String},
+)
+health_fields = documented(
+    "CultureFeedbackHealth",
+    {
+        "healthy": fields.Boolean,
+        "version": fields.String,
+        "problems": fields.List(fields.Nested(problem_fields)),
+    },
+)
+
+
+@ns.route("/health/", endpoint="culture_feedback_health")
+class HealthAPI(Route):
+    @api.doc("get_culture_feedback_health", params={"check": "Only this one; may be repeated"})
+    @api.response(200, "All is well", health_fields)
+    @api.response(503, "Something is wrong; `problems` says what", health_fields)
+    def get(self) -> Answer:
+        """What is wrong, for monitors; `?check=database` alone for load balancers"""
+        names = request.args.getlist("check")
+        if unknown := [name for name in names if name not in CHECKS]:
+            message = f"No such check: {', '.join(unknown)}. There are {', '.join(CHECKS)}."
+            raise refusals.Invalid(message, {"check": message})
+        found = problems(names)
+        for problem in found:
+            tell(log, logging.WARNING, "unhealthy", **problem)
+        body = {"healthy": not found, "version": __version__, "problems": found}
+        status = 503 if found else 200
+        return never_stored(Response(json.dumps(body), status, mimetype="application/json"))
+
+
+def _consulting() -> bool:
+    """Whether a consultation is under way, or has closed and its results are to be made."""
+    under_way = {"published": {"$ne": None}, "collected": None}
+    return consultations().find_one(under_way, {"_id": 1}) is not None
+
+
+def _words(time: timedelta) -> str:
+    """A length of time, as operators say it."""
+    minutes = round(time.total_seconds() / 60)
+    return f"{minutes // 60} h" if minutes >= 120 else f"{minutes} min"

@@ -1,0 +1,123 @@
+"""What waits, and since when: counted by indexes, with a constant number of bounded commands, for
+`P/health/` and for the metrics. Nothing here says who or what about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from pymongo.collection import Collection
+
+from ..consultations.models import collected, responses
+from ..data_requests import figures
+from ..data_requests.clock import overdue_bound
+from ..data_requests.models import requests, supports
+from ..feedback.models import SITE, Visibility, feedbacks
+from ..feedback.models import summaries as stored_summaries
+from ..figures.settle import DISCUSSION
+from ..mail.models import Outcome, outbox
+from ..moderation.classes import CLASSES
+from ..portal.collections import now
+from ..web.listing import EPOCH
+
+#: Nothing is counted further: what is over it is a bad day, however bad.
+COUNTED = 100_000
+
+#: What is due to figures; the others (a discussion, an author) may have a reason to wait.
+_OF_FIGURES = {"$regex": "^(dataset:|organization:|site)"}
+
+
+def dues() -> dict[str, int]:
+    """Contributions of each kind that something has not heard of yet."""
+    return {kind: _count(collection, _due()) for kind, collection in _contributions()}
+
+
+def late_dues(longer: timedelta) -> list[str]:
+    """The kinds of contributions that figures have not heard of for longer than that, and
+    `discussion` where words that anybody may read have no discussion for longer than that."""
+    before = now() - longer
+    late = []
+    for kind, collection, due, since in (
+        ("feedback", feedbacks(), _OF_FIGURES, "last_modified"),
+        ("summary", stored_summaries(), _OF_FIGURES, "last_feedback_at"),
+        ("request", requests(), _OF_FIGURES, "last_modified"),
+        ("support", supports(), {"$exists": True}, "created_at"),
+    ):
+        if collection.find_one({"due": due, since: {"$lt": before}}, {"_id": 1}):
+            late.append(kind)
+    silent = {
+        "due": DISCUSSION,
+        "listed": True,
+        "visibility": Visibility.PUBLIC,
+        "last_modified": {"$lt": before},
+    }
+    return late + ([DISCUSSION] if feedbacks().find_one(silent, {"_id": 1}) else [])
+
+
+def mails() -> dict[str, int]:
+    """Mails that are to leave now, that wait for later (a digest, another try), that have failed
+    for good."""
+    moment = now()
+    return {
+        "due": _count(outbox(), {"due_at": {"$lte": moment}}),
+        "later": _count(outbox(), {"due_at": {"$gt": moment}}),
+        "failed": _count(outbox(), {"outcome": Outcome.FAILED}),
+    }
+
+
+def late_mails(longer: timedelta) -> int:
+    """Mails that should have left longer ago than that, and that nobody is sending."""
+    moment = now()
+    late = {"due_at": {"$lt": moment - longer}, "claimed_until": {"$not": {"$gt": moment}}}
+    return _count(outbox(), late)
+
+
+def overdue() -> int:
+    """Requests whose answer is late."""
+    late = {"$gte": EPOCH, "$lt": overdue_bound(now())}
+    return _count(requests(), {"visibility": Visibility.PUBLIC, "clock.due_at": late})
+
+
+def moderation() -> dict[str, int]:
+    """What waits for moderators, by class."""
+    queued = {"review.since": {"$exists": True}}
+    return {n: _count(one.collection(), queued | one.where()) for n, one in CLASSES.items()}
+
+
+def requests_by_status() -> dict[str, int]:
+    """Public requests by status, as the figures of the site stand."""
+    totals = figures.read_many([SITE]).get(SITE) or {}
+    return _behind("status:", totals)
+
+
+def feedback_figures() -> dict[str, int]:
+    """Totals of the site as they stand: `total`, `waiting`, `treatment:<status>`…"""
+    found = stored_summaries().find_one({"_id": SITE}, {"totals": 1}) or {}
+    return found.get("totals") or {}
+
+
+def treatments() -> dict[str, int]:
+    """Feedback by treatment, as the figures of the site stand."""
+    return _behind("treatment:", feedback_figures())
+
+
+def _behind(prefix: str, totals: dict[str, int]) -> dict[str, int]:
+    return {k.removeprefix(prefix): n for k, n in totals.items() if k.startswith(prefix)}
+
+
+def _contributions() -> Iterator[tuple[str, Collection]]:
+    yield "feedback", feedbacks()
+    yield "summary", stored_summaries()
+    yield "request", requests()
+    yield "support", supports()
+    yield "response", responses()
+    yield "collected", collected()
+
+
+def _due() -> dict[str, Any]:
+    return {"due": {"$exists": True}}
+
+
+def _count(collection: Collection, where: dict[str, Any]) -> int:
+    return collection.count_documents(where, limit=COUNTED)

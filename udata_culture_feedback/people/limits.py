@@ -1,0 +1,153 @@
+"""How much may be written: one declarative place, correct across processes.
+
+Counting is the `limits` library's, in udata's own database (a fixed window: one atomic command per
+write), through udata's own connection. Keys are those of contributors, of what is written about and
+of e-mail addresses, all under a keyed hash: no IP, no user agent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import time
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from flask import current_app
+from udata.i18n import lazy_gettext as _
+
+from ..web import refusals
+from . import keys
+from .viewer import Viewer
+
+if TYPE_CHECKING:
+    from .limit_storage import Bound, Limiter
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One bound: how many of `what`, as a setting says in the notation of the library (None lifts
+    it)."""
+
+    what: str
+    setting: str
+
+
+#: What one contributor may attempt, refused attempts included.
+OF_CONTRIBUTOR = Rule("write", "CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR")
+#: The same on what they manage: producers, moderators.
+OF_MANAGER = Rule("write", "CULTURE_FEEDBACK_LIMIT_MANAGER")
+#: Contributions without an account, to one dataset or request and to all of them. Only what a proof
+#: of work was given for is counted: nobody closes a dataset to others for nothing.
+ON_TARGET = Rule("without-account", "CULTURE_FEEDBACK_LIMIT_TARGET")
+ON_SITE = Rule("without-account", "CULTURE_FEEDBACK_LIMIT_SITE")
+#: Confirmation mails, to one address and to all of them.
+TO_ADDRESS = Rule("confirmation", "CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS")
+TO_EVERYBODY = Rule("confirmation", "CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS_SITE")
+
+#: Whom the bounds count that count everybody together.
+EVERYBODY = "*"
+
+#: Times harder a proof of work is while the windows fill up, from that part of them.
+HARDER = 4
+STRAINED = 0.5
+
+
+def spend_write(viewer: Viewer, *, manages: bool = False) -> None:
+    """Counts one write of this contributor, refused or not. Raises TooMany over the limit.
+
+    `manages`: they manage what they write about (producers, moderators), which lifts the bound.
+    """
+    wait = _spend(OF_MANAGER if manages else OF_CONTRIBUTOR, viewer.key or "")
+    if wait is not None:
+        raise refusals.TooMany(_("That is a lot at once. Please wait a few minutes."), wait)
+
+
+def spend_without_account(target: str) -> None:
+    """Counts one contribution without an account. Raises TooMany when there are so many at once
+    that those have to wait."""
+    for rule, whom in ((ON_TARGET, target), (ON_SITE, EVERYBODY)):
+        wait = _spend(rule, whom)
+        if wait is not None:
+            raise refusals.TooMany(
+                _(
+                    "Many people are answering without an account right now. Please wait a few "
+                    "minutes, confirm an e-mail address, or log in."
+                ),
+                wait,
+            )
+
+
+def difficulty(target: str) -> int:
+    """How many times harder than usual a proof of work is now: when many contributions without an
+    account come in, those that follow wait a little."""
+    strained = max(_filled(ON_TARGET, target), _filled(ON_SITE, EVERYBODY)) >= STRAINED
+    return HARDER if strained else 1
+
+
+def spend_confirmation(address: str) -> bool:
+    """Counts one confirmation mail. False when this address has received all it may: it gets no
+    other, and nobody is told. Raises TooMany when that goes for everybody."""
+    wait = _spend(TO_EVERYBODY, EVERYBODY)
+    if wait is not None:
+        message = _("Too many messages are being sent right now. Please come back in a while.")
+        raise refusals.TooMany(message, wait)
+    return _spend(TO_ADDRESS, address) is None
+
+
+def _spend(rule: Rule, whom: str) -> int | None:
+    """Counts one, and answers the seconds to wait when that is over the bound. A database that
+    cannot count does not stop people from speaking: the write itself will tell."""
+    bound = _bound(rule)
+    if bound is None:
+        return None
+    try:
+        if _limiter().hit(bound, rule.what, _hidden(whom)):
+            return None
+        reset = _limiter().get_window_stats(bound, rule.what, _hidden(whom)).reset_time
+    except _library().StorageError:
+        log.exception("Writes could not be counted")
+        return None
+    return int(reset - time.time())
+
+
+def _filled(rule: Rule, whom: str) -> float:
+    """How much of a window is used, from 0 to 1."""
+    bound = _bound(rule)
+    if bound is None:
+        return 0
+    try:
+        left = _limiter().get_window_stats(bound, rule.what, _hidden(whom)).remaining
+    except _library().StorageError:
+        log.exception("Writes could not be counted")
+        return 0
+    return 1 - left / bound.amount
+
+
+def _bound(rule: Rule) -> Bound | None:
+    setting = current_app.config[rule.setting]
+    return _library().parse(setting) if setting else None
+
+
+def _hidden(whom: str) -> str:
+    """Whoever reads this collection learns nothing of who wrote: keys are hashed, and expire."""
+    return hmac.new(keys.for_tokens("limits"), whom.encode(), hashlib.sha256).hexdigest()
+
+
+def _limiter() -> Limiter:
+    state = current_app.extensions["culture-feedback"]
+    if state.limiter is None:
+        state.limiter = _library().limiter()
+    return state.limiter
+
+
+def _library() -> ModuleType:
+    """The `limits` library as we use it, which takes a while to load: not before something is
+    written."""
+    from . import limit_storage
+
+    return limit_storage

@@ -1,0 +1,73 @@
+"""How a contributor is named in public: looked up when shown, so that an account or an organization
+that has left is no longer named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from udata.i18n import lazy_gettext as _
+
+from ..portal import catalogue
+from .models import Kind
+
+Contributor = dict[str, Any]
+
+
+#: What is said beside the name of somebody without an account, with and without a name.
+STANDINGS = {
+    (Kind.CONFIRMED, True): _("declared name, verified address"),
+    (Kind.CONFIRMED, False): _("verified address"),
+    (Kind.UNVERIFIED, True): _("declared name"),
+}
+
+
+def standing(contributor: Contributor) -> str | None:
+    """What is said beside a name, so that nobody takes a declared one for that of an account.
+    `contributor`: as stored, or as the API gives it."""
+    said = STANDINGS.get((Kind(contributor["kind"]), bool(contributor.get("name"))))
+    return str(said) if said else None
+
+
+def unnamed(contributor: Contributor) -> str:
+    """What stands for the name of somebody who gives none."""
+    if contributor["kind"] in (Kind.CONFIRMED, Kind.UNVERIFIED):
+        return str(_("User without an account"))
+    return str(_("User without a name"))
+
+
+def same_signature(one: Contributor, other: Contributor) -> bool:
+    """Whether two contributions of one person are signed in the same way."""
+    return (
+        one["kind"] == other["kind"]
+        and one.get("organization") == other.get("organization")
+        and bool(one.get("name")) == bool(other.get("name"))
+    )
+
+
+def signing_users(contributors: Iterable[Contributor]) -> dict[Any, catalogue.UserFacts]:
+    """The accounts that sign with their name, in one query."""
+    return catalogue.users_by_id(
+        {c["user"] for c in contributors if c.get("user") and c.get("name")}
+    )
+
+
+def signature(
+    contributor: Contributor,
+    users: dict[Any, catalogue.UserFacts],
+    organizations: dict[Any, catalogue.OrganizationFacts],
+) -> dict[str, Any]:
+    """`kind`, `name` (None: without name, or has left), and the `user` or `organization` that
+    signs."""
+    shown: dict[str, Any] = {"kind": contributor["kind"], "name": None}
+    if contributor["kind"] == Kind.ORGANIZATION:
+        organization = organizations.get(contributor.get("organization"))
+        if organization and not organization.deleted:
+            shown |= {"name": organization.name, "organization": organization.as_json()}
+    elif contributor["kind"] == Kind.USER:
+        user = users.get(contributor.get("user"))
+        if user and not user.deleted and contributor.get("name"):
+            shown |= {"name": user.name, "user": user.as_json()}
+    else:
+        shown["name"] = contributor.get("name")
+    return shown

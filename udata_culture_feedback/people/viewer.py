@@ -1,0 +1,148 @@
+"""The person behind the current request, as far as we know them: an account, somebody without one
+whose browser or e-mail address is recognised, or nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+from flask import current_app, request
+from udata.auth import current_user
+from udata.i18n import lazy_gettext as _
+
+from ..portal import catalogue
+from ..web import refusals
+from . import tokens
+from .access_modes import Action, Mode, mode_of
+from .models import Kind, account_key
+from .roles import Remit, remit_of
+
+#: Carries the contributor token of somebody without an account where there is no body for it.
+TOKEN_HEADER = "X-Culture-Feedback-Token"
+#: The field that carries it in bodies.
+TOKEN_FIELD = "contributor_token"
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who asks. `key` is None for somebody who has said nothing of themselves; `kind` says how
+    somebody without an account is known."""
+
+    key: str | None
+    user_id: ObjectId | None = None
+    name: str | None = None
+    sysadmin: bool = False
+    kind: Kind = Kind.USER
+    #: What the fingerprint of who comes with the token of a confirmed address is good for.
+    scope: str | None = None
+    #: What they moderate; None: nothing.
+    remit: Remit | None = None
+    #: Names of the roles that udata gives the account.
+    roles: frozenset[str] = frozenset()
+
+    @property
+    def known(self) -> bool:
+        return self.key is not None
+
+    @property
+    def account(self) -> bool:
+        """They have logged in."""
+        return self.known and self.kind is Kind.USER
+
+    @property
+    def moderator(self) -> bool:
+        """They moderate something."""
+        return self.sysadmin or self.remit is not None
+
+    @property
+    def moderates_everything(self) -> bool:
+        return self.sysadmin or (self.remit is not None and self.remit.everything)
+
+    def moderates(self, organization: ObjectId | None) -> bool:
+        """Whether they moderate what concerns that organization (None: what concerns none)."""
+        return self.sysadmin or (self.remit is not None and self.remit.covers(organization))
+
+    @property
+    def by_token(self) -> bool:
+        """Only a browser is recognised, which on a shared computer may be somebody else's: it is
+        never shown words again."""
+        return self.kind is Kind.UNVERIFIED
+
+    def signature(self, choice: str | None, declared: str | None = None) -> dict[str, Any]:
+        """The contributor document for a choice of signature.
+
+        `choice`: "name" (default: one's own name), "none" (« Sans mon nom »), or the id of an
+        organization one speaks for. `declared`: the name that somebody without an account gives.
+        Raises Invalid naming the field `signature`.
+        """
+        contributor: dict[str, Any] = {"kind": self.kind, "key": self.key}
+        if self.account:
+            contributor["user"] = self.user_id
+        name = self.name if self.account else declared
+        if choice in (None, "", "name"):
+            return contributor | ({"name": name} if name or self.account else {})
+        if choice == "none":
+            return contributor
+        if self.account and isinstance(choice, str) and ObjectId.is_valid(choice):
+            organization = catalogue.find_organization(ObjectId(choice))
+            if (
+                organization
+                and not organization.deleted
+                and catalogue.may_speak_for(organization.id)
+            ):
+                return contributor | {"kind": Kind.ORGANIZATION, "organization": organization.id}
+        message = _("You cannot sign with that name.")
+        raise refusals.Invalid(message, {"signature": message})
+
+
+#: Who is not known at all.
+NOBODY = Viewer(key=None)
+
+
+def current_viewer(sent: Mapping[str, Any] | None = None) -> Viewer:
+    """Who asks, by session, API key or bearer token: whatever udata has accepted. Otherwise by a
+    contributor token, in what was `sent` (a JSON object, a form) or in the header."""
+    if not (current_user.is_anonymous or current_user.deleted or not current_user.active):
+        return viewer_of(current_user)
+    token = (sent or {}).get(TOKEN_FIELD) or request.headers.get(TOKEN_HEADER)
+    bearer = tokens.read(token) if token else None
+    if bearer is None:
+        return Viewer(key=None)
+    return Viewer(key=bearer.key, kind=bearer.kind, scope=bearer.scope)
+
+
+def sent_token(viewer: Viewer) -> str:
+    """The token by which somebody without an account is recognised, for the forms of the answer to
+    carry: they have no session."""
+    if viewer.account or not viewer.known:
+        return ""
+    return request.form.get(TOKEN_FIELD) or request.headers.get(TOKEN_HEADER, "")
+
+
+def viewer_of(user: Any) -> Viewer:
+    """An account, as somebody who asks."""
+    return Viewer(
+        key=account_key(user.id),
+        user_id=user.id,
+        name=user.fullname or None,
+        sysadmin=user.sysadmin,
+        remit=remit_of(user),
+        roles=frozenset(role.name for role in user.roles),
+    )
+
+
+def must_be_known(viewer: Viewer, action: Action | None = None, *, leaving: bool = False) -> None:
+    """Raises Unauthenticated for who is not known, ReadOnly while the portal is read-only. Who has
+    no account passes only for an `action` that the portal opens to them; to take back what is
+    theirs (`leaving`) they always do."""
+    if not (viewer.account or (viewer.known and (leaving or _is_open(viewer, action)))):
+        raise refusals.Unauthenticated(_("Log in to take part."))
+    if current_app.config["READ_ONLY_MODE"] and not viewer.sysadmin:
+        raise refusals.ReadOnly(_("This portal is read-only for the moment. Please come back."))
+
+
+def _is_open(viewer: Viewer, action: Action | None) -> bool:
+    enough = (Mode.PROOF,) if viewer.by_token else (Mode.PROOF, Mode.EMAIL)
+    return action is not None and mode_of(action) in enough

@@ -1,0 +1,1 @@
+"""The only bridge to udata: catalogue, permissions, languages, queues, collections."""

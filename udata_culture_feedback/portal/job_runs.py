@@ -1,0 +1,60 @@
+"""When each job of ours last ran, and how it went: what `P/health/` and the metrics look at."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from mongoengine.fields import DateTimeField, DictField, ListField, StringField
+from pymongo.collection import Collection
+from udata.mongo.document import UDataDocument as Document
+
+from .collections import collection_of, now
+
+log = logging.getLogger(__name__)
+
+
+class CultureFeedbackRun(Document):
+    """The latest run of one job; the id is its name. Dates are naive UTC. `ended_at` is that of the
+    latest run that came to its end, `done` how much it did of what, `failed` what failed in it."""
+
+    id = StringField(primary_key=True)
+    started_at = DateTimeField()
+    ended_at = DateTimeField()
+    done = DictField()
+    failed = ListField(StringField())
+
+    meta = {"strict": False}
+
+
+def runs() -> Collection:
+    return collection_of(CultureFeedbackRun)
+
+
+@contextmanager
+def recorded(job: str) -> Iterator[dict[str, Any]]:
+    """Records a run. What it does is to be put into the dictionary: `done` (name → count), `failed`
+    (names). A run that raises has not ended."""
+    report: dict[str, Any] = {"done": {}, "failed": []}
+    runs().update_one({"_id": job}, {"$set": {"started_at": now()}}, upsert=True)
+    yield report
+    runs().update_one({"_id": job}, {"$set": {"ended_at": now(), **report}})
+
+
+def each(steps: Mapping[str, Callable[[], int]], report: dict[str, Any]) -> None:
+    """Does each step within a run, and reports how much of it there was. One that fails is logged
+    and leaves the others alone."""
+    for name, step in steps.items():
+        try:
+            report["done"][name] = step()
+        except Exception:
+            log.exception("The step %s failed", name)
+            report["failed"].append(name)
+
+
+def last_ends() -> dict[str, datetime]:
+    """Job → when its latest complete run ended; jobs that never did are not in it."""
+    return {one["_id"]: one["ended_at"] for one in runs().find({"ended_at": {"$exists": True}})}

@@ -1,0 +1,1 @@
+"""Find what exists: terms, index, ranking, unmet searches."""

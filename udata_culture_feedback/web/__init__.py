@@ -1,0 +1,1 @@
+"""Plumbing of JSON routes, pages, files and charts."""

@@ -1,0 +1,176 @@
+"""What all our JSON routes share: the namespace, reading a body, answering, caching, refusing."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from flask import Flask, Response, current_app, g, json, request
+from flask_restx import Model
+from udata.api import API, HEADER_API_KEY, api
+from udata.auth import current_user
+from udata.i18n import lazy_gettext as _
+
+from ..people.viewer import TOKEN_HEADER
+from . import refusals
+from .refusals import Refusal
+
+ns = api.namespace("culture-feedback", "What the public says of datasets, and asks for")
+
+
+class Documented(Model):
+    """A model of the documentation, which all routes that name it share: each decorator copies what
+    the ones before it said of a route, and would copy their models with it, field by field."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Documented:
+        return self
+
+
+def documented(name: str, described: dict[str, Any]) -> Documented:
+    """What `api.model` does, for models that are read and never changed."""
+    return api.add_model(name, Documented(name, described))
+
+
+Answer = Response
+
+#: What anonymous answers may be kept for, in seconds, by browsers and by the edge.
+PUBLIC_MAX_AGE = 60
+
+
+def json_body() -> dict[str, Any]:
+    """The JSON object that was sent. Raises Invalid for anything else, TooLong over the bound;
+    werkzeug answers 415 to what is not JSON."""
+    bound_body()
+    try:
+        body: Any = request.json
+        if not isinstance(body, dict):
+            message = _("Send a JSON object.")
+            raise refusals.Invalid(message, {"request": message})
+        body = _well_formed(body)
+    except RecursionError:
+        raise refusals.Invalid(_("That is nested too deeply.")) from None
+    # A body that did not say its length was perhaps read before we could bound it, by whoever
+    # looked for a token in it.
+    if len(request.get_data()) > current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]:
+        raise _too_long()
+    return body
+
+
+def _well_formed(body: dict[str, Any]) -> dict[str, Any]:
+    """Without halves of characters, which JSON can write and nothing can store."""
+    text = json.dumps(body, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.loads(text.encode("utf-8", "replace"))
+    return body
+
+
+def bound_body() -> None:
+    """Refuses a body over the bound, whether or not it says its length."""
+    limit = current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]
+    request.max_content_length = limit
+    if (request.content_length or 0) > limit:
+        raise _too_long()
+
+
+def _must_not_be_a_form() -> None:
+    """A form of another site comes with the session of who is logged in here, and has no JSON. A
+    POST without a body by session says by our header that it is none. Raises Forbidden."""
+    by_session = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
+    by_key = HEADER_API_KEY in request.headers or "Authorization" in request.headers
+    ours = request.is_json or "X-Culture-Feedback" in request.headers
+    if request.method == "POST" and by_session and not by_key and not ours:
+        raise refusals.Forbidden(_("Send JSON, or the header X-Culture-Feedback."))
+
+
+def _too_long() -> refusals.TooLong:
+    limit = current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]
+    return refusals.TooLong(_("That is too long: %(n)d bytes at most.", n=limit))
+
+
+def answer(body: Any, status: int = 200) -> Response:
+    """A JSON answer with the caching rules of its kind: public for a minute when nobody is
+    identified, private otherwise; an ETag that 304 answers go by."""
+    return written(json.dumps(body) if body is not None else "", status)
+
+
+def written(body: str, status: int = 200) -> Response:
+    """The same for what is JSON already."""
+    return cacheable(Response(body, status, mimetype="application/json"))
+
+
+def cacheable(response: Response) -> Response:
+    """Sets ETag, Cache-Control and Vary on the answer to a read, and turns it into 304 where the
+    client has it already. Answers to writes are not stored."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.vary.update(("Origin", "Cookie", "Authorization", "X-API-KEY", TOKEN_HEADER))
+    if request.method not in ("GET", "HEAD") or response.status_code != 200:
+        response.headers["Cache-Control"] = "no-store"
+        return response
+    who = "" if current_user.is_anonymous else str(current_user.id)
+    who = who or request.headers.get(TOKEN_HEADER, "")
+    if who:
+        response.headers["Cache-Control"] = "private, no-cache"
+    else:
+        response.headers["Cache-Control"] = f"public, max-age={PUBLIC_MAX_AGE}"
+    body = hashlib.sha256(response.get_data())
+    body.update(f"\n{who}\n{g.get('lang_code')}".encode())
+    response.set_etag(body.hexdigest()[:32])
+    response.make_conditional(request)
+    return response
+
+
+def never_stored(response: Response) -> Response:
+    """An answer that is good once, or is somebody's key: nobody keeps it."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.pop("ETag", None)
+    return response
+
+
+def only_for_its_holder(response: Response) -> Response:
+    """An answer at an address that is a key: nobody keeps it, finds it, or hears where it was."""
+    response.headers["X-Robots-Tag"] = "noindex"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return never_stored(response)
+
+
+class Route(API):
+    """What answers at one of our addresses. Refusals become answers here: flask-restx would add
+    hints about other addresses to a 404."""
+
+    def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            _must_not_be_a_form()
+            return super().dispatch_request(*args, **kwargs)
+        except Refusal as refusal:
+            return refuse(refusal)
+
+
+def refuse(refusal: Refusal) -> Response:
+    """The JSON of a refusal: `message`, `errors` by field, and what it adds."""
+    response = answer(refusal.as_json(), refusal.status)
+    response.headers.update(refusal.headers)
+    return response
+
+
+def register_routes(app: Flask) -> None:
+    """Adds our JSON routes to an application. Importing the modules that declare them adds them to
+    the application that udata made last (flask-restx does so once its blueprint is registered); to
+    one made later in the same process they are added here."""
+    from ..consultations import api as _consultations  # noqa: F401
+    from ..dashboard import api as _dashboard  # noqa: F401
+    from ..data_requests import api as _data_requests  # noqa: F401
+    from ..email_confirmation import api as _contributors  # noqa: F401
+    from ..feedback import api as _feedback  # noqa: F401
+    from ..moderation import api as _moderation  # noqa: F401
+    from ..my_data import api as _me  # noqa: F401
+    from ..ops import health as _health  # noqa: F401
+
+    if not api.blueprint_setup or api.blueprint_setup.app is not app:
+        return  # an application without udata's API (a script, a test) has no routes to join
+    for route in ns.resources:
+        if f"{api.blueprint.name}.{route.kwargs['endpoint']}" not in app.view_functions:
+            api.register_resource(
+                ns, route.resource, *api.ns_urls(ns, route.urls), **dict(route.kwargs)
+            )

@@ -1,0 +1,162 @@
+"""What people are told while MongoDB cannot answer (its primary is lost, its disk is full, no
+majority confirms): 503, as JSON or as a page that gives back what they typed. One place for all
+our routes.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import mongoengine.errors
+from flask import Flask, Response, current_app, g, json, request
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    PyMongoError,
+    WriteConcernError,
+)
+from udata.i18n import lazy_gettext as _
+from werkzeug.exceptions import HTTPException
+
+from ..ops.logs import tell
+from .embed import assets
+from .urls import PREFIX, portal
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which to try again.
+RETRY_AFTER = 10
+
+#: Codes of MongoDB for what passes without anybody changing a line of code.
+PASSING = frozenset(
+    {
+        14031,  # OutOfDiskSpace
+        64,  # WriteConcernFailed
+        79,  # UnknownReplWriteConcern
+        100,  # UnsatisfiableWriteConcern
+        133,  # FailedToSatisfyReadPreference
+        262,  # ExceededTimeLimit
+        50,  # MaxTimeMSExpired
+        6,  # HostUnreachable
+        7,  # HostNotFound
+        89,  # NetworkTimeout
+        91,  # ShutdownInProgress
+        189,  # PrimarySteppedDown
+        10107,  # NotWritablePrimary
+        11600,  # InterruptedAtShutdown
+        11602,  # InterruptedDueToReplStateChange
+        13435,  # NotPrimaryNoSecondaryOk
+        13436,  # NotPrimaryOrSecondary
+    }
+)
+_PASSING_CLASSES = (ConnectionFailure, ExecutionTimeout, NetworkTimeout, WriteConcernError)
+
+#: A text longer than that, or of several lines, is shown again; the rest goes along unseen.
+SHORT = 60
+
+#: Fields in which people write, however shortly.
+TEXTS = frozenset({"comment", "description", "title", "message", "text", "answer"})
+
+MESSAGE = _(
+    "The service cannot record or show anything at the moment. Please try again in a few minutes."
+)
+KEPT = _("What you typed is below: nothing is lost as long as this page stays open.")
+
+
+def register(app: Flask) -> None:
+    """Has an application answer so at our addresses, whichever layer the error comes from: ours,
+    udata's API, or udata finding out who asks. Elsewhere udata's own behaviour is left alone."""
+    handled_by_udata = app.handle_user_exception
+
+    def handle(error: Exception) -> Any:
+        if request.path.startswith(f"{PREFIX}/") and is_passing(error):
+            return unavailable(error)
+        return handled_by_udata(error)
+
+    app.handle_user_exception = handle  # type: ignore[assignment, method-assign]
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether MongoDB could not do it now and may do it later; anything else is a fault of ours."""
+    if isinstance(error, mongoengine.errors.MongoEngineException):
+        cause = error.__cause__ or error.__context__
+        return cause is not None and is_passing(cause)
+    if not isinstance(error, PyMongoError):
+        return False
+    if isinstance(error, _PASSING_CLASSES) or error.has_error_label("RetryableWriteError"):
+        return True
+    return bool(_codes(error) & PASSING)
+
+
+def unavailable(error: Exception) -> Response:
+    """The answer, made without the database: who asks, and all that depends on it, is not known."""
+    tell(
+        log,
+        logging.ERROR,
+        "database unavailable",
+        error=type(error).__name__,
+        codes=",".join(map(str, sorted(_codes(error)))) or None,
+        method=request.method,
+        endpoint=request.endpoint,
+    )
+    g.lang_code = _language()
+    if request.path.startswith(f"{PREFIX}/pages/"):
+        # Not as a fragment: the loader then leaves the form as it is, and says what happened.
+        response = Response(_page(), 503, mimetype="text/html")
+    else:
+        body = json.dumps({"message": str(MESSAGE)})
+        response = Response(body, 503, mimetype="application/json")
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _page() -> str:
+    # Not `render_template`: what udata adds to each template looks for the account.
+    template = current_app.jinja_env.get_template("culture_feedback/unavailable.html")
+    return template.render(
+        lang=g.lang_code,
+        direction="rtl" if g.lang_code in ("ar", "fa", "he") else "ltr",
+        portal=portal(),
+        message=MESSAGE,
+        kept=KEPT,
+        typed=_typed(),
+        action=request.full_path.rstrip("?"),
+        method=request.method,
+        page_css=assets.address("page.css"),
+        widget_css=assets.address("widget.css"),
+    )
+
+
+def _typed() -> list[tuple[str, str, bool]]:
+    """What was posted: name, value, and whether it is a text to be shown again."""
+    try:
+        fields = list(request.form.items(multi=True))
+    except HTTPException:  # longer than we read
+        return []
+    return [(name, value, _is_text(name, value)) for name, value in fields]
+
+
+def _is_text(name: str, value: str) -> bool:
+    return name in TEXTS or len(value) > SHORT or "\n" in value
+
+
+def _language() -> str:
+    asked = request.args.get("lang", "").replace("_", "-").split("-")[0].lower()
+    offered = current_app.config["LANGUAGES"]
+    if asked in offered:
+        return asked
+    known = g.get("lang_code")
+    return known or current_app.config["DEFAULT_LANGUAGE"]
+
+
+def _codes(error: BaseException) -> set[int]:
+    details = getattr(error, "details", None) or {}
+    found = [getattr(error, "code", None), details.get("code")]
+    if isinstance(error, BulkWriteError):
+        found += [one.get("code") for one in details.get("writeErrors", ())]
+        found += [one.get("code") for one in details.get("writeConcernErrors", ())]
+    return {code for code in found if isinstance(code, int)}

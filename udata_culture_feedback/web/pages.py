@@ -1,0 +1,285 @@
+"""What all our pages and fragments share: the blueprint, who asks, the guard of unsafe verbs,
+security headers, and rendering as a whole page or as a fragment.
+
+Our pages share the origin of udata's session, where a script of somebody else's would be an account
+takeover: hence no inline script or style, and a Content-Security-Policy from the first page on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, abort, current_app, g, render_template, request, session
+from flask_babel import get_locale
+from flask_wtf.csrf import generate_csrf, validate_csrf
+from markupsafe import Markup, escape
+from udata.api import HEADER_API_KEY, api
+from udata.app import csrf
+from udata.i18n import lazy_gettext as _
+from werkzeug.exceptions import RequestEntityTooLarge
+from wtforms import ValidationError
+
+from ..people.viewer import NOBODY, Viewer, must_be_known
+from ..portal.languages import choose_for_request
+from . import refusals
+from .api import cacheable
+from .render_cache import fingerprint, kept
+from .urls import PREFIX, portal
+
+blueprint = Blueprint("culture-feedback", __name__, url_prefix=PREFIX, template_folder="templates")
+# One guard of ours (below) instead of Flask-WTF's, which would lose what people typed.
+csrf.exempt(blueprint)
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+#: Sent by our loader; a form of another site cannot send it.
+HEADER = "X-Culture-Feedback"
+
+#: A form may stay open for as long as the session lives: its token has no time limit of its own.
+NO_TIME_LIMIT = 10**9
+
+
+#: Somebody with an account, of whom kept pages say what is then put in its place: nobody else has
+#: this name, key or form.
+STAND_IN = Viewer(key=uuid.uuid4().hex, name=uuid.uuid4().hex)
+FORM_ID = str(uuid.uuid4())
+
+
+def handles_refusal(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a view that shows its form again, text kept, when `check_guard` refuses. Any other view
+    is not even called."""
+    view.handles_refusal = True  # type: ignore[attr-defined]
+    return view
+
+
+@blueprint.before_request
+def prepare() -> None:
+    """Language, then identity exactly as udata's API finds it, then the guard."""
+    choose_for_request()
+    if _carries_key():
+        api.authentify(lambda: None)()
+    if request.method in SAFE_METHODS:
+        return
+    # The guard reads the form: never more of it than the bound.
+    request.max_content_length = current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]
+    g.culture_feedback_guard = _guarded()
+    view = current_app.view_functions.get(request.endpoint or "")
+    if not g.culture_feedback_guard and not getattr(view, "handles_refusal", False):
+        abort(403)
+
+
+def check_guard(viewer: Viewer, *, without_account: bool = False) -> None:
+    """Raises Unauthenticated for somebody unknown (the session may have ended since the form was
+    shown), Forbidden when nothing proves that the form was sent from one of our pages.
+
+    `without_account`: the form may be sent without one. It then carries all that it is worth: there
+    is no session that another site could use. The action says what else it needs. A form that was
+    made for somebody logged in is not one of these: their session has ended.
+    """
+    if without_account and not viewer.account and "signed_in" not in request.form:
+        return
+    must_be_known(viewer)
+    if not g.culture_feedback_guard:
+        raise refusals.Forbidden(
+            _("This form has expired. Your text is still here: please send it again.")
+        )
+
+
+@blueprint.after_request
+def protect(response: Response) -> Response:
+    """Security headers; and no session cookie for who came with a key or a bearer token (udata
+    logs them in, which would set one)."""
+    ancestors = " ".join(current_app.config["CULTURE_FEEDBACK_FRAME_ANCESTORS"]) or "'none'"
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        f"frame-ancestors {ancestors}"
+    )
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    if _carries_key() and not _has_session():
+        session.clear()
+        session.modified = False
+    return response
+
+
+def wants_fragment() -> bool:
+    """`?as=fragment`: only the content of the page, for the loader to put on somebody else's."""
+    return request.args.get("as") == "fragment"
+
+
+def page_address(path: str, **arguments: Any) -> str:
+    """The address of one of our pages (`datasets/<d>/`) as links and forms of the current answer
+    give it: the prettier one of the operator in a whole page, the one of udata in a fragment, since
+    the loader asks the server it comes from. Keeps the language that was asked for."""
+    pretty = current_app.config["CULTURE_FEEDBACK_PAGES_URL"]
+    if pretty and not wants_fragment():
+        base = pretty.rstrip("/")
+    else:
+        base = f"{request.script_root}{PREFIX}/pages"
+    if "lang" in request.args:
+        arguments["lang"] = request.args["lang"]
+    return f"{base}/{path}" + (f"?{urlencode(arguments)}" if arguments else "")
+
+
+def render(
+    template: str, *, viewer: Viewer, refusal: refusals.Refusal | None = None, **context: Any
+) -> Response:
+    """A view, as a whole page or as a fragment, cacheable as its kind allows; with the status of
+    what was refused, if anything was."""
+    text = _text(template, viewer=viewer, refusal=refusal, **context)
+    return _response(text, refusal)
+
+
+def render_for_all(
+    template: str, viewer: Viewer, shown: tuple[Hashable, ...], context: Callable[[Viewer], Any]
+) -> Response:
+    """The same for what everybody sees alike, but for who has logged in and under which name:
+    rendered once, for nobody or for somebody who stands in for this person, while what it shows
+    stays. A whole page has the CSRF token of who has logged in, any page the contributor token of
+    who has no account: those are rendered each time.
+
+    `shown`: says all that the page is made of (see `rendered.kept`); `context`: makes what the
+    template is given for a viewer. Ids of forms are those of `form_id`.
+    """
+    if viewer.known and not (viewer.account and wants_fragment()):
+        return render(template, viewer=viewer, **context(viewer))
+    stand_in = replace(STAND_IN, name=STAND_IN.name if viewer.name else None)
+    stand_in = stand_in if viewer.account else NOBODY
+    key = ("page", template, viewer.account, bool(viewer.name), *setting_key(), *shown)
+    text = kept(key, lambda: _text(template, viewer=stand_in, **context(stand_in)))
+    if viewer.account:
+        text = text.replace(_mark(STAND_IN), _mark(viewer)).replace(FORM_ID, str(uuid.uuid4()))
+        text = text.replace(STAND_IN.name or "", escape(viewer.name or ""))
+    return _response(text)
+
+
+def form_id(viewer: Viewer) -> str:
+    """By which a form that is sent twice is recognised."""
+    return FORM_ID if viewer.key == STAND_IN.key else str(uuid.uuid4())
+
+
+def _text(
+    template: str, *, viewer: Viewer, refusal: refusals.Refusal | None = None, **context: Any
+) -> str:
+    layout = "fragment.html" if wants_fragment() else "page.html"
+    return render_template(
+        f"culture_feedback/{template}",
+        layout=f"culture_feedback/{layout}",
+        portal=portal(),
+        viewer=viewer,
+        viewer_mark=_mark(viewer),
+        token=_token(viewer),
+        refusal=refusal,
+        **_setting(),
+        **context,
+    )
+
+
+def _response(text: str, refusal: refusals.Refusal | None = None) -> Response:
+    response = Response(text, refusal.status if refusal else 200, mimetype="text/html")
+    if wants_fragment():
+        response.headers[HEADER] = "fragment"
+        # Without which the script of another origin would not see it.
+        response.headers["Access-Control-Expose-Headers"] = HEADER
+    if refusal:
+        response.headers.update(refusal.headers)
+    return cacheable(response)
+
+
+def part(template: str, shown: Any, context: Callable[[], dict[str, Any]]) -> Markup:
+    """A part of a page that is the same for everybody, rendered when what it shows has changed.
+
+    `shown`: plain values and dataclasses that say all that the part is made of; `context`: makes
+    what its template is given.
+    """
+    return kept(
+        ("part", template, *setting_key(), fingerprint(shown)),
+        lambda: Markup(render_template(f"culture_feedback/{template}", **_setting(), **context())),
+    )
+
+
+def setting_key() -> tuple[Hashable, ...]:
+    """The part of a key that stands for where a part of a page will stand, and where its links
+    lead."""
+    return request.args.get("lang"), *_setting().values()
+
+
+def _setting() -> dict[str, Any]:
+    """What a template is told of where it will stand."""
+    fragment = wants_fragment()
+    level = _heading_level()
+    return {
+        "fragment": fragment,
+        "lang": g.lang_code,
+        "direction": get_locale().text_direction,
+        "level": level,
+        # Sections are parts of a fragment, which has one title; they share the page with its <h1>.
+        "section_level": min(level + 1, 6) if fragment else level,
+    }
+
+
+def _mark(viewer: Viewer) -> str:
+    """By which the loader knows that somebody else is logged in than when it asked."""
+    return hashlib.sha256(viewer.key.encode()).hexdigest()[:12] if viewer.key else ""
+
+
+def _token(viewer: Viewer) -> str:
+    """udata's CSRF token for the forms of whole pages; fragments are guarded by a header. It sets
+    the session cookie, which the page of somebody unknown must not."""
+    return generate_csrf() if viewer.account and not wants_fragment() else ""
+
+
+def _heading_level() -> int:
+    """The level of the title of a fragment, which the page it is put on decides."""
+    level = request.args.get("level", "")
+    return int(level) if wants_fragment() and level in ("1", "2", "3", "4", "5", "6") else 2
+
+
+def _guarded() -> bool:
+    if request.headers.get(HEADER):
+        return True
+    if _carries_key() and not _has_session():
+        return True
+    try:
+        validate_csrf(request.form.get("csrf_token"), time_limit=NO_TIME_LIMIT)
+    except (ValidationError, RequestEntityTooLarge):
+        return False
+    return True
+
+
+def _carries_key() -> bool:
+    return HEADER_API_KEY in request.headers or "Authorization" in request.headers
+
+
+def _has_session() -> bool:
+    return current_app.config["SESSION_COOKIE_NAME"] in request.cookies
+
+
+# The pages themselves, each in its domain.
+from ..consultations import editor_views as _making  # noqa: E402, F401
+from ..consultations import results_views as _results  # noqa: E402, F401
+from ..consultations import views as _consultations  # noqa: E402, F401
+from ..dashboard import public as _organizations  # noqa: E402, F401
+from ..dashboard import settings_views as _settings  # noqa: E402, F401
+from ..dashboard import views as _dashboard  # noqa: E402, F401
+from ..data_requests import asking_views as _asking  # noqa: E402, F401
+from ..data_requests import views as _requests  # noqa: E402, F401
+from ..data_requests import yearly_check_in_views as _interest  # noqa: E402, F401
+from ..email_confirmation import views as _confirm  # noqa: E402, F401
+from ..feedback import reassessment_views as _confirming  # noqa: E402, F401
+from ..feedback import treatment_views as _treatment  # noqa: E402, F401
+from ..feedback import views as _feedback  # noqa: E402, F401
+from ..mail import views as _unsubscribe  # noqa: E402, F401
+from ..moderation import public_views as _public_moderation  # noqa: E402, F401
+from ..moderation import views as _moderation  # noqa: E402, F401
+from ..my_data import privacy_views as _privacy  # noqa: E402, F401
+from ..my_data import views as _me  # noqa: E402, F401
+from .embed import frame_views as _frames  # noqa: E402, F401
+from .embed import views as _embed  # noqa: E402, F401

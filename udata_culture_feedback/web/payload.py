@@ -1,0 +1,163 @@
+"""Reading what people send, field by field: what is right is kept, what is wrong is named. The same
+for JSON bodies and for forms, of every domain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from datetime import date
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import current_app
+from udata.i18n import lazy_gettext as _
+
+from . import refusals
+from .text_cleaning import clean
+
+#: A submission's id is chosen by who sends it (a UUID does), so that a retry is stored once.
+SUBMISSION_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
+
+#: Characters of a slug or an id by which something is named.
+REFERENCE_LENGTH = 300
+
+
+class Reading:
+    """Collects what is right (`values`) and what is wrong (`errors`) of one payload. Each method
+    reads one field and leaves its name in one of them."""
+
+    def __init__(self, payload: dict[str, Any]):
+        self.payload = payload
+        self.values: dict[str, Any] = {}
+        self.errors: dict[str, Any] = {}
+
+    def has(self, field: str) -> bool:
+        return field in self.payload
+
+    def checked(self) -> dict[str, Any]:
+        """The values. Raises Invalid with one error for each field at fault."""
+        if self.errors:
+            raise refusals.Invalid(_("Some answers need another look."), self.errors)
+        return self.values
+
+    def choice(self, field: str, ids: Collection[str], *, required: bool = False) -> None:
+        """One of the ids, or None."""
+        value = self.payload.get(field)
+        if value in (None, ""):
+            if required:
+                self.errors[field] = _("Choose one answer.")
+            else:
+                self.values[field] = None
+        elif isinstance(value, str) and value in ids:
+            self.values[field] = value
+        else:
+            self.errors[field] = _("Choose one of: %(ids)s.", ids=", ".join(ids))
+
+    def choices(self, field: str, ids: Collection[str]) -> None:
+        """Some of the ids, each once."""
+        value = self.payload.get(field) or []
+        if isinstance(value, list) and all(isinstance(v, str) and v in ids for v in value):
+            self.values[field] = list(dict.fromkeys(value))
+        else:
+            self.errors[field] = _("A list of some of: %(ids)s.", ids=", ".join(ids))
+
+    def text(
+        self,
+        field: str,
+        longest: int | None = None,
+        *,
+        required: bool = False,
+        one_line: bool = False,
+        too_long: Callable[[int, int], Any] | None = None,
+    ) -> None:
+        """A text, cleaned, or None. `longest`: None for the bound of comments, beyond which the
+        whole payload is refused: raises TooLong. `too_long`: the sentence that says so, made of how
+        many characters there are and how many there may be."""
+        value = self.payload.get(field)
+        if value is not None and not isinstance(value, str):
+            self.errors[field] = _("A text.")
+            return
+        value = clean(value or "")
+        if one_line:
+            value = " ".join(value.split())
+        bound = longest or current_app.config["CULTURE_FEEDBACK_COMMENT_MAX_LENGTH"]
+        if len(value) > bound:
+            message = (too_long or _too_long)(len(value), bound)
+            if longest is None:
+                raise refusals.TooLong(message, {field: message})
+            self.errors[field] = message
+        elif required and not value:
+            self.errors[field] = _("This cannot be empty.")
+        else:
+            self.values[field] = value or None
+
+    def reference(self, field: str, longest: int = REFERENCE_LENGTH) -> None:
+        """An id or a slug, given alone or as the `id` of an object, or None."""
+        value = self.payload.get(field)
+        if isinstance(value, dict):
+            value = value.get("id")
+        if value in (None, ""):
+            self.values[field] = None
+        elif isinstance(value, str) and len(value) <= longest and clean(value):
+            self.values[field] = clean(value)
+        else:
+            self.errors[field] = _("An id or a slug.")
+
+    def texts(self, field: str, most: int, longest: int = 2000) -> None:
+        """Some short texts, each once."""
+        value = self.payload.get(field) or []
+        if (
+            isinstance(value, list)
+            and len(value) <= most
+            and all(isinstance(text, str) and len(text) <= longest for text in value)
+        ):
+            cleaned = dict.fromkeys(clean(text) for text in value)
+            self.values[field] = [text for text in cleaned if text]
+        else:
+            self.errors[field] = _("A list of %(n)d texts at most.", n=most)
+
+    def boolean(self, field: str) -> None:
+        """True or false; null is false."""
+        value = self.payload.get(field)
+        if isinstance(value, bool) or value is None:
+            self.values[field] = bool(value)
+        else:
+            self.errors[field] = _("True or false.")
+
+    def submission(self) -> None:
+        """`submission_id`, where one was sent."""
+        sent = self.payload.get("submission_id")
+        if sent is None:
+            return
+        if isinstance(sent, str) and SUBMISSION_ID.fullmatch(sent):
+            self.values["submission_id"] = sent
+        else:
+            self.errors["submission_id"] = _(
+                "8 to 64 letters, digits, dots, colons, dashes or underscores."
+            )
+
+
+def _too_long(length: int, longest: int) -> Any:
+    return _("%(length)d characters: %(longest)d at most.", length=length, longest=longest)
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text is an http(s) address that shows no secret: no user or password in it."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and "@" not in parts.netloc
+        and not re.search(r"\s", text)
+    )
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a day as `2026-12-31`."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
