@@ -7,8 +7,8 @@ BIN = $(VENV)/bin
 AXE = .node/node_modules/axe-core/axe.min.js
 JOBS ?= 2
 
-.PHONY: demo demo-reset test test-faults lint format messages docs bench bench-widget neighbour matrix import-cost \
-	audit clean
+.PHONY: demo demo-reset system test check test-faults lint format messages docs bench bench-widget neighbour matrix \
+	import-cost audit clean
 
 demo: $(VENV)/demo.stamp ## a portal with sample data, until Ctrl-C
 	@exec $(BIN)/python -m demo
@@ -16,7 +16,10 @@ demo: $(VENV)/demo.stamp ## a portal with sample data, until Ctrl-C
 demo-reset: $(VENV)/demo.stamp ## the same, from an empty database
 	@exec $(BIN)/python -m demo --reset
 
-test: $(VENV)/test.stamp $(AXE) .frictionless ## every test, on a real MongoDB and in a real browser
+system: ## the programs that tests need and pip does not bring: Chromium, Redis…
+	@tools/system-packages
+
+test: system $(VENV)/test.stamp $(AXE) .frictionless ## every test, on a real MongoDB and in a real browser
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 test-faults: $(VENV)/test.stamp ## bad days, with real processes that are killed; writes docs/reliability.md
