@@ -12,6 +12,7 @@ from bson import ObjectId
 from flask import json
 from mongoengine.connection import get_db
 from pymongo.monitoring import CommandListener
+from udata.app import UDataApp
 from udata.core.api_token.models import ApiToken
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.dataset.models import Dataset
@@ -22,8 +23,9 @@ from udata.core.user.factories import AdminFactory, UserFactory
 from udata.core.user.models import User
 from udata.tests.api import PytestOnlyAPITestCase
 
-import udata_culture_feedback
 from udata_culture_feedback.feedback.models import feedbacks, summaries
+
+from .kept import KeptApplication
 
 P = "/api/1/culture-feedback"
 
@@ -31,9 +33,19 @@ P = "/api/1/culture-feedback"
 class PluginTestCase(PytestOnlyAPITestCase):
     """An application with the plugin, an empty database, and a client that asks as somebody."""
 
+    @pytest.fixture(autouse=True, name="app")
+    def _app(self, kept_application: KeptApplication) -> UDataApp:
+        self.app = kept_application.as_made()
+        return self.app
+
     @pytest.fixture(autouse=True)
-    def plugin(self, app: Any, load_api_routes: Any) -> None:
-        udata_culture_feedback.init_app(app)
+    def load_api_routes(self) -> None:
+        """Do nothing: the application that is kept has them."""
+
+    @pytest.fixture(autouse=True)
+    def plugin(self, app: UDataApp, kept_application: KeptApplication) -> None:
+        """The plugin reads its settings, those of the test among them."""
+        kept_application.read_settings()
 
     def ask(
         self,

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import freezegun
 import pytest
 
 from demo.mongod import EmbeddedMongod
+
+if TYPE_CHECKING:
+    from .kept import KeptApplication
 
 # udata would otherwise read the `udata.cfg` of the current folder.
 os.environ["UDATA_SETTINGS"] = "/nonexistent"
@@ -51,6 +55,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     named = [(config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args]
     return not any(one == faults or faults in one.parents for one in named)
+
+
+@pytest.fixture(scope="session")
+def kept_application() -> KeptApplication:
+    from .kept import KeptApplication  # it imports udata, which reads what is configured above
+
+    return KeptApplication()
 
 
 @pytest.fixture(scope="session")
