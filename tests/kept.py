@@ -16,6 +16,7 @@ from udata.tasks import ContextTask, celery
 
 import udata_culture_feedback
 from udata_culture_feedback.vocabulary import Vocabularies
+from udata_culture_feedback.web import render_cache
 
 OURS = "culture-feedback"
 
@@ -61,6 +62,7 @@ class KeptApplication:
         """Forget what the plugin keeps for the application, and read its settings anew."""
         vocabularies = Vocabularies(self.app.config["CULTURE_FEEDBACK_VOCABULARIES"])
         self.app.extensions[OURS] = replace(self._state, vocabularies=vocabularies)
+        render_cache._kept.clear()
 
 
 def _copied(hooks: Any) -> Any:
