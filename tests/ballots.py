@@ -1,5 +1,5 @@
-"""The smallest things that count: ballots in boxes, boxes in the town. `tests.test_summaries` tries
-the settle protocol on them, without anything of udata."""
+"""The smallest things that count: ballots in boxes, boxes in the town. `tests.figures.test_settle`
+tries the settle protocol on them, without anything of udata."""
 
 from __future__ import annotations
 

@@ -36,14 +36,14 @@ PYTHONS = ("python3.11", "python3.12", "python3.13")
 #: What an incompatibility shows in first, in a few minutes: the canary, the contract of the API,
 #: figures, migrations, a start from nothing.
 CHOSEN = (
-    "tests/test_compatibility.py",
-    "tests/test_commands.py",
-    "tests/test_migrations.py",
-    "tests/test_metrics.py",
+    "tests/project/test_compatibility.py",
+    "tests/app/test_commands.py",
+    "tests/app/test_migrations.py",
+    "tests/ops/test_metrics.py",
     "tests/feedback/test_api.py",
     "tests/data_requests/test_requests_api.py",
     "tests/consultations/test_answering.py",
-    "tests/contributors/test_proof.py",
+    "tests/people/test_proof.py",
 )
 
 

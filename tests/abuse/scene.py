@@ -16,8 +16,8 @@ from werkzeug.routing import Rule
 
 from tests.cases import P, PluginTestCase, Producer, sysadmin
 from tests.consultations.consulting import ANSWERS, QUESTIONS, team_member
-from tests.contributors.people import SETTINGS
 from tests.moderation.people import moderator
+from tests.people.without_account import SETTINGS
 from udata_culture_feedback.consultations.models import responses
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.email_confirmation import confirmation

@@ -1,5 +1,5 @@
 """Signed links and tokens: good for one purpose, one target, by our key, and not for ever. What
-proofs of work and confirmations refuse is in tests/contributors."""
+proofs of work and confirmations refuse is in tests/people and tests/email_confirmation."""
 
 from __future__ import annotations
 
@@ -221,8 +221,8 @@ class TokensTest(AbuseCase):
         assert repr(scene.documents()) == repr(after)
 
     def test_a_proof_is_good_for_its_action_its_target_and_once(self):
-        """The forged, the expired and the raced ones are in tests/contributors/test_proof.py."""
-        from tests.contributors.people import solve
+        """The forged, the expired and the raced ones are in tests/people/test_proof.py."""
+        from tests.people.without_account import solve
 
         scene = self.scene()
         support = f"requests/{scene.request}/support/"

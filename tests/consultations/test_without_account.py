@@ -13,7 +13,7 @@ from udata_culture_feedback.consultations.models import of_responses, responses,
 from udata_culture_feedback.email_confirmation.confirmation import unconfirmed
 from udata_culture_feedback.figures.settle import recount
 
-from ..contributors.people import SETTINGS, Browser, Mailbox
+from ..people.without_account import SETTINGS, Browser, Mailbox
 from .consulting import (
     AFTER,
     ANSWERS,

@@ -163,7 +163,7 @@ class ReadingTest(PluginTestCase):
             )
             Path(READ_THEM_IN, f"{language}.txt").write_text(written, encoding="utf-8")
         told = {name for name in mailing._BUILDERS if name.startswith("request-")}
-        told -= {"request-still-interested"}  # for who has no account: tests/contributors
+        told -= {"request-still-interested"}  # for who has no account: tests/people
         assert set(stored_mails().distinct("builder")) >= told
         odd = [
             f"{name}: {oddity}"

@@ -11,7 +11,7 @@ from demo.wave import WAVES_ON, appoint, load_wave
 from udata_culture_feedback.feedback.models import feedbacks
 
 from ..cases import everything_is_settled
-from ..contributors.people import WithoutAccountTestCase
+from ..people.without_account import WithoutAccountTestCase
 
 TEXTS = 24
 

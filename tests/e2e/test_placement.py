@@ -487,7 +487,7 @@ def test_parts_come_only_when_they_are_needed(arrive: Callable[..., Visitor]) ->
 def test_the_settings_of_the_portal_change_what_is_placed(
     arrive: Callable[..., Visitor],
 ) -> None:
-    """`CULTURE_FEEDBACK_PLACEMENTS` is in the script, as tests/embed holds; here, what it does."""
+    """`CULTURE_FEEDBACK_PLACEMENTS` is in the script, as tests/web holds; here, what it does."""
     somebody = arrive("cdata", "/posts")
 
     def changed(route: Route) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ..contributors.smtp import SmtpServer
+from ..mail.smtp import SmtpServer
 from .load import Load, stored
 from .portal import Portal, Seed
 from .servers import Mongod, Redis

@@ -1,7 +1,7 @@
 """Web workers, tasks, the broker, the mail server, clocks.
 
 What dies between any two writes is killed, write by write, in `tests/feedback/test_counting.py`,
-`tests/data_requests/test_discussions.py` and `tests/contributors/test_outbox.py`.
+`tests/data_requests/test_discussions.py` and `tests/mail/test_outbox.py`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,70 @@
+"""Our addresses among udata's, and what a process that serves does without."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from flask import url_for
+
+from ..cases import P, PluginTestCase
+
+START = """
+import json, sys
+from udata.app import create_app, standalone
+from udata.settings import Defaults
+
+class Settings(Defaults):
+    SECRET_KEY = API_TOKEN_SECRET = "for this test only"
+
+app = standalone(create_app(override=Settings))
+from udata.tasks import celery
+before = sorted(name for name in sys.modules if name.startswith("udata_culture_feedback."))
+rules = {True: [], False: []}
+for rule in app.url_map.iter_rules():
+    rules[type(rule).__name__ == "LateRule"].append(rule.rule)
+print(json.dumps({
+    "late": rules[True],
+    "usual": rules[False],
+    "rule_class": app.url_rule_class.__name__,
+    "modules": before,
+    "jobs": sorted(name for name in celery.tasks if name.startswith("culture-feedback-")),
+    "commands": app.cli.commands["feedback"].list_commands(None),
+}))
+"""
+
+
+class RoutingTest(PluginTestCase):
+    def test_addresses_are_built_from_their_names(self):
+        with self.app.test_request_context("/"):
+            assert url_for("api.culture_feedback_item", id="a b") == f"{P}/feedback/a%20b/"
+            page = url_for("culture-feedback.moderation_page", class_="é", _external=False)
+        assert page == f"{P}/pages/moderation/?class_=%C3%A9"
+
+
+@pytest.fixture(scope="module")
+def started() -> dict[str, Any]:
+    """A process that serves: here, tests have imported modules in any order."""
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", START], capture_output=True, text=True, check=False
+    )
+    assert not run.returncode, run.stderr
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def test_our_rules_are_late_and_those_of_udata_are_as_they_were(started):
+    assert len(started["late"]) > 100
+    assert all(rule.startswith(f"{P}/") for rule in started["late"])
+    assert not any(rule.startswith(f"{P}/") for rule in started["usual"])
+    assert started["rule_class"] == "Rule"
+
+
+def test_what_only_commands_and_jobs_need_is_not_loaded_by_each_process(started):
+    late = ("commands", "maintenance", "migrations", "recounting", "retention")
+    loaded = {name.partition(".")[2] for name in started["modules"]}
+    assert loaded & set(late) == set()
+    assert {"culture-feedback-maintain", "culture-feedback-consultations"} <= set(started["jobs"])
+    assert {"init", "maintain", "recount"} <= set(started["commands"])
