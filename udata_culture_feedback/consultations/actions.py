@@ -12,6 +12,7 @@ from flask import current_app
 from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
+from ..contributions.repository import ATTEMPTS
 from ..people.limits import spend_write
 from ..people.viewer import Viewer, must_be_known
 from ..portal.collections import now
@@ -20,7 +21,7 @@ from . import permissions
 from .forms import TEXTS, read_consultation, read_synthesis
 from .models import consultations
 from .questions import Question, structure
-from .repository import ATTEMPTS, MAX_JOURNAL, Consultation, change, entry, free_slug, readable
+from .repository import MAX_JOURNAL, Consultation, change, entry, free_slug, readable
 from .signals import on_synthesis_published
 from .window import State, Window, until_in_words
 

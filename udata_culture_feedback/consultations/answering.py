@@ -14,8 +14,8 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
+from ..contributions.repository import ATTEMPTS, replace
 from ..email_confirmation.anonymous import admit, must_take_part
-from ..figures.settle import becomes_due
 from ..mail.models import DUPLICATE_KEY
 from ..people.access_modes import Action
 from ..people.limits import spend_write
@@ -32,7 +32,7 @@ from ..web.payload import Reading
 from . import consultation_link, figures, form_tokens, missing_data, permissions, scope
 from .models import Channel, TextState, consultations, of_responses, responses
 from .questions import Kind, Question, missing, pruned, read_answers, shown
-from .repository import ATTEMPTS, Consultation, find, fresh, no_such_consultation, readable
+from .repository import Consultation, find, fresh, no_such_consultation, readable
 from .signals import on_response_changed
 from .window import State, Window, in_words, until_in_words
 
@@ -543,13 +543,7 @@ def _store(before: Response | None, after: Response) -> bool:
         except DuplicateKeyError:
             return False
         return True
-    update = becomes_due([counted_in])
-    update["$set"] = {key: value for key, value in after.items() if key not in KEPT_BY_OTHERS}
-    gone = {key: "" for key in before if key not in after and key not in KEPT_BY_OTHERS}
-    if gone:
-        update["$unset"] = gone
-    unmoved = {"_id": before["_id"], "v": before["v"]}
-    return bool(responses().update_one(unmoved, update).modified_count)
+    return replace(responses(), before, after, kept_by_others=KEPT_BY_OTHERS, due=[counted_in])
 
 
 def take_part(consultation: Consultation) -> bool:

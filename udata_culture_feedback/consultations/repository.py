@@ -8,6 +8,7 @@ from typing import Any
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
+from ..contributions.repository import ATTEMPTS, replace
 from ..people.viewer import Viewer
 from ..portal.collections import now
 from ..web import refusals, urls
@@ -20,8 +21,6 @@ Consultation = dict[str, Any]
 #: Fields that edits leave alone: others write them.
 KEPT_BY_OTHERS = frozenset(("_id", "version", "answered", "collected", "reminded"))
 
-#: Tries before giving up on a consultation that others keep changing.
-ATTEMPTS = 20
 #: Entries of a journal: it is one document with its consultation.
 MAX_JOURNAL = 300
 
@@ -70,15 +69,15 @@ def change(
             return consultation
         document, still = changed
         document["last_modified"] = now()
-        update: dict[str, Any] = {
-            "$set": {k: value for k, value in document.items() if k not in KEPT_BY_OTHERS},
-            "$inc": {"version": 1},
-        }
-        gone = {k: "" for k in consultation if k not in document and k not in KEPT_BY_OTHERS}
-        if gone:
-            update["$unset"] = gone
-        unmoved = {"_id": consultation["_id"], "version": consultation["version"]} | still
-        written = consultations().update_one(unmoved, update).modified_count
+        written = replace(
+            consultations(),
+            consultation,
+            document,
+            kept_by_others=KEPT_BY_OTHERS,
+            counters=("version",),
+            unmoved=("version",),
+            still=still,
+        )
         scope.forget()
         consultation = fresh(consultation["_id"])
         if written:

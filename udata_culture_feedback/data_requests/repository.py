@@ -8,7 +8,9 @@ from typing import Any
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
-from ..figures.settle import DISCUSSION, becomes_due
+from ..contributions.repository import ATTEMPTS
+from ..contributions.repository import replace as overwrite
+from ..figures.settle import DISCUSSION
 from ..portal.collections import now
 from ..web import refusals, urls
 from ..web.text_cleaning import is_storable
@@ -25,9 +27,6 @@ KEPT_BY_OTHERS = frozenset(
     {"_id", "v", "version", "due", "counted", "totals", "last", "told"}
     | {"discussion", "messages", "discussed", "announced", "silenced", "rung", "interest"}
 )
-
-#: Tries before giving up on a request that others keep changing.
-ATTEMPTS = 20
 
 
 def find(reference: Any) -> Request | None:
@@ -67,14 +66,15 @@ def replace(
     ensure(concerned)
     if changed.get("dataset") or changed.get("discussion"):
         concerned.add(DISCUSSION)
-    update = becomes_due(sorted({*concerned, *due}))
-    update["$inc"]["version"] = 1
-    update["$set"] = {key: value for key, value in changed.items() if key not in KEPT_BY_OTHERS}
-    gone = {key: "" for key in request if key not in changed and key not in KEPT_BY_OTHERS}
-    if gone:
-        update["$unset"] = gone
-    unmoved = {"_id": request["_id"], "status": request["status"], "version": request["version"]}
-    return bool(requests().update_one(unmoved, update).modified_count)
+    return overwrite(
+        requests(),
+        request,
+        changed,
+        kept_by_others=KEPT_BY_OTHERS,
+        due=sorted({*concerned, *due}),
+        counters=("v", "version"),
+        unmoved=("status", "version"),
+    )
 
 
 def change(

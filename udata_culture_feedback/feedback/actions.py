@@ -13,9 +13,8 @@ from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
 from ..consultations import consultation_link
-from ..contributions import review_rules
+from ..contributions import repository, review_rules
 from ..email_confirmation.anonymous import admit, must_take_part
-from ..figures.settle import becomes_due
 from ..people import contacts
 from ..people.access_modes import Action
 from ..people.limits import spend_write
@@ -424,13 +423,10 @@ def replace(feedback: Feedback, changed: Feedback, also: Iterable[str] = ()) -> 
     """Writes `changed` over a feedback that nobody has changed since it was read, with what is due
     (`also`: to whom besides). The fields that belong to others are not taken from what was read."""
     consultation_link.keep(feedback)
-    update = becomes_due([*_listeners(changed), *also])
-    update["$set"] = {key: value for key, value in changed.items() if key not in KEPT_BY_OTHERS}
-    gone = {key: "" for key in feedback if key not in changed and key not in KEPT_BY_OTHERS}
-    if gone:
-        update["$unset"] = gone
-    unmoved = {"_id": feedback["_id"], "v": feedback["v"]}
-    return bool(feedbacks().update_one(unmoved, update).modified_count)
+    due = [*_listeners(changed), *also]
+    return repository.replace(
+        feedbacks(), feedback, changed, kept_by_others=KEPT_BY_OTHERS, due=due
+    )
 
 
 def _listeners(feedback: Feedback) -> list[str]:
