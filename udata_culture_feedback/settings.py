@@ -38,10 +38,12 @@ CULTURE_FEEDBACK_ACCESSIBILITY_URL: str | None = None
 
 # --- Privacy --------------------------------------------------------------------------------------
 
-#: Who is responsible for what people give (GDPR, article 4), and how to reach the data protection
-#: officer: language → text, for the notices beside forms and the page `pages/privacy/`. A
-#: consultation may say otherwise. Empty: not said, and `udata feedback info` warns.
+#: Who is responsible for what people give (GDPR, article 4): language → text, for the notices
+#: beside forms and the page `pages/privacy/`. A consultation may say otherwise. Empty: not said,
+#: and `udata feedback info` warns.
 CULTURE_FEEDBACK_CONTROLLER: dict[str, str] = {}
+#: How to reach the data protection officer, in the same places: language → text (an address, a
+#: form). Empty: not said.
 CULTURE_FEEDBACK_DPO: dict[str, str] = {}
 #: The authority to which one complains (language → its name, as a sentence goes on with it), and
 #: the address where one does.
@@ -167,10 +169,12 @@ CULTURE_FEEDBACK_APPEAL_TEXTS: dict[str, dict[str, str]] = {}
 CULTURE_FEEDBACK_CONSULTATION_GRACE = 15
 #: Days before the closing when those who asked for it are reminded.
 CULTURE_FEEDBACK_CONSULTATION_REMINDER_DAYS = 3
-#: Who is responsible for the answers (GDPR), how to reach the data protection officer, and how long
-#: answers are kept, where a consultation does not say: language → text.
+#: Who is responsible for the answers (GDPR), where a consultation does not say: language → text.
 CULTURE_FEEDBACK_CONSULTATION_CONTROLLER: dict[str, str] = {}
+#: How to reach the data protection officer about them, where a consultation does not say: language
+#: → text.
 CULTURE_FEEDBACK_CONSULTATION_DPO: dict[str, str] = {}
+#: How long answers are kept, where a consultation does not say: language → text.
 CULTURE_FEEDBACK_CONSULTATION_RETENTION: dict[str, str] = {}
 #: Days after which an answer that was begun and never sent is erased, counted from the closing.
 CULTURE_FEEDBACK_CONSULTATION_DRAFT_DAYS = 7

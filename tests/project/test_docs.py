@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 from udata.api import api
+from udata.tasks import celery
 
-from udata_culture_feedback import settings
+from udata_culture_feedback import settings, tasks  # noqa: F401
 from udata_culture_feedback.app.commands import cli
 
 from ..cases import PluginTestCase
@@ -59,6 +60,22 @@ def test_links_lead_somewhere(page):
 def test_operators_find_every_command():
     told = text(DOCS / "operators.md")
     assert [name for name in cli.commands if f"udata feedback {name}" not in told] == []
+
+
+def test_operators_find_every_task():
+    names = {name for name in celery.tasks if name.startswith("culture-feedback-")}
+    assert len(names) > 20
+    told = text(DOCS / "operators.md")
+    assert [name for name in sorted(names) if f"`{name}`" not in told] == []
+
+
+def test_tables_are_tables():
+    """A row after an empty line is none."""
+    for page in PAGES:
+        lines = text(page).splitlines()
+        for before, line, after in zip(lines, lines[1:], lines[2:], strict=False):
+            if line.startswith("|") and not before.startswith("|"):
+                assert re.fullmatch(r"\|(\s*:?-+:?\s*\|)+", after), f"{page.name}: {line}"
 
 
 def test_words_quoted_to_people_are_those_they_see():
