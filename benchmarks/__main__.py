@@ -15,12 +15,11 @@ from urllib.parse import quote
 from bson import ObjectId
 
 from . import exports, isso, table
-from .measure import TIMES, WARM_UP, Request, count, run, session
+from .measure import TIMES, Request, asked_in, count, run, session
 from .processes import Processes, Server, held
 from .sizes import (
     ADMINISTRATOR,
     DATASET,
-    DATASETS,
     FEEDBACK,
     ORGANIZATION,
     PERSON,
@@ -59,7 +58,9 @@ class Portal:
     admin: str
     #: The dataset that most was said of; the one that is written about.
     dataset: ClassVar[ObjectId] = id_of(DATASET, 0)
-    elsewhere: ClassVar[ObjectId] = id_of(DATASET, DATASETS // 2)
+    elsewhere: ObjectId
+    #: From the first to the last.
+    fifty: list[ObjectId]
 
     def get(self, path: str, who: str | None = None) -> Request:
         return Request(self.server, "GET", [path], cookies=[who] if who else [])
@@ -81,13 +82,19 @@ def main() -> None:
         for size in (small, large):
             processes.seed(size)
         start = time.monotonic()
-        measured = Bench(processes, small, large, rounds)
-        lines = measured.lines()
-        measured.run(lines)
-        table.write(lines, large)
-        print()
-        exports.report(processes, measured, large)
+        compare(processes, small, large, rounds)
     print(f"\n{time.monotonic() - start:.0f} s, the filling not counted")
+
+
+def compare(processes: Processes, small: Size, large: Size, rounds: int) -> list[Line]:
+    """Measure everything on two databases that are filled, and print the tables."""
+    measured = Bench(processes, small, large, rounds)
+    lines = measured.lines()
+    measured.run(lines)
+    table.write(lines, large)
+    print()
+    exports.report(processes, measured, large)
+    return lines
 
 
 class Bench:
@@ -118,7 +125,7 @@ class Bench:
             )
             isso.fill(self.isso, processes.isso_database(large), found)
         self.big, self.little = self._portal(big, large), self._portal(little, small)
-        self.writers = self._people(large, self.rounds * TIMES + WARM_UP + 1)
+        self.writers = self._people(large, asked_in(self.rounds))
 
     def run(self, lines: list[Line]) -> None:
         requests = {
@@ -176,6 +183,7 @@ class Bench:
         lines += [
             self._read("list of 20", lambda p: p.get(_list(p)), anonymous, udata=1 / 8),
             self._read("— logged in", lambda p: p.get(_list(p), p.reader), known, udata=1 / 4),
+            self._read("— rendered anew", _lists, anonymous),
             self._read(
                 "fragment", lambda p: p.get(_page(p, "?as=fragment")), anonymous, udata=1 / 8
             ),
@@ -201,7 +209,7 @@ class Bench:
                 lambda p: p.get(f"{P}/datasets/{p.dataset}/summary/", p.reader),
                 known,
             ),
-            self._read("50 summaries", lambda p: p.get(f"{P}/summaries/?{_fifty()}"), anonymous),
+            self._read("50 summaries", lambda p: p.get(f"{P}/summaries/?{_fifty(p)}"), anonymous),
             self._read(
                 "one feedback", lambda p: p.get(f"{P}/feedback/{id_of(FEEDBACK, 1)}/"), anonymous
             ),
@@ -255,7 +263,9 @@ class Bench:
             session(uuid.UUID(int=n).hex) for n in (PRODUCER + 50, PRODUCER, ADMINISTRATOR)
         )
         [newcomer] = self._people(size, 1)
-        return Portal(server, reader, newcomer, producer, admin)
+        elsewhere = id_of(DATASET, size.datasets // 2)
+        fifty = [id_of(DATASET, n * (size.datasets // 50)) for n in range(50)]
+        return Portal(server, reader, newcomer, producer, admin, elsewhere, fifty)
 
     def _people(self, size: Size, number: int) -> list[str]:
         """Sessions of people who have said nothing yet: new ones in each run."""
@@ -279,13 +289,19 @@ def _list(portal: Portal) -> str:
     return f"{P}/feedback/?dataset={portal.dataset}&page_size=20"
 
 
+def _lists(portal: Portal) -> Request:
+    """Lists of 20 on average, of which none is asked for again while it is kept as rendered."""
+    sizes = sorted(range(2, 39), key=lambda size: abs(20 - size))
+    paths = [f"{P}/feedback/?dataset={portal.dataset}&page_size={size}" for size in sizes]
+    return Request(portal.server, "GET", paths)
+
+
 def _page(portal: Portal, query: str = "") -> str:
     return f"{P}/pages/datasets/{portal.dataset}/{query}"
 
 
-def _fifty() -> str:
-    step = DATASETS // 50
-    return "&".join(f"dataset={id_of(DATASET, n * step)}" for n in range(50))
+def _fifty(portal: Portal) -> str:
+    return "&".join(f"dataset={one}" for one in portal.fifty)
 
 
 def _dashboard(page: str) -> str:

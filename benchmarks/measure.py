@@ -20,8 +20,14 @@ from .processes import SECRET, Server, at_rest
 
 #: Requests before anything is measured: caches, connections, indexes.
 WARM_UP = 5
-#: Requests in a row, in each round.
+#: Requests in a row, in each round, after one that is not measured: what the process keeps as
+#: rendered may have expired since the last round, which depends on how quick the machine is.
 TIMES = 5
+
+
+def asked_in(rounds: int) -> int:
+    """How often a request is made in so many rounds, all in all."""
+    return WARM_UP + rounds * (1 + TIMES) + 2
 
 
 @dataclass
@@ -106,6 +112,7 @@ def run(
 
 
 def _measure(request: Request, mongod: int) -> None:
+    request.ask()
     before, stored = request.server.cpu(), at_rest(mongod)
     request.latencies += [request.ask()[0] for _time in range(TIMES)]
     request.cpu.append((request.server.cpu() - before) / TIMES)
@@ -116,6 +123,7 @@ def count(requests: Iterable[Request], client: MongoClient[Any]) -> None:
     """How many commands each of them gives MongoDB, and how much it sends: when nobody else asks
     MongoDB anything."""
     for request in requests:
+        request.ask()
         before = _commands(client)
         request.sent = len(request.ask()[1])
         request.commands = _commands(client) - before

@@ -106,9 +106,9 @@ def cpu(pid: int) -> float:
 class Processes:
     """Starts what is measured, and stops all of it at the end of a `with` block."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path = KEPT) -> None:
         self.stack = ExitStack()
-        self.folder = KEPT
+        self.folder = folder
 
     def __enter__(self) -> Self:
         self.folder.mkdir(exist_ok=True)

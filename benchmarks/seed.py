@@ -43,7 +43,6 @@ from . import documents, words
 from .documents import Document
 from .sizes import (
     ADMINISTRATOR,
-    DATASETS,
     OF_ONE,
     ORGANIZATION,
     PERSON,
@@ -103,10 +102,9 @@ def fill(size: Size) -> None:
     for n in range(OTHERS + 1):
         made = documents.organization(n, id_of(PERSON, n and n + 1))
         Organization._get_collection().insert_one(made)
-    # Every fifth one, the first included, is of the same organization.
-    step = DATASETS // OF_ONE
-    owners = [id_of(ORGANIZATION, n % step and 1 + n % OTHERS) for n in range(DATASETS)]
-    updated = [moment - timedelta(days=chance.randrange(30, 700)) for _n in range(DATASETS)]
+    # The first one is among those of the same organization.
+    owners = [id_of(ORGANIZATION, n % OF_ONE and 1 + n % OTHERS) for n in range(size.datasets)]
+    updated = [moment - timedelta(days=chance.randrange(30, 700)) for _dataset in owners]
     catalogue = list(documents.datasets(owners, updated, chance))
     Dataset._get_collection().insert_many(catalogue)
     _fill_feedback(size, catalogue, documents.Opinions(said, moment, chance))
@@ -245,12 +243,10 @@ def _fill_requests(size: Size, catalogue: list[Document], asked: documents.Reque
 
     _store_with_discussions(requests(), made(), size.requests, f"{size.name}: requests")
     _store(supports(), given(), size.supports, f"{size.name}: supports")
-    figures.figures().insert_many(
-        [
-            {"_id": one, "v": 2, "totals": dict(totals), "last": []}
-            for one, totals in counted.items()
-        ]
-    )
+    for one, totals in counted.items():
+        figure = {"v": 2, "totals": dict(totals), "last": []}
+        # That of the site is there since the migrations.
+        figures.figures().replace_one({"_id": one}, figure, upsert=True)
 
 
 def _store(collection: Collection[Any], made: Iterable[Document], number: int, label: str) -> None:

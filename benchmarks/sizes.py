@@ -11,8 +11,8 @@ from bson import ObjectId
 VERSION = 1
 
 DATASETS = 5000
-#: Datasets of one organization among them.
-OF_ONE = 1000
+#: Of these, one in so many is of the same organization.
+OF_ONE = 5
 #: Who is who among people: the first administers that organization, the second the portal.
 PRODUCER, ADMINISTRATOR = 0, 1
 
@@ -32,6 +32,7 @@ class Size:
 
     name: str
     feedback: int
+    datasets: int = DATASETS
 
     @property
     def requests(self) -> int:
@@ -44,13 +45,14 @@ class Size:
     @property
     def people(self) -> int:
         """Enough for the dataset, and for the request, that most people spoke of."""
-        most = max(shares(self.feedback, DATASETS)[0], shares(self.supports, self.requests)[0])
+        most = max(shares(self.feedback, self.datasets)[0], shares(self.supports, self.requests)[0])
         return most + 100
 
 
 SIZES = {
     size.name: size
     for size in (
+        Size("tiny", 600, datasets=100),
         Size("1k", 6000),
         Size("10k", 10_000),
         Size("100k", 100_000),

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
 from udata.core.discussions.models import Discussion
 from udata.core.user.factories import UserFactory
 
 from benchmarks import documents, seed, words
-from benchmarks.sizes import ORGANIZATION, PERSON, Size, id_of, shares
+from benchmarks.__main__ import compare
+from benchmarks.processes import Processes
+from benchmarks.sizes import ORGANIZATION, PERSON, SIZES, Size, id_of, shares
+from benchmarks.table import Line
 from udata_culture_feedback.data_requests import actions, discussion
 from udata_culture_feedback.data_requests.models import requests, supports
 from udata_culture_feedback.feedback import discussion as feedback_discussion
@@ -23,6 +28,24 @@ from udata_culture_feedback.portal.collections import now
 from ..cases import PluginTestCase, Producer
 
 TINY = Size("tiny", 300)
+
+#: How many commands each hot read gives MongoDB, on a database that `make bench` has filled.
+COMMANDS = {
+    "list of 20": 1,
+    "list of 20 — logged in": 4,
+    "list of 20 — rendered anew": 3,
+    "fragment": 1,
+    "fragment — logged in": 4,
+    "fragment — who has answered": 4,
+    "whole page": 1,
+    "whole page — logged in": 4,
+    "summary": 1,
+    "summary — logged in": 4,
+    "50 summaries": 3,
+    "one feedback": 6,
+    "requests page": 8,
+    "requests page — logged in": 12,
+}
 
 
 class SeedTest(PluginTestCase):
@@ -78,6 +101,30 @@ class SeedTest(PluginTestCase):
         assert made.keys() - {"told"} == stored.keys() - {"due", "told"}
         assert made["clock"].keys() == stored["clock"].keys()
         assert thread.keys() == told.keys()
+
+
+def test_a_benchmark_fills_its_database_and_hot_reads_take_so_many_commands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny = SIZES["tiny"]
+    with Processes(tmp_path) as processes:
+        processes.seed(tiny)
+        lines = compare(processes, tiny, tiny, rounds=1)
+    found = commands(lines)
+    assert {label: found[label] for label in COMMANDS} == COMMANDS
+    said = capsys.readouterr().out
+    assert "| list of 20 " in said
+    assert "| ours, the site " in said
+
+
+def commands(lines: list[Line]) -> dict[str, int]:
+    """Those of each request, by its label; one that begins with a dash goes on after the last."""
+    found, whole = {}, ""
+    for line in lines:
+        whole = whole if line.label.startswith("—") else line.label
+        label = line.label if line.label == whole else f"{whole} {line.label}"
+        found[label] = line.request.commands
+    return found
 
 
 def test_shares_add_up_and_the_first_has_most() -> None:
