@@ -25,10 +25,11 @@ test: system $(VENV)/test.stamp $(AXE) .frictionless ## every test, on a real Mo
 test-faults: $(VENV)/test.stamp ## bad days, with real processes that are killed; writes docs/reliability.md
 	$(BIN)/python -m pytest tests/faults -n 0 --write-reliability $(ARGS)
 
-lint: $(VENV)/test.stamp ## ruff and mypy
+lint: $(VENV)/test.stamp ## ruff, mypy, and which way imports point
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .

@@ -18,7 +18,8 @@ from udata_culture_feedback.contributions import review_rules
 from udata_culture_feedback.data_requests.clock import Clock
 from udata_culture_feedback.data_requests.models import live_totals as request_totals
 from udata_culture_feedback.feedback.discussion import fingerprint
-from udata_culture_feedback.feedback.models import dataset_summary, live_totals
+from udata_culture_feedback.feedback.models import live_totals
+from udata_culture_feedback.figures.summary_ids import dataset_summary
 from udata_culture_feedback.people.models import Kind, account_key
 from udata_culture_feedback.search.terms import terms
 from udata_culture_feedback.web.moments import portal_zone

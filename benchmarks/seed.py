@@ -27,13 +27,14 @@ from udata.core.organization.models import Organization
 from udata.core.user.models import Role, User
 
 from udata_culture_feedback.app import migrations
-from udata_culture_feedback.app.commands import MODELS
+from udata_culture_feedback.app.documents import DOCUMENTS
 from udata_culture_feedback.data_requests import figures
 from udata_culture_feedback.data_requests.models import requests, supports
 from udata_culture_feedback.feedback import summaries as figures_of_feedback
 from udata_culture_feedback.feedback.attention import BEFORE, attention
-from udata_culture_feedback.feedback.models import SITE, dataset_summary, feedbacks, summaries
+from udata_culture_feedback.feedback.models import feedbacks, summaries
 from udata_culture_feedback.figures.settle import recount
+from udata_culture_feedback.figures.summary_ids import SITE, dataset_summary
 from udata_culture_feedback.people.service_account import service_account
 from udata_culture_feedback.portal.catalogue import build_remote_index
 from udata_culture_feedback.portal.collections import now
@@ -114,7 +115,7 @@ def fill(size: Size) -> None:
 
 def _finish(size: Size) -> None:
     """Indexes, what is searched, and the mark that it is all there."""
-    models = (*MODELS, User, Organization, Dataset, Discussion)
+    models = (*DOCUMENTS, User, Organization, Dataset, Discussion)
     with click.progressbar(models, label=f"{size.name}: indexes") as bar:
         for model in bar:
             model.ensure_indexes()

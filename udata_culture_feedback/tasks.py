@@ -6,6 +6,7 @@ from typing import Any
 
 from udata.tasks import job
 
+from .app import site_open_data  # noqa: F401
 from .consultations import mails as mails_of_consultations  # noqa: F401
 from .consultations import tasks as consultations  # noqa: F401
 from .dashboard import mails as mails_to_producers  # noqa: F401
@@ -15,7 +16,6 @@ from .data_requests import tasks as requests  # noqa: F401
 from .feedback import mails as mails_of_feedback  # noqa: F401
 from .feedback import tasks as feedback  # noqa: F401
 from .mail import outbox  # noqa: F401
-from .opendata import site  # noqa: F401
 from .search import upkeep  # noqa: F401
 
 

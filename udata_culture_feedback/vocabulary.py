@@ -17,8 +17,6 @@ from flask import current_app
 from udata.i18n import get_locale
 from udata.i18n import lazy_pgettext as _p
 
-from .portal.languages import speaking
-
 LDQD = "http://www.w3.org/2016/05/ldqd#"
 
 #: Ratings go from 1 to 5; "no opinion or not applicable" is stored as absent.
@@ -318,7 +316,7 @@ def _replacement(name: str, settings: dict) -> Term:
     if not isinstance(id, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", id):
         raise ValueError(f"CULTURE_FEEDBACK_VOCABULARIES: bad id in {name!r}: {settings!r}")
     texts = {
-        key: _Text(value) if isinstance(value, dict) else value
+        key: Texts(value) if isinstance(value, dict) else value
         for key, value in settings.items()
         if key in ("label", "question", "dimension", "reference")
     }
@@ -326,11 +324,11 @@ def _replacement(name: str, settings: dict) -> Term:
         steps = settings.get("steps") or ()
         if len(steps) != len(STEPS):
             raise ValueError(f"CULTURE_FEEDBACK_VOCABULARIES: {settings['id']!r} needs five steps")
-        texts["steps"] = tuple(_Text(s) if isinstance(s, dict) else s for s in steps)
+        texts["steps"] = tuple(Texts(s) if isinstance(s, dict) else s for s in steps)
     return _CLASSES.get(name, Term)(id=settings["id"], **texts)
 
 
-class _Text:
+class Texts:
     """A text given per language in the settings, shown in the language of the request."""
 
     def __init__(self, texts: dict[str, str]):
@@ -338,20 +336,6 @@ class _Text:
 
     def __str__(self) -> str:
         return self.texts.get(get_locale()) or next(iter(self.texts.values()))
-
-
-def in_languages(label: Any) -> dict[str | None, str]:
-    """A label in each language that it is in; a plain text of the settings is in none (None)."""
-    if isinstance(label, str):
-        return {None: label}
-    found: dict[str | None, str] = {}
-    if isinstance(label, _Text):
-        found.update(label.texts)
-        return found
-    for lang in LANGUAGES:
-        with speaking(lang):
-            found[lang] = str(label)
-    return found
 
 
 def vocabularies() -> Vocabularies:

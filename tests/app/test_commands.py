@@ -13,10 +13,10 @@ from udata_culture_feedback.data_requests.models import figures
 from udata_culture_feedback.feedback.models import (
     CultureFeedbackFeedback,
     CultureFeedbackSummary,
-    dataset_summary,
     feedbacks,
     summaries,
 )
+from udata_culture_feedback.figures.summary_ids import dataset_summary
 from udata_culture_feedback.people.service_account import SERVICE_EMAIL
 from udata_culture_feedback.people.submissions import CultureFeedbackDeleted
 

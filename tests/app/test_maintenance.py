@@ -17,13 +17,8 @@ from udata.tests.helpers import capture_mails
 
 from udata_culture_feedback.app import maintenance
 from udata_culture_feedback.data_requests.models import figures, requests, supports
-from udata_culture_feedback.feedback.models import (
-    SITE,
-    dataset_summary,
-    feedbacks,
-    organization_summary,
-    summaries,
-)
+from udata_culture_feedback.feedback.models import feedbacks, summaries
+from udata_culture_feedback.figures.summary_ids import SITE, dataset_summary, organization_summary
 from udata_culture_feedback.mail import outbox
 from udata_culture_feedback.mail.models import insert, new_entry
 from udata_culture_feedback.portal.collections import now

@@ -17,7 +17,7 @@ from mongoengine.connection import get_db
 from udata.core.user.models import User
 
 from udata_culture_feedback.app import maintenance, migrations
-from udata_culture_feedback.app.commands import MODELS
+from udata_culture_feedback.app.documents import DOCUMENTS
 from udata_culture_feedback.data_requests.models import messages, requests
 from udata_culture_feedback.feedback.models import feedbacks, summaries
 from udata_culture_feedback.people import contacts
@@ -45,7 +45,7 @@ class UpgradeTest(PluginTestCase):
     def indexes_as_they_are_now(self, plugin: None) -> Iterator[None]:
         yield
         get_db().migrations.delete_many({"filename": {"$regex": f"^{migrations.PREFIX}"}})
-        for model in MODELS:
+        for model in DOCUMENTS:
             model.ensure_indexes()
 
     def restore(self, state: str) -> None:

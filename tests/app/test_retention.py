@@ -125,7 +125,8 @@ class ToldTest(WithoutAccountTestCase):
         with at(0):
             feedback = self.give(producer.dataset, tell_me=True)
         with at(1):
-            from udata_culture_feedback.feedback.models import dataset_summary, summaries
+            from udata_culture_feedback.feedback.models import summaries
+            from udata_culture_feedback.figures.summary_ids import dataset_summary
 
             moment = START + timedelta(days=1)
             summaries().update_one(

@@ -23,11 +23,11 @@ from udata.core.organization.factories import OrganizationFactory
 from udata.core.storages import resources as storage
 from udata.core.user.factories import UserFactory
 
+from udata_culture_feedback.app import site_open_data
 from udata_culture_feedback.consultations import answering, publishing
 from udata_culture_feedback.consultations import csv as consultation_csv
 from udata_culture_feedback.consultations.models import of_responses, responses, results
 from udata_culture_feedback.consultations.repository import find
-from udata_culture_feedback.opendata import site
 from udata_culture_feedback.opendata.models import published
 from udata_culture_feedback.people.viewer import Viewer
 from udata_culture_feedback.web import refusals
@@ -487,7 +487,7 @@ class PublishingTest(PublishingCase):
                 for user in (None, self.team, sysadmin()):
                     path = f"/consultations/{self.made['id']}/responses.csv"
                     assert self.ask("GET", path, user=user).status_code == 404
-                assert site.publish_everything.run() == {"published": 0, "refused": 0}
+                assert site_open_data.publish_everything.run() == {"published": 0, "refused": 0}
         assert Dataset.objects(organization=self.owner).count() == 0
         assert published().count_documents({}) == 0
         self.publish("2023-02-06T23:15:00")
@@ -614,8 +614,8 @@ class PublishingTest(PublishingCase):
     def test_the_job_publishes_what_has_closed(self):
         self.said()
         with freeze_time(AFTER):
-            assert site.publish_everything.run() == {"published": 1, "refused": 0}
-            assert site.publish_everything.run() == {"published": 0, "refused": 0}
+            assert site_open_data.publish_everything.run() == {"published": 1, "refused": 0}
+            assert site_open_data.publish_everything.run() == {"published": 0, "refused": 0}
         assert Dataset.objects(organization=self.owner).count() == 1
 
     def test_the_command_says_what_was_done(self):

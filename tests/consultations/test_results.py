@@ -21,10 +21,10 @@ from udata_culture_feedback.consultations import answering, figures, results_col
 from udata_culture_feedback.consultations.markdown import rendered
 from udata_culture_feedback.consultations.models import collected, of_feedback, responses, results
 from udata_culture_feedback.consultations.repository import find
-from udata_culture_feedback.consultations.suppression import mean, share, shown_groups
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.feedback.models import feedbacks
 from udata_culture_feedback.figures.settle import recount
+from udata_culture_feedback.opendata.suppression import mean, share, shown_groups
 from udata_culture_feedback.people.viewer import Viewer
 
 from ..cases import P, Producer, sysadmin

@@ -13,9 +13,10 @@ from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
 from udata_culture_feedback.feedback import summaries
-from udata_culture_feedback.feedback.models import feedbacks, live_totals, organization_summary
+from udata_culture_feedback.feedback.models import feedbacks, live_totals
 from udata_culture_feedback.feedback.summaries import INTO_ALL, open_summary, settle_dataset
 from udata_culture_feedback.figures.settle import settle
+from udata_culture_feedback.figures.summary_ids import organization_summary
 from udata_culture_feedback.portal import catalogue
 from udata_culture_feedback.portal.collections import now
 from udata_culture_feedback.search.terms import terms

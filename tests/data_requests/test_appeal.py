@@ -32,7 +32,7 @@ from udata_culture_feedback.data_requests.appeal import (
     letter,
     window,
 )
-from udata_culture_feedback.portal.languages import speaking
+from udata_culture_feedback.web.languages import speaking
 
 RECEIVED = datetime(2026, 1, 31, 10)
 

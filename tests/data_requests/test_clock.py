@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.cases import PluginTestCase
 from udata_culture_feedback.data_requests.clock import Clock, add_months, explanation, overdue_bound
-from udata_culture_feedback.portal.languages import speaking
+from udata_culture_feedback.web.languages import speaking
 from udata_culture_feedback.web.moments import end_of_day, local_day, local_days
 
 # What is slow on a busy machine is not wrong.

@@ -23,15 +23,11 @@ from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
 from udata_culture_feedback.feedback.attention import attention
-from udata_culture_feedback.feedback.models import (
-    dataset_summary,
-    feedbacks,
-    organization_summary,
-    summaries,
-)
+from udata_culture_feedback.feedback.models import feedbacks, summaries
 from udata_culture_feedback.feedback.summaries import INTO_ALL, INTO_DATASET
 from udata_culture_feedback.feedback.tasks import follow_dataset
 from udata_culture_feedback.figures.settle import settle
+from udata_culture_feedback.figures.summary_ids import dataset_summary, organization_summary
 
 from ..cases import PluginTestCase, Producer, everything_is_settled
 from ..processes import Workers

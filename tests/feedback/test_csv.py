@@ -18,11 +18,11 @@ from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
+from udata_culture_feedback.app import site_open_data
 from udata_culture_feedback.feedback.csv import site_csv, table
 from udata_culture_feedback.feedback.models import feedbacks
 from udata_culture_feedback.feedback.summaries import INTO_ALL
 from udata_culture_feedback.figures.settle import settle
-from udata_culture_feedback.opendata import site
 
 from ..cases import PluginTestCase, Producer, sysadmin
 from ..frictionless import errors, needs_frictionless
@@ -310,20 +310,20 @@ class FeedbackCSVTest(PluginTestCase):
 
     def test_the_portal_publishes_nothing_of_its_own_unless_told_whose_it_is(self):
         self.give(UserFactory(), self.producer.dataset)
-        assert site.publish_site() is None
+        assert site_open_data.publish_site() is None
 
     def test_the_job_publishes_the_files_of_the_portal_where_it_is(self):
         LicenseFactory(id="lov2")
         owner = OrganizationFactory()
         self.app.config["CULTURE_FEEDBACK_OPEN_DATA_ORGANIZATION"] = owner.slug
         self.give(UserFactory(), self.producer.dataset)
-        done = site.publish_everything.run()
+        done = site_open_data.publish_everything.run()
         assert done == {"published": 1, "refused": 0}
         [dataset] = Dataset.objects(organization=owner)
         assert {one.format for one in dataset.resources} == {"csv", "json"}
         assert dataset.frequency.value == "daily"
-        assert site.publish_everything.run() == {"published": 0, "refused": 0}
+        assert site_open_data.publish_everything.run() == {"published": 0, "refused": 0}
         self.give(UserFactory(), self.producer.dataset, fitness="no")
-        again = site.publish_site()
+        again = site_open_data.publish_site()
         assert again is not None
         assert again.changed == ("feedback.csv",)

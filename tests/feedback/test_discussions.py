@@ -25,7 +25,8 @@ from udata.tests.helpers import capture_mails
 
 from udata_culture_feedback.feedback import discussion as told
 from udata_culture_feedback.feedback import tasks
-from udata_culture_feedback.feedback.models import DISCUSSION, feedbacks
+from udata_culture_feedback.feedback.models import feedbacks
+from udata_culture_feedback.figures.settle import DISCUSSION
 from udata_culture_feedback.people.service_account import SERVICE_EMAIL, service_account
 
 from ..cases import PluginTestCase, Producer, sysadmin

@@ -172,7 +172,7 @@ class WordsTest(PluginTestCase):
         from flask import g
         from flask_babel import get_locale
 
-        from udata_culture_feedback.portal.languages import speaking
+        from udata_culture_feedback.web.languages import speaking
 
         english = reader(prefered_language="en")
         with self.app.test_request_context("/"), speaking("fr"), mails() as sent:

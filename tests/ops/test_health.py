@@ -11,11 +11,8 @@ from pymongo import monitoring
 from udata.core.user.factories import UserFactory
 
 from udata_culture_feedback.app import maintenance
-from udata_culture_feedback.feedback.models import (
-    CultureFeedbackFeedback,
-    dataset_summary,
-    feedbacks,
-)
+from udata_culture_feedback.feedback.models import CultureFeedbackFeedback, feedbacks
+from udata_culture_feedback.figures.summary_ids import dataset_summary
 from udata_culture_feedback.mail import outbox
 from udata_culture_feedback.mail.models import Outcome
 from udata_culture_feedback.ops.health import JOBS_LATE

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from udata.core.user.factories import UserFactory
 
 from udata_culture_feedback.app import maintenance
-from udata_culture_feedback.ops.logs import tell
+from udata_culture_feedback.web.log_line import tell
 
 from ..cases import P, PluginTestCase, Producer
 

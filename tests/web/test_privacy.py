@@ -15,8 +15,8 @@ from tests.cases import P, PluginTestCase, Producer
 from tests.consultations.consulting import DURING, ConsultationCase, freeze_time
 from tests.people.without_account import WithoutAccountTestCase
 from udata_culture_feedback import settings
-from udata_culture_feedback.portal.languages import speaking
 from udata_culture_feedback.web import privacy
+from udata_culture_feedback.web.languages import speaking
 
 REGISTER = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text(encoding="utf-8")
 

@@ -13,44 +13,24 @@ from flask.cli import AppGroup, with_appcontext
 from mongoengine.connection import get_db
 from udata.utils import get_udata_version
 
-from .. import __version__
 from ..consultations import importing as importing_responses
-from ..consultations import models as consultation_models
 from ..consultations import publishing
-from ..contributions.review_rules import CultureFeedbackRepeated
-from ..dashboard.organization_settings import CultureFeedbackOrganizationSettings
-from ..dashboard.subscriptions import CultureFeedbackSubscription
 from ..data_requests import figures as request_figures
 from ..data_requests import importing
-from ..data_requests import models as request_models
-from ..data_requests.dataset_matches import CultureFeedbackMatch
-from ..email_confirmation.confirmation import CultureFeedbackUnconfirmed
 from ..feedback import models
-from ..feedback.answer_templates import CultureFeedbackAnswerTemplate
-from ..feedback.reassessment import CultureFeedbackAsked
 from ..figures import metrics
 from ..mail import outbox
-from ..mail.account_deletion import CultureFeedbackLeaving
-from ..mail.models import CultureFeedbackOutbox
-from ..mail.unsubscribe import CultureFeedbackUnsubscribed
-from ..moderation import models as moderation_models
-from ..my_data.access_link import CultureFeedbackVisit
-from ..opendata.models import CultureFeedbackPublished
 from ..people import access_modes, roles
-from ..people.contacts import CultureFeedbackContact, CultureFeedbackPepper
-from ..people.proof import CultureFeedbackSpent
 from ..people.service_account import service_account
-from ..people.submissions import CultureFeedbackDeleted
 from ..portal import catalogue
-from ..portal.job_runs import CultureFeedbackRun
 from ..search import index as search_index
 from ..search import unmet_searches
-from ..search.index import CultureFeedbackTerms, CultureFeedbackWord
-from ..search.unmet_searches import CultureFeedbackUnmet
 from ..web import refusals
 from ..web.csv_reading import Problem, Unreadable
 from ..web.embed import advertise as advertising
+from ..web.version import VERSION
 from . import maintenance, migrations
+from .documents import DOCUMENTS
 from .recount import recount_everything
 
 cli = AppGroup("feedback")  # its place in udata: command_line.py
@@ -58,54 +38,13 @@ cli = AppGroup("feedback")  # its place in udata: command_line.py
 #: Figures of requests written at once as metrics of datasets and organizations.
 PUBLISHED_AT_ONCE = 500
 
-MODELS = (
-    models.CultureFeedbackFeedback,
-    models.CultureFeedbackSummary,
-    CultureFeedbackDeleted,
-    request_models.CultureFeedbackRequest,
-    request_models.CultureFeedbackSupport,
-    request_models.CultureFeedbackRequestFigures,
-    request_models.CultureFeedbackRequestMessage,
-    CultureFeedbackMatch,
-    consultation_models.CultureFeedbackConsultation,
-    consultation_models.CultureFeedbackResponse,
-    consultation_models.CultureFeedbackCollected,
-    consultation_models.CultureFeedbackResults,
-    consultation_models.CultureFeedbackFollower,
-    CultureFeedbackPublished,
-    CultureFeedbackAnswerTemplate,
-    CultureFeedbackAsked,
-    CultureFeedbackSubscription,
-    CultureFeedbackOrganizationSettings,
-    CultureFeedbackOutbox,
-    CultureFeedbackUnsubscribed,
-    CultureFeedbackContact,
-    CultureFeedbackPepper,
-    CultureFeedbackUnconfirmed,
-    CultureFeedbackVisit,
-    CultureFeedbackLeaving,
-    CultureFeedbackSpent,
-    CultureFeedbackTerms,
-    CultureFeedbackWord,
-    CultureFeedbackUnmet,
-    CultureFeedbackRepeated,
-    CultureFeedbackRun,
-    roles.CultureFeedbackModerator,
-    moderation_models.CultureFeedbackDecision,
-    moderation_models.CultureFeedbackWords,
-    moderation_models.CultureFeedbackClaim,
-    moderation_models.CultureFeedbackFlag,
-    moderation_models.CultureFeedbackAppeal,
-    moderation_models.CultureFeedbackTransparency,
-)
-
 
 @cli.command()
 @with_appcontext
 def init() -> None:
     """Build indexes, run migrations, create the service account. Run it after each upgrade: it may
     be run again, and only does what is left to do."""
-    for model in MODELS:
+    for model in DOCUMENTS:
         model.ensure_indexes()
         click.echo(f"Indexes of {model._get_collection_name()}: built")
     catalogue.build_remote_index()
@@ -146,10 +85,8 @@ def recount_summaries(check: bool) -> None:
 def info() -> None:
     """Show versions, what is stored, and settings that deserve a look."""
     server = get_db().client.server_info()["version"]
-    click.echo(
-        f"udata-culture-feedback {__version__}, udata {get_udata_version()}, MongoDB {server}"
-    )
-    for model in MODELS:
+    click.echo(f"udata-culture-feedback {VERSION}, udata {get_udata_version()}, MongoDB {server}")
+    for model in DOCUMENTS:
         collection = model._get_collection()
         click.echo(f"{collection.name}: {collection.estimated_document_count()} documents")
     due = models.feedbacks().count_documents({"due": {"$exists": True}}, limit=1000)

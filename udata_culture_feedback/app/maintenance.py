@@ -26,17 +26,18 @@ from ..feedback import (
     reassessment,
     summaries,
 )
-from ..feedback.models import DISCUSSION, LISTENERS, dataset_summary, feedbacks
+from ..feedback.models import LISTENERS, feedbacks
 from ..feedback.models import summaries as stored_summaries
 from ..feedback.tasks import follow_dataset
-from ..figures.settle import settle
+from ..figures.settle import DISCUSSION, settle
+from ..figures.summary_ids import dataset_summary
 from ..mail import outbox
 from ..moderation import upkeep as moderation
-from ..ops.logs import tell
 from ..portal import catalogue
 from ..portal.collections import now
 from ..portal.job_runs import each, recorded
 from ..search import upkeep
+from ..web.log_line import tell
 from . import retention
 
 log = logging.getLogger(__name__)

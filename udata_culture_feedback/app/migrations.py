@@ -20,9 +20,10 @@ from ..data_requests import figures
 from ..data_requests import models as request_models
 from ..data_requests.models import messages, requests
 from ..feedback import models as feedback_models
-from ..feedback.models import dataset_summary, feedbacks
+from ..feedback.models import feedbacks
 from ..feedback.summaries import INTO_DATASET
 from ..figures.settle import Totals, becomes_due
+from ..figures.summary_ids import dataset_summary
 from ..people import contacts, keys
 from .recount import recount_everything
 

@@ -11,9 +11,9 @@ from bson import ObjectId
 from flask import Response
 from udata.i18n import lazy_gettext as _
 
-from ..data_requests import csv as requests_csv
-from ..feedback import csv as feedback_csv
+from ..contributions.neighbours import requests_asked
 from ..opendata.named import Datasets
+from ..opendata.opinions import Row, opinion_columns
 from ..opendata.tables import (
     Column,
     Table,
@@ -82,7 +82,7 @@ class ResponseRow:
         return str(found.id) if found and found.listed else None
 
 
-class CollectedRow(feedback_csv.Row):
+class CollectedRow(Row):
     """What was kept of a feedback, in the form of one."""
 
     @property
@@ -167,7 +167,7 @@ def feedback_table() -> Table:
         )
         if column.name == "month"
         else column
-        for column in feedback_csv.opinion_columns()
+        for column in opinion_columns()
     )
     return Table(
         "feedback",
@@ -183,7 +183,7 @@ def feedback_table() -> Table:
 
 
 def requests_table() -> Table:
-    return requests_csv.table()
+    return requests_asked().file_table()
 
 
 # --- Their rows -----------------------------------------------------------------------------------
@@ -228,8 +228,8 @@ def feedback_rows(consultation: Consultation) -> Iterator[CollectedRow]:
             yield CollectedRow(one, named, profiles)
 
 
-def request_rows(consultation: Consultation) -> Iterator[requests_csv.Row]:
-    return requests_csv.rows({"consultation": consultation["_id"]})
+def request_rows(consultation: Consultation) -> Iterator[Any]:
+    return requests_asked().file_rows({"consultation": consultation["_id"]})
 
 
 # --- One of them, on its own ----------------------------------------------------------------------

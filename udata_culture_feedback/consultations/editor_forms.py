@@ -8,7 +8,7 @@ from typing import Any
 from udata.i18n import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 
-from ..data_requests import picking
+from ..contributions import picking
 from ..web.moments import portal_zone
 from .questions import Kind, Question, possible
 from .repository import Consultation

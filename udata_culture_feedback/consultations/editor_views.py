@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, abort, redirect, request
 from udata.i18n import lazy_gettext as _
 
-from ..data_requests.models import requests
+from ..contributions.neighbours import requests_asked
 from ..people.viewer import Viewer, current_viewer
 from ..portal.collections import now
 from ..vocabulary import vocabularies
@@ -424,8 +424,8 @@ def _synthesis(
         for one in (consultation.get("synthesis") or {}).get("commitments") or ()
         if one.get("request")
     ]
-    found = requests().find({"_id": {"$in": named}}, {"slug": 1}) if named else ()
-    shown = editor_forms.form_of_synthesis(consultation, {one["_id"]: one["slug"] for one in found})
+    slugs = requests_asked().slugs(named) if named else {}
+    shown = editor_forms.form_of_synthesis(consultation, slugs)
     shown |= typed or {}
     rows = shown["rows"]
     return never_stored(

@@ -7,7 +7,7 @@ from typing import Any
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
-from ..data_requests import repository as requests
+from ..contributions.neighbours import requests_asked
 from ..portal import catalogue
 from ..web import refusals
 from ..web.moments import portal_zone
@@ -106,7 +106,7 @@ def read_synthesis(payload: Values) -> Values:
         if isinstance(reference, dict):
             reference = reference.get("id")
         if reference:
-            found = requests.find(reference) if isinstance(reference, str) else None
+            found = requests_asked().find_request(reference) if isinstance(reference, str) else None
             if found is None or found["visibility"] != "public":
                 errors[f"{where}.request"] = _("There is no such request.")
             else:

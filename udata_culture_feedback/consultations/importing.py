@@ -29,6 +29,7 @@ from ..portal.collections import now
 from ..search.terms import fold
 from ..web import refusals
 from ..web.csv_reading import Problem, Unreadable, Values, last_part, read_day, records
+from ..web.languages import in_languages
 from ..web.moments import midnight, portal_zone
 from . import answering, figures, results_collection
 from .models import Channel
@@ -300,7 +301,7 @@ class _Mapping:
 
     def _profile(self) -> Column | None:
         profiles = vocabulary.vocabularies()["profiles"]
-        words = {one.id: [one.id, *vocabulary.in_languages(one.label).values()] for one in profiles}
+        words = {one.id: [one.id, *in_languages(one.label).values()] for one in profiles}
         return self._column("profile", words)
 
     def _column(self, name: str, words: Mapping[Any, list[str]]) -> Column | None:

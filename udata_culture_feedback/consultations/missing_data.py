@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ..data_requests import actions as requests
+from ..contributions.neighbours import requests_asked
 from ..people.models import Kind as ContributorKind
 from ..people.viewer import Viewer
 from ..web import refusals
@@ -40,7 +40,7 @@ def ask_for_data(viewer: Viewer, consultation: Consultation, response: dict[str,
             "submission_id": f"{consultation['_id']}:{question['id']}",
         }
         try:
-            request, created = requests.ask(viewer, payload)
+            request, created = requests_asked().ask(viewer, payload)
         except refusals.Refusal as refusal:
             log.info("A wish of a consultation made no request: %s", type(refusal).__name__)
             continue

@@ -13,7 +13,7 @@ from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 from werkzeug.datastructures import MultiDict
 
-from ..data_requests import picking
+from ..contributions import picking
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now

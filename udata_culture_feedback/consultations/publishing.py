@@ -23,9 +23,9 @@ from ..people.limits import spend_write
 from ..people.viewer import Viewer, must_be_known
 from ..portal import catalogue
 from ..portal.collections import now
-from ..portal.languages import speaking
 from ..portal.queueing import later
 from ..web import refusals
+from ..web.languages import speaking
 from ..web.moments import iso, local_day, portal_zone
 from ..web.urls import api_url, pages_url
 from . import csv, figures, permissions, representation, results, results_collection

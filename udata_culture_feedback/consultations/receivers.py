@@ -6,11 +6,9 @@ from typing import Any
 
 from udata.core.user.models import User
 
-from ..feedback.models import feedbacks
-from ..feedback.receivers import harmless, once_deleted
-from ..feedback.signals import on_feedback_changed
 from ..portal.queueing import later
-from . import consultation_link, tasks
+from ..portal.receivers import harmless, once_deleted
+from . import tasks
 from .signals import on_response_changed, on_synthesis_published
 
 
@@ -24,19 +22,6 @@ def synthesis_published(consultation_id: Any, **_: Any) -> None:
     later(tasks.tell_synthesis, str(consultation_id))
 
 
-@harmless
-def feedback_changed(feedback_id: Any, new: dict[str, Any] | None = None, **_: Any) -> None:
-    """Spam that was found after it was copied counts no more."""
-    if new:
-        return
-    spam = feedbacks().find_one(
-        {"_id": feedback_id, "hidden_reason": "spam", "consultation": {"$exists": True}},
-        {"consultation": 1},
-    )
-    if spam:
-        consultation_link.drop(spam)
-
-
 account_changed = once_deleted(tasks.forget_account)
 
 
@@ -44,5 +29,4 @@ def connect() -> None:
     """Connects every receiver. Connecting twice is connecting once."""
     on_response_changed.connect(response_changed)
     on_synthesis_published.connect(synthesis_published)
-    on_feedback_changed.connect(feedback_changed)
     User.on_update.connect(account_changed)

@@ -8,9 +8,8 @@ from typing import Any
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
-from ..data_requests import queries as request_queries
-from ..data_requests import representation as request_representation
-from ..data_requests.models import requests
+from ..contributions.neighbours import requests_asked
+from ..opendata.suppression import LEAST_FOR_CROSSES, LEAST_FOR_MEANS, mean, share, shown_groups
 from ..portal import catalogue
 from ..portal.collections import now
 from ..portal.queueing import later
@@ -20,7 +19,6 @@ from . import figures, permissions, results_collection
 from .models import Channel
 from .questions import COUNTED, Kind, Question, possible
 from .repository import Consultation
-from .suppression import LEAST_FOR_CROSSES, LEAST_FOR_MEANS, mean, share, shown_groups
 from .window import Window, in_words
 from .wording import said
 
@@ -183,24 +181,21 @@ def _axis(id: str, totals: dict[str, int]) -> dict[str, Any]:
 
 def _requests(consultation: Consultation) -> list[dict[str, Any]]:
     """The requests that were made during it, the most supported first, as they stand today."""
-    found = requests().find(
-        request_queries.PUBLIC | {"consultation": consultation["_id"]},
-        request_queries.LEFT_OUT,
-        sort=[("totals.supports", -1), ("_id", -1)],
-    )
-    return [_request(request) for request in found.limit(REQUESTS)]
+    found = requests_asked().public_requests({"consultation": consultation["_id"]})
+    supported = found.sort([("totals.supports", -1), ("_id", -1)]).limit(REQUESTS)
+    return [_request(request) for request in supported]
 
 
 def _request(request: dict[str, Any]) -> dict[str, Any]:
-    label = next(t.label for t in vocabulary.REQUEST_STATUSES if t.id == request["status"])
+    requests = requests_asked()
     return {
         "id": str(request["_id"]),
         "title": request["title"],
         "status": request["status"],
-        "status_label": str(label),
+        "status_label": requests.status_label(request),
         "partial": bool(request.get("partial")),
-        "people": request_representation.people(request),
-        **request_representation.addresses(request),
+        "people": requests.people(request),
+        **requests.addresses(request),
     }
 
 
@@ -211,9 +206,7 @@ def synthesis(consultation: Consultation) -> dict[str, Any] | None:
     if not stored.get("published_at"):
         return None
     ids = [one["request"] for one in stored.get("commitments") or () if one.get("request")]
-    found = requests().find(
-        request_queries.PUBLIC | {"_id": {"$in": ids}}, request_queries.LEFT_OUT
-    )
+    found = requests_asked().public_requests({"_id": {"$in": ids}})
     standing = {request["_id"]: _request(request) for request in found} if ids else {}
     return {
         "text": said(stored.get("text")),

@@ -14,8 +14,7 @@ from typing import Any
 from bson import ObjectId
 
 from .. import vocabulary
-from ..feedback.models import dataset_summary, feedbacks, summaries
-from ..feedback.summaries import BEFORE
+from ..contributions.neighbours import feedback_given
 from ..portal.collections import now
 from . import consultation_link, figures
 from .models import collected, consultations, of_feedback, of_responses, responses, results
@@ -44,12 +43,7 @@ def collect(consultation: Consultation, limit: int | None = None) -> bool:
         return False
     id = consultation["_id"]
     consultation_link.ensure(of_feedback(id), of_responses(id))
-    stamped = feedbacks().find(
-        {"consultation": id, "deleted": {"$exists": False}},
-        dict.fromkeys(STAMPED_FIELDS, 1),
-        batch_size=BATCH,
-    )
-    for number, feedback in enumerate(stamped, 1):
+    for number, feedback in enumerate(feedback_given().stamped(id, STAMPED_FIELDS), 1):
         if limit is not None and number > limit:
             return False
         consultation_link.copy(feedback)
@@ -70,21 +64,15 @@ def refresh_since(consultation_id: ObjectId) -> None:
     if closes_at is None:
         return
     changed = 0
-    axes = {
+    axes = frozenset(
         f"axis:{axis}:{n}"
         for axis in vocabulary.vocabularies().ids("axes")
         for n in vocabulary.STEPS
-    }
+    )
     for batch in _batches(iter(datasets)):
-        ids = [dataset_summary(id) for id in batch]
-        where = {"_id": {"$in": ids}, "data_updated_at": {"$gt": closes_at["closes_at"]}}
-        for summary in summaries().find(where, {"totals": 1, "listed": 1}):
-            if not summary.get("listed"):
-                continue
+        for counted in feedback_given().since_update(batch, closes_at["closes_at"], axes):
             changed += 1
-            stored = summary.get("totals") or {}
-            for key in axes & stored.keys():
-                totals[key] += stored[key] - stored.get(BEFORE + key, 0)
+            totals.update(counted)
     since = {"totals": {k: n for k, n in totals.items() if n > 0}, "datasets": changed}
     results().update_one({"_id": of_feedback(consultation_id)}, {"$set": {"since": since}})
 

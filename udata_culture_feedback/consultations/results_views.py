@@ -10,6 +10,7 @@ from flask_babel import format_decimal
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
+from ..opendata.suppression import LEAST_FOR_MEANS
 from ..people.viewer import Viewer, current_viewer
 from ..portal.collections import now
 from ..web import charts, listing, refusals
@@ -21,7 +22,6 @@ from . import permissions, presentation, publishing_views, results, text_review
 from .markdown import rendered
 from .models import TextState
 from .repository import Consultation, readable
-from .suppression import LEAST_FOR_MEANS
 from .window import Window, in_words, until_in_words
 from .wording import said
 

@@ -19,7 +19,7 @@ from flask import Response, abort, redirect, request
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
-from ..data_requests import picking
+from ..contributions import picking
 from ..email_confirmation import confirmation
 from ..email_confirmation.anonymous import avoid_trap, needs_another_way, ways
 from ..people.access_modes import Action

@@ -39,7 +39,7 @@ from ..people.service_account import acting_as, service_account
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
-from ..portal.languages import speaking
+from ..web.languages import speaking
 
 log = logging.getLogger(__name__)
 

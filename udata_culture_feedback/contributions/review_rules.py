@@ -65,6 +65,9 @@ A_DAY = timedelta(days=1)
 #: Latest sayings of one text that are remembered: more than enough for either.
 REMEMBERED = 50
 
+#: `hidden_reason` of words whose native discussion was deleted in udata.
+REMOVED = "removed"
+
 WITHOUT_ACCOUNT = "without_account"
 REPEATED = "repeated"
 #: Words that take the place of hidden ones.

@@ -10,8 +10,8 @@ from typing import Any
 
 from flask import Response
 
+from ..contributions.review_rules import Visibility
 from ..feedback import summaries
-from ..feedback.models import Visibility
 from ..feedback.representation import addresses, is_outdated
 from ..portal import catalogue
 from ..vocabulary import vocabularies

@@ -12,8 +12,9 @@ from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
+from ..contributions.review_rules import Visibility
 from ..feedback.attention import BEFORE, LOW
-from ..feedback.models import STANDING, Treatment, Visibility, summaries
+from ..feedback.models import STANDING, Treatment, summaries
 from ..feedback.queries import MAX_AGED
 from ..people.viewer import Viewer
 from ..portal import catalogue

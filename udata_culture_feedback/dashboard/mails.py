@@ -17,10 +17,11 @@ from udata.mail import LabelledContent, MailCTA, MailMessage
 
 from .. import vocabulary
 from ..contributions.discussions import members_of
+from ..contributions.review_rules import Visibility
 from ..data_requests.recipients import admins_dealing_with
 from ..data_requests.repository import find as find_request
 from ..data_requests.workflow import OPEN, Status
-from ..feedback.models import Visibility, feedbacks
+from ..feedback.models import feedbacks
 from ..mail import unsubscribe
 from ..mail.mailing import Correspondent, mail
 from ..portal import catalogue

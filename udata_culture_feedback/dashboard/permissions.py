@@ -25,7 +25,7 @@ from udata.core.organization.permissions import (
 )
 from udata.i18n import lazy_gettext as _
 
-from ..feedback.models import dataset_summary
+from ..figures.summary_ids import dataset_summary
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.catalogue import OrganizationFacts

@@ -16,11 +16,12 @@ from flask import current_app
 from udata.core.contact_point.models import ContactPoint
 from udata.core.dataset.models import Dataset
 
+from ..contributions.review_rules import Visibility
 from ..data_requests.clock import overdue_bound
 from ..data_requests.models import requests
 from ..data_requests.queries import PUBLIC
 from ..data_requests.recipients import admins_dealing_with, requester_of
-from ..feedback.models import STANDING, Visibility, feedbacks, summaries
+from ..feedback.models import STANDING, feedbacks, summaries
 from ..mail import outbox
 from ..portal import catalogue
 from ..portal.collections import now

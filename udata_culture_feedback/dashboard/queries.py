@@ -23,16 +23,9 @@ from ..data_requests.models import requests
 from ..data_requests.queries import LEFT_OUT, PUBLIC
 from ..feedback import representation
 from ..feedback import summaries as feedback_summaries
-from ..feedback.models import (
-    SITE,
-    STANDING,
-    Treatment,
-    dataset_summary,
-    feedbacks,
-    organization_summary,
-    summaries,
-)
+from ..feedback.models import STANDING, Treatment, feedbacks, summaries
 from ..feedback.page_query import SHOWN
+from ..figures.summary_ids import SITE, dataset_summary, organization_summary
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts, OrganizationFacts, UserFacts

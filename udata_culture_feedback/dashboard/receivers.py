@@ -13,9 +13,9 @@ from udata.core.user.models import User
 
 from ..data_requests.signals import on_request_moved, on_request_received
 from ..feedback import answer_templates
-from ..feedback.receivers import harmless
 from ..feedback.signals import on_feedback_followed
 from ..portal.queueing import later
+from ..portal.receivers import harmless
 from . import organization_settings, producer_alerts, subscriptions, tasks
 
 

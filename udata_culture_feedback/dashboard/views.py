@@ -7,11 +7,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import Response, abort, request
+from flask import Response, abort, redirect, request
 from udata.i18n import gettext as _
 
 from .. import vocabulary
-from ..feedback import answer_templates
+from ..feedback import actions, answer_templates
 from ..feedback.treatment_views import TREATMENTS
 from ..people.viewer import Viewer, current_viewer
 from ..portal import catalogue
@@ -236,3 +236,16 @@ def _refused(viewer: Viewer, refusal: refusals.Refusal) -> Response:
         here=page_address("dashboard/"),
         login=login_url(back),
     )
+
+
+@blueprint.route("/pages/dashboard/datasets/<string:dataset>/")
+def dashboard_of_dataset(dataset: str) -> Response:
+    """What waits about one dataset, in the dashboard of whoever publishes it."""
+    try:
+        found = actions.readable_dataset(dataset)
+    except refusals.NotFound:
+        abort(404)
+    whose = f"organizations/{found.organization}" if found.organization else "me"
+    kept = {name: request.args[name] for name in ("as", "level") if name in request.args}
+    address = page_address(f"dashboard/{whose}/feedback/", dataset=str(found.id), **kept)
+    return redirect(address, code=302)  # type: ignore[return-value]

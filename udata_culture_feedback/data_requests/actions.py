@@ -10,10 +10,10 @@ from flask import current_app
 from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
-from ..consultations import consultation_link
 from ..contributions import review_rules, text_checks
+from ..contributions.neighbours import consultation_link
+from ..contributions.review_rules import Visibility
 from ..email_confirmation.anonymous import admit, must_take_part
-from ..feedback.models import Visibility
 from ..figures.settle import DISCUSSION
 from ..people import contacts
 from ..people.access_modes import Action
@@ -564,7 +564,7 @@ def _put_context(request: Request, asked: dict[str, Any]) -> None:
     if holder:
         request["organization"] = holder
     named, at = asked.get("consultation"), request["created_at"]
-    consultation_link.put(request, dataset, named, at, holder=request.get("organization"))
+    consultation_link().put(request, dataset, named, at, holder=request.get("organization"))
 
 
 def _holder(reference: Any, *, required: bool = False) -> ObjectId | None:

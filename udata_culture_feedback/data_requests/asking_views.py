@@ -11,7 +11,8 @@ from flask import Response, current_app, redirect, request
 from udata.core.dataset.constants import UpdateFrequency
 from udata.i18n import lazy_gettext as _
 
-from ..contributions import review_rules
+from ..contributions import picking, review_rules
+from ..contributions.picking import ORGANIZATION, Picked
 from ..email_confirmation import confirmation
 from ..email_confirmation.anonymous import avoid_trap, ways
 from ..people.access_modes import Action
@@ -29,9 +30,8 @@ from ..web.pages import (
     wants_fragment,
 )
 from ..web.urls import login_url
-from . import actions, picking, proposals
+from . import actions, proposals
 from .forms import request_of_form
-from .picking import ORGANIZATION, Picked
 from .presentation import draft_of
 from .views import ASKING, go_on, without, words
 from .workflow import OPEN
@@ -200,3 +200,26 @@ def _support_words() -> dict[str, Any]:
         "support_open": ways(current_viewer(), Action.SUPPORT, None).open,
         "support_url": lambda one: page_address(f"requests/{one['slug']}/support", **shown),
     }
+
+
+@blueprint.route("/pages/ask/")
+def ask_page() -> Response:
+    """« Des données manquent ? » where there is no dataset: on the page of an organization
+    (`organization`), after a search that found nothing (`title`)."""
+    organization = catalogue.find_organization(request.args.get("organization"))
+    known = {
+        "organization": organization and (organization.slug or str(organization.id)),
+        "title": request.args.get("title", "").strip()[:200],
+    }
+    asked = {name: value for name, value in known.items() if value}
+    if wants_fragment():
+        # On the page of a dataset the form is one heading deeper.
+        asked["level"] = str(max(1, request.args.get("level", 2, type=int) - 1))
+    return render(
+        "embed/ask.html",
+        viewer=current_viewer(),
+        organization=organization,
+        title=known["title"],
+        draft=draft_of(None),
+        ask=page_address("requests/new", **asked),
+    )

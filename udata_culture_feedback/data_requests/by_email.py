@@ -9,8 +9,8 @@ from flask import current_app
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
+from ..contributions.review_rules import Visibility
 from ..email_confirmation.confirmation import Outcome, Preview, offer
-from ..feedback.models import Visibility
 from ..people.access_modes import Action
 from ..people.contacts import Contact
 from ..people.viewer import Viewer

@@ -11,7 +11,7 @@ from udata.core.dataset.constants import UpdateFrequency
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
-from ..consultations import consultation_link
+from ..contributions.neighbours import consultation_link
 from ..opendata import named
 from ..opendata.tables import (
     Column,
@@ -256,7 +256,7 @@ def rows(scope: dict[str, Any] | None = None) -> Iterator[Row]:
         holders = catalogue.organizations_by_id(
             one["organization"] for one in batch if one.get("organization")
         )
-        disclosed = consultation_link.disclosed(one.get("consultation") for one in batch)
+        disclosed = consultation_link().disclosed(one.get("consultation") for one in batch)
         for one in batch:
             yield Row(one, datasets, holders, profiles, disclosed)
 

@@ -20,7 +20,7 @@ from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 from udata.mongo.document import UDataDocument as Document
 
-from ..feedback.models import Visibility
+from ..contributions.review_rules import Visibility
 from ..mail import outbox
 from ..people.limits import spend_write
 from ..people.viewer import Viewer, must_be_known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..feedback.models import Visibility
+from ..contributions.review_rules import Visibility
 from ..portal.collections import lookup
 from ..web.listing import NEWEST
 from .models import requests

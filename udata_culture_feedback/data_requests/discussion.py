@@ -25,12 +25,12 @@ from udata.mail import MailMessage
 from .. import vocabulary
 from ..contributions import discussions
 from ..contributions.discussions import Answering, Thread, Voice, own_ids
-from ..feedback.models import Visibility
+from ..contributions.review_rules import Visibility
 from ..people.models import Kind
 from ..people.service_account import acting_as, service_account
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
-from ..portal.languages import speaking
+from ..web.languages import speaking
 from ..web.text_cleaning import excerpt
 from ..web.urls import pages_url
 from . import deadlines_shown

@@ -9,8 +9,8 @@ from bson import ObjectId
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from ..feedback.models import SITE, dataset_summary, organization_summary
 from ..figures.settle import Flow, settle, settle_and_read, settle_some
+from ..figures.summary_ids import SITE, dataset_summary, organization_summary
 from ..portal.collections import lookup
 from .models import figures, requests, supports
 

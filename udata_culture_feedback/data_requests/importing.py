@@ -22,7 +22,7 @@ from udata.core.organization.models import Organization
 from udata.i18n import lazy_gettext as _
 from udata.uris import cdata_url
 
-from ..feedback.models import Visibility
+from ..contributions.review_rules import Visibility
 from ..people.models import Kind, account_key
 from ..people.service_account import service_account
 from ..portal import catalogue

@@ -11,9 +11,9 @@ from udata.core.discussions.models import Discussion
 from udata.core.user.models import User
 
 from ..contributions import review_rules
-from ..feedback.lifecycle import REMOVED
-from ..feedback.models import Visibility, dataset_summary, organization_summary
+from ..contributions.review_rules import REMOVED, Visibility
 from ..figures.settle import DISCUSSION, becomes_due, settle
+from ..figures.summary_ids import dataset_summary, organization_summary
 from ..mail import account_deletion as leaving
 from ..people.models import Kind, account_key, gone_key
 from ..portal import catalogue

@@ -17,7 +17,7 @@ from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 from udata.mail import LabelledContent, MailCTA, MailMessage
 
-from ..feedback.models import Visibility
+from ..contributions.review_rules import Visibility
 from ..mail.mailing import mail
 from ..people.models import account_key
 from ..people.signature import signature, signing_users, unnamed

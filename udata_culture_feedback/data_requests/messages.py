@@ -18,8 +18,7 @@ from udata.core.discussions.models import Discussion
 from udata.i18n import lazy_gettext as _
 
 from ..contributions import discussions, review_rules
-from ..feedback.lifecycle import REMOVED
-from ..feedback.models import Visibility
+from ..contributions.review_rules import REMOVED, Visibility
 from ..people.models import Kind, account_key, gone_key
 from ..portal import catalogue
 from ..portal.collections import confirmed, now

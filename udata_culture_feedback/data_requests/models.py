@@ -17,8 +17,7 @@ from mongoengine.fields import (
 from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
-from ..contributions.review_rules import indexes
-from ..feedback.models import Visibility
+from ..contributions.review_rules import Visibility, indexes
 from ..figures.settle import Totals
 from ..people.models import CultureFeedbackContributor
 from ..portal.collections import acknowledged

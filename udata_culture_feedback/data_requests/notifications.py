@@ -12,7 +12,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from ..feedback.models import Visibility
+from ..contributions.review_rules import Visibility
 from ..mail import outbox
 from ..portal import catalogue
 from . import discussion

@@ -20,7 +20,7 @@ from bson import ObjectId
 from flask import current_app, g
 
 from ..contributions import review_rules
-from ..feedback.models import Visibility
+from ..contributions.review_rules import Visibility
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.collections import now

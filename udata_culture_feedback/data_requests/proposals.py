@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..feedback.models import Visibility
+from ..contributions.review_rules import Visibility
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..search import similar

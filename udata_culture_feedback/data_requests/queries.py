@@ -10,7 +10,7 @@ from pymongo import ASCENDING, DESCENDING
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
-from ..feedback.models import SITE, dataset_summary, organization_summary
+from ..figures.summary_ids import SITE, dataset_summary, organization_summary
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.collections import now

@@ -16,9 +16,9 @@ from udata.core.discussions.signals import (
 from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
-from ..feedback.receivers import harmless, once_deleted
 from ..figures.settle import DISCUSSION
 from ..portal.queueing import later
+from ..portal.receivers import harmless, once_deleted
 from . import lifecycle, tasks
 from .models import requests
 from .signals import on_request_changed

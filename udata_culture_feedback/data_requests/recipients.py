@@ -9,7 +9,7 @@ from typing import Any
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
-from ..feedback.models import Visibility
+from ..contributions.review_rules import Visibility
 from ..mail import unsubscribe
 from ..people.models import Kind, account_key
 from ..portal import catalogue

@@ -16,7 +16,7 @@ from udata.core.discussions.models import Discussion
 from udata.core.user.models import User
 
 from ..contributions import discussions
-from ..feedback.models import Visibility
+from ..contributions.review_rules import Visibility
 from ..people.service_account import SERVICE_EMAIL, acting_as
 from ..people.viewer import Viewer, viewer_of
 from . import messages, permissions

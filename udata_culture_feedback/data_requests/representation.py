@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import current_app
 
-from ..feedback.models import Visibility
+from ..contributions.review_rules import Visibility
 from ..people.signature import signature, signing_users
 from ..people.viewer import Viewer
 from ..portal import catalogue

@@ -17,7 +17,7 @@ from udata.core.discussions.models import Discussion
 from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
-from ..feedback.models import Visibility
+from ..contributions.review_rules import Visibility
 from ..figures.settle import DISCUSSION, settle
 from ..people import contacts
 from ..portal import catalogue

@@ -12,7 +12,7 @@ from flask_babel import format_date
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
-from ..contributions import review_rules
+from ..contributions import picking, review_rules
 from ..contributions.review_rules import Visibility
 from ..email_confirmation import confirmation
 from ..email_confirmation.anonymous import avoid_trap, needs_another_way, ways
@@ -31,16 +31,7 @@ from ..web.pages import (
     wants_fragment,
 )
 from ..web.urls import api_url, login_url
-from . import (
-    actions,
-    dataset_matches,
-    letter_views,
-    messages,
-    permissions,
-    picking,
-    queries,
-    representation,
-)
+from . import actions, dataset_matches, letter_views, messages, permissions, queries, representation
 from .forms import TITLE_LENGTH
 from .workflow import OPEN, Status
 

@@ -14,7 +14,7 @@ from itsdangerous import BadData
 from udata.i18n import lazy_gettext as _
 from udata.mail import MailCTA, MailMessage
 
-from ..feedback.models import Visibility
+from ..contributions.review_rules import Visibility
 from ..mail import outbox
 from ..mail.mailing import Reader, mail
 from ..people import contacts

@@ -12,9 +12,12 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
-from ..consultations import consultation_link
 from ..contributions import repository, review_rules
+from ..contributions.neighbours import consultation_link
+from ..contributions.review_rules import Visibility
 from ..email_confirmation.anonymous import admit, must_take_part
+from ..figures.settle import DISCUSSION
+from ..figures.summary_ids import dataset_summary
 from ..people import contacts
 from ..people.access_modes import Action
 from ..people.limits import spend_write
@@ -29,7 +32,7 @@ from ..web import refusals
 from . import dataset_lookup, permissions, summaries
 from .dataset_lookup import Beforehand
 from .forms import read_answer
-from .models import DISCUSSION, Treatment, Visibility, dataset_summary, feedbacks, live_totals
+from .models import Treatment, feedbacks, live_totals
 from .signals import on_feedback_changed
 
 Feedback = dict[str, Any]
@@ -116,7 +119,7 @@ def give(viewer: Viewer, payload: dict[str, Any], *, at: datetime | None = None)
     contributor = viewer.signature(answer.get("signature"), answer.get("name"))
     summary = summaries.open_summary(dataset, before.summary)
     feedback = _new_feedback(contributor, dataset, summary, answer, agent, moment)
-    consultation_link.put(
+    consultation_link().put(
         feedback, dataset, answer.get("consultation"), moment, waiting=before.consultations
     )
     _put_words(feedback, answer.get("comment"))
@@ -373,7 +376,7 @@ def _edited(
         changed["contributor"] = viewer.signature(answer.get("signature"), name)
     if "fitness" in answer or "ratings" in answer:
         changed["judged"] = judged_at(dataset, changed["last_modified"])
-    consultation_link.put(changed, dataset, answer.get("consultation"), changed["last_modified"])
+    consultation_link().put(changed, dataset, answer.get("consultation"), changed["last_modified"])
     if "comment" in answer:
         _put_words(changed, answer["comment"])
     _await_moderation(changed, feedback)
@@ -422,7 +425,7 @@ def _put_words(feedback: Feedback, comment: str | None) -> None:
 def replace(feedback: Feedback, changed: Feedback, also: Iterable[str] = ()) -> bool:
     """Writes `changed` over a feedback that nobody has changed since it was read, with what is due
     (`also`: to whom besides). The fields that belong to others are not taken from what was read."""
-    consultation_link.keep(feedback)
+    consultation_link().keep(feedback)
     due = [*_listeners(changed), *also]
     return repository.replace(
         feedbacks(), feedback, changed, kept_by_others=KEPT_BY_OTHERS, due=due

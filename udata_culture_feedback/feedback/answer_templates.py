@@ -24,8 +24,8 @@ from ..people.viewer import Viewer, must_be_known
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts, OrganizationFacts
 from ..portal.collections import acknowledged, now
-from ..portal.languages import speaking
 from ..web import refusals
+from ..web.languages import speaking
 from ..web.moments import iso
 from ..web.payload import Reading
 

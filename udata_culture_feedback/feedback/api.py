@@ -12,6 +12,7 @@ from udata.i18n import lazy_gettext as _
 from .. import vocabulary
 from ..email_confirmation import confirmation
 from ..email_confirmation.api import confirmation_is_sent, token_field, without_account_fields
+from ..figures.summary_ids import SITE, organization_summary
 from ..people.access_modes import Action
 from ..people.viewer import current_viewer
 from ..portal import catalogue
@@ -20,7 +21,6 @@ from ..web.api import Answer, Route, answer, documented, json_body, never_stored
 from ..web.urls import api_url
 from . import actions, answer_templates, csv, queries, rdf, representation, summaries, treatment
 from . import by_email as _by_email  # noqa: F401 (offers it)
-from .models import SITE, organization_summary
 
 MAX_SUMMARIES = 100
 

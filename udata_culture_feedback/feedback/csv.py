@@ -3,8 +3,7 @@ moderator has read them. Agents of producers and spam are in no figure, and in n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Any
 
@@ -13,13 +12,14 @@ from flask import Response
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
-from ..consultations import consultation_link
-from ..opendata.named import About, Datasets, dataset_columns, organization_columns
+from ..contributions.neighbours import consultation_link
+from ..figures.summary_ids import SITE, organization_summary
+from ..opendata.named import Datasets
+from ..opendata.opinions import Row, opinion_columns
 from ..opendata.tables import (
     Column,
     Table,
     batches,
-    profile_column,
     shuffled,
     terms,
     told_profiles,
@@ -30,7 +30,7 @@ from ..vocabulary import vocabularies
 from ..web import refusals
 from ..web.csv import download
 from . import permissions, summaries
-from .models import SITE, STANDING, feedbacks, organization_summary
+from .models import STANDING, feedbacks
 
 Feedback = dict[str, Any]
 
@@ -44,75 +44,6 @@ READ_OF_WORDS = (
     *("comment", "open_data", "visibility", "moderated.decision", "moderated.after"),
     *("contributor.user", "contributor.name"),
 )
-
-
-class Row:
-    """A feedback, what it is about, and what of the rest may be told."""
-
-    __slots__ = (
-        *("feedback", "ratings", "dataset", "organization", "profile", "consultation", "comment"),
-    )
-
-    def __init__(
-        self,
-        feedback: Feedback,
-        about: About,
-        profiles: Container[str] = (),
-        disclosed: Container[ObjectId] = (),
-        comment: str | None = None,
-    ):
-        self.feedback = feedback
-        self.ratings = feedback.get("ratings") or {}
-        self.dataset, self.organization = about
-        told = feedback.get("profile")
-        self.profile = told if told in profiles else None
-        stamp = feedback.get("consultation")
-        self.consultation = stamp if stamp in disclosed else None
-        self.comment = comment
-
-
-def opinion_columns() -> tuple[Column, ...]:
-    """What every file of feedback has in common: what it is about, and the opinion."""
-    lists = vocabularies()
-    return (
-        *dataset_columns(_("Its id on the portal; empty where it is not public any more.")),
-        *organization_columns(
-            _("Organization"),
-            _("Name of the organization"),
-            _("Who publishes the dataset: its id on the portal."),
-        ),
-        month_column(_("Month in which the feedback was given (UTC).")),
-        Column(
-            "fitness",
-            _("Do these data meet your need?"),
-            lambda row: row.feedback["fitness"],
-            values=terms(lists["fitness"]),
-            required=True,
-        ),
-        *(
-            Column(
-                f"ratings.{axis.id}",
-                axis.label,
-                _rating(axis.id),
-                axis.question,
-                type="integer",
-                values=tuple(
-                    (step, str(label))
-                    for step, label in zip(vocabulary.STEPS, axis.steps, strict=True)
-                ),
-            )
-            for axis in lists["axes"]
-        ),
-        Column(
-            "usages",
-            _("Uses"),
-            lambda row: row.feedback.get("usages"),
-            _("What the person does with the data; several uses have commas between them."),
-            values=terms(lists["usages"]),
-            many=True,
-        ),
-        profile_column(),
-    )
 
 
 def table() -> Table:
@@ -186,7 +117,7 @@ def rows(scope: dict[str, Any], summary_id: str) -> Iterator[Row]:
     found = shuffled(feedbacks(), _counted(scope), READ, most=_is_most(scope))
     for batch in batches(found):
         about = datasets.about([one["dataset"] for one in batch])
-        disclosed = consultation_link.disclosed({one.get("consultation") for one in batch})
+        disclosed = consultation_link().disclosed({one.get("consultation") for one in batch})
         words = _words(one["_id"] for one in batch if one.get("open_data"))
         for one, named in zip(batch, about, strict=True):
             if named[0]:
@@ -202,25 +133,6 @@ def _words(ids: Iterable[ObjectId]) -> dict[ObjectId, str | None]:
         return {}
     found = feedbacks().find({"_id": {"$in": agreed}}, dict.fromkeys(READ_OF_WORDS, 1))
     return {one["_id"]: permissions.open_words(one) for one in found}
-
-
-def month_column(description: Any) -> Column:
-    return Column(
-        "month",
-        _("Month"),
-        lambda row: _month(row.feedback["created_at"]),
-        description,
-        type="yearmonth",
-        required=True,
-    )
-
-
-def _month(moment: datetime) -> str:
-    return moment.isoformat()[:7]
-
-
-def _rating(axis: str) -> Callable[[Row], Any]:
-    return lambda row: row.ratings.get(axis)
 
 
 def _file(name: str, scope: dict[str, Any], summary_id: str) -> Response:

@@ -10,11 +10,12 @@ from typing import Any
 import bson
 from udata.core.organization.models import Organization
 
-from ..consultations import scope
+from ..contributions.neighbours import consultation_link
+from ..figures.summary_ids import DATASET_SUMMARY
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts, OrganizationFacts
 from ..portal.collections import lookup
-from .models import DATASET_SUMMARY, summaries
+from .models import summaries
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Beforehand:
     dataset: DatasetFacts
     summary: dict[str, Any] | None
     organization: OrganizationFacts | None
-    consultations: tuple[scope.Scoped, ...]
+    consultations: tuple[Any, ...]
 
 
 def read(reference: Any, at: datetime) -> Beforehand | None:
@@ -40,7 +41,7 @@ def read(reference: Any, at: datetime) -> Beforehand | None:
         dataset=DatasetFacts.of(found),
         summary=next(iter(found["summary"]), None),
         organization=OrganizationFacts.of(organization) if organization else None,
-        consultations=tuple(scope.Scoped.of(one) for one in found["consultations"]),
+        consultations=consultation_link().unclosed_of(found["consultations"]),
     )
 
 
@@ -51,5 +52,5 @@ def _stages(at: datetime) -> list[dict[str, Any]]:
         {"$set": {"key": DATASET_SUMMARY}},
         lookup("summary", summaries(), "key", "_id", []),
         lookup("holder", organizations, "organization", "_id", [named]),
-        scope.looked_up("consultations", at),
+        consultation_link().unclosed_stage("consultations", at),
     ]

@@ -10,9 +10,10 @@ from udata.i18n import gettext as _
 
 from .. import vocabulary
 from ..contributions.discussions import TITLE_WORDS, Thread, fingerprint
+from ..contributions.review_rules import Visibility
 from ..web.text_cleaning import excerpt
 from . import actions, discussion_answer
-from .models import Visibility, feedbacks
+from .models import feedbacks
 
 __all__ = ["THREAD", "fingerprint", "tell"]
 

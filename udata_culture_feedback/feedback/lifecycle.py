@@ -11,19 +11,18 @@ from udata.core.discussions.models import Discussion
 from udata.core.user.models import User
 
 from ..contributions import review_rules
+from ..contributions.review_rules import REMOVED, Visibility
 from ..figures.settle import becomes_due, settle
+from ..figures.summary_ids import SITE, dataset_summary, organization_summary
 from ..mail import account_deletion
 from ..people.models import account_key, gone_key
 from ..portal.collections import now
 from . import actions, summaries
-from .models import SITE, Visibility, dataset_summary, feedbacks, live_totals, organization_summary
+from .models import feedbacks, live_totals
 from .models import summaries as stored_summaries
 from .signals import on_feedback_changed
 
 log = logging.getLogger(__name__)
-
-#: Why words are hidden whose discussion was deleted in udata.
-REMOVED = "removed"
 
 #: Feedback deleted at once when a dataset is purged.
 BATCH = 500

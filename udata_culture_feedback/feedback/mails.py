@@ -15,13 +15,15 @@ from udata.i18n import lazy_gettext as _
 from udata.mail import LabelledContent, MailCTA, MailMessage
 
 from .. import vocabulary
+from ..contributions.review_rules import Visibility
+from ..figures.summary_ids import dataset_summary
 from ..mail.mailing import mail
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..vocabulary import TREATMENT_STATUSES, find
 from ..web.urls import pages_url
 from . import reassessment, summaries
-from .models import Treatment, Visibility, dataset_summary, feedbacks
+from .models import Treatment, feedbacks
 from .notifications import is_author
 from .representation import is_outdated
 

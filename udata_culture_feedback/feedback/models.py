@@ -43,25 +43,11 @@ AUTHOR = "author"
 #: Who has to hear of a feedback and is no summary.
 LISTENERS = (DISCUSSION, AUTHOR)
 
-SITE = "site"
-
 #: Feedback that is neither deleted nor hidden whole.
 STANDING: dict[str, Any] = {"deleted": {"$exists": False}, "hidden_reason": {"$ne": "spam"}}
 
 #: Whole local days to a first answer are counted one by one up to here: this one is "or more".
 MOST_DAYS = 366
-
-
-def dataset_summary(dataset: Any) -> str:
-    return f"dataset:{dataset}"
-
-
-#: The same in a pipeline that starts from datasets.
-DATASET_SUMMARY = {"$concat": ["dataset:", {"$toString": "$_id"}]}
-
-
-def organization_summary(organization: Any) -> str:
-    return f"organization:{organization}"
 
 
 class CultureFeedbackTreatment(EmbeddedDocument):

@@ -11,13 +11,14 @@ from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
 from ..contributions.discussions import voice_of
+from ..contributions.review_rules import Visibility
 from ..figures.settle import heard
 from ..mail import outbox, unsubscribe
 from ..mail.mailing import Reader
 from ..people.service_account import SERVICE_EMAIL
 from ..portal import catalogue
 from . import actions
-from .models import AUTHOR, Treatment, Visibility, feedbacks
+from .models import AUTHOR, Treatment, feedbacks
 from .treatment_history import Step, is_ours
 
 Feedback = dict[str, Any]

@@ -17,7 +17,9 @@ import bson
 from udata.auth import current_user
 from udata.i18n import lazy_gettext as _
 
-from ..data_requests import dataset_page, figures
+from ..contributions.neighbours import requests_beside
+from ..contributions.review_rules import Visibility
+from ..figures.summary_ids import DATASET_SUMMARY
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
@@ -25,7 +27,7 @@ from ..portal.collections import lookup
 from ..web import listing, refusals
 from ..web.listing import Page
 from . import permissions, summaries
-from .models import DATASET_SUMMARY, STANDING, Visibility, feedbacks
+from .models import STANDING, feedbacks
 from .models import summaries as all_summaries
 
 Stages = list[dict[str, Any]]
@@ -141,7 +143,7 @@ class Gathered:
 def page_of(reference: Any, viewer: Viewer, page: Page) -> Gathered:
     """What the page of a dataset shows, with what people say in words. `reference`: id, slug or old
     slug. Raises NotFound, also for a page beyond the end of offsets."""
-    stages = [_figures(), _feedback(STANDING | WORDED, page), *dataset_page.stages()]
+    stages = [_figures(), _feedback(STANDING | WORDED, page), *requests_beside().stages()]
     if viewer.known:
         mine = {"contributor.key": viewer.key, "resource": None}
         found: list[dict[str, Any]] = [{"$match": mine}, {"$limit": 1}]
@@ -157,7 +159,9 @@ def listed(reference: Any, page: Page) -> Gathered:
 def figures_of(reference: Any) -> Gathered:
     """The figures of a dataset: of feedback and of requests. Raises NotFound."""
     return _gather(
-        reference, [_figures(), {"$set": {"key": DATASET_SUMMARY}}, *figures.stages()], Page()
+        reference,
+        [_figures(), {"$set": {"key": DATASET_SUMMARY}}, *requests_beside().figure_stages()],
+        Page(),
     )
 
 

@@ -19,10 +19,10 @@ from typing import Any
 from bson import ObjectId
 
 from ..contributions import review_rules
+from ..contributions.review_rules import Visibility
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
-from .models import Visibility
 
 Feedback = dict[str, Any]
 

@@ -10,9 +10,10 @@ from flask_babel import format_date, format_percent
 from udata.i18n import lazy_gettext as _
 
 from ..contributions.hidden_notice import stub
+from ..contributions.review_rules import Visibility
 from ..people.signature import standing, unnamed
 from ..vocabulary import MODERATION_REASONS, Axis, Term, find, vocabularies
-from .models import Treatment, Visibility
+from .models import Treatment
 from .summaries import BEFORE, as_json
 
 #: Characters of a comment shown at once; the rest unfolds.

@@ -9,8 +9,9 @@ from flask import json, request
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
-from ..consultations import consultation_link
-from ..data_requests import figures as requests
+from ..contributions.neighbours import consultation_link, requests_beside
+from ..contributions.review_rules import Visibility
+from ..figures.summary_ids import dataset_summary, organization_summary
 from ..people.viewer import NOBODY, Viewer
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
@@ -19,7 +20,7 @@ from ..web import listing, refusals, render_cache
 from ..web.listing import Page
 from . import page_query, representation, summaries
 from .actions import readable_dataset
-from .models import STANDING, Visibility, dataset_summary, feedbacks, organization_summary
+from .models import STANDING, feedbacks
 
 #: Datasets with feedback older than their data that the filter `outdated` can tell apart at once.
 MAX_AGED = 500
@@ -96,7 +97,7 @@ def figures_of(reference: str) -> str:
     found.must_be_readable()
     totals = found.totals_of_requests
     if totals is None:
-        totals = requests.read(dataset_summary(found.dataset.id))
+        totals = requests_beside().figures(dataset_summary(found.dataset.id))
     return json.dumps(summaries.as_json(found.summary | {"requests": totals}))
 
 
@@ -143,7 +144,7 @@ def _filters(
     if "resource" in request.args:
         filters["resource"] = request.args["resource"] or None
     if "consultation" in request.args:
-        filters["consultation"] = consultation_link.filtered_by(request.args["consultation"])
+        filters["consultation"] = consultation_link().filtered_by(request.args["consultation"])
     if "outdated" in request.args:
         filters |= _outdated(dataset, organization)
     if request.args.get("q"):

@@ -24,6 +24,7 @@ from udata.i18n import lazy_gettext as _
 from udata.rdf import DCAT, DQV, HYDRA, ILLEGAL_XML_CHARS, negociate_content
 
 from ..contributions.review_rules import was_read, with_name
+from ..figures.summary_ids import dataset_summary
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..vocabulary import LDQD, vocabularies
@@ -32,7 +33,7 @@ from ..web.api import cacheable
 from ..web.urls import api_url
 from . import rdf_schemes as schemes
 from . import summaries
-from .models import STANDING, dataset_summary, feedbacks
+from .models import STANDING, feedbacks
 from .rdf_schemes import DUV, OA, Triple
 
 Feedback = dict[str, Any]

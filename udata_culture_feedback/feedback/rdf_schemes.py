@@ -22,7 +22,8 @@ from rdflib import Literal, Namespace, URIRef
 from rdflib.namespace import DCTERMS, RDF, SKOS, XSD
 from udata.rdf import DQV
 
-from ..vocabulary import LDQD, STEPS, Axis, Term, Vocabularies, in_languages, vocabularies
+from ..vocabulary import LDQD, STEPS, Axis, Term, Vocabularies, vocabularies
+from ..web.languages import in_languages
 
 DUV = Namespace("http://www.w3.org/ns/duv#")
 OA = Namespace("http://www.w3.org/ns/oa#")

@@ -17,6 +17,7 @@ from udata.i18n import lazy_gettext as _
 from udata.mongo.document import UDataDocument as Document
 
 from .. import vocabulary
+from ..figures.summary_ids import dataset_summary
 from ..mail import outbox
 from ..people import contacts
 from ..people.limits import spend_write
@@ -29,7 +30,7 @@ from ..portal.collections import acknowledged, now
 from ..web import refusals
 from ..web.urls import pages_url
 from . import actions, summaries
-from .models import dataset_summary, feedbacks, live_totals
+from .models import feedbacks, live_totals
 from .models import summaries as stored_summaries
 from .notifications import reader_of, scope_of
 from .signals import on_feedback_changed

@@ -9,6 +9,7 @@ from bson import ObjectId
 from flask import Response, abort, redirect, request
 from udata.i18n import lazy_gettext as _
 
+from ..figures.summary_ids import dataset_summary
 from ..people.viewer import current_viewer
 from ..vocabulary import vocabularies
 from ..web import refusals
@@ -16,7 +17,6 @@ from ..web.api import bound_body, only_for_its_holder
 from ..web.pages import blueprint, check_guard, handles_refusal, page_address, render
 from ..web.urls import login_url
 from . import reassessment, summaries
-from .models import dataset_summary
 
 #: What can be answered, in words.
 CHOICES = (

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import logging
-from collections.abc import Callable
 from typing import Any
 
 from mongoengine.signals import post_delete, post_save
@@ -15,43 +12,16 @@ from udata.core.organization.models import Organization
 from udata.core.owned import Owned
 from udata.core.user.models import User
 
+from ..contributions.neighbours import consultation_link
+from ..figures.settle import DISCUSSION
+from ..figures.summary_ids import dataset_summary
 from ..portal.collections import now
 from ..portal.queueing import later
+from ..portal.receivers import harmless, once_deleted
 from . import lifecycle, tasks
 from .discussion import THREAD
-from .models import DISCUSSION, dataset_summary, feedbacks, summaries
+from .models import feedbacks, summaries
 from .signals import on_feedback_changed, on_feedback_treated
-
-log = logging.getLogger(__name__)
-
-#: Seconds before an account's feedback is looked at: udata deletes its comments after it says so.
-FORGET_AFTER = (30, 600)
-
-
-def harmless(receiver: Callable[..., None]) -> Callable[..., None]:
-    """Makes a receiver that logs what it would raise."""
-
-    @functools.wraps(receiver)
-    def careful(*args: Any, **kwargs: Any) -> None:
-        try:
-            receiver(*args, **kwargs)
-        except Exception:
-            log.exception("%s failed; maintenance will catch up", receiver.__name__)
-
-    return careful
-
-
-def once_deleted(forget: Any) -> Callable[..., None]:
-    """Makes a receiver that has an account forgotten by a task, some time after it was deleted."""
-
-    @harmless
-    def account_changed(user: Any, **_: Any) -> None:
-        # Fired by every call with an API key too: only a deletion concerns us.
-        if getattr(user, "deleted", None):
-            for seconds in FORGET_AFTER:
-                later(forget, str(user.pk), countdown=seconds)
-
-    return account_changed
 
 
 @harmless
@@ -69,6 +39,19 @@ def feedback_changed(
         later(tasks.count_above, str(dataset))
     if not silent:
         later(tasks.tell_discussion, str(feedback_id))
+
+
+@harmless
+def spam_found(feedback_id: Any, new: dict[str, Any] | None = None, **_: Any) -> None:
+    """Take spam that was found after its consultation had closed out of the results."""
+    if new:
+        return
+    spam = feedbacks().find_one(
+        {"_id": feedback_id, "hidden_reason": "spam", "consultation": {"$exists": True}},
+        {"consultation": 1},
+    )
+    if spam:
+        consultation_link().drop(spam)
 
 
 @harmless
@@ -127,6 +110,7 @@ def message_removed(discussion: Any, message: Any = None, **_: Any) -> None:
 def connect() -> None:
     """Connects every receiver. Connecting twice is connecting once."""
     on_feedback_changed.connect(feedback_changed)
+    on_feedback_changed.connect(spam_found)
     on_feedback_treated.connect(feedback_treated)
     # Not `on_update`: udata says nothing there of a dataset that is no longer deleted.
     Dataset.after_save.connect(dataset_changed)

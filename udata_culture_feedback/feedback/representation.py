@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import vocabulary
-from ..consultations import consultation_link
+from ..contributions.neighbours import consultation_link
+from ..contributions.review_rules import Visibility
 from ..people.models import Kind
 from ..people.signature import signature, signing_users
 from ..people.viewer import NOBODY, Viewer
@@ -20,7 +21,6 @@ from ..web import render_cache
 from ..web.moments import iso
 from ..web.urls import api_url, pages_url
 from . import permissions, summaries
-from .models import Visibility
 from .treatment_history import own_answer
 
 Feedback = dict[str, Any]
@@ -119,7 +119,7 @@ class Names:
         return cls(
             signing_users(contributors) if users is None else users,
             known | catalogue.organizations_by_id(named - known.keys()),
-            consultation_link.disclosed(feedback.get("consultation") for feedback in feedbacks),
+            consultation_link().disclosed(feedback.get("consultation") for feedback in feedbacks),
         )
 
     def organization(self, id: Any) -> dict[str, Any] | None:

@@ -15,13 +15,14 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from .. import vocabulary
-from ..data_requests import figures as requests
+from ..contributions.neighbours import requests_beside
 from ..figures.settle import Flow, Totals, becomes_due, settle, settle_some, summed
+from ..figures.summary_ids import SITE, dataset_summary, organization_summary
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
 from ..web.moments import iso
 from .attention import BEFORE, attention
-from .models import SITE, dataset_summary, feedbacks, organization_summary, summaries
+from .models import feedbacks, summaries
 
 #: A declared period of a month or more: shorter ones age feedback once a year at most.
 LONG_PERIOD = timedelta(days=28)
@@ -296,13 +297,13 @@ def read_many(dataset_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]
 
 def read_with_requests(summary_id: str) -> dict[str, Any]:
     """The same with the figures of requests, as a summary is shown."""
-    return read(summary_id) | {"requests": requests.read(summary_id)}
+    return read(summary_id) | {"requests": requests_beside().figures(summary_id)}
 
 
 def read_many_with_requests(dataset_ids: list[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
     """The same for many datasets, in two queries."""
     found = read_many(dataset_ids)
-    asked = requests.read_many(dataset_summary(id) for id in dataset_ids)
+    asked = requests_beside().figures_of_many(dataset_summary(id) for id in dataset_ids)
     return {
         id: found.get(id, {}) | {"requests": asked.get(dataset_summary(id), {})}
         for id in dataset_ids
@@ -347,5 +348,5 @@ def as_json(summary: dict[str, Any]) -> dict[str, Any]:
         "by_contributor": counts("contributor", ("account", "verified", "unverified")),
         "outdated": totals.get(f"{BEFORE}total", 0),
         "last_feedback_at": iso(last),
-        "requests": requests.as_json(summary.get("requests") or {}),
+        "requests": requests_beside().figures_as_json(summary.get("requests") or {}),
     }

@@ -8,11 +8,12 @@ from bson import ObjectId
 from udata.tasks import task
 
 from ..figures import metrics
-from ..figures.settle import settle
+from ..figures.settle import DISCUSSION, settle
+from ..figures.summary_ids import dataset_summary
 from ..mail import outbox
 from ..portal import catalogue
 from . import discussion, discussion_sync, lifecycle, notifications, reassessment, summaries
-from .models import DISCUSSION, dataset_summary, feedbacks
+from .models import feedbacks
 from .models import summaries as stored_summaries
 from .signals import on_feedback_followed
 

@@ -13,6 +13,7 @@ from udata.i18n import lazy_gettext as _
 from udata.i18n import lazy_pgettext as _p
 from udata.uris import cdata_url
 
+from ..contributions.review_rules import Visibility
 from ..people.viewer import Viewer, current_viewer
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
@@ -31,7 +32,7 @@ from ..web.text_cleaning import excerpt
 from ..web.urls import login_url
 from . import answer_templates, representation, treatment
 from .assignees import colleagues
-from .models import Treatment, Visibility
+from .models import Treatment
 from .presentation import Comment
 from .treatment_history import Event
 

@@ -3,6 +3,7 @@ the fragment that the widget loads."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from flask import Response, abort, current_app, redirect, request
@@ -10,9 +11,9 @@ from markupsafe import Markup
 from udata.i18n import lazy_gettext as _
 from udata.uris import cdata_url
 
-from ..consultations.presentation import banner, open_consultations
 from ..contributions import review_rules
-from ..data_requests.presentation import missing_data
+from ..contributions.neighbours import consultation_link, requests_beside
+from ..contributions.review_rules import Visibility
 from ..email_confirmation import confirmation
 from ..email_confirmation.anonymous import avoid_trap, needs_another_way, ways
 from ..people.access_modes import Action
@@ -26,20 +27,16 @@ from ..web.listing import Page
 from ..web.pages import (
     blueprint,
     check_guard,
-    form_id,
     handles_refusal,
     page_address,
     part,
     render,
-    render_for_all,
-    setting_key,
+    render_cached,
     wants_fragment,
 )
-from ..web.render_cache import kept
 from ..web.urls import api_url, login_url, pages_url
 from . import actions, page_query, rdf, representation
 from .forms import answer_of_form
-from .models import Visibility
 from .page_query import Gathered
 from .presentation import Comment, SummaryView, fields_of_form, typed_answer, unfolded
 
@@ -60,13 +57,13 @@ def dataset_page(dataset: str) -> Response:
     viewer, done = current_viewer(), request.args.get("done")
     found = _gathered(dataset, viewer)
     editing = request.args.get("edit") == "1" or done == "answered"
-    if done in DONE or editing or (viewer.known and found.mine) or not found.is_everybodys(viewer):
+    if done in DONE or editing or viewer.known:
         return _page(viewer, found, done=done if done in DONE else None, editing=editing)
-    return render_for_all(
+    return render_cached(
         "dataset.html",
         viewer,
-        (found.fingerprint, found.page, open_consultations()),
-        lambda somebody: _context(somebody, found),
+        (found.fingerprint, found.page, consultation_link().banners_key()),
+        lambda: _context(viewer, found),
     )
 
 
@@ -227,7 +224,7 @@ def _context(
         "by_email": by_email,
         "contributor_token": sent_token(viewer),
         "done": DONE.get(done or ""),
-        "submission_id": form_id(viewer),
+        "submission_id": str(uuid.uuid4()),
         "vocabularies": vocabularies(),
         "here": page_address(link),
         "alternates": [] if wants_fragment() else _alternates(dataset),
@@ -235,7 +232,7 @@ def _context(
         "dashboard_url": pages_url(_dashboard(dataset)),
         "erase_url": page_address(f"{link}erase"),
         "login": login_url(_back(dataset)),
-        "consultation": banner(dataset),
+        "consultation": consultation_link().banner(dataset),
         "discussions": _discussions(dataset),
     }
 
@@ -259,16 +256,11 @@ def _sections(viewer: Viewer, found: Gathered) -> dict[str, Markup]:
     """What stands under one's answer."""
     page = found.page
 
-    def sections() -> dict[str, Markup]:
-        return {
-            "figures": _figures(found.summary),
-            "comments": _comments(viewer, found, page),
-            "missing": _missing(found),
-        }
-
-    if not found.is_everybodys(viewer):
-        return sections()
-    return kept(("sections", viewer.account, page, found.fingerprint, *setting_key()), sections)
+    return {
+        "figures": _figures(found.summary),
+        "comments": _comments(viewer, found, page),
+        "missing": _missing(found),
+    }
 
 
 def _figures(summary: dict[str, Any]) -> Markup:
@@ -303,7 +295,9 @@ def _comments(viewer: Viewer, found: Gathered, page: Page) -> Markup:
 
 
 def _missing(found: Gathered) -> Markup:
-    missing = missing_data(found.dataset, found.document["asked"], found.document["opened"])
+    missing = requests_beside().missing_data(
+        found.dataset, found.document["asked"], found.document["opened"]
+    )
     return part("missing.html", missing, lambda: {"missing": missing})
 
 

@@ -31,7 +31,7 @@ from udata.uris import cdata_url
 
 from ..people import contacts
 from ..people.service_account import acting_as
-from ..portal.languages import speaking
+from ..web.languages import speaking
 from ..web.text_cleaning import excerpt
 from ..web.urls import pages_url
 from . import unsubscribe

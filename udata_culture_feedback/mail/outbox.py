@@ -19,10 +19,10 @@ from bson import ObjectId
 from udata.features.notifications.constants import MailCadence
 from udata.tasks import job
 
-from ..ops.logs import tell
 from ..portal.collections import now
 from ..portal.job_runs import each, recorded
 from ..portal.queueing import later
+from ..web.log_line import tell
 from . import digest as outbox_digest
 from . import mailing, unsubscribe
 from .digest import DIGEST

@@ -12,9 +12,9 @@ from flask import Response, g, redirect, request, url_for
 from udata.i18n import lazy_gettext as _
 
 from ..people.viewer import NOBODY
-from ..portal.languages import speaking
 from ..web import refusals
 from ..web.api import only_for_its_holder
+from ..web.languages import speaking
 from ..web.pages import blueprint, handles_refusal, render
 from . import unsubscribe
 from .mailing import Reader, language_of, reader_of

@@ -15,6 +15,7 @@ from udata.i18n import lazy_gettext as _
 
 from ..contributions import review_rules
 from ..contributions.review_rules import Visibility, erased_at
+from ..contributions.signals import on_decided
 from ..people.limits import spend_write
 from ..people.viewer import Viewer
 from ..portal import catalogue
@@ -26,7 +27,6 @@ from .classes import Item, Moderated
 from .models import AGAINST, Decision, claims, flags
 from .permissions import OK
 from .redaction import Choice
-from .signals import on_decided
 
 #: Contributions that one gesture decides about.
 MOST = 200

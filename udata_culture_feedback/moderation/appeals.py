@@ -17,6 +17,7 @@ from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
 from ..contributions.review_rules import Visibility
+from ..contributions.signals import on_appeal_answered, on_appealed
 from ..people import tokens
 from ..people.limits import spend_write
 from ..people.viewer import Viewer
@@ -27,7 +28,6 @@ from ..web.urls import pages_url
 from . import actions, classes, journal, permissions
 from .models import AGAINST, Decision, Outcome, appeals
 from .models import journal as stored_journal
-from .signals import on_appeal_answered, on_appealed
 
 Appeal = dict[str, Any]
 

@@ -30,9 +30,9 @@ from ..feedback import summaries
 from ..feedback.signals import on_feedback_changed
 from ..people.viewer import Viewer
 from ..portal.collections import now
-from ..portal.languages import speaking
 from ..search.terms import terms
 from ..web import refusals
+from ..web.languages import speaking
 from ..web.moments import portal_zone
 from ..web.urls import pages_url
 

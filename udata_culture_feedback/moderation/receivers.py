@@ -15,15 +15,15 @@ from ..consultations.signals import (
     on_response_changed,
     on_text_moderated,
 )
+from ..contributions.signals import on_appeal_answered, on_appealed, on_decided
 from ..data_requests.models import messages, requests
 from ..data_requests.signals import on_request_changed, on_request_moved
 from ..data_requests.workflow import Role
 from ..feedback.models import feedbacks
-from ..feedback.receivers import harmless
 from ..feedback.signals import on_feedback_changed, on_feedback_treated
+from ..portal.receivers import harmless
 from . import embedded_texts, flags, mails, reports
 from .classes import Item, Moderated
-from .signals import on_appeal_answered, on_appealed, on_decided
 
 
 @harmless

@@ -10,8 +10,8 @@ from flask import current_app
 from udata.i18n import lazy_gettext as _
 
 from ..contributions import text_checks
-from ..portal.languages import speaking
 from ..web import refusals
+from ..web.languages import speaking
 
 #: Shortest words that can be chosen: a letter would be blacked out everywhere.
 SHORTEST = 3

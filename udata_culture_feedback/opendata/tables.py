@@ -21,9 +21,9 @@ from bson import decode_iter
 from pymongo.collection import Collection
 from udata.i18n import lazy_gettext as _
 
-from ..consultations.suppression import LEAST_FOR_CROSSES, shown_groups
 from ..vocabulary import vocabularies
 from ..web.csv import cell, written
+from .suppression import LEAST_FOR_CROSSES, shown_groups
 
 #: Documents that the server sends at once, and those that are looked up at once.
 SENT = 500

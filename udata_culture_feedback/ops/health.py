@@ -4,7 +4,7 @@ the route `P/health/`. No check knows anything of a person."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,14 +14,15 @@ from mongoengine.connection import get_db
 from pymongo.errors import PyMongoError
 from udata.api import api, fields
 
-from .. import __version__
 from ..consultations.models import consultations
+from ..contributions.neighbours import Slot
 from ..portal.collections import now
 from ..portal.job_runs import last_ends
 from ..web import refusals
 from ..web.api import Answer, Route, documented, never_stored, ns
+from ..web.log_line import tell
+from ..web.version import VERSION
 from . import queue_sizes
-from .logs import tell
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,9 @@ CLOCK_OFF = timedelta(minutes=2)
 
 Problem = dict[str, Any]
 
+#: The document classes, which `app` registers.
+documents: Slot[Sequence[Any]] = Slot("document classes")
+
 
 def _database() -> Iterator[str]:
     get_db().command("ping")
@@ -53,10 +57,8 @@ def _database() -> Iterator[str]:
 def _indexes() -> Iterator[str]:
     """Unique indexes, without which two may store what only one should. A collection that is empty
     does without: its index is built before its first document."""
-    from ..app.commands import MODELS  # it imports us
-
     names = set(get_db().list_collection_names(filter={"name": {"$regex": "^culture_feedback_"}}))
-    for model in MODELS:
+    for model in documents():
         wanted = [index for index in model._meta.get("index_specs", ()) if index.get("unique")]
         name = model._get_collection_name()
         if not wanted or name not in names:
@@ -157,7 +159,7 @@ class HealthAPI(Route):
         found = problems(names)
         for problem in found:
             tell(log, logging.WARNING, "unhealthy", **problem)
-        body = {"healthy": not found, "version": __version__, "problems": found}
+        body = {"healthy": not found, "version": VERSION, "problems": found}
         status = 503 if found else 200
         return never_stored(Response(json.dumps(body), status, mimetype="application/json"))
 

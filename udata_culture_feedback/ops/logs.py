@@ -8,25 +8,16 @@ ids of contributions, counts, statuses and classes of errors.
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Any
 
 from ..consultations.signals import on_response_changed
+from ..contributions.signals import on_decided
 from ..data_requests.signals import on_request_moved, on_request_received
 from ..feedback.signals import on_feedback_changed, on_feedback_treated
-from ..moderation.signals import on_decided
+from ..web.log_line import tell
 
 log = logging.getLogger(__name__)
-
-
-def tell(logger: logging.Logger, level: int, event: str, **pairs: Any) -> None:
-    """Logs one event. Pairs that are None are left out."""
-    known = {key: value for key, value in pairs.items() if value is not None}
-    if not logger.isEnabledFor(level):
-        return
-    line = " ".join([event, *(f"{key}={_value(value)}" for key, value in known.items())])
-    logger.log(level, "%s", line, extra={"culture_feedback": {"event": event} | known})
 
 
 def connect() -> None:
@@ -37,13 +28,6 @@ def connect() -> None:
     on_request_moved.connect(_request_moved)
     on_response_changed.connect(_response_changed)
     on_decided.connect(_decided)
-
-
-def _value(value: Any) -> str:
-    """As it stands where it is one word, quoted otherwise: a line is never two."""
-    text = str(value)
-    plain = text and all(one.isalnum() or one in "-_.:/,+" for one in text)
-    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _feedback_changed(sender: Any, **what: Any) -> None:

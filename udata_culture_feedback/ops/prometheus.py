@@ -16,10 +16,10 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
 
-from .. import __version__
 from ..portal.job_runs import last_ends
 from ..web.api import never_stored
 from ..web.urls import PREFIX
+from ..web.version import VERSION
 from . import health, prometheus_http, queue_sizes
 
 INSTALLED = find_spec("prometheus_client") is not None
@@ -75,7 +75,7 @@ class Collector:
                 wrong.add_metric([check], found.count(check))
             yield wrong
             info = GaugeMetricFamily("culture_feedback_info", "Version", labels=["version"])
-            info.add_metric([__version__], 1)
+            info.add_metric([VERSION], 1)
             yield info
 
 

@@ -10,12 +10,14 @@ from typing import Any
 from pymongo.collection import Collection
 
 from ..consultations.models import collected, responses
+from ..contributions.review_rules import Visibility
 from ..data_requests import figures
 from ..data_requests.clock import overdue_bound
 from ..data_requests.models import requests, supports
-from ..feedback.models import SITE, Visibility, feedbacks
+from ..feedback.models import feedbacks
 from ..feedback.models import summaries as stored_summaries
 from ..figures.settle import DISCUSSION
+from ..figures.summary_ids import SITE
 from ..mail.models import Outcome, outbox
 from ..moderation.classes import CLASSES
 from ..portal.collections import now

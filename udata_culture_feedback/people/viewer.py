@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
-from flask import current_app, request
+from flask import request
 from udata.auth import current_user
 from udata.i18n import lazy_gettext as _
 
 from ..portal import catalogue
 from ..web import refusals
+from ..web.api import TOKEN_HEADER
+from ..web.reader import must_be_writable
 from . import tokens
 from .access_modes import Action, Mode, mode_of
 from .models import Kind, account_key
 from .roles import Remit, remit_of
 
-#: Carries the contributor token of somebody without an account where there is no body for it.
-TOKEN_HEADER = "X-Culture-Feedback-Token"
 #: The field that carries it in bodies.
 TOKEN_FIELD = "contributor_token"
 
@@ -139,8 +139,7 @@ def must_be_known(viewer: Viewer, action: Action | None = None, *, leaving: bool
     theirs (`leaving`) they always do."""
     if not (viewer.account or (viewer.known and (leaving or _is_open(viewer, action)))):
         raise refusals.Unauthenticated(_("Log in to take part."))
-    if current_app.config["READ_ONLY_MODE"] and not viewer.sysadmin:
-        raise refusals.ReadOnly(_("This portal is read-only for the moment. Please come back."))
+    must_be_writable(viewer)
 
 
 def _is_open(viewer: Viewer, action: Action | None) -> bool:

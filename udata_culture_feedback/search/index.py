@@ -25,9 +25,9 @@ from pymongo.collection import Collection
 from udata.core.dataset.models import Dataset
 from udata.mongo.document import UDataDocument as Document
 
+from ..contributions.review_rules import Visibility
 from ..data_requests.models import requests
 from ..data_requests.workflow import OPEN, Status
-from ..feedback.models import Visibility
 from ..portal import catalogue
 from ..portal.collections import collection_of
 from . import terms as search

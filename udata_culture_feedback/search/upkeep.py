@@ -15,12 +15,12 @@ from mongoengine.signals import post_delete
 from udata.core.dataset.models import Dataset
 from udata.tasks import task
 
+from ..contributions.review_rules import Visibility
 from ..data_requests import dataset_matches
 from ..data_requests.models import requests
 from ..data_requests.signals import on_request_changed, on_request_received
-from ..feedback.models import Visibility
-from ..feedback.receivers import harmless
 from ..portal.queueing import later
+from ..portal.receivers import harmless
 from . import index, similar, unmet_searches
 from .index import DATASET_FIELDS, REQUEST_FIELDS, entries
 

@@ -5,33 +5,27 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from flask import Flask, Response, current_app, g, json, request
+from flask import Response, current_app, g, json, request
 from flask_restx import Model
 from udata.api import API, HEADER_API_KEY, api
 from udata.auth import current_user
 from udata.i18n import lazy_gettext as _
 
-from ..people.viewer import TOKEN_HEADER
 from . import refusals
 from .refusals import Refusal
 
 ns = api.namespace("culture-feedback", "What the public says of datasets, and asks for")
 
 
-class Documented(Model):
-    """A model of the documentation, which all routes that name it share: each decorator copies what
-    the ones before it said of a route, and would copy their models with it, field by field."""
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Documented:
-        return self
-
-
-def documented(name: str, described: dict[str, Any]) -> Documented:
-    """What `api.model` does, for models that are read and never changed."""
-    return api.add_model(name, Documented(name, described))
+def documented(name: str, described: dict[str, Any]) -> Model:
+    """Declare a model of the documentation. `described`: field name → flask-restx field."""
+    return api.model(name, described)
 
 
 Answer = Response
+
+#: Carries the contributor token of somebody without an account where there is no body for it.
+TOKEN_HEADER = "X-Culture-Feedback-Token"
 
 #: What anonymous answers may be kept for, in seconds, by browsers and by the edge.
 PUBLIC_MAX_AGE = 60
@@ -152,25 +146,3 @@ def refuse(refusal: Refusal) -> Response:
     response = answer(refusal.as_json(), refusal.status)
     response.headers.update(refusal.headers)
     return response
-
-
-def register_routes(app: Flask) -> None:
-    """Adds our JSON routes to an application. Importing the modules that declare them adds them to
-    the application that udata made last (flask-restx does so once its blueprint is registered); to
-    one made later in the same process they are added here."""
-    from ..consultations import api as _consultations  # noqa: F401
-    from ..dashboard import api as _dashboard  # noqa: F401
-    from ..data_requests import api as _data_requests  # noqa: F401
-    from ..email_confirmation import api as _contributors  # noqa: F401
-    from ..feedback import api as _feedback  # noqa: F401
-    from ..moderation import api as _moderation  # noqa: F401
-    from ..my_data import api as _me  # noqa: F401
-    from ..ops import health as _health  # noqa: F401
-
-    if not api.blueprint_setup or api.blueprint_setup.app is not app:
-        return  # an application without udata's API (a script, a test) has no routes to join
-    for route in ns.resources:
-        if f"{api.blueprint.name}.{route.kwargs['endpoint']}" not in app.view_functions:
-            api.register_resource(
-                ns, route.resource, *api.ns_urls(ns, route.urls), **dict(route.kwargs)
-            )

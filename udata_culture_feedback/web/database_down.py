@@ -21,8 +21,8 @@ from pymongo.errors import (
 from udata.i18n import lazy_gettext as _
 from werkzeug.exceptions import HTTPException
 
-from ..ops.logs import tell
 from .embed import assets
+from .log_line import tell
 from .urls import PREFIX, portal
 
 log = logging.getLogger(__name__)

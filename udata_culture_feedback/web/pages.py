@@ -8,26 +8,24 @@ takeover: hence no inline script or style, and a Content-Security-Policy from th
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Callable, Hashable
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, current_app, g, render_template, request, session
 from flask_babel import get_locale
 from flask_wtf.csrf import generate_csrf, validate_csrf
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from udata.api import HEADER_API_KEY, api
 from udata.app import csrf
 from udata.i18n import lazy_gettext as _
 from werkzeug.exceptions import RequestEntityTooLarge
 from wtforms import ValidationError
 
-from ..people.viewer import NOBODY, Viewer, must_be_known
-from ..portal.languages import choose_for_request
 from . import refusals
 from .api import cacheable
+from .languages import choose_for_request
+from .reader import Reader, must_have_account
 from .render_cache import fingerprint, kept
 from .urls import PREFIX, portal
 
@@ -42,12 +40,6 @@ HEADER = "X-Culture-Feedback"
 
 #: A form may stay open for as long as the session lives: its token has no time limit of its own.
 NO_TIME_LIMIT = 10**9
-
-
-#: Somebody with an account, of whom kept pages say what is then put in its place: nobody else has
-#: this name, key or form.
-STAND_IN = Viewer(key=uuid.uuid4().hex, name=uuid.uuid4().hex)
-FORM_ID = str(uuid.uuid4())
 
 
 def handles_refusal(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,7 +65,7 @@ def prepare() -> None:
         abort(403)
 
 
-def check_guard(viewer: Viewer, *, without_account: bool = False) -> None:
+def check_guard(viewer: Reader, *, without_account: bool = False) -> None:
     """Raises Unauthenticated for somebody unknown (the session may have ended since the form was
     shown), Forbidden when nothing proves that the form was sent from one of our pages.
 
@@ -83,7 +75,7 @@ def check_guard(viewer: Viewer, *, without_account: bool = False) -> None:
     """
     if without_account and not viewer.account and "signed_in" not in request.form:
         return
-    must_be_known(viewer)
+    must_have_account(viewer)
     if not g.culture_feedback_guard:
         raise refusals.Forbidden(
             _("This form has expired. Your text is still here: please send it again.")
@@ -129,7 +121,7 @@ def page_address(path: str, **arguments: Any) -> str:
 
 
 def render(
-    template: str, *, viewer: Viewer, refusal: refusals.Refusal | None = None, **context: Any
+    template: str, *, viewer: Reader, refusal: refusals.Refusal | None = None, **context: Any
 ) -> Response:
     """A view, as a whole page or as a fragment, cacheable as its kind allows; with the status of
     what was refused, if anything was."""
@@ -137,36 +129,27 @@ def render(
     return _response(text, refusal)
 
 
-def render_for_all(
-    template: str, viewer: Viewer, shown: tuple[Hashable, ...], context: Callable[[Viewer], Any]
+def render_cached(
+    template: str,
+    viewer: Reader,
+    shown: tuple[Hashable, ...],
+    context: Callable[[], dict[str, Any]],
 ) -> Response:
-    """The same for what everybody sees alike, but for who has logged in and under which name:
-    rendered once, for nobody or for somebody who stands in for this person, while what it shows
-    stays. A whole page has the CSRF token of who has logged in, any page the contributor token of
-    who has no account: those are rendered each time.
+    """Render a view; for anonymous people once, while what it shows stays as it is.
 
-    `shown`: says all that the page is made of (see `rendered.kept`); `context`: makes what the
-    template is given for a viewer. Ids of forms are those of `form_id`.
+    Somebody logged in, or recognised by a token, gets their page rendered.
+
+    :param shown: says all that the page is made of (see `render_cache.kept`).
+    :param context: makes what the template is given.
     """
-    if viewer.known and not (viewer.account and wants_fragment()):
-        return render(template, viewer=viewer, **context(viewer))
-    stand_in = replace(STAND_IN, name=STAND_IN.name if viewer.name else None)
-    stand_in = stand_in if viewer.account else NOBODY
-    key = ("page", template, viewer.account, bool(viewer.name), *setting_key(), *shown)
-    text = kept(key, lambda: _text(template, viewer=stand_in, **context(stand_in)))
-    if viewer.account:
-        text = text.replace(_mark(STAND_IN), _mark(viewer)).replace(FORM_ID, str(uuid.uuid4()))
-        text = text.replace(STAND_IN.name or "", escape(viewer.name or ""))
-    return _response(text)
-
-
-def form_id(viewer: Viewer) -> str:
-    """By which a form that is sent twice is recognised."""
-    return FORM_ID if viewer.key == STAND_IN.key else str(uuid.uuid4())
+    if viewer.known:
+        return render(template, viewer=viewer, **context())
+    key = ("page", template, *setting_key(), *shown)
+    return _response(kept(key, lambda: _text(template, viewer=viewer, **context())))
 
 
 def _text(
-    template: str, *, viewer: Viewer, refusal: refusals.Refusal | None = None, **context: Any
+    template: str, *, viewer: Reader, refusal: refusals.Refusal | None = None, **context: Any
 ) -> str:
     layout = "fragment.html" if wants_fragment() else "page.html"
     return render_template(
@@ -225,12 +208,12 @@ def _setting() -> dict[str, Any]:
     }
 
 
-def _mark(viewer: Viewer) -> str:
+def _mark(viewer: Reader) -> str:
     """By which the loader knows that somebody else is logged in than when it asked."""
     return hashlib.sha256(viewer.key.encode()).hexdigest()[:12] if viewer.key else ""
 
 
-def _token(viewer: Viewer) -> str:
+def _token(viewer: Reader) -> str:
     """udata's CSRF token for the forms of whole pages; fragments are guarded by a header. It sets
     the session cookie, which the page of somebody unknown must not."""
     return generate_csrf() if viewer.account and not wants_fragment() else ""
@@ -260,26 +243,3 @@ def _carries_key() -> bool:
 
 def _has_session() -> bool:
     return current_app.config["SESSION_COOKIE_NAME"] in request.cookies
-
-
-# The pages themselves, each in its domain.
-from ..consultations import editor_views as _making  # noqa: E402, F401
-from ..consultations import results_views as _results  # noqa: E402, F401
-from ..consultations import views as _consultations  # noqa: E402, F401
-from ..dashboard import public as _organizations  # noqa: E402, F401
-from ..dashboard import settings_views as _settings  # noqa: E402, F401
-from ..dashboard import views as _dashboard  # noqa: E402, F401
-from ..data_requests import asking_views as _asking  # noqa: E402, F401
-from ..data_requests import views as _requests  # noqa: E402, F401
-from ..data_requests import yearly_check_in_views as _interest  # noqa: E402, F401
-from ..email_confirmation import views as _confirm  # noqa: E402, F401
-from ..feedback import reassessment_views as _confirming  # noqa: E402, F401
-from ..feedback import treatment_views as _treatment  # noqa: E402, F401
-from ..feedback import views as _feedback  # noqa: E402, F401
-from ..mail import views as _unsubscribe  # noqa: E402, F401
-from ..moderation import public_views as _public_moderation  # noqa: E402, F401
-from ..moderation import views as _moderation  # noqa: E402, F401
-from ..my_data import privacy_views as _privacy  # noqa: E402, F401
-from ..my_data import views as _me  # noqa: E402, F401
-from .embed import frame_views as _frames  # noqa: E402, F401
-from .embed import views as _embed  # noqa: E402, F401

@@ -16,7 +16,7 @@ from pymongo import UpdateOne
 from udata.core.dataset.models import Dataset
 from udata.i18n import lazy_gettext as _
 
-from ...portal.languages import speaking
+from ..languages import speaking
 from ..urls import pages_url
 
 #: Where cdata looks.

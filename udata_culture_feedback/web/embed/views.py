@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, abort, json, redirect, request
+from flask import Response, abort, json, request
 from udata.cors import get_allowed_origins
 from udata.i18n import gettext as _
 from udata.i18n import ngettext
 
-from ...data_requests.presentation import draft_of
-from ...feedback import actions
-from ...people.viewer import current_viewer
-from ...portal import catalogue
-from ...portal.languages import speaking
 from ...vocabulary import LANGUAGES
-from .. import refusals
-from ..pages import blueprint, page_address, render, wants_fragment
+from ..languages import speaking
+from ..pages import blueprint, wants_fragment
 from . import assets
 from .placements import placements
 
@@ -79,42 +74,6 @@ def static_part(version: str, name: str) -> Response:
     response.add_etag()
     response.make_conditional(request)
     return assets.compress(response)
-
-
-@blueprint.route("/pages/ask/")
-def ask_page() -> Response:
-    """« Des données manquent ? » where there is no dataset: on the page of an organization
-    (`organization`), after a search that found nothing (`title`)."""
-    organization = catalogue.find_organization(request.args.get("organization"))
-    known = {
-        "organization": organization and (organization.slug or str(organization.id)),
-        "title": request.args.get("title", "").strip()[:200],
-    }
-    asked = {name: value for name, value in known.items() if value}
-    if wants_fragment():
-        # On the page of a dataset the form is one heading deeper.
-        asked["level"] = str(max(1, request.args.get("level", 2, type=int) - 1))
-    return render(
-        "embed/ask.html",
-        viewer=current_viewer(),
-        organization=organization,
-        title=known["title"],
-        draft=draft_of(None),
-        ask=page_address("requests/new", **asked),
-    )
-
-
-@blueprint.route("/pages/dashboard/datasets/<string:dataset>/")
-def dashboard_of_dataset(dataset: str) -> Response:
-    """What waits about one dataset, in the dashboard of whoever publishes it."""
-    try:
-        found = actions.readable_dataset(dataset)
-    except refusals.NotFound:
-        abort(404)
-    whose = f"organizations/{found.organization}" if found.organization else "me"
-    kept = {name: request.args[name] for name in ("as", "level") if name in request.args}
-    address = page_address(f"dashboard/{whose}/feedback/", dataset=str(found.id), **kept)
-    return redirect(address, code=302)  # type: ignore[return-value]
 
 
 @blueprint.after_request

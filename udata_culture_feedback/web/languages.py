@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from flask import current_app, g, request
 from flask_babel import refresh
 from udata.i18n import get_locale
+
+from ..vocabulary import LANGUAGES, Texts
 
 
 def choose_for_request() -> None:
@@ -33,3 +36,17 @@ def speaking(lang: str) -> Iterator[None]:
     finally:
         g.lang_code = before
         refresh()
+
+
+def in_languages(label: Any) -> dict[str | None, str]:
+    """Return a label of a vocabulary by language; a plain text of the settings under None."""
+    if isinstance(label, str):
+        return {None: label}
+    found: dict[str | None, str] = {}
+    if isinstance(label, Texts):
+        found.update(label.texts)
+        return found
+    for lang in LANGUAGES:
+        with speaking(lang):
+            found[lang] = str(label)
+    return found

@@ -14,19 +14,13 @@ from bson import ObjectId
 from rapidfuzz import fuzz
 from udata.core.organization.models import Organization
 from udata.i18n import lazy_gettext as _
-from udata.i18n import ngettext
 from werkzeug.datastructures import MultiDict
 
-from .. import vocabulary
 from ..portal import catalogue
 from ..search import similar, terms
 from ..search.index import entries, stems_of, words
 from ..web import refusals
-from . import representation
-from .models import requests
-from .queries import LEFT_OUT, PUBLIC
-from .repository import find as find_request
-from .workflow import OPEN, Status
+from .neighbours import requests_asked
 
 ORGANIZATION, DATASET, REQUEST = KINDS = ("organization", "dataset", "request")
 
@@ -39,9 +33,6 @@ MAX_ENDINGS = 30
 MAX_LENGTH = 200
 #: References that are looked up of a form.
 MAX_CHOSEN = 20
-
-#: What a request may be merged into.
-TARGETS = (*OPEN, Status.PUBLISHED)
 
 #: What an article or a preposition leaves before a word in a slug, where apostrophes are dropped.
 ELISIONS = "(?:l|d|qu|s|n|j|c)?"
@@ -110,7 +101,7 @@ def named(kind: str, references: Iterable[str]) -> list[Choice]:
             dataset = catalogue.find_dataset(reference)
             found += [dataset.id] if dataset else []
         else:
-            request = find_request(reference)
+            request = requests_asked().find_request(reference)
             found += [request["_id"]] if request else []
     found = list(dict.fromkeys(found))
     if kind == ORGANIZATION:
@@ -212,22 +203,5 @@ def _datasets(ids: Iterable[ObjectId]) -> list[Choice]:
 def _requests(ids: Iterable[ObjectId]) -> list[Choice]:
     """Those that everybody may see and others may be merged into, in their order, with where they
     stand."""
-    ids = list(ids)
-    where = PUBLIC | {"_id": {"$in": ids}, "status": {"$in": list(TARGETS)}}
-    by_id = {request["_id"]: request for request in requests().find(where, LEFT_OUT)} if ids else {}
-    labels = {term.id: term.label for term in vocabulary.REQUEST_STATUSES}
-    return [
-        Choice(
-            str(id),
-            by_id[id]["title"],
-            f"{labels[by_id[id]['status']]}, {_people(by_id[id])}",
-        )
-        for id in ids
-        if id in by_id
-    ][:SHOWN]
-
-
-def _people(request: dict[str, Any]) -> str:
-    return ngettext(
-        "asked by %(num)d person", "asked by %(num)d people", representation.people(request)
-    )
+    found = requests_asked().choices(list(ids))
+    return [Choice(str(id), title, detail) for id, title, detail in found[:SHOWN]]

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from flask import Response, abort, request
 
-from ...feedback import actions
-from ...people.viewer import NOBODY
-from ...portal import catalogue
-from ...portal.catalogue import DatasetFacts
-from .. import refusals
-from ..pages import blueprint, page_address, render
+from ..people.viewer import NOBODY
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
+from ..web import refusals
+from ..web.pages import blueprint, page_address, render
+from . import actions
 
 
 @blueprint.route("/pages/frame/datasets/<string:dataset>/")

@@ -14,16 +14,16 @@ from udata.i18n import lazy_gettext as _
 from udata.tasks import job
 
 from ..consultations import publishing
-from ..consultations.suppression import LEAST_FOR_CROSSES
 from ..data_requests import csv as requests_csv
 from ..feedback import csv as feedback_csv
-from ..feedback.models import SITE
+from ..figures.summary_ids import SITE
+from ..opendata import portal
+from ..opendata.files import Made, files_of
+from ..opendata.portal import Published, Sheet
+from ..opendata.suppression import LEAST_FOR_CROSSES
 from ..portal import catalogue
-from ..portal.languages import speaking
 from ..web import refusals
-from . import portal
-from .files import Made, files_of
-from .portal import Published, Sheet
+from ..web.languages import speaking
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,10 @@
+"""The version of the plugin that is installed."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    VERSION = version("udata-culture-feedback")
+except PackageNotFoundError:  # a checkout that is not installed
+    VERSION = "0+unknown"
