@@ -179,6 +179,30 @@ class VocabularyTest(PluginTestCase):
             else:
                 assert here["dimension"].endswith("/axis/georeferencing")
 
+    def test_a_short_question_has_five_answers_that_agree_with_it(self, french, english):
+        for axes, expected in (
+            (
+                french["axes"],
+                {
+                    "À jour ?": "souvent en retard",
+                    "Complètes ?": "lacunes importantes",
+                    "Compréhensibles ?": "difficilement",
+                    "Localisées ?": "inexploitable",
+                },
+            ),
+            (
+                english["axes"],
+                {
+                    "Up to date?": "often late",
+                    "Complete?": "large gaps",
+                    "Clear?": "hardly",
+                    "Located?": "unusable",
+                },
+            ),
+        ):
+            assert {straight(a["short"]): straight(a["short_values"][1]) for a in axes} == expected
+            assert all(len(axis["short_values"]) == 5 for axis in axes)
+
     @pytest.mark.parametrize(
         ("where", "expected"),
         [("fitness", FITNESS), ("treatment", TREATMENT), ("request", REQUEST)],

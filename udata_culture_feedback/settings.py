@@ -93,7 +93,8 @@ CULTURE_FEEDBACK_CAPTCHETAT = False
 #: Replaces controlled vocabularies for a portal that is not about culture: list name ("axes",
 #: "fitness", "profiles", "usages", "themes", "decline_reasons") → list of terms
 #: `{"id": "…", "label": {"en": "…", "fr": "…"}}`; an axis has also `question` (per language),
-#: `steps` (five labels, per language) and `dimension` (an IRI). See `vocabulary.py`.
+#: `steps` (five labels, per language) and `dimension` (an IRI), and may have `short` (the question
+#: in a word or two) with `short_values` (five answers to it). See `vocabulary.py`.
 CULTURE_FEEDBACK_VOCABULARIES: dict[str, list[dict]] = {}
 
 # --- Bounds ---------------------------------------------------------------------------------------

@@ -45,6 +45,10 @@ class Axis(Term):
     question: Any
     steps: tuple[Any, ...]  # five labels, worst first
     dimension: str | None = None
+    #: The question in a word or two, for where a value stands beside it; None: the label stands.
+    short: Any = None
+    #: Five answers to `short`, worst first; empty: the labels of the steps stand.
+    short_values: tuple[Any, ...] = ()
 
     @property
     def iri(self) -> str:
@@ -54,8 +58,14 @@ class Axis(Term):
         return super().as_json() | {
             "question": str(self.question),
             "steps": [str(step) for step in self.steps],
+            "short": str(self.short or self.label),
+            "short_values": [str(value) for value in self.short_values or self.steps],
             "dimension": self.iri,
         }
+
+    def short_value(self, step: int) -> str:
+        """Return what a rating (1..5) answers to the short question."""
+        return str((self.short_values or self.steps)[step - 1])
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,14 @@ AXES = (
             _p("update frequency", "always current"),
         ),
         LDQD + "timeliness",
+        short=_p("axis", "Up to date?"),
+        short_values=(
+            _p("update frequency, short", "no, too old"),
+            _p("update frequency, short", "often late"),
+            _p("update frequency, short", "roughly"),
+            _p("update frequency, short", "mostly"),
+            _p("update frequency, short", "always"),
+        ),
     ),
     Axis(
         "completeness",
@@ -94,6 +112,14 @@ AXES = (
             _p("completeness", "complete"),
         ),
         LDQD + "completeness",
+        short=_p("axis", "Complete?"),
+        short_values=(
+            _p("completeness, short", "no, very patchy"),
+            _p("completeness, short", "large gaps"),
+            _p("completeness, short", "some gaps"),
+            _p("completeness, short", "nearly"),
+            _p("completeness, short", "yes"),
+        ),
     ),
     Axis(
         "contextualisation",
@@ -107,6 +133,14 @@ AXES = (
             _p("contextualisation", "clear and documented"),
         ),
         LDQD + "understandability",
+        short=_p("axis", "Clear?"),
+        short_values=(
+            _p("contextualisation, short", "no"),
+            _p("contextualisation, short", "hardly"),
+            _p("contextualisation, short", "with effort"),
+            _p("contextualisation, short", "yes"),
+            _p("contextualisation, short", "yes, well documented"),
+        ),
     ),
     Axis(
         "georeferencing",
@@ -118,6 +152,14 @@ AXES = (
             _p("georeferencing", "partial or vague"),
             _p("georeferencing", "good"),
             _p("georeferencing", "precise and standard (coordinates, official codes)"),
+        ),
+        short=_p("axis", "Located?"),
+        short_values=(
+            _p("georeferencing, short", "no"),
+            _p("georeferencing, short", "unusable"),
+            _p("georeferencing, short", "partly"),
+            _p("georeferencing, short", "well"),
+            _p("georeferencing, short", "precisely"),
         ),
     ),
 )
@@ -318,13 +360,17 @@ def _replacement(name: str, settings: dict) -> Term:
     texts = {
         key: Texts(value) if isinstance(value, dict) else value
         for key, value in settings.items()
-        if key in ("label", "question", "dimension", "reference")
+        if key in ("label", "question", "short", "dimension", "reference")
     }
     if name == "axes":
         steps = settings.get("steps") or ()
         if len(steps) != len(STEPS):
             raise ValueError(f"CULTURE_FEEDBACK_VOCABULARIES: {settings['id']!r} needs five steps")
         texts["steps"] = tuple(Texts(s) if isinstance(s, dict) else s for s in steps)
+        values = settings.get("short_values") or ()
+        if values and len(values) != len(STEPS):
+            raise ValueError(f"CULTURE_FEEDBACK_VOCABULARIES: {id!r} needs five short_values")
+        texts["short_values"] = tuple(Texts(v) if isinstance(v, dict) else v for v in values)
     return _CLASSES.get(name, Term)(id=settings["id"], **texts)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import re
 from functools import cache, lru_cache
 from importlib.resources import files
 
 import brotli
+import rcssmin
+import rjsmin
 from flask import Response, request, url_for
 
 STATIC = files("udata_culture_feedback") / "web" / "static"
@@ -25,31 +26,14 @@ def content(name: str) -> bytes | None:
     part = STATIC / name
     if not part.is_file():
         return None
-    return _lean(part.read_text(encoding="utf-8"), name[name.rindex(".") :]).encode()
+    return _minified(part.read_text(encoding="utf-8"), name[name.rindex(".") :]).encode()
 
 
-def _lean(source: str, suffix: str) -> str:
-    """A script or stylesheet of ours without what only its readers need: comments and spaces. Texts
-    of ours do not go over several lines, and comments at the end of a line quote nothing."""
-    source = re.sub(r"^\s*/\*(?! settings).*?\*/\n", "", source, flags=re.MULTILINE | re.DOTALL)
-    dense = _dense_style if suffix == ".css" else _dense_script
-    lines = (re.sub(r"\s*// [^\"'`]*$|^//.*", "", line.strip()) for line in source.splitlines())
-    lean = "\n".join(dense(line) for line in lines if line)
-    # After these no statement could end, nor a line have a comment.
-    return re.sub(r"(?<=[;{,])\n(?!//)", "", lean)
-
-
-def _dense_style(line: str) -> str:
-    return re.sub(r" ?([{};,]) ?|(:) ", r"\1\2", line)
-
-
-def _dense_script(line: str) -> str:
-    """But for what is quoted; and a line that may have a template or a pattern stays as it is."""
-    if re.search(r"[`'/]", line):
-        return line
-    parts = re.split(r'("(?:[^"\\]|\\.)*")', line)
-    parts[::2] = [re.sub(r" ?([=?:,;{}|&<>!]) ?", r"\1", part) for part in parts[::2]]
-    return "".join(parts)
+def _minified(source: str, suffix: str) -> str:
+    """Return a script or stylesheet without its comments and needless spaces; `/*!` stays."""
+    if suffix == ".css":
+        return rcssmin.cssmin(source)
+    return rjsmin.jsmin(source, keep_bang_comments=True)
 
 
 #: How an answer may be compressed, best first.

@@ -39,7 +39,7 @@ def embed_js() -> Response:
     # In their order: the first place that is found counts.
     written = json.dumps(settings, ensure_ascii=False, separators=(",", ":"), sort_keys=False)
     source = (assets.content("embed.js") or b"").decode()
-    body = source.replace("/* settings */ {}", written.replace("</", "<\\/")).encode()
+    body = source.replace("/*! settings */{}", written.replace("</", "<\\/")).encode()
     response = Response(body, mimetype="text/javascript")
     response.headers["Cache-Control"] = f"public, max-age={LOADER_MAX_AGE}"
     response.add_etag()

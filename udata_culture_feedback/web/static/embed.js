@@ -3,7 +3,7 @@
 // <culture-feedback-panel src="pages/…">, which does so with any other page of ours; then it places
 // them where a front-end knows nothing of them. No dependency, no build.
 
-const settings = /* settings */ {};
+const settings = /*! settings */ {};
 const base = new URL(".", import.meta.url);
 const asset = (name) => new URL(`static/${settings.version}/${name}`, base).href;
 
