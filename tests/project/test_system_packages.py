@@ -12,7 +12,7 @@ import pytest
 
 SCRIPT = Path(__file__).parents[2] / "tools/system-packages"
 BASH = shutil.which("bash") or "/bin/bash"
-PROGRAMS = ("chromium", "make", "msgfmt", "npm", "redis-server")
+PROGRAMS = ("chromium", "make", "msgfmt", "nginx", "npm", "redis-server")
 COMMAND = "apt-get install --no-install-recommends chromium gettext"
 
 
