@@ -15,8 +15,8 @@ from udata.utils import get_udata_version
 
 from ..consultations import importing as importing_responses
 from ..consultations import publishing
-from ..data_requests import figures as request_figures
 from ..data_requests import importing
+from ..data_requests import models as request_models
 from ..feedback import models
 from ..figures import metrics
 from ..mail import outbox
@@ -334,7 +334,7 @@ def _write_metrics() -> None:
 
     for summary in models.summaries().find({"dataset": {"$exists": True}}, {"dataset": 1}):
         count_above(str(summary["dataset"]))
-    figures = request_figures.figures()
+    figures = request_models.figures()
     ids = (one["_id"] for one in figures.find({}, {"_id": 1}))
     while batch := list(islice(ids, PUBLISHED_AT_ONCE)):
         metrics.publish("requests", figures, batch)

@@ -7,7 +7,7 @@ it is safe to run again, and while people go on writing, also with the version b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -55,7 +55,7 @@ def count_what_is_new(_database: Database) -> str:
 
 
 def _says(
-    stored: Collection, contribution: dict[str, Any], live: Totals, concerned: Iterable[str]
+    stored: Collection, contribution: Mapping[str, Any], live: Totals, concerned: Iterable[str]
 ) -> bool:
     """Has a contribution count what it counts now, and makes it due. Whoever changes it meanwhile
     does so too."""

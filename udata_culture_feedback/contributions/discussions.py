@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -44,7 +44,8 @@ from ..web.languages import speaking
 log = logging.getLogger(__name__)
 
 #: A document that is discussed: a feedback, a request.
-Contribution = dict[str, Any]
+#: Of any class: each domain has the type of its own.
+Contribution = Any
 Voice = tuple[User, Organization | None]
 
 #: How much of the words a title shows: it is all that producers see in the bell.
@@ -541,7 +542,7 @@ def members_of(organization: ObjectId, *roles: str) -> set[ObjectId]:
     return {member["user"] for member in members if not roles or member.get("role") in roles}
 
 
-def voice_of(contributor: dict[str, Any]) -> Voice:
+def voice_of(contributor: Mapping[str, Any]) -> Voice:
     """Who speaks in a discussion for a contributor: the account, perhaps for an organization; the
     service account for who gives no name or has left."""
     user = contributor.get("user")

@@ -15,9 +15,10 @@ from bson import ObjectId
 from ..opendata.tables import Table
 from ..portal.catalogue import DatasetFacts
 
-#: A stage of an aggregation pipeline, a MongoDB document: really anything.
+#: A stage of an aggregation pipeline.
 Stage = dict[str, Any]
-Document = dict[str, Any]
+#: A document of the other domain, which has the type of it.
+Document = Any
 
 
 class RequestsBeside(Protocol):

@@ -10,14 +10,14 @@ from pymongo.collection import Collection
 
 from ..figures.settle import becomes_due
 
-Document = dict[str, Any]
+Document = Mapping[str, Any]
 
 #: Attempts at a change before giving up on a document that others keep changing.
 ATTEMPTS = 20
 
 
 def replace(
-    collection: Collection[Document],
+    collection: Collection[Any],
     before: Document,
     after: Document,
     *,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -90,6 +90,9 @@ REASONS = {
     **text_checks.LABELS,
 }
 
+#: Of any class: each domain has the type of its own.
+Contribution = Any
+
 _WORD = re.compile(r"\w+")
 
 
@@ -105,7 +108,7 @@ class CultureFeedbackRepeated(Document):
 
 
 def reasons_to_wait(
-    contributor: dict[str, Any],
+    contributor: Mapping[str, Any],
     words: Iterable[str | None],
     *,
     about: Any,
@@ -135,7 +138,7 @@ def reasons_to_wait(
 
 
 def await_moderation(
-    contribution: dict[str, Any], why: list[str], at: datetime | None = None
+    contribution: Contribution, why: list[str], at: datetime | None = None
 ) -> None:
     """Sets on a contribution whose words have just been written what becomes of them: public, or
     pending for these reasons. Hidden words that are replaced wait, whoever writes; spam stays
@@ -154,7 +157,7 @@ def await_moderation(
     put_in_queue(contribution, [*outside, *why], at)
 
 
-def no_words_left(contribution: dict[str, Any]) -> None:
+def no_words_left(contribution: Contribution) -> None:
     """Sets on a contribution whose words its author has removed that nothing waits any more."""
     if contribution.get("hidden_reason") == "spam":
         return
@@ -183,7 +186,7 @@ def warn(words: dict[str, str | None], *, read_again: bool) -> None:
         raise refusals.Invalid(message, errors, read_again=True)
 
 
-def forget_original(contribution: dict[str, Any]) -> None:
+def forget_original(contribution: Contribution) -> None:
     """Drops the words that a moderator has blacked out, kept so that it can be undone."""
     decision = contribution.get("moderated") or {}
     if "texts" in (decision.get("before") or {}):
@@ -196,7 +199,7 @@ def erased_at(decided_at: datetime) -> datetime:
     return decided_at + timedelta(days=current_app.config["CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS"])
 
 
-def put_in_queue(contribution: dict[str, Any], why: list[str], at: datetime | None = None) -> None:
+def put_in_queue(contribution: Contribution, why: list[str], at: datetime | None = None) -> None:
     """Sets why a contribution is in the queue; without a reason it is not."""
     before = contribution.get("review") or {}
     if why:
@@ -205,22 +208,22 @@ def put_in_queue(contribution: dict[str, Any], why: list[str], at: datetime | No
         contribution.pop("review", None)
 
 
-def with_name(contribution: dict[str, Any], fields: dict[str, str | None]) -> dict[str, str]:
+def with_name(contribution: Contribution, fields: Mapping[str, str | None]) -> dict[str, str]:
     """The texts of a contribution, with the name that somebody without an account declares: it is
     words too."""
     contributor = contribution["contributor"]
     if not contributor.get("user"):
-        fields = fields | {"name": contributor.get("name")}
+        fields = {**fields, "name": contributor.get("name")}
     return {field: text for field, text in fields.items() if text}
 
 
-def version_of(contribution: dict[str, Any], texts: dict[str, str]) -> str:
+def version_of(contribution: Contribution, texts: dict[str, str]) -> str:
     """Tells whether a contribution still says what somebody saw."""
     said = repr((str(contribution["visibility"]), sorted(texts.items())))
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def was_read(contribution: dict[str, Any], texts: dict[str, str]) -> bool:
+def was_read(contribution: Contribution, texts: dict[str, str]) -> bool:
     """Whether a moderator has read these very texts and published them, as they were or blacked
     out in part."""
     decision = contribution.get("moderated") or {}
@@ -232,7 +235,7 @@ def was_read(contribution: dict[str, Any], texts: dict[str, str]) -> bool:
 
 
 def offer_as_open_data(
-    contribution: dict[str, Any], texts: dict[str, str], at: datetime | None = None
+    contribution: Contribution, texts: dict[str, str], at: datetime | None = None
 ) -> None:
     """Sets on a contribution that has just been written whether it is in the queue for this reason
     alone: its author lets its words be open data, they are public, and no moderator has read them.

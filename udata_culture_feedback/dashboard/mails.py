@@ -18,6 +18,7 @@ from udata.mail import LabelledContent, MailCTA, MailMessage
 from .. import vocabulary
 from ..contributions.discussions import members_of
 from ..contributions.review_rules import Visibility
+from ..data_requests.models import Request
 from ..data_requests.recipients import admins_dealing_with
 from ..data_requests.repository import find as find_request
 from ..data_requests.workflow import OPEN, Status
@@ -193,7 +194,7 @@ def _on(moment: datetime) -> str:
     return in_words(local_day(moment, portal_zone()))
 
 
-def _open_request(reference: str) -> dict[str, Any] | None:
+def _open_request(reference: str) -> Request | None:
     found = find_request(ObjectId(reference))
     if found is None or found["visibility"] != Visibility.PUBLIC:
         return None

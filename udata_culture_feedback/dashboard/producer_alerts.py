@@ -18,7 +18,7 @@ from udata.core.dataset.models import Dataset
 
 from ..contributions.review_rules import Visibility
 from ..data_requests.clock import overdue_bound
-from ..data_requests.models import requests
+from ..data_requests.models import Request, requests
 from ..data_requests.queries import PUBLIC
 from ..data_requests.recipients import admins_dealing_with, requester_of
 from ..feedback.models import STANDING, feedbacks, summaries
@@ -33,7 +33,6 @@ from .permissions import owned_by
 from .subscriptions import subscribers
 
 Feedback = dict[str, Any]
-Request = dict[str, Any]
 #: How many, by name: `opinions`, `comments`, `waiting`; of organizations, `requests` and `overdue`.
 Figures = dict[str, int]
 

@@ -11,6 +11,7 @@ from udata.core.dataset.models import Dataset
 from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
+from ..data_requests.models import Entry, Request
 from ..data_requests.signals import on_request_moved, on_request_received
 from ..feedback import answer_templates
 from ..feedback.signals import on_feedback_followed
@@ -25,13 +26,11 @@ def feedback_followed(feedback_id: ObjectId, **_: Any) -> None:
         later(tasks.tell_contact_point, str(feedback_id))
 
 
-def request_received(_sender: Any, request: dict[str, Any], **_: Any) -> None:
+def request_received(_sender: Any, request: Request, **_: Any) -> None:
     producer_alerts.request_arrived(request, f"request:{request['_id']}:received")
 
 
-def request_moved(
-    _sender: Any, request: dict[str, Any], entry: dict[str, Any], number: int, **_: Any
-) -> None:
+def request_moved(_sender: Any, request: Request, entry: Entry, number: int, **_: Any) -> None:
     if entry.get("transferred_to"):
         to = request | {"organization": entry["transferred_to"]}
         producer_alerts.request_arrived(to, f"request:{request['_id']}:{number}")

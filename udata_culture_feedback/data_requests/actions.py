@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from flask import current_app
@@ -12,6 +12,7 @@ from udata.i18n import lazy_gettext as _
 
 from ..contributions import review_rules, text_checks
 from ..contributions.neighbours import consultation_link
+from ..contributions.repository import ATTEMPTS
 from ..contributions.review_rules import Visibility
 from ..email_confirmation.anonymous import admit, must_take_part
 from ..figures.settle import DISCUSSION
@@ -30,10 +31,9 @@ from ..web.moments import portal_zone
 from . import merging, messages, permissions, replies, supports
 from .clock import Clock
 from .figures import above, ensure, settle_supports_of
-from .forms import read_extension, read_message, read_move, read_request
-from .models import PEOPLE, TOLD, live_totals, requests
+from .forms import Values, read_extension, read_message, read_move, read_request
+from .models import PEOPLE, TOLD, Entry, Message, Removal, Request, live_totals, requests
 from .repository import (
-    ATTEMPTS,
     change,
     find,
     free_slug,
@@ -49,7 +49,6 @@ from .workflow import DECISIONS, OPEN, Role, Status, allowed, moves
 
 __all__ = ["find", "fresh", "is_carried", "replace"]  # of `records`, for who reads these
 
-Request = dict[str, Any]
 
 #: Moves, transfers and extensions of one request: its history is one document with it.
 MAX_HISTORY = 200
@@ -59,7 +58,7 @@ MAX_EXTENSION = 31
 
 def ask(
     viewer: Viewer,
-    payload: dict[str, Any],
+    payload: Values,
     *,
     at: datetime | None = None,
     contact: ObjectId | None = None,
@@ -94,7 +93,7 @@ def ask(
     return written(request), True
 
 
-def edit(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
+def edit(viewer: Viewer, reference: Any, payload: Values) -> Request:
     """Changes the fields that the payload has; the history says that it was edited. `open_data`
     alone is agreed to or taken back whatever became of the request. Raises Unauthenticated,
     NotFound, Forbidden, Invalid, TooLong, Conflict when it is decided already."""
@@ -150,7 +149,7 @@ def take_back(viewer: Viewer, request: Request) -> bool:
     return find(request["_id"]) is None
 
 
-def move(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
+def move(viewer: Viewer, reference: Any, payload: Values) -> Request:
     """Moves a request to another status. Answers it as stored.
 
     `payload`: the fields of `forms.read_move`. Raises Unauthenticated, NotFound; Conflict with
@@ -190,7 +189,7 @@ def move(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
     raise _elsewhere(viewer, request)
 
 
-def transfer(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
+def transfer(viewer: Viewer, reference: Any, payload: Values) -> Request:
     """Sends a request to the organization that holds the data. Its reception date is kept. Raises
     Invalid naming `organization` or `message`, Forbidden, NotFound, Conflict."""
     must_be_known(viewer)
@@ -220,17 +219,19 @@ def transfer(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request
             message=message,
             transferred_to=holder,
         )
-        return request | {
-            "organization": holder,
+        changed = request | {
             "received_at": request.get("received_at") or now(),
             "history": [*request["history"], entry],
             "last_modified": now(),
         }
+        if holder:
+            changed["organization"] = holder
+        return changed
 
     return change(request, transferred, due=[TOLD]) or fresh(request["_id"])
 
 
-def extend(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Request:
+def extend(viewer: Viewer, reference: Any, payload: Values) -> Request:
     """Extends the service date once, by `days` (31 at most), for a public `reason`. Raises
     Forbidden, Invalid naming the field, Conflict when it was extended or answered already."""
     must_be_known(viewer)
@@ -277,9 +278,7 @@ def confirm(viewer: Viewer, reference: Any) -> Request:
     return change(request, confirmed) or fresh(request["_id"])
 
 
-def answer(
-    viewer: Viewer, reference: Any, payload: dict[str, Any]
-) -> tuple[dict[str, Any], Request, bool]:
+def answer(viewer: Viewer, reference: Any, payload: Values) -> tuple[Message, Request, bool]:
     """Writes about a request: `message`, and `signature`, `submission_id` as when asking. What that
     does to the request is in `replies`. Answers the message, the request, and whether the message
     is new."""
@@ -317,7 +316,7 @@ def answer(
     return message, fresh(request["_id"]), created
 
 
-def support(viewer: Viewer, reference: Any, payload: dict[str, Any] | None = None) -> Request:
+def support(viewer: Viewer, reference: Any, payload: Values | None = None) -> Request:
     """Supports a request (of a merged one: the one it was merged into); again changes nothing.
 
     `payload`: from a browser without an account, `proof`. Raises Unauthenticated, Unproven,
@@ -352,11 +351,11 @@ def to_support(request: Request) -> Request:
     return target
 
 
-def checked(payload: dict[str, Any]) -> dict[str, Any]:
+def checked(payload: Values) -> Values:
     """What somebody is about to ask for, found right: what `ask` would refuse of it is refused
     here."""
     asked = read_request(payload)
-    _put_context({"created_at": now()}, asked)
+    _put_context(cast(Request, {"created_at": now()}), asked)
     return asked
 
 
@@ -422,7 +421,7 @@ def remove(request: Request) -> None:
     def removed(request: Request) -> Request | None:
         if request.get("removed"):
             return None
-        mark = {"at": now(), "visibility": request["visibility"]}
+        mark: Removal = {"at": now(), "visibility": request["visibility"]}
         return request | {"removed": mark, "visibility": Visibility.HIDDEN}
 
     change(request, removed, due=[PEOPLE])
@@ -443,9 +442,9 @@ def bury(request_id: ObjectId) -> bool:
     return True
 
 
-def _new_request(viewer: Viewer, asked: dict[str, Any], at: datetime | None) -> Request:
+def _new_request(viewer: Viewer, asked: Values, at: datetime | None) -> Request:
     moment = at or now()
-    request: Request = {
+    request: Any = {
         "_id": ObjectId(),
         "contributor": viewer.signature(asked.get("signature"), asked.get("name")),
         "themes": [],
@@ -475,7 +474,7 @@ def _new_request(viewer: Viewer, asked: dict[str, Any], at: datetime | None) -> 
     request["live"] = live_totals(request)
     ensure(above(request))
     request["due"] = [*above(request), TOLD, *([DISCUSSION] if request.get("dataset") else [])]
-    return request
+    return cast(Request, request)
 
 
 def _await_moderation(request: Request, *, imported: bool = False) -> None:
@@ -493,7 +492,7 @@ def _await_moderation(request: Request, *, imported: bool = False) -> None:
     review_rules.await_moderation(request, why, request["last_modified"])
 
 
-def _but_consent(asked: dict[str, Any]) -> dict[str, Any]:
+def _but_consent(asked: Values) -> Values:
     """The same fields but the one that nobody decides for its requester."""
     return {field: value for field, value in asked.items() if field != "open_data"}
 
@@ -521,11 +520,15 @@ def _must_not_wait(words: dict[str, str]) -> None:
 
 def _words(request: Request) -> dict[str, str]:
     """The texts of a request, by field."""
-    words = {field: request.get(field) or "" for field in ("title", "description", "spatial")}
-    return words | {"formats": ", ".join(request.get("formats") or ())}
+    return {
+        "title": request["title"],
+        "description": request["description"],
+        "spatial": request.get("spatial") or "",
+        "formats": ", ".join(request.get("formats") or ()),
+    }
 
 
-def _put_fields(request: Request, asked: dict[str, Any]) -> None:
+def _put_fields(request: Any, asked: Values) -> None:
     for field in (
         "title",
         "description",
@@ -549,7 +552,7 @@ def _put_fields(request: Request, asked: dict[str, Any]) -> None:
     request["terms"] = terms(f"{request['title']} {request['description']}")
 
 
-def _put_context(request: Request, asked: dict[str, Any]) -> None:
+def _put_context(request: Request, asked: Values) -> None:
     """The dataset it is asked from, which says who holds the data unless something else is said."""
     dataset = None
     if asked.get("dataset"):
@@ -564,7 +567,9 @@ def _put_context(request: Request, asked: dict[str, Any]) -> None:
     if holder:
         request["organization"] = holder
     named, at = asked.get("consultation"), request["created_at"]
-    consultation_link().put(request, dataset, named, at, holder=request.get("organization"))
+    consultation_link().put(
+        cast(Any, request), dataset, named, at, holder=request.get("organization")
+    )
 
 
 def _holder(reference: Any, *, required: bool = False) -> ObjectId | None:
@@ -619,13 +624,11 @@ def _carrier(request: Request) -> Request:
     return find(request["duplicate_of"]) or request
 
 
-def _with_edit(history: list[dict[str, Any]], entry: dict[str, Any]) -> list[dict[str, Any]]:
+def _with_edit(history: list[Entry], entry: Entry) -> list[Entry]:
     """Edits that follow each other are one entry: an author who is never content does not grow the
     document without end."""
-    last = history[-1] if history else {}
-    if last.get("edited") and last["by"] == entry["by"]:
-        return [*history[:-1], entry]
-    return [*history, entry]
+    again = history and history[-1].get("edited") and history[-1]["by"] == entry["by"]
+    return [*(history[:-1] if again else history), entry]
 
 
 def _as_moved(viewer: Viewer, request: Request, to: Status) -> Request:

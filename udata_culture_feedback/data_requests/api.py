@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import request as asked
 from udata.api import api, fields
 
@@ -15,6 +13,7 @@ from ..people.viewer import Viewer, current_viewer
 from ..web.api import Answer, Route, answer, documented, json_body, ns
 from . import actions, csv, feeds, proposals, queries, representation
 from . import by_email as _by_email  # noqa: F401 (offers it)
+from .models import Request
 
 statuses = [term.id for term in vocabulary.REQUEST_STATUSES]
 
@@ -254,5 +253,5 @@ class CultureFeedbackMessagesAPI(Route):
         return answer(shown | {"status": request["status"]}, 201 if created else 200)
 
 
-def _shown(request: dict[str, Any], viewer: Viewer | None = None) -> Answer:
+def _shown(request: Request, viewer: Viewer | None = None) -> Answer:
     return answer(representation.in_full(viewer or current_viewer(), request))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from flask import current_app
 from udata.i18n import lazy_gettext as _
@@ -17,6 +16,7 @@ from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.collections import now
 from . import actions, representation
+from .forms import Values
 from .repository import find
 
 #: One person is behind a request once, whether they ask for it or support it.
@@ -35,12 +35,12 @@ class SupportByEmail:
     def target(self, reference: str) -> str:
         return str(actions.readable(NOBODY, reference)["_id"])
 
-    def check(self, payload: dict[str, Any]) -> dict[str, Any]:
+    def check(self, payload: Values) -> Values:
         request = actions.readable(NOBODY, payload.get("request"))
         actions.to_support(request)
         return {"request": str(request["_id"])}
 
-    def preview(self, payload: dict[str, Any]) -> Preview | None:
+    def preview(self, payload: Values) -> Preview | None:
         request = find(payload["request"])
         if request is None or request["visibility"] != Visibility.PUBLIC:
             return None
@@ -50,7 +50,7 @@ class SupportByEmail:
             then=str(_("Your support is counted as soon as you confirm. No name is shown.")),
         )
 
-    def carry_out(self, viewer: Viewer, payload: dict[str, Any], contact: Contact) -> Outcome:
+    def carry_out(self, viewer: Viewer, payload: Values, contact: Contact) -> Outcome:
         request = actions.support(viewer, payload["request"])
         shown = representation.in_full(viewer, request)
         return Outcome(shown, f"requests/{request['slug']}/", created=False)
@@ -67,10 +67,10 @@ class RequestByEmail:
     def target(self, reference: str) -> str:
         raise NotImplementedError("requests are not made under a proof of work")
 
-    def check(self, payload: dict[str, Any]) -> dict[str, Any]:
+    def check(self, payload: Values) -> Values:
         return actions.checked(payload)
 
-    def preview(self, payload: dict[str, Any]) -> Preview | None:
+    def preview(self, payload: Values) -> Preview | None:
         kinds = {term.id: str(term.label) for term in vocabulary.REQUEST_KINDS}
         holder = catalogue.find_organization(payload.get("organization"))
         facts = [(_("Title"), payload["title"]), (_("Kind of request"), kinds[payload["kind"]])]
@@ -93,7 +93,7 @@ class RequestByEmail:
             ),
         )
 
-    def carry_out(self, viewer: Viewer, payload: dict[str, Any], contact: Contact) -> Outcome:
+    def carry_out(self, viewer: Viewer, payload: Values, contact: Contact) -> Outcome:
         request, created = actions.ask(viewer, payload, contact=contact.id)
         days = current_app.config["CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS"]
         page = f"requests/{request['slug']}/"

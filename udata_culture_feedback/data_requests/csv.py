@@ -3,7 +3,7 @@ only of who agreed and once a moderator has read them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flask import Response, current_app
@@ -27,12 +27,12 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..vocabulary import vocabularies
 from ..web.csv import download
-from . import permissions, queries, representation
+from . import permissions, representation
 from .clock import Clock
-from .models import requests
+from .dataset_page import PUBLIC
+from .models import Query, Request, requests
+from .repository import fulfilment
 from .workflow import OPEN, Status
-
-Request = dict[str, Any]
 
 #: What is read of a request: of who asked only what their words need.
 READ = (
@@ -64,12 +64,10 @@ class Row:
         stamp = request.get("consultation")
         self.consultation = stamp if stamp in disclosed else None
         self.words = permissions.open_texts(request)
-        fulfilled = request.get("fulfilled_by") or {}
-        self.urls = fulfilled.get("urls") or []
+        fulfilled = fulfilment(request)
+        self.urls = fulfilled["urls"]
         self.opened = [
-            str(id)
-            for id in fulfilled.get("datasets") or []
-            if id in datasets and datasets[id].listed
+            str(id) for id in fulfilled["datasets"] if id in datasets and datasets[id].listed
         ]
 
     @property
@@ -240,18 +238,18 @@ def requests_csv() -> Response:
     """`P/site/requests.csv`."""
     of_requests = table()
     # What is overdue changes by the clock alone: with the day, roughly.
-    made_of = version(requests(), queries.PUBLIC, now().date(), of_requests.header)
+    made_of = version(requests(), PUBLIC, now().date(), of_requests.header)
     return download("requests", of_requests.header, of_requests.rows(rows()), made_of)
 
 
-def rows(scope: dict[str, Any] | None = None) -> Iterator[Row]:
+def rows(scope: Query | None = None) -> Iterator[Row]:
     """The public requests (of a consultation), in an order drawn each time."""
-    where = queries.PUBLIC | (scope or {})
+    where = PUBLIC | (scope or {})
     profiles = _profiles(where)
     for batch in batches(shuffled(requests(), where, READ)):
         datasets = catalogue.datasets_by_id(
             {one["dataset"] for one in batch if one.get("dataset")}
-            | {id for one in batch for id in (one.get("fulfilled_by") or {}).get("datasets") or ()}
+            | {id for one in batch for id in fulfilment(one)["datasets"]}
         )
         holders = catalogue.organizations_by_id(
             one["organization"] for one in batch if one.get("organization")
@@ -261,10 +259,10 @@ def rows(scope: dict[str, Any] | None = None) -> Iterator[Row]:
             yield Row(one, datasets, holders, profiles, disclosed)
 
 
-def _profiles(where: dict[str, Any]) -> set[str]:
+def _profiles(where: Query) -> set[str]:
     """The profiles that may be told: requests have no counter of them, so they are counted, in one
     pass."""
-    found = requests().aggregate(
+    found: Iterable[Any] = requests().aggregate(
         [{"$match": where}, {"$group": {"_id": "$profile", "n": {"$sum": 1}}}]
     )
     sizes = {one["_id"]: one["n"] for one in found}

@@ -29,15 +29,14 @@ from ..portal.collections import acknowledged, now
 from ..search import similar
 from ..web import refusals
 from . import actions, permissions, representation
-from .forms import read_move
-from .models import TOLD, requests
+from .forms import Values, read_move
+from .models import TOLD, Request, requests
 from .queries import LEFT_OUT
 from .recipients import admins_dealing_with, scope_of_holder
-from .repository import change
+from .repository import change, fulfilment
 from .transitions import history_entry, moved
 from .workflow import OPEN, Role, Status
 
-Request = dict[str, Any]
 Match = dict[str, Any]
 
 #: Proposals read for one producer or one request: the best ones.
@@ -78,7 +77,7 @@ class CultureFeedbackMatch(Document):
     }
 
 
-def matches() -> Collection:
+def matches() -> Collection[Any]:
     return acknowledged(CultureFeedbackMatch)
 
 
@@ -123,7 +122,9 @@ def propose(raw: Mapping[str, Any]) -> int:
     return len(resembling)
 
 
-def proposals_for(viewer: Viewer, organization_ids: Iterable[ObjectId]) -> list[dict[str, Any]]:
+def proposals_for(
+    viewer: Viewer, organization_ids: Iterable[ObjectId]
+) -> list[representation.Shown]:
     """What is proposed to some organizations, newest first, for their dashboard: `id`, `request`
     (as in lists), `dataset`, `score`. Requests whose holder is unknown are for the desk, and for
     whose dataset it is."""
@@ -136,7 +137,7 @@ def proposals_for(viewer: Viewer, organization_ids: Iterable[ObjectId]) -> list[
     return _shown(viewer, list(found))
 
 
-def proposals_on(viewer: Viewer, request: Request) -> list[dict[str, Any]]:
+def proposals_on(viewer: Viewer, request: Request) -> list[representation.Shown]:
     """What is proposed for one request, best first, to who may accept it; nothing to others."""
     if Status(request["status"]) not in OPEN or not viewer.known:
         return []
@@ -163,7 +164,7 @@ def accept(viewer: Viewer, id: Any) -> Request:
     match, request = _readable(viewer, id)
     if match["state"] == State.DISMISSED:
         raise refusals.Conflict(_("This proposal was dismissed."), state=match["state"])
-    fulfilled = (request.get("fulfilled_by") or {}).get("datasets") or []
+    fulfilled = fulfilment(request)["datasets"]
     if request["status"] != Status.PUBLISHED or match["dataset"] not in fulfilled:
         payload = {
             "to": Status.PUBLISHED.value,
@@ -224,7 +225,7 @@ def _may_claim(viewer: Viewer, match: Match, request: Request) -> bool:
     return dataset is not None and permissions.may_claim(viewer, request, dataset)
 
 
-def _claim(viewer: Viewer, match: Match, request: Request, payload: dict[str, Any]) -> Request:
+def _claim(viewer: Viewer, match: Match, request: Request, payload: Values) -> Request:
     """Sends a request that is nobody's to the producer of the dataset, and publishes it: two
     entries of the history in one update, of which followers hear as one. Raises Conflict when
     somebody else dealt with it meanwhile."""
@@ -237,6 +238,7 @@ def _claim(viewer: Viewer, match: Match, request: Request, payload: dict[str, An
             raise refusals.Conflict(
                 _("Somebody else deals with this request now."), status=request["status"]
             )
+        assert dataset.organization is not None  # `may_claim`
         theirs = request | {"organization": dataset.organization}
         entry = history_entry(
             viewer,
@@ -261,7 +263,7 @@ def _decide(match: Match, state: State) -> None:
     )
 
 
-def _shown(viewer: Viewer, found: list[Match]) -> list[dict[str, Any]]:
+def _shown(viewer: Viewer, found: list[Match]) -> list[representation.Shown]:
     """Proposals that can still be accepted: the request is open, everybody sees the dataset."""
     where = {
         "_id": {"$in": [match["request"] for match in found]},

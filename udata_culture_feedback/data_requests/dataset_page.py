@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..contributions.review_rules import Visibility
 from ..portal.collections import lookup
 from ..web.listing import NEWEST
-from .models import requests
+from .models import Query, requests
 from .workflow import OPEN, Status
 
-PUBLIC: dict[str, Any] = {"visibility": Visibility.PUBLIC}
+PUBLIC: Query = {"visibility": Visibility.PUBLIC}
 #: In the words of the index on what they are fulfilled by.
-FULFILLED: dict[str, Any] = {"status": Status.PUBLISHED, "fulfilled_by": {"$exists": True}}
+FULFILLED: Query = {"status": Status.PUBLISHED, "fulfilled_by": {"$exists": True}}
 
 #: Requests that one dataset answers: more are not looked at.
 OPENED_BY = 20
@@ -23,7 +21,7 @@ ASKED_FROM = 50
 SAID_OF = dict.fromkeys(("title", "slug", "status", "totals", "contributor.key", "detached"), 1)
 
 
-def stages() -> list[dict[str, Any]]:
+def stages() -> list[Query]:
     """Adds to datasets in a pipeline what their pages say of requests: `asked`, the latest open
     ones that were asked from there, and `opened`, those that the dataset answers."""
     waiting = PUBLIC | {"status": {"$in": list(OPEN)}}
@@ -39,5 +37,5 @@ def stages() -> list[dict[str, Any]]:
     ]
 
 
-def _latest(where: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+def _latest(where: Query, limit: int) -> list[Query]:
     return [{"$match": where}, {"$sort": NEWEST}, {"$limit": limit}, {"$project": SAID_OF}]

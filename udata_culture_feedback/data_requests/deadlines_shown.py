@@ -4,7 +4,6 @@ stored request (`clock` and `appeal` know no database)."""
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from flask import current_app
 
@@ -15,11 +14,9 @@ from ..web.moments import portal_zone
 from . import appeal
 from .appeal import AppealWindow, Law, Standing, State
 from .clock import Clock, explanation
+from .models import Entry, Request
 from .repository import find
 from .workflow import Role, Status
-
-Request = dict[str, Any]
-Entry = dict[str, Any]
 
 #: What the holder says yes by.
 _GRANTED = frozenset((Status.ACCEPTED, Status.IN_PROGRESS, Status.PUBLISHED))

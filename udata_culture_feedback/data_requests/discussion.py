@@ -26,7 +26,7 @@ from .. import vocabulary
 from ..contributions import discussions
 from ..contributions.discussions import Answering, Thread, Voice, own_ids
 from ..contributions.review_rules import Visibility
-from ..people.models import Kind
+from ..people.models import Contributor, Kind
 from ..people.service_account import acting_as, service_account
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
@@ -34,12 +34,10 @@ from ..web.languages import speaking
 from ..web.text_cleaning import excerpt
 from ..web.urls import pages_url
 from . import deadlines_shown
-from .models import messages, requests
+from .models import Entry, Query, Request, messages, requests
+from .models import Message as Stored
 from .permissions import desk
 from .workflow import Role, Status
-
-Request = dict[str, Any]
-Entry = dict[str, Any]
 
 #: Makes the ids of the messages that tell moves.
 NAMESPACE = UUID("0b1f8a4e-8f0f-4c0e-9d53-6a1f4e5f3c11")
@@ -53,7 +51,7 @@ class RequestThread(Thread):
     back_pointer = "request"
     title_follows = True
 
-    def collection(self) -> Collection:
+    def collection(self) -> Collection[Any]:
         return requests()
 
     def words(self, one: Request) -> str:
@@ -75,7 +73,8 @@ class RequestThread(Thread):
 
     def title(self, one: Request) -> str:
         """« [Demande] La fréquentation des musées par mois »."""
-        return _("[Request] %(words)s", words=excerpt(one["title"], discussions.TITLE_WORDS))
+        words = excerpt(one["title"], discussions.TITLE_WORDS)
+        return str(_("[Request] %(words)s", words=words))
 
     def speaks(self, one: Request) -> bool:
         """What was asked elsewhere, and imported, was discussed there."""
@@ -133,7 +132,7 @@ class Cast:
 
     holder: ObjectId | None
     people: frozenset[ObjectId]
-    contributor: dict[str, Any]
+    contributor: Contributor
 
     @classmethod
     def of(cls, request: Request) -> Cast:
@@ -335,13 +334,13 @@ def _words_of_move(entry: Entry) -> str:
 # --- What was written on the page of the request --------------------------------------------------
 
 
-def signed_as(row: dict[str, Any], request: Request) -> dict[str, Any]:
+def signed_as(row: Stored, request: Request) -> Contributor:
     """The contributor who signs a message. Who asks signs as they ask, also when that has changed
     since: what they wrote would name who prefers « Sans mon nom », or has left, otherwise."""
     return request["contributor"] if row["role"] == Role.REQUESTER else row["contributor"]
 
 
-def _written(request: Request, which: dict[str, Any]) -> set[str]:
+def _written(request: Request, which: Query) -> set[str]:
     found = messages().find({"request": request["_id"]} | which, {"message_id": 1})
     return {row["message_id"] for row in found}
 
@@ -383,4 +382,5 @@ def _add_written(request: Request, silenced: set[str]) -> None:
 
 def id_of(reference: Any) -> ObjectId | None:
     """References are stored as ids, or as DBRefs by old versions of udata."""
-    return getattr(reference, "id", reference)
+    found: ObjectId | None = getattr(reference, "id", reference)
+    return found

@@ -8,17 +8,13 @@ the number of the entry.
 
 from __future__ import annotations
 
-from typing import Any
-
 from bson import ObjectId
 
 from ..contributions.review_rules import Visibility
 from ..figures.settle import heard
 from . import signals
-from .models import TOLD, requests
+from .models import TOLD, Entry, Request, requests
 from .workflow import Status
-
-Request = dict[str, Any]
 
 #: Entries of a history that concern nobody but who reads it; of a claim the publication tells.
 SILENT = frozenset(("edited", "detached", "undone", "claimed"))
@@ -29,7 +25,7 @@ def received(request: Request) -> None:
     signals.on_request_received.send(request["_id"], request=request)
 
 
-def moved(request: Request, entry: dict[str, Any]) -> None:
+def moved(request: Request, entry: Entry) -> None:
     """A public step: requester and supporters hear of it."""
     number = request["history"].index(entry) + 1
     signals.on_request_moved.send(request["_id"], request=request, entry=entry, number=number)

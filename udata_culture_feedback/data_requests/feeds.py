@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
@@ -18,6 +17,7 @@ from ..web.api import cacheable
 from ..web.listing import EPOCH
 from ..web.urls import pages_url, portal
 from . import queries, representation
+from .models import Request
 
 ATOM = "http://www.w3.org/2005/Atom"
 MEDIA_TYPE = "application/atom+xml"
@@ -51,7 +51,7 @@ def atom() -> Response:
     return cacheable(Response(written, content_type=f"{MEDIA_TYPE}; charset=utf-8"))
 
 
-def _entry(feed: ElementTree.Element, found: dict[str, Any]) -> None:
+def _entry(feed: ElementTree.Element, found: Request) -> None:
     entry = ElementTree.SubElement(feed, _tag("entry"))
     addresses = representation.addresses(found)
     _text(entry, "id", addresses["self_api_url"])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from ..figures.settle import Flow, settle, settle_and_read, settle_some
+from ..figures.settle import Document, Flow, settle, settle_and_read, settle_some
 from ..figures.summary_ids import SITE, dataset_summary, organization_summary
 from ..portal.collections import lookup
-from .models import figures, requests, supports
+from .models import Request, Support, figures, requests, supports
 
 
 class SupportsIntoRequest(Flow):
@@ -21,17 +21,17 @@ class SupportsIntoRequest(Flow):
     fields = ("direct", "via", "own")
 
     @property
-    def contributions(self) -> Collection:
+    def contributions(self) -> Collection[Any]:
         return supports()
 
     @property
-    def summaries(self) -> Collection:
+    def summaries(self) -> Collection[Any]:
         return requests()
 
-    def snapshot(self, contribution: dict[str, Any], summary_id: Any) -> dict[str, Any]:
+    def snapshot(self, contribution: Any, summary_id: Any) -> Document:
         return {"totals": {"supports": 1} if is_behind(contribution) else {}}
 
-    def population(self, summary_id: Any) -> dict[str, Any]:
+    def population(self, summary_id: Any) -> Document:
         return {"target": summary_id}
 
 
@@ -42,14 +42,14 @@ class RequestsInto(Flow):
     fields = ("live", "organization", "dataset")
 
     @property
-    def contributions(self) -> Collection:
+    def contributions(self) -> Collection[Any]:
         return requests()
 
     @property
-    def summaries(self) -> Collection:
+    def summaries(self) -> Collection[Any]:
         return figures()
 
-    def snapshot(self, contribution: dict[str, Any], summary_id: Any) -> dict[str, Any]:
+    def snapshot(self, contribution: Any, summary_id: Any) -> Document:
         here = summary_id in above(contribution)
         return {"totals": (contribution.get("live") or {}) if here else {}}
 
@@ -58,11 +58,11 @@ SUPPORTS = SupportsIntoRequest()
 REQUESTS = RequestsInto()
 
 
-def is_behind(support: dict[str, Any]) -> bool:
+def is_behind(support: Support) -> bool:
     return bool(support.get("direct") or support.get("via")) and not support.get("own")
 
 
-def above(request: dict[str, Any]) -> list[str]:
+def above(request: Request) -> list[str]:
     """The figures that a request counts in."""
     found = [SITE]
     if request.get("organization"):
@@ -98,13 +98,13 @@ def settle_supports(request_id: ObjectId) -> None:
     settle(SUPPORTS, request_id)
 
 
-def settle_supports_of(request: dict[str, Any]) -> dict[str, Any] | None:
+def settle_supports_of(request: Request) -> Request | None:
     """The same for a request that has just been read. Answers it as it is then, None where it is
     gone."""
-    return settle_and_read(SUPPORTS, request)
+    return cast(Request | None, settle_and_read(SUPPORTS, cast(Document, request)))
 
 
-def settle_dataset(request: dict[str, Any]) -> None:
+def settle_dataset(request: Request) -> None:
     """Counts a request in its dataset, within the request that writes. Its holder and the site,
     which many write to, are left to the task and to who reads them."""
     if request.get("dataset"):
@@ -114,14 +114,14 @@ def settle_dataset(request: dict[str, Any]) -> None:
 def read(figures_id: str) -> dict[str, int]:
     """The figures of requests, settled first (a bounded effort)."""
     settle_some(REQUESTS, figures_id)
-    found = figures().find_one({"_id": figures_id}, {"totals": 1}) or {}
-    return found.get("totals") or {}
+    found = figures().find_one({"_id": figures_id}, {"totals": 1})
+    return found["totals"] if found else {}
 
 
-def stages() -> list[dict[str, Any]]:
+def stages() -> list[Document]:
     """Adds to the documents of a pipeline that have the id of figures in `key`: the figures, as
     `totals`; in `due` whether some have to be settled before (see `read`)."""
-    due: list[dict[str, Any]] = [
+    due: list[Document] = [
         {"$match": {"due": {"$exists": True}}},
         {"$limit": 1},
         {"$project": {"_id": 1}},

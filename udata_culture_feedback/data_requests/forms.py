@@ -96,7 +96,7 @@ def read_message(payload: Values, field: str = "message") -> str:
     """A message that must say something."""
     reading = Reading(payload)
     reading.text(field, required=True)
-    return reading.checked()[field]
+    return str(reading.checked()[field])
 
 
 def read_extension(payload: Values, longest: int) -> tuple[int, str]:

@@ -22,6 +22,7 @@ from udata.core.organization.models import Organization
 from udata.i18n import lazy_gettext as _
 from udata.uris import cdata_url
 
+from ..contributions.repository import ATTEMPTS
 from ..contributions.review_rules import Visibility
 from ..people.models import Kind, account_key
 from ..people.service_account import service_account
@@ -29,17 +30,16 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..search import terms
 from ..web import refusals
-from ..web.csv_reading import Line, Problem, Unreadable, Values, last_part, read_day, records
+from ..web.csv_reading import Line as Line
+from ..web.csv_reading import Problem, Unreadable, Values, last_part, read_day, records
 from ..web.moments import portal_zone
 from . import forms
 from .clock import Clock
 from .figures import above, ensure, settle_dataset
-from .models import live_totals, requests
-from .repository import ATTEMPTS, free_slug
+from .models import Request, live_totals, requests
+from .repository import free_slug
 from .signals import on_request_changed
 from .workflow import ANSWERS, OPEN, Role, Status
-
-Request = dict[str, Any]
 
 COLUMNS = (
     *("external_id", "title", "description", "kind", "organization", "dataset", "themes"),
@@ -160,9 +160,9 @@ class _Reader:
         }
         self.names: dict[str, list[ObjectId]] | None = None
 
-    def read(self, values: Values) -> tuple[Request | None, dict[str, Any]]:
+    def read(self, values: Values) -> tuple[Request | None, forms.Values]:
         """A request as it would be stored, or what is wrong with the line, by column."""
-        errors: dict[str, Any] = {}
+        errors: forms.Values = {}
         if not EXTERNAL_ID.fullmatch(values.get("external_id", "")):
             errors["external_id"] = _("1 to 200 characters that say which request it is.")
         tracked = _tracked(values.get("status", ""))
@@ -182,7 +182,8 @@ class _Reader:
         moved = self._moved(values, tracked, errors)
         if errors:
             return None, errors
-        request: Request = {
+        asked_for = {key: value for key, value in asked.items() if value is not None}
+        request: Any = {
             "_id": ObjectId(),
             "contributor": dict(self.author),
             "usages": [],
@@ -195,7 +196,7 @@ class _Reader:
             "created_at": requested,
             "last_modified": requested,
             "v": 1,
-            **{key: value for key, value in asked.items() if value is not None},
+            **asked_for,
         }
         if dataset:
             request["dataset"] = dataset.id
@@ -204,7 +205,7 @@ class _Reader:
         _decide(request, tracked, moved, requested, decided)
         return request, {}
 
-    def _asked(self, values: Values, tracked: Tracked, errors: dict[str, Any]) -> dict[str, Any]:
+    def _asked(self, values: Values, tracked: Tracked, errors: forms.Values) -> forms.Values:
         """The fields that are read as if somebody had typed them."""
         title = values.get("title", "")
         payload: dict[str, Any] = {
@@ -221,7 +222,7 @@ class _Reader:
             errors |= refusal.errors or {"description": refusal.message}
             return {}
 
-    def _dataset(self, values: Values, errors: dict[str, Any]) -> catalogue.DatasetFacts | None:
+    def _dataset(self, values: Values, errors: forms.Values) -> catalogue.DatasetFacts | None:
         reference = values.get("dataset")
         if not reference:
             return None
@@ -231,7 +232,7 @@ class _Reader:
             return None
         return found
 
-    def _holder(self, values: Values, errors: dict[str, Any]) -> ObjectId | None:
+    def _holder(self, values: Values, errors: forms.Values) -> ObjectId | None:
         """By id, slug or name."""
         reference = values.get("organization")
         if not reference:
@@ -253,9 +254,9 @@ class _Reader:
         )
         return None
 
-    def _moved(self, values: Values, tracked: Tracked, errors: dict[str, Any]) -> dict[str, Any]:
+    def _moved(self, values: Values, tracked: Tracked, errors: forms.Values) -> forms.Values:
         """What the entry of the history says of the move, besides its date."""
-        moved: dict[str, Any] = {"stalled": True} if tracked.stalled else {}
+        moved: forms.Values = {"stalled": True} if tracked.stalled else {}
         published = values.get("published", "").split()
         payload = {
             "to": tracked.status.value,
@@ -294,14 +295,14 @@ class _Reader:
 
 
 def _decide(
-    request: Request, tracked: Tracked, moved: dict[str, Any], at: datetime, decided: datetime
+    request: Request, tracked: Tracked, moved: forms.Values, at: datetime, decided: datetime
 ) -> None:
     """Puts a request where the file says it stands: status, history and clock. A date that is past
     counts as told, so that nobody has a mail for it."""
     months = current_app.config["CULTURE_FEEDBACK_SERVICE_MONTHS"]
     clock = Clock.start(at, months, portal_zone())
     if tracked.status is not Status.SUBMITTED:
-        entry = {
+        entry: Any = {
             "from": Status.SUBMITTED,
             "to": tracked.status,
             "by": {"role": Role.MODERATOR},
@@ -352,7 +353,7 @@ def _folded(words: str) -> str:
     return " ".join(terms.WORD.findall(terms.fold(words)))
 
 
-def _moment(values: Values, column: str, errors: dict[str, Any]) -> datetime | None:
+def _moment(values: Values, column: str, errors: forms.Values) -> datetime | None:
     """The noon of a local day (2026-01-31 or 31/01/2026), as naive UTC."""
     written = values.get(column)
     if not written:

@@ -23,11 +23,8 @@ from ..web.pages import blueprint, page_address, render
 from ..web.urls import login_url, pages_url
 from . import actions, appeal, deadlines_shown, messages, permissions, representation
 from .appeal import AppealWindow, Fact, Law, State
-from .models import requests
+from .models import Entry, Request, requests
 from .workflow import Status
-
-Request = dict[str, Any]
-Entry = dict[str, Any]
 
 #: Messages that the proof repeats; the page of the request leads to all of them.
 SAID = 100
@@ -68,7 +65,7 @@ def prepare_appeal(reference: str) -> Response:
     )
 
 
-def appeals(viewer: Viewer, request: Request) -> list[dict[str, Any]]:
+def appeals(viewer: Viewer, request: Request) -> list[representation.Shown]:
     """What this person can appeal against from the page of a request: it, and what they had asked
     for that was merged into it. `address`, `title`, `words`."""
     if not viewer.known or not current_app.config["CULTURE_FEEDBACK_FORMAL_REQUESTS"]:
@@ -142,18 +139,18 @@ def _history(viewer: Viewer, request: Request, but: Entry | None) -> Iterator[Fa
                 yield Fact(entry["at"], _step_in_words(in_json), _said(entry))
     said, _how_many, _capped = messages.read(request, Page(size=SAID))
     said = said[:SAID]
-    for message, one in zip(
+    for message, words in zip(
         said, representation.messages_as_json(viewer, request, said), strict=True
     ):
-        if one["text"] is None:
+        if words["text"] is None:
             continue  # hidden since
-        name = one["contributor"]["name"] or unnamed(one["contributor"])
+        name = words["contributor"]["name"] or unnamed(words["contributor"])
         yield Fact(
             message["created_at"], str(_("Message from %(name)s", name=name)), (message["text"],)
         )
 
 
-def _step_in_words(entry: dict[str, Any]) -> str:
+def _step_in_words(entry: representation.Shown) -> str:
     if entry.get("transferred_to"):
         step: Any = _("Sent to %(name)s", name=entry["transferred_to"]["name"])
     elif days := entry.get("extended"):

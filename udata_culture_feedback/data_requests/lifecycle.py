@@ -15,7 +15,7 @@ from ..contributions.review_rules import REMOVED, Visibility
 from ..figures.settle import DISCUSSION, becomes_due, settle
 from ..figures.summary_ids import dataset_summary, organization_summary
 from ..mail import account_deletion as leaving
-from ..people.models import Kind, account_key, gone_key
+from ..people.models import Contributor, Kind, account_key, gone_key
 from ..portal import catalogue
 from ..portal.collections import now
 from . import actions, merging
@@ -23,11 +23,9 @@ from .discussion import THREAD
 from .figures import REQUESTS
 from .messages import ERASED, deleted_natively
 from .messages import erase as erase_message
-from .models import PEOPLE, figures, messages, requests, supports
-from .repository import change, is_carried, without_requester, written
+from .models import PEOPLE, Request, figures, messages, requests, supports
+from .repository import change, is_carried, without, without_requester, written
 from .supports import rename
-
-Request = dict[str, Any]
 
 #: How long udata takes to delete an account with what it said.
 LEAVING = timedelta(minutes=10)
@@ -192,7 +190,7 @@ def _chosen_key(user_id: ObjectId, key: str) -> str | None:
     mine = {"contributor.user": user_id, "contributor.key": key}
     asked = requests().find_one(mine | {"next_key": {"$exists": True}}, {"next_key": 1})
     backed = supports().find_one({"key": key, "next": {"$exists": True}}, {"next": 1})
-    gone = (asked or {}).get("next_key") or (backed or {}).get("next")
+    gone = (asked and asked.get("next_key")) or (backed and backed.get("next"))
     if gone is None:
         if not (requests().find_one(mine, {"_id": 1}) or supports().find_one({"key": key})):
             return None
@@ -207,12 +205,12 @@ def _forget_requester(request: Request, gone: str | None) -> bool:
         contributor = one["contributor"]
         if contributor["key"] != request["contributor"]["key"]:
             return None
-        kept = {k: x for k, x in contributor.items() if k not in ("name", "user", "organization")}
-        changed = one | {"contributor": kept | {"key": gone}, "last_modified": now()}
-        changed["history"] = without_requester(one["history"])
-        for field in ("submission_id", "next_key"):
-            changed.pop(field, None)
-        return changed
+        nobody: Contributor = {"kind": contributor["kind"], "key": gone or gone_key()}
+        return without(one, "submission_id", "next_key") | {
+            "contributor": nobody,
+            "history": without_requester(one["history"]),
+            "last_modified": now(),
+        }
 
     return change(request, forgotten, due=[PEOPLE]) is not None
 
@@ -220,12 +218,12 @@ def _forget_requester(request: Request, gone: str | None) -> bool:
 def _without(request: Request, field: str, value: ObjectId) -> Request | None:
     if request.get(field) != value:
         return None
-    return {key: kept for key, kept in request.items() if key != field}
+    return without(request, field)
 
 
 def _discuss_anew(request: Request) -> None:
     """Has another discussion made of a request, where it still speaks. Nobody hears of it twice."""
-    update: dict[str, Any] = becomes_due([DISCUSSION])
+    update: Any = becomes_due([DISCUSSION])
     update |= {"$unset": _LINK, "$set": {"messages": []}}
     linked = {"_id": request["_id"], "discussion": request["discussion"]}
     if requests().update_one(linked, update).modified_count:

@@ -19,7 +19,7 @@ from udata.mail import LabelledContent, MailCTA, MailMessage
 
 from ..contributions.review_rules import Visibility
 from ..mail.mailing import mail
-from ..people.models import account_key
+from ..people.models import Contributor, account_key
 from ..people.signature import signature, signing_users, unnamed
 from ..portal import catalogue
 from ..portal.collections import now
@@ -28,15 +28,12 @@ from ..web.urls import pages_url
 from . import dataset_matches, deadlines_shown, messages
 from .appeal import Law
 from .clock import Clock
-from .models import supports
+from .models import Entry, Request, supports
 from .permissions import desk
 from .recipients import admins_dealing_with
 from .repository import find
 from .representation import people
 from .workflow import DECISIONS, OPEN, Role, Status
-
-Request = dict[str, Any]
-Entry = dict[str, Any]
 
 #: What is shown of a text that the page shows in full. A refusal and a question are never cut.
 BEGINNING = 1000
@@ -477,7 +474,7 @@ def _said(found: Request, entry: Entry) -> LabelledContent | None:
     return LabelledContent(label, entry["message"], truncated_at=WHOLE)
 
 
-def _signed(contributor: dict[str, Any]) -> str:
+def _signed(contributor: Contributor) -> str:
     """The name that somebody writes under."""
     signs = contributor.get("organization")
     organizations = catalogue.organizations_by_id([signs] if signs else [])

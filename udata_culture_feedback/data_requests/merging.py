@@ -8,11 +8,12 @@ who made the move, who supports the request meanwhile, and maintenance.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 from bson import ObjectId
 
 from ..contributions import discussions, review_rules
+from ..contributions.repository import ATTEMPTS
 from ..figures.settle import heard
 from ..people.models import gone_key
 from ..portal.collections import now
@@ -20,11 +21,9 @@ from ..web.moments import portal_zone
 from . import discussion, supports
 from .clock import Clock
 from .figures import settle_supports
-from .models import PEOPLE, requests
-from .repository import ATTEMPTS, change, is_carried, system_entry, without_requester
+from .models import PEOPLE, Request, requests
+from .repository import change, is_carried, system_entry, without, without_requester
 from .workflow import Role, Status
-
-Request = dict[str, Any]
 
 
 def straighten(request_id: ObjectId) -> None:
@@ -33,7 +32,7 @@ def straighten(request_id: ObjectId) -> None:
     for _attempt in range(ATTEMPTS):
         request = requests().find_one({"_id": request_id})
         if request is None:
-            supports.bring_in_line({"_id": request_id}, None)
+            supports.bring_in_line(cast(Request, {"_id": request_id}), None)
             return
         target = None
         if request["status"] == Status.DUPLICATE and not request.get("removed"):
@@ -147,28 +146,24 @@ def _unmerged(request: Request) -> Request | None:
         "history": [*request["history"], entry],
         "last_modified": now(),
     }
-    for field in ("duplicate_of", "merged_from"):
-        changed.pop(field, None)
-    return changed
+    return without(changed, "duplicate_of", "merged_from")
 
 
 def _detached(request: Request, to: str | None = None) -> Request:
     entry = system_entry(request, to or request["status"], Role.REQUESTER, detached=True)
-    changed = request | {
+    changed = without(request, "submission_id", "contact") | {
         "contributor": {"kind": request["contributor"]["kind"], "key": gone_key()},
         "detached": now(),
         "history": [*without_requester(request["history"], instead=discussions.withdrawn()), entry],
         "last_modified": now(),
     }
-    for field in ("submission_id", "contact"):
-        changed.pop(field, None)
     review_rules.forget_original(changed)
     return changed
 
 
 def _revived(request: Request) -> Request:
-    standing = dict(request)
-    if removed := standing.pop("removed", None):
+    standing = without(request, "removed")
+    if removed := request.get("removed"):
         standing["visibility"] = removed["visibility"]
     former = request["status"]
     if former == Status.WITHDRAWN:

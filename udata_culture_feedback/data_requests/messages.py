@@ -19,18 +19,18 @@ from udata.i18n import lazy_gettext as _
 
 from ..contributions import discussions, review_rules
 from ..contributions.review_rules import REMOVED, Visibility
-from ..people.models import Kind, account_key, gone_key
+from ..people.models import Contributor, Kind, account_key, gone_key
 from ..portal import catalogue
 from ..portal.collections import confirmed, now
 from ..web import listing, refusals
 from ..web.listing import Page
 from . import discussion
 from .discussion import Cast, id_of, natively_told
-from .models import messages, requests
+from .models import Message, Query, Request, messages, requests
 from .signals import on_request_changed, on_request_message
 
-Request = dict[str, Any]
-Message = dict[str, Any]
+#: A message of a discussion, as udata stores it.
+Native = dict[str, Any]
 
 #: What udata leaves of the messages of an account that had them deleted.
 ERASED = "DELETED"
@@ -40,7 +40,7 @@ ASIDE = 1000
 
 def write(
     request: Request,
-    contributor: dict[str, Any],
+    contributor: Contributor,
     role: str,
     text: str,
     submission: str | None = None,
@@ -55,6 +55,7 @@ def write(
         "contributor": contributor,
         "role": role,
         "text": text,
+        "visibility": Visibility.PUBLIC,
         "created_at": now(),
         "untold": True,
     }
@@ -100,7 +101,7 @@ def announce(request_id: ObjectId) -> int:
 
 
 #: What is read: what is public, and a stub of what was before it was hidden. Spam leaves none.
-_SHOWN: dict[str, Any] = {
+_SHOWN: Query = {
     "$or": [
         {"visibility": Visibility.PUBLIC},
         {
@@ -244,11 +245,11 @@ def _is_shown(row: Message) -> bool:
 
 def _slice(
     discussion_id: ObjectId, left_out: list[str], waiting: list[str], offset: int, size: int
-) -> dict[str, Any] | None:
+) -> Query | None:
     """A slice of the messages of a discussion: `page`, `total`, and which of `waiting` are
     `there`."""
     kept = {"$not": [{"$in": ["$$message.id", left_out]}]}
-    pipeline: list[dict[str, Any]] = [
+    pipeline: list[Query] = [
         {"$match": {"_id": discussion_id}},
         {
             "$project": {
@@ -272,7 +273,7 @@ def _left_out(request: Request) -> set[str]:
     return discussions.own_ids(request) | moves
 
 
-def _as_messages(natives: list[dict[str, Any]], request: Request) -> list[Message]:
+def _as_messages(natives: list[Native], request: Request) -> list[Message]:
     ids = [native["id"] for native in natives]
     rows = {row["message_id"]: row for row in messages().find({"message_id": {"$in": ids}})}
     cast = Cast.of(request)
@@ -280,17 +281,19 @@ def _as_messages(natives: list[dict[str, Any]], request: Request) -> list[Messag
         _as_message(native, request, cast)
         if native["id"] not in rows
         # As it stands there: it may have been changed natively.
-        else _signed(rows[native["id"]], request) | {"text": _text(native)}
+        else _signed(rows[native["id"]], request, _text(native))
         for native in natives
     ]
 
 
-def _as_message(native: dict[str, Any], request: Request, cast: Cast) -> Message:
+def _as_message(native: Native, request: Request, cast: Cast) -> Message:
     user = id_of(native.get("posted_by"))
     organization = id_of(native.get("posted_by_organization"))
-    contributor: dict[str, Any] = {"kind": Kind.USER, "key": account_key(user), "user": user}
+    contributor: Contributor = {"kind": Kind.USER, "key": account_key(user)}
+    if user:
+        contributor["user"] = user
     if organization:
-        contributor |= {"kind": Kind.ORGANIZATION, "organization": organization}
+        contributor["kind"], contributor["organization"] = Kind.ORGANIZATION, organization
     else:
         contributor["name"] = str(user)  # signs with a name, which is looked up when shown
     return {
@@ -304,10 +307,12 @@ def _as_message(native: dict[str, Any], request: Request, cast: Cast) -> Message
     }
 
 
-def _signed(row: Message, request: Request) -> Message:
-    return row | {"contributor": discussion.signed_as(row, request)}
+def _signed(row: Message, request: Request, text: str | None = None) -> Message:
+    """A stored message under its signature of today; `text`: as it stands in the discussion."""
+    signed = row | {"contributor": discussion.signed_as(row, request)}
+    return signed if text is None else signed | {"text": text}
 
 
-def _text(native: dict[str, Any]) -> str:
+def _text(native: Native) -> str:
     text = native.get("content") or ""
     return str(_("[Deleted by its author]")) if text == ERASED else text

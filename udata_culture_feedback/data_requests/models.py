@@ -1,28 +1,27 @@
-"""Requests and supports: documents and indexes."""
+"""Requests, their supports, figures and messages: what each collection holds, and its indexes.
+
+The `TypedDict` of a collection says its fields; its document class has the indexes alone. Dates are
+naive UTC.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Any, ClassVar, NotRequired, TypedDict
 
-from mongoengine.fields import (
-    BooleanField,
-    DateTimeField,
-    DictField,
-    EmbeddedDocumentField,
-    IntField,
-    ListField,
-    ObjectIdField,
-    StringField,
-)
+from bson import ObjectId
 from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
 from ..contributions.review_rules import Visibility, indexes
 from ..figures.settle import Totals
-from ..people.models import CultureFeedbackContributor
+from ..people.models import Contributor
 from ..portal.collections import acknowledged
 from ..web.listing import EPOCH
 from .workflow import OPEN, Status
+
+#: A condition, or a stage of a pipeline, of MongoDB.
+Query = dict[str, Any]
 
 #: Slugs that are routes, and so never a request's.
 RESERVED_SLUGS = frozenset(("new", "similar", "pick", "feed", "feed.atom"))
@@ -34,86 +33,217 @@ PEOPLE = "people"
 TOLD = "told"
 
 
-class CultureFeedbackRequest(Document):
-    """A dataset somebody asks for. Dates are naive UTC.
+class Actor(TypedDict):
+    """Who made a move. `role`: in what capacity (`workflow.Role`); `user`: never shown."""
 
-    `organization` is the holder; None: unknown, the desk's. `dataset` is the page it was asked
-    from. `version` counts moves and edits (a move names the version it was decided on); `v` counts
-    every change, the supports included (see `summaries`: a request is the summary of its supports,
-    `totals.supports`, and itself counts in those of its dataset, its holder and the site).
-    `received_at`: when its holder received it, kept by transfers. `merged_from`: the status before
-    it was merged into `duplicate_of`. `reopened`: how many of each decision its requester reopened.
-    `detached`: since when it has no requester any more, who left it to those who carry it.
-    `removed`: deleted (when, and the visibility it had), until everything has heard of it. `told`:
-    how many entries of its history were announced. `next_key`: see `lifecycle.forget_account`.
-    `hidden_at`, `words_until`, `review`, `moderated`: see `publication`.
-    `discussion`, `messages`, `discussed`, `announced`, `silenced`: see `threads`; `rung`: the
-    entries of its history that the discussion has told people of.
+    role: str
+    user: NotRequired[ObjectId | None]
+    organization: NotRequired[ObjectId]
+
+
+class HiddenWords(TypedDict):
+    """Why and when moderation hid the message of a move."""
+
+    reason: str
+    at: datetime
+
+
+#: An entry of the history of a request, which is public: a move, or an event that keeps the status
+#: (then `from` and `to` are the same). `reply`: the id of the message that made the move.
+Entry = TypedDict(
+    "Entry",
+    {
+        "from": str,
+        "to": str,
+        "by": Actor,
+        "at": datetime,
+        "message": NotRequired[str],
+        "hidden": NotRequired[HiddenWords],
+        "reply": NotRequired[str],
+        "reason": NotRequired[str],
+        "review_at": NotRequired[str],
+        "datasets": NotRequired[list[ObjectId]],
+        "urls": NotRequired[list[str]],
+        "partial": NotRequired[bool],
+        "duplicate_of": NotRequired[ObjectId],
+        "transferred_to": NotRequired[ObjectId],
+        "extended": NotRequired[int],
+        "edited": NotRequired[bool],
+        "detached": NotRequired[bool],
+        "undone": NotRequired[bool],
+        "stalled": NotRequired[bool],
+        "claimed": NotRequired[bool],
+    },
+)
+
+
+class Fulfilment(TypedDict):
+    """The data that satisfy a request."""
+
+    datasets: list[ObjectId]
+    urls: list[str]
+
+
+class Removal(TypedDict):
+    """When a request was deleted, and the visibility it had."""
+
+    at: datetime
+    visibility: str
+
+
+class CheckIn(TypedDict):
+    """When a requester without an account was asked, or said, whether they are still interested."""
+
+    at: datetime
+    awaited: NotRequired[bool]
+
+
+class Moderated(TypedDict):
+    """The fields that the review rules set on a request and on a message."""
+
+    contributor: Contributor
+    visibility: str
+    hidden_reason: NotRequired[str]
+    hidden_at: NotRequired[datetime]
+    words_until: NotRequired[datetime]
+    review: NotRequired[dict[str, Any]]
+    moderated: NotRequired[dict[str, Any]]
+
+
+class Request(Moderated):
+    """A dataset somebody asks for.
+
+    `organization` is the holder (absent: unknown, the desk's), `dataset` the page it was asked
+    from. `version` counts moves and edits, which a move names; `v` counts every change, supports
+    included (see `figures.settle`: a request is the summary of its supports, and counts in the
+    figures of its dataset, its holder and the site). `received_at`: when its holder received it,
+    kept by transfers. `merged_from`: the status before the merge into `duplicate_of`. `reopened`:
+    how often its requester reopened each kind of decision. `detached`: since when it has no
+    requester, who left it to those who carry it. `told`: how many entries of its history were
+    announced. `next_key`: see `lifecycle.forget_account`. `terms`: what it is found by.
+    `discussion`, `messages`, `discussed`, `announced`, `silenced`: see `contributions.discussions`;
+    `rung`: the entries of its history that the discussion has told people of.
     """
 
-    title = StringField(required=True)
-    slug = StringField(required=True)
-    description = StringField(required=True)
-    kind = StringField(required=True)
-    dataset = ObjectIdField()
-    organization = ObjectIdField()
-    themes = ListField(StringField())
-    usages = ListField(StringField())
-    profile = StringField()
-    open_data = BooleanField()
-    evidence_url = StringField()
-    formats = ListField(StringField())
-    frequency = StringField()
-    spatial = StringField()
-    contributor = EmbeddedDocumentField(CultureFeedbackContributor, required=True)
-    consultation = ObjectIdField()
+    _id: ObjectId
+    title: str
+    slug: str
+    description: str
+    kind: str
+    dataset: NotRequired[ObjectId]
+    organization: NotRequired[ObjectId]
+    themes: NotRequired[list[str]]
+    usages: NotRequired[list[str]]
+    profile: NotRequired[str]
+    open_data: NotRequired[bool]
+    evidence_url: NotRequired[str]
+    formats: NotRequired[list[str]]
+    frequency: NotRequired[str]
+    spatial: NotRequired[str]
+    consultation: NotRequired[ObjectId]
+    external_id: NotRequired[str]
 
-    visibility = StringField(default=Visibility.PUBLIC)
-    hidden_reason = StringField()
-    hidden_at = DateTimeField()
-    words_until = DateTimeField()
-    review = DictField()
-    moderated = DictField()
-    status = StringField(default=Status.SUBMITTED)
-    version = IntField(default=1)
-    history = ListField(DictField())
-    received_at = DateTimeField()
-    clock = DictField()
-    partial = BooleanField()
-    fulfilled_by = DictField()
-    confirmed_at = DateTimeField()
-    detached = DateTimeField()
-    removed = DictField()
-    told = IntField()
-    duplicate_of = ObjectIdField()
-    merged_from = StringField()
-    reopened = DictField()
-    next_key = StringField()
-    external_id = StringField()
-    contact = ObjectIdField()
-    interest = DictField()
-    terms = ListField(StringField())
+    status: str
+    version: int
+    history: list[Entry]
+    received_at: NotRequired[datetime]
+    clock: dict[str, Any]
+    partial: NotRequired[bool]
+    fulfilled_by: NotRequired[Fulfilment]
+    confirmed_at: NotRequired[datetime]
+    duplicate_of: NotRequired[ObjectId]
+    merged_from: NotRequired[str]
+    reopened: NotRequired[dict[str, int]]
+    detached: NotRequired[datetime]
+    removed: NotRequired[Removal]
+    told: NotRequired[int]
+    next_key: NotRequired[str]
+    contact: NotRequired[ObjectId]
+    interest: NotRequired[CheckIn]
+    terms: NotRequired[list[str]]
 
-    discussion = ObjectIdField()
-    messages = ListField(DictField())
-    discussed = BooleanField()
-    announced = DateTimeField()
-    silenced = ListField(StringField())
-    rung = ListField(IntField())
+    discussion: NotRequired[ObjectId]
+    messages: NotRequired[list[dict[str, Any]]]
+    discussed: NotRequired[bool]
+    announced: NotRequired[datetime]
+    silenced: NotRequired[list[str]]
+    rung: NotRequired[list[int]]
 
-    submission_id = StringField()
-    created_at = DateTimeField(required=True)
-    last_modified = DateTimeField(required=True)
+    submission_id: NotRequired[str]
+    created_at: datetime
+    last_modified: datetime
 
-    v = IntField(default=1)
-    totals = DictField()
-    last = ListField(DictField())
-    live = DictField()
-    counted = DictField()
-    due = ListField(StringField())
+    v: int
+    totals: NotRequired[Totals]
+    last: NotRequired[list[dict[str, Any]]]
+    live: NotRequired[Totals]
+    counted: NotRequired[dict[str, Any]]
+    due: NotRequired[list[str]]
+
+
+class Support(TypedDict):
+    """One person behind a request. `direct`: given on it (or on an address merged into it); `via`:
+    the requests merged into it that this person asked for or supports. `own`: the person is its
+    requester, who is counted apart. `next`: see `lifecycle.forget_account`."""
+
+    _id: ObjectId
+    key: str
+    user: NotRequired[ObjectId]
+    target: ObjectId
+    direct: bool
+    via: list[ObjectId]
+    own: bool
+    next: NotRequired[str]
+    created_at: datetime
+    v: int
+    counted: NotRequired[dict[str, Any]]
+    due: NotRequired[list[ObjectId]]
+
+
+class Figures(TypedDict):
+    """How many requests a dataset, a holder, the site has: `total`, `open`, `status:<status>`.
+    `_id`: as that of the summary of feedback (`dataset:<id>`, `organization:<id>`, `site`), from
+    which these are apart because they count other documents."""
+
+    _id: str
+    v: int
+    totals: Totals
+    last: NotRequired[list[dict[str, Any]]]
+
+
+class Message(Moderated):
+    """What somebody wrote on the page of a request. `role`: in what capacity, when it was said.
+    `message_id`: that of the same message in the native discussion, where there is one;
+    `discussion`: the one in which it stands. `untold`: nobody was told of it yet; `announced`: when
+    udata told people of it. `left`: when its author did, until udata has done with their words.
+    `native`: written in the discussion, and stored there alone (its `_id` is a text)."""
+
+    _id: Any
+    request: ObjectId
+    message_id: NotRequired[str]
+    discussion: NotRequired[ObjectId]
+    untold: NotRequired[bool]
+    left: NotRequired[datetime]
+    announced: NotRequired[datetime]
+    role: str
+    text: str
+    v: NotRequired[int]
+    submission_id: NotRequired[str]
+    created_at: datetime
+    native: NotRequired[bool]
+
+
+class _Indexed(Document):
+    """A collection of ours: its indexes, on fields that its `TypedDict` names."""
+
+    _dynamic = True
+    meta: ClassVar[dict[str, Any]] = {"abstract": True, "strict": False}
+
+
+class CultureFeedbackRequest(_Indexed):
+    """Of `Request`."""
 
     meta = {
-        "strict": False,
         "indexes": [
             {"fields": ["slug"], "unique": True},
             *indexes(),
@@ -167,26 +297,10 @@ class CultureFeedbackRequest(Document):
     }
 
 
-class CultureFeedbackSupport(Document):
-    """One person behind a request. `direct`: given on it (or on an address merged into it); `via`:
-    the requests merged into it that this person asked for or supports. `own`: the person is its
-    requester, who is counted apart."""
-
-    key = StringField(required=True)
-    user = ObjectIdField()
-    target = ObjectIdField(required=True)
-    direct = BooleanField(default=False)
-    via = ListField(ObjectIdField())
-    own = BooleanField(default=False)
-    next = StringField()
-    created_at = DateTimeField(required=True)
-
-    v = IntField(default=1)
-    counted = DictField()
-    due = ListField(ObjectIdField())
+class CultureFeedbackSupport(_Indexed):
+    """Of `Support`."""
 
     meta = {
-        "strict": False,
         "indexes": [
             {"fields": ["key", "target"], "unique": True},
             ["target", "id"],
@@ -196,47 +310,14 @@ class CultureFeedbackSupport(Document):
     }
 
 
-class CultureFeedbackRequestFigures(Document):
-    """How many requests a dataset, a holder, the site has: `total`, `open`, `status:<status>`.
-    `id`: as that of the summary of feedback (`dataset:<id>`, `organization:<id>`, `site`), from
-    which these are apart because they count other documents."""
-
-    id = StringField(primary_key=True)
-    v = IntField(default=1)
-    totals = DictField()
-    last = ListField(DictField())
-
-    meta = {"strict": False}
+class CultureFeedbackRequestFigures(_Indexed):
+    """Of `Figures`: found by their id."""
 
 
-class CultureFeedbackRequestMessage(Document):
-    """What somebody wrote on the page of a request. `role`: in what capacity, when it was said.
-    `message_id`: that of the same message in the native discussion, where there is one;
-    `discussion`: the one in which it stands. `untold`: nobody was told of it yet; `announced`: when
-    udata told people of it. `left`: when its author did, until udata has done with their words.
-    """
-
-    request = ObjectIdField(required=True)
-    message_id = StringField(required=True)
-    discussion = ObjectIdField()
-    untold = BooleanField()
-    left = DateTimeField()
-    announced = DateTimeField()
-    contributor = EmbeddedDocumentField(CultureFeedbackContributor, required=True)
-    role = StringField(required=True)
-    text = StringField(required=True)
-    v = IntField()
-    visibility = StringField(default=Visibility.PUBLIC)
-    hidden_reason = StringField()
-    hidden_at = DateTimeField()
-    words_until = DateTimeField()
-    review = DictField()
-    moderated = DictField()
-    submission_id = StringField()
-    created_at = DateTimeField(required=True)
+class CultureFeedbackRequestMessage(_Indexed):
+    """Of `Message`."""
 
     meta = {
-        "strict": False,
         "indexes": [
             ["request", "visibility", "created_at", "id"],
             *indexes("review.organization"),
@@ -255,23 +336,23 @@ class CultureFeedbackRequestMessage(Document):
     }
 
 
-def requests() -> Collection:
+def requests() -> Collection[Request]:
     return acknowledged(CultureFeedbackRequest)
 
 
-def supports() -> Collection:
+def supports() -> Collection[Support]:
     return acknowledged(CultureFeedbackSupport)
 
 
-def figures() -> Collection:
+def figures() -> Collection[Figures]:
     return acknowledged(CultureFeedbackRequestFigures)
 
 
-def messages() -> Collection:
+def messages() -> Collection[Message]:
     return acknowledged(CultureFeedbackRequestMessage)
 
 
-def live_totals(request: dict[str, Any]) -> Totals:
+def live_totals(request: Request) -> Totals:
     """What a request counts: nothing while nobody may see it."""
     if request["visibility"] != Visibility.PUBLIC or request.get("removed"):
         return {}

@@ -3,14 +3,11 @@ about one by one."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from bson import ObjectId
 
 from . import discussion
+from .models import HiddenWords, Request
 from .repository import change, find
-
-Request = dict[str, Any]
 
 
 def said_with(request: Request, number: int) -> str | None:
@@ -19,7 +16,7 @@ def said_with(request: Request, number: int) -> str | None:
     return history[number - 1].get("message") if 0 < number <= len(history) else None
 
 
-def moderate(request_id: ObjectId, number: int, text: str, hidden: dict[str, Any] | None) -> bool:
+def moderate(request_id: ObjectId, number: int, text: str, hidden: HiddenWords | None) -> bool:
     """Has the message of an entry say `text`; `hidden`: the reason and the date, where that stands
     for hidden words. The native discussion follows. Again changes nothing; False where there is no
     such message (any more)."""
@@ -28,9 +25,11 @@ def moderate(request_id: ObjectId, number: int, text: str, hidden: dict[str, Any
         return False
 
     def moderated(one: Request) -> Request | None:
-        entry = dict(one["history"][number - 1])
+        entry = one["history"][number - 1].copy()
         entry.pop("hidden", None)
-        entry |= {"message": text} | ({"hidden": hidden} if hidden else {})
+        entry["message"] = text
+        if hidden:
+            entry["hidden"] = hidden
         if entry == one["history"][number - 1]:
             return None
         history = list(one["history"])

@@ -18,7 +18,7 @@ from ..portal import catalogue
 from . import discussion
 from .clock import Clock
 from .mails import Step, step_of
-from .models import requests
+from .models import Entry, Message, Request, requests
 from .recipients import (
     admins_dealing_with,
     followers,
@@ -36,8 +36,6 @@ from .signals import (
 )
 from .workflow import Role
 
-Request = dict[str, Any]
-
 #: Steps that have mails of their own: a deadline runs.
 AT_ONCE = {Step.ASKED: "request-question", Step.DECLINED: "request-declined"}
 
@@ -51,7 +49,7 @@ def received(_sender: Any, request: Request, **_kwargs: Any) -> None:
         _tell_holder(event, request, "request-arrived")
 
 
-def moved(_sender: Any, request: Request, entry: dict[str, Any], number: int, **_: Any) -> None:
+def moved(_sender: Any, request: Request, entry: Entry, number: int, **_: Any) -> None:
     """A public step: our mails, and the bell of who else discusses the request."""
     step = step_of(entry)
     event = f"request:{request['_id']}:{number}"
@@ -59,7 +57,9 @@ def moved(_sender: Any, request: Request, entry: dict[str, Any], number: int, **
     admins: set[ObjectId] = set()
     reopened = step is Step.REOPENED and entry["by"]["role"] == Role.REQUESTER
     if reopened or step in (Step.TRANSFERRED, Step.RESUBMITTED):
-        to = request | {"organization": entry.get("transferred_to") or request.get("organization")}
+        to = request.copy()
+        if sent_to := entry.get("transferred_to"):
+            to["organization"] = sent_to
         if step is not Step.RESUBMITTED or not _udata_tells(request):
             admins = _tell_holder(event, to, "request-arrived", number=number, but=actor)
     hears = _hears(request, step)
@@ -70,7 +70,7 @@ def moved(_sender: Any, request: Request, entry: dict[str, Any], number: int, **
             left_out |= {requester_of(request)} | discussion.natively_told(request)
         told: Iterable[ObjectId] = followers(request)
         if step is Step.ASKED:
-            told = [requester] if (requester := requester_of(request)) else []
+            told = filter(None, [requester_of(request)])
         outbox.post_to_each(
             event,
             (user for user in told if user not in left_out),
@@ -107,7 +107,7 @@ def clarification_reminder(_sender: Any, request: Request, number: int, **_kwarg
 
 
 def message(
-    _sender: Any, message: dict[str, Any], told: Set[ObjectId] = frozenset(), **_kwargs: Any
+    _sender: Any, message: Message, told: Set[ObjectId] = frozenset(), **_kwargs: Any
 ) -> None:
     """Requester and holder hear what others write, unless udata has `told` them."""
     request = requests().find_one({"_id": message["request"]})
@@ -156,5 +156,5 @@ def _udata_tells(request: Request) -> bool:
     return dataset is not None and dataset.organization == request.get("organization")
 
 
-def _about(request: Request, **more: int) -> dict[str, Any]:
+def _about(request: Request, **more: int) -> dict[str, str | int]:
     return {"request": str(request["_id"]), **more}

@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from bson import ObjectId
 from flask import current_app, g
@@ -25,9 +24,8 @@ from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.collections import now
 from .clock import Clock
+from .models import Request
 from .workflow import OPEN, Role, Status
-
-Request = dict[str, Any]
 
 #: Days after the deadline of a clarification from which the desk may close a request.
 UNANSWERED_DAYS = 60
@@ -114,7 +112,11 @@ def may_edit(viewer: Viewer, request: Request) -> bool:
 
 def texts(request: Request) -> dict[str, str]:
     """Its words, by field."""
-    fields = {field: request.get(field) for field in ("title", "description", "spatial")}
+    fields = {
+        "title": request["title"],
+        "description": request["description"],
+        "spatial": request.get("spatial"),
+    }
     return review_rules.with_name(request, fields)
 
 

@@ -10,13 +10,14 @@ from .. import vocabulary
 from ..portal.catalogue import DatasetFacts
 from ..web.pages import page_address
 from . import queries, representation
+from .models import Request
 
 #: Open requests shown on the page of a dataset, the most supported first.
 SHOWN = 5
 
 
 def missing_data(
-    dataset: DatasetFacts, asked: list[dict[str, Any]], opened: list[dict[str, Any]]
+    dataset: DatasetFacts, asked: list[Request], opened: list[Request]
 ) -> dict[str, Any]:
     """`open`: the open requests asked from a dataset; `people`: how many persons it was opened for;
     `ask`: where to ask for data; `draft`: the name of what was begun there. `asked`, `opened`: as

@@ -3,8 +3,6 @@ the index finds them and as far as the viewer may see them."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..contributions.review_rules import Visibility
 from ..people.viewer import Viewer
 from ..portal import catalogue
@@ -18,7 +16,7 @@ from .workflow import OPEN, Status
 SHOWN = 5
 
 
-def similar_things(viewer: Viewer, text: str) -> dict[str, list[dict[str, Any]]]:
+def similar_things(viewer: Viewer, text: str) -> dict[str, list[representation.Shown]]:
     """`datasets` (id, title, page) and `requests` (as in lists) that resemble a text, best first.
     Requests that are withdrawn or merged are left out: there is nothing to support there."""
     found = similar.similar(text, limit=SHOWN)

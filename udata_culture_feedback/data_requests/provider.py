@@ -18,7 +18,7 @@ from .figures import as_json as figures_as_json
 from .figures import read as figures
 from .figures import read_many as figures_of_many
 from .figures import stages as figure_stages
-from .models import requests
+from .models import Query, Request, requests
 from .presentation import missing_data
 from .repository import find as find_request
 from .representation import addresses, people
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 
-def public_requests(where: dict[str, Any]) -> Cursor[dict[str, Any]]:
+def public_requests(where: Query) -> Cursor[Request]:
     """Return a cursor over public requests, without what nobody needs to show them."""
     return requests().find(queries.PUBLIC | where, queries.LEFT_OUT)
 
@@ -55,7 +55,7 @@ def slugs(ids: Iterable[Any]) -> dict[Any, str]:
     return {one["_id"]: one["slug"] for one in found}
 
 
-def status_label(request: dict[str, Any]) -> str:
+def status_label(request: Request) -> str:
     """Return the status of a request in words."""
     return str(vocabulary.find(vocabulary.REQUEST_STATUSES, request["status"]).label)
 
@@ -65,7 +65,7 @@ def file_table() -> Table:
     return csv.table()
 
 
-def file_rows(where: dict[str, Any]) -> Iterator[Any]:
+def file_rows(where: Query) -> Iterator[Any]:
     """Yield the rows of the file of those public requests."""
     return csv.rows(where)
 
@@ -80,6 +80,6 @@ def choices(ids: list[ObjectId]) -> list[tuple[ObjectId, str, str]]:
     return [(id, by_id[id]["title"], _detail(by_id[id])) for id in ids if id in by_id]
 
 
-def _detail(request: dict[str, Any]) -> str:
+def _detail(request: Request) -> str:
     asked = ngettext("asked by %(num)d person", "asked by %(num)d people", people(request))
     return f"{status_label(request)}, {asked}"

@@ -20,8 +20,9 @@ from ..web.listing import EPOCH, Page
 from . import figures, messages, representation, supports
 from .actions import readable
 from .clock import overdue_bound
-from .dataset_page import FULFILLED, OPENED_BY, PUBLIC
-from .models import requests
+from .dataset_page import FULFILLED, OPENED_BY
+from .dataset_page import PUBLIC as PUBLIC
+from .models import Query, Request, requests
 
 SORTS = {
     "-created_at": [("created_at", DESCENDING), ("_id", DESCENDING)],
@@ -33,7 +34,7 @@ SORTS = {
 LEFT_OUT = {"history": 0, "terms": 0, "last": 0, "counted": 0, "live": 0, "messages": 0}
 
 
-def listed(viewer: Viewer, default_size: int = 20) -> dict[str, Any]:
+def listed(viewer: Viewer, default_size: int = 20) -> representation.Shown:
     """`GET P/requests/` with the filters and sort of the query. Raises Invalid naming an argument,
     NotFound for a dataset or organization that is not there, or a page too far."""
     page = listing.asked_page(default_size)
@@ -57,7 +58,7 @@ def listed(viewer: Viewer, default_size: int = 20) -> dict[str, Any]:
     return listing.envelope(shown, found, page, total, capped)
 
 
-def newest(limit: int) -> list[dict[str, Any]]:
+def newest(limit: int) -> list[Request]:
     """The newest public requests, with the filters of the query. Raises as `listed` does."""
     where, _counter, _key = _filters()
     return list(requests().find(PUBLIC | where, LEFT_OUT, sort=SORTS["-created_at"]).limit(limit))
@@ -69,7 +70,7 @@ def status_counts() -> dict[str, int]:
     return {t.id: totals.get(f"status:{t.id}", 0) for t in vocabulary.REQUEST_STATUSES}
 
 
-def conversation(viewer: Viewer, reference: Any) -> dict[str, Any]:
+def conversation(viewer: Viewer, reference: Any) -> representation.Shown:
     """`GET P/requests/<r>/messages/`: what was said, the oldest first. Raises NotFound."""
     request = readable(viewer, reference)
     page = listing.asked_page()
@@ -82,7 +83,7 @@ def conversation(viewer: Viewer, reference: Any) -> dict[str, Any]:
     return listing.envelope(shown, found, page, total, capped)
 
 
-def opened_by(dataset_id: ObjectId) -> tuple[int, list[dict[str, Any]]]:
+def opened_by(dataset_id: ObjectId) -> tuple[int, list[Request]]:
     """« Ouvert à la demande de N personnes »: how many distinct persons asked for a dataset, and
     their requests, without history. Usually one request, whose count is there already."""
     where = PUBLIC | FULFILLED | {"fulfilled_by.datasets": dataset_id}
@@ -90,14 +91,14 @@ def opened_by(dataset_id: ObjectId) -> tuple[int, list[dict[str, Any]]]:
     return people(found), found
 
 
-def people(fulfilled: list[dict[str, Any]]) -> int:
+def people(fulfilled: list[Request]) -> int:
     """Distinct persons behind requests; of one alone the count is there already."""
     if len(fulfilled) < 2:
         return sum(representation.people(request) for request in fulfilled)
     return supports.distinct_people(fulfilled)
 
 
-def _page(where: dict[str, Any], page: Page, sort: str) -> list[dict[str, Any]]:
+def _page(where: Query, page: Page, sort: str) -> list[Request]:
     if sort == "-created_at":
         return listing.newest_first(requests(), where, page, LEFT_OUT)
     if page.offset + page.size > listing.MAX_OFFSET:
@@ -107,9 +108,9 @@ def _page(where: dict[str, Any], page: Page, sort: str) -> list[dict[str, Any]]:
     return list(found.skip(page.offset).limit(page.size + 1))
 
 
-def _filters() -> tuple[dict[str, Any], str | None, str]:
+def _filters() -> tuple[Query, str | None, str]:
     """The query, and where there is one the figures and the counter that hold its total."""
-    where: dict[str, Any] = {}
+    where: Query = {}
     counters = [SITE]
     if "dataset" in asked.args:
         dataset = catalogue.find_dataset(asked.args["dataset"])

@@ -4,7 +4,6 @@ refuse to hear of."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
@@ -14,12 +13,10 @@ from ..mail import unsubscribe
 from ..people.models import Kind, account_key
 from ..portal import catalogue
 from .figures import is_behind
-from .models import supports
+from .models import Request, supports
 from .permissions import desk
 from .repository import find
 from .supports import people_behind
-
-Request = dict[str, Any]
 
 #: Those who have an account.
 ACCOUNTS = (Kind.USER, Kind.ORGANIZATION)

@@ -21,14 +21,12 @@ from ..people.service_account import SERVICE_EMAIL, acting_as
 from ..people.viewer import Viewer, viewer_of
 from . import messages, permissions
 from .discussion import Cast, id_of, natively_told, told_moves
-from .models import TOLD, requests
+from .models import TOLD, Request, requests
 from .models import messages as stored_messages
 from .repository import change
 from .signals import on_request_message
 from .transitions import moved
 from .workflow import Role, Status
-
-Request = dict[str, Any]
 
 #: Where an answer moves a request.
 WAITING = frozenset((Status.SUBMITTED, Status.NEEDS_CLARIFICATION))
@@ -129,7 +127,7 @@ def _moves(request: Request, role: Role, at: datetime) -> bool:
     return request["status"] == Status.NEEDS_CLARIFICATION and role is not Role.PRODUCER
 
 
-def _said_natively(request: Request, raw: dict[str, Any]) -> list[Said]:
+def _said_natively(request: Request, raw: Any) -> list[Said]:
     """The oldest first; not what is ours."""
     ids = [message["id"] for message in raw["discussion"]]
     written = stored_messages().find({"message_id": {"$in": ids}}, {"message_id": 1})

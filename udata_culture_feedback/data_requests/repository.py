@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
@@ -15,11 +15,9 @@ from ..portal.collections import now
 from ..web import refusals, urls
 from ..web.text_cleaning import is_storable
 from .figures import above, ensure, settle_dataset
-from .models import RESERVED_SLUGS, live_totals, requests
+from .models import RESERVED_SLUGS, Entry, Fulfilment, Request, live_totals, requests
 from .signals import on_request_changed
 from .workflow import Role
-
-Request = dict[str, Any]
 
 #: Fields of a request that its moves and edits leave alone: those of the settle protocol, of the
 #: discussion and of the announcements.
@@ -106,26 +104,35 @@ def written(request: Request) -> Request:
 
 def is_carried(request: Request) -> bool:
     """Whether others than its requester are behind a request."""
-    return (request.get("totals") or {}).get("supports", 0) > 0
+    return request.get("totals", {}).get("supports", 0) > 0
 
 
-def system_entry(request: Request, to: str, role: Role, **flags: Any) -> dict[str, Any]:
+def fulfilment(request: Request) -> Fulfilment:
+    """The data that satisfy a request: none while nothing is published."""
+    return request.get("fulfilled_by") or {"datasets": [], "urls": []}
+
+
+def system_entry(request: Request, to: str, role: Role, **flags: Any) -> Entry:
     """An entry of the history for what nobody decided in person."""
-    return {"from": request["status"], "to": to, "by": {"role": role}, "at": now(), **flags}
+    entry = {"from": request["status"], "to": to, "by": {"role": role}, "at": now(), **flags}
+    return cast(Entry, entry)
 
 
-def without_requester(
-    history: list[dict[str, Any]], *, instead: str | None = None
-) -> list[dict[str, Any]]:
+def without(request: Request, *fields: str) -> Request:
+    """Copy a request without some of its fields."""
+    return cast(Request, {name: value for name, value in request.items() if name not in fields})
+
+
+def without_requester(history: list[Entry], *, instead: str | None = None) -> list[Entry]:
     """A history that does not say which account asked; nor, with a sentence `instead`, what they
     said with their moves."""
 
-    def kept(entry: dict[str, Any]) -> dict[str, Any]:
+    def kept(entry: Entry) -> Entry:
         if entry["by"]["role"] != Role.REQUESTER:
             return entry
-        by = {name: value for name, value in entry["by"].items() if name != "user"}
-        said = {"message": instead} if instead and entry.get("message") else {}
-        return entry | {"by": by} | said
+        by: Any = {name: value for name, value in entry["by"].items() if name != "user"}
+        told: Entry = entry | {"by": by}
+        return told | {"message": instead} if instead and entry.get("message") else told
 
     return [kept(entry) for entry in history]
 

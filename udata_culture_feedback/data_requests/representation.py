@@ -16,9 +16,12 @@ from ..web.moments import iso, portal_zone
 from ..web.urls import api_url, pages_url
 from . import actions, deadlines_shown, permissions, supports
 from .clock import Clock, explanation
+from .models import Entry, Message, Request
+from .repository import fulfilment
 from .workflow import OPEN, Role, Status
 
-Request = dict[str, Any]
+#: What JSON shows.
+Shown = dict[str, Any]
 
 
 class Objects:
@@ -30,14 +33,14 @@ class Objects:
         found: list[Request],
         *,
         with_history: bool,
-        speakers: Iterable[dict[str, Any]] = (),
+        speakers: Iterable[Message] = (),
         supported: set[Any] | None = None,
     ):
         contributors = [one["contributor"] for one in (*found, *speakers)]
         history = [entry for request in found for entry in request["history"]] * with_history
         self.datasets = catalogue.datasets_by_id(
             {request["dataset"] for request in found if request.get("dataset")}
-            | {id for r in found for id in (r.get("fulfilled_by") or {}).get("datasets", [])}
+            | {id for r in found for id in fulfilment(r)["datasets"]}
             | {id for entry in history for id in entry.get("datasets", [])}
         )
         self.organizations = catalogue.organizations_by_id(
@@ -52,22 +55,20 @@ class Objects:
             supported = supports.supported(viewer, ids) if ids else set()
         self.supported = supported
 
-    def dataset(self, id: Any) -> dict[str, Any] | None:
+    def dataset(self, id: Any) -> Shown | None:
         """A dataset that the viewer may read; nothing of any other."""
         dataset = self.datasets.get(id)
         return dataset.as_json() if dataset and catalogue.may_read(dataset) else None
 
-    def organization(self, id: Any) -> dict[str, Any] | None:
+    def organization(self, id: Any) -> Shown | None:
         organization = self.organizations.get(id)
         return organization.as_json() if organization and not organization.deleted else None
 
-    def contributor(self, request: Request) -> dict[str, Any]:
-        return signature(request["contributor"], self.users, self.organizations)
+    def contributor(self, said: Request | Message) -> Shown:
+        return signature(said["contributor"], self.users, self.organizations)
 
 
-def messages_as_json(
-    viewer: Viewer, request: Request, found: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def messages_as_json(viewer: Viewer, request: Request, found: list[Message]) -> list[Shown]:
     """Messages, with the names of who wrote them."""
     objects = Objects(viewer, [], with_history=False, speakers=found)
     return [
@@ -84,7 +85,7 @@ def messages_as_json(
     ]
 
 
-def _hidden(message: dict[str, Any]) -> dict[str, Any]:
+def _hidden(message: Message) -> Shown:
     """Nothing but when and why, of what moderation has hidden: not even who said it, where that is
     a declared name."""
     if message["visibility"] != Visibility.HIDDEN:
@@ -97,14 +98,14 @@ def _hidden(message: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def as_json(viewer: Viewer, requests: Iterable[Request]) -> list[dict[str, Any]]:
+def as_json(viewer: Viewer, requests: Iterable[Request]) -> list[Shown]:
     """Requests for a list: without their history."""
     found = list(requests)
     objects = Objects(viewer, found, with_history=False)
     return [_common(viewer, request, objects) for request in found]
 
 
-def in_full(viewer: Viewer, request: Request, *, supported: bool | None = None) -> dict[str, Any]:
+def in_full(viewer: Viewer, request: Request, *, supported: bool | None = None) -> Shown:
     """One request, with its history and the moves this person may make. `supported`: whether they
     are behind it, where that is known."""
     known = None if supported is None else {request["_id"]} if supported else set()
@@ -130,10 +131,10 @@ def people(request: Request) -> int:
 
 
 def support_count(request: Request) -> int:
-    return (request.get("totals") or {}).get("supports", 0)
+    return request.get("totals", {}).get("supports", 0)
 
 
-def clock_as_json(request: Request) -> dict[str, Any]:
+def clock_as_json(request: Request) -> Shown:
     clock = Clock.of(request["clock"])
     formal = current_app.config["CULTURE_FEEDBACK_FORMAL_REQUESTS"]
     return {
@@ -146,8 +147,8 @@ def clock_as_json(request: Request) -> dict[str, Any]:
     }
 
 
-def _common(viewer: Viewer, request: Request, objects: Objects) -> dict[str, Any]:
-    fulfilled = request.get("fulfilled_by") or {}
+def _common(viewer: Viewer, request: Request, objects: Objects) -> Shown:
+    fulfilled = fulfilment(request)
     shown = {
         "id": str(request["_id"]),
         "title": request["title"],
@@ -171,8 +172,8 @@ def _common(viewer: Viewer, request: Request, objects: Objects) -> dict[str, Any
         "received_at": iso(request.get("received_at")),
         "clock": clock_as_json(request),
         "fulfilled_by": {
-            "datasets": [d for id in fulfilled.get("datasets", []) if (d := objects.dataset(id))],
-            "urls": fulfilled.get("urls", []),
+            "datasets": [d for id in fulfilled["datasets"] if (d := objects.dataset(id))],
+            "urls": fulfilled["urls"],
         },
         "confirmed_at": iso(request.get("confirmed_at")),
         "duplicate_of": str(request["duplicate_of"]) if request.get("duplicate_of") else None,
@@ -196,7 +197,13 @@ def _common(viewer: Viewer, request: Request, objects: Objects) -> dict[str, Any
     return shown
 
 
-def _entry(entry: dict[str, Any], request: Request, objects: Objects) -> dict[str, Any]:
+#: Of an entry of the history, shown as it is where there is something to show.
+AS_STORED = frozenset(
+    ("edited", "detached", "undone", "partial", "review_at", "urls", "extended", "stalled")
+)
+
+
+def _entry(entry: Entry, request: Request, objects: Objects) -> Shown:
     role = entry["by"]["role"]
     name = None
     if entry["by"].get("organization"):
@@ -204,7 +211,7 @@ def _entry(entry: dict[str, Any], request: Request, objects: Objects) -> dict[st
         name = organization.name if organization and not organization.deleted else None
     elif role == Role.REQUESTER:
         name = objects.contributor(request)["name"]
-    shown = {
+    shown: Shown = {
         "from": entry["from"],
         "to": entry["to"],
         "by": {"role": ROLE_NAMES[role], "name": name},
@@ -218,10 +225,7 @@ def _entry(entry: dict[str, Any], request: Request, objects: Objects) -> dict[st
             "hidden_reason": hidden["reason"],
             "hidden_at": iso(hidden["at"]),
         }
-    flags = ("edited", "detached", "undone", "partial", "review_at", "urls", "extended", "stalled")
-    for flag in flags:
-        if entry.get(flag):
-            shown[flag] = entry[flag]
+    shown |= {name: value for name, value in entry.items() if name in AS_STORED and value}
     if entry.get("datasets"):
         shown["datasets"] = [d for id in entry["datasets"] if (d := objects.dataset(id))]
     if entry.get("transferred_to"):
@@ -232,7 +236,7 @@ def _entry(entry: dict[str, Any], request: Request, objects: Objects) -> dict[st
 
 
 #: How the API names the capacity in which somebody moved a request.
-ROLE_NAMES = {
+ROLE_NAMES: dict[str, str] = {
     Role.PRODUCER: "producer",
     Role.BOTH_PRODUCER: "producer",
     Role.MODERATOR: "moderator",

@@ -9,7 +9,6 @@ whatever the order of supports, withdrawals, merges and unmerges.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from bson import ObjectId
 from pymongo import UpdateOne
@@ -19,10 +18,7 @@ from ..figures.settle import becomes_due
 from ..people.viewer import Viewer
 from ..portal.collections import confirmed, now
 from .figures import is_behind, settle_supports
-from .models import requests, supports
-
-Request = dict[str, Any]
-Row = dict[str, Any]
+from .models import Query, Request, Support, requests, supports
 
 #: Rows written at once while merging.
 BATCH = 500
@@ -161,7 +157,7 @@ def sweep() -> int:
     return supports().delete_many(_SPENT).deleted_count
 
 
-def people_behind(request_id: ObjectId) -> Iterator[Row]:
+def people_behind(request_id: ObjectId) -> Iterator[Support]:
     """The supports that count, streamed."""
     for row in supports().find({"target": request_id}, sort=[("_id", 1)]):
         if is_behind(row):
@@ -186,7 +182,7 @@ def remove_all(request_id: ObjectId) -> None:
     supports().delete_many({"target": request_id})
 
 
-_SPENT: dict[str, Any] = {"direct": False, "via": [], "due": {"$exists": False}}
+_SPENT: Query = {"direct": False, "via": [], "due": {"$exists": False}}
 _FIRST_ID = ObjectId("0" * 24)
 _REQUESTER = {"contributor.key": 1, "contributor.user": 1, "detached": 1, "removed": 1}
 
@@ -205,7 +201,7 @@ def _behind(merged: Request, only: str | None) -> dict[str, ObjectId | None]:
     return people
 
 
-def _of(key: str | None) -> dict[str, Any]:
+def _of(key: str | None) -> Query:
     return {"key": key} if key else {}
 
 
@@ -223,7 +219,7 @@ def _add_via(merged: ObjectId, into: Request, people: dict[str, ObjectId | None]
     _write(operations)
 
 
-def _remove_via(merged: ObjectId, rows: list[Row]) -> None:
+def _remove_via(merged: ObjectId, rows: list[Support]) -> None:
     _write(
         [
             UpdateOne(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace as with_changes
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from flask import current_app
 from udata.i18n import lazy_gettext as _
@@ -17,10 +17,11 @@ from ..web import refusals
 from ..web.moments import end_of_day, local_day, portal_zone
 from . import permissions
 from .clock import Clock
-from .repository import find
+from .forms import Values
+from .models import Actor, Entry, Fulfilment, Request
+from .repository import find, without
 from .workflow import ANSWERS, DECISIONS, OPEN, Role, Status
 
-Request = dict[str, Any]
 Move = Mapping[str, Any]
 
 
@@ -30,24 +31,24 @@ def moved(
     """The request as the move leaves it. Raises Invalid for what the move lacks."""
     status = Status(request["status"])
     moment = now()
-    extra: dict[str, Any] = {}
+    extra: Values = {}
     changed = request | {"status": to, "last_modified": moment}
     if to is Status.DECLINED:
         extra = _refusal(viewer, request, asked)
     elif to is Status.PUBLISHED:
         changed["fulfilled_by"] = _fulfilment(asked)
         changed["partial"] = asked["partial"]
-        extra = changed["fulfilled_by"] | {"partial": asked["partial"]}
+        extra = {**changed["fulfilled_by"], "partial": asked["partial"]}
     elif to is Status.NEEDS_CLARIFICATION:
         required(asked, "message", _("Say what you need to know."))
     elif to is Status.DUPLICATE and target:
         changed |= {"duplicate_of": target["_id"], "merged_from": status}
         extra = {"duplicate_of": target["_id"]}
     if status is Status.DUPLICATE:
-        _forget(changed, "duplicate_of", "merged_from")
+        changed = without(changed, "duplicate_of", "merged_from")
     if status in DECISIONS:
         # What was published stays in the history.
-        _forget(changed, "fulfilled_by", "partial", "confirmed_at")
+        changed = without(changed, "fulfilled_by", "partial", "confirmed_at")
         if role is Role.REQUESTER:
             reopened = dict(request.get("reopened") or {})
             reopened[status] = reopened.get(status, 0) + 1
@@ -82,9 +83,9 @@ def history_entry(
     role: Role,
     message: str | None = None,
     **extra: Any,
-) -> dict[str, Any]:
+) -> Entry:
     """One entry of the history, which is public."""
-    by: dict[str, Any] = {"role": role, "user": viewer.user_id}
+    by: Actor = {"role": role, "user": viewer.user_id}
     if role in (Role.PRODUCER, Role.BOTH_PRODUCER, Role.DESK):
         holder = None if role is Role.DESK else request.get("organization")
         acting = holder or permissions.desk()
@@ -92,18 +93,14 @@ def history_entry(
             by["organization"] = acting
         elif permissions.may_moderate(viewer, request):
             by["role"] = Role.MODERATOR
-    entry = {"from": request["status"], "to": to, "by": by, "at": now(), **extra}
-    return entry | ({"message": message} if message else {})
+    said = {"message": message} if message else {}
+    entry = {"from": request["status"], "to": to, "by": by, "at": now(), **extra, **said}
+    return cast(Entry, entry)
 
 
 def required(asked: Move, field: str, message: Any) -> None:
     if not asked.get(field):
         raise refusals.Invalid(message, {field: message})
-
-
-def _forget(request: Request, *fields: str) -> None:
-    for field in fields:
-        request.pop(field, None)
 
 
 def _ticked(request: Request, to: Status, moment: datetime) -> Clock:
@@ -130,7 +127,7 @@ def _ticked(request: Request, to: Status, moment: datetime) -> Clock:
     return clock
 
 
-def _refusal(viewer: Viewer, request: Request, asked: Move) -> dict[str, Any]:
+def _refusal(viewer: Viewer, request: Request, asked: Move) -> Values:
     reason = asked["reason"]
     required(asked, "reason", _("Choose a reason."))
     required(asked, "message", _("Explain why, in words the requester understands."))
@@ -151,7 +148,7 @@ def _refusal(viewer: Viewer, request: Request, asked: Move) -> dict[str, Any]:
     return {key: asked[key] for key in ("reason", "urls", "review_at") if asked.get(key)}
 
 
-def _fulfilment(asked: Move) -> dict[str, Any]:
+def _fulfilment(asked: Move) -> Fulfilment:
     """The data that answer a request: at least one public dataset, or an address."""
     found = []
     for reference in asked["datasets"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
@@ -28,7 +28,7 @@ from . import actions, discussion, events, lifecycle, merging, replies, yearly_c
 from . import messages as conversation
 from .clock import Clock, overdue_bound
 from .figures import SUPPORTS, ensure
-from .models import PEOPLE, TOLD, messages, requests, supports
+from .models import PEOPLE, TOLD, Query, Request, messages, requests, supports
 from .repository import change
 from .supports import strays, sweep
 from .tasks import LISTENERS, settle_and_publish
@@ -36,7 +36,6 @@ from .workflow import OPEN, Status
 
 log = logging.getLogger(__name__)
 
-Request = dict[str, Any]
 
 #: Discussions looked up at once.
 BATCH = 500
@@ -259,7 +258,7 @@ STEPS: dict[str, Callable[[], int]] = {
 
 
 def _tick(
-    where: dict[str, Any],
+    where: Query,
     how: Callable[[Clock], Clock],
     tell: Callable[[Request], None] | None = None,
 ) -> int:
@@ -284,8 +283,8 @@ def _tick(
 
 
 def _discussed(
-    fields: dict[str, int], those: dict[str, Any] | None = None
-) -> Iterator[tuple[list[Request], dict[Any, dict[str, Any]]]]:
+    fields: dict[str, int], those: Query | None = None
+) -> Iterator[tuple[list[Request], dict[Any, Any]]]:
     """Requests that have a discussion, by batches, and the discussions among `those`, by id."""
     found = requests().find({"discussion": {"$exists": True}, "discussed": True})
     while batch := list(islice(found, BATCH)):
@@ -326,5 +325,5 @@ def _alone(request_id: ObjectId) -> Iterator[None]:
         log.exception("Maintenance: the discussion of request %s failed", request_id)
 
 
-def _due(found: Iterable[dict[str, Any]]) -> set[Any]:
+def _due(found: Iterable[Mapping[str, Any]]) -> set[Any]:
     return {one for contribution in found for one in contribution["due"]}

@@ -32,7 +32,8 @@ from ..web.pages import (
 )
 from ..web.urls import api_url, login_url
 from . import actions, dataset_matches, letter_views, messages, permissions, queries, representation
-from .forms import TITLE_LENGTH
+from .forms import TITLE_LENGTH, Values
+from .models import Request
 from .workflow import OPEN, Status
 
 #: What was just done, and what is said of it.
@@ -288,7 +289,7 @@ def _act(
     return go_on(found, said, sent=request.form.get("instead", ""))
 
 
-def go_on(found: dict[str, Any], done: str, sent: str = "") -> Response:
+def go_on(found: Request, done: str, sent: str = "") -> Response:
     """After a form: the request as it is now; for a whole page a redirection, so that reloading
     does not send the form again. `sent`: the name of the draft that is of no use any more."""
     if _wants_card():
@@ -302,7 +303,7 @@ def go_on(found: dict[str, Any], done: str, sent: str = "") -> Response:
 
 def card(
     viewer: Viewer,
-    found: dict[str, Any],
+    found: Request,
     *,
     done: str = "",
     sent: str = "",
@@ -331,7 +332,7 @@ def _wants_card() -> bool:
     return wants_fragment() and request.args.get("show") == "card"
 
 
-def _said(done: str | None, found: dict[str, Any]) -> Any:
+def _said(done: str | None, found: Request) -> Any:
     if done == "asked" and found["visibility"] != Visibility.PUBLIC:
         return DONE["asked, waits"]
     if done == "asked" and not found.get("organization"):
@@ -339,7 +340,7 @@ def _said(done: str | None, found: dict[str, Any]) -> Any:
     return DONE.get(done or "")
 
 
-def _readable(viewer: Viewer, reference: str) -> dict[str, Any]:
+def _readable(viewer: Viewer, reference: str) -> Request:
     try:
         return actions.readable(viewer, reference)
     except refusals.NotFound:
@@ -348,7 +349,7 @@ def _readable(viewer: Viewer, reference: str) -> dict[str, Any]:
 
 def _one(
     viewer: Viewer,
-    found: dict[str, Any],
+    found: Request,
     *,
     done: str | None = None,
     sent: str = "",
@@ -406,9 +407,9 @@ def _picked() -> dict[str, picking.Picked]:
     }
 
 
-def _move_of_form() -> dict[str, Any]:
+def _move_of_form() -> Values:
     form = request.form
-    payload: dict[str, Any] = {
+    payload: Values = {
         name: form.get(name) or None for name in ("to", "from", "message", "reason", "review_at")
     }
     datasets = picking.read(form, "datasets", picking.DATASET, several=True)
@@ -443,4 +444,4 @@ def without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def _on_date(moment: str) -> str:
     """The day of a moment (ISO 8601 with its zone) where the portal is, as its clocks count it."""
-    return format_date(datetime.fromisoformat(moment).astimezone(portal_zone()).date(), "long")
+    return str(format_date(datetime.fromisoformat(moment).astimezone(portal_zone()).date(), "long"))

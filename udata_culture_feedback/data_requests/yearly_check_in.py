@@ -22,12 +22,10 @@ from ..people.tokens import LONGEST, timed
 from ..portal.collections import now
 from ..web import refusals
 from ..web.urls import pages_url
-from .models import requests
+from .models import Request, requests
 from .recipients import scope_of
 from .repository import find, no_such_request
 from .workflow import OPEN
-
-Request = dict[str, Any]
 
 #: How long somebody has to answer.
 PATIENCE = timedelta(days=60)
@@ -53,14 +51,19 @@ def ask_everybody() -> int:
 
 def is_lost(request: Request) -> bool:
     """Whether they were asked, and have not answered in time."""
-    asked = request.get("interest") or {}
-    return bool(asked.get("awaited")) and asked["at"] < now() - PATIENCE
+    return is_awaited(request) and request["interest"]["at"] < now() - PATIENCE
+
+
+def is_awaited(request: Request) -> bool:
+    """Whether an answer of theirs is awaited."""
+    asked = request.get("interest")
+    return asked is not None and bool(asked.get("awaited"))
 
 
 def link(request: Request) -> str:
     """What the link of the mail carries. Opening it changes nothing."""
     said = [str(request["_id"]), str(request["contact"])]
-    return timed(PURPOSE).dumps(said)  # type: ignore[return-value]
+    return timed(PURPOSE).dumps(said)
 
 
 def opened(token: object) -> Request:
@@ -109,7 +112,7 @@ def still_interested(reader: Reader, request: str) -> MailMessage | None:
     found = find(ObjectId(request))
     if found is None or found.get("contact") != reader.id:
         return None
-    if not (found.get("interest") or {}).get("awaited"):
+    if not is_awaited(found):
         return None
     return MailMessage(
         subject=_("Still interested in “%(title)s”?", title=found["title"]),

@@ -3,8 +3,6 @@ nothing; its button needs neither session nor guard: the signed token is the pro
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response, redirect, request
 
 from ..people.viewer import NOBODY
@@ -12,6 +10,7 @@ from ..web import refusals
 from ..web.api import bound_body, only_for_its_holder
 from ..web.pages import blueprint, handles_refusal, page_address, render
 from . import yearly_check_in
+from .models import Request
 
 
 @blueprint.route("/pages/requests/interested")
@@ -37,9 +36,7 @@ def still_interested() -> Response:
     return only_for_its_holder(redirect(f"{address}#cf-done", code=303))  # type: ignore[arg-type]
 
 
-def _page(
-    found: dict[str, Any] | None = None, *, refusal: refusals.Refusal | None = None
-) -> Response:
+def _page(found: Request | None = None, *, refusal: refusals.Refusal | None = None) -> Response:
     return only_for_its_holder(
         render(
             "requests/interested.html",

@@ -21,7 +21,7 @@ from ..figures.summary_ids import dataset_summary
 from ..people import contacts
 from ..people.access_modes import Action
 from ..people.limits import spend_write
-from ..people.models import gone_key
+from ..people.models import Contributor, gone_key
 from ..people.submissions import remember_deletion, was_deleted
 from ..people.viewer import Viewer, must_be_known
 from ..portal import catalogue
@@ -320,7 +320,7 @@ def _reference(payload: dict[str, Any]) -> str:
 
 
 def _new_feedback(
-    contributor: dict[str, Any],
+    contributor: Contributor,
     dataset: DatasetFacts,
     summary: dict[str, Any],
     answer: dict[str, Any],

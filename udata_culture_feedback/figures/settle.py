@@ -365,7 +365,7 @@ def _forget(flow: Flow, summary_id: Any, contributions: list[Document]) -> None:
         )
 
 
-def heard(collection: Collection, contribution: Document, listener: Any) -> None:
+def heard(collection: Collection, contribution: Mapping[str, Any], listener: Any) -> None:
     """Drops a listener that is no summary (the discussion) from the dues of a contribution, unless
     it has changed since it was read."""
     collection.update_one(

@@ -37,7 +37,8 @@ from ..web.moments import portal_zone
 from ..web.urls import pages_url
 
 #: A contribution, as MongoDB gives it.
-Item = dict[str, Any]
+#: A contribution of any class: each domain has the type of its own.
+Item = Any
 How = Callable[[Item], Item | None]
 
 #: Tries before giving up on a contribution that others keep changing.

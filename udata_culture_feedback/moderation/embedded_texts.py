@@ -63,7 +63,7 @@ class PartClass(Moderated):
         are left out."""
 
     @abstractmethod
-    def show(self, item: Item, text: str, hidden: dict[str, Any] | None) -> bool:
+    def show(self, item: Item, text: str, hidden: Any) -> bool:
         """Has it say `text` there; `hidden`: why and since when, where that stands for hidden
         words. Again changes nothing. False where it is gone."""
 
@@ -158,7 +158,7 @@ class AnswerClass(PartClass):
         }
         return {id: step["answer"] for id, step in steps.items() if step}
 
-    def show(self, item: Item, text: str, hidden: dict[str, Any] | None) -> bool:
+    def show(self, item: Item, text: str, hidden: Any) -> bool:
         return treatment.moderate_answer(item["parent"], _moment(item["part"]), text, hidden)
 
     def discussed(self, discussion_id: ObjectId, message_id: str | None) -> ObjectId | None:
@@ -213,7 +213,7 @@ class MoveClass(PartClass):
         }
         return {id: message for id, message in messages.items() if message}
 
-    def show(self, item: Item, text: str, hidden: dict[str, Any] | None) -> bool:
+    def show(self, item: Item, text: str, hidden: Any) -> bool:
         return said.moderate(item["parent"], int(item["part"]), text, hidden)
 
     def discussed(self, discussion_id: ObjectId, message_id: str | None) -> ObjectId | None:
@@ -277,7 +277,7 @@ class TextClass(PartClass):
             item | {"page": slugs.get(of.get(item["parent"]))} for item in super().loaded(items)
         ]
 
-    def show(self, item: Item, text: str, hidden: dict[str, Any] | None) -> bool:
+    def show(self, item: Item, text: str, hidden: Any) -> bool:
         return texts.put(item["_id"], TextState(item["visibility"]), text, hidden)
 
     def discussed(self, discussion_id: ObjectId, message_id: str | None) -> ObjectId | None:

@@ -196,7 +196,7 @@ def _request(reference: str) -> tuple[str, str, str]:
     words = f"{found['title']} — {found['description']}"
     about = request.args.get("about")
     if about:
-        message = None
+        message: Any = None
         if about.startswith(flags.MOVE):
             try:
                 move = flags.move_of(found, about)

@@ -10,7 +10,7 @@ from typing import Any
 from bson import ObjectId
 
 from ..contributions import text_checks
-from ..data_requests.models import requests
+from ..data_requests.models import Request, requests
 from ..people.signature import signature, signing_users
 from ..people.viewer import Viewer
 from ..portal import catalogue
@@ -108,7 +108,7 @@ def outcome_as_json(outcome: actions.Outcome) -> dict[str, Any]:
     }
 
 
-def _requests(ids: set[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
+def _requests(ids: set[ObjectId]) -> dict[ObjectId, Request]:
     if not ids:
         return {}
     fields = {"title": 1, "slug": 1, "organization": 1, "dataset": 1}

@@ -40,7 +40,8 @@ from ..web import refusals
 from ..web.moments import iso
 from ..web.urls import api_url, pages_url
 
-Row = dict[str, Any]
+#: A contribution of any class: each domain has the type of its own.
+Row = Any
 Shown = dict[str, Any]
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from enum import StrEnum
+from typing import NotRequired, TypedDict
 
+from bson import ObjectId
 from mongoengine import EmbeddedDocument
 from mongoengine.fields import ObjectIdField, StringField
 
@@ -28,8 +30,8 @@ COUNTED_AS = {
 }
 
 
-class CultureFeedbackContributor(EmbeddedDocument):
-    """Who speaks.
+class Contributor(TypedDict):
+    """Who speaks, as a contribution stores them.
 
     `key` is one person, whatever the signature: `user:<id>`, `mail:<hmac>`, `token:<sha256>`, or
     `gone:<random>` once the person has left. `user` is who writes, never shown unless `name` is
@@ -37,6 +39,16 @@ class CultureFeedbackContributor(EmbeddedDocument):
     organizations are not ten votes. `name` is the name declared or, for an account that signs with
     its own, the name at the time of writing; absent means without name.
     """
+
+    kind: str
+    key: str
+    user: NotRequired[ObjectId]
+    organization: NotRequired[ObjectId]
+    name: NotRequired[str]
+
+
+class CultureFeedbackContributor(EmbeddedDocument):
+    """`Contributor`, for the document classes that name their fields."""
 
     kind = StringField(required=True, choices=[kind.value for kind in Kind])
     key = StringField(required=True)

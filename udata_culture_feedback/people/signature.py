@@ -3,7 +3,7 @@ that has left is no longer named."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from udata.i18n import lazy_gettext as _
@@ -11,7 +11,7 @@ from udata.i18n import lazy_gettext as _
 from ..portal import catalogue
 from .models import Kind
 
-Contributor = dict[str, Any]
+Contributor = Mapping[str, Any]
 
 
 #: What is said beside the name of somebody without an account, with and without a name.

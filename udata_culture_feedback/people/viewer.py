@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from flask import request
@@ -18,7 +18,7 @@ from ..web.api import TOKEN_HEADER
 from ..web.reader import must_be_writable
 from . import tokens
 from .access_modes import Action, Mode, mode_of
-from .models import Kind, account_key
+from .models import Contributor, Kind, account_key
 from .roles import Remit, remit_of
 
 #: The field that carries it in bodies.
@@ -70,19 +70,19 @@ class Viewer:
         never shown words again."""
         return self.kind is Kind.UNVERIFIED
 
-    def signature(self, choice: str | None, declared: str | None = None) -> dict[str, Any]:
+    def signature(self, choice: str | None, declared: str | None = None) -> Contributor:
         """The contributor document for a choice of signature.
 
         `choice`: "name" (default: one's own name), "none" (« Sans mon nom »), or the id of an
         organization one speaks for. `declared`: the name that somebody without an account gives.
         Raises Invalid naming the field `signature`.
         """
-        contributor: dict[str, Any] = {"kind": self.kind, "key": self.key}
+        contributor: Contributor = {"kind": self.kind, "key": cast(str, self.key)}
         if self.account:
-            contributor["user"] = self.user_id
+            contributor["user"] = cast(ObjectId, self.user_id)
         name = self.name if self.account else declared
         if choice in (None, "", "name"):
-            return contributor | ({"name": name} if name or self.account else {})
+            return contributor | {"name": cast(str, name)} if name or self.account else contributor
         if choice == "none":
             return contributor
         if self.account and isinstance(choice, str) and ObjectId.is_valid(choice):

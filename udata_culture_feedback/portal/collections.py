@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo.collection import Collection
 from pymongo.write_concern import WriteConcern
 
 #: Milliseconds that a majority has to confirm a write.
 CONFIRMED_WITHIN = 10_000
+
+#: A document, of the type of its collection.
+D = TypeVar("D", bound=Mapping[str, Any])
 
 _building = threading.Lock()
 #: The collections whose indexes this process has built. mongoengine hands a collection to other
@@ -40,7 +43,7 @@ def acknowledged(model: Any) -> Collection:
     return collection_of(model).with_options(write_concern=concern)
 
 
-def confirmed(collection: Collection, document: dict[str, Any] | None) -> dict[str, Any] | None:
+def confirmed(collection: Collection, document: D | None) -> D | None:
     """A document of an `acknowledged` collection that was read, once a majority has it: the primary
     that was asked may have what the others have not, and lose it. The update changes nothing; even
     so MongoDB waits for all that came before it."""

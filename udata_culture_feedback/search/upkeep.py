@@ -7,7 +7,7 @@ nightly maintenance does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bson import ObjectId
@@ -113,7 +113,7 @@ def connect() -> None:
     on_request_received.connect(request_received)
 
 
-def _read_request(id: ObjectId) -> dict[str, Any] | None:
+def _read_request(id: ObjectId) -> Mapping[str, Any] | None:
     """A request as the index sees it; None once it is deleted."""
     standing = {"_id": id, "removed": {"$exists": False}}
     return requests().find_one(standing, dict.fromkeys(REQUEST_FIELDS, 1))

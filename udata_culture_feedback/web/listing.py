@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,7 +62,7 @@ def asked_page(default_size: int = 20) -> Page:
 
 def newest_first(
     collection: Collection, where: dict[str, Any], page: Page, projection: dict[str, int] | None
-) -> list[dict[str, Any]]:
+) -> list[Any]:
     """One page of documents by `created_at`, and one more where there is one. Raises Invalid with
     the cursor to go on with (`next`) when the offset is beyond the end of offsets; a list that ends
     before that has nothing there."""
@@ -109,7 +110,7 @@ def count(collection: Collection, where: dict[str, Any]) -> tuple[int, bool]:
 
 def envelope(
     shown: list[dict[str, Any]],
-    found: list[dict[str, Any]],
+    found: Sequence[Mapping[str, Any]],
     page: Page,
     total: int,
     capped: bool = False,
@@ -156,7 +157,7 @@ def address(**changed: Any) -> str:
     return f"{request.base_url}?{urlencode(arguments)}"
 
 
-def _write_cursor(document: dict[str, Any]) -> str:
+def _write_cursor(document: Mapping[str, Any]) -> str:
     return write_cursor(document["created_at"], document["_id"])
 
 
