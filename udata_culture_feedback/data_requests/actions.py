@@ -183,7 +183,7 @@ def move(viewer: Viewer, reference: Any, payload: Values) -> Request:
         entangled = {Status.DUPLICATE, Status.WITHDRAWN} & {seen, to}
         if replace(request, changed, due=[TOLD, *([PEOPLE] if entangled else [])]):
             if entangled:
-                merging.straighten(request["_id"])
+                merging.reconcile_merge(request["_id"])
             return _as_moved(viewer, request, to)
         request = readable(viewer, request["_id"])
     raise _elsewhere(viewer, request)
@@ -335,7 +335,7 @@ def support(viewer: Viewer, reference: Any, payload: Values | None = None) -> Re
     counted = settle_supports_of(again)
     standing = Status(again["status"]) not in (Status.DUPLICATE, Status.WITHDRAWN)
     if not standing or again.get("removed") or PEOPLE in again.get("due", []):
-        merging.straighten(target["_id"])  # merged, withdrawn or deleted meanwhile
+        merging.reconcile_merge(target["_id"])  # merged, withdrawn or deleted meanwhile
         counted = None
     on_request_changed.send(target["_id"], carried=not again.get("due"))
     if counted is None or counted.get("removed") or request["_id"] != target["_id"]:
@@ -370,7 +370,7 @@ def withdraw_support(viewer: Viewer, reference: Any) -> Request:
     if again["_id"] != target["_id"]:  # merged meanwhile, perhaps with this person
         supports.withdraw(viewer, again)
         target = again
-    _straightened(target)
+    _reconciled(target)
     return fresh(request["_id"])
 
 
@@ -382,12 +382,12 @@ def take_support_back(viewer: Viewer, request_id: ObjectId) -> None:
         return
     target = _carrier(request)
     supports.withdraw(viewer, target)
-    _straightened(target)
+    _reconciled(target)
 
 
-def _straightened(target: Request) -> None:
+def _reconciled(target: Request) -> None:
     if PEOPLE in target.get("due", []):
-        merging.straighten(target["_id"])
+        merging.reconcile_merge(target["_id"])
     on_request_changed.send(target["_id"])
 
 
@@ -426,7 +426,7 @@ def remove(request: Request) -> None:
 
     change(request, removed, due=[PEOPLE])
     contacts.erase(request.get("contact"))
-    merging.straighten(request["_id"])
+    merging.reconcile_merge(request["_id"])
     unmet_searches.take_back(request["title"])
     gone = find(request["_id"]) is None
     on_request_changed.send(request["_id"], removed=gone)

@@ -51,7 +51,7 @@ def forget_account(user_id: ObjectId) -> int:
         changed += rename(key, gone)
     for request in list(requests().find({"contributor.user": user_id, "contributor.key": key})):
         changed += _forget_requester(request, gone)
-        merging.straighten(request["_id"])
+        merging.reconcile_merge(request["_id"])
     changed += (
         messages()
         .update_many(

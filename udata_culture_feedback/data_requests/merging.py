@@ -1,7 +1,7 @@
 """Keeping requests straight after a merge, an unmerge, a withdrawal or a deletion, whoever else did
 what at the same moment, and after a crash anywhere.
 
-Each of these writes the request itself in one update, with `people` among what is due; `straighten`
+Each of these writes the request itself in one update, with `people` among what is due; `reconcile_merge`
 then does the rest. It compares and closes gaps, so that anybody may call it, any number of times:
 who made the move, who supports the request meanwhile, and maintenance.
 """
@@ -26,7 +26,7 @@ from .repository import change, is_carried, system_entry, without, without_reque
 from .workflow import Role, Status
 
 
-def straighten(request_id: ObjectId) -> None:
+def reconcile_merge(request_id: ObjectId) -> None:
     """Brings in line: where a merged request points (no cycle, no chain), those merged into it, who
     is behind which, and what was withdrawn or deleted though others carry it."""
     for _attempt in range(ATTEMPTS):
@@ -55,7 +55,7 @@ def detach(request: Request) -> Request | None:
         request, lambda one: None if one.get("detached") else _detached(one), due=[PEOPLE]
     )
     discussion.withdraw_moves(request)
-    straighten(request["_id"])
+    reconcile_merge(request["_id"])
     return changed
 
 
@@ -77,7 +77,7 @@ def _repointed(request: Request, target: Request | None) -> bool:
     if wrong:
         _unmerge(path[wrong])
         if wrong != request["_id"]:
-            straighten(wrong)
+            reconcile_merge(wrong)
     elif target and target["_id"] != request["duplicate_of"]:
         _point(request, target["_id"])
     else:
@@ -111,7 +111,7 @@ def _take_along(request: Request, target: Request | None) -> None:
         if target and chained["_id"] != target["_id"]:
             _point(chained, target["_id"])
         if target or request.get("removed"):
-            straighten(chained["_id"])
+            reconcile_merge(chained["_id"])
 
 
 def _revive(request_id: ObjectId) -> None:

@@ -27,7 +27,7 @@ Query = dict[str, Any]
 RESERVED_SLUGS = frozenset(("new", "similar", "pick", "feed", "feed.atom"))
 
 #: What is due of a request besides figures: who is behind it, or behind the one it was merged into,
-#: has to be brought in line (`merging.straighten`).
+#: has to be brought in line (`merging.reconcile_merge`).
 PEOPLE = "people"
 #: Entries of its history that nobody was told of yet (`announcements.catch_up`).
 TOLD = "told"

@@ -62,14 +62,14 @@ def settle_dues() -> int:
     return settled + len(waiting)
 
 
-def straighten_merges() -> int:
+def reconcile_merges() -> int:
     """Merges, withdrawals and deletions that were interrupted; and, should something have slipped
     through, every merge once more."""
     waiting = {r["_id"] for r in requests().find({"due": PEOPLE}, {"_id": 1})}
     merged = {r["_id"] for r in requests().find({"duplicate_of": {"$exists": True}}, {"_id": 1})}
     wrong = waiting | strays()
     for request_id in wrong | merged:
-        merging.straighten(request_id)
+        merging.reconcile_merge(request_id)
     return len(wrong) + sweep()
 
 
@@ -240,7 +240,7 @@ def keep_addresses() -> int:
 #: For `maintenance.STEPS`, in this order.
 STEPS: dict[str, Callable[[], int]] = {
     "requests_settled": settle_dues,
-    "merges_straightened": straighten_merges,
+    "merges_straightened": reconcile_merges,
     "requests_freed": free_orphans,
     "requesters_forgotten": forget_accounts,
     "clocks_recomputed": recompute_clocks,
