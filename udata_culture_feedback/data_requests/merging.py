@@ -1,9 +1,9 @@
 """Keeping requests straight after a merge, an unmerge, a withdrawal or a deletion, whoever else did
 what at the same moment, and after a crash anywhere.
 
-Each of these writes the request itself in one update, with `people` among what is due; `reconcile_merge`
-then does the rest. It compares and closes gaps, so that anybody may call it, any number of times:
-who made the move, who supports the request meanwhile, and maintenance.
+Each of these writes the request itself in one update, with `people` among what is due;
+`reconcile_merge` then does the rest. It compares and closes gaps, so that anybody may call it, any
+number of times: who made the move, who supports the request meanwhile, and maintenance.
 """
 
 from __future__ import annotations
