@@ -1,9 +1,9 @@
-"""Charts as inline SVG made on the server: bars of five steps, lines over months, simple bars.
+"""Draw charts on the server, each as one standalone SVG with the same figures as a table.
 
-No JavaScript and no `style`: lengths are attributes, in percent across and in pixels down, so that
-a chart fits any width while its texts keep their size. Each has a title and a description for who
-does not see it, differs by pattern and by shape besides colour, prints, and comes with the same
-figures as a table. Colours are those of `static/dashboard.css`.
+Lengths are attributes, in percent across and in pixels down, so that a chart fits any width while its
+texts keep their size. Colours are attributes too (those of `static/tokens.css` in the light scheme):
+a chart may be taken along, pasted and printed; in a page the classes `k-…` of `static/widget.css`
+follow its scheme. The best step is drawn first, in the direction in which charts are read.
 """
 
 from __future__ import annotations
@@ -12,31 +12,51 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flask_babel import format_percent
 from markupsafe import Markup
 from udata.i18n import gettext as _
+from udata.i18n import ngettext
 
 #: A length in percent, a height in pixels: how they are written.
 Number = float | int
 
-#: Across, in percent: where the plot of lines and bars begins and how wide it is.
-LEFT, WIDTH = 13.0, 85.0
+#: Shares of fewer people than that are not given in percent: one of them would weigh too much.
+LEAST_FOR_PERCENT = 5
+
+#: Across, in percent: where the plot of lines and columns begins and how wide it is.
+LEFT, WIDTH = 9.0, 88.0
 #: Down, in pixels: above the plot, the plot, below it.
-TOP, HEIGHT, BOTTOM = 10, 110, 22
-#: Of the name above a bar of `stacked`, of the bar, and between two.
-NAME, BAR, GAP = 18, 18, 6
+TOP, HEIGHT, BOTTOM = 28, 120, 24
+#: Of the name above a bar of steps, of the bar, of the names of its ends, and between two.
+NAME, BAR, ENDS, GAP = 22, 28, 20, 14
 #: How many columns of a chart of months have their name below.
 NAMED_COLUMNS = 4
+#: Of the parts of a bar, in percent: from which one its value fits, with its unit and without it.
+FITS, FITS_BARE = 12.0, 6.0
+#: Characters of a line of text below a chart.
+LINE = 46
+
+#: Colours by name, as in the light scheme of `static/tokens.css`.
+COLOURS = {
+    "ink": "#1b1d27", "ink2": "#565b6e", "track": "#ecedf3", "gap": "#ffffff", "line": "#dcdee8",
+    "s1": "#b8463b", "s2": "#e9b08a", "s3": "#d6d9e2", "s4": "#8cb8da", "s5": "#1f5f9e",
+    "yes": "#1f5f9e", "partly": "#a9c3dc", "no": "#b8463b", "after": "#1f5f9e", "before": "#767c91",
+    "o1": "#ffffff", "o2": "#1b1d27", "o3": "#1b1d27",
+}  # fmt: skip
+#: For bars of so many steps, best first: the colour of each and that of the words on it.
+SCALES = {
+    3: (("yes", "o1"), ("partly", "o3"), ("no", "o1")),
+    5: (("s5", "o1"), ("s4", "o2"), ("s3", "o3"), ("s2", "o2"), ("s1", "o1")),
+}
 
 
 @dataclass(frozen=True)
 class Table:
-    """The figures of a chart. Cells are texts; the first of each row is its header. `keys`: for
-    each row the step whose pattern it explains."""
+    """The figures of a chart. Cells are texts; the first of each row is its header."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
-    keys: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -49,7 +69,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Bar:
-    """What one stacked bar shows: how many of each step, worst first."""
+    """What one bar of steps shows: how many people chose each."""
 
     label: str
     counts: Sequence[int]
@@ -63,34 +83,73 @@ class Line:
     values: Sequence[float | None]
 
 
-def stacked(id: str, title: str, steps: Sequence[str], bars: Sequence[Bar]) -> Chart:
-    """One bar for each of `bars`, in as many parts as there are steps. `id` is unique in the page.
-    The table explains the patterns."""
-    height = len(bars) * (NAME + BAR + GAP) - GAP
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a column and may explain what a line does after it."""
+
+    column: int
+    words: str
+
+
+def steps(id: str, title: str, names: Sequence[str], bars: Sequence[Bar]) -> Chart:
+    """Draw one bar for each of `bars`, in as many parts as it has steps. `names` and counts are
+    given best first; `id` is unique in the page."""
+    height = len(bars) * (NAME + BAR + ENDS + GAP) - GAP
     drawn = [
-        Markup(
-            '<text class="cf-bar-name" y="{}">{}</text><g transform="translate(0 {})">{}</g>'
-        ).format(top + NAME - 5, bar.label, top + NAME, _parts(id, bar.counts))
-        for top, bar in zip(range(0, height, NAME + BAR + GAP), bars, strict=True)
+        _stacked_row(top, bar, names)
+        for top, bar in zip(range(0, height, NAME + BAR + ENDS + GAP), bars, strict=True)
     ]
-    said = "; ".join(f"{bar.label}: {_in_words(steps, bar.counts)}" for bar in bars)
+    said = "; ".join(f"{bar.label}: {_in_words(names, bar.counts)}" for bar in bars)
+    return Chart(_svg(id, title, said, height, *drawn), _table_of_steps(title, names, bars))
+
+
+def answers(id: str, title: str, names: Sequence[str], counts: Sequence[int]) -> Chart:
+    """Draw one bar with the name of each part above it: the answers to one question, best first."""
+    of = sum(counts)
+    named, start = [], 0.0
+    for name, count in zip(names, counts, strict=True):
+        if count:
+            named.append(_text(start, 14, name, bold=True, shift=2 if start else 0))
+        start += 100 * count / max(of, 1)
+    bar = _parts(22, 40, counts)
+    table = _table_of_steps(title, names, [Bar(_("Answers"), counts)])
+    return Chart(_svg(id, title, _in_words(names, counts), 62, *named, bar), table)
+
+
+def ranked(id: str, title: str, rows: Sequence[tuple[str, int]], of: int) -> Chart:
+    """Draw one bar for each row, a text and how many of `of` people it is about, with its value."""
+    most = max((count for _label, count in rows), default=0)
+    drawn, top = [], 0
+    for label, count in rows:
+        lines = _lines_of(label)
+        for number, line in enumerate(lines):
+            drawn.append(_text(0, top + 14 + 18 * number, line))
+        top += 18 * len(lines)
+        width = 78 * count / max(most, 1)
+        drawn.append(_rect(0, top + 3, width, 16, "after"))
+        drawn.append(_text(width, top + 16, share_of(count, of), bold=True, shift=8))
+        top += 32
+    said = "; ".join(f"{label}: {share_of(count, of)}" for label, count in rows)
     table = Table(
         caption=title,
-        columns=[_("Answer"), *(bar.label for bar in bars)],
-        rows=[
-            [step, *(_count(bar.counts, number) for bar in bars)]
-            for number, step in enumerate(steps)
-        ],
-        keys=range(1, len(steps) + 1),
+        columns=[_("Answer"), _("People"), _("Share")],
+        rows=[[label, str(count), _percent_or_dash(count, of)] for label, count in rows],
     )
-    return Chart(_svg(id, title, said, height, _patterns(id, len(steps)), *drawn), table)
+    return Chart(_svg(id, title, said, max(top - 8, 1), *drawn), table)
 
 
-def lines(id: str, title: str, columns: Sequence[str], series: Sequence[Line]) -> Chart:
-    """One line for each of two `series` at most, over columns from left to right, in percent: the
-    first is full with round marks, the second dashed with square ones. A gap is left where there is
-    no value."""
+def lines(
+    id: str,
+    title: str,
+    columns: Sequence[str],
+    series: Sequence[Line],
+    events: Sequence[Event] = (),
+) -> Chart:
+    """Draw one line for each of two `series` at most, in percent over columns: the first is full
+    with round marks, the second dashed with square ones. A gap is left where there is no value;
+    the last column, which is today's, is marked."""
     said = "; ".join(f"{line.label}: {_first_and_last(columns, line.values)}" for line in series)
+    told = [f"{columns[event.column]}: {event.words}" for event in events]
     table = Table(
         caption=title,
         columns=[_("Month"), *(line.label for line in series)],
@@ -99,115 +158,216 @@ def lines(id: str, title: str, columns: Sequence[str], series: Sequence[Line]) -
             for number, column in enumerate(columns)
         ],
     )
-    drawn = [_line(number, line.values) for number, line in enumerate(series)]
     grid = [_level(share, percent(share)) for share in (0.0, 0.5, 1.0)]
-    return Chart(_svg(id, title, said, _whole_height(), *grid, *_names(columns), *drawn), table)
+    drawn = [_line(number, line.values) for number, line in enumerate(series)]
+    parts = [*grid, _today(len(columns)), *_names(columns), *drawn, *_ends(series)]
+    below = [
+        _mark_of_event(number, event, len(columns)) + _words_of_event(number, event)
+        for number, event in enumerate(events, 1)
+    ]
+    height = _whole_height() + 22 * len(events)
+    return Chart(_svg(id, title, "; ".join([said, *told]), height, *parts, *below), table)
 
 
 def bars(id: str, title: str, columns: Sequence[str], counts: Sequence[int], counted: str) -> Chart:
-    """One bar for each column, as high as its count. `counted`: what they are, as the header of
-    the table."""
+    """Draw one bar for each column, as high as its count, with its value. `counted`: what they
+    are, as the header of the table."""
     most = max(counts, default=0)
     width = WIDTH / max(len(columns), 1)
-    drawn = [
-        Markup('<rect class="cf-full" x="{}%" y="{}" width="{}%" height="{}"/>').format(
-            _short(LEFT + width * (number + 0.15)),
-            _short(TOP + HEIGHT * (1 - count / most)),
-            _short(width * 0.7),
-            _short(HEIGHT * count / most),
-        )
-        for number, count in enumerate(counts)
-        if count
-    ]
-    grid = [_level(0.0, "0"), *([_level(1.0, str(most))] if most else [])]
+    drawn = []
+    for number, count in enumerate(counts):
+        if not count:
+            continue
+        height = HEIGHT * count / most
+        left = LEFT + width * (number + 0.15)
+        drawn.append(_rect(left, TOP + HEIGHT - height, width * 0.7, height, "after"))
+        value = _text(
+            _middle(number, len(columns)), TOP + HEIGHT - height - 5, str(count), size=12,
+            anchor="middle",
+        )  # fmt: skip
+        drawn.append(value)
     table = Table(
         caption=title,
         columns=[_("Month"), counted],
         rows=[[column, str(count)] for column, count in zip(columns, counts, strict=True)],
     )
     said = _first_and_last(columns, counts, str)
-    return Chart(_svg(id, title, said, _whole_height(), *grid, *_names(columns), *drawn), table)
+    parts = [_level(0.0, "0"), *_names(columns), *drawn]
+    return Chart(_svg(id, title, said, _whole_height(), *parts), table)
 
 
-def key(step: int, id: str) -> Markup:
-    """The pattern of a step of the chart `id`, beside its name."""
-    return Markup(
-        '<svg class="cf-key" aria-hidden="true" focusable="false">'
-        '<rect class="cf-outline" width="100%" height="100%" fill="{}"/></svg>'
-    ).format(_fill(id, step))
+def small(counts: Sequence[int]) -> Markup:
+    """Draw a bar of three or five answers, best first, for a table whose text gives the values."""
+    return _hidden(_parts(0, 12, counts, valued=False), 12)
+
+
+def bar(part: float) -> Markup:
+    """Draw a part of a hundred beside a text that gives it."""
+    return _hidden(_rect(0, 0, 100, 12, "track") + _rect(0, 0, part, 12, "after"), 12)
 
 
 def percent(share: float | None) -> str:
-    """A share in whole percents, in the language of the page."""
-    from flask_babel import format_percent
-
+    """Write a share in whole percents, in the language of the page."""
     return "–" if share is None else str(format_percent(round(share, 2)))
+
+
+def share_of(count: int, of: int) -> str:
+    """Write how many of how many people, in percent where they are enough for that."""
+    if of < LEAST_FOR_PERCENT:
+        return str(_("%(count)d of %(total)d", count=count, total=of))
+    return percent(count / of)
+
+
+# --- What charts are made of ----------------------------------------------------------------------
 
 
 def _svg(id: str, title: str, said: str, height: int, *parts: Markup) -> Markup:
     return Markup(
-        '<svg class="cf-chart" id="{id}" width="100%" height="{height}" role="img" '
-        'aria-labelledby="{id}-title {id}-said"><title id="{id}-title">{title}</title>'
-        '<desc id="{id}-said">{said}</desc>{parts}</svg>'
+        '<svg xmlns="http://www.w3.org/2000/svg" class="cf-chart" id="{id}" width="100%" '
+        'height="{height}" direction="ltr" font-family="Marianne, Arial, sans-serif" '
+        'font-size="14" role="img" aria-labelledby="{id}-title {id}-said">'
+        '<title id="{id}-title">{title}</title><desc id="{id}-said">{said}</desc>{parts}</svg>'
     ).format(id=id, height=height, title=title, said=said, parts=Markup("").join(parts))
 
 
-# --- Bars of five steps ---------------------------------------------------------------------------
-
-#: What is drawn on a tile of 8 by 8 pixels, from hollow to full: told apart without any colour.
-_TILES = (
-    "",
-    '<path class="cf-ink" d="M2 2h1.5v1.5h-1.5zM6 6h1.5v1.5h-1.5z"/>',
-    '<path class="cf-stroke" d="M-2 2l4 -4M0 8l8 -8M6 10l4 -4"/>',
-    '<path class="cf-stroke" d="M0 0l8 8M8 0l-8 8"/><path class="cf-ink" d="M3 3h2v2h-2z"/>',
-    '<path class="cf-ink" d="M0 0h8v8h-8z"/>',
-)
+def _hidden(parts: Markup, height: int) -> Markup:
+    return Markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" class="cf-chart" width="100%" height="{}" '
+        'aria-hidden="true" focusable="false">{}</svg>'
+    ).format(height, parts)
 
 
-def _patterns(id: str, steps: int) -> Markup:
-    made = [
-        Markup(
-            '<pattern id="{}-{}" width="8" height="8" patternUnits="userSpaceOnUse">'
-            '<path class="cf-paper" d="M0 0h8v8h-8z"/>{}</pattern>'
-        ).format(id, step, Markup(_TILES[step - 1]))
-        for step in range(1, steps + 1)
-    ]
-    return Markup("<defs>{}</defs>").format(Markup("").join(made))
+def _rect(x: float, y: float, width: float, height: float, colour: str) -> Markup:
+    return Markup(
+        '<rect class="k-{}" x="{}%" y="{}" width="{}%" height="{}" fill="{}"/>'
+    ).format(colour, *map(_short, (x, y, width, height)), COLOURS[colour])
 
 
-def _fill(id: str, step: int) -> str:
-    return f"url(#{id}-{step})"
+def _text(
+    x: float,
+    y: float,
+    words: str,
+    *,
+    colour: str = "ink",
+    size: int = 14,
+    bold: bool = False,
+    anchor: str = "",
+    shift: int = 0,
+) -> Markup:
+    """`shift`: in pixels, beside `x`, which is in percent."""
+    attributes = Markup(' dx="{}"').format(shift) if shift else Markup("")
+    attributes += Markup(' font-size="{}"').format(size) if size != 14 else Markup("")
+    attributes += Markup(' font-weight="700"') if bold else Markup("")
+    attributes += Markup(' text-anchor="{}"').format(anchor) if anchor else Markup("")
+    return Markup('<text class="k-{}" x="{}%" y="{}" fill="{}"{}>{}</text>').format(
+        colour, _short(x), _short(y), COLOURS[colour], attributes, words
+    )
 
 
-def _parts(id: str, counts: Sequence[int]) -> Markup:
-    """The parts of one bar; an empty outline where nobody was asked."""
+def _lines_of(label: str) -> list[str]:
+    """A label in two lines at most: SVG does not wrap."""
+    if len(label) <= LINE:
+        return [label]
+    cut = label.rfind(" ", 0, LINE)
+    cut = cut if cut > 0 else LINE
+    return [label[:cut], _cut(label[cut:].strip())]
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= LINE else f"{words[: LINE - 1].rstrip()}…"
+
+
+# --- Bars of steps --------------------------------------------------------------------------------
+
+
+def _stacked_row(top: int, bar: Bar, names: Sequence[str]) -> Markup:
+    of = sum(bar.counts)
+    said = ngettext("%(num)d answer", "%(num)d answers", of)
+    below = top + NAME + BAR + 15
+    return Markup("").join(
+        [
+            _text(0, top + 15, bar.label, bold=True),
+            _text(100, top + 15, said, colour="ink2", size=13, anchor="end"),
+            _parts(top + NAME, BAR, bar.counts),
+            _text(0, below, _cut(names[0]), colour="ink2", size=12),
+            _text(100, below, _cut(names[-1]), colour="ink2", size=12, anchor="end"),
+        ]
+    )
+
+
+def _parts(y: int, height: int, counts: Sequence[int], *, valued: bool = True) -> Markup:
+    """The parts of one bar, with a small gap between two; an empty one where nobody answered."""
     of = sum(counts)
     if not of:
-        return Markup('<rect class="cf-nothing" width="100%" height="{}"/>').format(BAR)
-    parts, start = [], 0.0
-    for step, count in enumerate(counts, 1):
+        return _rect(0, y, 100, height, "track")
+    drawn, start = [], 0.0
+    for count, (colour, on) in zip(counts, _scale(len(counts)), strict=True):
         width = 100 * count / of
         if count:
-            parts.append(
-                Markup(
-                    '<rect class="cf-outline" x="{}%" width="{}%" height="{}" fill="{}"/>'
-                ).format(_short(start), _short(width), BAR, _fill(id, step))
-            )
+            drawn.append(_rect(start, y, width, height, colour))
+            if start:
+                drawn.append(_gap(start, y, height))
+            if valued:
+                drawn.append(_value(start + width / 2, y + height / 2, count, of, on))
         start += width
-    return Markup("").join(parts)
+    return Markup("").join(drawn)
+
+
+def _gap(x: float, y: int, height: int) -> Markup:
+    return Markup('<rect class="k-gap" x="{}%" y="{}" width="2" height="{}" fill="{}"/>').format(
+        _short(x), y, height, COLOURS["gap"]
+    )
+
+
+def _value(x: float, y: float, count: int, of: int, colour: str) -> Markup:
+    width = 100 * count / of
+    if of < LEAST_FOR_PERCENT:
+        words = str(count)
+    elif width >= FITS:
+        words = percent(count / of)
+    elif width >= FITS_BARE:
+        words = str(round(width))
+    else:
+        return Markup("")
+    return _text(x, y + 5, words, colour=colour, size=13, bold=True, anchor="middle")
+
+
+def _scale(number: int) -> Sequence[tuple[str, str]]:
+    """The colours of so many steps: those of five, spread, where there is no scale for them."""
+    five = SCALES[5]
+    if number in SCALES:
+        return SCALES[number]
+    return [five[round(step * 4 / max(number - 1, 1)) % 5] for step in range(number)]
+
+
+def _table_of_steps(title: str, names: Sequence[str], bars: Sequence[Bar]) -> Table:
+    return Table(
+        caption=title,
+        columns=[_("Answer"), *(bar.label for bar in bars)],
+        rows=[
+            [name, *(_count(bar.counts, number) for bar in bars)]
+            for number, name in enumerate(names)
+        ],
+    )
 
 
 def _count(counts: Sequence[int], number: int) -> str:
     of = sum(counts)
-    return f"{counts[number]} ({percent(counts[number] / of)})" if of else "0"
+    if of < LEAST_FOR_PERCENT:
+        return str(counts[number])
+    return f"{counts[number]} ({percent(counts[number] / of)})"
 
 
-def _in_words(steps: Sequence[str], counts: Sequence[int]) -> str:
+def _percent_or_dash(count: int, of: int) -> str:
+    return percent(count / of) if of >= LEAST_FOR_PERCENT else "–"
+
+
+def _in_words(names: Sequence[str], counts: Sequence[int]) -> str:
     of = sum(counts)
     if not of:
         return _("no answer")
-    named = zip(steps, counts, strict=True)
-    return ", ".join(f"{step} {percent(count / of)}" for step, count in named if count)
+    named = zip(names, counts, strict=True)
+    return ", ".join(f"{name} {share_of(count, of)}" for name, count in named if count)
 
 
 # --- Columns --------------------------------------------------------------------------------------
@@ -229,20 +389,29 @@ def _down(share: float) -> Number:
 def _level(share: float, label: str) -> Markup:
     y = _down(share)
     return Markup(
-        '<line class="cf-grid-line" x1="{left}%" x2="{right}%" y1="{y}" y2="{y}"/>'
-        '<text class="cf-axis-name" x="{before}%" y="{below}" text-anchor="end">{label}</text>'
-    ).format(
-        left=LEFT, right=LEFT + WIDTH, y=y, before=LEFT - 1.5, below=_short(y + 4), label=label
+        '<line class="k-line" x1="{}%" x2="{}%" y1="{}" y2="{}" stroke="{}"/>'
+    ).format(LEFT, LEFT + WIDTH, y, y, COLOURS["line"]) + _text(
+        LEFT - 1.5, _short(y + 4), label, colour="ink2", size=12, anchor="end"
     )
+
+
+def _today(columns: int) -> Markup:
+    """The line of the last column."""
+    x = _middle(columns - 1, columns)
+    return Markup(
+        '<line class="k-line" x1="{x}%" x2="{x}%" y1="{top}" y2="{foot}" stroke="{colour}" '
+        'stroke-dasharray="2 3"/>'
+    ).format(x=x, top=TOP, foot=TOP + HEIGHT, colour=COLOURS["line"])
 
 
 def _names(columns: Sequence[str]) -> list[Markup]:
     """The names of some columns, the last of them included, so that they fit a phone."""
     every = max(1, -(-len(columns) // NAMED_COLUMNS))
     return [
-        Markup('<text class="cf-axis-name" x="{}%" y="{}" text-anchor="middle">{}</text>').format(
-            _middle(number, len(columns)), TOP + HEIGHT + 16, columns[number].split(" ")[0]
-        )
+        _text(
+            _middle(number, len(columns)), TOP + HEIGHT + 17, columns[number].split(" ")[0],
+            colour="ink2", size=12, anchor="middle",
+        )  # fmt: skip
         for number in range(len(columns) - 1, -1, -every)
     ]
 
@@ -250,11 +419,18 @@ def _names(columns: Sequence[str]) -> list[Markup]:
 def _line(number: int, values: Sequence[float | None]) -> Markup:
     """One line: its strokes are stretched across, its marks are not."""
     columns = len(values)
+    colour = COLOURS[("after", "before")[number]]
+    dashes = Markup(' stroke-dasharray="5 4"') if number else Markup("")
     strokes = [
-        Markup('<polyline points="{}"/>').format(
+        Markup(
+            '<polyline points="{}" fill="none" stroke="{}" stroke-width="2.5" '
+            'vector-effect="non-scaling-stroke" stroke-linejoin="round"{}/>'
+        ).format(
             " ".join(
                 f"{_short(column + 0.5)},{_short(_down(share) - TOP)}" for column, share in run
-            )
+            ),
+            colour,
+            dashes,
         )
         for run in _runs(values)
         if len(run) > 1
@@ -265,7 +441,7 @@ def _line(number: int, values: Sequence[float | None]) -> Markup:
         if share is not None
     ]
     return Markup(
-        '<g class="cf-line-{number}"><svg x="{left}%" y="{top}" width="{width}%" height="{height}" '
+        '<g class="k-line-{number}"><svg x="{left}%" y="{top}" width="{width}%" height="{height}" '
         'viewBox="0 0 {columns} {height}" preserveAspectRatio="none" overflow="visible">{strokes}'
         "</svg>{marks}</g>"
     ).format(
@@ -276,11 +452,50 @@ def _line(number: int, values: Sequence[float | None]) -> Markup:
 
 def _mark(number: int, x: Number, y: Number) -> Markup:
     if number == 0:
-        return Markup('<circle cx="{}%" cy="{}" r="4"/>').format(x, y)
+        return Markup('<circle cx="{}%" cy="{}" r="3.5" fill="{}"/>').format(x, y, COLOURS["after"])
     return Markup(
         '<svg x="{}%" y="{}" width="1" height="1" overflow="visible">'
-        '<rect x="-3.5" y="-3.5" width="7" height="7"/></svg>'
-    ).format(x, y)
+        '<rect x="-3" y="-3" width="6" height="6" fill="{}"/></svg>'
+    ).format(x, y, COLOURS["before"])
+
+
+def _ends(series: Sequence[Line]) -> list[Markup]:
+    """The name and the last value of each line, beside its end: above it for the higher one, below
+    it for the other."""
+    known = [(line, _last(line.values)) for line in series]
+    ends = [(line, *last) for line, last in known if last is not None]
+    ends.sort(key=lambda end: -end[2])
+    drawn = []
+    for place, (line, column, share) in enumerate(ends):
+        beside = -10 if place == 0 else 20
+        drawn.append(
+            _text(
+                _middle(column, len(line.values)), min(_down(share) + beside, TOP + HEIGHT - 4),
+                f"{line.label} {percent(share)}" if len(series) > 1 else percent(share),
+                size=13, bold=line is series[0], anchor="end" if column > 2 else "start", shift=6,
+            )  # fmt: skip
+        )
+    return drawn
+
+
+def _last(values: Sequence[float | None]) -> tuple[int, float] | None:
+    known = [(column, share) for column, share in enumerate(values) if share is not None]
+    return known[-1] if known else None
+
+
+def _mark_of_event(number: int, event: Event, columns: int) -> Markup:
+    x = _middle(event.column, columns)
+    return Markup(
+        '<line class="k-mark" x1="{x}%" x2="{x}%" y1="18" y2="{foot}" stroke="{colour}" '
+        'stroke-dasharray="3 3"/><circle class="k-ink" cx="{x}%" cy="10" r="9" fill="{ink}"/>'
+    ).format(x=x, foot=TOP + HEIGHT, colour=COLOURS["ink2"], ink=COLOURS["ink"]) + _text(
+        float(x), 14, str(number), colour="gap", size=12, bold=True, anchor="middle"
+    )
+
+
+def _words_of_event(number: int, event: Event) -> Markup:
+    y = _whole_height() + 22 * number - 6
+    return _text(0, y, f"{number}. {_cut(event.words)}", size=13)
 
 
 def _runs(values: Sequence[float | None]) -> Iterable[list[tuple[int, float]]]:
