@@ -29,6 +29,8 @@ CULTURE_FEEDBACK_BASE_IRI = "https://www.data.culture.gouv.fr/def/culture-feedba
 
 #: Name of the portal. None: the `SITE_TITLE` of udata.
 CULTURE_FEEDBACK_PORTAL_NAME: str | None = None
+#: Address of a logo, shown beside the name in whole pages.
+CULTURE_FEEDBACK_LOGO_URL: str | None = None
 #: Home page. None: `CDATA_BASE_URL`.
 CULTURE_FEEDBACK_HOME_URL: str | None = None
 #: Legal notice, privacy policy, accessibility statement: a link is shown where an address is given.
@@ -104,7 +106,7 @@ CULTURE_FEEDBACK_COMMENT_MAX_LENGTH = 15_000
 #: Largest request body, in bytes; larger ones are refused with 413.
 CULTURE_FEEDBACK_BODY_MAX_BYTES = 64 * 1024
 #: Feedback shown on one page of the widget.
-CULTURE_FEEDBACK_WIDGET_PAGE_SIZE = 5
+CULTURE_FEEDBACK_WIDGET_PAGE_SIZE = 3
 #: Seconds for which a process keeps what it has rendered for everybody, as long as the database
 #: says the same; only names of people and organizations may be that much older. 0 keeps nothing.
 CULTURE_FEEDBACK_RENDERED_SECONDS = 60

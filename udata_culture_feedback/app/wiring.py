@@ -27,7 +27,8 @@ from ..moderation import receivers as of_moderation
 from ..ops import health, logs
 from ..search import upkeep as of_search
 from ..vocabulary import Vocabularies
-from . import documents, routes
+from ..web import frame as whole_pages
+from . import documents, frame, routes
 from .command_line import cli
 
 
@@ -69,6 +70,7 @@ def _provide() -> None:
     neighbours.requests_asked.register(data_requests)
     neighbours.feedback_given.register(feedback)
     health.documents.register(documents.DOCUMENTS)
+    whole_pages.provide(frame.places)
 
 
 def _listen() -> None:

@@ -27,8 +27,8 @@ from .wording import said
 
 #: Texts on one page.
 TEXTS = 20
-#: Parts that a stacked bar can tell apart by its patterns.
-PATTERNS = 5
+#: Parts that one bar can tell apart.
+MOST_PARTS = 5
 
 
 @blueprint.route("/pages/consultations/<string:reference>/results/")
@@ -49,6 +49,7 @@ def results_page(reference: str, *, refusal: refusals.Refusal | None = None) -> 
         **publishing_views.shown(viewer, consultation),
         found=found,
         plots=_plots(found),
+        answers=_answers(found),
         axes=_axes(found["feedback"]),
         axes_since=any(_is_told(axis["since"]) for axis in found["feedback"]["axes"].values()),
         synthesis=synthesis,
@@ -61,7 +62,6 @@ def results_page(reference: str, *, refusal: refusals.Refusal | None = None) -> 
         mean=_mean,
         number=format_decimal,
         percent=charts.percent,
-        pattern_key=charts.key,
     )
 
 
@@ -204,19 +204,34 @@ def _plots(found: dict[str, Any]) -> dict[str, Any]:
     for question in found["questions"]:
         options = question.get("options") or []
         question["shared"] = all(option["share"] is not None for option in options)
-        stackable = question["kind"] in ("single", "scale") and len(options) <= PATTERNS
+        stackable = question["kind"] in ("single", "scale") and len(options) <= MOST_PARTS
         if not (stackable and question["profiles"]):
             continue
-        names = [str(option["label"]) for option in options]
-        bars = [charts.Bar(str(_("All")), [option["count"] for option in options])]
+        # Of a scale the last step is the best, which is drawn first.
+        order = -1 if question["kind"] == "scale" else 1
+        names = [str(option["label"]) for option in options][::order]
+        bars = [charts.Bar(str(_("All")), [option["count"] for option in options][::order])]
         bars += [
-            charts.Bar(row["label"], [option["count"] for option in row["options"]])
+            charts.Bar(row["label"], [option["count"] for option in row["options"]][::order])
             for row in question["profiles"]
         ]
-        plots[question["id"]] = charts.stacked(
+        plots[question["id"]] = charts.steps(
             f"cf-plot-{question['id']}", str(question["text"]), names, bars
         )
     return plots
+
+
+def _answers(found: dict[str, Any]) -> dict[str, Any]:
+    """A chart of what everybody answered, for each question whose shares may be given."""
+    drawn = {}
+    for question in found["questions"]:
+        if not (question.get("options") and question["answered"] and question["shared"]):
+            continue
+        rows = [(str(said(one["label"])), one["count"]) for one in question["options"]]
+        drawn[question["id"]] = charts.ranked(
+            f"cf-answers-{question['id']}", str(question["text"]), rows, question["answered"]
+        )
+    return drawn
 
 
 def _axes(feedback: dict[str, Any]) -> list[tuple[Any, Any]]:
@@ -227,13 +242,12 @@ def _axes(feedback: dict[str, Any]) -> list[tuple[Any, Any]]:
         figures = feedback["axes"][axis.id]
         if not _is_told(figures["during"]):
             continue
-        bars = [charts.Bar(str(_("During the consultation")), figures["during"]["distribution"])]
+        during, since = (figures[when]["distribution"][::-1] for when in ("during", "since"))
+        bars = [charts.Bar(str(_("During the consultation")), during)]
         if _is_told(figures["since"]):
-            bars.append(
-                charts.Bar(str(_("Since, on updated data")), figures["since"]["distribution"])
-            )
-        steps = [str(step) for step in axis.steps]
-        found.append((axis, charts.stacked(f"cf-axis-{axis.id}", str(axis.label), steps, bars)))
+            bars.append(charts.Bar(str(_("Since, on updated data")), since))
+        steps = [str(step) for step in reversed(axis.steps)]
+        found.append((axis, charts.steps(f"cf-axis-{axis.id}", str(axis.label), steps, bars)))
     return found
 
 

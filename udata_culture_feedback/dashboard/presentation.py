@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_babel import format_date
+from markupsafe import Markup
 from udata.i18n import gettext as _
 from udata.i18n import ngettext
 
@@ -17,7 +18,7 @@ from ..feedback.presentation import Comment, Share
 from ..people.signature import standing, unnamed
 from ..portal.collections import now
 from ..vocabulary import Axis, vocabularies
-from ..web.charts import Bar, Chart, Line, bars, lines, percent, stacked
+from ..web.charts import Bar, Chart, Line, answers, bars, lines, percent, small, steps
 from ..web.moments import local_day, portal_zone
 from ..web.text_cleaning import excerpt
 from . import scores
@@ -62,11 +63,11 @@ class AxisView:
             low=percent(scores.low_share(ours)),
             portal_low=percent(scores.low_share(all_of_them)),
             standing=_standing(ours_is, theirs_is),
-            chart=stacked(
+            chart=steps(
                 f"cf-axis-{axis.id}",
                 str(axis.label),
-                labels,
-                [Bar(name, ours), Bar(_("Whole portal"), all_of_them)],
+                labels[::-1],
+                [Bar(name, ours[::-1]), Bar(_("Whole portal"), all_of_them[::-1])],
             ),
         )
 
@@ -134,6 +135,12 @@ def _month(month: str) -> str:
     return str(format_date(date(year, number, 1), "MMM yyyy"))
 
 
+def fitness_chart(shares: list[Share], title: str) -> Chart:
+    """Draw the answers to « do these data meet your need? »; `title`: of whose data."""
+    names = [str(share.term.label) for share in shares]
+    return answers("cf-chart-fitness", title, names, [share.count for share in shares])
+
+
 def fitness(totals: Totals) -> list[Share]:
     of = totals.get("total", 0)
     terms = vocabularies()["fitness"]
@@ -191,9 +198,9 @@ class AxisOpinion:
         return sum(self.counts[step - 1] for step in LOW)
 
     @property
-    def percent(self) -> float:
-        """The length of its bar: the share below the middle step."""
-        return round(100 * self.low / self.count, 2) if self.count else 0
+    def bar(self) -> Markup:
+        """Its steps, best first."""
+        return small(self.counts[::-1])
 
     @property
     def words(self) -> str:

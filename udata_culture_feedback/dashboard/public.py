@@ -7,7 +7,6 @@ from flask import Response, abort
 from ..feedback.presentation import Comment
 from ..people.viewer import current_viewer
 from ..portal import catalogue
-from ..web import charts
 from ..web.pages import blueprint, page_address, render
 from . import presentation, queries
 
@@ -26,11 +25,10 @@ def organization_page(organization: str) -> Response:
         viewer=viewer,
         organization=found,
         totals=totals,
-        fitness=presentation.fitness(totals),
+        fitness_chart=presentation.fitness_chart(presentation.fitness(totals), found.name),
         axes=[axis for axis in presentation.axes(found.name, totals, portal) if axis.count],
         answers=presentation.AnswersView(answers) if answers.enough_for_public else None,
         handled=[(one["dataset"], Comment.of(one)) for one in queries.last_handled(viewer, found)],
-        pattern_key=charts.key,
         here=page_address(f"organizations/{found.slug or found.id}/"),
         dataset_url=lambda id: page_address(f"datasets/{id}/"),
         requests_url=page_address("requests/", organization=found.slug or str(found.id)),

@@ -16,7 +16,7 @@ from ..feedback.treatment_views import TREATMENTS
 from ..people.viewer import Viewer, current_viewer
 from ..portal import catalogue
 from ..vocabulary import vocabularies
-from ..web import charts, listing, refusals
+from ..web import listing, refusals
 from ..web.api import never_stored
 from ..web.listing import Page
 from ..web.pages import blueprint, page_address, render
@@ -78,7 +78,9 @@ def dashboard_page(viewer: Viewer, organization: str | None) -> Response:
         requests=queries.waiting_requests(viewer, scope),
         proposals=queries.proposals(viewer, scope),
         first=[presentation.DatasetView(row) for row in queries.first_datasets(scope)],
-        fitness=presentation.fitness(totals),
+        fitness_chart=presentation.fitness_chart(
+            presentation.fitness(totals), _("Do these data meet the need of those who answered?")
+        ),
         axes=presentation.axes(_("Your datasets"), totals, portal),
         answers=presentation.AnswersView(presentation.Answers.of(totals)),
         months=presentation.Months.of(totals, portal),
@@ -197,7 +199,6 @@ def _common(scope: Scope, part: str = "") -> dict[str, Any]:
         "feedback_url": lambda **kept: _address(scope, "feedback/", **kept),
         "datasets_url": lambda **kept: _address(scope, "datasets/", **kept),
         "dashboards_url": page_address("dashboard/"),
-        "pattern_key": charts.key,
         "treatment_url": lambda id: page_address(f"dashboard/feedback/{id}"),
         "dataset_url": lambda id: page_address(f"datasets/{id}/"),
         "request_url": lambda found: page_address(f"requests/{found['slug']}/"),

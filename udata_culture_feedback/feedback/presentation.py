@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask_babel import format_date, format_percent
+from flask_babel import format_date
 from udata.i18n import lazy_gettext as _
 
 from ..contributions.hidden_notice import stub
 from ..contributions.review_rules import Visibility
 from ..people.signature import standing, unnamed
 from ..vocabulary import MODERATION_REASONS, Axis, Term, find, vocabularies
+from ..web.charts import Chart, Criterion, answers, criteria, share_of
 from .models import Treatment
 from .summaries import BEFORE, as_json
 
@@ -22,46 +23,16 @@ COMMENT_BEGINNING = 700
 
 @dataclass(frozen=True)
 class Share:
-    """One bar: how many of how many, in percent for its length."""
+    """How many people of how many gave an answer."""
 
     term: Term
     count: int
     of: int
 
     @property
-    def percent(self) -> float:
-        return round(100 * self.count / self.of, 2) if self.of else 0
-
-    @property
     def words(self) -> str:
-        return format_percent(self.count / self.of) if self.of else format_percent(0)
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One step of an axis in its stacked bar, in percent."""
-
-    step: int
-    label: str
-    count: int
-    start: float
-    width: float
-
-
-@dataclass(frozen=True)
-class AxisShares:
-    """The answers on one axis."""
-
-    axis: Axis
-    count: int
-    segments: list[Segment]
-
-    @property
-    def commonest(self) -> Segment:
-        """The step most people chose; of several, the middle one, so that ties favour nobody."""
-        most = max(segment.count for segment in self.segments)
-        tied = [segment for segment in self.segments if segment.count == most]
-        return tied[(len(tied) - 1) // 2]
+        """In percent, or of how many people where they are few."""
+        return share_of(self.count, self.of)
 
 
 #: What authors say once the data have changed.
@@ -196,7 +167,9 @@ class SummaryView:
             Share(term, figures["fitness"][term.id], self.total) for term in lists["fitness"]
         ]
         self.axes = [
-            _axis(axis, figures["axes"][axis.id]["distribution"])
+            Criterion(
+                str(axis.label), _best_first(axis), figures["axes"][axis.id]["distribution"][::-1]
+            )
             for axis in lists["axes"]
             if figures["axes"][axis.id]["count"]
         ]
@@ -204,6 +177,20 @@ class SummaryView:
         self.confirmed: int = totals.get("confirmed:yes", 0)
         self.confirmations = sum(totals.get(f"confirmed:{answer}", 0) for answer in CONFIRMED)
         self.comparison = _comparison(lists["fitness"], totals)
+
+    @property
+    def fitness_chart(self) -> Chart:
+        names = [str(share.term.label) for share in self.fitness]
+        title = str(_("Do these data meet the need of those who answered?"))
+        return answers("cf-chart-fitness", title, names, [share.count for share in self.fitness])
+
+    @property
+    def axes_chart(self) -> Chart:
+        return criteria("cf-chart-axes", str(_("Criterion by criterion")), self.axes)
+
+
+def _best_first(axis: Axis) -> list[str]:
+    return [str(step) for step in reversed(axis.steps)]
 
 
 def _comparison(fitness: Any, totals: dict[str, int]) -> list[tuple[Share, Share]]:
@@ -220,18 +207,6 @@ def _comparison(fitness: Any, totals: dict[str, int]) -> list[tuple[Share, Share
         )
         for term in fitness
     ]
-
-
-def _axis(axis: Axis, distribution: list[int]) -> AxisShares:
-    count = sum(distribution)
-    segments, start = [], 0.0
-    for step, n in enumerate(distribution, start=1):
-        width = 100 * n / count
-        segments.append(
-            Segment(step, str(axis.steps[step - 1]), n, round(start, 2), round(width, 2))
-        )
-        start += width
-    return AxisShares(axis, count, segments)
 
 
 def typed_answer(mine: dict[str, Any] | None, payload: dict[str, Any] | None) -> dict[str, Any]:

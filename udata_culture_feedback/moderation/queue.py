@@ -13,6 +13,7 @@ from typing import Any
 
 from bson import ObjectId
 from flask import request
+from pymongo.collection import Collection
 from pymongo.command_cursor import CommandCursor
 from udata.i18n import lazy_gettext as _
 
@@ -91,6 +92,21 @@ def read(viewer: Viewer, filters: Filters, page: Page) -> list[Entry]:
     ]
     merged = heapq.merge(*found, key=lambda entry: _place(entry[1]))
     return list(merged)[: page.size + 1]
+
+
+def bounded(viewer: Viewer) -> list[tuple[Collection[Item], list[Stage]]]:
+    """Where what waits for a moderator is, and the stages that find the ids of what does."""
+    return [
+        (
+            moderated.collection(),
+            [
+                {"$match": _where(viewer, moderated, Filters(), {})},
+                {"$limit": MOST_COUNTED},
+                {"$project": {"_id": 1}},
+            ],
+        )
+        for moderated in CLASSES.values()
+    ]
 
 
 def count(viewer: Viewer, filters: Filters) -> tuple[int, bool]:

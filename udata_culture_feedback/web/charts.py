@@ -1,9 +1,9 @@
 """Draw charts on the server, each as one standalone SVG with the same figures as a table.
 
-Lengths are attributes, in percent across and in pixels down, so that a chart fits any width while its
-texts keep their size. Colours are attributes too (those of `static/tokens.css` in the light scheme):
-a chart may be taken along, pasted and printed; in a page the classes `k-…` of `static/widget.css`
-follow its scheme. The best step is drawn first, in the direction in which charts are read.
+Lengths are attributes, in percent across and in pixels down, so that a chart fits any width while
+its texts keep their size. Colours are attributes too (those of `static/tokens.css` in the light
+scheme): a chart may be taken along, pasted and printed; in a page the classes `k-…` of
+`static/widget.css` follow its scheme. The best step is drawn first, as charts are read.
 """
 
 from __future__ import annotations
@@ -33,8 +33,11 @@ NAME, BAR, ENDS, GAP = 22, 28, 20, 14
 NAMED_COLUMNS = 4
 #: Of the parts of a bar, in percent: from which one its value fits, with its unit and without it.
 FITS, FITS_BARE = 12.0, 6.0
-#: Characters of a line of text below a chart.
-LINE = 46
+#: Characters of a line of text, and of the name of an end, of which two share a line.
+LINE, END = 46, 27
+
+#: Of words that lines may cross.
+HALO = Markup(' stroke="#ffffff" stroke-width="4" paint-order="stroke"')
 
 #: Colours by name, as in the light scheme of `static/tokens.css`.
 COLOURS = {
@@ -76,6 +79,15 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Criterion:
+    """What one criterion was answered: the names of its steps and how many people chose each."""
+
+    label: str
+    names: Sequence[str]
+    counts: Sequence[int]
+
+
+@dataclass(frozen=True)
 class Line:
     """One value for each column, between 0 and 1; None where there is none."""
 
@@ -101,6 +113,26 @@ def steps(id: str, title: str, names: Sequence[str], bars: Sequence[Bar]) -> Cha
     ]
     said = "; ".join(f"{bar.label}: {_in_words(names, bar.counts)}" for bar in bars)
     return Chart(_svg(id, title, said, height, *drawn), _table_of_steps(title, names, bars))
+
+
+def criteria(id: str, title: str, rows: Sequence[Criterion]) -> Chart:
+    """Draw one bar for each criterion, whose steps have names of their own, best first."""
+    height = len(rows) * (NAME + BAR + ENDS + GAP) - GAP
+    drawn = [
+        _stacked_row(top, Bar(row.label, row.counts), row.names)
+        for top, row in zip(range(0, height, NAME + BAR + ENDS + GAP), rows, strict=True)
+    ]
+    said = "; ".join(f"{row.label}: {_commonest(row)}" for row in rows)
+    table = Table(
+        caption=title,
+        columns=[_("Criterion"), _("Answer"), _("People")],
+        rows=[
+            [row.label, name, _count(row.counts, number)]
+            for row in rows
+            for number, name in enumerate(row.names)
+        ],
+    )
+    return Chart(_svg(id, title, said, height, *drawn), table)
 
 
 def answers(id: str, title: str, names: Sequence[str], counts: Sequence[int]) -> Chart:
@@ -238,9 +270,9 @@ def _hidden(parts: Markup, height: int) -> Markup:
 
 
 def _rect(x: float, y: float, width: float, height: float, colour: str) -> Markup:
-    return Markup(
-        '<rect class="k-{}" x="{}%" y="{}" width="{}%" height="{}" fill="{}"/>'
-    ).format(colour, *map(_short, (x, y, width, height)), COLOURS[colour])
+    return Markup('<rect class="k-{}" x="{}%" y="{}" width="{}%" height="{}" fill="{}"/>').format(
+        colour, *map(_short, (x, y, width, height)), COLOURS[colour]
+    )
 
 
 def _text(
@@ -253,12 +285,14 @@ def _text(
     bold: bool = False,
     anchor: str = "",
     shift: int = 0,
+    halo: bool = False,
 ) -> Markup:
-    """`shift`: in pixels, beside `x`, which is in percent."""
+    """`shift`: in pixels, beside `x`, which is in percent; `halo`: read over lines."""
     attributes = Markup(' dx="{}"').format(shift) if shift else Markup("")
     attributes += Markup(' font-size="{}"').format(size) if size != 14 else Markup("")
     attributes += Markup(' font-weight="700"') if bold else Markup("")
     attributes += Markup(' text-anchor="{}"').format(anchor) if anchor else Markup("")
+    attributes += HALO if halo else Markup("")
     return Markup('<text class="k-{}" x="{}%" y="{}" fill="{}"{}>{}</text>').format(
         colour, _short(x), _short(y), COLOURS[colour], attributes, words
     )
@@ -273,8 +307,8 @@ def _lines_of(label: str) -> list[str]:
     return [label[:cut], _cut(label[cut:].strip())]
 
 
-def _cut(words: str) -> str:
-    return words if len(words) <= LINE else f"{words[: LINE - 1].rstrip()}…"
+def _cut(words: str, length: int = LINE) -> str:
+    return words if len(words) <= length else f"{words[: length - 1].rstrip()}…"
 
 
 # --- Bars of steps --------------------------------------------------------------------------------
@@ -289,8 +323,8 @@ def _stacked_row(top: int, bar: Bar, names: Sequence[str]) -> Markup:
             _text(0, top + 15, bar.label, bold=True),
             _text(100, top + 15, said, colour="ink2", size=13, anchor="end"),
             _parts(top + NAME, BAR, bar.counts),
-            _text(0, below, _cut(names[0]), colour="ink2", size=12),
-            _text(100, below, _cut(names[-1]), colour="ink2", size=12, anchor="end"),
+            _text(0, below, _cut(names[0], END), colour="ink2", size=12),
+            _text(100, below, _cut(names[-1], END), colour="ink2", size=12, anchor="end"),
         ]
     )
 
@@ -304,22 +338,25 @@ def _parts(y: int, height: int, counts: Sequence[int], *, valued: bool = True) -
     for count, (colour, on) in zip(counts, _scale(len(counts)), strict=True):
         width = 100 * count / of
         if count:
-            drawn.append(_rect(start, y, width, height, colour))
-            if start:
-                drawn.append(_gap(start, y, height))
-            if valued:
-                drawn.append(_value(start + width / 2, y + height / 2, count, of, on))
+            value = _value(count, of, on, height) if valued else Markup("")
+            drawn.append(_part(start, width, height, colour, value))
         start += width
-    return Markup("").join(drawn)
+    return Markup(
+        '<svg y="{}" height="{}" font-size="13" font-weight="700" text-anchor="middle">{}</svg>'
+    ).format(y, height, Markup("").join(drawn))
 
 
-def _gap(x: float, y: int, height: int) -> Markup:
-    return Markup('<rect class="k-gap" x="{}%" y="{}" width="2" height="{}" fill="{}"/>').format(
-        _short(x), y, height, COLOURS["gap"]
+def _part(start: float, width: float, height: int, colour: str, value: Markup) -> Markup:
+    """One part, in a view of its own, whose edge cuts it: its value is in the middle of it."""
+    return Markup(
+        '<svg x="{}%" width="{}%"><rect class="k-{}" x="{}" width="100%" height="{}" fill="{}"/>'
+        "{}</svg>"
+    ).format(
+        _brief(start), _brief(width), colour, 2 if start else 0, height, COLOURS[colour], value
     )
 
 
-def _value(x: float, y: float, count: int, of: int, colour: str) -> Markup:
+def _value(count: int, of: int, colour: str, height: int) -> Markup:
     width = 100 * count / of
     if of < LEAST_FOR_PERCENT:
         words = str(count)
@@ -329,7 +366,9 @@ def _value(x: float, y: float, count: int, of: int, colour: str) -> Markup:
         words = str(round(width))
     else:
         return Markup("")
-    return _text(x, y + 5, words, colour=colour, size=13, bold=True, anchor="middle")
+    return Markup('<text class="k-{}" x="50%" y="{}" fill="{}">{}</text>').format(
+        colour, height // 2 + 5, COLOURS[colour], words
+    )
 
 
 def _scale(number: int) -> Sequence[tuple[str, str]]:
@@ -370,6 +409,14 @@ def _in_words(names: Sequence[str], counts: Sequence[int]) -> str:
     return ", ".join(f"{name} {share_of(count, of)}" for name, count in named if count)
 
 
+def _commonest(row: Criterion) -> str:
+    """The step that most people chose; of several, the middle one, so that ties favour nobody."""
+    most = max(row.counts)
+    tied = [number for number, count in enumerate(row.counts) if count == most]
+    step = tied[(len(tied) - 1) // 2]
+    return f"{row.names[step]} {share_of(most, sum(row.counts))}"
+
+
 # --- Columns --------------------------------------------------------------------------------------
 
 
@@ -388,11 +435,9 @@ def _down(share: float) -> Number:
 
 def _level(share: float, label: str) -> Markup:
     y = _down(share)
-    return Markup(
-        '<line class="k-line" x1="{}%" x2="{}%" y1="{}" y2="{}" stroke="{}"/>'
-    ).format(LEFT, LEFT + WIDTH, y, y, COLOURS["line"]) + _text(
-        LEFT - 1.5, _short(y + 4), label, colour="ink2", size=12, anchor="end"
-    )
+    return Markup('<line class="k-line" x1="{}%" x2="{}%" y1="{}" y2="{}" stroke="{}"/>').format(
+        LEFT, LEFT + WIDTH, y, y, COLOURS["line"]
+    ) + _text(LEFT - 1.5, _short(y + 4), label, colour="ink2", size=12, anchor="end")
 
 
 def _today(columns: int) -> Markup:
@@ -409,9 +454,13 @@ def _names(columns: Sequence[str]) -> list[Markup]:
     every = max(1, -(-len(columns) // NAMED_COLUMNS))
     return [
         _text(
-            _middle(number, len(columns)), TOP + HEIGHT + 17, columns[number].split(" ")[0],
-            colour="ink2", size=12, anchor="middle",
-        )  # fmt: skip
+            _middle(number, len(columns)),
+            TOP + HEIGHT + 17,
+            columns[number].split(" ")[0],
+            colour="ink2",
+            size=12,
+            anchor="middle",
+        )
         for number in range(len(columns) - 1, -1, -every)
     ]
 
@@ -470,10 +519,15 @@ def _ends(series: Sequence[Line]) -> list[Markup]:
         beside = -10 if place == 0 else 20
         drawn.append(
             _text(
-                _middle(column, len(line.values)), min(_down(share) + beside, TOP + HEIGHT - 4),
+                _middle(column, len(line.values)),
+                min(_down(share) + beside, TOP + HEIGHT - 4),
                 f"{line.label} {percent(share)}" if len(series) > 1 else percent(share),
-                size=13, bold=line is series[0], anchor="end" if column > 2 else "start", shift=6,
-            )  # fmt: skip
+                size=13,
+                bold=line is series[0],
+                anchor="end" if column > 2 else "start",
+                shift=6,
+                halo=True,
+            )
         )
     return drawn
 
@@ -527,6 +581,11 @@ def _first_and_last(
         "%(first)s %(start)s, %(last)s %(end)s",
         first=first, start=write(start), last=last, end=write(end),
     )  # fmt: skip
+
+
+def _brief(number: float) -> Number:
+    """A length of which there are many: a tenth of a percent is less than a pixel."""
+    return _short(round(number, 1))
 
 
 def _short(number: float) -> Number:

@@ -126,8 +126,7 @@ def _page() -> str:
         typed=_typed(),
         action=request.full_path.rstrip("?"),
         method=request.method,
-        page_css=assets.address("page.css"),
-        widget_css=assets.address("widget.css"),
+        sheets=[assets.address(f"{name}.css") for name in assets.SHEETS],
     )
 
 

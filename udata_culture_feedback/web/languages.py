@@ -8,20 +8,42 @@ from typing import Any
 
 from flask import current_app, g, request
 from flask_babel import refresh
+from udata.auth import current_user
 from udata.i18n import get_locale
 
 from ..vocabulary import LANGUAGES, Texts
 
+#: What somebody has chosen in the frame of a whole page.
+COOKIE = "culture-feedback-lang"
 
-def choose_for_request() -> None:
-    """Sets the language of a page: `?lang=` where it is one of the portal's, otherwise the user's
-    or the portal's. udata does this for its API only, and any other value would be a 500."""
-    asked = request.args.get("lang", "").replace("_", "-").split("-")[0].lower()
-    if asked in current_app.config["LANGUAGES"]:
-        g.lang_code = asked
-        refresh()
-    else:
-        g.lang_code = get_locale()
+
+def choose_for_request(*, alone: bool) -> None:
+    """Set the language of a page: `?lang=` where it is one of the portal's; then, for a page that
+    stands `alone`, what the person has chosen (a cookie), the language of their account, the one of
+    ours that their browser prefers; otherwise that of the account or the portal. udata does this
+    for its API only, and any other value would be a 500."""
+    asked = _known(request.args.get("lang"))
+    if asked is None and alone:
+        asked = (
+            _known(request.cookies.get(COOKIE))
+            or _known(getattr(current_user, "prefered_language", None))
+            or request.accept_languages.best_match(_offered())
+        )
+    g.lang_code = asked or get_locale()
+    refresh()
+
+
+def _known(language: str | None) -> str | None:
+    """The code of a language that the portal has, None for any other."""
+    code = (language or "").replace("_", "-").split("-")[0].lower()
+    return code if code in current_app.config["LANGUAGES"] else None
+
+
+def _offered() -> list[str]:
+    """Those of ours that the portal has, its own first: it counts where anything is accepted."""
+    default = current_app.config["DEFAULT_LANGUAGE"]
+    offered = [code for code in LANGUAGES if code in current_app.config["LANGUAGES"]]
+    return sorted(offered, key=lambda code: code != default)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Hashable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, abort, current_app, g, render_template, request, session
 from flask_babel import get_locale
@@ -24,7 +24,8 @@ from wtforms import ValidationError
 
 from . import refusals
 from .api import cacheable
-from .languages import choose_for_request
+from .frame import Frame, here
+from .languages import COOKIE, choose_for_request
 from .reader import Reader, must_have_account
 from .render_cache import fingerprint, kept
 from .urls import PREFIX, portal
@@ -52,9 +53,10 @@ def handles_refusal(view: Callable[..., Any]) -> Callable[..., Any]:
 @blueprint.before_request
 def prepare() -> None:
     """Language, then identity exactly as udata's API finds it, then the guard."""
-    choose_for_request()
     if _carries_key():
         api.authentify(lambda: None)()
+    alone = not wants_fragment() and request.path.startswith(f"{PREFIX}/pages/")
+    choose_for_request(alone=alone)
     if request.method in SAFE_METHODS:
         return
     # The guard reads the form: never more of it than the bound.
@@ -88,7 +90,7 @@ def protect(response: Response) -> Response:
     logs them in, which would set one)."""
     ancestors = " ".join(current_app.config["CULTURE_FEEDBACK_FRAME_ANCESTORS"]) or "'none'"
     response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {_images()}; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; "
         f"frame-ancestors {ancestors}"
     )
@@ -98,6 +100,26 @@ def protect(response: Response) -> Response:
     if _carries_key() and not _has_session():
         session.clear()
         session.modified = False
+    return response
+
+
+def _images() -> str:
+    """Where images may come from: here, and where the logo of the portal is."""
+    logo = urlsplit(current_app.config["CULTURE_FEEDBACK_LOGO_URL"] or "")
+    own = "'self' blob:"  # of a chart, the picture that its reader downloads
+    return f"{own} {logo.scheme}://{logo.netloc}" if logo.netloc else own
+
+
+@blueprint.route("/pages/language")
+def choose_language() -> Response:
+    """Keep the language that somebody chooses for whole pages, then bring them back."""
+    chosen, back = request.args.get("to", ""), request.args.get("next", "")
+    here = urlsplit(back)
+    if here.scheme or here.netloc or not back.startswith("/") or back.startswith(("//", "/\\")):
+        back = page_address("requests/")
+    response = Response(status=303, headers={"Location": back, "Cache-Control": "no-store"})
+    if chosen in current_app.config["LANGUAGES"]:
+        response.set_cookie(COOKIE, chosen, max_age=365 * 24 * 3600, samesite="Lax", httponly=False)
     return response
 
 
@@ -144,7 +166,8 @@ def render_cached(
     """
     if viewer.known:
         return render(template, viewer=viewer, **context())
-    key = ("page", template, *setting_key(), *shown)
+    around = None if wants_fragment() else here()
+    key = ("page", template, around, *setting_key(), *shown)
     return _response(kept(key, lambda: _text(template, viewer=viewer, **context())))
 
 
@@ -156,6 +179,7 @@ def _text(
         f"culture_feedback/{template}",
         layout=f"culture_feedback/{layout}",
         portal=portal(),
+        frame=Frame(viewer),
         viewer=viewer,
         viewer_mark=_mark(viewer),
         token=_token(viewer),
@@ -171,6 +195,9 @@ def _response(text: str, refusal: refusals.Refusal | None = None) -> Response:
         response.headers[HEADER] = "fragment"
         # Without which the script of another origin would not see it.
         response.headers["Access-Control-Expose-Headers"] = HEADER
+    else:
+        # Of what a page says nothing depends on it where `lang` is in the address.
+        response.vary.add("Accept-Language")
     if refusal:
         response.headers.update(refusal.headers)
     return cacheable(response)

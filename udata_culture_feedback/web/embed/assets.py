@@ -36,6 +36,9 @@ def _minified(source: str, suffix: str) -> str:
     return rjsmin.jsmin(source, keep_bang_comments=True)
 
 
+#: The stylesheets of whole pages, in their order.
+SHEETS = ("tokens", "core", "widget", "forms", "parts", "page")
+
 #: How an answer may be compressed, best first.
 CODINGS = ("br", "gzip")
 

@@ -10,6 +10,7 @@ from udata.i18n import gettext as _
 from udata.i18n import ngettext
 
 from ...vocabulary import LANGUAGES
+from .. import charts
 from ..languages import speaking
 from ..pages import blueprint, wants_fragment
 from . import assets
@@ -34,7 +35,7 @@ def embed_js() -> Response:
             name: {key: value for key, value in one.items() if value} for name, one in table.items()
         },
         "words": _words(),
-        "looks": (assets.content("widget.css") or b"").decode().replace("\n", ""),
+        "looks": _first_looks(),
     }
     # In their order: the first place that is found counts.
     written = json.dumps(settings, ensure_ascii=False, separators=(",", ":"), sort_keys=False)
@@ -45,6 +46,15 @@ def embed_js() -> Response:
     response.add_etag()
     response.make_conditional(request)
     return assets.compress(response)
+
+
+def _first_looks() -> str:
+    """How the question looks: the first rule of the tokens, and the ground of everything."""
+    tokens, core = (
+        (assets.content(name) or b"").decode().replace("\n", "")
+        for name in ("tokens.css", "core.css")
+    )
+    return tokens[: tokens.index("}") + 1] + core
 
 
 def _words() -> dict[str, list[str]]:
@@ -87,4 +97,8 @@ def compress_what_is_public(response: Response) -> Response:
 
 @blueprint.app_context_processor
 def asset_address() -> dict[str, Any]:
-    return {"culture_feedback_asset": assets.address}
+    return {
+        "culture_feedback_asset": assets.address,
+        "culture_feedback_sheets": assets.SHEETS,
+        "culture_feedback_bar": charts.bar,
+    }

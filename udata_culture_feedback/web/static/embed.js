@@ -12,7 +12,7 @@ const sheets = new Map();
 const style = (address) => {
   const { href } = new URL(address, base);
   // How the question looks has come with this script: one way to and fro less.
-  const written = href === asset("widget.css") && settings.looks;
+  const written = href === asset("core.css") && settings.looks;
   const asked = sheets.get(href) ?? (written ? Promise.resolve(construct(written)) : fetchStyle(href));
   sheets.set(href, asked);
   return asked.catch(() => {
@@ -20,6 +20,10 @@ const style = (address) => {
     return [];
   });
 };
+
+// How the rest looks is asked for once the question is there.
+const restOfStyle = async () =>
+  (await Promise.all([style(asset("tokens.css")), style(asset("widget.css"))])).flat();
 
 async function fetchStyle(href) {
   const answer = await fetch(href, { credentials: "omit" });
@@ -250,7 +254,7 @@ class CultureFeedback extends HTMLElement {
   async #show(answer, signal, { part, focus, ifOther } = {}) {
     // Anything else (the login page of a proxy, an error page) is not ours to show.
     if (answer.headers.get("X-Culture-Feedback") !== "fragment") return false;
-    const [text, sheets] = [await answer.text(), [...(await style(asset("widget.css")))]];
+    const [text, sheets] = [await answer.text(), [...(await style(asset("core.css")))]];
     const template = document.createElement("template");
     template.innerHTML = text;
     const fresh = template.content;
@@ -259,6 +263,7 @@ class CultureFeedback extends HTMLElement {
       sheets.push(...(await style(link.getAttribute("href"))));
       link.remove();
     }
+    if (!fresh.querySelector(".cf-later")) sheets.push(...(await restOfStyle()));
     const more = fresh.querySelector(enhanced) && (await forms());
     if (signal.aborted) return true;
     const { lang, dir, dataset } = fresh.firstElementChild;
@@ -291,6 +296,10 @@ class CultureFeedback extends HTMLElement {
     } else if (first) this.#arrive();
     this.#status.textContent = done?.textContent ?? "";
     if (!part) this.#goOn(first);
+    restOfStyle().then((rest) => {
+      if (!signal.aborted) this.shadowRoot.adoptedStyleSheets = [...new Set([...sheets, ...rest])];
+      this.#root.classList.add("cf-all");
+    });
     return true;
   }
 
@@ -402,6 +411,8 @@ class CultureFeedback extends HTMLElement {
       this.#load(this.#wanted, { focus: "cf-title" });
       return;
     }
+    const saving = event.target.closest("[data-save]");
+    if (saving) import(asset("charts.js")).then(({ save }) => save(saving), () => {});
     const link = event.target.closest("a");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     const address = new URL(link.getAttribute("href"), base);

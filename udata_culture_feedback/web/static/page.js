@@ -15,6 +15,11 @@ if (content?.querySelector("[data-draft], [data-similar], [data-pick], [data-sen
   enhance(content, content.dataset.viewer, load);
 }
 
+content?.addEventListener("click", async ({ target }) => {
+  const button = target.closest("[data-save]");
+  if (button) (await import("./charts.js")).save(button);
+});
+
 for (const button of content?.querySelectorAll("[data-forget]") ?? []) {
   button.addEventListener("click", () => {
     for (const name of Object.keys(sessionStorage)) {

@@ -1,0 +1,94 @@
+"""Say where somebody can go in the product, and how much waits for them there, in one query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from udata.core.dataset.models import Dataset
+from udata.i18n import gettext as _
+
+from ..consultations.permissions import is_team
+from ..dashboard.permissions import MAX_DATASETS, assigned, memberships
+from ..data_requests.models import requests
+from ..data_requests.permissions import desk
+from ..data_requests.queries import PUBLIC
+from ..feedback.models import dataset_summary, organization_summary, summaries
+from ..moderation import queue
+from ..people.viewer import Viewer
+from ..web.frame import Place
+from ..web.listing import EPOCH
+
+#: What waits is counted up to there.
+MOST_COUNTED = 500
+
+
+def places(viewer: Viewer) -> list[Place]:
+    """Where everybody can go, then where this person works."""
+    found = [
+        Place(_("Requests for data"), "requests/"),
+        Place(_("Consultations"), "consultations/"),
+        Place(_("My contributions"), "me/"),
+    ]
+    if not viewer.account:
+        return found
+    counted = _counted(viewer)
+    if counted.get("edits"):
+        waiting = counted.get("texts", 0) + counted.get("requests", 0)
+        found.append(Place(_("Dashboard"), "dashboard/", waiting, work=True))
+    if viewer.moderator:
+        found.append(Place(_("Moderation"), "moderation/", counted.get("moderation", 0), work=True))
+    if is_team(viewer):
+        found.append(Place(_("Consultation team"), "consultations/new", work=True))
+    return found
+
+
+def _counted(viewer: Viewer) -> Mapping[str, int]:
+    """What waits for somebody: kept totals of their organizations, requests up to a bound, the
+    queue up to its own; `edits`: whether they look after any dataset."""
+    roles = memberships()
+    whole = [id for id, role in roles.items() if role != "partial_editor"]
+    theirs = assigned()[:MAX_DATASETS]
+    keys = [*map(organization_summary, whole), *map(dataset_summary, theirs)]
+    pipeline: list[dict[str, Any]] = [
+        {"$match": {"_id": {"$in": keys}}},
+        {"$group": {"_id": "texts", "n": {"$sum": "$totals.waiting"}}},
+        _beside(requests().name, _requests(whole)),
+        _beside(
+            Dataset._get_collection().name,
+            [
+                {"$match": {"owner": viewer.user_id, "organization": None, "deleted": None}},
+                {"$limit": 1},
+                {"$project": {"_id": "edits", "n": {"$literal": 1}}},
+            ],
+        ),
+    ]
+    if viewer.moderator:
+        pipeline += [
+            _beside(collection.name, [*stages, *_number("moderation")])
+            for collection, stages in queue.bounded(viewer)
+        ]
+    counted: dict[str, int] = {"edits": len(roles) + len(theirs)}
+    for one in summaries().aggregate(pipeline):
+        counted[one["_id"]] = counted.get(one["_id"], 0) + one["n"]
+    return counted
+
+
+def _beside(collection: str, stages: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"$unionWith": {"coll": collection, "pipeline": stages}}
+
+
+def _number(name: str) -> list[dict[str, Any]]:
+    return [{"$count": "n"}, {"$addFields": {"_id": name}}]
+
+
+def _requests(organizations: list[Any]) -> list[dict[str, Any]]:
+    """Those that wait for an answer of these organizations: their service date is not null."""
+    holders = [*organizations, *([None] if desk() in organizations else [])]
+    where = PUBLIC | {"organization": {"$in": holders}, "clock.due_at": {"$gte": EPOCH}}
+    return [
+        {"$match": where},
+        {"$limit": MOST_COUNTED},
+        {"$project": {"_id": 1}},
+        *_number("requests"),
+    ]

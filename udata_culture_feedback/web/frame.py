@@ -1,0 +1,110 @@
+"""Say what stands around whole pages: where one can go, who is logged in, the languages.
+
+What waits at each place is counted by rooms above this one: `app` registers a provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import current_app, request, url_for
+from udata.uris import cdata_url
+
+from ..vocabulary import LANGUAGES
+from .reader import Reader
+from .urls import PREFIX, login_url
+
+#: Names of languages as their speakers write them.
+NAMES = {"fr": "Français", "en": "English"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Somewhere one can go. `path`: below our pages, or a whole address of the front-end.
+    `waiting`: how much waits there for this person, None where nothing is counted. `work`: for
+    people who look after data or texts, apart from what everybody sees."""
+
+    label: str
+    path: str
+    waiting: int | None = None
+    work: bool = False
+
+    @property
+    def address(self) -> str:
+        if "://" in self.path:
+            return self.path
+        pretty = current_app.config["CULTURE_FEEDBACK_PAGES_URL"]
+        base = pretty.rstrip("/") if pretty else f"{request.script_root}{PREFIX}/pages"
+        return f"{base}/{self.path}"
+
+    @property
+    def current(self) -> str:
+        """The value of `aria-current`: on the page itself, on one below it, or none."""
+        own = f"{PREFIX}/pages/{self.path}"
+        if "://" in self.path or not request.path.startswith(own):
+            return ""
+        return "page" if request.path == own else "true"
+
+
+#: Given whoever asks, as `people.viewer` found them.
+Provider = Callable[[Any], Sequence[Place]]
+
+_providers: list[Provider] = []
+
+
+def provide(provider: Provider) -> None:
+    """Have `provider` say where somebody can go; the last one that was registered counts."""
+    _providers[:] = [provider]
+
+
+class Frame:
+    """What a layout shows around one page; the places are looked up when it does."""
+
+    def __init__(self, viewer: Reader):
+        self.viewer = viewer
+
+    @cached_property
+    def places(self) -> list[Place]:
+        return [place for provider in _providers for place in provider(self.viewer)]
+
+    @property
+    def waiting(self) -> int:
+        """All that waits for this person."""
+        return sum(place.waiting or 0 for place in self.places)
+
+    @property
+    def languages(self) -> list[tuple[str, str, str]]:
+        """Code, name and address by which it is chosen."""
+        offered = [code for code in LANGUAGES if code in current_app.config["LANGUAGES"]]
+        choose = url_for("culture-feedback.choose_language")
+        return [
+            (code, NAMES.get(code, code), f"{choose}?{urlencode({'to': code, 'next': here()})}")
+            for code in offered
+        ]
+
+    @property
+    def datasets(self) -> str | None:
+        """Where the front-end lists the datasets, if it is known."""
+        return cdata_url("/datasets")
+
+    @property
+    def login(self) -> str:
+        return login_url(here())
+
+    @property
+    def logout(self) -> str:
+        return url_for("security.logout")
+
+    @property
+    def logo(self) -> str | None:
+        return current_app.config["CULTURE_FEEDBACK_LOGO_URL"]
+
+
+def here() -> str:
+    """The address of this page without the language, to come back to."""
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    return request.path + (f"?{urlencode(kept)}" if kept else "")
