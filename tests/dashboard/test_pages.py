@@ -109,13 +109,13 @@ class OverviewTest(DashboardCase):
 
     def test_criteria_stand_beside_the_whole_portal(self) -> None:
         producer, elsewhere = Producer(), Producer()
-        say(producer.dataset, 3, ratings={"completeness": 2})
+        say(producer.dataset, 4, ratings={"completeness": 2})
         say(producer.dataset, 1, ratings={"completeness": 5})
         say(elsewhere.dataset, 6, ratings={"completeness": 4, "georeferencing": 1})
         opinions = text_of(section(self.read(producer), "cf-opinions"))
         assert "Median: large gaps , below the portal’s median (nearly complete)" in opinions
-        assert "Worse than “some gaps”: 75%, whole portal 30%" in opinions
-        assert "large gaps 3 (75%) 3 (30%)" in opinions
+        assert "Worse than “some gaps”: 80%, whole portal 36%" in opinions
+        assert "large gaps 4 (80%) 4 (36%)" in opinions
         assert "Georeferencing: nobody has rated it yet" in opinions
 
     def test_the_rate_and_the_delays_are_those_of_texts_that_want_an_answer(self) -> None:
@@ -139,7 +139,9 @@ class OverviewTest(DashboardCase):
         months = section(self.read(producer), "cf-year")
         assert months.count('class="cf-chart"') == 2
         table = re.findall(
-            r"<tr><th scope=\"row\">([^<]+)</th><td>([^<]+)</td>(?:<td>([^<]+)</td>)?", months
+            r"<tr><th scope=\"row\">([^<]+)</th><td class=\"cf-n\">([^<]+)</td>"
+            r"(?:<td class=\"cf-n\">([^<]+)</td>)?",
+            months,
         )
         assert len(table) == 24
         assert sum(int(answers) for _month, answers, portal in table if not portal) == 3
@@ -166,7 +168,7 @@ class OverviewTest(DashboardCase):
         for kind in ("", "?as=fragment"):
             page = self.see(of(producer.organization, part) + kind, producer.admin)
             assert not INLINE.search(page)
-            assert re.search(r'<link rel="stylesheet" href="[^"]+/dashboard\.css">', page)
+            assert re.search(r'<link rel="stylesheet" href="[^"]+/parts\.css">', page)
             assert ("<html" in page) == (kind == "")
             assert len(re.findall(r'\bid="([^"]+)"', page)) == len(
                 set(re.findall(r'\bid="([^"]+)"', page))

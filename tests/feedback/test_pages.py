@@ -171,15 +171,13 @@ class PagesTest(PagesCase):
         dataset, user = DatasetFactory(), UserFactory()
         pretty = f"https://portal.example/avis/datasets/{dataset.slug}/"
         client = self.browser_of(user)
-        assert (
-            f'action="{pretty}#cf-errors"' in self.visit("GET", self.page_of(dataset), client).text
-        )
+        assert f'action="{pretty}"' in self.visit("GET", self.page_of(dataset), client).text
         answer = self.send(dataset, client, fitness="yes")
         assert answer.location == f"{pretty}?done=answered#cf-done"
         # The loader can only ask the server it comes from.
         fragment = self.read(dataset, "?as=fragment&edit=1", user).text
         assert "portal.example/avis" not in fragment
-        assert f'action="{self.page_of(dataset)}#cf-errors"' in fragment
+        assert f'action="{self.page_of(dataset)}"' in fragment
 
     def test_a_machine_finds_the_same_as_rdf(self):
         dataset = Producer().dataset

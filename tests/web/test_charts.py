@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udata_culture_feedback.web import charts
-from udata_culture_feedback.web.charts import Bar, Chart, Line
+from udata_culture_feedback.web.charts import Bar, Chart, Criterion, Event, Line
 
 from ..cases import PluginTestCase
 
@@ -23,9 +23,8 @@ shares = st.none() | st.floats(0, 1)
 
 
 def parsed(chart: Chart) -> ElementTree.Element:
-    """As XML, which is stricter than HTML."""
-    text = str(chart.svg).replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
-    return ElementTree.fromstring(text)
+    """As XML, as an image alone is read."""
+    return ElementTree.fromstring(str(chart.svg))
 
 
 def width(element: ElementTree.Element) -> float:
@@ -35,7 +34,10 @@ def width(element: ElementTree.Element) -> float:
 class ChartsTest(PluginTestCase):
     def every_chart(self, hostile: str = "") -> list[Chart]:
         return [
-            charts.stacked("a", "Title" + hostile, STEPS, [Bar("Ours" + hostile, [1, 0, 2, 3, 4])]),
+            charts.steps("a", "Title" + hostile, STEPS, [Bar("Ours" + hostile, [1, 0, 2, 3, 4])]),
+            charts.criteria("d", "T" + hostile, [Criterion("C" + hostile, STEPS, [1, 0, 2, 3, 4])]),
+            charts.answers("e", "Title" + hostile, ("Yes" + hostile, "Partly", "No"), [5, 3, 2]),
+            charts.ranked("f", "Title" + hostile, [("One" + hostile, 5), ("Two", 3)], 8),
             charts.lines("b", "Title" + hostile, MONTHS, [Line("Ours" + hostile, [0.5] * 12)]),
             charts.bars("c", "Title" + hostile, MONTHS, list(range(12)), "Answers" + hostile),
         ]
@@ -57,32 +59,52 @@ class ChartsTest(PluginTestCase):
             assert "<script" not in str(chart.svg)
             parsed(chart)
 
-    def test_the_parts_of_a_bar_are_as_wide_as_their_shares(self) -> None:
+    def test_the_parts_of_a_bar_are_as_wide_as_their_shares_the_best_first(self) -> None:
         @given(st.lists(numbers, min_size=5, max_size=5))
         def check(counts: list[int]) -> None:
-            chart = charts.stacked("x", "T", STEPS, [Bar("Ours", counts)])
-            parts = parsed(chart).findall(f"./{SVG}g/{SVG}rect")
+            chart = charts.steps("x", "T", STEPS, [Bar("Ours", counts)])
+            parts = parsed(chart).findall(f"./{SVG}svg/{SVG}svg")
             if not sum(counts):
-                assert [part.attrib["class"] for part in parts] == ["cf-nothing"]
+                assert not parts
                 return
-            drawn = {part.attrib["fill"]: width(part) for part in parts}
+            drawn = {
+                part.find(f"./{SVG}rect").attrib["class"]: width(part)  # type: ignore[union-attr]
+                for part in parts
+            }
             expected = {
-                f"url(#x-{step})": 100 * count / sum(counts)
-                for step, count in enumerate(counts, 1)
+                f"k-s{5 - place}": 100 * count / sum(counts)
+                for place, count in enumerate(counts)
                 if count
             }
-            assert drawn == pytest.approx(expected, abs=0.006)
+            assert drawn == pytest.approx(expected, abs=0.06)
+            starts = [float(part.attrib["x"].removesuffix("%")) for part in parts]
+            assert starts == sorted(starts)
             assert [row[1].split(" ")[0] for row in chart.table.rows] == list(map(str, counts))
 
         check()
 
-    def test_each_step_has_a_pattern_of_its_own(self) -> None:
-        root = parsed(charts.stacked("x", "T", STEPS, [Bar("Ours", [1] * 5)]))
-        patterns = root.findall(f".//{SVG}pattern")
-        assert [pattern.attrib["id"] for pattern in patterns] == [f"x-{n}" for n in range(1, 6)]
-        drawn = {ElementTree.tostring(p).split(b">", 1)[1] for p in patterns}
-        assert len(drawn) == 5
-        assert "#x-3" in str(charts.key(3, "x"))
+    def test_it_can_be_taken_along_with_its_colours(self) -> None:
+        for chart in self.every_chart():
+            root = parsed(chart)
+            assert root.tag == f"{SVG}svg"
+            for shape in (*root.iter(f"{SVG}rect"), *root.iter(f"{SVG}text")):
+                assert re.fullmatch(r"#[0-9a-f]{6}", shape.attrib["fill"]), chart.table.caption
+
+    def test_values_stand_on_the_bars_and_few_people_are_not_in_percent(self) -> None:
+        with self.app.test_request_context("/?lang=en"):
+            many = charts.answers("x", "T", ("Yes", "Partly", "No"), [10, 6, 4])
+            few = charts.answers("x", "T", ("Yes", "Partly", "No"), [2, 1, 1])
+        said = {(text.text or "").replace("\xa0", "") for text in parsed(many).iter(f"{SVG}text")}
+        assert {"50%", "30%", "20%"} <= said
+        assert "%" not in "".join(parsed(few).itertext())
+        assert [row[1] for row in few.table.rows] == ["2", "1", "1"]
+
+    def test_an_event_is_marked_where_it_happened_and_said_below(self) -> None:
+        line = [Line("Ours", [0.5] * 12)]
+        chart = charts.lines("x", "T", MONTHS, line, [Event(3, "The data were updated")])
+        texts = [text.text for text in parsed(chart).iter(f"{SVG}text")]
+        assert "1. The data were updated" in texts
+        assert "month 3: The data were updated" in parsed(chart).find(f"{SVG}desc").text  # type: ignore[union-attr, operator]
 
     def test_a_line_passes_through_its_values_and_leaves_gaps(self) -> None:
         @given(st.lists(shares, min_size=2, max_size=12))
@@ -112,7 +134,7 @@ class ChartsTest(PluginTestCase):
     def test_the_second_line_is_told_apart_without_colour(self) -> None:
         chart = charts.lines("x", "T", MONTHS, [Line("A", [0.1] * 12), Line("B", [0.2] * 12)])
         first, second = (
-            parsed(chart).find(f"./{SVG}g[@class='cf-line-{number}']") for number in (1, 2)
+            parsed(chart).find(f"./{SVG}g[@class='k-line-{number}']") for number in (1, 2)
         )
         assert {element.tag for element in first} == {f"{SVG}svg", f"{SVG}circle"}
         assert len(second.findall(f"./{SVG}svg/{SVG}rect")) == 12
@@ -131,7 +153,7 @@ class ChartsTest(PluginTestCase):
 
     def test_a_chart_of_nothing_says_so(self) -> None:
         empty = [
-            charts.stacked("a", "T", STEPS, [Bar("Ours", [0] * 5)]),
+            charts.steps("a", "T", STEPS, [Bar("Ours", [0] * 5)]),
             charts.lines("b", "T", MONTHS, [Line("Ours", [None] * 12)]),
         ]
         with self.app.test_request_context("/?lang=en"):

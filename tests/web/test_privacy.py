@@ -118,8 +118,7 @@ class NoticeTest(WithoutAccountTestCase):
         assert found, path
         for form in found:
             said = plain(form)
-            assert "Responsible for your data: the ministry." in said, (path, said)
-            assert "complain to the CNIL" in said, (path, said)
+            assert "Personal data: find out more" in said, (path, said)
             assert f'href="{P}/pages/privacy/' in form, path
         return [plain(form) for form in found]
 
@@ -129,7 +128,7 @@ class NoticeTest(WithoutAccountTestCase):
         self.told(f"datasets/{dataset.id}/?lang=en&edit=1", user)
         page = self.visit("GET", f"{P}/pages/datasets/{dataset.id}/?lang=en").text
         assert "counted in public figures" in plain(page)
-        assert "complain to the CNIL" in plain(page)
+        assert "Personal data: find out more" in plain(page)
 
     def test_a_request(self):
         [said] = self.told("requests/new?lang=en")
@@ -154,7 +153,7 @@ class NoticeTest(WithoutAccountTestCase):
         assert "Only the number of people is published." in plain(support)
         assert "Your message is published here under your name" in plain(message)
         for form in (support, message):
-            assert "complain to the CNIL" in plain(form)
+            assert "Personal data: find out more" in plain(form)
 
     def test_a_report(self):
         user, dataset = UserFactory(), DatasetFactory()

@@ -13,7 +13,8 @@ from ..dashboard.permissions import MAX_DATASETS, assigned, memberships
 from ..data_requests.models import requests
 from ..data_requests.permissions import desk
 from ..data_requests.queries import PUBLIC
-from ..feedback.models import dataset_summary, organization_summary, summaries
+from ..feedback.models import summaries
+from ..figures.summary_ids import dataset_summary, organization_summary
 from ..moderation import queue
 from ..people.viewer import Viewer
 from ..web.frame import Place

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -18,7 +18,7 @@ from ..feedback.presentation import Comment, Share
 from ..people.signature import standing, unnamed
 from ..portal.collections import now
 from ..vocabulary import Axis, vocabularies
-from ..web.charts import Bar, Chart, Line, answers, bars, lines, percent, small, steps
+from ..web.charts import Bar, Chart, Line, answers, bars, lines, percent, share_of, small, steps
 from ..web.moments import local_day, portal_zone
 from ..web.text_cleaning import excerpt
 from . import scores
@@ -60,8 +60,8 @@ class AxisView:
             count=sum(ours),
             median=labels[ours_is - 1] if ours_is else None,
             portal_median=labels[theirs_is - 1] if theirs_is else None,
-            low=percent(scores.low_share(ours)),
-            portal_low=percent(scores.low_share(all_of_them)),
+            low=_below_middle(ours),
+            portal_low=_below_middle(all_of_them),
             standing=_standing(ours_is, theirs_is),
             chart=steps(
                 f"cf-axis-{axis.id}",
@@ -75,6 +75,10 @@ class AxisView:
 def axes(name: str, totals: Totals, portal: Totals) -> list[AxisView]:
     """`name`: whose datasets they are, as charts say it."""
     return [AxisView.of(axis, name, totals, portal) for axis in vocabularies()["axes"]]
+
+
+def _below_middle(counts: Sequence[int]) -> str:
+    return share_of(sum(counts[: MIDDLE - 1]), sum(counts)) if sum(counts) else "–"
 
 
 def _standing(ours: int | None, theirs: int | None) -> str:

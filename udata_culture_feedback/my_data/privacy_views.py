@@ -12,7 +12,6 @@ from ..consultations.wording import said
 from ..people.viewer import current_viewer
 from ..web import privacy
 from ..web.pages import blueprint, page_address, render
-from ..web.privacy import Facts
 
 
 @blueprint.app_context_processor
@@ -22,15 +21,11 @@ def privacy_of_forms() -> dict[str, Any]:
     def address(consultation: str | None = None) -> str:
         return page_address("privacy/", **({"consultation": consultation} if consultation else {}))
 
-    def facts() -> Facts:
-        return privacy.facts()
-
     def days(setting: str) -> int:
         return current_app.config[f"CULTURE_FEEDBACK_{setting}_DAYS"]
 
     return {
         "culture_feedback_privacy": address,
-        "culture_feedback_privacy_facts": facts,
         "culture_feedback_days": days,
     }
 

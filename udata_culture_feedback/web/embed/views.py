@@ -11,6 +11,7 @@ from udata.i18n import ngettext
 
 from ...vocabulary import LANGUAGES
 from .. import charts
+from ..field_names import name_of
 from ..languages import speaking
 from ..pages import blueprint, wants_fragment
 from . import assets
@@ -101,4 +102,5 @@ def asset_address() -> dict[str, Any]:
         "culture_feedback_asset": assets.address,
         "culture_feedback_sheets": assets.SHEETS,
         "culture_feedback_bar": charts.bar,
+        "culture_feedback_field": name_of,
     }
