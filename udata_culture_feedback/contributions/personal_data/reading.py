@@ -1,0 +1,62 @@
+"""Read a text as the finders do: one space, one hyphen, one apostrophe, ASCII digits, no accents.
+Each of its characters knows where it stands in what was typed."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+_APOSTROPHES = "\u2018\u2019\u201b\u02bc\u2032\u00b4`"
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """What one check found: the characters from `start` up to `end`. `soft`: an institution's own
+    details, which hold nothing back."""
+
+    start: int
+    end: int
+    check: str
+    soft: bool = False
+
+    def as_json(self) -> dict[str, str | int | bool]:
+        return {"check": self.check, "start": self.start, "end": self.end, "soft": self.soft}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A normalised `text`; `positions`: for each of its characters the one that was typed."""
+
+    text: str
+    positions: tuple[int, ...]
+
+    @classmethod
+    def of(cls, typed: str) -> Reading:
+        """Normalise what was typed."""
+        kept = [(read, at) for at, char in enumerate(typed) if (read := _read(char))]
+        return cls("".join(read for read, _at in kept), tuple(at for _read, at in kept))
+
+    def finding(self, check: str, start: int, end: int, *, soft: bool = False) -> Finding:
+        """Return what was found in the normalised text, where it stands in what was typed."""
+        return Finding(self.positions[start], self.positions[end - 1] + 1, check, soft)
+
+
+@lru_cache(maxsize=4096)
+def _read(char: str) -> str:
+    """Return what a character is read as: one character, or none where it is invisible."""
+    if char.isascii():
+        return " " if char in "\t\r" else char
+    category = unicodedata.category(char)
+    if category in ("Cf", "Mn", "Me"):
+        return ""
+    if category == "Zs":
+        return " "
+    if category == "Pd" or char in "\u2212\u2043":
+        return "-"
+    if category == "Nd":
+        return str(unicodedata.decimal(char))
+    if char in _APOSTROPHES:
+        return "'"
+    base, *rest = unicodedata.normalize("NFKD", char)
+    return base if all(map(unicodedata.combining, rest)) else char
