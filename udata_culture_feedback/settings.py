@@ -200,8 +200,8 @@ CULTURE_FEEDBACK_OPEN_DATA_ORGANIZATION: str | None = None
 #: others write waits only if a check finds something. Ratings never wait.
 CULTURE_FEEDBACK_MODERATED: list[str] = ["unverified", "confirmed"]
 #: The checks: "email", "phone", "nir", "iban", "payment_card", "postal_address", "links",
-#: "spam_words" (udata's SPAM_WORDS and SPAM_ALLOWED_LANGS), "repeated". Remove one and nothing waits
-#: for it.
+#: "spam_words" (udata's SPAM_WORDS and SPAM_ALLOWED_LANGS), "repeated". Remove one and nothing
+#: waits for it.
 CULTURE_FEEDBACK_CHECKS: list[str] = [
     "email",
     "phone",

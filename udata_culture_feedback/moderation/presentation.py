@@ -18,7 +18,7 @@ from ..contributions.review_rules import REASONS, Visibility
 from ..people.viewer import Viewer
 from ..portal.collections import now
 from ..web.moments import portal_zone
-from . import classes
+from . import classes, redaction
 from .classes import CLASSES
 from .models import Decision, journal
 
@@ -53,6 +53,15 @@ class Words:
 
 
 @dataclass(frozen=True)
+class Personal:
+    """Words that the checks take for personal data; `chosen`: they are proposed to be blacked out,
+    an institution's own details are not."""
+
+    text: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
 class Row:
     """One contribution that waits. `seen` is what its form sends back of it."""
 
@@ -64,7 +73,9 @@ class Row:
     since: datetime
     why: list[str]
     words: list[Words]
-    personal: list[str]
+    personal: list[Personal]
+    #: Each text, and what remains of it once what is proposed is blacked out.
+    remains: list[tuple[str, str]]
     flags: list[dict[str, Any]]
     where: dict[str, Any] | None
     organization: dict[str, Any] | None
@@ -99,6 +110,7 @@ class Row:
                 if field != "name" or any(one["field"] == field for one in item["findings"])
             ],
             personal=_personal(item),
+            remains=_remains(item),
             flags=[
                 flag | {"label": str(vocabulary.find(_REASONS, flag["reason"]).label)}
                 for flag in item["flags"]
@@ -218,15 +230,21 @@ def _gesture(batch: ObjectId, made: list[dict[str, Any]], minutes: int) -> Gestu
     )
 
 
-def _personal(item: dict[str, Any]) -> list[str]:
-    """What the checks take for personal data, each once: what is proposed to black out."""
-    return list(
-        dict.fromkeys(
-            item["words"][one["field"]][one["start"] : one["end"]]
-            for one in item["findings"]
-            if one["check"] in text_checks.PERSONAL
-        )
-    )
+def _personal(item: dict[str, Any]) -> list[Personal]:
+    """Return what the checks take for personal data, each once."""
+    chosen: dict[str, bool] = {}
+    for one in item["findings"]:
+        if one["check"] in text_checks.PERSONAL:
+            words = item["words"][one["field"]][one["start"] : one["end"]]
+            chosen[words] = chosen.get(words, False) or not one.get("soft")
+    return [Personal(words, proposed) for words, proposed in chosen.items()]
+
+
+def _remains(item: dict[str, Any]) -> list[tuple[str, str]]:
+    proposed = tuple(one.text for one in _personal(item) if one.chosen)
+    texts: dict[str, str] = item["words"]
+    left = redaction.black_out(texts, redaction.Choice(proposed)).texts if proposed else texts
+    return [(text, left[field]) for field, text in texts.items()]
 
 
 def _pieces(text: str, findings: Iterable[dict[str, Any]]) -> list[Piece]:
@@ -238,6 +256,8 @@ def _pieces(text: str, findings: Iterable[dict[str, Any]]) -> list[Piece]:
             continue
         pieces.append(Piece(text[position : one["start"]]))
         label = str(text_checks.LABELS[one["check"]])
+        if one.get("soft"):
+            label = str(_("%(what)s, perhaps of an institution", what=label))
         pieces.append(Piece(text[one["start"] : one["end"]], label))
         position = one["end"]
     pieces.append(Piece(text[position:]))

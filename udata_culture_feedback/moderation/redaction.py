@@ -20,7 +20,7 @@ SHORTEST = 3
 @dataclass(frozen=True)
 class Choice:
     """What to black out: `strings` wherever they stand, `ranges` (field, start, end), and what the
-    checks take for personal data (`found`)."""
+    checks take for personal data, but an institution's own details (`found`)."""
 
     strings: tuple[str, ...] = ()
     ranges: tuple[tuple[str, int, int], ...] = ()
@@ -101,7 +101,8 @@ def _spans(name: str, text: str, choice: Choice) -> list[tuple[int, int]]:
             spans.append((start, start + len(string)))
             start = text.find(string, start + len(string))
     if choice.found:
-        spans += [(finding.start, finding.end) for finding in text_checks.personal_data(text)]
+        found = text_checks.personal_data(text)
+        spans += [(finding.start, finding.end) for finding in found if not finding.soft]
     return spans
 
 

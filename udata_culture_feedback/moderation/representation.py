@@ -72,7 +72,7 @@ def _one(viewer: Viewer, moderated: Moderated, item: Item, objects: Objects) -> 
         "findings": [
             {"field": field} | finding.as_json()
             for field, text in texts.items()
-            for finding in text_checks.inspect(text)
+            for finding in text_checks.findings(text)
         ],
         "why": review.get("why") or [],
         "since": iso(review.get("since")),

@@ -28,7 +28,7 @@ from ..web.pages import (
     wants_fragment,
 )
 from ..web.urls import login_url
-from . import actions, appeals, forms, permissions, presentation, queue, representation
+from . import actions, appeals, forms, permissions, presentation, queue, redaction, representation
 from .classes import CLASSES
 from .models import Decision
 
@@ -214,6 +214,7 @@ def _queue(
         errors=refusal.errors if refusal else {},
         fields=("reason", "items"),
         rows=rows,
+        placeholder=redaction.placeholder(),
         total=total,
         capped=capped,
         filtered=bool(filters.asked),

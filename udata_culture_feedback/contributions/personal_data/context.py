@@ -48,7 +48,7 @@ _BUILDING = listed(
     """maison hotel immeuble eglise chapelle cathedrale basilique collegiale temple synagogue
     mosquee prieure couvent manoir monument halle kiosque fontaine lavoir beffroi usine gare
     pont tour villa pavillon palais caserne hopital hospice presbytere cafe magasin fabrique
-    moulin statue facade porte edifice parcelle notice jardin parc lieu"""
+    moulin statue facade edifice notice jardin parc lieu"""
 )
 _INSTITUTION = whole(_ORGANISATION)
 _PLACE = whole(f"{_ORGANISATION}|{_BUILDING}")

@@ -20,8 +20,9 @@ class Finding:
     check: str
     soft: bool = False
 
-    def as_json(self) -> dict[str, str | int | bool]:
-        return {"check": self.check, "start": self.start, "end": self.end, "soft": self.soft}
+    def as_json(self) -> dict[str, str | int]:
+        found = {"check": self.check, "start": self.start, "end": self.end}
+        return found | {"soft": True} if self.soft else found
 
 
 @dataclass(frozen=True)
@@ -58,5 +59,5 @@ def _read(char: str) -> str:
         return str(unicodedata.decimal(char))
     if char in _APOSTROPHES:
         return "'"
-    base, *rest = unicodedata.normalize("NFKD", char)
-    return base if all(map(unicodedata.combining, rest)) else char
+    decomposed = unicodedata.normalize("NFKD", char)
+    return decomposed[0] if all(map(unicodedata.combining, decomposed[1:])) else char

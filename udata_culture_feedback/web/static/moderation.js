@@ -52,9 +52,31 @@ const ACTS = {
   },
   p: (item) => press(item, "publish", '[data-key="p"]'),
   s: (item) => press(item, "refuse", '[data-key="s"]'),
-  o: (item) => leave(item, item.querySelector("[data-redact]")),
+  o: (item) => {
+    // What will remain is seen before it is published.
+    const choices = item.querySelector("details:has([data-redact])");
+    if (choices?.open) leave(item, choices.querySelector("[data-redact]"));
+    else if (choices) choices.open = true;
+  },
   u: (item) => leave(item, document.querySelector("[data-undo]")),
 };
+
+for (const remains of document.querySelectorAll("[data-remains]")) {
+  remains.closest("details").addEventListener("input", () => showWhatRemains(remains));
+}
+
+function showWhatRemains(remains) {
+  const choices = remains.closest("details");
+  const found = [...choices.querySelectorAll("input:checked")].map((box) => box.value);
+  const typed = choices.querySelector("textarea").value.split("\n").map((line) => line.trim());
+  const gone = [...found, ...typed].filter((words) => words.length > 2).sort((a, b) => b.length - a.length);
+  for (const words of remains.querySelectorAll("[data-text]")) {
+    words.textContent = gone.reduce(
+      (text, one) => text.replaceAll(one, () => remains.dataset.remains),
+      words.dataset.text,
+    );
+  }
+}
 
 function step(item, by) {
   items[items.indexOf(item) + by]?.focus();

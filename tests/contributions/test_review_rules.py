@@ -13,13 +13,12 @@ from udata.core.user.factories import UserFactory
 
 from tests.cases import Producer
 from tests.data_requests.asking import somebody, stored
+from tests.moderation.people import CLEAN, HELD, ModerationTestCase, moderator
 from udata_culture_feedback.contributions import review_rules
 from udata_culture_feedback.data_requests import actions as requests
 from udata_culture_feedback.people.models import Kind
 from udata_culture_feedback.portal.collections import now
 from udata_culture_feedback.web.refusals import Invalid
-
-from .people import CLEAN, HELD, ModerationTestCase, moderator
 
 #: Forty characters or more: it can be a repeated text.
 LONG = "Ces données sont les meilleures du monde, venez les voir chez nous."

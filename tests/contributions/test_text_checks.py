@@ -6,16 +6,18 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from stdnum import iban
+from stdnum.fr import nir
 
 from tests.cases import PluginTestCase
-from udata_culture_feedback.contributions import text_checks as checks
+from udata_culture_feedback.contributions import text_checks
 
 
 def found(text: str) -> list[tuple[str, str]]:
     """What is found, and the very words."""
-    return [(one.check, text[one.start : one.end]) for one in checks.personal_data(text)]
+    return [(one.check, text[one.start : one.end]) for one in text_checks.personal_data(text)]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,6 @@ def test_several_are_found_in_their_order():
     assert [what for what, _where in found(text)] == ["iban", "iban", "email"]
 
 
-digits = st.text(string.digits, min_size=0, max_size=4)
 NIRS = st.builds(
     "".join,
     st.tuples(
@@ -114,29 +115,35 @@ def spaced(number: str, gap: str, *sizes: int) -> str:
 
 @given(NIRS, st.sampled_from(["", " ", ".", "-", "\u00a0"]))
 def test_every_number_of_the_register_is_known_by_its_key(number, gap):
-    key = f"{checks.nir_key(number):02}"
+    key = nir.calc_check_digits(number)
     text = spaced(number, gap, 1, 2, 2, 2, 3) + gap + key
     assert ("nir", text) in found(f"Voici {text}.")
 
 
 @given(NIRS, st.integers(1, 96))
 def test_a_wrong_key_makes_it_a_number_like_any_other(number, shift):
-    wrong = (checks.nir_key(number) + shift - 1) % 97 + 1
+    wrong = (int(nir.calc_check_digits(number)) + shift - 1) % 97 + 1
     assert "nir" not in dict(found(f"Voici {number}{wrong:02}."))
 
 
-def iban(country: str, account: str) -> str:
-    """An account number with its check digits (ISO 13616)."""
-    digits = "".join(str(int(char, 36)) for char in f"{account}{country}00")
-    return f"{country}{98 - int(digits) % 97:02}{account}"
+#: What account numbers are made of, in some countries (ISO 13616).
+ACCOUNTS = {
+    "FR": r"[0-9]{10}[0-9A-Z]{11}[0-9]{2}",
+    "BE": "[0-9]{12}",
+    "DE": "[0-9]{18}",
+    "GB": "[A-Z]{4}[0-9]{14}",
+    "MT": "[A-Z]{4}[0-9]{5}[0-9A-Z]{18}",
+    "NO": "[0-9]{11}",
+    "ES": "[0-9]{20}",
+}
 
 
 @st.composite
 def ibans(draw: Any) -> str:
-    country = draw(st.sampled_from(sorted(checks.IBAN_LENGTHS)))
-    length = checks.IBAN_LENGTHS[country] - 4
-    alphabet = string.digits + string.ascii_uppercase
-    return iban(country, draw(st.text(alphabet, min_size=length, max_size=length)))
+    country = draw(st.sampled_from(sorted(ACCOUNTS)))
+    account = draw(st.from_regex(ACCOUNTS[country], fullmatch=True))
+    assume(len(set(account)) > 1)  # one digit throughout is an example
+    return f"{country}{iban.calc_check_digits(f'{country}00{account}')}{account}"
 
 
 @given(ibans(), st.booleans(), st.booleans())
@@ -157,7 +164,7 @@ def test_one_wrong_digit_makes_it_a_text_like_any_other(number, position, digit)
 
 @given(st.text(max_size=300))
 def test_no_text_breaks_a_check_and_findings_are_in_it(text):
-    for one in checks.personal_data(text):
+    for one in text_checks.personal_data(text):
         assert 0 <= one.start < one.end <= len(text)
 
 
@@ -165,7 +172,7 @@ class SettingsTest(PluginTestCase):
     LINKS = "http://a.example https://b.example www.c.example"
 
     def checks(self, text: str) -> list[str]:
-        return [one.check for one in checks.inspect(text)]
+        return [one.check for one in text_checks.inspect(text)]
 
     def test_three_links_are_many_and_each_is_found(self):
         assert self.checks(self.LINKS) == ["links"] * 3
@@ -181,8 +188,57 @@ class SettingsTest(PluginTestCase):
 
     @pytest.mark.options(SPAM_WORDS=["casino"])
     def test_words_that_udata_takes_for_spam_are_found(self):
-        [one] = checks.inspect("Un CASINO bien décrit.")
+        [one] = text_checks.inspect("Un CASINO bien décrit.")
         assert (one.check, one.start, one.end) == ("spam_words", 3, 9)
+
+    @pytest.mark.options(SPAM_WORDS=["cialis", "casino en ligne", "crédit facile", "$$$"])
+    @pytest.mark.parametrize(
+        ("text", "where"),
+        [
+            ("Un spécialiste du cirque", None),
+            ("Le Casino de Paris est un théâtre", None),
+            ("Le casino, en tout cas en ligne de mire", None),
+            ("Cialis pas cher", "Cialis"),
+            ("Jouez au CASINO-EN-LIGNE !", "CASINO-EN-LIGNE"),
+            ("İci, un Credit Facile", "Credit Facile"),
+            ("Gagnez $$$ vite", "$$$"),
+        ],
+    )
+    def test_spam_words_are_whole_words_with_or_without_accents(self, text, where):
+        found = text_checks.inspect(text)
+        assert [text[one.start : one.end] for one in found] == ([where] if where else [])
+
+    @pytest.mark.options(SPAM_ALLOWED_LANGS=["fr"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Mankout a ra mirdioù Breizh e-barzh ar roll-mañ, ha re gozh eo ar roadennoù.",
+            "Mancan los musèus d’Occitània dins aquesta lista, e las donadas son pas a jorn.",
+            "Zerrenda honetan ez daude Ipar Euskal Herriko museoak eta datuak zaharrak dira.",
+            "Mancanu i musei di Corsica ind’è sta lista, è i dati sò troppu vechji.",
+            "D’Musée vum Elsàss fehle in dere Lìschte, un d’Date sìn nìt gànz richtig fer uns.",
+            "Falten els museus de la Catalunya Nord en aquesta llista i les dades són velles.",
+            "Ni mizé adan lis-lasa ka manké, épi sé chif-la pa bon pou Gwadloup menm.",
+            "I mank bann mizé La Rényon dann lis-la, é bann shif lé pa bon pou nou.",
+            "Der zyn vele museums in Frans-Vloandern die nie in de lyste stoan, en da is joammer.",
+            "'Aita te mau fare manaha nō Tahiti i roto i teie tāpura, e mea maita'i ia tu'u mai.",
+        ],
+    )
+    def test_a_regional_language_never_waits(self, text):
+        assert text_checks.inspect(text) == []
+
+    @pytest.mark.options(SPAM_ALLOWED_LANGS=["fr"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Mancano i musei della Corsica in questa lista e i dati sono troppo vecchi per noi.",
+            "Compre medicamentos baratos en línea sin receta, envío gratis a todo el mundo.",
+            "In dieser Liste fehlen die Museen des Elsass, und die Daten sind nicht aktuell.",
+            "Koop nu goedkope horloges online, gratis verzending voor al onze klanten.",
+        ],
+    )
+    def test_the_great_languages_that_they_resemble_wait(self, text):
+        assert self.checks(text) == ["language"]
 
     @pytest.mark.options(SPAM_ALLOWED_LANGS=["fr"])
     def test_a_language_that_the_portal_does_not_speak_is_found(self):
