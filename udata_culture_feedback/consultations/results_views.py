@@ -227,7 +227,7 @@ def _answers(found: dict[str, Any]) -> dict[str, Any]:
     for question in found["questions"]:
         if not (question.get("options") and question["answered"] and question["shared"]):
             continue
-        rows = [(str(said(one["label"])), one["count"]) for one in question["options"]]
+        rows = [(str(one["label"]), one["count"]) for one in question["options"]]
         drawn[question["id"]] = charts.ranked(
             f"cf-answers-{question['id']}", str(question["text"]), rows, question["answered"]
         )
