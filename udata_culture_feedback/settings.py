@@ -121,7 +121,8 @@ CULTURE_FEEDBACK_LIMIT_MANAGER: str | None = "600 per 10 minutes"
 CULTURE_FEEDBACK_LIMIT_TARGET: str | None = "300 per 10 minutes"
 CULTURE_FEEDBACK_LIMIT_SITE: str | None = "3000 per 10 minutes"
 #: Confirmation mails to one address (what is over is silently not sent: nobody is told who has
-#: written), and to all of them.
+#: written), and to all of them. Links to what one has said (`P/me/`) have the same bounds, counted
+#: apart.
 CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS: str | None = "3 per day"
 CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS_SITE: str | None = "1000 per hour"
 

@@ -204,7 +204,7 @@ class Scene:
             confirmation.ask(Action.FEEDBACK, body)
             [waiting] = confirmation.unconfirmed().find()
             self.confirm_token = confirmation.link_of(waiting["_id"])
-            access_link.ask("somebody@example.org")
+            access_link.ask("somebody@example.org", None)
             [waiting] = access_link.visits().find()
             self.me_token = access_link.link_of(waiting["_id"])
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
+from flask_login import encode_cookie
 from udata.core.user.models import User
 
 from tests.cases import P
@@ -149,6 +151,56 @@ class GuardTest(AbuseCase):
                     wrong.append(f"{name} {form}: {answer.status_code}")
             assert stored(scene) == before, name
         assert not wrong
+
+    def test_the_cookie_that_remembers_somebody_is_no_more_than_a_session(self):
+        """`remember_token` has no SameSite: the browser sends it with a form of another site."""
+        scene = self.scene()
+        path = f"{P}/datasets/{scene.dataset.id}/subscription/"
+        user = scene.users["editor"]
+        assert user
+        with self.app.test_request_context("/"):
+            remembered = encode_cookie(user.fs_uniquifier)
+
+        def post(**kwargs: Any) -> int:
+            client = self.app.test_client()
+            client.set_cookie("remember_token", remembered, domain="local.test")
+            return self.visit("POST", path, client=client, **kwargs).status_code
+
+        before = stored(scene)
+        assert post() == 403
+        assert post(data=b"{}", content_type="text/plain") == 403
+        assert stored(scene) == before
+        assert post(json={}) == 200
+
+    @pytest.mark.options(CORS_ALLOWED_ORIGINS=["https://front.example"])
+    def test_another_site_is_refused_whatever_it_sends(self):
+        """By the headers that a browser adds by itself, and a page cannot change."""
+        scene = self.scene()
+        path = f"{P}/datasets/{scene.dataset.id}/subscription/"
+        user = scene.users["editor"]
+        theirs = {"Origin": "https://elsewhere.example"}
+        wrong = []
+        for status, headers in (
+            (403, theirs | {"Sec-Fetch-Site": "cross-site"}),
+            (403, theirs | {"Sec-Fetch-Site": "same-site"}),
+            (403, theirs),
+            (403, {"Sec-Fetch-Site": "cross-site"}),
+            (403, {"Origin": "null"}),
+            (200, {"Origin": "http://local.test"}),
+            (200, {"Origin": "https://front.example", "Sec-Fetch-Site": "cross-site"}),
+            (200, {"Sec-Fetch-Site": "same-origin"}),
+            (200, theirs | {"X-API-KEY": self.key_of(user)}),
+        ):
+            for verb in ("POST", "DELETE"):
+                sent = {"json": {}} if verb == "POST" else {}
+                client = self.session_of(user)
+                answer = self.visit(verb, path, client=client, headers=headers, **sent)
+                if answer.status_code != status:
+                    wrong.append((verb, headers, answer.status_code))
+        assert not wrong
+        page = scene.address("pages/requests/<reference>/support")
+        refused = theirs | {"Sec-Fetch-Site": "cross-site", "X-Culture-Feedback": "form"}
+        assert self.post(self.session_of(user), page, {}, **refused).status_code == 403
 
     def test_the_api_takes_json_and_the_header_of_a_session(self):
         scene = self.scene()

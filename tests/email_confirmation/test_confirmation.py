@@ -21,7 +21,7 @@ from udata_culture_feedback.mail.models import outbox
 from udata_culture_feedback.people import contacts, tokens
 from udata_culture_feedback.people.contacts import peppers
 
-from ..people.without_account import Mailbox, P, WithoutAccountTestCase
+from ..people.without_account import Mailbox, P, WithoutAccountTestCase, solve
 
 EMAIL = "camille.martin@example.org"
 
@@ -237,11 +237,49 @@ class EnumerationTest(WithoutAccountTestCase):
             self.by_email(dataset, EMAIL)
         assert len(tomorrow.messages) == 1
 
+    def test_one_address_does_not_use_up_what_the_portal_sends(self, app: Any):
+        app.config["CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS_SITE"] = "10 per hour"
+        dataset = DatasetFactory()
+        with Mailbox() as mailbox:
+            for _n in range(12):
+                assert self.by_email(dataset, EMAIL).status_code == 202
+                assert self.ask("POST", "/me/", {"email": EMAIL}).status_code == 202
+            assert self.by_email(dataset, "b@example.org").status_code == 202
+        assert len(mailbox.messages) == 7  # three of each to one, and that of the other
+
+    def test_confirmations_do_not_use_up_the_links_to_what_one_has_said(self, app: Any):
+        app.config["CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS_SITE"] = "4 per hour"
+        dataset = DatasetFactory()
+        with Mailbox() as mailbox:
+            self.by_email(dataset, EMAIL)
+            self.confirm(mailbox.token())
+            for _n in range(3):
+                self.by_email(DatasetFactory(), EMAIL)
+            assert self.ask("POST", "/me/", {"email": EMAIL}).status_code == 202
+        assert "/pages/me/open?token=" in mailbox.messages[-1].body
+
+    def test_while_many_mails_are_sent_each_costs_a_proof_of_work(self, app: Any):
+        app.config["CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS_SITE"] = "4 per hour"
+        dataset = DatasetFactory()
+        for name in "ab":
+            assert self.by_email(dataset, f"{name}@example.org").status_code == 202
+        refused = self.by_email(dataset, "c@example.org")
+        assert (refused.status_code, refused.json["proof"]) == (403, "missing")
+        challenge = self.ask("GET", "/proof/?action=mail").json["challenge"]
+        proof = solve(challenge)
+        assert self.by_email(dataset, "c@example.org", proof=proof).status_code == 202
+        assert self.by_email(dataset, "d@example.org", proof=proof).json["proof"] == "spent"
+        page = self.visit("GET", f"{P}/pages/requests/new?lang=en").text
+        assert 'data-proof="proof/?action=mail"' in page
+        access = self.visit("GET", f"{P}/pages/me/?lang=en").text
+        assert "data-proof" not in access  # counted apart
+
     def test_the_portal_sends_so_many(self, app: Any):
         app.config["CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS_SITE"] = "1 per hour"
         dataset = DatasetFactory()
         assert self.by_email(dataset, "a@example.org").status_code == 202
-        refused = self.by_email(dataset, "b@example.org")
+        proof = solve(self.ask("GET", "/proof/?action=mail").json["challenge"])
+        refused = self.by_email(dataset, "b@example.org", proof=proof)
         assert refused.status_code == 429
         assert refused.headers["Retry-After"]
 

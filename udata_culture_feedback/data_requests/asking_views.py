@@ -89,7 +89,7 @@ def ask() -> Response:
             if found["requests"] or found["datasets"]:
                 return _form(viewer, typed, holder, found=found, checked=True)
         if by_email:
-            confirmation.ask(Action.REQUEST, typed)
+            confirmation.ask(Action.REQUEST, typed | {"proof": request.form.get("proof")})
             return _sent(viewer, typed, holder)
         made, _created = actions.ask(viewer, typed)
     except refusals.Refusal as refusal:

@@ -143,8 +143,8 @@ def support_request(reference: str) -> Response:
         if not viewer.account:
             avoid_trap(request.form)
             if by_email:
-                asked = {"request": id, "email": request.form.get("email")}
-                confirmation.ask(Action.SUPPORT, asked)
+                given = {name: request.form.get(name) for name in ("email", "proof")}
+                confirmation.ask(Action.SUPPORT, {"request": id} | given)
                 return go_on(found, "sent")
             if not request.form.get("proof"):
                 return _one(viewer, found, by_email=True)

@@ -20,7 +20,10 @@ token_field = fields.String(description="Without an account: what `P/proof/` or 
 without_account_fields = {
     "proof": fields.String(description="The challenge of `P/proof/` and its solution, in base64"),
     "captcha": fields.Raw(description="Instead, where the portal accepts it: uuid and code"),
-    "email": fields.String(description="Instead of a proof: the address to confirm; answers 202"),
+    "email": fields.String(
+        description="Instead of a proof: the address to confirm; answers 202. While many mails are "
+        "sent, with the proof of `P/proof/?action=mail`"
+    ),
     "tell_me": fields.Boolean(
         description="Keep that address, to write to me about what becomes of it (off by default)"
     ),
@@ -28,10 +31,13 @@ without_account_fields = {
 
 proof_parser = api.parser()
 proof_parser.add_argument(
-    "action", required=True, location="args", help="feedback, support or response"
+    "action",
+    required=True,
+    location="args",
+    help="feedback, support or response; mail where an e-mail address is refused without a proof",
 )
 proof_parser.add_argument(
-    "target", required=True, location="args", help="Id or slug of the dataset or request"
+    "target", location="args", help="Id or slug of the dataset or request; nothing for mail"
 )
 proof_fields = documented(
     "CultureFeedbackProof",
@@ -63,21 +69,14 @@ class CultureFeedbackProofAPI(Route):
     @api.response(403, "No proof of work opens this action on this portal")
     def get(self) -> Answer:
         """Get a challenge for taking part without an account"""
+        if request.args.get("action") == proof.MAIL:
+            return _challenge(proof.MAIL, "")
         action = _asked_action()
         contribution = confirmation.contribution_of(action)
         if contribution is None or mode_of(action) is not Mode.PROOF:
             raise refusals.Forbidden(_("A proof of work does not open this."))
         target = contribution.target(request.args.get("target", ""))
-        times = limits.difficulty(f"{action}:{target}")
-        return never_stored(
-            answer(
-                {
-                    "challenge": proof.challenge(action, target, times),
-                    "contributor_token": tokens.new_browser(),
-                    "expires_in": int(proof.LIFETIME.total_seconds()),
-                }
-            )
-        )
+        return _challenge(action, target, limits.difficulty(f"{action}:{target}"))
 
 
 @ns.route("/confirm/", endpoint="culture_feedback_confirm")
@@ -98,6 +97,15 @@ def confirmation_is_sent(action: Action, body: dict[str, Any]) -> Answer:
     """Keeps a contribution until its address is confirmed; the answer is the same for all."""
     confirmation.ask(action, body)
     return answer({"message": str(confirmation.SENT)}, 202)
+
+
+def _challenge(action: str, target: str, times: int = 1) -> Answer:
+    shown = {
+        "challenge": proof.challenge(action, target, times),
+        "contributor_token": tokens.new_browser(),
+        "expires_in": int(proof.LIFETIME.total_seconds()),
+    }
+    return never_stored(answer(shown))
 
 
 def _asked_action() -> Action:

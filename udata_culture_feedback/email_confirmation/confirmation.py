@@ -26,7 +26,7 @@ from udata.i18n import lazy_gettext as _
 from udata.mongo.document import UDataDocument as Document
 
 from ..mail import outbox
-from ..people import contacts, limits, tokens
+from ..people import contacts, limits, proof, tokens
 from ..people.access_modes import Action, Mode, mode_of
 from ..people.models import Kind
 from ..people.viewer import Viewer
@@ -178,8 +178,8 @@ def ask(action: Action, payload: dict[str, Any]) -> None:
     """Keeps what somebody sends, and writes to the address it carries (`email`). The same comes of
     it whether that is known or not, and whether it has had all the mails it may have today.
 
-    Raises Unauthenticated where the portal asks for an account, ReadOnly, Invalid, TooMany, and
-    what the action would.
+    Raises Unauthenticated where the portal asks for an account, ReadOnly, Invalid, TooMany,
+    Unproven while many are sent (`proof`), and what the action would.
     """
     if mode_of(action) is Mode.OFF:
         raise refusals.Unauthenticated(_("Log in to take part."))
@@ -199,7 +199,9 @@ def ask(action: Action, payload: dict[str, Any]) -> None:
         wrong = wrong | refusal.errors
     if wrong:
         raise refusals.Invalid(_("Some answers need another look."), wrong)
-    if not limits.spend_confirmation(contacts.mailbox(address)):
+    mailbox = contacts.mailbox(address)
+    proof.spend_for_mail(payload.get("proof"), limits.CONFIRMATION, mailbox)
+    if not limits.spend_mail(limits.CONFIRMATION, mailbox):
         return
     until = now() + LIFETIME
     id = ObjectId()

@@ -7,8 +7,11 @@ the person of that address, whoever is logged in here.
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response, redirect, request
 
+from ..people import limits, proof
 from ..people.viewer import NOBODY
 from ..web import refusals
 from ..web.api import bound_body, only_for_its_holder
@@ -17,6 +20,16 @@ from . import confirmation
 from . import mails as _mails  # noqa: F401 (whose links lead here)
 
 #: The page is about whose the token is, whoever is logged in.
+
+
+@blueprint.app_context_processor
+def mail_proof() -> dict[str, Any]:
+    """Where a form that has a mail sent finds a challenge, while each mail costs one."""
+
+    def address(what: str) -> str:
+        return f"proof/?action={proof.MAIL}" if limits.mails_strained(what) else ""
+
+    return {"culture_feedback_mail_proof": address}
 
 
 @blueprint.route("/pages/confirm/")

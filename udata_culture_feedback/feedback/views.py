@@ -100,7 +100,8 @@ def answer_dataset(dataset: str) -> Response:
         if not viewer.account and not mine:
             avoid_trap(request.form)
             if by_email:
-                confirmation.ask(Action.FEEDBACK, payload | {"dataset": str(found.id)})
+                proof = {"proof": request.form.get("proof"), "dataset": str(found.id)}
+                confirmation.ask(Action.FEEDBACK, payload | proof)
                 return _done(viewer, found, "sent")
             if not request.form.get("proof"):
                 return _again(viewer, found, payload=payload, by_email=True)

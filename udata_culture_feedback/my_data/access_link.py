@@ -23,7 +23,7 @@ from udata.mongo.document import UDataDocument as Document
 
 from ..email_confirmation import confirmation
 from ..mail import outbox
-from ..people import contacts, keys, limits, tokens
+from ..people import contacts, keys, limits, proof, tokens
 from ..portal.collections import acknowledged, now
 from ..web import refusals
 
@@ -81,15 +81,18 @@ def is_offered() -> bool:
     return not keys.problems()
 
 
-def ask(email: object) -> None:
-    """Has a link sent to an address that has said something; the same comes of it for any other.
-    Raises Invalid naming `email`, TooMany, ReadOnly, Unauthenticated where all have an account."""
+def ask(email: object, work: object) -> None:
+    """Have a link sent to an address that has said something; the same comes of it for any other.
+    `work`: a proof, asked for while many links are. Raises Invalid naming `email`, Unproven,
+    TooMany, ReadOnly, Unauthenticated where all have an account."""
     if not is_offered():
         raise refusals.Unauthenticated(_("Log in to see what you said."))
     if current_app.config["READ_ONLY_MODE"]:
         raise refusals.ReadOnly(_("This portal is read-only for the moment. Please come back."))
     address = contacts.checked(email)
-    if not limits.spend_confirmation(contacts.mailbox(address)):
+    mailbox = contacts.mailbox(address)
+    proof.spend_for_mail(work, limits.ACCESS, mailbox)
+    if not limits.spend_mail(limits.ACCESS, mailbox):
         return
     id, until = ObjectId(), now() + LIFETIME
     contact = contacts.keep(address, g.get("lang_code"), until)

@@ -115,7 +115,7 @@ class CultureFeedbackMeAPI(Route):
             visit = access_link.exchange(body["token"])
             shown = {"visit": visit, "expires_in": int(access_link.LIFETIME.total_seconds())}
             return never_stored(answer(shown))
-        access_link.ask(body.get("email"))
+        access_link.ask(body.get("email"), body.get("proof"))
         return answer({"message": str(access_link.SENT)}, 202)
 
     @api.doc("correct_my_culture_feedback", security="apikey")

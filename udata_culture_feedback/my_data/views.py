@@ -72,7 +72,7 @@ def ask_for_link() -> Response:
     try:
         bound_body()
         avoid_trap(request.form)
-        access_link.ask(request.form.get("email"))
+        access_link.ask(request.form.get("email"), request.form.get("proof"))
     except refusals.Refusal as refusal:
         return _page(refusal=refusal)
     return _go_on("sent")

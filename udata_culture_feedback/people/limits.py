@@ -45,9 +45,11 @@ OF_MANAGER = Rule("write", "CULTURE_FEEDBACK_LIMIT_MANAGER")
 #: of work was given for is counted: nobody closes a dataset to others for nothing.
 ON_TARGET = Rule("without-account", "CULTURE_FEEDBACK_LIMIT_TARGET")
 ON_SITE = Rule("without-account", "CULTURE_FEEDBACK_LIMIT_SITE")
-#: Confirmation mails, to one address and to all of them.
-TO_ADDRESS = Rule("confirmation", "CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS")
-TO_EVERYBODY = Rule("confirmation", "CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS_SITE")
+#: Mails that anybody may have sent to an address, to one and to all of them. Links to one's own
+#: data are counted apart from confirmations, which must not use them up.
+CONFIRMATION, ACCESS = "confirmation", "access"
+TO_ADDRESS = "CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS"
+TO_EVERYBODY = "CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS_SITE"
 
 #: Whom the bounds count that count everybody together.
 EVERYBODY = "*"
@@ -89,14 +91,23 @@ def difficulty(target: str) -> int:
     return HARDER if strained else 1
 
 
-def spend_confirmation(address: str) -> bool:
-    """Counts one confirmation mail. False when this address has received all it may: it gets no
-    other, and nobody is told. Raises TooMany when that goes for everybody."""
-    wait = _spend(TO_EVERYBODY, EVERYBODY)
+def spend_mail(what: str, address: str) -> bool:
+    """Count one mail (`CONFIRMATION`, `ACCESS`) to an address, from the narrow bound to the wide
+    one: what this address may not have is not counted for everybody. False when it has received all
+    it may: it gets no other, and nobody is told. Raises TooMany when that goes for everybody."""
+    wait = _wait(Rule(what, TO_EVERYBODY), EVERYBODY)
+    if wait is None and _spend(Rule(what, TO_ADDRESS), address) is not None:
+        return False
+    wait = wait or _spend(Rule(what, TO_EVERYBODY), EVERYBODY)
     if wait is not None:
         message = _("Too many messages are being sent right now. Please come back in a while.")
         raise refusals.TooMany(message, wait)
-    return _spend(TO_ADDRESS, address) is None
+    return True
+
+
+def mails_strained(what: str) -> bool:
+    """Tell whether so many mails of a kind have been asked for that each now costs some work."""
+    return _filled(Rule(what, TO_EVERYBODY), EVERYBODY) >= STRAINED
 
 
 def _spend(rule: Rule, whom: str) -> int | None:
@@ -113,6 +124,15 @@ def _spend(rule: Rule, whom: str) -> int | None:
         log.exception("Writes could not be counted")
         return None
     return int(reset - time.time())
+
+
+def _wait(rule: Rule, whom: str) -> int | None:
+    """Seconds to wait where a window is full; nothing is counted."""
+    bound = _bound(rule)
+    if bound is None or _filled(rule, whom) < 1:
+        return None
+    reset = _limiter().get_window_stats(bound, rule.what, _hidden(whom)).reset_time
+    return max(1, int(reset - time.time()))
 
 
 def _filled(rule: Rule, whom: str) -> float:

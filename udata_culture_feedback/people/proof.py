@@ -26,13 +26,15 @@ from udata.mongo.document import UDataDocument as Document
 
 from ..portal.collections import acknowledged, now
 from ..web import refusals
-from . import keys
-from .access_modes import Action
+from . import keys, limits
 
 #: How long a challenge is good for: somebody may type for that long.
 LIFETIME = timedelta(minutes=30)
 #: How much longer than that its mark is kept: clocks of servers differ.
 MARGIN = timedelta(hours=1)
+
+#: The action of proofs that are given for a mail.
+MAIL = "mail"
 
 ALGORITHM = "PBKDF2/SHA-256"
 #: Longest proof that is looked at, in characters.
@@ -54,7 +56,7 @@ def spent() -> Collection:
     return acknowledged(CultureFeedbackSpent)
 
 
-def challenge(action: Action, target: str, times: int = 1) -> dict[str, Any]:
+def challenge(action: str, target: str, times: int = 1) -> dict[str, Any]:
     """A new challenge for one action on one target, `times` as hard as usual, as its JSON:
     `parameters` and `signature`. Which counter solves it is known to nobody but who finds it."""
     config = current_app.config
@@ -64,14 +66,14 @@ def challenge(action: Action, target: str, times: int = 1) -> dict[str, Any]:
         max(1, config["CULTURE_FEEDBACK_PROOF_COST"]),
         counter=attempts // 2 + secrets.randbelow(attempts // 2),
         expires_at=datetime.now(UTC) + LIFETIME,
-        data={"action": action.value, "target": target, "made": int(time.time())},
+        data={"action": str(action), "target": target, "made": int(time.time())},
         hmac_secret=keys.for_tokens("proof"),
         hmac_key_secret=keys.for_tokens("solution of a proof"),
     )
     return made.to_dict()
 
 
-def spend(proof: object, action: Action, target: str, what_for: str) -> int:
+def spend(proof: object, action: str, target: str, what_for: str) -> int:
     """Spends a proof on one contribution, named by `what_for`, and answers how many seconds ago its
     challenge was made.
 
@@ -91,10 +93,17 @@ def spend(proof: object, action: Action, target: str, what_for: str) -> int:
         raise _invalid()
     parameters = payload.challenge.parameters
     data = parameters.data or {}
-    if (data.get("action"), data.get("target")) != (action.value, target):
+    if (data.get("action"), data.get("target")) != (str(action), target):
         raise refusals.Unproven(_("This verification was made for something else."), "elsewhere")
     mark("proof:" + parameters.nonce, what_for, now() + LIFETIME + MARGIN)
     return int(time.time()) - int(data["made"])
+
+
+def spend_for_mail(proof: object, what: str, mailbox: str) -> None:
+    """Ask for a proof of work before a mail is sent to an address, while many are: whoever wants
+    to use up what the portal may send in an hour pays for each. Raises Unproven, as `spend`."""
+    if limits.mails_strained(what):
+        spend(proof, MAIL, "", f"{what}\n{mailbox}")
 
 
 def mark(what: str, what_for: str, until: datetime) -> None:

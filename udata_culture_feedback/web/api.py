@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Response, current_app, g, json, request
 from flask_restx import Model
 from udata.api import API, HEADER_API_KEY, api
 from udata.auth import current_user
+from udata.cors import get_allowed_origins
 from udata.i18n import lazy_gettext as _
 
 from . import refusals
@@ -68,13 +70,31 @@ def bound_body() -> None:
         raise _too_long()
 
 
+def carries_key() -> bool:
+    """Tell whether a key or a bearer says whose the request is: no other site can add one."""
+    return HEADER_API_KEY in request.headers or "Authorization" in request.headers
+
+
+def comes_from_elsewhere() -> bool:
+    """Tell whether another site has sent a request with the cookies of somebody. The front-end and
+    `CORS_ALLOWED_ORIGINS` are trusted; a client that says neither header is no browser of today."""
+    if not request.cookies or carries_key():
+        return False
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site in ("same-origin", "none") or origin in get_allowed_origins():
+        return False
+    if origin:
+        return site is not None or urlsplit(origin).netloc != request.host
+    return site == "cross-site"
+
+
 def _must_not_be_a_form() -> None:
-    """A form of another site comes with the session of who is logged in here, and has no JSON. A
-    POST without a body by session says by our header that it is none. Raises Forbidden."""
-    by_session = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
-    by_key = HEADER_API_KEY in request.headers or "Authorization" in request.headers
+    """Refuse what a form or a link of another site can send with somebody's cookies, whichever they
+    are: `remember_token` logs people in too, and has no SameSite. Raises Forbidden."""
+    if request.method in ("GET", "HEAD", "OPTIONS") or not request.cookies or carries_key():
+        return
     ours = request.is_json or "X-Culture-Feedback" in request.headers
-    if request.method == "POST" and by_session and not by_key and not ours:
+    if comes_from_elsewhere() or (request.method == "POST" and not ours):
         raise refusals.Forbidden(_("Send JSON, or the header X-Culture-Feedback."))
 
 

@@ -16,14 +16,14 @@ from flask import Blueprint, Response, abort, current_app, g, render_template, r
 from flask_babel import get_locale
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from markupsafe import Markup
-from udata.api import HEADER_API_KEY, api
+from udata.api import api
 from udata.app import csrf
 from udata.i18n import lazy_gettext as _
 from werkzeug.exceptions import RequestEntityTooLarge
 from wtforms import ValidationError
 
 from . import refusals
-from .api import cacheable
+from .api import cacheable, carries_key, comes_from_elsewhere
 from .frame import Frame, here
 from .languages import COOKIE, choose_for_request
 from .reader import Reader, must_have_account
@@ -53,7 +53,7 @@ def handles_refusal(view: Callable[..., Any]) -> Callable[..., Any]:
 @blueprint.before_request
 def prepare() -> None:
     """Language, then identity exactly as udata's API finds it, then the guard."""
-    if _carries_key():
+    if carries_key():
         api.authentify(lambda: None)()
     alone = not wants_fragment() and request.path.startswith(f"{PREFIX}/pages/")
     choose_for_request(alone=alone)
@@ -97,7 +97,7 @@ def protect(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    if _carries_key() and not _has_session():
+    if carries_key() and not _has_session():
         session.clear()
         session.modified = False
     return response
@@ -253,19 +253,17 @@ def _heading_level() -> int:
 
 
 def _guarded() -> bool:
+    if comes_from_elsewhere():
+        return False
     if request.headers.get(HEADER):
         return True
-    if _carries_key() and not _has_session():
+    if carries_key() and not _has_session():
         return True
     try:
         validate_csrf(request.form.get("csrf_token"), time_limit=NO_TIME_LIMIT)
     except (ValidationError, RequestEntityTooLarge):
         return False
     return True
-
-
-def _carries_key() -> bool:
-    return HEADER_API_KEY in request.headers or "Authorization" in request.headers
 
 
 def _has_session() -> bool:

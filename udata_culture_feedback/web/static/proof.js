@@ -74,7 +74,7 @@ export async function prove(form) {
   let instead;
   const other = new Promise((resolve) => (instead = () => resolve(null)));
   const button = slow.querySelector("button");
-  button.addEventListener("click", instead);
+  button?.addEventListener("click", instead);
   const timers = [
     setTimeout(() => (status.textContent = status.dataset.checking), SAID_AFTER),
     setTimeout(() => (slow.hidden = false), OTHER_WAY_AFTER),
@@ -88,7 +88,7 @@ export async function prove(form) {
     return {};
   } finally {
     timers.forEach(clearTimeout);
-    button.removeEventListener("click", instead);
+    button?.removeEventListener("click", instead);
     status.textContent = "";
     slow.hidden = true;
     works.get(form)?.stop.abort();
