@@ -124,6 +124,11 @@ def assert_exact() -> None:
     for request in all_requests.values():
         counted = (request.get("totals") or {}).get("supports", 0)
         assert counted == len(persons(request)), request["title"]
+        totals, keys = request.get("totals") or {}, persons(request)
+        known = {key for key in keys if not key.startswith("token:")}
+        assert totals.get("supports_known", 0) == len(known), request["title"]
+        accounts = {key for key in known if not key.startswith("mail:")}
+        assert totals.get("supports_account", 0) == len(accounts), request["title"]
         assert "people" not in request.get("due", [])
         assert "removed" not in request
         if request["status"] == "duplicate":

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from udata.core.user.factories import UserFactory
 
-from udata_culture_feedback.data_requests import actions
+from udata_culture_feedback.app import migrations
+from udata_culture_feedback.data_requests import actions, lifecycle
+from udata_culture_feedback.data_requests import supports as supports_module
+from udata_culture_feedback.data_requests.figures import settle_supports
 from udata_culture_feedback.data_requests.models import requests, supports
 from udata_culture_feedback.figures.settle import recount
+from udata_culture_feedback.people.models import Kind
+from udata_culture_feedback.people.viewer import Viewer
 
-from ..cases import PluginTestCase
+from ..cases import P, PluginTestCase
 from .asking import (
     UNLIMITED,
     assert_exact,
@@ -117,6 +125,74 @@ class SupportTest(PluginTestCase):
         told = [self.ask("POST", path, user=fan) for _ in range(3)]
         assert [response.status_code for response in told] == [200, 200, 429]
         assert int(told[-1].headers["Retry-After"]) > 0
+
+
+class SplitTest(PluginTestCase):
+    """Verified supports and those of browsers are told apart, wherever they are counted."""
+
+    def split(self, request: Any) -> dict[str, int]:
+        return self.ask("GET", f"/requests/{request}/").json["supports_by_contributor"]
+
+    def carried_by(self, request: Any, accounts: int = 0, mails: int = 0, browsers: int = 0) -> Any:
+        people = [somebody() for _ in range(accounts)]
+        people += [Viewer(key=f"mail:{ObjectId()}", kind=Kind.CONFIRMED) for _ in range(mails)]
+        people += [Viewer(key=f"token:{ObjectId()}", kind=Kind.UNVERIFIED) for _ in range(browsers)]
+        for one in people:
+            give_support(one, request)
+        return people
+
+    def test_the_split_is_given_beside_the_total(self):
+        request = wish(somebody())
+        self.carried_by(request, accounts=2, mails=1, browsers=4)
+        shown = self.ask("GET", f"/requests/{request}/").json
+        assert shown["supports"] == 7
+        assert shown["supports_by_contributor"] == {"account": 2, "verified": 1, "unverified": 4}
+        assert shown["people"] == 4  # with who asked; browsers are not said to be people
+        assert_exact()
+
+    def test_browsers_do_not_lift_a_request_above_one_that_people_asked_for(self):
+        loud, wanted = wish(somebody(), title="Bruyante"), wish(somebody(), title="Voulue")
+        self.carried_by(loud, browsers=5)
+        self.carried_by(wanted, accounts=1)
+        listed = self.ask("GET", "/requests/?sort=-supports").json["data"]
+        assert [one["title"] for one in listed] == ["Voulue", "Bruyante"]
+
+    def test_pages_and_the_file_say_how_many_are_verified(self):
+        request = wish(somebody())
+        self.carried_by(request, accounts=1, browsers=2)
+        slug = stored(request)["slug"]
+        for path in ("requests/", f"requests/{slug}/"):
+            page = self.client.get(f"{P}/pages/{path}?lang=en").get_data(as_text=True)
+            assert "3 supports, 1 of them verified" in page
+        text = self.client.get(f"{P}/site/requests.csv").get_data(as_text=True)
+        [row] = csv.DictReader(io.StringIO(text, newline=""), delimiter=";")
+        assert (row["supports"], row["supports_verified"], row["people"]) == ("3", "1", "2")
+
+    def test_who_is_merged_along_or_leaves_keeps_how_they_were_known(self):
+        one, into = wish(somebody()), wish(somebody(), title="La même")
+        [leaving, *_others] = self.carried_by(one, accounts=1, mails=1, browsers=1)
+        merge(moderator(), one, into)
+        # With who asked for the one that was merged.
+        assert self.split(into) == {"account": 2, "verified": 1, "unverified": 1}
+        lifecycle.forget_account(leaving.user_id)
+        assert self.split(into) == {"account": 2, "verified": 1, "unverified": 1}
+        assert_exact()
+
+    def test_supports_of_the_version_before_are_told_apart_after_the_migration(self):
+        request = wish(somebody())
+        self.carried_by(request, accounts=1, mails=2, browsers=3)
+        supports().update_many({}, {"$unset": {"kind": ""}})
+        supports().update_many({}, {"$set": {f"counted.{request}.totals": {"supports": 1}}})
+        requests().update_one({"_id": request}, {"$set": {"totals": {"supports": 6}}})
+        migrations.run("0004-count-verified-supports")
+        assert self.split(request) == {"account": 1, "verified": 2, "unverified": 3}
+        assert_exact()
+
+
+def give_support(person: Viewer, request: Any) -> None:
+    """A support as the action stores it, without what somebody without an account has to prove."""
+    supports_module.support(person, stored(request))
+    settle_supports(request)
 
 
 @pytest.mark.options(**UNLIMITED)

@@ -36,7 +36,8 @@ class RequestsTestCase(WithoutAccountTestCase):
         return made.json
 
     def people(self, request: Any) -> int:
-        return self.ask("GET", f"/requests/{request['id']}/").json["people"]
+        """Who supports it, and who asked for it."""
+        return self.ask("GET", f"/requests/{request['id']}/").json["supports"] + 1
 
 
 class SupportingTest(RequestsTestCase):

@@ -22,7 +22,7 @@ from ..data_requests.models import messages, requests
 from ..feedback import models as feedback_models
 from ..feedback.models import feedbacks
 from ..feedback.summaries import INTO_DATASET
-from ..figures.settle import Totals, becomes_due
+from ..figures.settle import Totals, becomes_due, recount
 from ..figures.summary_ids import dataset_summary
 from ..people import contacts, keys
 from .recount import recount_everything
@@ -90,11 +90,20 @@ def recognise_contacts(_database: Database) -> str:
     return f"{found} addresses can be found by their owners"
 
 
+def count_verified_supports(_database: Database[Any]) -> str:
+    """Requests say how many of their supports are verified, by which they are sorted."""
+    flow = figures.SUPPORTS
+    supported = requests().find({"totals.supports": {"$gte": 1}}, {"_id": 1})
+    counted = sum(bool(recount(flow, one["_id"])) for one in supported)
+    return f"{counted} requests say how many of their supports are verified"
+
+
 #: Name → migration, in order. Names are for ever: they are recorded.
 MIGRATIONS: dict[str, Migration] = {
     "0001-count-what-is-new": count_what_is_new,
     "0002-name-messages": name_messages,
     "0003-recognise-contacts": recognise_contacts,
+    "0004-count-verified-supports": count_verified_supports,
 }
 
 

@@ -40,6 +40,7 @@ READ = (
     *("themes", "usages", "profile", "formats", "frequency", "consultation"),
     *("received_at", "clock", "fulfilled_by", "totals", "detached", "open_data", "visibility"),
     *("moderated.decision", "moderated.after", "contributor.user", "contributor.name"),
+    "contributor.kind",
     *("history.to", "history.reason", "created_at"),
 )
 
@@ -92,6 +93,11 @@ class Row:
         """Those that udata knows: the others were typed."""
         known = current_app.config["ALLOWED_RESOURCES_EXTENSIONS"]
         return [name for name in self.request.get("formats") or () if name in known]
+
+
+def verified_supports(request: Request) -> int:
+    """Those by an account or a confirmed e-mail address."""
+    return request.get("totals", {}).get("supports_known", 0)
 
 
 def _field(name: str) -> Callable[[Row], Any]:
@@ -167,7 +173,15 @@ def table() -> Table:
             "supports",
             _("Supports"),
             lambda row: representation.support_count(row.request) if row.counts else None,
-            _("People who support it. Empty for a merged one: they are counted with the other."),
+            _("Supports in all. Empty for a merged one: they are counted with the other."),
+            type="integer",
+            least=0,
+        ),
+        Column(
+            "supports_verified",
+            _("Verified supports"),
+            lambda row: verified_supports(row.request) if row.counts else None,
+            _("Those of them by an account or a confirmed e-mail address."),
             type="integer",
             least=0,
         ),
@@ -175,7 +189,7 @@ def table() -> Table:
             "people",
             _("People"),
             lambda row: representation.people(row.request) if row.counts else None,
-            _("The same, with who asked."),
+            _("Verified supports, with who asked."),
             type="integer",
             least=0,
         ),

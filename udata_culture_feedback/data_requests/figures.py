@@ -11,14 +11,17 @@ from pymongo.errors import DuplicateKeyError
 
 from ..figures.settle import Document, Flow, settle, settle_and_read, settle_some
 from ..figures.summary_ids import SITE, dataset_summary, organization_summary
+from ..people.models import COUNTED_AS, Kind
 from ..portal.collections import lookup
 from .models import Request, Support, figures, requests, supports
 
 
 class SupportsIntoRequest(Flow):
-    """A support counts once in its request, as long as the person is behind it."""
+    """A support counts once in its request, as long as the person is behind it: in `supports`; in
+    `supports_known` unless only a browser is known of them; in `supports_account` where they have
+    an account."""
 
-    fields = ("direct", "via", "own")
+    fields = ("direct", "via", "own", "key", "kind")
 
     @property
     def contributions(self) -> Collection[Any]:
@@ -29,7 +32,15 @@ class SupportsIntoRequest(Flow):
         return requests()
 
     def snapshot(self, contribution: Any, summary_id: Any) -> Document:
-        return {"totals": {"supports": 1} if is_behind(contribution) else {}}
+        if not is_behind(contribution):
+            return {"totals": {}}
+        counters = ["supports"]
+        known = COUNTED_AS[known_as(contribution)]
+        if known != "unverified":
+            counters.append("supports_known")
+        if known == "account":
+            counters.append("supports_account")
+        return {"totals": dict.fromkeys(counters, 1)}
 
     def population(self, summary_id: Any) -> Document:
         return {"target": summary_id}
@@ -56,6 +67,15 @@ class RequestsInto(Flow):
 
 SUPPORTS = SupportsIntoRequest()
 REQUESTS = RequestsInto()
+
+
+def known_as(support: Support) -> Kind:
+    """How the person of a support was known. Rows of before that was stored say it by their key;
+    those of people who had left were accounts."""
+    if kind := support.get("kind"):
+        return Kind(kind)
+    prefix = support["key"].partition(":")[0]
+    return {"mail": Kind.CONFIRMED, "token": Kind.UNVERIFIED}.get(prefix, Kind.USER)
 
 
 def is_behind(support: Support) -> bool:

@@ -32,7 +32,7 @@ from .models import Entry, Request, supports
 from .permissions import desk
 from .recipients import admins_dealing_with
 from .repository import find
-from .representation import people
+from .representation import people, supports_told
 from .workflow import DECISIONS, OPEN, Role, Status
 
 #: What is shown of a text that the page shows in full. A refusal and a question are never cut.
@@ -317,8 +317,7 @@ def resembling(reader: User, dataset: str) -> MailMessage | None:
         )
     ]
     for one in proposed[:LISTED]:
-        asked = ngettext("%(num)d person", "%(num)d people", people(one))
-        told.append(MailCTA(f"{one['title']} ({asked})", _page(one)))
+        told.append(MailCTA(f"{one['title']} ({supports_told(one)})", _page(one)))
     told.append(
         _("If it answers a request, say so on its page: who asked for these data is told at once.")
     )

@@ -184,10 +184,12 @@ class Request(Moderated):
 class Support(TypedDict):
     """One person behind a request. `direct`: given on it (or on an address merged into it); `via`:
     the requests merged into it that this person asked for or supports. `own`: the person is its
-    requester, who is counted apart. `next`: see `lifecycle.forget_account`."""
+    requester, who is counted apart. `kind`: how the person was known (absent of rows older than it:
+    see `figures.known_as`). `next`: see `lifecycle.forget_account`."""
 
     _id: ObjectId
     key: str
+    kind: NotRequired[str]
     user: NotRequired[ObjectId]
     target: ObjectId
     direct: bool
@@ -262,7 +264,7 @@ class CultureFeedbackRequest(_Indexed):
             ["organization", "visibility", "-created_at", "-id"],
             ["dataset", "visibility", "-created_at", "-id"],
             ["themes", "visibility", "-created_at", "-id"],
-            ["visibility", "-totals.supports", "-id"],
+            ["visibility", "-totals.supports_known", "-totals.supports", "-id"],
             {
                 # The queries say `$gte: EPOCH` too: null, while paused or answered, is not there.
                 "fields": ["visibility", "clock.due_at", "id"],

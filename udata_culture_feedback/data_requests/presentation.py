@@ -23,14 +23,14 @@ def missing_data(
     `ask`: where to ask for data; `draft`: the name of what was begun there. `asked`, `opened`: as
     `queries.about_dataset` finds them."""
     labels = {term.id: term.label for term in vocabulary.REQUEST_STATUSES}
-    supported = sorted(asked, key=representation.people, reverse=True)[:SHOWN]
+    supported = sorted(asked, key=representation.support_rank, reverse=True)[:SHOWN]
     return {
         "open": [
             {
                 "title": request["title"],
                 "address": page_address(f"requests/{request['slug']}/"),
                 "status": labels[request["status"]],
-                "people": representation.people(request),
+                "supports": representation.supports_told(request),
             }
             for request in supported
         ],

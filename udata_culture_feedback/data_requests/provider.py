@@ -7,7 +7,6 @@ from typing import Any
 
 from bson import ObjectId
 from pymongo.cursor import Cursor
-from udata.i18n import ngettext
 
 from .. import vocabulary
 from ..opendata.tables import Table
@@ -21,7 +20,7 @@ from .figures import stages as figure_stages
 from .models import Query, Request, requests
 from .presentation import missing_data
 from .repository import find as find_request
-from .representation import addresses, people
+from .representation import addresses, people, supports_told
 from .workflow import OPEN, Status
 
 __all__ = [
@@ -81,5 +80,4 @@ def choices(ids: list[ObjectId]) -> list[tuple[ObjectId, str, str]]:
 
 
 def _detail(request: Request) -> str:
-    asked = ngettext("asked by %(num)d person", "asked by %(num)d people", people(request))
-    return f"{status_label(request)}, {asked}"
+    return f"{status_label(request)}, {supports_told(request)}"

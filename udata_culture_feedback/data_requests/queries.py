@@ -26,7 +26,12 @@ from .models import Query, Request, requests
 
 SORTS = {
     "-created_at": [("created_at", DESCENDING), ("_id", DESCENDING)],
-    "-supports": [("totals.supports", DESCENDING), ("_id", DESCENDING)],
+    # Whoever has many browsers has one address: verified supports come first.
+    "-supports": [
+        ("totals.supports_known", DESCENDING),
+        ("totals.supports", DESCENDING),
+        ("_id", DESCENDING),
+    ],
     "due_at": [("clock.due_at", ASCENDING), ("_id", ASCENDING)],
 }
 
@@ -92,7 +97,7 @@ def opened_by(dataset_id: ObjectId) -> tuple[int, list[Request]]:
 
 
 def people(fulfilled: list[Request]) -> int:
-    """Distinct persons behind requests; of one alone the count is there already."""
+    """Distinct verified persons behind requests; of one alone the count is there already."""
     if len(fulfilled) < 2:
         return sum(representation.people(request) for request in fulfilled)
     return supports.distinct_people(fulfilled)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import current_app
+from udata.i18n import ngettext
 
 from ..contributions.review_rules import Visibility
 from ..people.signature import signature, signing_users
@@ -126,12 +127,52 @@ def addresses(request: Request) -> dict[str, str]:
 
 
 def people(request: Request) -> int:
-    """How many persons are behind a request: those who support it, and who asked for it."""
-    return support_count(request) + (not request.get("detached"))
+    """How many verified persons are behind a request: its supporters, and who asked for it."""
+    behind = supports_by_contributor(request)
+    return behind["account"] + behind["verified"] + supports.is_verified(request)
 
 
 def support_count(request: Request) -> int:
     return request.get("totals", {}).get("supports", 0)
+
+
+def supports_by_contributor(request: Request) -> dict[str, int]:
+    """The supports of a request by how far their persons are known: with an account, with a
+    confirmed e-mail address (`verified`), with a browser alone (`unverified`)."""
+    totals = request.get("totals", {})
+    known, account = totals.get("supports_known", 0), totals.get("supports_account", 0)
+    return {
+        "account": account,
+        "verified": known - account,
+        "unverified": totals.get("supports", 0) - known,
+    }
+
+
+def support_rank(request: Request) -> tuple[int, int]:
+    """By which requests are sorted: verified supports first, then all of them."""
+    total = support_count(request)
+    return total - supports_by_contributor(request)["unverified"], total
+
+
+def supports_told(request: Request) -> str:
+    """« 8 soutiens, dont 5 vérifiés »."""
+    return supports_in_words(support_count(request), supports_by_contributor(request))
+
+
+def supports_in_words(total: int, by_contributor: dict[str, int]) -> str:
+    """The same of the figures that JSON shows."""
+    unverified = by_contributor["unverified"]
+    told = ngettext("%(num)d support", "%(num)d supports", total)
+    if not unverified:
+        return str(told)
+    return str(
+        ngettext(
+            "%(supports)s, %(num)d of them verified",
+            "%(supports)s, %(num)d of them verified",
+            total - unverified,
+            supports=told,
+        )
+    )
 
 
 def clock_as_json(request: Request) -> Shown:
@@ -179,6 +220,7 @@ def _common(viewer: Viewer, request: Request, objects: Objects) -> Shown:
         "duplicate_of": str(request["duplicate_of"]) if request.get("duplicate_of") else None,
         "discussion": str(request["discussion"]) if request.get("discussed") else None,
         "supports": support_count(request),
+        "supports_by_contributor": supports_by_contributor(request),
         "people": people(request),
         "supported": request["_id"] in objects.supported,
         "created_at": iso(request["created_at"]),

@@ -9,15 +9,17 @@ whatever the order of supports, withdrawals, merges and unmerges.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from ..figures.settle import becomes_due
+from ..people.models import Kind
 from ..people.viewer import Viewer
 from ..portal.collections import confirmed, now
-from .figures import is_behind, settle_supports
+from .figures import is_behind, known_as, settle_supports
 from .models import Query, Request, Support, requests, supports
 
 #: Rows written at once while merging.
@@ -39,7 +41,7 @@ def support(viewer: Viewer, target: Request) -> Request | None:
     where = {"key": viewer.key, "target": target["_id"]}
     update = becomes_due([target["_id"]])
     update["$set"] = {"own": own, "direct": True}
-    update["$setOnInsert"] = {"created_at": now(), "via": []}
+    update["$setOnInsert"] = {"created_at": now(), "via": [], "kind": viewer.kind}
     if viewer.user_id:
         update["$setOnInsert"]["user"] = viewer.user_id
     for _attempt in range(ATTEMPTS):
@@ -91,7 +93,7 @@ def bring_in_line(merged: Request, into: Request | None, only: str | None = None
                 present.add(row["key"])
             else:
                 strays.append(row)
-        missing = {key: user for key, user in expected.items() if key not in present}
+        missing = {key: who for key, who in expected.items() if key not in present}
         if not strays and not missing:
             break
         _remove_via(merged["_id"], strays)
@@ -165,11 +167,19 @@ def people_behind(request_id: ObjectId) -> Iterator[Support]:
 
 
 def distinct_people(found: Iterable[Request]) -> int:
-    """How many persons are behind some requests, whoever is behind several counted once."""
+    """How many verified persons are behind some requests, each counted once."""
     found = list(found)
-    keys = {_requester(request) for request in found} - {None}
+    keys = {_requester(request) for request in found if is_verified(request)}
     rows = supports().find({"target": {"$in": [request["_id"] for request in found]}})
-    return len(keys | {row["key"] for row in rows if is_behind(row)})
+    return len(
+        keys
+        | {row["key"] for row in rows if is_behind(row) and known_as(row) is not Kind.UNVERIFIED}
+    )
+
+
+def is_verified(request: Request) -> bool:
+    """Whether a request has a requester, of whom more is known than a browser."""
+    return not request.get("detached") and request["contributor"]["kind"] != Kind.UNVERIFIED
 
 
 def remove_one(viewer: Viewer, request_id: ObjectId) -> None:
@@ -184,20 +194,36 @@ def remove_all(request_id: ObjectId) -> None:
 
 _SPENT: Query = {"direct": False, "via": [], "due": {"$exists": False}}
 _FIRST_ID = ObjectId("0" * 24)
-_REQUESTER = {"contributor.key": 1, "contributor.user": 1, "detached": 1, "removed": 1}
+_REQUESTER = {
+    "contributor.key": 1,
+    "contributor.kind": 1,
+    "contributor.user": 1,
+    "detached": 1,
+    "removed": 1,
+}
 
 
 def _requester(request: Request) -> str | None:
     return None if request.get("detached") else request["contributor"]["key"]
 
 
-def _behind(merged: Request, only: str | None) -> dict[str, ObjectId | None]:
-    """Who is behind a request by themselves: key → account."""
+class Person(NamedTuple):
+    """What a row keeps of somebody besides their key."""
+
+    kind: Kind
+    user: ObjectId | None
+
+
+def _behind(merged: Request, only: str | None) -> dict[str, Person]:
+    """Who is behind a request by themselves, by key."""
     direct = {"target": merged["_id"], "direct": True}
-    people = {row["key"]: row.get("user") for row in supports().find(direct | _of(only))}
-    requester = _requester(merged)
-    if requester and only in (None, requester):
-        people[requester] = merged["contributor"].get("user")
+    people = {
+        row["key"]: Person(known_as(row), row.get("user"))
+        for row in supports().find(direct | _of(only))
+    }
+    requester, contributor = _requester(merged), merged.get("contributor")
+    if requester and contributor and only in (None, requester):
+        people[requester] = Person(Kind(contributor["kind"]), contributor.get("user"))
     return people
 
 
@@ -205,16 +231,16 @@ def _of(key: str | None) -> Query:
     return {"key": key} if key else {}
 
 
-def _add_via(merged: ObjectId, into: Request, people: dict[str, ObjectId | None]) -> None:
+def _add_via(merged: ObjectId, into: Request, people: dict[str, Person]) -> None:
     own, moment = _requester(into), now()
     operations = []
-    for key, user in people.items():
+    for key, person in people.items():
         update = becomes_due([into["_id"]])
         update["$addToSet"]["via"] = merged
         update["$set"] = {"own": key == own}
-        update["$setOnInsert"] = {"created_at": moment, "direct": False}
-        if user:
-            update["$setOnInsert"]["user"] = user
+        update["$setOnInsert"] = {"created_at": moment, "direct": False, "kind": person.kind}
+        if person.user:
+            update["$setOnInsert"]["user"] = person.user
         operations.append(UpdateOne({"key": key, "target": into["_id"]}, update, upsert=True))
     _write(operations)
 

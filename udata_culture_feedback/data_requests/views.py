@@ -430,6 +430,7 @@ def words() -> dict[str, Any]:
         "kinds": vocabulary.REQUEST_KINDS,
         "statuses": vocabulary.REQUEST_STATUSES,
         "on_date": _on_date,
+        "supports_in_words": representation.supports_in_words,
         "request_url": lambda found: page_address(f"requests/{found['slug']}/"),
     }
 

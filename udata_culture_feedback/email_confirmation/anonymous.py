@@ -73,17 +73,20 @@ def must_take_part(viewer: Viewer, action: Action, target: object) -> None:
         raise refusals.Unauthenticated(message, **open_to_them.as_json()) from refusal
 
 
-def admit(viewer: Viewer, action: Action, target: str, payload: dict[str, Any]) -> list[str]:
+def admit(
+    viewer: Viewer, action: Action, target: str, payload: dict[str, Any], *, about: str = ""
+) -> list[str]:
     """Takes what a new contribution without an account has to give, and answers what a moderator
     should know of it (`quick`). To be called once the rest has been found right.
 
-    `payload`: `proof` (or `captcha`), and `submission_id` by which a retry is recognised. Raises
-    Unproven, TooMany.
+    `payload`: `proof` (or `captcha`), and `submission_id` by which a retry is recognised. `about`:
+    what it says something of, where that is not the target itself: a retry is one of the same
+    thing only. Raises Unproven, TooMany.
     """
     if not viewer.by_token:
         return []
     submission = payload.get("submission_id") or secrets.token_hex(16)
-    what_for = f"{viewer.key}\n{action}\n{target}\n{submission}"
+    what_for = f"{viewer.key}\n{action}\n{target}\n{submission}\n{about}"
     seconds = QUICK
     if captcha.is_offered() and payload.get("captcha") and not payload.get("proof"):
         captcha.spend(payload["captcha"], what_for)

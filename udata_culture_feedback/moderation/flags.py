@@ -116,7 +116,7 @@ def _flag(
     reason, message = _read(payload)
     if item["visibility"] != Visibility.PUBLIC:
         raise refusals.Conflict(_("This is not public any more."))
-    admit(viewer, action, str(target), payload)
+    admit(viewer, action, str(target), payload, about=f"{kind}:{item['_id']}")
     days = current_app.config["CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS"]
     flag = {
         "item": item["_id"],
