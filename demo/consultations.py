@@ -26,7 +26,13 @@ from udata_culture_feedback.consultations import (
     publishing,
     results_collection,
 )
-from udata_culture_feedback.consultations.models import Channel, TextState, consultations, responses
+from udata_culture_feedback.consultations.models import (
+    Channel,
+    Consultation,
+    TextState,
+    consultations,
+    responses,
+)
 from udata_culture_feedback.consultations.repository import fresh
 from udata_culture_feedback.consultations.signals import on_response_changed
 from udata_culture_feedback.data_requests.models import requests
@@ -137,7 +143,7 @@ def addresses() -> dict[str, str]:
 # --- What is asked --------------------------------------------------------------------------------
 
 
-def _past(team: User) -> Record:
+def _past(team: User) -> Consultation:
     entry = samples()["past"]
     made = _known(entry)
     if made is None:
@@ -151,7 +157,7 @@ def _past(team: User) -> Record:
     return made
 
 
-def _open(team: User) -> Record:
+def _open(team: User) -> Consultation:
     """The one that is open: another, once it has closed."""
     entry = samples()["open"]
     made = _known(entry)
@@ -165,7 +171,7 @@ def _open(team: User) -> Record:
         )
 
 
-def _known(entry: Record) -> Record | None:
+def _known(entry: Record) -> Consultation | None:
     """The latest of this title, which is stored with plain spaces."""
     title = " ".join(entry["title"]["fr"].split())
     return consultations().find_one(
@@ -173,7 +179,7 @@ def _known(entry: Record) -> Record | None:
     )
 
 
-def _make(entry: Record, team: User, opens_at: str, closes_at: str) -> Record:
+def _make(entry: Record, team: User, opens_at: str, closes_at: str) -> Consultation:
     """Made and published by the team; `opens_at`, `closes_at`: local times of the portal."""
     organizations = _organizations()
     scope = entry["scope"]
@@ -297,12 +303,14 @@ def _moment(opens_at: datetime, until: datetime, chance: random.Random) -> datet
 # --- Recording it ---------------------------------------------------------------------------------
 
 
-def _is_complete(entry: Record, made: Record) -> bool:
+def _is_complete(entry: Record, made: Consultation) -> bool:
     """Every answer is there; one that was deleted since comes back only at the next reset."""
     return responses().count_documents({"consultation": made["_id"]}) >= entry["responses"]
 
 
-def _record_answers(entry: Record, made: Record, team: User, done: Callable[[int], None]) -> None:
+def _record_answers(
+    entry: Record, made: Consultation, team: User, done: Callable[[int], None]
+) -> None:
     """Each through the action that the pages call, on its day. Figures are settled at the end, by
     batches, not after each."""
     until = min(made["closes_at"], now())
@@ -343,7 +351,7 @@ def _somebody(secret: str, kind: Kind) -> Viewer:
     return Viewer(key=f"{prefix}:{hashlib.sha256(secret.encode()).hexdigest()}", kind=kind)
 
 
-def _record_opinions(entry: Record, made: Record) -> None:
+def _record_opinions(entry: Record, made: Consultation) -> None:
     """What people said on the pages of datasets while it was open, in no words."""
     chance = random.Random(SEED)
     datasets = catalogue.find_datasets()
@@ -383,7 +391,7 @@ def _moments(entry: Record) -> Sequence[Record]:
     return made
 
 
-def _conclude(made: Record, team: User) -> None:
+def _conclude(made: Consultation, team: User) -> None:
     """What happened once it had closed: results, texts, synthesis."""
     _moderate(made, team)  # what is left of them then waits in the queue of moderators
     with as_of(made["closes_at"] + COLLECTED_AFTER):
@@ -408,7 +416,7 @@ def _conclude(made: Record, team: User) -> None:
         actions.publish_synthesis(viewer, made["_id"])
 
 
-def _moderate(made: Record, team: User) -> None:
+def _moderate(made: Consultation, team: User) -> None:
     """Texts are published, but for those that are somebody's own matter; one kind of these still
     waits, for who wants to try it."""
     private = samples()["words"]["private"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from flask import current_app
@@ -15,28 +15,30 @@ from udata.i18n import lazy_gettext as _
 from ..contributions.repository import ATTEMPTS
 from ..people.limits import spend_write
 from ..people.viewer import Viewer, must_be_known
-from ..portal.collections import now
+from ..portal.collections import Query, now
 from ..web import privacy, refusals
+from ..web.payload import Payload
+from ..web.refusals import Errors
 from . import permissions
 from .forms import TEXTS, read_consultation, read_synthesis
-from .models import consultations
-from .questions import Question, structure
-from .repository import MAX_JOURNAL, Consultation, change, entry, free_slug, readable
+from .models import Consultation, Correction, Entry, Question, Synthesis, consultations
+from .questions import structure
+from .repository import MAX_JOURNAL, Changed, change, entry, free_slug, readable
 from .signals import on_synthesis_published
 from .window import State, Window, until_in_words
+from .wording import Texts
 
 #: The whole of what it asks, of whom, and when.
 FROZEN = ("organization", "opens_at", "scope")
 
 
-def create(viewer: Viewer, payload: dict[str, Any]) -> Consultation:
+def create(viewer: Viewer, payload: Payload) -> Consultation:
     """A new consultation, which only its team sees. `payload`: see `forms.read_consultation`.
     Raises Unauthenticated, Forbidden, Invalid naming the field."""
     _must_be_team(viewer)
     spend_write(viewer, manages=True)
-    asked = read_consultation(payload)
     moment = now()
-    made: Consultation = {
+    blank: Query = {
         "_id": ObjectId(),
         "introduction": {},
         "outcome": {},
@@ -52,8 +54,8 @@ def create(viewer: Viewer, payload: dict[str, Any]) -> Consultation:
         "created_by": viewer.user_id,
         "created_at": moment,
         "last_modified": moment,
-        **asked,
     }
+    made = cast(Consultation, blank | read_consultation(payload))
     _check(made)
     made["slug"] = free_slug(_any(made["title"]))
     for _attempt in range(ATTEMPTS):
@@ -65,7 +67,7 @@ def create(viewer: Viewer, payload: dict[str, Any]) -> Consultation:
     return made
 
 
-def edit(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Consultation:
+def edit(viewer: Viewer, reference: Any, payload: Payload) -> Consultation:
     """Changes the fields that the payload has. What people have answered to is frozen: then only
     words may be corrected (journaled, with what they were) and `closes_at` go forward. Answers it
     as stored. Raises Unauthenticated, NotFound, Forbidden; Invalid naming the field; Conflict for
@@ -75,8 +77,9 @@ def edit(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Consultatio
     spend_write(viewer, manages=True)
     asked = read_consultation(payload, partial=True)
 
-    def edited(one: Consultation) -> tuple[Consultation, dict[str, Any]] | None:
-        changed = one | {field: value for field, value in asked.items() if value is not None}
+    def edited(one: Consultation) -> Changed | None:
+        values = {field: value for field, value in asked.items() if value is not None}
+        changed = cast(Consultation, {**one, **values})
         if "contact" in asked and asked["contact"] is None:
             changed.pop("contact", None)
         if changed == one:
@@ -98,20 +101,22 @@ def publish(viewer: Viewer, reference: Any) -> Consultation:
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
 
-    def published(one: Consultation) -> tuple[Consultation, dict[str, Any]] | None:
+    def published(one: Consultation) -> Changed | None:
         if one.get("published"):
             return None
         if errors := what_is_missing(one):
             raise refusals.Invalid(_("This is missing before it can be published."), errors)
-        journal = [*one["journal"], entry(viewer, "published")]
-        return one | {"published": now(), "journal": journal}, {}
+        changed = one.copy()
+        changed["published"] = now()
+        changed["journal"] = [*one["journal"], entry(viewer, "published")]
+        return changed, {}
 
     return change(consultation, published)
 
 
-def what_is_missing(consultation: Consultation) -> dict[str, Any]:
-    """What keeps a consultation from being published, by field."""
-    errors: dict[str, Any] = {}
+def what_is_missing(consultation: Consultation) -> Errors:
+    """Say what keeps a consultation from being published, by field."""
+    errors: Errors = {}
     if consultation["closes_at"] <= now():
         errors["closes_at"] = _("This date has passed.")
     if not consultation["questions"] and not any(consultation["scope"].values()):
@@ -131,7 +136,7 @@ def delete(viewer: Viewer, reference: Any) -> None:
         raise refusals.Conflict(_("It has been published: it can no longer be deleted."))
 
 
-def write_synthesis(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> Consultation:
+def write_synthesis(viewer: Viewer, reference: Any, payload: Payload) -> Consultation:
     """Writes what came of it: `text` and `commitments`, see `forms.read_synthesis`. Not shown until
     `publish_synthesis`; what is changed after that is seen at once, and journaled. Raises Conflict
     while the seal holds."""
@@ -140,13 +145,14 @@ def write_synthesis(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> 
     spend_write(viewer, manages=True)
     asked = read_synthesis(payload)
 
-    def written(one: Consultation) -> tuple[Consultation, dict[str, Any]] | None:
+    def written(one: Consultation) -> Changed | None:
         _must_be_unsealed(one)
-        before = one.get("synthesis") or {}
-        synthesis = before | asked
+        before: Synthesis = one.get("synthesis") or {}
+        synthesis: Synthesis = {**before, **asked}
         if synthesis == before:
             return None
-        changed = one | {"synthesis": synthesis}
+        changed = one.copy()
+        changed["synthesis"] = synthesis
         if before.get("published_at") and len(one["journal"]) < MAX_JOURNAL:
             changed["journal"] = [*one["journal"], entry(viewer, "synthesis_changed")]
         return changed, {}
@@ -161,16 +167,18 @@ def publish_synthesis(viewer: Viewer, reference: Any) -> Consultation:
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
 
-    def published(one: Consultation) -> tuple[Consultation, dict[str, Any]] | None:
+    def published(one: Consultation) -> Changed | None:
         _must_be_unsealed(one)
-        synthesis = one.get("synthesis") or {}
+        synthesis: Synthesis = one.get("synthesis") or {}
         if synthesis.get("published_at"):
             return None
         if not synthesis.get("text"):
             message = _("Write the synthesis first.")
             raise refusals.Invalid(message, {"text": message})
-        journal = [*one["journal"], entry(viewer, "synthesis")]
-        return one | {"synthesis": synthesis | {"published_at": now()}, "journal": journal}, {}
+        changed = one.copy()
+        changed["synthesis"] = {**synthesis, "published_at": now()}
+        changed["journal"] = [*one["journal"], entry(viewer, "synthesis")]
+        return changed, {}
 
     done = change(consultation, published)
     on_synthesis_published.send(done["_id"])
@@ -182,13 +190,11 @@ def is_frozen(consultation: Consultation) -> bool:
     return bool(consultation.get("answered"))
 
 
-def _judged(
-    viewer: Viewer, before: Consultation, after: Consultation
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """What an edit leaves in the journal, and what must still be so when it is written. Raises
-    Conflict for what is frozen, Invalid for a closing that would go back."""
-    journal: list[dict[str, Any]] = []
-    still: dict[str, Any] = {}
+def _judged(viewer: Viewer, before: Consultation, after: Consultation) -> tuple[list[Entry], Query]:
+    """Return what an edit leaves in the journal, and what must still be so when it is written.
+    Raises Conflict for what is frozen, Invalid for a closing that would go back."""
+    journal: list[Entry] = []
+    still: Query = {}
     moment = now()
     state = Window.of(before).state(moment)
     frozen = is_frozen(before)
@@ -220,8 +226,9 @@ def _judged(
 
 def _closing(
     viewer: Viewer, before: Consultation, after: Consultation, state: State, moment: datetime
-) -> list[dict[str, Any]]:
-    """The closing goes forward only, once it has opened or somebody has answered."""
+) -> list[Entry]:
+    """Return the entry of a closing that moves: forward only, once it has opened or somebody has
+    answered."""
     if state is State.CLOSED:
         raise refusals.Conflict(_("It has closed: answers are known."))
     forward = after["closes_at"] > before["closes_at"]
@@ -241,8 +248,8 @@ def _until(consultation: Consultation) -> str:
     return until_in_words(consultation["closes_at"])
 
 
-def _corrections(before: Consultation, after: Consultation) -> Iterator[dict[str, Any]]:
-    """The words that differ, one by one: where, in which language, what they were and are."""
+def _corrections(before: Consultation, after: Consultation) -> Iterator[Correction]:
+    """List the texts that differ, one by one."""
     old, new = dict(_words(before)), dict(_words(after))
     for where in dict.fromkeys((*old, *new)):
         if old.get(where) != new.get(where):
@@ -257,7 +264,8 @@ def _corrections(before: Consultation, after: Consultation) -> Iterator[dict[str
 
 def _words(consultation: Consultation) -> Iterator[tuple[tuple[str, str], str]]:
     for field in TEXTS:
-        yield from _by_language(field, consultation.get(field))
+        texts = cast("Texts | None", consultation.get(field))
+        yield from _by_language(field, texts)
     for number, title in enumerate(consultation["steps"], 1):
         yield from _by_language(f"steps.{number}", title)
     for question in consultation["questions"]:
@@ -274,14 +282,14 @@ def _words_of(question: Question) -> Iterator[tuple[tuple[str, str], str]]:
         yield from _by_language(f"{where}.scale.{number}", label)
 
 
-def _by_language(where: str, texts: dict[str, str] | None) -> Iterator[tuple[tuple[str, str], str]]:
+def _by_language(where: str, texts: Texts | None) -> Iterator[tuple[tuple[str, str], str]]:
     for language, text in (texts or {}).items():
         yield (where, language), text
 
 
 def _check(consultation: Consultation) -> None:
     """What fields have to say to each other. Raises Invalid naming the field."""
-    errors: dict[str, Any] = {}
+    errors: Errors = {}
     if consultation["opens_at"] >= consultation["closes_at"]:
         errors["closes_at"] = _("It closes after it opens.")
     steps = max(1, len(consultation["steps"]))
@@ -296,7 +304,7 @@ def _changed(before: Consultation, after: Consultation, fields: tuple[str, ...])
     return any(before.get(field) != after.get(field) for field in fields)
 
 
-def _any(texts: dict[str, str]) -> str:
+def _any(texts: Texts) -> str:
     default = current_app.config["DEFAULT_LANGUAGE"]
     return texts.get(default) or next(iter(texts.values()), "")
 

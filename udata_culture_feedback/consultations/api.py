@@ -11,7 +11,7 @@ from udata.i18n import lazy_gettext as _
 from ..email_confirmation import confirmation
 from ..email_confirmation.api import confirmation_is_sent, token_field, without_account_fields
 from ..people.access_modes import Action
-from ..people.viewer import current_viewer
+from ..people.viewer import Viewer, current_viewer
 from ..web import listing, refusals
 from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
 from . import (
@@ -26,8 +26,9 @@ from . import (
     text_review,
 )
 from . import by_email as _by_email  # noqa: F401 (offers it)
-from .models import Channel
+from .models import Channel, Response
 from .repository import readable
+from .response_repository import own
 from .window import State
 
 texts_field = fields.Raw(description="Language to text, or a text in the portal's language")
@@ -156,7 +157,7 @@ class CultureFeedbackResponsesAPI(Route):
         """Get one's own answer, and the token of a form opened now"""
         viewer = current_viewer()
         consultation = readable(viewer, id)
-        mine = answering.own(viewer, consultation)
+        mine = own(viewer, consultation)
         if mine is None:
             shown: dict[str, Any] = {
                 "sent": False,
@@ -256,6 +257,6 @@ class CultureFeedbackTextsAPI(Route):
         return answer({"data": found, "page": page.number, "page_size": page.size, "more": more})
 
 
-def _own(viewer: Any, id: str, response: dict[str, Any], status: int = 200) -> Answer:
+def _own(viewer: Viewer, id: str, response: Response, status: int = 200) -> Answer:
     consultation = readable(viewer, id)
     return answer(representation.own_as_json(viewer, consultation, response), status)

@@ -12,8 +12,10 @@ from ..email_confirmation.confirmation import Outcome, Preview, offer
 from ..people.access_modes import Action
 from ..people.contacts import Contact
 from ..people.viewer import Viewer
+from ..web.payload import Payload
 from . import answering, notifications, representation
 from .repository import find, no_such_consultation
+from .response_repository import own
 from .wording import said
 
 
@@ -31,12 +33,12 @@ class ResponseByEmail:
             raise no_such_consultation()
         return str(found["_id"])
 
-    def check(self, payload: dict[str, Any]) -> dict[str, Any]:
+    def check(self, payload: Payload) -> dict[str, Any]:
         """What is to be kept: the answers, plain. `opening` goes with them, so that who answered in
         time and confirms a little late still counts."""
         return answering.checked(payload)
 
-    def preview(self, payload: dict[str, Any]) -> Preview | None:
+    def preview(self, payload: Payload) -> Preview | None:
         found = find(payload["consultation"])
         if found is None or not found.get("published"):
             return None
@@ -54,12 +56,12 @@ class ResponseByEmail:
             else None,
         )
 
-    def carry_out(self, viewer: Viewer, payload: dict[str, Any], contact: Contact) -> Outcome:
+    def carry_out(self, viewer: Viewer, payload: Payload, contact: Contact) -> Outcome:
         """Who has answered before by this address changes that answer: it is the way to do so."""
         found = find(payload["consultation"])
         if found is None:
             raise no_such_consultation()
-        mine = answering.own(viewer, found)
+        mine = own(viewer, found)
         same = mine and mine.get("submission_id") == payload.get("submission_id")
         if mine and mine.get("sent_at") and not same:
             response, created = answering.edit(viewer, found["_id"], payload), False

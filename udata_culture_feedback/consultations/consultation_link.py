@@ -22,7 +22,7 @@ from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
 from ..web import refusals
 from . import scope
-from .models import collected, consultations, of_feedback, results
+from .models import Collected, collected, consultations, of_feedback, results
 from .window import Window
 
 Contribution = dict[str, Any]
@@ -112,7 +112,7 @@ def copy(feedback: Contribution) -> bool:
     consultation = feedback["consultation"]
     counted_in = of_feedback(consultation)
     ensure(counted_in)
-    kept: Contribution = {
+    kept: Collected = {
         "_id": _copy_id(feedback),
         "consultation": consultation,
         "dataset": feedback["dataset"],
@@ -124,9 +124,10 @@ def copy(feedback: Contribution) -> bool:
         "v": 1,
         "due": [counted_in],
     }
-    for field in ("organization", "profile"):
-        if feedback.get(field):
-            kept[field] = feedback[field]
+    if feedback.get("organization"):
+        kept["organization"] = feedback["organization"]
+    if feedback.get("profile"):
+        kept["profile"] = feedback["profile"]
     kept["live"] = totals_of_collected(kept)
     with suppress(DuplicateKeyError):
         collected().insert_one(kept)
@@ -141,7 +142,7 @@ def drop(feedback: Contribution) -> None:
     collected().update_one({"_id": _copy_id(feedback), "live.total": 1}, change)
 
 
-def totals_of_collected(kept: Contribution) -> Totals:
+def totals_of_collected(kept: Collected) -> Totals:
     """What a copy counts, in the counters of summaries."""
     counters = ["total", f"fitness:{kept['fitness']}", f"contributor:{kept['kind']}"]
     counters += [f"axis:{axis}:{step}" for axis, step in sorted(kept["ratings"].items())]

@@ -28,9 +28,8 @@ from ..portal import catalogue
 from ..vocabulary import vocabularies
 from ..web.csv import download
 from . import figures, results
-from .models import Channel, TextState, collected, responses
-from .questions import COUNTED, Kind, Question
-from .repository import Consultation
+from .models import Channel, Consultation, Question, TextState, collected, responses
+from .questions import COUNTED, Kind
 from .wording import said
 
 #: What is read of an answer: nothing of who gave it.
@@ -87,7 +86,7 @@ class CollectedRow(Row):
 
     @property
     def month(self) -> str:
-        return self.feedback["month"]
+        return str(self.feedback["month"])
 
 
 # --- What is in each file -------------------------------------------------------------------------

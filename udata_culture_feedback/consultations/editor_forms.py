@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from udata.i18n import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 
 from ..contributions import picking
 from ..web.moments import portal_zone
-from .questions import Kind, Question, possible
-from .repository import Consultation
+from ..web.payload import Payload
+from .models import Consultation, Question, Synthesis
+from .questions import Kind, possible
 from .results import labels
 from .window import typed_moment
 from .wording import FORM_LANGUAGES, Texts, said
@@ -45,7 +46,7 @@ def consultation_of_form(form: Form) -> tuple[dict[str, Any], dict[str, picking.
         name: picking.read(form, name, kind, several=several)
         for name, (kind, several) in PICKED.items()
     }
-    payload: dict[str, Any] = {name: _texts(form, name) for name in TEXTS}
+    payload: Payload = {name: _texts(form, name) for name in TEXTS}
     payload |= {name: form.get(name) or None for name in ("opens_at", "closes_at", "contact")}
     payload["organization"] = picked["organization"].value
     payload["scope"] = {
@@ -62,7 +63,7 @@ def form_of(consultation: Consultation) -> dict[str, Any]:
     """What the form of a consultation shows before anything is typed."""
     zone = portal_zone()
     shown: dict[str, Any] = {
-        f"{name}.{language}": (consultation.get(name) or {}).get(language, "")
+        f"{name}.{language}": cast(Texts, consultation.get(name) or {}).get(language, "")
         for name in TEXTS
         for language in FORM_LANGUAGES
     }
@@ -116,17 +117,19 @@ def questions_of_form(questions: list[Question], form: Form) -> list[Any]:
 
 def form_of_question(question: Question | None, position: int) -> dict[str, Any]:
     """What the form of a question shows before anything is typed."""
-    question = question or {"kind": Kind.SINGLE.value, "text": {}, "required": False, "step": 1}
-    condition = question.get("shown_if") or {}
+    if question is None:
+        blank = Kind.SINGLE.value
+        question = {"id": "", "kind": blank, "text": {}, "required": False, "step": 1}
+    condition = question.get("shown_if")
     shown: dict[str, Any] = {
-        "question": question.get("id", ""),
+        "question": question["id"],
         "kind": question["kind"],
         "required": question["required"],
         "step": question["step"],
         "position": position,
-        "shown_if": [
-            f"{condition['question']}:{answer}" for answer in condition.get("answers", ())
-        ],
+        "shown_if": [f"{condition['question']}:{answer}" for answer in condition["answers"]]
+        if condition
+        else [],
     }
     listed = question.get("scale") or [one["label"] for one in question.get("options", ())]
     for language in FORM_LANGUAGES:
@@ -160,7 +163,7 @@ def _question(old: Question | None, form: Form) -> dict[str, Any]:
     }
     answers = _lines(form, "answers")
     if kind in (Kind.SINGLE, Kind.MULTIPLE):
-        ids = [option["id"] for option in (old or {}).get("options", ())]
+        ids = [option["id"] for option in (old.get("options", ()) if old else ())]
         question["options"] = [
             {"id": ids[number] if number < len(ids) else None, "label": label}
             for number, label in enumerate(answers)
@@ -196,7 +199,7 @@ def synthesis_of_form(form: Form) -> dict[str, Any]:
 
 def form_of_synthesis(consultation: Consultation, slugs: dict[Any, str]) -> dict[str, Any]:
     """What the form of the synthesis shows. `slugs`: the addresses of the requests it names."""
-    synthesis = consultation.get("synthesis") or {}
+    synthesis: Synthesis = consultation.get("synthesis") or {}
     shown: dict[str, Any] = {
         f"text.{language}": (synthesis.get("text") or {}).get(language, "")
         for language in FORM_LANGUAGES

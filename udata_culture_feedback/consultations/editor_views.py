@@ -23,13 +23,14 @@ from ..web.pages import (
     render,
     wants_fragment,
 )
+from ..web.refusals import Errors
 from ..web.urls import login_url
 from . import actions, answering, editor_forms, form_tokens, permissions, presentation
 from .forms import MAX_COMMITMENTS
 from .markdown import rendered
-from .models import Channel
-from .questions import MAX_STEPS, Question
-from .repository import Consultation, readable
+from .models import Channel, Consultation, Question
+from .questions import MAX_STEPS
+from .repository import readable
 from .representation import informed
 from .window import Window, in_words, until_in_words
 from .wording import FORM_LANGUAGES, said
@@ -443,7 +444,7 @@ def _synthesis(
     )
 
 
-def _of_one_question(errors: dict[str, Any], asked: str) -> dict[str, Any]:
+def _of_one_question(errors: Errors, asked: str) -> dict[str, Any]:
     """Errors named as the fields of the form of one question: they come with the place that the
     question has among the others."""
     found = {}

@@ -10,11 +10,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson import ObjectId
 from pymongo.collection import Collection
 
-from ..figures.settle import Flow, Totals, settle, settle_some
-from .models import collected, of_feedback, of_responses, responses, results
-from .questions import COUNTED, Kind, Question
+from ..figures.settle import Document, Flow, Totals, settle, settle_some
+from .models import (
+    Question,
+    Response,
+    Results,
+    collected,
+    of_feedback,
+    of_responses,
+    responses,
+    results,
+)
+from .questions import COUNTED, Kind
 
 #: The profile of who says none; no profile has this id.
 NO_PROFILE = "-"
@@ -28,20 +38,20 @@ class ResponsesIntoResults(Flow):
     fields = ("live", "profile")
 
     @property
-    def contributions(self) -> Collection:
+    def contributions(self) -> Collection[Any]:
         return responses()
 
     @property
-    def summaries(self) -> Collection:
+    def summaries(self) -> Collection[Any]:
         return results()
 
-    def snapshot(self, contribution: dict[str, Any], summary_id: Any) -> dict[str, Any]:
+    def snapshot(self, contribution: Document, summary_id: Any) -> Document:
         return {
             "totals": contribution.get("live") or {},
             "profile": contribution.get("profile") or NO_PROFILE,
         }
 
-    def effect(self, snapshot: dict[str, Any], summary: dict[str, Any]) -> Totals:
+    def effect(self, snapshot: Document, summary: Document) -> Totals:
         totals: Totals = snapshot["totals"]
         return totals | {
             f"cross:{snapshot['profile']}:{key}": n
@@ -56,14 +66,14 @@ class CollectedIntoResults(Flow):
     fields = ("live",)
 
     @property
-    def contributions(self) -> Collection:
+    def contributions(self) -> Collection[Any]:
         return collected()
 
     @property
-    def summaries(self) -> Collection:
+    def summaries(self) -> Collection[Any]:
         return results()
 
-    def snapshot(self, contribution: dict[str, Any], summary_id: Any) -> dict[str, Any]:
+    def snapshot(self, contribution: Document, summary_id: Any) -> Document:
         return {"totals": contribution.get("live") or {}}
 
 
@@ -71,7 +81,7 @@ RESPONSES = ResponsesIntoResults()
 COLLECTED = CollectedIntoResults()
 
 
-def live_totals(questions: list[Question], response: dict[str, Any]) -> Totals:
+def live_totals(questions: list[Question], response: Response) -> Totals:
     """What a response counts, once sent."""
     counters = [
         "total",
@@ -103,7 +113,7 @@ def settle_everything(consultation_id: Any) -> None:
         settle(RESPONSES, of_responses(consultation_id))
 
 
-def read(consultation_id: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def read(consultation_id: ObjectId) -> tuple[Results, Results]:
     """The figures of responses, and of collected feedback, settled first (a bounded effort). Who
     calls has looked at the seal."""
     ids = (of_responses(consultation_id), of_feedback(consultation_id))
@@ -111,5 +121,5 @@ def read(consultation_id: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     settle_some(COLLECTED, ids[1])
     shown = {"totals": 1, "named": 1, "since": 1}
     found = {one["_id"]: one for one in results().find({"_id": {"$in": list(ids)}}, shown)}
-    first, second = (found.get(id) or {"totals": {}} for id in ids)
+    first, second = (found.get(id) or Results(_id=id, v=1, totals={}) for id in ids)
     return first, second

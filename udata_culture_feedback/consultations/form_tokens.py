@@ -17,6 +17,7 @@ from ..people import tokens
 from ..people.viewer import Viewer
 from ..portal.collections import now
 from ..web.listing import EPOCH, MILLISECOND
+from .models import Response
 
 OPENING = "consultation-opening"
 RESUME = "consultation-resume"
@@ -27,7 +28,7 @@ LONGEST = 512
 def token_for(viewer: Viewer, consultation_id: ObjectId, opened_at: datetime | None = None) -> str:
     """A token that says: this person has opened the form now (or then, as was found out)."""
     at = ((opened_at or now()) - EPOCH) // MILLISECOND
-    return tokens.signer(OPENING).dumps([str(consultation_id), _person(viewer), at])  # type: ignore[return-value]
+    return str(tokens.signer(OPENING).dumps([str(consultation_id), _person(viewer), at]))
 
 
 def opened_at(token: object, viewer: Viewer, consultation_id: ObjectId) -> datetime | None:
@@ -51,11 +52,10 @@ def is_for(token: object, viewer: Viewer, consultation_id: ObjectId) -> bool:
     )
 
 
-def resume_token(response: dict[str, Any]) -> str:
-    """What the link carries by which an answer is gone on with elsewhere, without logging in."""
-    return tokens.signer(RESUME).dumps(
-        [str(response["_id"]), _hash(response["contributor"]["key"])]
-    )  # type: ignore[return-value]
+def resume_token(response_id: ObjectId, key: str) -> str:
+    """Make what the link carries by which the person of a `key` goes on with a response elsewhere,
+    without logging in."""
+    return str(tokens.signer(RESUME).dumps([str(response_id), _hash(key)]))
 
 
 def resumed(token: object) -> tuple[ObjectId, str] | None:
@@ -66,7 +66,7 @@ def resumed(token: object) -> tuple[ObjectId, str] | None:
     return ObjectId(said[0]), said[1]
 
 
-def is_of(response: dict[str, Any], person: str) -> bool:
+def is_of(response: Response, person: str) -> bool:
     """Whether an answer is still that person's: not of somebody who has left."""
     return hmac.compare_digest(_hash(response["contributor"]["key"]), str(person))
 

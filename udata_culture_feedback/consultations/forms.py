@@ -12,6 +12,8 @@ from ..portal import catalogue
 from ..web import refusals
 from ..web.moments import portal_zone
 from ..web.payload import is_web_address
+from ..web.refusals import Errors
+from .models import Commitment, Synthesis
 from .questions import MAX_STEPS, read_questions
 from .window import read_moment
 from .wording import read_texts
@@ -47,7 +49,7 @@ def read_consultation(payload: Values, *, partial: bool = False) -> Values:
     Raises Invalid with an error for each field at fault.
     """
     values: Values = {}
-    errors: dict[str, Any] = {}
+    errors: Errors = {}
     for field, (longest, one_line) in TEXTS.items():
         required = field == "title" and not partial
         if field in payload or required:
@@ -84,13 +86,13 @@ def read_consultation(payload: Values, *, partial: bool = False) -> Values:
     return values
 
 
-def read_synthesis(payload: Values) -> Values:
+def read_synthesis(payload: Values) -> Synthesis:
     """`text` (Markdown, per language) and `commitments`: for each its `text` and, where a request
     carries it, the `request` (id or slug). Raises Invalid naming the field."""
-    errors: dict[str, Any] = {}
+    errors: Errors = {}
     text = read_texts(payload, "text", SYNTHESIS_LENGTH, errors, one_line=False)
     given = payload.get("commitments") or []
-    commitments: list[Values] = []
+    commitments: list[Commitment] = []
     if not isinstance(given, list) or len(given) > MAX_COMMITMENTS:
         errors["commitments"] = _("A list of %(n)d commitments at most.", n=MAX_COMMITMENTS)
         given = []
@@ -99,7 +101,7 @@ def read_synthesis(payload: Values) -> Values:
         if not isinstance(one, dict):
             errors[where] = _("An object.")
             continue
-        commitment: Values = {
+        commitment: Commitment = {
             "text": read_texts(one, "text", COMMITMENT_LENGTH, errors, required=True, name=where)
         }
         reference = one.get("request")
@@ -117,7 +119,7 @@ def read_synthesis(payload: Values) -> Values:
     return {"text": text, "commitments": commitments}
 
 
-def _organization(payload: Values, values: Values, errors: dict[str, Any]) -> None:
+def _organization(payload: Values, values: Values, errors: Errors) -> None:
     reference = payload.get("organization")
     if isinstance(reference, dict):
         reference = reference.get("id")
@@ -128,7 +130,7 @@ def _organization(payload: Values, values: Values, errors: dict[str, Any]) -> No
         values["organization"] = found.id
 
 
-def _scope(given: Any, errors: dict[str, Any]) -> Values:
+def _scope(given: Any, errors: Errors) -> Values:
     if given is None:
         given = {}
     if not isinstance(given, dict):
@@ -170,7 +172,7 @@ def _found(listed: list[Any], find: Any) -> tuple[list[ObjectId], list[str]]:
     return found, unknown
 
 
-def _contact(payload: Values, values: Values, errors: dict[str, Any]) -> None:
+def _contact(payload: Values, values: Values, errors: Errors) -> None:
     contact = payload["contact"]
     if contact in (None, ""):
         values["contact"] = None
@@ -191,7 +193,7 @@ def _is_email(text: str) -> bool:
     )
 
 
-def _steps(given: Any, errors: dict[str, Any]) -> list[dict[str, str]]:
+def _steps(given: Any, errors: Errors) -> list[dict[str, str]]:
     if given is None:
         given = []
     if not isinstance(given, list) or len(given) > MAX_STEPS:

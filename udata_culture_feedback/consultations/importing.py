@@ -25,16 +25,22 @@ from typing import Any
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
+from ..people.models import Kind as ContributorKind
+from ..people.viewer import Viewer
 from ..portal.collections import now
 from ..search.terms import fold
 from ..web import refusals
 from ..web.csv_reading import Problem, Unreadable, Values, last_part, read_day, records
 from ..web.languages import in_languages
 from ..web.moments import midnight, portal_zone
-from . import answering, figures, results_collection
-from .models import Channel
-from .questions import COUNTED, Kind, Question, possible
-from .repository import Consultation, find
+from ..web.payload import Payload
+from ..web.refusals import Errors
+from . import figures, results_collection
+from .models import Channel, Consultation, Question, Response, Said, of_responses
+from .questions import COUNTED, Kind, possible
+from .repository import find
+from .response_content import new_response, read_said, saying
+from .response_repository import imported_before, store_imported, take_part
 from .window import State, Window, read_moment
 
 #: Keys of a mapping besides `questions`.
@@ -85,18 +91,18 @@ def import_file(
     report, lines = Report(), 0
     for some in _batches(source.answers(told), batch):
         lines += len(some)
-        known = answering.brought_before(consultation, [one.key for one in some])
+        known = imported_before(consultation, [one.key for one in some])
         report.known += len(known)
         report.new += len(some) - len(known)
     report.wrong = source.wrong
     if dry_run or (report.wrong and not skip_errors):
         return report
     report.new = report.known = 0
-    if not answering.take_part(consultation):
+    if not take_part(consultation):
         raise Unreadable("the questions have just been changed: run this again")
     done = 0
     for some in _batches(source.answers(lambda problem: None), batch):
-        stored = answering.bring(consultation, [one.response for one in some])
+        stored = store_imported(consultation, [one.response for one in some])
         report.new += stored
         report.known += len(some) - stored
         done += len(some)
@@ -112,7 +118,7 @@ class Answer:
     """A line that is right: the person it stands for, and the answer as it would be stored."""
 
     key: str
-    response: dict[str, Any]
+    response: Response
 
 
 def _consultation(reference: str) -> Consultation:
@@ -386,7 +392,7 @@ class _Source:
         self.wrong = 0
         seen: dict[bytes, int] = {}
         for line, values in records(self.path, self.encoding, self._header):
-            errors: dict[str, Any] = {}
+            errors: Errors = {}
             key = self._key(line, values, seen, errors)
             response = self._response(key, values, errors)
             for column, why in errors.items():
@@ -404,9 +410,7 @@ class _Source:
             raise Unreadable(f"the column {', '.join(twice)} is there more than once")
         return [name if name in wanted else "" for name in theirs]
 
-    def _key(
-        self, line: int, values: Values, seen: dict[bytes, int], errors: dict[str, Any]
-    ) -> str:
+    def _key(self, line: int, values: Values, seen: dict[bytes, int], errors: Errors) -> str:
         """Who a line stands for: the same in each run. Without an id two lines may well say the
         same, and are told apart by being the first and the second."""
         name = self.mapped.id
@@ -427,14 +431,14 @@ class _Source:
         # As for letters: who has not the file finds nobody.
         return "import:" + _digest(f"{self.consultation['_id']}\n{said}").hex()
 
-    def _response(self, key: str, values: Values, errors: dict[str, Any]) -> dict[str, Any] | None:
+    def _response(self, key: str, values: Values, errors: Errors) -> Response | None:
         """A line as it would be stored; what is wrong with it is in `errors`, by column."""
         mapped = self.mapped
         answers: dict[str, Any] = {}
         for asked in mapped.questions:
             with _named(asked.columns[0], errors):
                 answers[asked.question["id"]] = asked.read(values)
-        payload: dict[str, Any] = {"answers": answers}
+        payload: Payload = {"answers": answers}
         channel: Any = mapped.channel
         if isinstance(mapped.profile, Column):
             with _named(mapped.profile.name, errors):
@@ -452,16 +456,15 @@ class _Source:
             errors[mapped.questions[0].columns[0]] = _("This line has no answer.")
             return None
         try:
-            return answering.brought(
-                self.consultation, key, payload, channel=channel or Channel.IMPORT, at=at
-            )
+            said = read_said(self.consultation, payload, whole=True)
         except refusals.Refusal as refusal:
             columns = {f"answers.{a.question['id']}": a.columns[0] for a in mapped.questions}
             for name, why in (refusal.errors or {"": refusal.message}).items():
                 errors[columns.get(name, name.removeprefix("answers."))] = why
             return None
+        return _imported(self.consultation, key, said, channel or Channel.IMPORT, at)
 
-    def _moment(self, values: Values, errors: dict[str, Any]) -> datetime:
+    def _moment(self, values: Values, errors: Errors) -> datetime:
         """When it was said: a day, or a day and a time, of the consultation; without a date, now or
         the last moment of it."""
         end = min(now(), self.window.closes_at - A_MOMENT)
@@ -489,8 +492,22 @@ class _Source:
         return min(max(noon, first), last) if first <= last else noon
 
 
+def _imported(
+    consultation: Consultation, key: str, said: Said, channel: Channel, at: datetime
+) -> Response:
+    """Make the response of somebody who is known by `key`, said at a moment (naive UTC)."""
+    author = Viewer(key=key, kind=ContributorKind.UNVERIFIED)
+    sent = new_response(author, consultation, at)
+    sent["channel"] = channel.value
+    sent = saying(sent, consultation, said, at)
+    sent["sent_at"] = at
+    sent["imported"] = now()
+    sent["due"] = [of_responses(consultation["_id"])]
+    return sent
+
+
 @contextmanager
-def _named(column: str, errors: dict[str, Any]) -> Iterator[None]:
+def _named(column: str, errors: Errors) -> Iterator[None]:
     """Collects what is wrong with a column under its name."""
     try:
         yield

@@ -8,8 +8,8 @@ from udata.core.user.models import User
 
 from ..mail import account_deletion
 from ..people.models import account_key, gone_key
-from .answering import tombstone
 from .models import followers, responses
+from .response_repository import tombstone
 from .signals import on_response_changed
 
 

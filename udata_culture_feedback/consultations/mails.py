@@ -14,8 +14,9 @@ from ..mail.mailing import Reader, mail
 from ..mail.unsubscribe import names
 from ..portal.collections import now
 from ..web.urls import pages_url
+from .models import Consultation
 from .notifications import has_answered
-from .repository import Consultation, find
+from .repository import find
 from .window import State, Window, until_in_words
 from .wording import said
 

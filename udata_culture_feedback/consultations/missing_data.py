@@ -4,20 +4,18 @@ the domain of requests."""
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from ..contributions.neighbours import requests_asked
 from ..people.models import Kind as ContributorKind
 from ..people.viewer import Viewer
 from ..web import refusals
-from .models import responses
+from .models import Consultation, Response, responses
 from .questions import Kind
-from .repository import Consultation
 
 log = logging.getLogger(__name__)
 
 
-def ask_for_data(viewer: Viewer, consultation: Consultation, response: dict[str, Any]) -> int:
+def ask_for_data(viewer: Viewer, consultation: Consultation, response: Response) -> int:
     """Asks for what an answer names as missing and wishes to ask for, once; answers how many are
     new. Somebody must be answerable for a request: who only has a browser makes none. A refusal
     (a limit, perhaps) leaves the answer as it is."""

@@ -1,36 +1,29 @@
-"""Consultations, responses, and what is kept of feedback at closing: documents and indexes.
+"""Consultations, responses, and what is kept of feedback at closing: what their documents hold, and
+the indexes of their collections. Dates are naive UTC.
 
-This module, `window` and `scope` are the floor of the domain: other domains read what is open
-through them, so they import no other domain.
+This module, `window` and `scope` are the floor of the domain: they import no other domain.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
-from mongoengine.fields import (
-    BooleanField,
-    DateTimeField,
-    DictField,
-    EmbeddedDocumentField,
-    IntField,
-    ListField,
-    ObjectIdField,
-    StringField,
-)
+from bson import ObjectId
 from pymongo.collection import Collection
-from udata.mongo.document import UDataDocument as Document
 
-from ..people.models import CultureFeedbackContributor
-from ..portal.collections import acknowledged
+from ..figures.settle import Totals
+from ..people.models import Contributor
+from ..portal.collections import Indexed, acknowledged
+from .wording import Texts
 
 #: Slugs that are routes, and so never a consultation's.
 RESERVED_SLUGS = frozenset(("new",))
 
 
 class Channel(StrEnum):
-    """How an answer reached us."""
+    """How a response reached us."""
 
     WEB = "web"  # the person answered here
     PHONE = "phone"  # said on the phone, entered by the team
@@ -39,54 +32,138 @@ class Channel(StrEnum):
 
 
 class TextState(StrEnum):
-    """Of each text of an answer, which moderation looks at one by one."""
+    """The state of a text, which moderation reads one by one."""
 
     PENDING = "pending"
     PUBLIC = "public"
     HIDDEN = "hidden"
 
 
-class CultureFeedbackConsultation(Document):
-    """A public consultation. Dates are naive UTC; the window is half-open, [opens_at, closes_at).
+# --- A consultation -------------------------------------------------------------------------------
 
-    Texts are `{language: text}`. `organization` owns it, and the dataset of its results. `scope`:
-    `organizations`, `tags`, `datasets`; a dataset that any of them names is in scope. `steps`: the
-    titles of the steps, none for one page. `questions`: see `questions`. `outcome`: what becomes of
-    it (« modalités et suites », CRPA L.131-1). `published`: since when everybody sees it.
-    `answered`: somebody has answered, or feedback is stamped with it: frozen. `journal`: what was
-    changed since it was published. `synthesis`: `text`, `commitments`, `published_at`. `collected`:
-    when what was stamped had all been copied into its results. `version` counts changes.
+
+class Option(TypedDict):
+    """One answer to choose."""
+
+    id: str
+    label: Texts
+
+
+class Condition(TypedDict):
+    """Somebody is asked who gave one of these answers (ids of options, steps of a scale) to an
+    earlier question."""
+
+    question: str
+    answers: list[str | int]
+
+
+class Question(TypedDict):
+    """One question, see `questions`. `step` counts from 1. `scale`: the label of each step, worst
+    first."""
+
+    id: str
+    kind: str
+    text: Texts
+    help: NotRequired[Texts]
+    required: bool
+    step: int
+    options: NotRequired[list[Option]]
+    scale: NotRequired[list[Texts]]
+    shown_if: NotRequired[Condition]
+
+
+class Scope(TypedDict, total=False):
+    """The datasets a consultation is about: one that any of these names is in scope."""
+
+    organizations: list[ObjectId]
+    tags: list[str]
+    datasets: list[ObjectId]
+
+
+class Correction(TypedDict):
+    """A text of a published consultation that was corrected."""
+
+    field: str
+    language: str
+    before: str | None
+    after: str | None
+
+
+class Entry(TypedDict):
+    """An entry of the journal of a consultation. `by` is never shown."""
+
+    what: str
+    at: datetime
+    by: ObjectId | None
+    before: NotRequired[datetime]
+    to: NotRequired[datetime]
+    changes: NotRequired[list[Correction]]
+
+
+class Commitment(TypedDict):
+    """What the team promises, and the request that carries it."""
+
+    text: Texts
+    request: NotRequired[ObjectId]
+
+
+class Synthesis(TypedDict, total=False):
+    """What the team concluded (Markdown); shown once `published_at` is there."""
+
+    text: Texts
+    commitments: list[Commitment]
+    published_at: datetime
+
+
+class Dates(TypedDict):
+    """When a consultation is open: [opens_at, closes_at), once it is `published`."""
+
+    opens_at: datetime
+    closes_at: datetime
+    published: NotRequired[datetime | None]
+
+
+class Consultation(Dates):
+    """A public consultation, in its half-open window.
+
+    `organization` owns it, and the dataset of its results. `steps`: their titles, none for one
+    page. `outcome`: what becomes of it (« modalités et suites », CRPA L.131-1). `published`: since
+    when everybody sees it. `answered`: somebody has answered, or feedback is stamped with it:
+    frozen. `journal`: what was changed since it was published. `collected`: when everything stamped
+    was copied into its results. `reminded`: the closing date of which people were reminded.
+    `version` counts changes.
     """
 
-    slug = StringField(required=True)
-    title = DictField(required=True)
-    introduction = DictField()
-    outcome = DictField()
-    contact = StringField()
-    controller = DictField()
-    dpo = DictField()
-    retention = DictField()
-    organization = ObjectIdField(required=True)
-    opens_at = DateTimeField(required=True)
-    closes_at = DateTimeField(required=True)
-    scope = DictField()
-    steps = ListField(DictField())
-    questions = ListField(DictField())
-    read_only = BooleanField(default=False)
-    synthesis = DictField()
+    _id: ObjectId
+    slug: str
+    title: Texts
+    introduction: Texts
+    outcome: Texts
+    contact: NotRequired[str]
+    controller: Texts
+    dpo: Texts
+    retention: Texts
+    organization: ObjectId
+    scope: Scope
+    steps: list[Texts]
+    questions: list[Question]
+    read_only: NotRequired[bool]
+    synthesis: NotRequired[Synthesis]
 
-    published = DateTimeField()
-    answered = BooleanField()
-    journal = ListField(DictField())
-    collected = DateTimeField()
-    reminded = DateTimeField()
-    version = IntField(default=1)
-    created_by = ObjectIdField()
-    created_at = DateTimeField(required=True)
-    last_modified = DateTimeField(required=True)
+    answered: NotRequired[bool]
+    journal: list[Entry]
+    collected: NotRequired[datetime | None]
+    reminded: NotRequired[datetime]
+    version: int
+    created_by: ObjectId | None
+    created_at: datetime
+    last_modified: datetime
+
+
+class CultureFeedbackConsultation(Indexed):
+    """Of `Consultation`."""
 
     meta = {
-        "strict": False,
         "indexes": [
             {"fields": ["slug"], "unique": True},
             # What is, or will be, open; and what has closed, latest first.
@@ -97,67 +174,101 @@ class CultureFeedbackConsultation(Document):
     }
 
 
-class CultureFeedbackResponse(Document):
-    """One person's answer to a consultation. Dates are naive UTC.
+# --- A response -----------------------------------------------------------------------------------
 
-    `answers`: question → answer, once sent (`sent_at`). `draft`: what is being written and was not
-    sent: `answers` and the other fields, `step`, `saved_at`. `texts`: the free texts of `answers`,
-    each with an `id` and the `state` that moderation gave it. `open_data`: their author lets them
-    be published as open data. `requests`: question → request for data that was made of it.
-    `channel`, `reference`, `entered_by`: of what the team entered. `imported`: when it was brought
-    in from a file. `live`, `counted`, `due`, `v`:
-    see `summaries`. `deleted` marks a tombstone, which says nothing and belongs to nobody.
+#: Question → answer. What an answer is depends on the kind of its question, see `questions`.
+Answers = dict[str, Any]
+
+
+class Hidden(TypedDict):
+    """Why moderation hid a text; `at`: when, where it was public before."""
+
+    reason: str
+    at: NotRequired[datetime]
+
+
+class Text(TypedDict):
+    """A free text of a response, moderated on its own. `terms`: what it is found by."""
+
+    id: ObjectId
+    question: str
+    text: str
+    terms: list[str]
+    state: str
+    hidden: NotRequired[Hidden]
+
+
+class Said(TypedDict):
+    """What somebody says: in a response, or in the draft of one. `open_data`: they allow their
+    texts to be published as open data."""
+
+    answers: Answers
+    profile: NotRequired[str]
+    open_data: NotRequired[bool]
+
+
+class Draft(Said):
+    """What somebody is writing and has not sent. `step`: where they go on; `opened_at`: when they
+    first opened the form."""
+
+    step: NotRequired[int]
+    saved_at: datetime
+    opened_at: datetime
+
+
+class Response(TypedDict):
+    """One person's answer to a consultation; without `sent_at`, only the draft of one.
+
+    `questionnaire`: the version of the consultation it answers. `requests`: question → request for
+    data that was made of its answer. `reference`, `entered_by`: of what the team entered.
+    `imported`: when it was brought in from a file. `v`, `live`, `counted`, `due`: see
+    `figures.settle`. `deleted` marks a tombstone, which says nothing and belongs to nobody.
     """
 
-    consultation = ObjectIdField(required=True)
-    contributor = EmbeddedDocumentField(CultureFeedbackContributor, required=True)
-    channel = StringField(default=Channel.WEB, choices=[channel.value for channel in Channel])
-    reference = StringField()
-    entered_by = ObjectIdField()
-    imported = DateTimeField()
-    questionnaire = IntField()
+    _id: ObjectId
+    consultation: ObjectId
+    contributor: Contributor
+    channel: str
+    reference: NotRequired[str]
+    entered_by: NotRequired[ObjectId | None]
+    imported: NotRequired[datetime]
+    questionnaire: int
 
-    answers = DictField()
-    profile = StringField()
-    texts = ListField(DictField())
-    open_data = BooleanField(default=False)
-    requests = DictField()
-    draft = DictField()
+    answers: NotRequired[Answers]
+    profile: NotRequired[str]
+    texts: NotRequired[list[Text]]
+    open_data: NotRequired[bool]
+    requests: NotRequired[dict[str, ObjectId]]
+    draft: NotRequired[Draft]
 
-    submission_id = StringField()
-    created_at = DateTimeField(required=True)
-    last_modified = DateTimeField(required=True)
-    sent_at = DateTimeField()
-    deleted = DateTimeField()
+    submission_id: NotRequired[str]
+    created_at: datetime
+    last_modified: datetime
+    sent_at: NotRequired[datetime]
+    deleted: NotRequired[datetime]
 
-    v = IntField(default=1)
-    live = DictField()
-    counted = DictField()
-    due = ListField(StringField())
+    v: int
+    live: NotRequired[Totals]
+    counted: NotRequired[dict[str, Any]]
+    due: NotRequired[list[str]]
+
+
+_WITH_TEXTS = {"partialFilterExpression": {"texts.id": {"$exists": True}}}
+
+
+class CultureFeedbackResponse(Indexed):
+    """Of `Response`."""
 
     meta = {
-        "strict": False,
         "indexes": [
             # Correctness: one per person, and so a retry is stored once.
             {"fields": ["contributor.key", "consultation"], "unique": True},
             ["consultation", "sent_at", "id"],
             # Free texts: by state for moderation, of one question for readers, by words.
-            {
-                "fields": ["consultation", "texts.state", "-id"],
-                "partialFilterExpression": {"texts.id": {"$exists": True}},
-            },
-            {
-                "fields": ["consultation", "texts.question", "-id"],
-                "partialFilterExpression": {"texts.id": {"$exists": True}},
-            },
-            {
-                "fields": ["texts.id"],
-                "partialFilterExpression": {"texts.id": {"$exists": True}},
-            },
-            {
-                "fields": ["texts.terms"],
-                "partialFilterExpression": {"texts.id": {"$exists": True}},
-            },
+            {"fields": ["consultation", "texts.state", "-id"], **_WITH_TEXTS},
+            {"fields": ["consultation", "texts.question", "-id"], **_WITH_TEXTS},
+            {"fields": ["texts.id"], **_WITH_TEXTS},
+            {"fields": ["texts.terms"], **_WITH_TEXTS},
             "contributor.user",
             {"fields": ["draft.saved_at"], "sparse": True},
             {"fields": ["due"], "partialFilterExpression": {"due": {"$exists": True}}},
@@ -166,29 +277,35 @@ class CultureFeedbackResponse(Document):
     }
 
 
-class CultureFeedbackCollected(Document):
-    """What a feedback said of a dataset when the consultation it is stamped with closed: no words
-    and nobody's. The id is a hash of both, so that it is copied once, and that a feedback that has
-    gone since is not found in it."""
+# --- Results --------------------------------------------------------------------------------------
 
-    id = StringField(primary_key=True)
-    consultation = ObjectIdField(required=True)
-    dataset = ObjectIdField(required=True)
-    organization = ObjectIdField()
-    fitness = StringField(required=True)
-    ratings = DictField(IntField())
-    usages = ListField(StringField())
-    profile = StringField()
-    kind = StringField()
-    month = StringField()
 
-    v = IntField(default=1)
-    live = DictField()
-    counted = DictField()
-    due = ListField(StringField())
+class Collected(TypedDict):
+    """What a feedback said of a dataset when the consultation it is stamped with closed: no words,
+    nobody's. The id is a hash of both, so that it is copied once, and that a feedback deleted since
+    is not found in it. `kind`: how its contributor is counted."""
+
+    _id: str
+    consultation: ObjectId
+    dataset: ObjectId
+    organization: NotRequired[ObjectId]
+    fitness: str
+    ratings: dict[str, int]
+    usages: list[str]
+    profile: NotRequired[str]
+    kind: str
+    month: str
+
+    v: int
+    live: NotRequired[Totals]
+    counted: NotRequired[dict[str, Any]]
+    due: NotRequired[list[str]]
+
+
+class CultureFeedbackCollected(Indexed):
+    """Of `Collected`."""
 
     meta = {
-        "strict": False,
         "indexes": [
             ["consultation", "dataset"],
             {"fields": ["due"], "partialFilterExpression": {"due": {"$exists": True}}},
@@ -196,67 +313,91 @@ class CultureFeedbackCollected(Document):
     }
 
 
-class CultureFeedbackResults(Document):
+class Named(TypedDict):
+    """A dataset that answers name, and how many do."""
+
+    dataset: ObjectId
+    count: int
+
+
+class Since(TypedDict, total=False):
+    """The ratings of the datasets (how many: `datasets`) whose data changed after the closing."""
+
+    totals: Totals
+    datasets: int
+
+
+class Results(TypedDict):
     """The figures of a consultation, which nobody sees before its seal is broken.
 
-    `id`: `responses:<id>` counts responses, `feedback:<id>` what was collected; apart, because they
-    count other documents. `totals` is flat, see `figures`. `named`: the datasets named most often
-    in answers, worked out at closing; `since`: the ratings of data that changed after closing.
+    `_id`: `responses:<id>` counts responses, `feedback:<id>` what was collected; apart, because
+    they count other documents. `totals` is flat, see `figures`. `named`: the datasets named most
+    often, by question, worked out at closing. `last`: see `figures.settle`.
     """
 
-    id = StringField(primary_key=True)
-    v = IntField(default=1)
-    totals = DictField()
-    last = ListField(DictField())
-    named = DictField()
-    since = DictField()
-
-    meta = {"strict": False}
+    _id: str
+    v: int
+    totals: Totals
+    last: NotRequired[list[dict[str, Any]]]
+    named: NotRequired[dict[str, list[Named]]]
+    since: NotRequired[Since]
 
 
-class CultureFeedbackFollower(Document):
-    """An account, or somebody without one (`contact`: where their address is kept), who asked to be
-    written to about a consultation: `reminder` before it closes,
-    `synthesis` when that is published. The id is both, so that there is one; it goes a month after
-    the synthesis."""
-
-    id = StringField(primary_key=True)
-    consultation = ObjectIdField(required=True)
-    user = ObjectIdField()
-    contact = ObjectIdField()
-    reminder = BooleanField(default=False)
-    synthesis = BooleanField(default=False)
-    created_at = DateTimeField(required=True)
-
-    meta = {"strict": False, "indexes": [["consultation", "id"], "user", "contact"]}
+class CultureFeedbackResults(Indexed):
+    """Of `Results`: found by their id."""
 
 
-def consultations() -> Collection:
-    """The collection of consultations, its indexes built, its writes acknowledged by a majority."""
+class Follower(TypedDict):
+    """An account, or somebody without one (`contact`: where their address is kept), who asked for a
+    mail: `reminder` before the closing, `synthesis` when that is published. The id joins
+    consultation and person; it goes a month after the synthesis."""
+
+    _id: str
+    consultation: ObjectId
+    user: NotRequired[ObjectId | None]
+    contact: NotRequired[ObjectId]
+    reminder: bool
+    synthesis: bool
+    created_at: datetime
+
+
+class CultureFeedbackFollower(Indexed):
+    """Of `Follower`."""
+
+    meta = {"indexes": [["consultation", "id"], "user", "contact"]}
+
+
+def consultations() -> Collection[Consultation]:
+    """Return the collection of consultations, its indexes built, its writes acknowledged by a
+    majority; those below likewise."""
     return acknowledged(CultureFeedbackConsultation)
 
 
-def responses() -> Collection:
+def responses() -> Collection[Response]:
+    """Return the collection of responses."""
     return acknowledged(CultureFeedbackResponse)
 
 
-def collected() -> Collection:
+def collected() -> Collection[Collected]:
+    """Return the collection of what was copied of feedback."""
     return acknowledged(CultureFeedbackCollected)
 
 
-def results() -> Collection:
+def results() -> Collection[Results]:
+    """Return the collection of figures."""
     return acknowledged(CultureFeedbackResults)
 
 
-def followers() -> Collection:
+def followers() -> Collection[Follower]:
+    """Return the collection of who asked for a mail."""
     return acknowledged(CultureFeedbackFollower)
 
 
-def of_responses(consultation: Any) -> str:
-    """The id of the figures that count responses."""
+def of_responses(consultation: object) -> str:
+    """Name the figures that count responses."""
     return f"responses:{consultation}"
 
 
-def of_feedback(consultation: Any) -> str:
-    """The id of the figures that count collected feedback."""
+def of_feedback(consultation: object) -> str:
+    """Name the figures that count collected feedback."""
     return f"feedback:{consultation}"

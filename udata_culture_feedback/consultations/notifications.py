@@ -16,8 +16,8 @@ from ..people.models import account_key
 from ..people.viewer import Viewer, must_be_known
 from ..portal.collections import now
 from ..web import refusals
-from .models import consultations, followers, responses
-from .repository import Consultation, find, readable
+from .models import Consultation, consultations, followers, responses
+from .repository import find, readable
 from .window import State, Window
 
 
@@ -143,5 +143,6 @@ def has_answered(user_id: ObjectId, consultation_id: ObjectId) -> bool:
 
 def _to_remind(consultation_id: ObjectId) -> Iterator[ObjectId]:
     for one in followers().find({"consultation": consultation_id, "reminder": True}, {"user": 1}):
-        if not has_answered(one["user"], consultation_id):
-            yield one["user"]
+        user = one.get("user")
+        if user and not has_answered(user, consultation_id):
+            yield user

@@ -12,14 +12,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..people import roles
 from ..people.viewer import Viewer
 from ..portal.collections import now
+from .models import Consultation
 from .window import State, Window
-
-Consultation = dict[str, Any]
 
 ROLE = roles.CONSULTATION
 

@@ -20,8 +20,8 @@ from ..portal.collections import now
 from ..web.moments import portal_zone, to_local
 from ..web.pages import page_address
 from . import scope
-from .questions import Answers, Kind, Question, shown
-from .repository import Consultation
+from .models import Answers, Consultation, Question
+from .questions import Kind, shown
 from .results import labels
 from .window import Window, until_in_words
 from .wording import said
@@ -64,12 +64,12 @@ def days_left(window: Window) -> str:
     days = window.days_left(now())
     if days <= 0:
         return str(_("last day"))
-    return ngettext("%(num)d day left", "%(num)d days left", days)
+    return str(ngettext("%(num)d day left", "%(num)d days left", days))
 
 
-def when(consultation: Consultation) -> dict[str, str]:
-    """The dates of a consultation in words."""
-    window, zone = Window.of(consultation), portal_zone()
+def when(window: Window) -> dict[str, str]:
+    """Say the dates of a consultation in words."""
+    zone = portal_zone()
     return {
         "opens": format_date(to_local(window.opens_at, zone).date(), "long"),
         "until": until_in_words(window.closes_at),

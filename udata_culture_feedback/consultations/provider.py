@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from .consultation_link import disclosed, drop, filtered_by, keep, put
+from .models import Consultation
 from .presentation import banner
 from .presentation import open_consultations as banners_key
 from .scope import Scoped
@@ -26,4 +27,4 @@ __all__ = [
 
 def unclosed_of(documents: Iterable[dict[str, Any]]) -> tuple[Scoped, ...]:
     """Return what `unclosed_stage` has read, for `put(waiting=…)`."""
-    return tuple(Scoped.of(one) for one in documents)
+    return tuple(Scoped.of(cast(Consultation, one)) for one in documents)

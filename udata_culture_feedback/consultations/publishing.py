@@ -23,14 +23,14 @@ from ..people.limits import spend_write
 from ..people.viewer import Viewer, must_be_known
 from ..portal import catalogue
 from ..portal.collections import now
-from ..portal.queueing import later
 from ..web import refusals
 from ..web.languages import speaking
 from ..web.moments import iso, local_day, portal_zone
 from ..web.urls import api_url, pages_url
 from . import csv, figures, permissions, representation, results, results_collection
-from .models import consultations
-from .repository import Consultation, find, no_such_consultation, readable
+from .models import Consultation, consultations
+from .repository import addresses, find, no_such_consultation, readable
+from .signals import on_publication_wanted
 from .window import Window, grace, in_words, until_in_words
 from .wording import said
 
@@ -81,9 +81,7 @@ def publish_as(viewer: Viewer, reference: Any) -> Published | None:
     rows = sum((one.get("totals") or {}).get("total", 0) for one in (answered, given))
     if rows <= AT_ONCE:
         return publish(consultation["_id"])
-    from .tasks import publish_results
-
-    later(publish_results, str(consultation["_id"]))
+    on_publication_wanted.send(consultation["_id"])
     return None
 
 
@@ -172,7 +170,7 @@ def _description(consultation: Consultation, found: dict[str, Any]) -> str:
     window = Window.of(consultation)
     channels = found["responses"]["channels"]
     method = found["method"]
-    about = representation.addresses(consultation)["self_web_url"]
+    about = addresses(consultation)["self_web_url"]
     results_page = pages_url(f"consultations/{consultation['slug']}/results/")
     paragraphs = [
         _(
@@ -225,6 +223,6 @@ def _questionnaire(consultation: Consultation, organization: str) -> dict[str, A
     return {
         "id": str(consultation["_id"]),
         "organization": organization,
-        "url": representation.addresses(consultation)["self_web_url"],
+        "url": addresses(consultation)["self_web_url"],
         **{field: source[field] for field in told},
     }

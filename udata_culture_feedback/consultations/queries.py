@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from flask import request
 from udata.i18n import lazy_gettext as _
 
 from ..people.viewer import Viewer
-from ..portal.collections import now
+from ..portal.collections import Query, now
 from ..web import listing, refusals
 from . import permissions, representation
-from .models import consultations
+from .models import Consultation, consultations
 from .window import State
 
 #: Not read for a list.
@@ -23,7 +23,7 @@ def listed(viewer: Viewer) -> dict[str, Any]:
     argument, NotFound for a page too far.
     """
     page = listing.asked_page()
-    where: dict[str, Any] = {}
+    where: Query = {}
     if not permissions.is_team(viewer):
         where["published"] = {"$ne": None}
     state = request.args.get("state")
@@ -33,11 +33,11 @@ def listed(viewer: Viewer) -> dict[str, Any]:
     if not found and page.number > 1:
         raise refusals.NotFound(_("There is no such page."))
     total, capped = listing.count(consultations(), where)
-    shown = representation.as_json(viewer, found[: page.size])
+    shown = representation.as_json(viewer, cast("list[Consultation]", found[: page.size]))
     return listing.envelope(shown, found, page, total, capped)
 
 
-def _state(state: str) -> dict[str, Any]:
+def _state(state: str) -> Query:
     moment = now()
     match state:
         case State.DRAFT:

@@ -20,11 +20,10 @@ from flask import current_app
 from udata.i18n import lazy_gettext as _
 
 from ..web import refusals
+from ..web.refusals import Errors
 from ..web.text_cleaning import clean
+from .models import Answers, Condition, Option, Question
 from .wording import Texts, read_texts
-
-Question = dict[str, Any]
-Answers = dict[str, Any]
 
 
 class Kind(StrEnum):
@@ -56,7 +55,7 @@ TITLE_LENGTH = 150
 # --- The questionnaire, as its team defines it ----------------------------------------------------
 
 
-def read_questions(payload: Any, errors: dict[str, Any], steps: int) -> list[Question]:
+def read_questions(payload: Any, errors: Errors, steps: int) -> list[Question]:
     """A list of questions, checked; errors are named `questions.<n>.<field>`, n from 0. `steps`:
     how many there are (1: one page)."""
     if not isinstance(payload, list) or len(payload) > MAX_QUESTIONS:
@@ -82,7 +81,7 @@ def read_questions(payload: Any, errors: dict[str, Any], steps: int) -> list[Que
 
 def read_question(
     given: dict[str, Any],
-    errors: dict[str, Any],
+    errors: Errors,
     steps: int,
     *,
     where: str = "",
@@ -132,12 +131,10 @@ def structure(questions: Iterable[Question]) -> list[dict[str, Any]]:
     ]
 
 
-def _id(
-    given: Any, text: Texts, default: str, taken: set[str], errors: dict[str, Any], name: str
-) -> str:
+def _id(given: Any, text: Texts, default: str, taken: set[str], errors: Errors, name: str) -> str:
     if given in (None, ""):
         words = text.get("fr") or next(iter(text.values()), "")
-        base = slugify.slugify(words, max_length=26, to_lower=True)
+        base: str = slugify.slugify(words, max_length=26, to_lower=True)
         if not ID.fullmatch(base):
             base = default
         id, number = base, 2
@@ -152,7 +149,7 @@ def _id(
     return given
 
 
-def _step(given: Any, steps: int, errors: dict[str, Any], name: str) -> int:
+def _step(given: Any, steps: int, errors: Errors, name: str) -> int:
     if given in (None, ""):
         return 1
     if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= steps:
@@ -161,11 +158,11 @@ def _step(given: Any, steps: int, errors: dict[str, Any], name: str) -> int:
     return given
 
 
-def _options(given: Any, errors: dict[str, Any], name: str) -> list[dict[str, Any]]:
+def _options(given: Any, errors: Errors, name: str) -> list[Option]:
     if not isinstance(given, list) or not 2 <= len(given) <= MAX_OPTIONS:
         errors[name] = _("From 2 to %(most)d options.", most=MAX_OPTIONS)
         return []
-    options: list[dict[str, Any]] = []
+    options: list[Option] = []
     for option in given:
         if not isinstance(option, dict):
             option = {"label": option}
@@ -177,7 +174,7 @@ def _options(given: Any, errors: dict[str, Any], name: str) -> list[dict[str, An
     return options
 
 
-def _scale(given: Any, errors: dict[str, Any], name: str) -> list[Texts]:
+def _scale(given: Any, errors: Errors, name: str) -> list[Texts]:
     if not isinstance(given, list) or len(given) not in SCALE_STEPS:
         errors[name] = _(
             "From %(least)d to %(most)d steps, each with its label, from the lowest.",
@@ -191,7 +188,7 @@ def _scale(given: Any, errors: dict[str, Any], name: str) -> list[Texts]:
     ]
 
 
-def _condition(given: Any, errors: dict[str, Any], name: str) -> dict[str, Any] | None:
+def _condition(given: Any, errors: Errors, name: str) -> Condition | None:
     if not given:
         return None
     question = given.get("question") if isinstance(given, dict) else None
@@ -210,7 +207,7 @@ def _condition(given: Any, errors: dict[str, Any], name: str) -> dict[str, Any] 
     return {"question": question, "answers": list(dict.fromkeys(answers))}
 
 
-def _check_conditions(questions: list[Question], errors: dict[str, Any]) -> None:
+def _check_conditions(questions: list[Question], errors: Errors) -> None:
     by_id = {question["id"]: question for question in questions}
     for number, question in enumerate(questions):
         condition = question.get("shown_if")
@@ -253,12 +250,8 @@ def shown(questions: Iterable[Question], answers: Answers) -> list[Question]:
     return asked
 
 
-def last_step(questions: Iterable[Question]) -> int:
-    return max((question["step"] for question in questions), default=1)
-
-
 def read_answers(
-    questions: Iterable[Question], given: Any, errors: dict[str, Any]
+    questions: Iterable[Question], given: Any, errors: Errors
 ) -> tuple[Answers, set[str]]:
     """The answers that were given to these questions, normalised, and the questions that the
     payload speaks of (an empty answer takes an earlier one back). What is not asked is ignored.
@@ -279,7 +272,7 @@ def read_answers(
     return answers, spoken
 
 
-def missing(questions: Iterable[Question], answers: Answers, errors: dict[str, Any]) -> None:
+def missing(questions: Iterable[Question], answers: Answers, errors: Errors) -> None:
     """Names the required questions that have no answer."""
     for question in questions:
         name = f"answers.{question['id']}"
@@ -297,7 +290,7 @@ def _given(answer: Any) -> set[Any]:
     return set(answer) if isinstance(answer, list) else {answer}
 
 
-def _read_answer(question: Question, value: Any, errors: dict[str, Any]) -> Any:
+def _read_answer(question: Question, value: Any, errors: Errors) -> Any:
     name = f"answers.{question['id']}"
     if value in (None, "", [], {}):
         return None
@@ -336,7 +329,7 @@ def _read_answer(question: Question, value: Any, errors: dict[str, Any]) -> Any:
     return None
 
 
-def _missing_dataset(value: Any, errors: dict[str, Any], name: str) -> Any:
+def _missing_dataset(value: Any, errors: Errors, name: str) -> Any:
     if isinstance(value, str):
         value = {"title": value}
     if not isinstance(value, dict):
@@ -358,7 +351,7 @@ def _missing_dataset(value: Any, errors: dict[str, Any], name: str) -> Any:
     return answer
 
 
-def _text(value: Any, longest: int | None, errors: dict[str, Any], name: str) -> str | None:
+def _text(value: Any, longest: int | None, errors: Errors, name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         errors[name] = _("A text.")
         return None

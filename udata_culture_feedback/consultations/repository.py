@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
 from ..contributions.repository import ATTEMPTS, replace
 from ..people.viewer import Viewer
-from ..portal.collections import now
+from ..portal.collections import Query, now
 from ..web import refusals, urls
 from ..web.text_cleaning import is_storable
 from . import permissions, scope
-from .models import RESERVED_SLUGS, consultations
+from .models import RESERVED_SLUGS, Consultation, Entry, consultations
 
-Consultation = dict[str, Any]
+#: A consultation as it shall be, and what must still be so when it is written.
+Changed = tuple[Consultation, Query]
 
 #: Fields that edits leave alone: others write them.
 KEPT_BY_OTHERS = frozenset(("_id", "version", "answered", "collected", "reminded"))
@@ -58,7 +59,7 @@ def no_such_consultation() -> refusals.NotFound:
 
 def change(
     consultation: Consultation,
-    how: Callable[[Consultation], tuple[Consultation, dict[str, Any]] | None],
+    how: Callable[[Consultation], Changed | None],
 ) -> Consultation:
     """Applies `how` to a consultation, again when somebody changed it meanwhile. `how` answers the
     changed document and what else must still be so when it is written, or None where there is
@@ -85,9 +86,15 @@ def change(
     raise refusals.Conflict(_("Somebody else is changing this consultation. Please try again."))
 
 
-def entry(viewer: Viewer, what: str, **details: Any) -> dict[str, Any]:
+def addresses(consultation: Consultation) -> dict[str, str]:
+    """Return where a consultation is found, in the API and on the pages."""
+    link = f"consultations/{consultation['slug']}/"
+    return {"self_api_url": urls.api_url(link), "self_web_url": urls.pages_url(link)}
+
+
+def entry(viewer: Viewer, what: str, **details: Any) -> Entry:
     """One entry of a journal: who (never shown), what, when, and its details."""
-    return {"what": what, "at": now(), "by": viewer.user_id, **details}
+    return cast(Entry, {"what": what, "at": now(), "by": viewer.user_id, **details})
 
 
 def free_slug(title: str, *, taken: bool = False) -> str:

@@ -4,9 +4,8 @@ consultation: what is under the seal is in `results`."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal, cast
 
-from bson import ObjectId
 from flask import current_app
 
 from ..people.viewer import Viewer
@@ -14,12 +13,12 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..web import privacy
 from ..web.moments import iso
-from ..web.urls import api_url, pages_url
 from . import form_tokens, permissions, results
-from .questions import Question
-from .repository import Consultation
+from .models import Consultation, Draft, Entry, Question, Response, Said
+from .repository import addresses
+from .response_content import plain, sent_in
 from .window import Window
-from .wording import said
+from .wording import Texts, said
 
 #: Entries of a journal that everybody sees.
 PUBLIC_ENTRIES = frozenset(
@@ -89,7 +88,8 @@ def source(consultation: Consultation) -> dict[str, Any]:
         "opens_at": iso(window.opens_at),
         "closes_at": iso(window.closes_at),
         "scope": {
-            name: [str(one) for one in listed] for name, listed in consultation["scope"].items()
+            name: [str(one) for one in cast("list[object]", listed)]
+            for name, listed in consultation["scope"].items()
         },
         "steps": consultation["steps"],
         "questions": consultation["questions"],
@@ -97,9 +97,7 @@ def source(consultation: Consultation) -> dict[str, Any]:
     }
 
 
-def own_as_json(
-    viewer: Viewer, consultation: Consultation, response: dict[str, Any]
-) -> dict[str, Any]:
+def own_as_json(viewer: Viewer, consultation: Consultation, response: Response) -> dict[str, Any]:
     """One's own answer; its words are never shown to a browser alone, which others may use."""
     shown: dict[str, Any] = {
         "sent": bool(response.get("sent_at")),
@@ -111,24 +109,19 @@ def own_as_json(
     }
     if viewer.by_token:
         return shown
-    sent = response if response.get("sent_at") else {}
+    sent: Said = sent_in(response) if response.get("sent_at") else {"answers": {}}
     draft = response.get("draft")
     return shown | {
-        "answers": _plain(sent.get("answers") or {}),
+        "answers": plain(sent.get("answers") or {}),
         "profile": sent.get("profile"),
         "open_data": bool(sent.get("open_data")),
         "draft": _plain_draft(draft) if draft else None,
     }
 
 
-def informed(consultation: Consultation, field: str) -> dict[str, str]:
+def informed(consultation: Consultation, field: Literal["controller", "dpo", "retention"]) -> Texts:
     """What people are told of their data: of this consultation, or of the portal by default."""
     return consultation.get(field) or privacy.by_default(field)
-
-
-def addresses(consultation: Consultation) -> dict[str, str]:
-    link = f"consultations/{consultation['slug']}/"
-    return {"self_api_url": api_url(link), "self_web_url": pages_url(link)}
 
 
 def _common(
@@ -163,7 +156,7 @@ def _scope(consultation: Consultation) -> dict[str, Any]:
     }
 
 
-def _entry(one: dict[str, Any]) -> dict[str, Any]:
+def _entry(one: Entry) -> dict[str, Any]:
     shown: dict[str, Any] = {"what": one["what"], "at": iso(one["at"])}
     for field in ("before", "to"):
         if field in one:
@@ -177,16 +170,9 @@ def _unsealed(consultation: Consultation) -> bool:
     return permissions.may_see_results(consultation)
 
 
-def _plain(answers: dict[str, Any]) -> dict[str, Any]:
+def _plain_draft(draft: Draft) -> dict[str, Any]:
     return {
-        id: str(answer) if isinstance(answer, ObjectId) else answer
-        for id, answer in answers.items()
-    }
-
-
-def _plain_draft(draft: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "answers": _plain(draft.get("answers") or {}),
+        "answers": plain(draft.get("answers") or {}),
         "profile": draft.get("profile"),
         "open_data": bool(draft.get("open_data")),
         "step": draft.get("step"),

@@ -9,16 +9,15 @@ from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
 from ..contributions.neighbours import requests_asked
+from ..figures.settle import Totals
 from ..opendata.suppression import LEAST_FOR_CROSSES, LEAST_FOR_MEANS, mean, share, shown_groups
 from ..portal import catalogue
-from ..portal.collections import now
-from ..portal.queueing import later
 from ..web import refusals
 from ..web.moments import iso
 from . import figures, permissions, results_collection
-from .models import Channel
-from .questions import COUNTED, Kind, Question, possible
-from .repository import Consultation
+from .models import Channel, Consultation, Named, Question, Results, Since
+from .questions import COUNTED, Kind, possible
+from .signals import on_results_wanted
 from .window import Window, in_words
 from .wording import said
 
@@ -33,7 +32,7 @@ def read(consultation: Consultation) -> dict[str, Any]:
     collecting takes."""
     must_be_there(consultation)
     answered, given = figures.read(consultation["_id"])
-    totals: dict[str, int] = answered.get("totals") or {}
+    totals: Totals = answered.get("totals") or {}
     return {
         "responses": {
             "total": totals.get("total", 0),
@@ -65,13 +64,11 @@ def must_be_there(consultation: Consultation) -> None:
             sealed_until=iso(window.unsealed_at),
         )
     if not results_collection.collect(consultation, AT_ONCE):
-        from .tasks import close
-
-        later(close, str(consultation["_id"]))
+        on_results_wanted.send(consultation["_id"])
         raise refusals.NotFound(_("The results are being prepared. Please come back in a while."))
 
 
-def _profiles(totals: dict[str, int]) -> list[dict[str, Any]]:
+def _profiles(totals: Totals) -> list[dict[str, Any]]:
     lists = vocabulary.vocabularies()
     return [
         {"id": term.id, "label": str(term.label), "count": totals[f"profile:{term.id}"]}
@@ -80,7 +77,7 @@ def _profiles(totals: dict[str, int]) -> list[dict[str, Any]]:
     ]
 
 
-def _question(question: Question, totals: dict[str, int], named: dict[str, Any]) -> dict[str, Any]:
+def _question(question: Question, totals: Totals, named: dict[str, list[Named]]) -> dict[str, Any]:
     id, kind = question["id"], Kind(question["kind"])
     answered = totals.get(f"answered:{id}", 0)
     shown: dict[str, Any] = {
@@ -110,7 +107,7 @@ def labels(question: Question) -> list[tuple[Any, str]]:
     return [(option["id"], said(option["label"])) for option in question["options"]]
 
 
-def _crosses(question: Question, totals: dict[str, int]) -> list[dict[str, Any]]:
+def _crosses(question: Question, totals: Totals) -> list[dict[str, Any]]:
     """The answers of each profile that may be shown on its own, most people first."""
     id = question["id"]
     lists = vocabulary.vocabularies()
@@ -142,7 +139,7 @@ def _crosses(question: Question, totals: dict[str, int]) -> list[dict[str, Any]]
     return rows
 
 
-def _named(named: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _named(named: list[Named]) -> list[dict[str, Any]]:
     """The datasets that were named, as far as anybody may see them now."""
     found = catalogue.datasets_by_id(one["dataset"] for one in named)
     return [
@@ -152,12 +149,12 @@ def _named(named: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _feedback(given: dict[str, Any]) -> dict[str, Any]:
+def _feedback(given: Results) -> dict[str, Any]:
     """What was said of datasets during the consultation and, of those whose data changed after,
     what is said since."""
-    totals: dict[str, int] = given.get("totals") or {}
-    since = given.get("since") or {}
-    later_totals: dict[str, int] = since.get("totals") or {}
+    totals: Totals = given.get("totals") or {}
+    since: Since = given.get("since") or {}
+    later_totals: Totals = since.get("totals") or {}
     lists = vocabulary.vocabularies()
     return {
         "total": totals.get("total", 0),
@@ -170,7 +167,7 @@ def _feedback(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _axis(id: str, totals: dict[str, int]) -> dict[str, Any]:
+def _axis(id: str, totals: Totals) -> dict[str, Any]:
     counts = {step: totals.get(f"axis:{id}:{step}", 0) for step in vocabulary.STEPS}
     return {
         "count": sum(counts.values()),
@@ -216,7 +213,3 @@ def synthesis(consultation: Consultation) -> dict[str, Any] | None:
             for one in stored.get("commitments") or ()
         ],
     }
-
-
-def is_sealed(consultation: Consultation) -> bool:
-    return Window.of(consultation).sealed(now())

@@ -7,7 +7,7 @@ A feedback that changes between the closing and its copy is copied first (`stamp
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -17,9 +17,17 @@ from .. import vocabulary
 from ..contributions.neighbours import feedback_given
 from ..portal.collections import now
 from . import consultation_link, figures
-from .models import collected, consultations, of_feedback, of_responses, responses, results
+from .models import (
+    Consultation,
+    Named,
+    collected,
+    consultations,
+    of_feedback,
+    of_responses,
+    responses,
+    results,
+)
 from .questions import Kind
-from .repository import Consultation
 from .signals import on_consultation_collected
 from .window import Window
 
@@ -79,12 +87,12 @@ def refresh_since(consultation_id: ObjectId) -> None:
 
 def name_datasets(consultation: Consultation) -> None:
     """The datasets that answers name most often, by question: added up once, at closing."""
-    named: dict[str, list[dict[str, Any]]] = {}
+    named: dict[str, list[Named]] = {}
     for question in consultation["questions"]:
         if question["kind"] != Kind.DATASET:
             continue
         field = f"answers.{question['id']}"
-        found = responses().aggregate(
+        found: Iterable[Any] = responses().aggregate(
             [
                 {
                     "$match": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, abort, request
+from flask import Response, abort, redirect, request
 from flask_babel import format_decimal
 from udata.i18n import lazy_gettext as _
 
@@ -18,13 +18,19 @@ from ..web.api import bound_body, never_stored
 from ..web.listing import Page
 from ..web.pages import blueprint, check_guard, handles_refusal, page_address, render
 from ..web.urls import login_url
-from . import permissions, presentation, publishing_views, results, text_review
+from . import permissions, presentation, publishing, results, text_review
 from .markdown import rendered
-from .models import TextState
-from .repository import Consultation, readable
+from .models import Consultation, TextState
+from .repository import readable
 from .window import Window, in_words, until_in_words
 from .wording import said
 
+#: What became of it, after `?done=`.
+DONE = {
+    "published": _("The results are published as open data."),
+    "queued": _("The results are being published. Please come back in a while."),
+    "unchanged": _("What is published is up to date: nothing has changed."),
+}
 #: Texts on one page.
 TEXTS = 20
 #: Parts that one bar can tell apart.
@@ -45,8 +51,8 @@ def results_page(reference: str, *, refusal: refusals.Refusal | None = None) -> 
     return render(
         "consultations/results.html",
         **_common(viewer, consultation, refusal),
-        done=publishing_views.DONE.get(request.args.get("done", "")),
-        **publishing_views.shown(viewer, consultation),
+        done=DONE.get(request.args.get("done", "")),
+        **_published(viewer, consultation),
         found=found,
         plots=_plots(found),
         answers=_answers(found),
@@ -63,6 +69,22 @@ def results_page(reference: str, *, refusal: refusals.Refusal | None = None) -> 
         number=format_decimal,
         percent=charts.percent,
     )
+
+
+@blueprint.route("/pages/consultations/<string:reference>/results/publish", methods=["POST"])
+@handles_refusal
+def publish_results(reference: str) -> Response:
+    """Publishes the results, or what of them has changed."""
+    viewer = current_viewer()
+    try:
+        bound_body()
+        check_guard(viewer)
+        made = publishing.publish_as(viewer, reference)
+    except refusals.Refusal as refusal:
+        return results_page(reference, refusal=refusal)
+    done = "queued" if made is None else "published" if made.changed else "unchanged"
+    address = page_address(f"consultations/{reference}/results/", done=done)
+    return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
 
 
 @blueprint.route("/pages/consultations/<string:reference>/results/texts")
@@ -92,6 +114,16 @@ def moderate_text(reference: str) -> Response:
     except refusals.Refusal as refusal:
         return _texts(viewer, consultation, refusal=refusal)
     return _texts(viewer, consultation, done=str(_("Your decision is recorded.")))
+
+
+def _published(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
+    """Return what the page of results shows of the results as open data."""
+    return {
+        "dataset": publishing.dataset_of(consultation),
+        "may_publish": permissions.is_team(viewer),
+        "responses_url": publishing.responses_address(consultation),
+        "publish_url": page_address(f"consultations/{consultation['slug']}/results/publish"),
+    }
 
 
 def _texts(
@@ -169,7 +201,7 @@ def _common(
         "said": said,
         "rendered": rendered,
         "until": until_in_words,
-        "when": presentation.when(consultation),
+        "when": presentation.when(window),
         "closed": in_words(window.closes_at),
         "sealed": window.sealed(now()),
         "here": _url(consultation, "results/"),

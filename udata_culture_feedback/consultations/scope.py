@@ -17,7 +17,7 @@ from flask import current_app
 
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
-from .models import consultations
+from .models import Consultation, Scope, consultations
 from .window import Window
 
 #: How long a process goes by the windows it has read.
@@ -43,8 +43,8 @@ class Scoped:
     answered: bool
 
     @classmethod
-    def of(cls, raw: dict[str, Any]) -> Scoped:
-        scope = raw.get("scope") or {}
+    def of(cls, raw: Consultation) -> Scoped:
+        scope: Scope = raw.get("scope") or {}
         return cls(
             raw["_id"],
             raw["slug"],

@@ -5,17 +5,19 @@ from __future__ import annotations
 from bson import ObjectId
 from udata.tasks import job, task
 
-from . import answering, figures, lifecycle, notifications, publishing, results_collection
+from ..figures.settle import settle
+from . import figures, lifecycle, notifications, publishing, results_collection
 from .models import of_responses, responses
 from .repository import find
+from .response_repository import bury
 
 
 @task(name="culture-feedback-count-response", route="low.culture-feedback")
 def count_response(consultation_id: str, response_id: str) -> None:
     """Counts what is due of a consultation, and buries an answer that was taken back."""
-    figures.settle(figures.RESPONSES, of_responses(consultation_id))
+    settle(figures.RESPONSES, of_responses(consultation_id))
     if responses().find_one({"_id": ObjectId(response_id), "deleted": {"$exists": True}}):
-        answering.bury(ObjectId(response_id))
+        bury(ObjectId(response_id))
 
 
 @task(name="culture-feedback-close-consultation", route="low.culture-feedback")

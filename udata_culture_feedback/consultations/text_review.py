@@ -3,6 +3,7 @@ by everybody."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from bson import ObjectId
@@ -11,15 +12,15 @@ from udata.i18n import lazy_gettext as _
 from .. import vocabulary
 from ..people.limits import spend_write
 from ..people.viewer import Viewer, must_be_known
-from ..portal.collections import now
+from ..portal.collections import Query, now
 from ..search import terms
 from ..web import refusals
 from ..web.listing import Page
 from ..web.moments import iso
 from . import permissions, results
-from .models import TextState, responses
+from .models import Consultation, Hidden, Question, Response, Text, TextState, responses
 from .questions import Kind
-from .repository import Consultation, fresh, readable
+from .repository import fresh, readable
 from .signals import on_text_moderated
 from .wording import said
 
@@ -31,7 +32,7 @@ UNSAID = "off_topic"
 WORDED = frozenset((Kind.TEXT, Kind.MISSING_DATASET))
 
 
-def worded(consultation: Consultation) -> list[dict[str, Any]]:
+def worded(consultation: Consultation) -> list[Question]:
     """The questions that are answered in words."""
     return [q for q in consultation["questions"] if Kind(q["kind"]) in WORDED]
 
@@ -54,7 +55,7 @@ def listed(
         which["texts.question"] = question
     if wanted:
         which["$and"] = [{"texts.terms": {"$in": list(stems)}} for stems in wanted]
-    stages: list[dict[str, Any]] = [
+    stages: list[Query] = [
         {
             "$match": {
                 "consultation": consultation["_id"],
@@ -70,7 +71,8 @@ def listed(
         {"$skip": page.offset},
         {"$limit": page.size + 1},
     ]
-    found = [one["texts"] for one in responses().aggregate(stages)]
+    unwound: Iterable[Any] = responses().aggregate(stages)
+    found: list[Text] = [one["texts"] for one in unwound]
     asked = {q["id"]: q for q in consultation["questions"]}
     shown = [
         {
@@ -87,7 +89,7 @@ def listed(
     return shown, len(found) > page.size
 
 
-def _in_state(state: TextState, *, stubs: bool) -> dict[str, Any]:
+def _in_state(state: TextState, *, stubs: bool) -> Query:
     if state is not TextState.PUBLIC or not stubs:
         return {"texts.state": state.value}
     hidden = {
@@ -98,7 +100,7 @@ def _in_state(state: TextState, *, stubs: bool) -> dict[str, Any]:
     return {"$or": [{"texts.state": state.value}, hidden]}
 
 
-def _stub(text: dict[str, Any]) -> dict[str, Any]:
+def _stub(text: Text) -> dict[str, Any]:
     if text["state"] == TextState.PUBLIC:
         return {}
     hidden = text["hidden"]
@@ -129,7 +131,7 @@ def moderate(
         raise refusals.NotFound(_("There is no such text."))
     text = text_of(response, ObjectId(text_id))
     state = DECISIONS[decision]
-    hidden: dict[str, Any] | None = None
+    hidden: Hidden | None = None
     if state is TextState.HIDDEN:
         hidden = {"reason": reason or UNSAID}
         if text["state"] == TextState.PUBLIC:
@@ -147,30 +149,31 @@ def moderate(
     return fresh(consultation["_id"])
 
 
-def find_text(text_id: Any) -> dict[str, Any] | None:
+def find_text(text_id: Any) -> Response | None:
     """The answer that has a text; None where there is none (any more)."""
     if not ObjectId.is_valid(text_id):
         return None
     return responses().find_one({"texts.id": ObjectId(text_id)})
 
 
-def text_of(response: dict[str, Any], text_id: ObjectId) -> dict[str, Any]:
+def text_of(response: Response, text_id: ObjectId) -> Text:
     return next(text for text in response["texts"] if text["id"] == text_id)
 
 
-def put(
-    text_id: ObjectId, state: TextState, words: str, hidden: dict[str, Any] | None = None
-) -> bool:
+def put(text_id: ObjectId, state: TextState, words: str, hidden: Hidden | None = None) -> bool:
     """Has a text say `words`, in a state; `hidden`: the `reason`, and the date (`at`) where it was
     public before. The answer that it is part of says the same. Again changes nothing; False where
     there is no such text (any more)."""
     while (response := find_text(text_id)) is not None:
         text = text_of(response, text_id)
-        changed = {key: value for key, value in text.items() if key != "hidden"}
-        changed |= {"state": state.value, "text": words} | ({"hidden": hidden} if hidden else {})
+        changed = text.copy()
+        changed.pop("hidden", None)
+        changed["state"], changed["text"] = state.value, words
+        if hidden:
+            changed["hidden"] = hidden
         if changed == text:
             return True
-        set_ = {"texts": [changed if one is text else one for one in response["texts"]]}
+        set_: Query = {"texts": [changed if one is text else one for one in response["texts"]]}
         if words != text["text"]:
             changed["terms"] = terms.terms(words)
             set_[f"answers.{text['question']}"] = _answer_with(response, text["question"], words)
@@ -180,7 +183,7 @@ def put(
     return False
 
 
-def _answer_with(response: dict[str, Any], question: str, words: str) -> Any:
+def _answer_with(response: Response, question: str, words: str) -> Any:
     """The answer to a question, with other words: of data that are missing, the first paragraph is
     the title."""
     answer = response["answers"].get(question)

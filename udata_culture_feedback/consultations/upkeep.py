@@ -14,8 +14,9 @@ from ..figures.settle import settle
 from ..people import contacts
 from ..portal.collections import now
 from ..portal.job_runs import recorded
-from . import answering, figures, lifecycle, notifications, results_collection
+from . import figures, lifecycle, notifications, results_collection
 from .models import collected, consultations, followers, responses
+from .response_repository import bury
 
 #: Accounts deleted since then are looked at again.
 FORGOTTEN_WITHIN = timedelta(days=40)
@@ -80,7 +81,7 @@ def bury_tombstones() -> int:
     deleted = responses().find(
         {"deleted": {"$exists": True}, "sent_at": {"$exists": False}}, {"_id": 1}
     )
-    return sum(answering.bury(one["_id"]) for one in deleted)
+    return sum(bury(one["_id"]) for one in deleted)
 
 
 def forget_accounts() -> int:
@@ -130,4 +131,5 @@ def look_at_the_clock() -> dict[str, int]:
     """What should not wait for the night: results at closing, reminders."""
     with recorded("culture-feedback-consultations") as run:
         run["done"] = {"collected": collect(), "reminded": remind()}
-    return run["done"]
+    done: dict[str, int] = run["done"]
+    return done

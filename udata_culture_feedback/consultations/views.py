@@ -37,13 +37,18 @@ from ..web.pages import (
     render,
     wants_fragment,
 )
+from ..web.payload import Payload
+from ..web.refusals import Errors
 from ..web.urls import login_url
 from . import answering, form_tokens, notifications, permissions, presentation, queries
 from .markdown import rendered
-from .models import responses
-from .questions import Answers, missing, pruned, read_answers
-from .repository import Consultation, readable
+from .models import Answers, Consultation, Said, responses
+from .models import Response as Stored
+from .questions import missing, pruned, read_answers
+from .repository import readable
 from .representation import informed
+from .response_content import begun
+from .response_repository import own
 from .window import State, Window, in_words, until_in_words
 from .wording import said
 
@@ -111,7 +116,7 @@ def consultations_page() -> Response:
 def consultation_page(reference: str) -> Response:
     """One consultation: what it is about, and one's answer to it."""
     viewer, consultation = _who(reference)
-    mine = answering.own(viewer, consultation)
+    mine = own(viewer, consultation)
     form = _begun(mine)
     form.step = _asked_step() or form.step
     editing = "edit" in request.args or "step" in request.args
@@ -127,7 +132,7 @@ def answer_consultation(reference: str) -> Response:
     try:
         bound_body()
         viewer, consultation = _who(reference, request.form)
-        mine = answering.own(viewer, consultation)
+        mine = own(viewer, consultation)
         form = _begun(mine)
         go = request.form.get("go", "next")
         step = _read_step(viewer, consultation, form, strictly=go != "previous")
@@ -300,7 +305,7 @@ def _send(viewer: Viewer, consultation: Consultation, form: Form) -> Response:
     whole = {q["id"]: form.answers.get(q["id"]) for q in consultation["questions"]}
     payload = _payload(form) | {"answers": whole, "submission_id": _submission()}
     asking = not _by_link(viewer)
-    mine = answering.own(viewer, consultation)
+    mine = own(viewer, consultation)
     if mine and mine.get("sent_at"):
         answering.edit(viewer, id, payload, asking=asking)
     else:
@@ -312,7 +317,7 @@ def _without_account(
     viewer: Viewer, consultation: Consultation, form: Form, step: presentation.Step, go: str
 ) -> Response:
     """Goes on with the answers in the form; sends them by a proof, or by an address to confirm."""
-    errors: dict[str, Any] = {}
+    errors: Errors = {}
     form.answers = read_answers(consultation["questions"], form.answers, errors)[0]
     if go == "previous":
         form.step = step.previous
@@ -323,7 +328,7 @@ def _without_account(
     if go != "send":
         form.step = presentation.step_of(consultation, form.answers, step.index).following
         return _page(viewer, consultation, None, form, editing=True)
-    mine = answering.own(viewer, consultation)
+    mine = own(viewer, consultation)
     sent = request.form
     payload = _payload(form) | {
         "answers": form.answers,
@@ -354,7 +359,7 @@ def _without_account(
 
 def _check_step(consultation: Consultation, answers: Answers, step: presentation.Step) -> None:
     """Raises Invalid where a required question of the step has no answer."""
-    errors: dict[str, Any] = {}
+    errors: Errors = {}
     asked = presentation.step_of(consultation, answers, step.index)
     missing(asked.questions if asked.index == step.index else [], answers, errors)
     if errors:
@@ -367,7 +372,7 @@ def _go_on(
     """After a form: the page as it is now; a whole page by a redirection, so that reloading does
     not send the form again."""
     if wants_fragment():
-        mine = answering.own(viewer, consultation)
+        mine = own(viewer, consultation)
         form = _begun(mine)
         form.step = step or form.step
         return _page(viewer, consultation, mine, form, editing=step is not None, done=done)
@@ -376,19 +381,20 @@ def _go_on(
     return redirect(f"{address}#{'cf-done' if done else 'cf-step'}", code=303)  # type: ignore[return-value]
 
 
-def _begun(mine: dict[str, Any] | None) -> Form:
+def _begun(mine: Stored | None) -> Form:
     """What somebody goes on with."""
-    begun = answering.begun(mine) or {}
+    said: Said = begun(mine) or {"answers": {}}
+    draft = mine.get("draft") if mine else None
     return Form(
-        answers=dict(begun.get("answers") or {}),
-        profile=begun.get("profile"),
-        open_data=bool(begun.get("open_data")),
-        step=begun.get("step"),
+        answers=dict(said.get("answers") or {}),
+        profile=said.get("profile"),
+        open_data=bool(said.get("open_data")),
+        step=draft.get("step") if draft else None,
     )
 
 
 def _payload(form: Form) -> dict[str, Any]:
-    payload: dict[str, Any] = {"opening": request.form.get("opening")}
+    payload: Payload = {"opening": request.form.get("opening")}
     if "about" in request.form or form.profile or form.open_data:
         payload |= {"profile": form.profile, "open_data": form.open_data}
     return payload
@@ -466,7 +472,7 @@ def _act(reference: str, action: Any) -> Response:
         _check_guard(viewer, consultation)
         done = action(viewer, consultation["_id"])
     except refusals.Refusal as refusal:
-        mine = answering.own(viewer, consultation)
+        mine = own(viewer, consultation)
         return _page(viewer, consultation, mine, _begun(mine), refusal=refusal)
     return _go_on(viewer, consultation, done=done)
 
@@ -478,7 +484,7 @@ def _refused(
     viewer: Viewer, consultation: Consultation, form: Form, refusal: refusals.Refusal
 ) -> Response:
     """The form again, with what was typed, at the first step that has something wrong in it."""
-    mine = answering.own(viewer, consultation)
+    mine = own(viewer, consultation)
     wrong = {name.removeprefix("answers.") for name in refusal.errors}
     for question in consultation["questions"]:
         if question["id"] in wrong and consultation["steps"]:
@@ -490,7 +496,7 @@ def _refused(
 def _page(
     viewer: Viewer,
     consultation: Consultation,
-    mine: dict[str, Any] | None,
+    mine: Stored | None,
     form: Form,
     *,
     editing: bool = False,
@@ -535,7 +541,7 @@ def _page(
         said=said,
         rendered=rendered,
         until=until_in_words,
-        when=presentation.when(consultation),
+        when=presentation.when(Window.of(consultation)),
         opens=in_words(window.opens_at),
         unsealed=in_words(window.unsealed_at),
         sealed=window.sealed(moment),
@@ -577,7 +583,7 @@ def _page(
 
 
 def _opening(
-    viewer: Viewer, consultation: Consultation, mine: dict[str, Any] | None
+    viewer: Viewer, consultation: Consultation, mine: Stored | None
 ) -> tuple[str, datetime]:
     """The token of the form that is shown, and when it was first opened: who goes on with what they
     have saved began when they first saved it."""
@@ -585,7 +591,8 @@ def _opening(
     sent = request.form.get("opening", "")
     if began := form_tokens.opened_at(sent, viewer, id):
         return sent, began
-    began = ((mine or {}).get("draft") or {}).get("opened_at") or now()
+    draft = mine.get("draft") if mine else None
+    began = (draft.get("opened_at") if draft else None) or now()
     return form_tokens.token_for(viewer, id, began), began
 
 
@@ -604,7 +611,7 @@ def _too_late(viewer: Viewer, consultation: Consultation, form: Form) -> Respons
             refusal=refusals.Gone(
                 _(
                     "This consultation was open %(until)s.",
-                    until=presentation.when(consultation)["until"],
+                    until=presentation.when(Window.of(consultation))["until"],
                 )
             ),
             errors={},
@@ -628,9 +635,10 @@ def _fields(step: presentation.Step) -> set[str]:
     return found | ({"profile", "email"} if step.last else set())
 
 
-def _resume_url(consultation: Consultation, mine: dict[str, Any]) -> str:
+def _resume_url(consultation: Consultation, mine: Stored) -> str:
     return page_address(
-        f"consultations/{consultation['slug']}/resume", token=form_tokens.resume_token(mine)
+        f"consultations/{consultation['slug']}/resume",
+        token=form_tokens.resume_token(mine["_id"], mine["contributor"]["key"]),
     )
 
 
@@ -661,7 +669,7 @@ def _in_words(moment: str) -> str:
 def _when(listed: dict[str, Any]) -> dict[str, str]:
     """The dates of a consultation of a list, in words."""
     dates = {name: _moment(listed[name]) for name in ("opens_at", "closes_at")}
-    return presentation.when(dates | {"published": True})
+    return presentation.when(Window(dates["opens_at"], dates["closes_at"]))
 
 
 def _moment(text: str) -> datetime:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import current_app
@@ -19,6 +18,7 @@ from udata.i18n import lazy_gettext as _
 
 from ..web import refusals
 from ..web.moments import portal_zone, to_local
+from .models import Dates
 
 
 class State(StrEnum):
@@ -39,7 +39,7 @@ class Window:
     published: bool = True
 
     @classmethod
-    def of(cls, consultation: dict[str, Any]) -> Window:
+    def of(cls, consultation: Dates) -> Window:
         return cls(
             consultation["opens_at"],
             consultation["closes_at"],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import current_app
 from udata.i18n import get_locale
 from udata.i18n import lazy_gettext as _
 
+from ..web.payload import Payload
+from ..web.refusals import Errors
 from ..web.text_cleaning import clean
 
 #: `{language: text}`.
@@ -38,10 +38,10 @@ def said(texts: Texts | None) -> Words:
 
 
 def read_texts(
-    payload: dict[str, Any],
+    payload: Payload,
     field: str,
     longest: int,
-    errors: dict[str, Any],
+    errors: Errors,
     *,
     required: bool = False,
     one_line: bool = True,

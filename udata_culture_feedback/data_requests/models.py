@@ -7,16 +7,15 @@ naive UTC.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from bson import ObjectId
 from pymongo.collection import Collection
-from udata.mongo.document import UDataDocument as Document
 
 from ..contributions.review_rules import Visibility, indexes
 from ..figures.settle import Totals
 from ..people.models import Contributor
-from ..portal.collections import acknowledged
+from ..portal.collections import Indexed, acknowledged
 from ..web.listing import EPOCH
 from .workflow import OPEN, Status
 
@@ -235,14 +234,7 @@ class Message(Moderated):
     native: NotRequired[bool]
 
 
-class _Indexed(Document):
-    """A collection of ours: its indexes, on fields that its `TypedDict` names."""
-
-    _dynamic = True
-    meta: ClassVar[dict[str, Any]] = {"abstract": True, "strict": False}
-
-
-class CultureFeedbackRequest(_Indexed):
+class CultureFeedbackRequest(Indexed):
     """Of `Request`."""
 
     meta = {
@@ -299,7 +291,7 @@ class CultureFeedbackRequest(_Indexed):
     }
 
 
-class CultureFeedbackSupport(_Indexed):
+class CultureFeedbackSupport(Indexed):
     """Of `Support`."""
 
     meta = {
@@ -312,11 +304,11 @@ class CultureFeedbackSupport(_Indexed):
     }
 
 
-class CultureFeedbackRequestFigures(_Indexed):
+class CultureFeedbackRequestFigures(Indexed):
     """Of `Figures`: found by their id."""
 
 
-class CultureFeedbackRequestMessage(_Indexed):
+class CultureFeedbackRequestMessage(Indexed):
     """Of `Message`."""
 
     meta = {

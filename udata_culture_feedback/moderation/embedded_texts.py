@@ -20,7 +20,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
 from ..consultations import text_review as texts
-from ..consultations.models import TextState, consultations, responses
+from ..consultations.models import Response, Text, TextState, consultations, responses
 from ..contributions import discussions, review_rules, text_checks
 from ..contributions.review_rules import CONSULTATION, HIDDEN_BEFORE, Visibility
 from ..data_requests import discussion as request_discussion
@@ -268,9 +268,11 @@ class TextClass(PartClass):
 
     def loaded(self, items: list[Item]) -> list[Item]:
         """With the consultation each is of, too."""
-        of = {one["_id"]: one["consultation"] for one in _responses_of(items)} if items else {}
+        of: dict[Any, Any] = (
+            {one["_id"]: one["consultation"] for one in _responses_of(items)} if items else {}
+        )
         asked = {"_id": {"$in": list(set(of.values()))}}
-        slugs = (
+        slugs: dict[Any, str] = (
             {c["_id"]: c["slug"] for c in consultations().find(asked, {"slug": 1})} if of else {}
         )
         return [
@@ -363,7 +365,9 @@ def text_moderated(
     response = texts.find_text(text_id)
     if response is None:
         return
-    consultation = consultations().find_one({"_id": response["consultation"]}) or {}
+    consultation = consultations().find_one({"_id": response["consultation"]})
+    if consultation is None:
+        return
     one = _waiting_text(response, texts.text_of(response, text_id), consultation["organization"])
     _insert([one])
     decision = {
@@ -470,12 +474,12 @@ def _forget(part: PartClass, items: list[Item]) -> int:
     return words().delete_many({"_id": {"$in": gone}}).deleted_count if gone else 0
 
 
-def _responses_of(items: list[Item]) -> list[Item]:
+def _responses_of(items: list[Item]) -> list[Response]:
     ids = {"_id": {"$in": [item["parent"] for item in items]}, "deleted": {"$exists": False}}
     return list(responses().find(ids, {"texts": 1, "consultation": 1}))
 
 
-def _waiting_text(response: Item, text: dict[str, Any], organization: ObjectId) -> Item:
+def _waiting_text(response: Response, text: Text, organization: ObjectId) -> Item:
     found = dict.fromkeys(finding.check for finding in text_checks.inspect(text["text"]))
     made = new(
         TEXTS.kind,

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from pymongo.collection import Collection
@@ -20,7 +20,7 @@ from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
 from ..consultations import answering, permissions, wording
-from ..consultations.models import consultations, responses
+from ..consultations.models import Consultation, Response, consultations, responses
 from ..data_requests import actions as request_actions
 from ..data_requests import messages as request_messages
 from ..data_requests.models import messages, requests, supports
@@ -297,11 +297,15 @@ class Answered(Said):
         return [self._shown(person, row, about.get(row["consultation"]), decided) for row in rows]
 
     def _shown(
-        self, person: Person, row: Row, consultation: Row | None, decided: dict[Any, Shown | None]
+        self,
+        person: Person,
+        row: Row,
+        consultation: Consultation | None,
+        decided: dict[Any, Shown | None],
     ) -> Shown:
         asked = {
             q["id"]: str(wording.said(q["text"]))
-            for q in (consultation or {"questions": ()})["questions"]
+            for q in (consultation["questions"] if consultation else ())
         }
         shown: Shown = {
             "kind": self.kind,
@@ -338,7 +342,7 @@ class Answered(Said):
     def erase(self, person: Person, row: Row) -> None:
         consultation = consultations().find_one({"_id": row["consultation"]})
         published = consultation is not None and permissions.may_see_results(consultation)
-        answering.take_back(person.author_of(row), row, keep_figures=published)
+        answering.take_back(person.author_of(row), cast(Response, row), keep_figures=published)
 
     def correct(self, person: Person, row: Row, payload: dict[str, Any]) -> None:
         answering.edit(person.author_of(row), row["consultation"], payload)

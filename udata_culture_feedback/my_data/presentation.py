@@ -203,8 +203,8 @@ def _responses(person: Person, items: list[dict[str, Any]]) -> list[Entry]:
         if path and person.user_id:
             way = Way(f"{path}?edit=1")
         elif path and item["id"] in keys and not person.by_token:
-            known = {"_id": ObjectId(item["id"]), "contributor": {"key": keys[item["id"]]}}
-            way = Way(f"{path}resume", {"token": form_tokens.resume_token(known)})
+            token = form_tokens.resume_token(ObjectId(item["id"]), keys[item["id"]])
+            way = Way(f"{path}resume", {"token": token})
         texts = item.get("texts") or []
         found.append(
             _entry(

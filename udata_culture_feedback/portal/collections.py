@@ -11,17 +11,28 @@ from typing import Any, TypeVar
 
 from pymongo.collection import Collection
 from pymongo.write_concern import WriteConcern
+from udata.mongo.document import UDataDocument
 
 #: Milliseconds that a majority has to confirm a write.
 CONFIRMED_WITHIN = 10_000
 
 #: A document, of the type of its collection.
 D = TypeVar("D", bound=Mapping[str, Any])
+#: A query or an update of MongoDB: really anything.
+Query = dict[str, Any]
 
 _building = threading.Lock()
 #: The collections whose indexes this process has built. mongoengine hands a collection to other
 #: threads before it has built them: two threads could then store what a unique index refuses.
 _built: set[tuple[type, int]] = set()
+
+
+class Indexed(UDataDocument):
+    """A collection of ours and its indexes. Documents are read and written as they are stored; what
+    they hold is said by a `TypedDict` beside the class, and nowhere else."""
+
+    _dynamic = True  # an index may name any field
+    meta: Any = {"abstract": True, "strict": False}
 
 
 def collection_of(model: Any) -> Collection:

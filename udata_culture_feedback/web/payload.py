@@ -18,6 +18,9 @@ from .text_cleaning import clean
 #: A submission's id is chosen by who sends it (a UUID does), so that a retry is stored once.
 SUBMISSION_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
 
+#: What somebody sent: a JSON object that nobody has checked yet.
+Payload = dict[str, Any]
+
 #: Characters of a slug or an id by which something is named.
 REFERENCE_LENGTH = 300
 
@@ -26,10 +29,10 @@ class Reading:
     """Collects what is right (`values`) and what is wrong (`errors`) of one payload. Each method
     reads one field and leaves its name in one of them."""
 
-    def __init__(self, payload: dict[str, Any]):
+    def __init__(self, payload: Payload):
         self.payload = payload
         self.values: dict[str, Any] = {}
-        self.errors: dict[str, Any] = {}
+        self.errors: refusals.Errors = {}
 
     def has(self, field: str) -> bool:
         return field in self.payload

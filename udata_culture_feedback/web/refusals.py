@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from typing import Any
 
+#: Field → what is wrong with it, perhaps a lazy translation.
+Errors = dict[str, Any]
+
 
 class Refusal(Exception):
     """An action says no. `errors` names the fields at fault, `details` goes into the answer."""
 
     status = 400
 
-    def __init__(self, message: Any, errors: dict[str, Any] | None = None, **details: Any):
+    def __init__(self, message: Any, errors: Errors | None = None, **details: Any):
         super().__init__(str(message))
         # Plain texts: templates take a lazy translation for HTML, with what people typed in it.
         self.message = str(message)
