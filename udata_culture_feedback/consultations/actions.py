@@ -21,12 +21,32 @@ from ..web.payload import Payload
 from ..web.refusals import Errors
 from . import permissions
 from .forms import TEXTS, read_consultation, read_synthesis
-from .models import Consultation, Correction, Entry, Question, Synthesis, consultations
+from .models import Consultation, Correction, Edit, Entry, Question, Synthesis, consultations
 from .questions import structure
 from .repository import MAX_JOURNAL, Changed, change, entry, free_slug, readable
 from .signals import on_synthesis_published
 from .window import State, Window, until_in_words
 from .wording import Texts
+
+#: Edits that a consultation remembers.
+MAX_EDITS = 30
+#: What people call its fields.
+FIELD_NAMES = {
+    "title": _("the title"),
+    "introduction": _("the introduction"),
+    "outcome": _("what becomes of the answers"),
+    "controller": _("who is responsible"),
+    "dpo": _("the data protection officer"),
+    "retention": _("how long answers are kept"),
+    "contact": _("the contact"),
+    "organization": _("the organization"),
+    "opens_at": _("the opening"),
+    "closes_at": _("the closing"),
+    "scope": _("the scope"),
+    "steps": _("the steps"),
+    "questions": _("the questions"),
+    "read_only": _("whether answers are suspended"),
+}
 
 #: The whole of what it asks, of whom, and when.
 FROZEN = ("organization", "opens_at", "scope")
@@ -69,15 +89,20 @@ def create(viewer: Viewer, payload: Payload) -> Consultation:
 
 def edit(viewer: Viewer, reference: Any, payload: Payload) -> Consultation:
     """Changes the fields that the payload has. What people have answered to is frozen: then only
-    words may be corrected (journaled, with what they were) and `closes_at` go forward. Answers it
-    as stored. Raises Unauthenticated, NotFound, Forbidden; Invalid naming the field; Conflict for
-    what is frozen."""
+    words may be corrected (journaled, with what they were) and `closes_at` go forward. `version`:
+    the one that is being edited. Returns it as stored. Raises Unauthenticated, NotFound, Forbidden;
+    Invalid naming the field; Conflict for what is frozen, and, saying what was changed, where
+    somebody else has changed that version."""
     _must_be_team(viewer)
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
     asked = read_consultation(payload, partial=True)
 
+    version = _version(payload)
+
     def edited(one: Consultation) -> Changed | None:
+        if version is not None and version != one["version"]:
+            raise _changed_meanwhile(one, version)
         values = {field: value for field, value in asked.items() if value is not None}
         changed = cast(Consultation, {**one, **values})
         if "contact" in asked and asked["contact"] is None:
@@ -89,9 +114,44 @@ def edit(viewer: Viewer, reference: Any, payload: Payload) -> Consultation:
         if len(one["journal"]) + len(journal) > MAX_JOURNAL:
             raise refusals.Conflict(_("This consultation has been changed too often."))
         changed["journal"] = [*one["journal"], *journal]
+        edit: Edit = {
+            "version": one["version"] + 1,
+            "at": now(),
+            "fields": [field for field in asked if changed.get(field) != one.get(field)],
+        }
+        changed["edits"] = [*one.get("edits", ()), edit][-MAX_EDITS:]
         return changed, still
 
     return change(consultation, edited)
+
+
+def _version(payload: Payload) -> int | None:
+    given = payload.get("version")
+    if given is None:
+        return None
+    if not isinstance(given, int) or isinstance(given, bool):
+        message = _("The number of a version.")
+        raise refusals.Invalid(message, {"version": message})
+    return given
+
+
+def _changed_meanwhile(consultation: Consultation, version: int) -> refusals.Conflict:
+    """Make the refusal of a change to an older version; it says what was changed since."""
+    since = [edit for edit in consultation.get("edits", ()) if edit["version"] > version]
+    fields = list(dict.fromkeys(field for edit in since for field in edit["fields"]))
+    named = ", ".join(str(FIELD_NAMES.get(field, field)) for field in fields)
+    message = (
+        _(
+            "Somebody else has changed this meanwhile: %(fields)s. Look at it, then send yours "
+            "again.",
+            fields=named,
+        )
+        if named
+        else _("Somebody else has changed this meanwhile. Look at it, then send yours again.")
+    )
+    return refusals.Conflict(
+        message, {"version": message}, version=consultation["version"], changed=fields
+    )
 
 
 def publish(viewer: Viewer, reference: Any) -> Consultation:
@@ -278,8 +338,11 @@ def _words_of(question: Question) -> Iterator[tuple[tuple[str, str], str]]:
     yield from _by_language(f"{where}.help", question.get("help"))
     for option in question.get("options", ()):
         yield from _by_language(f"{where}.options.{option['id']}", option["label"])
+    for row in question.get("rows", ()):
+        yield from _by_language(f"{where}.rows.{row['id']}", row["label"])
     for number, label in enumerate(question.get("scale", ()), 1):
         yield from _by_language(f"{where}.scale.{number}", label)
+    yield from _by_language(f"{where}.unit", question.get("unit"))
 
 
 def _by_language(where: str, texts: Texts | None) -> Iterator[tuple[tuple[str, str], str]]:

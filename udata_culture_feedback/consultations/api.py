@@ -50,6 +50,7 @@ edit_fields = documented(
         "steps": fields.List(fields.Raw, description="Titles; none: one page"),
         "questions": fields.List(fields.Raw, description="id, kind, text, help, required, step…"),
         "read_only": fields.Boolean(description="Suspends answers"),
+        "version": fields.Integer(description="That one edits: 409 where it has changed since"),
         "publish": fields.Boolean(description="Shows it to everybody"),
         "synthesis": fields.Raw(description="After closing: text, commitments, publish"),
     },

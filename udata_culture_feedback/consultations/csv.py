@@ -12,6 +12,7 @@ from flask import Response
 from udata.i18n import lazy_gettext as _
 
 from ..contributions.neighbours import requests_asked
+from ..figures.settle import Document
 from ..opendata.named import Datasets
 from ..opendata.opinions import Row, opinion_columns
 from ..opendata.tables import (
@@ -29,7 +30,7 @@ from ..vocabulary import vocabularies
 from ..web.csv import download
 from . import figures, results
 from .models import Channel, Consultation, Question, TextState, collected, responses
-from .questions import COUNTED, Kind
+from .questions import BINNED, COUNTED, Kind, bin_of, labels, rows_of, wordless
 from .wording import said
 
 #: What is read of an answer: nothing of who gave it.
@@ -49,6 +50,10 @@ KINDS = {
     Kind.SINGLE: _("one of several answers"),
     Kind.MULTIPLE: _("several answers"),
     Kind.SCALE: _("a step of a scale"),
+    Kind.RANKING: _("an order, the first one first"),
+    Kind.MATRIX: _("a step of a scale on each line"),
+    Kind.NUMBER: _("a number, by ranges"),
+    Kind.DATE: _("a date, by years"),
     Kind.TEXT: _("a text"),
     Kind.DATASET: _("a dataset of the portal"),
     Kind.MISSING_DATASET: _("data that are missing"),
@@ -61,10 +66,10 @@ class ResponseRow:
     """An answer, and what of it may be told."""
 
     def __init__(
-        self, response: dict[str, Any], profiles: set[str], datasets: dict[Any, Any] | None = None
+        self, response: Document, profiles: set[str], datasets: dict[Any, Any] | None = None
     ):
         self.response = response
-        self.answers: dict[str, Any] = response.get("answers") or {}
+        self.answers: Document = response.get("answers") or {}
         told = response.get("profile")
         self.profile = told if told in profiles else None
         self.datasets = datasets or {}
@@ -74,6 +79,10 @@ class ResponseRow:
             for text in response.get("texts") or ()
             if response.get("open_data") is True and text["state"] == TextState.PUBLIC
         }
+
+    def chosen(self, question: str) -> Any:
+        """What was chosen, without the words that go with « other »."""
+        return wordless(self.answers.get(question))
 
     def dataset(self, question: str) -> str | None:
         named = self.answers.get(question)
@@ -116,7 +125,7 @@ def responses_table(consultation: Consultation) -> Table:
                 required=True,
             ),
             profile_column(),
-            *(_answer_column(question) for question in consultation["questions"]),
+            *(column for one in consultation["questions"] for column in _answer_columns(one)),
         ),
     )
 
@@ -200,19 +209,17 @@ def response_rows(consultation: Consultation) -> Iterator[ResponseRow]:
             yield ResponseRow(one, profiles, datasets)
 
 
-def result_rows(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def result_rows(found: Document) -> Iterator[Document]:
     """`found`: what `results.read` answers."""
     for question in found["questions"]:
         yield from _of_question(question, question)
 
 
-def cross_rows(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def cross_rows(found: Document) -> Iterator[Document]:
     for question in found["questions"]:
-        labels = {one["id"]: one["label"] for one in question.get("options") or ()}
         for group in question.get("profiles") or ():
-            options = [one | {"label": labels[one["id"]]} for one in group["options"]]
             who = {"profile": group["profile"], "profile_label": group["label"]}
-            yield from _of_question(question, group | {"options": options}, **who)
+            yield from _of_question(question, group, **who)
 
 
 def feedback_rows(consultation: Consultation) -> Iterator[CollectedRow]:
@@ -243,7 +250,7 @@ def responses_csv(consultation: Consultation) -> Response:
     return download(f"responses-{consultation['slug']}", table.header, rows, made_of)
 
 
-def _sent(consultation: Consultation) -> dict[str, Any]:
+def _sent(consultation: Consultation) -> Document:
     return {"consultation": consultation["_id"], "sent_at": {"$exists": True}}
 
 
@@ -253,27 +260,53 @@ def _told(totals: dict[str, int]) -> set[str]:
     return told_profiles(sizes, totals.get("total", 0))
 
 
-def _answer_column(question: Question) -> Column:
+def _answer_columns(question: Question) -> Iterator[Column]:
+    """The columns of a question: one, one for each line of a matrix, and one for the words that go
+    with an option."""
     id, kind = question["id"], Kind(question["kind"])
     name, title = f"answers.{id}", str(said(question["text"]))
     told = str(KINDS[kind])
-    if kind in COUNTED:
-        return Column(
+    values = tuple((one, str(label)) for one, label in labels(question))
+    if kind is Kind.MATRIX:
+        for row, label in rows_of(question):
+            yield Column(
+                f"{name}.{row}",
+                f"{title} — {label}",
+                _on_row(id, row),
+                told,
+                type="integer",
+                values=values,
+            )
+    elif kind in BINNED:
+        yield Column(name, title, _binned(question), told, values=values)
+    elif kind is Kind.RANKING:
+        options = tuple(rows_of(question))
+        yield Column(name, title, lambda row: row.answers.get(id), told, values=options, many=True)
+    elif kind in COUNTED:
+        several = kind is Kind.MULTIPLE
+        yield Column(
             name,
             title,
-            lambda row: row.answers.get(id),
-            f"{told} {_('(with commas between them)')}" if kind is Kind.MULTIPLE else told,
+            lambda row: row.chosen(id),
+            f"{told} {_('(with commas between them)')}" if several else told,
             type="integer" if kind is Kind.SCALE else "string",
-            values=tuple((one, str(label)) for one, label in results.labels(question)),
-            many=kind is Kind.MULTIPLE,
+            values=values,
+            many=several,
         )
-    if kind is Kind.DATASET:
-        return Column(
+        if any(option.get("other") for option in question.get("options", ())):
+            yield _text_column(f"{name}.other", f"{title} — {_('in their own words')}", id)
+    elif kind is Kind.DATASET:
+        yield Column(
             name,
             title,
             lambda row: row.dataset(id),
-            _("The id of a dataset of the portal; empty where it is not public any more."),
+            _("The id of a dataset of the portal; empty where it is no longer public."),
         )
+    else:
+        yield _text_column(name, title, id)
+
+
+def _text_column(name: str, title: str, id: str) -> Column:
     return Column(
         name,
         title,
@@ -283,6 +316,20 @@ def _answer_column(question: Question) -> Column:
             "read it."
         ),
     )
+
+
+def _on_row(id: str, row: str) -> Callable[[ResponseRow], Any]:
+    return lambda one: (one.answers.get(id) or {}).get(row)
+
+
+def _binned(question: Question) -> Callable[[ResponseRow], Any]:
+    """A number or a date as the range it is counted in: the value itself might be one person's."""
+
+    def told(row: ResponseRow) -> str | None:
+        answer = row.answers.get(question["id"])
+        return None if answer is None else bin_of(question, answer)
+
+    return told
 
 
 def _figures() -> tuple[Column, ...]:
@@ -296,6 +343,8 @@ def _figures() -> tuple[Column, ...]:
             values=tuple((one.value, str(label)) for one, label in KINDS.items()),
             required=True,
         ),
+        Column("item", _("Line"), _of("item"), _("Of a matrix or a ranking: the id of a line.")),
+        Column("item_label", _("Label of the line"), _of("item_label")),
         Column(
             "answer",
             _("Answer"),
@@ -330,13 +379,11 @@ def _figures() -> tuple[Column, ...]:
     )
 
 
-def _of(field: str) -> Callable[[dict[str, Any]], Any]:
+def _of(field: str) -> Callable[[Document], Any]:
     return lambda row: row.get(field)
 
 
-def _of_question(
-    question: dict[str, Any], figures: dict[str, Any], **who: Any
-) -> Iterator[dict[str, Any]]:
+def _of_question(question: Document, figures: Document, **who: Any) -> Iterator[Document]:
     """The rows of a question, of all who answered it or of some."""
     common = {
         "question": question["id"],
@@ -347,13 +394,12 @@ def _of_question(
         **who,
     }
     for option in figures.get("options") or ():
-        share = option["share"]
-        yield common | {
-            "answer": option["id"],
-            "label": option["label"],
-            "count": option["count"],
-            "share": None if share is None else round(share, DECIMALS),
-        }
+        yield common | _of_option(option)
+    for row in figures.get("rows") or ():
+        line = {"item": row["id"], "item_label": row["label"]}
+        line |= {"answered": row["answered"], "mean": row["mean"]}
+        for option in row["options"]:
+            yield common | line | _of_option(option)
     for dataset in figures.get("datasets") or ():
         yield common | {
             "answer": dataset["id"],
@@ -362,3 +408,13 @@ def _of_question(
         }
     if question["kind"] in (Kind.TEXT, Kind.MISSING_DATASET):
         yield common
+
+
+def _of_option(option: Document) -> Document:
+    share = option["share"]
+    return {
+        "answer": option["id"],
+        "label": option["label"],
+        "count": option["count"],
+        "share": None if share is None else round(share, DECIMALS),
+    }

@@ -9,11 +9,11 @@ from udata.i18n import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 
 from ..contributions import picking
+from ..vocabulary import vocabularies
 from ..web.moments import portal_zone
 from ..web.payload import Payload
-from .models import Consultation, Question, Synthesis
-from .questions import Kind, possible
-from .results import labels
+from .models import Consultation, Option, Question, Synthesis
+from .questions import COUNTED, PROFILE, Kind, conditions_of, labels
 from .window import typed_moment
 from .wording import FORM_LANGUAGES, Texts, said
 
@@ -33,6 +33,10 @@ KIND_LABELS = {
     Kind.SINGLE: _("one answer among several"),
     Kind.MULTIPLE: _("several answers among several"),
     Kind.SCALE: _("a scale, with a label on each step"),
+    Kind.RANKING: _("a ranking"),
+    Kind.MATRIX: _("a matrix: several lines on one scale"),
+    Kind.NUMBER: _("a number"),
+    Kind.DATE: _("a date"),
     Kind.TEXT: _("a free text"),
     Kind.DATASET: _("a dataset of the portal"),
     Kind.MISSING_DATASET: _("data that are missing"),
@@ -56,7 +60,14 @@ def consultation_of_form(form: Form) -> tuple[dict[str, Any], dict[str, picking.
     }
     payload["steps"] = _lines(form, "steps")
     payload["read_only"] = "read_only" in form
+    payload["version"] = version_of(form)
     return payload, picked
+
+
+def version_of(form: Form) -> int | None:
+    """Return the version that a form was made from."""
+    written = form.get("version", "")
+    return int(written) if written.isascii() and written.isdigit() and len(written) < 9 else None
 
 
 def form_of(consultation: Consultation) -> dict[str, Any]:
@@ -120,16 +131,21 @@ def form_of_question(question: Question | None, position: int) -> dict[str, Any]
     if question is None:
         blank = Kind.SINGLE.value
         question = {"id": "", "kind": blank, "text": {}, "required": False, "step": 1}
-    condition = question.get("shown_if")
+    join, conditions = conditions_of(question)
     shown: dict[str, Any] = {
         "question": question["id"],
         "kind": question["kind"],
         "required": question["required"],
         "step": question["step"],
         "position": position,
-        "shown_if": [f"{condition['question']}:{answer}" for answer in condition["answers"]]
-        if condition
-        else [],
+        "shown_if": [
+            f"{condition['question']}:{answer}"
+            for condition in conditions
+            for answer in condition["answers"]
+        ],
+        "join": join,
+        "other": any(option.get("other") for option in question.get("options", ())),
+        **{field: _written(question.get(field)) for field in ("min", "max", "max_choices")},
     }
     listed = question.get("scale") or [one["label"] for one in question.get("options", ())]
     for language in FORM_LANGUAGES:
@@ -137,16 +153,26 @@ def form_of_question(question: Question | None, position: int) -> dict[str, Any]
             f"text.{language}": question["text"].get(language, ""),
             f"help.{language}": (question.get("help") or {}).get(language, ""),
             f"answers.{language}": "\n".join(label.get(language, "") for label in listed),
+            f"rows.{language}": "\n".join(
+                row["label"].get(language, "") for row in question.get("rows", ())
+            ),
+            f"unit.{language}": (question.get("unit") or {}).get(language, ""),
         }
     return shown
 
 
 def conditions(questions: list[Question], question: Question | None) -> list[tuple[str, str]]:
-    """What a question may hang on: an answer of another that is counted, and its words."""
-    return [
+    """List what a question may depend on: an answer of another one, or a profile, each in words."""
+    profiles = [
+        (f"{PROFILE}:{term.id}", f"{_('Profile')} — {term.label}")
+        for term in vocabularies()["profiles"]
+    ]
+    if any(one["id"] == PROFILE for one in questions):
+        profiles = []
+    return profiles + [
         (f"{other['id']}:{answer}", f"{said(other['text'])} — {label}")
         for other in questions
-        if (question is None or other["id"] != question["id"]) and possible(other)
+        if (question is None or other["id"] != question["id"]) and Kind(other["kind"]) in COUNTED
         for answer, label in labels(other)
     ]
 
@@ -161,26 +187,59 @@ def _question(old: Question | None, form: Form) -> dict[str, Any]:
         "required": "required" in form,
         "step": whole_number(form.get("step")) or 1,
     }
-    answers = _lines(form, "answers")
-    if kind in (Kind.SINGLE, Kind.MULTIPLE):
-        ids = [option["id"] for option in (old.get("options", ()) if old else ())]
-        question["options"] = [
-            {"id": ids[number] if number < len(ids) else None, "label": label}
-            for number, label in enumerate(answers)
-        ]
-    if kind == Kind.SCALE:
-        question["scale"] = answers
-    if hangs := form.getlist("shown_if"):
-        on = hangs[0].partition(":")[0]
-        question["shown_if"] = {
-            "question": on,
-            "answers": [
-                _answer(one.partition(":")[2]) for one in hangs if one.partition(":")[0] == on
-            ],
-        }
-        if any(one.partition(":")[0] != on for one in hangs):
-            question["shown_if"] = {"question": "", "answers": []}
+    if kind in (Kind.SINGLE, Kind.MULTIPLE, Kind.RANKING):
+        options = _with_ids(_lines(form, "answers"), old.get("options", []) if old else [])
+        if options and "other" in form:
+            options[-1]["other"] = True
+        question["options"] = options
+    if kind in (Kind.SCALE, Kind.MATRIX):
+        question["scale"] = _lines(form, "answers")
+    if kind == Kind.MATRIX:
+        question["rows"] = _with_ids(_lines(form, "rows"), old.get("rows", []) if old else [])
+    if kind in (Kind.MULTIPLE, Kind.RANKING):
+        question["max_choices"] = _number(form.get("max_choices"))
+    if kind == Kind.NUMBER:
+        question |= {name: _number(form.get(name)) for name in ("min", "max")}
+        question["unit"] = _texts(form, "unit")
+    if kind == Kind.DATE:
+        question |= {name: form.get(name) or None for name in ("min", "max")}
+    if conditions := _conditions(form.getlist("shown_if")):
+        join = "any" if form.get("join") == "any" else "all"
+        question["shown_if"] = conditions[0] if len(conditions) == 1 else {join: conditions}
     return question
+
+
+def _with_ids(labels: list[Texts], old: list[Option]) -> list[dict[str, Any]]:
+    """Options of these labels; each keeps the id of the one that stood in its place."""
+    return [
+        {"id": old[number]["id"] if number < len(old) else None, "label": label}
+        for number, label in enumerate(labels)
+    ]
+
+
+def _conditions(ticked: list[str]) -> list[dict[str, Any]]:
+    """Conditions from what was ticked (`<question>:<answer>`): one for each question."""
+    found: dict[str, list[Any]] = {}
+    for one in ticked:
+        question, _colon, answer = one.partition(":")
+        found.setdefault(question, []).append(_answer(answer))
+    return [{"question": question, "answers": answers} for question, answers in found.items()]
+
+
+def _number(text: str | None) -> Any:
+    """A number as the API takes it; what is none is left for it to refuse."""
+    written = (text or "").strip().replace(",", ".")
+    if not written:
+        return None
+    try:
+        number = float(written)
+    except ValueError:
+        return written
+    return int(number) if number.is_integer() else number
+
+
+def _written(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 # --- The synthesis --------------------------------------------------------------------------------

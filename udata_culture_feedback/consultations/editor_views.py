@@ -28,8 +28,9 @@ from ..web.urls import login_url
 from . import actions, answering, editor_forms, form_tokens, permissions, presentation
 from .forms import MAX_COMMITMENTS
 from .markdown import rendered
-from .models import Channel, Consultation, Question
-from .questions import MAX_STEPS
+from .models import Channel, Consultation
+from .question_reading import MAX_STEPS
+from .questions import condition_in_words
 from .repository import readable
 from .representation import informed
 from .window import Window, in_words, until_in_words
@@ -51,7 +52,10 @@ DONE = {
 FIELDS = frozenset(
     (*editor_forms.TEXTS, *editor_forms.PICKED, "opens_at", "closes_at", "contact", "scope.tags")
 ) | {"steps"}
-QUESTION_FIELDS = ("text", "help", "kind", "options", "scale", "step", "shown_if", "id")
+QUESTION_FIELDS = (
+    *("text", "help", "kind", "options", "rows", "scale", "min", "max", "unit", "max_choices"),
+    *("step", "shown_if", "id"),
+)
 
 #: The form of a question that is not there yet.
 NEW = "new"
@@ -115,7 +119,11 @@ def edit_question(reference: str) -> Response:
         bound_body()
         check_guard(viewer)
         questions = editor_forms.questions_of_form(consultation["questions"], request.form)
-        consultation = actions.edit(viewer, consultation["_id"], {"questions": questions})
+        consultation = actions.edit(
+            viewer,
+            consultation["_id"],
+            {"questions": questions, "version": editor_forms.version_of(request.form)},
+        )
     except refusals.Refusal as refusal:
         asked = request.form.get("question") or NEW
         refusal.errors = _of_one_question(refusal.errors, asked)
@@ -146,7 +154,6 @@ def preview_consultation(reference: str) -> Response:
     """Every step as people will see it, and what hangs on what."""
     viewer = _team()
     consultation = _readable(viewer, reference)
-    by_id = {question["id"]: question for question in consultation["questions"]}
     count = max(1, len(consultation["steps"]))
     return never_stored(
         render(
@@ -164,7 +171,7 @@ def preview_consultation(reference: str) -> Response:
                     if consultation["steps"]
                     else str(_("Your answer")),
                     "questions": [
-                        (question, _hangs_on(question, by_id))
+                        (question, condition_in_words(question, consultation["questions"]))
                         for question in consultation["questions"]
                         if question["step"] == number
                     ],
@@ -299,6 +306,7 @@ def _common(
         "errors": refusal.errors if refusal else {},
         "fields": fields,
         "consultation": consultation,
+        "version": consultation["version"] if consultation else "",
         "said": said,
         "rendered": rendered,
         "until": until_in_words,
@@ -390,14 +398,15 @@ def _entry(
     refusal: refusals.Refusal | None = None,
 ) -> Response:
     questions = consultation["questions"]
-    by_id = {question["id"]: question for question in questions}
     fields = {f"answers.{question['id']}" for question in questions}
     return never_stored(
         render(
             "consultations/entry.html",
             **_common(viewer, consultation, refusal, fields | {"channel", "reference"}),
             title=said(consultation["title"]),
-            questions=[(question, _hangs_on(question, by_id)) for question in questions],
+            questions=[
+                (question, condition_in_words(question, questions)) for question in questions
+            ],
             answers=answers,
             picked=presentation.picked_of(questions, answers),
             typed=request.form,
@@ -455,32 +464,13 @@ def _of_one_question(errors: Errors, asked: str) -> dict[str, Any]:
     return found
 
 
-def _hangs_on(question: Question, by_id: dict[str, Question]) -> str:
-    """What a question hangs on, in words; empty where everybody is asked."""
-    condition = question.get("shown_if")
-    if not condition:
-        return ""
-    other = by_id[condition["question"]]
-    named = dict(editor_forms.conditions([other], None))
-    answers = [
-        named.get(f"{other['id']}:{answer}", "").partition(" — ")[2]
-        for answer in condition["answers"]
-    ]
-    return str(
-        _(
-            "Asked only to who answers %(answers)s to “%(question)s”.",
-            answers=", ".join(str(_("“%(text)s”", text=answer)) for answer in answers),
-            question=said(other["text"]),
-        )
-    )
-
-
 def _untranslated(consultation: Consultation) -> list[str]:
     """The languages of the forms in which something is not written."""
     texts = [consultation["title"], *consultation["steps"]]
     for question in consultation["questions"]:
         texts += [question["text"], *question.get("scale", ())]
         texts += [option["label"] for option in question.get("options", ())]
+        texts += [row["label"] for row in question.get("rows", ())]
     return [
         language
         for language in FORM_LANGUAGES

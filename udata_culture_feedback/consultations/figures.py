@@ -1,9 +1,10 @@
 """How answers flow into the figures of a consultation: counted as they come in by the settle
 protocol, read by nobody before the seal is broken, never added up when somebody reads.
 
-Counters: `total`, `channel:<channel>`, `profile:<id>` ("-" for who says none),
-`answered:<question>` and `option:<question>:<option or step>`; of the last two also one per
-profile, behind `cross:<profile>:`. What was collected of feedback has the counters of summaries.
+Counters: `total`, `channel:<channel>`, `profile:<id>` ("-" where none is given),
+`answered:<question>` and `option:<question>:<what it counts as>` (see `questions.counted`); of the
+last two also one per profile, behind `cross:<profile>:`. What was collected of feedback has the
+counters of summaries.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .models import (
     responses,
     results,
 )
-from .questions import COUNTED, Kind
+from .questions import counted
 
 #: The profile of who says none; no profile has this id.
 NO_PROFILE = "-"
@@ -94,9 +95,7 @@ def live_totals(questions: list[Question], response: Response) -> Totals:
         if answer is None:
             continue
         counters.append(f"answered:{id}")
-        if Kind(question["kind"]) in COUNTED:
-            given = answer if isinstance(answer, list) else [answer]
-            counters += [f"option:{id}:{option}" for option in given]
+        counters += [f"option:{id}:{one}" for one in counted(question, answer)]
     return dict.fromkeys(counters, 1)
 
 

@@ -14,7 +14,7 @@ from ..web.moments import portal_zone
 from ..web.payload import is_web_address
 from ..web.refusals import Errors
 from .models import Commitment, Synthesis
-from .questions import MAX_STEPS, read_questions
+from .question_reading import MAX_STEPS, read_questions
 from .window import read_moment
 from .wording import read_texts
 

@@ -37,7 +37,7 @@ from ..web.payload import Payload
 from ..web.refusals import Errors
 from . import figures, results_collection
 from .models import Channel, Consultation, Question, Response, Said, of_responses
-from .questions import COUNTED, Kind, possible
+from .questions import COUNTED, Kind, possible, rows_of
 from .repository import find
 from .response_content import new_response, read_said, saying
 from .response_repository import imported_before, store_imported, take_part
@@ -45,6 +45,8 @@ from .window import State, Window, read_moment
 
 #: Keys of a mapping besides `questions`.
 FIELDS = ("id", "date", "channel", "profile", "open_data")
+#: Kinds whose answers are words of a list.
+WORDS = frozenset((*COUNTED, Kind.RANKING, Kind.MATRIX))
 #: Lines written at once.
 BATCH = 500
 #: What separates several answers in one cell, unless the mapping says it.
@@ -161,14 +163,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, and where its answer is: in a column (`details` beside it, for data that are
-    missing), or in one column for each option (`ticked`: column → option)."""
+    """A question, and where its answer is: in a column (beside it `details` of data that are
+    missing, or the words of `other`), in one column for each option (`ticked`: column → option), or
+    in one for each line of a matrix (`lines`: line → column)."""
 
     question: Question
     column: Column | None = None
     details: str | None = None
     separator: str | None = None
     ticked: Mapping[str, str] = field(default_factory=dict)
+    lines: Mapping[str, Column] = field(default_factory=dict)
+    other: str | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -176,22 +181,40 @@ class Asked:
             *([self.column.name] if self.column else []),
             *([self.details] if self.details else []),
             *self.ticked,
+            *(column.name for column in self.lines.values()),
+            *([self.other] if self.other else []),
         ]
 
     def read(self, values: Values) -> Any:
-        """What a line answers, as somebody would send it. Raises Invalid."""
+        """Read what a line answers, as somebody would send it. Raises Invalid."""
+        answer = self._read(values)
+        words = values.get(self.other, "") if self.other else ""
+        if answer and words:
+            several = self.question["kind"] == Kind.MULTIPLE
+            return {"options" if several else "option": answer, "other": words}
+        return answer
+
+    def _read(self, values: Values) -> Any:
         if self.ticked:
             return [option for name, option in self.ticked.items() if _ticked(values, name)]
+        if self.lines:
+            return {
+                line: column.read(values.get(column.name, ""))
+                for line, column in self.lines.items()
+            }
         assert self.column is not None
         cell = values.get(self.column.name, "")
         match Kind(self.question["kind"]):
             case Kind.SINGLE | Kind.SCALE:
                 return self.column.read(cell)
-            case Kind.MULTIPLE:
+            case Kind.MULTIPLE | Kind.RANKING:
                 found = [self.column.read(part) for part in self._parts(cell)]
                 return [one for one in found if one is not None]
             case Kind.DATASET:
                 return last_part(cell) if cell else None
+            case Kind.DATE:
+                day = read_day(cell)
+                return day.isoformat() if day else cell or None
             case Kind.MISSING_DATASET:
                 details = values.get(self.details, "") if self.details else ""
                 return {"title": cell, "description": details} if cell or details else None
@@ -273,30 +296,60 @@ class _Mapping:
             self._is_wrong(where, "a column, or a table")
             return Asked(question, Column("?"))
         allowed = {"column"}
-        if kind in COUNTED:
+        if kind in WORDS:
             allowed |= {"values"}
-        if kind is Kind.MULTIPLE:
-            allowed |= {"columns", "separator"}
+        if kind in (Kind.MULTIPLE, Kind.RANKING):
+            allowed |= {"separator"}
+        if kind in (Kind.MULTIPLE, Kind.MATRIX):
+            allowed |= {"columns"}
+        if kind is Kind.MATRIX:
+            allowed -= {"column"}
+        if any(option.get("other") for option in question.get("options", ())):
+            allowed |= {"other"}
         if kind is Kind.MISSING_DATASET:
             allowed |= {"details"}
         for key in given.keys() - allowed:
             self._is_wrong(f"{where}.{key}", f"unknown (known: {', '.join(sorted(allowed))})")
-        for key in ("column", "details", "separator"):
+        for key in ("column", "details", "separator", "other"):
             if key in given and not (isinstance(given[key], str) and given[key]):
                 self._is_wrong(f"{where}.{key}", "a text")
                 return Asked(question, Column("?"))
         if ("column" in given) == ("columns" in given):
             self._is_wrong(where, "either `column` or `columns`")
             return Asked(question, Column("?"))
+        if kind is Kind.MATRIX:
+            return self._matrix(question, given, where)
         if "columns" in given:
             ticked = given["columns"] if isinstance(given["columns"], dict) else {}
             if not ticked or not set(map(str, ticked.values())) <= set(possible(question)):
                 self._is_wrong(f"{where}.columns", "column → one of the options, by its id")
-            return Asked(question, ticked=ticked)
+            return Asked(question, ticked=ticked, other=given.get("other"))
         column = Column(given["column"].strip())
-        if kind in COUNTED:
+        if kind in WORDS:
             column = self._choices(column.name, given.get("values", {}), _words(question), where)
-        return Asked(question, column, given.get("details"), given.get("separator"))
+        return Asked(
+            question,
+            column,
+            given.get("details"),
+            given.get("separator"),
+            other=given.get("other"),
+        )
+
+    def _matrix(self, question: Question, given: Any, where: str) -> Asked:
+        """Read a matrix: column → line, and what the words in these columns stand for."""
+        lines = given["columns"] if isinstance(given.get("columns"), dict) else {}
+        rows = {row for row, _label in rows_of(question)}
+        if not lines or not set(map(str, lines.values())) <= rows:
+            self._is_wrong(f"{where}.columns", "column → one of the lines, by its id")
+            return Asked(question, Column("?"))
+        words, values = _words(question), given.get("values", {})
+        return Asked(
+            question,
+            lines={
+                line: self._choices(str(column).strip(), values, words, where)
+                for column, line in lines.items()
+            },
+        )
 
     def _channel(self) -> Column | Channel:
         given = self.given.get("channel", Channel.IMPORT.value)
@@ -367,7 +420,7 @@ class _Mapping:
 
 def _words(question: Question) -> dict[Any, list[str]]:
     """What may stand for each answer to a question: its id, its label in any language."""
-    if question["kind"] == Kind.SCALE:
+    if question["kind"] in (Kind.SCALE, Kind.MATRIX):
         return {n: [str(n), *label.values()] for n, label in enumerate(question["scale"], 1)}
     return {one["id"]: [one["id"], *one["label"].values()] for one in question["options"]}
 

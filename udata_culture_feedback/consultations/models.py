@@ -43,23 +43,33 @@ class TextState(StrEnum):
 
 
 class Option(TypedDict):
-    """One answer to choose."""
+    """One answer to choose, thing to rank or line of a matrix. `other`: whoever chooses it says
+    what in their own words."""
 
     id: str
     label: Texts
+    other: NotRequired[bool]
 
 
 class Condition(TypedDict):
-    """Somebody is asked who gave one of these answers (ids of options, steps of a scale) to an
-    earlier question."""
+    """Holds for whoever gave one of these answers (ids of options, steps of a scale) to an earlier
+    question, or has one of these profiles (`question`: "profile")."""
 
     question: str
     answers: list[str | int]
 
 
+class Conditions(TypedDict, total=False):
+    """Several conditions, joined: one of `all` and `any` is there."""
+
+    all: list[Condition]
+    any: list[Condition]
+
+
 class Question(TypedDict):
     """One question, see `questions`. `step` counts from 1. `scale`: the label of each step, worst
-    first."""
+    first; a matrix has one for all of its `rows`. `min`, `max`: of a number, or of a date (as
+    2026-12-31). `max_choices`: how many answers may be given, or ranked."""
 
     id: str
     kind: str
@@ -68,8 +78,13 @@ class Question(TypedDict):
     required: bool
     step: int
     options: NotRequired[list[Option]]
+    rows: NotRequired[list[Option]]
     scale: NotRequired[list[Texts]]
-    shown_if: NotRequired[Condition]
+    min: NotRequired[float | str]
+    max: NotRequired[float | str]
+    unit: NotRequired[Texts]
+    max_choices: NotRequired[int]
+    shown_if: NotRequired[Condition | Conditions]
 
 
 class Scope(TypedDict, total=False):
@@ -98,6 +113,14 @@ class Entry(TypedDict):
     before: NotRequired[datetime]
     to: NotRequired[datetime]
     changes: NotRequired[list[Correction]]
+
+
+class Edit(TypedDict):
+    """A change of a consultation: the version it made, and the fields it changed."""
+
+    version: int
+    at: datetime
+    fields: list[str]
 
 
 class Commitment(TypedDict):
@@ -131,7 +154,7 @@ class Consultation(Dates):
     when everybody sees it. `answered`: somebody has answered, or feedback is stamped with it:
     frozen. `journal`: what was changed since it was published. `collected`: when everything stamped
     was copied into its results. `reminded`: the closing date of which people were reminded.
-    `version` counts changes.
+    `version` counts changes; `edits`: the latest of them, for whoever edits an older version.
     """
 
     _id: ObjectId
@@ -155,6 +178,7 @@ class Consultation(Dates):
     collected: NotRequired[datetime | None]
     reminded: NotRequired[datetime]
     version: int
+    edits: NotRequired[list[Edit]]
     created_by: ObjectId | None
     created_at: datetime
     last_modified: datetime
@@ -176,7 +200,7 @@ class CultureFeedbackConsultation(Indexed):
 
 # --- A response -----------------------------------------------------------------------------------
 
-#: Question → answer. What an answer is depends on the kind of its question, see `questions`.
+#: Question → answer. What an answer is depends on the kind of its question, see `answers`.
 Answers = dict[str, Any]
 
 

@@ -4,11 +4,13 @@ answered in words."""
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from bson import ObjectId
-from flask_babel import format_date
+from flask_babel import format_date, format_decimal
 from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 from werkzeug.datastructures import MultiDict
@@ -21,11 +23,12 @@ from ..web.moments import portal_zone, to_local
 from ..web.pages import page_address
 from . import scope
 from .models import Answers, Consultation, Question
-from .questions import Kind, shown
-from .results import labels
+from .questions import Kind, chosen, depends_on_profile, labels, rows_of, shown
 from .window import Window, until_in_words
 from .wording import said
 
+#: A day, as it is stored.
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 #: Longest answers that a form of somebody without an account carries from step to step.
 CARRIED = 48 * 1024
 
@@ -98,19 +101,23 @@ class Step:
         return self.following is None
 
 
-def steps(consultation: Consultation, answers: Answers) -> list[int]:
+def steps(consultation: Consultation, answers: Answers, profile: str | None = None) -> list[int]:
     """The steps that somebody is shown, by their number from 1: those in which something is asked.
     The last one (their number and one) is where the answer is looked over and sent; a questionnaire
     on one page has no other."""
     if not consultation["steps"]:
         return [1]
-    asked = {question["step"] for question in shown(consultation["questions"], answers)}
+    asked = {question["step"] for question in shown(consultation["questions"], answers, profile)}
+    if depends_on_profile(consultation["questions"]):
+        asked.add(1)  # where it is asked
     return [*sorted(asked), len(consultation["steps"]) + 1]
 
 
-def step_of(consultation: Consultation, answers: Answers, index: int | None) -> Step:
+def step_of(
+    consultation: Consultation, answers: Answers, index: int | None, profile: str | None = None
+) -> Step:
     """A step as it is shown; the first that is, where that one is not."""
-    shown_steps = steps(consultation, answers)
+    shown_steps = steps(consultation, answers, profile)
     if index not in shown_steps:
         later = [one for one in shown_steps if index is not None and one > index]
         index = later[0] if later else shown_steps[0]
@@ -125,7 +132,7 @@ def step_of(consultation: Consultation, answers: Answers, index: int | None) -> 
         next_title=titles[place + 1] if place + 1 < len(titles) else None,
         questions=[
             question
-            for question in in_order(consultation, answers)
+            for question in in_order(consultation, answers, profile)
             if whole or question["step"] == index
         ],
         previous=shown_steps[place - 1] if place else None,
@@ -133,9 +140,11 @@ def step_of(consultation: Consultation, answers: Answers, index: int | None) -> 
     )
 
 
-def in_order(consultation: Consultation, answers: Answers) -> list[Question]:
+def in_order(
+    consultation: Consultation, answers: Answers, profile: str | None = None
+) -> list[Question]:
     """What somebody is asked, in the order in which it was written."""
-    asked = {question["id"] for question in shown(consultation["questions"], answers)}
+    asked = {question["id"] for question in shown(consultation["questions"], answers, profile)}
     return [question for question in consultation["questions"] if question["id"] in asked]
 
 
@@ -160,10 +169,12 @@ def answers_of_form(
     for question in questions:
         id, name = question["id"], f"answers.{question['id']}"
         match Kind(question["kind"]):
-            case Kind.MULTIPLE:
-                answers[id] = form.getlist(name) or None
+            case Kind.SINGLE | Kind.MULTIPLE:
+                answers[id] = _chosen(question, form, name)
             case Kind.SCALE:
                 answers[id] = _whole(form.get(name))
+            case Kind.RANKING | Kind.MATRIX:
+                answers[id] = _by_row(question, form, name)
             case Kind.DATASET:
                 picked[id] = picking.read(form, name, picking.DATASET)
                 answers[id] = picked[id].value
@@ -208,12 +219,35 @@ def _whole(value: str | None) -> Any:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 3 else value
 
 
+def _chosen(question: Question, form: MultiDict[str, str], name: str) -> Any:
+    """Read an option, or some, with the words that go with « other »."""
+    several = question["kind"] == Kind.MULTIPLE
+    answer: Any = form.getlist(name) if several else form.get(name)
+    other = form.get(f"{name}.other")
+    if answer and other:
+        return {"options" if several else "option": answer, "other": other}
+    return answer or None
+
+
+def _by_row(question: Question, form: MultiDict[str, str], name: str) -> dict[str, Any] | None:
+    """Read a step, or a place, for each row."""
+    given = {row: _whole(form.get(f"{name}.{row}")) for row, _label in rows_of(question)}
+    return {row: value for row, value in given.items() if value is not None} or None
+
+
 def _missing(form: MultiDict[str, str], name: str) -> dict[str, Any] | None:
     title, description = form.get(f"{name}.title"), form.get(f"{name}.description")
     if not (title or description):
         return None
     wish: dict[str, Any] = {"title": title or None, "description": description or None}
     return wish | {"ask": f"{name}.ask" in form}
+
+
+def ranked(answer: Any) -> list[str]:
+    """Return an order, best first, also of what a form has sent: option to place."""
+    if isinstance(answer, dict):
+        return sorted(answer, key=lambda one: str(answer[one]))
+    return list(answer or ())
 
 
 # --- In words -------------------------------------------------------------------------------------
@@ -229,9 +263,11 @@ class Said:
     required: bool
 
 
-def in_words(consultation: Consultation, answers: Answers) -> list[Said]:
+def in_words(
+    consultation: Consultation, answers: Answers, profile: str | None = None
+) -> list[Said]:
     """What somebody answers to each question they are asked."""
-    asked = in_order(consultation, answers)
+    asked = in_order(consultation, answers, profile)
     datasets = catalogue.datasets_by_id(
         answer for answer in answers.values() if isinstance(answer, ObjectId)
     )
@@ -251,8 +287,24 @@ def _words(question: Question, answer: Any, datasets: dict[Any, DatasetFacts]) -
         return []
     match Kind(question["kind"]):
         case Kind.SINGLE | Kind.MULTIPLE | Kind.SCALE:
-            given = answer if isinstance(answer, list) else [answer]
-            return [label for value, label in labels(question) if value in given]
+            given = chosen(answer)
+            words = [label for value, label in labels(question) if value in given]
+            return [*words, answer["other"]] if isinstance(answer, dict) else words
+        case Kind.RANKING:
+            named = dict(rows_of(question))
+            return [f"{place}. {named[one]}" for place, one in enumerate(ranked(answer), 1)]
+        case Kind.MATRIX:
+            steps_said = dict(labels(question))
+            return [
+                str(_("%(line)s: %(answer)s", line=label, answer=steps_said[answer[row]]))
+                for row, label in rows_of(question)
+                if answer.get(row) in steps_said
+            ]
+        case Kind.NUMBER if isinstance(answer, (int, float)):
+            unit = said(question.get("unit"))
+            return [f"{format_decimal(answer)} {unit}".strip()]
+        case Kind.DATE if DAY.fullmatch(str(answer)):
+            return [format_date(date.fromisoformat(answer), "long")]
         case Kind.DATASET:
             dataset = datasets.get(answer)
             return [dataset.title] if dataset and dataset.listed else [str(answer)]

@@ -1,29 +1,24 @@
-"""What a questionnaire is: its questions as the team defines them, which of them somebody is shown,
-and what their answers may be.
+"""What a questionnaire is: kinds of questions, which of them somebody is asked, and which answers
+are counted one by one.
 
-A question is a plain document: `id`, `kind`, `text`, `help`, `required`, `step` (from 1), and, as
-its kind wants them, `options` (id, label), `scale` (one label for each step, worst first). A
-question with `shown_if` (an earlier question, and which of its answers) stands on a later step:
-that works without JavaScript. Order is that of the list.
+A question with `shown_if` stands on a later step than what it depends on: that works without
+JavaScript. Order is that of the list.
 """
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_right
 from collections.abc import Iterable
+from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
-import slugify
-from bson import ObjectId
-from flask import current_app
+from flask_babel import format_decimal
 from udata.i18n import lazy_gettext as _
 
-from ..web import refusals
-from ..web.refusals import Errors
-from ..web.text_cleaning import clean
-from .models import Answers, Condition, Option, Question
-from .wording import Texts, read_texts
+from ..vocabulary import vocabularies
+from .models import Answers, Condition, Question
+from .wording import said
 
 
 class Kind(StrEnum):
@@ -32,335 +27,263 @@ class Kind(StrEnum):
     SINGLE = "single"  # one of its options
     MULTIPLE = "multiple"  # some of its options
     SCALE = "scale"  # a step of its scale, from 1
+    RANKING = "ranking"  # its options in an order, best first
+    MATRIX = "matrix"  # for each of its rows, a step of its scale
+    NUMBER = "number"
+    DATE = "date"  # a day, as 2026-12-31
     TEXT = "text"  # free text
     DATASET = "dataset"  # a dataset of the portal
     MISSING_DATASET = "missing_dataset"  # data that are not there
 
 
-#: Kinds whose answers are counted one by one.
+#: Kinds that are answered by choosing: conditions may depend on them.
 COUNTED = frozenset((Kind.SINGLE, Kind.MULTIPLE, Kind.SCALE))
+#: Kinds with an answer for each of several rows.
+GRIDS = frozenset((Kind.RANKING, Kind.MATRIX))
+#: Kinds whose answers are counted by ranges.
+BINNED = frozenset((Kind.NUMBER, Kind.DATE))
+#: Kinds whose options may ask for words of one's own.
+OPTIONED = frozenset((Kind.SINGLE, Kind.MULTIPLE))
 
-#: Ids become names of counters and parts of `submission_id`.
-ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-MAX_QUESTIONS = 60
-MAX_OPTIONS = 40
-MAX_STEPS = 8
-SCALE_STEPS = range(2, 11)
-LABEL_LENGTH = 250
-TEXT_LENGTH = 500
-HELP_LENGTH = 2000
-TITLE_LENGTH = 150
+#: What a condition calls the profile of a person; a question of this id goes first.
+PROFILE = "profile"
+
+#: Numbers on either side of zero.
+LARGEST_NUMBER = 1_000_000_000
+#: Bins of a number that has a least and a greatest value.
+BINS = 10
+#: Dates of before this year are counted by centuries.
+BY_YEAR_FROM = 1900
 
 
-# --- The questionnaire, as its team defines it ----------------------------------------------------
+# --- Who is asked what ----------------------------------------------------------------------------
 
 
-def read_questions(payload: Any, errors: Errors, steps: int) -> list[Question]:
-    """A list of questions, checked; errors are named `questions.<n>.<field>`, n from 0. `steps`:
-    how many there are (1: one page)."""
-    if not isinstance(payload, list) or len(payload) > MAX_QUESTIONS:
-        errors["questions"] = _("A list of %(n)d questions at most.", n=MAX_QUESTIONS)
-        return []
-    ids = (given.get("id") for given in payload if isinstance(given, dict))
-    named = {id for id in ids if isinstance(id, str)}
-    read: list[Question] = []
-    for number, given in enumerate(payload):
-        where = f"questions.{number}"
-        if not isinstance(given, dict):
-            errors[where] = _("An object.")
+def shown(
+    questions: Iterable[Question], answers: Answers, profile: str | None = None
+) -> list[Question]:
+    """List the questions that somebody of a profile who gave these answers is asked, step by step.
+    What depends on a question that is not asked is not asked either."""
+    asked: list[Question] = []
+    known: dict[str, set[Any]] = {PROFILE: {profile} - {None}}
+    ordered = sorted(questions, key=lambda question: question["step"])
+    for question in ordered:
+        known.pop(question["id"], None)  # a question may be called "profile"
+    for question in ordered:
+        if not _is_met(question, known):
             continue
-        taken = {question["id"] for question in read}
-        if given.get("id") in (None, ""):
-            taken |= named  # it may be put before another that has the same words
-        question = read_question(given, errors, steps, where=where, taken=taken)
-        read.append(question)
-    if not any(name.startswith("questions") for name in errors):
-        _check_conditions(read, errors)
-    return read
+        asked.append(question)
+        known[question["id"]] = set(chosen(answers.get(question["id"])))
+    return asked
 
 
-def read_question(
-    given: dict[str, Any],
-    errors: Errors,
-    steps: int,
-    *,
-    where: str = "",
-    taken: Iterable[str] = (),
-) -> Question:
-    """One question, without its condition's being looked up."""
-
-    def at(field: str) -> str:
-        return f"{where}.{field}" if where else field
-
-    text = read_texts(given, "text", TEXT_LENGTH, errors, required=True, name=at("text"))
-    kind = given.get("kind")
-    if kind not in list(Kind):
-        errors[at("kind")] = _("Choose one of: %(ids)s.", ids=", ".join(Kind))
-        kind = Kind.TEXT
-    question: Question = {
-        "id": _id(given.get("id"), text, "question", set(taken), errors, at("id")),
-        "kind": str(kind),
-        "text": text,
-        "help": read_texts(given, "help", HELP_LENGTH, errors, one_line=False, name=at("help")),
-        "required": given.get("required") is True,
-        "step": _step(given.get("step"), steps, errors, at("step")),
-    }
-    if kind in (Kind.SINGLE, Kind.MULTIPLE):
-        question["options"] = _options(given.get("options"), errors, at("options"))
-    if kind == Kind.SCALE:
-        question["scale"] = _scale(given.get("scale"), errors, at("scale"))
-    condition = _condition(given.get("shown_if"), errors, at("shown_if"))
-    if condition:
-        question["shown_if"] = condition
-    return question
+def pruned(questions: Iterable[Question], answers: Answers, profile: str | None = None) -> Answers:
+    """Keep the answers to questions that are asked: those to others are of no use."""
+    ids = {question["id"] for question in shown(questions, answers, profile)}
+    return {id: answer for id, answer in answers.items() if id in ids}
 
 
-def structure(questions: Iterable[Question]) -> list[dict[str, Any]]:
-    """What may not change once somebody has answered: everything but the words."""
+def conditions_of(question: Question) -> tuple[str, list[Condition]]:
+    """Return how the conditions of a question are joined ("all" or "any"), and list them."""
+    condition = question.get("shown_if")
+    if not condition:
+        return "all", []
+    if "question" in condition:
+        return "all", [cast(Condition, condition)]
+    if "any" in condition:
+        return "any", condition["any"]
+    return "all", condition.get("all", [])
+
+
+def depends_on_profile(questions: Iterable[Question]) -> bool:
+    """Whether the profile has to be asked before the questions that depend on it."""
+    questions = list(questions)
+    if any(question["id"] == PROFILE for question in questions):
+        return False
+    return any(
+        condition["question"] == PROFILE
+        for question in questions
+        for condition in conditions_of(question)[1]
+    )
+
+
+def _is_met(question: Question, known: dict[str, set[Any]]) -> bool:
+    join, conditions = conditions_of(question)
+    if not conditions:
+        return True
+    met = (
+        bool(known.get(one["question"], set()).intersection(one["answers"])) for one in conditions
+    )
+    return any(met) if join == "any" else all(met)
+
+
+def structure(questions: Iterable[Question]) -> list[dict[str, object]]:
+    """Return what may not change once somebody has answered: everything but the words."""
     return [
         {
             "id": question["id"],
             "kind": question["kind"],
             "required": question["required"],
             "step": question["step"],
-            "options": [option["id"] for option in question.get("options", ())],
+            "options": [
+                (option["id"], bool(option.get("other"))) for option in question.get("options", ())
+            ],
+            "rows": [row["id"] for row in question.get("rows", ())],
             "scale": len(question.get("scale", ())),
-            "shown_if": question.get("shown_if"),
+            **{field: question.get(field) for field in ("min", "max", "max_choices", "shown_if")},
         }
         for question in questions
     ]
 
 
-def _id(given: Any, text: Texts, default: str, taken: set[str], errors: Errors, name: str) -> str:
-    if given in (None, ""):
-        words = text.get("fr") or next(iter(text.values()), "")
-        base: str = slugify.slugify(words, max_length=26, to_lower=True)
-        if not ID.fullmatch(base):
-            base = default
-        id, number = base, 2
-        while id in taken:
-            id, number = f"{base}-{number}", number + 1
-        return id
-    if not isinstance(given, str) or not ID.fullmatch(given):
-        errors[name] = _("1 to 32 lower-case letters, digits, dashes or underscores.")
-        return default
-    if given in taken:
-        errors[name] = _("Another one has this id.")
-    return given
+# --- What is counted ------------------------------------------------------------------------------
 
 
-def _step(given: Any, steps: int, errors: Errors, name: str) -> int:
-    if given in (None, ""):
-        return 1
-    if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= steps:
-        errors[name] = _("A step from 1 to %(last)d.", last=steps)
-        return 1
-    return given
-
-
-def _options(given: Any, errors: Errors, name: str) -> list[Option]:
-    if not isinstance(given, list) or not 2 <= len(given) <= MAX_OPTIONS:
-        errors[name] = _("From 2 to %(most)d options.", most=MAX_OPTIONS)
+def chosen(answer: Any) -> list[Any]:
+    """Return what an answer chooses, without the words that go with « other »."""
+    if isinstance(answer, dict):
+        if "option" in answer:
+            return [answer["option"]]
+        return list(answer.get("options") or ())
+    if answer is None:
         return []
-    options: list[Option] = []
-    for option in given:
-        if not isinstance(option, dict):
-            option = {"label": option}
-        label = read_texts(option, "label", LABEL_LENGTH, errors, required=True, name=name)
-        taken = {known["id"] for known in options}
-        options.append(
-            {"id": _id(option.get("id"), label, "option", taken, errors, name), "label": label}
-        )
-    return options
+    return list(answer) if isinstance(answer, list) else [answer]
 
 
-def _scale(given: Any, errors: Errors, name: str) -> list[Texts]:
-    if not isinstance(given, list) or len(given) not in SCALE_STEPS:
-        errors[name] = _(
-            "From %(least)d to %(most)d steps, each with its label, from the lowest.",
-            least=SCALE_STEPS[0],
-            most=SCALE_STEPS[-1],
-        )
-        return []
-    return [
-        read_texts({"label": label}, "label", LABEL_LENGTH, errors, required=True, name=name)
-        for label in given
-    ]
-
-
-def _condition(given: Any, errors: Errors, name: str) -> Condition | None:
-    if not given:
-        return None
-    question = given.get("question") if isinstance(given, dict) else None
-    answers = given.get("answers") if isinstance(given, dict) else None
-    if (
-        not isinstance(question, str)
-        or not isinstance(answers, list)
-        or not 0 < len(answers) <= MAX_OPTIONS
-        or not all(
-            isinstance(one, (str, int)) and not isinstance(one, bool) and len(str(one)) <= 32
-            for one in answers
-        )
-    ):
-        errors[name] = _("A question, and which of its answers.")
-        return None
-    return {"question": question, "answers": list(dict.fromkeys(answers))}
-
-
-def _check_conditions(questions: list[Question], errors: Errors) -> None:
-    by_id = {question["id"]: question for question in questions}
-    for number, question in enumerate(questions):
-        condition = question.get("shown_if")
-        if not condition:
-            continue
-        name = f"questions.{number}.shown_if"
-        asked = by_id.get(condition["question"])
-        if asked is None or Kind(asked["kind"]) not in COUNTED:
-            errors[name] = _("It depends on a question with options or a scale.")
-        elif asked["step"] >= question["step"]:
-            errors[name] = _("A question that depends on another stands on a later step.")
-        elif not set(condition["answers"]) <= set(possible(asked)):
-            errors[name] = _("That question has no such answer.")
-
-
-def possible(question: Question) -> list[Any]:
-    """The answers that are counted one by one: ids of options, or steps of the scale."""
-    if question["kind"] == Kind.SCALE:
-        return list(range(1, len(question["scale"]) + 1))
-    return [option["id"] for option in question.get("options", ())]
-
-
-# --- Answers --------------------------------------------------------------------------------------
-
-
-def shown(questions: Iterable[Question], answers: Answers) -> list[Question]:
-    """The questions that somebody who gave these answers is asked. What hangs on a question that is
-    not asked is not asked either."""
-    asked: list[Question] = []
-    ids: set[str] = set()
-    for question in sorted(questions, key=lambda question: question["step"]):
-        condition = question.get("shown_if")
-        if condition and not (
-            condition["question"] in ids
-            and _given(answers.get(condition["question"])) & set(condition["answers"])
-        ):
-            continue
-        asked.append(question)
-        ids.add(question["id"])
-    return asked
-
-
-def read_answers(
-    questions: Iterable[Question], given: Any, errors: Errors
-) -> tuple[Answers, set[str]]:
-    """The answers that were given to these questions, normalised, and the questions that the
-    payload speaks of (an empty answer takes an earlier one back). What is not asked is ignored.
-    Errors are named `answers.<question>`; raises TooLong for a text over the bound of comments."""
-    if not isinstance(given, dict):
-        errors["answers"] = _("An object: question to answer.")
-        return {}, set()
-    answers: Answers = {}
-    spoken: set[str] = set()
-    for question in questions:
-        id = question["id"]
-        if id not in given:
-            continue
-        spoken.add(id)
-        answer = _read_answer(question, given[id], errors)
-        if answer is not None:
-            answers[id] = answer
-    return answers, spoken
-
-
-def missing(questions: Iterable[Question], answers: Answers, errors: Errors) -> None:
-    """Names the required questions that have no answer."""
-    for question in questions:
-        name = f"answers.{question['id']}"
-        if question["required"] and question["id"] not in answers and name not in errors:
-            errors[name] = _("This question needs an answer.")
-
-
-def pruned(questions: Iterable[Question], answers: Answers) -> Answers:
-    """The answers to questions that are asked: those to others are of no use."""
-    ids = {question["id"] for question in shown(questions, answers)}
-    return {id: answer for id, answer in answers.items() if id in ids}
-
-
-def _given(answer: Any) -> set[Any]:
-    return set(answer) if isinstance(answer, list) else {answer}
-
-
-def _read_answer(question: Question, value: Any, errors: Errors) -> Any:
-    name = f"answers.{question['id']}"
-    if value in (None, "", [], {}):
-        return None
-    match Kind(question["kind"]):
-        case Kind.SINGLE:
-            if isinstance(value, str) and value in possible(question):
-                return value
-            errors[name] = _("Choose one of the answers.")
-        case Kind.MULTIPLE:
-            options = possible(question)
-            if isinstance(value, list) and all(isinstance(v, str) and v in options for v in value):
-                return [option for option in options if option in value]
-            errors[name] = _("Choose some of the answers.")
-        case Kind.SCALE:
-            if (
-                isinstance(value, int)
-                and not isinstance(value, bool)
-                and value in possible(question)
-            ):
-                return value
-            errors[name] = _("Choose one of the answers.")
-        case Kind.TEXT:
-            return _text(value, None, errors, name)
-        case Kind.DATASET:
-            if isinstance(value, dict):
-                value = value.get("id")
-            if isinstance(value, ObjectId):
-                return value
-            if isinstance(value, str) and ObjectId.is_valid(value):
-                return ObjectId(value)
-            if isinstance(value, str) and 0 < len(value) <= 300:
-                return value  # a slug: who records the answer looks it up
-            errors[name] = _("Choose a dataset of the list.")
-        case Kind.MISSING_DATASET:
-            return _missing_dataset(value, errors, name)
-    return None
-
-
-def _missing_dataset(value: Any, errors: Errors, name: str) -> Any:
-    if isinstance(value, str):
-        value = {"title": value}
-    if not isinstance(value, dict):
-        errors[name] = _("The data that are missing: a title, and details.")
-        return None
-    title = _text(value.get("title"), TITLE_LENGTH, errors, name)
-    details = _text(value.get("description"), None, errors, name)
-    ask = value.get("ask")
-    if name in errors or not (title or details):
-        return None
-    if not title:
-        errors[name] = _("Name the data that are missing in a few words.")
-        return None
-    answer: dict[str, Any] = {"title": " ".join(title.split())}
-    if details:
-        answer["description"] = details
-    if ask is True:
-        answer["ask"] = True
+def wordless(answer: Any) -> Any:
+    """Return an answer without the words that go with « other »."""
+    if isinstance(answer, dict) and "other" in answer:
+        return answer["option"] if "option" in answer else answer["options"]
     return answer
 
 
-def _text(value: Any, longest: int | None, errors: Errors, name: str) -> str | None:
-    if value is not None and not isinstance(value, str):
-        errors[name] = _("A text.")
-        return None
-    text = clean(value or "")
-    bound = longest or current_app.config["CULTURE_FEEDBACK_COMMENT_MAX_LENGTH"]
-    if len(text) > bound:
-        message = _("%(length)d characters: %(longest)d at most.", length=len(text), longest=bound)
-        if longest is None:
-            raise refusals.TooLong(message, {name: message})
-        errors[name] = message
-        return None
-    return text or None
+def possible(question: Question) -> list[Any]:
+    """List the answers that are counted one by one: ids of options, steps of a scale, places of a
+    ranking. Those of a date are not known beforehand."""
+    match Kind(question["kind"]):
+        case Kind.SCALE | Kind.MATRIX:
+            return list(range(1, len(question["scale"]) + 1))
+        case Kind.RANKING:
+            most = question.get("max_choices") or len(question["options"])
+            return list(range(1, most + 1))
+        case Kind.NUMBER:
+            return [str(number) for number in range(-1, len(_edges(question)))]
+    return [option["id"] for option in question.get("options", ())]
+
+
+def rows_of(question: Question) -> list[tuple[str, str]]:
+    """List the rows of a grid, each with its label: those of a matrix, what is ranked."""
+    listed = question["options"] if question["kind"] == Kind.RANKING else question["rows"]
+    return [(row["id"], said(row["label"])) for row in listed]
+
+
+def labels(question: Question) -> list[tuple[Any, str]]:
+    """List the answers that are counted one by one, each with its label."""
+    match Kind(question["kind"]):
+        case Kind.SCALE | Kind.MATRIX:
+            return [(step, said(label)) for step, label in enumerate(question["scale"], 1)]
+        case Kind.RANKING:
+            return [(place, str(place)) for place in possible(question)]
+        case Kind.NUMBER:
+            return [(one, bin_label(question, one)) for one in possible(question)]
+    return [(option["id"], said(option["label"])) for option in question.get("options", ())]
+
+
+def counted(question: Question, answer: Any) -> list[str]:
+    """Name what an answer counts as, within its question: `<option>`, `<step>`, `<bin>`, or
+    `<row>:<step or place>`."""
+    match Kind(question["kind"]):
+        case Kind.SINGLE | Kind.MULTIPLE | Kind.SCALE:
+            return [str(one) for one in chosen(answer)]
+        case Kind.RANKING:
+            return [f"{option}:{place}" for place, option in enumerate(answer, 1)]
+        case Kind.MATRIX:
+            return [f"{row}:{step}" for row, step in answer.items()]
+        case Kind.NUMBER | Kind.DATE:
+            return [bin_of(question, answer)]
+    return []
+
+
+def bin_of(question: Question, answer: Any) -> str:
+    """Name the range in which a number or a date is counted: the place of its lower edge (-1: below
+    the first), a year, or the first year of a century."""
+    if question["kind"] == Kind.DATE:
+        year = date.fromisoformat(answer).year
+        return str(year if year >= BY_YEAR_FROM else year // 100 * 100)
+    edges = _edges(question)
+    return str(min(bisect_right(edges, answer) - 1, len(edges) - 1))
+
+
+def bin_label(question: Question, bin: str) -> str:
+    """Say a range in words."""
+    number = int(bin)
+    if question["kind"] == Kind.DATE:
+        return bin if number >= BY_YEAR_FROM else f"{number}–{number + 99}"
+    edges = _edges(question)
+    unit = said(question.get("unit"))
+    end = f" {unit}" if unit else ""
+    if number < 0:
+        return str(_("less than %(number)s", number=format_decimal(edges[0]))) + end
+    least = format_decimal(edges[number])
+    if number + 1 < len(edges):
+        if _one_by_one(question):
+            return f"{least}{end}"
+        most = format_decimal(edges[number + 1])
+        return str(_("from %(least)s to less than %(most)s", least=least, most=most)) + end
+    return str(_("%(number)s or more", number=least)) + end
+
+
+def _edges(question: Question) -> list[float]:
+    """List the lower edges of the ranges of a number, in order."""
+    least, most = question.get("min"), question.get("max")
+    if isinstance(least, str) or isinstance(most, str):
+        return []
+    if least is not None and most is not None:
+        if _one_by_one(question):
+            return [least + n for n in range(int(most - least) + 1)]
+        return [round(least + n * (most - least) / BINS, 6) for n in range(BINS)]
+    steps = [n * 10**power for power in range(9) for n in (1, 2, 5)]
+    return [0, *steps, LARGEST_NUMBER]
+
+
+def _one_by_one(question: Question) -> bool:
+    """Whether a number has so few values that each is counted."""
+    least, most = question.get("min"), question.get("max")
+    if not isinstance(least, int) or not isinstance(most, int):
+        return False
+    return most - least <= BINS
+
+
+# --- In words -------------------------------------------------------------------------------------
+
+
+def condition_in_words(question: Question, questions: Iterable[Question]) -> str:
+    """Say on what a question depends, as a sentence; empty where everybody is asked."""
+    join, conditions = conditions_of(question)
+    by_id = {one["id"]: one for one in questions}
+    parts = [_condition_in_words(one, by_id) for one in conditions]
+    if not parts:
+        return ""
+    glue = f" {_('or')} " if join == "any" else f" {_('and')} "
+    return str(_("Asked only of those who %(conditions)s.", conditions=glue.join(parts)))
+
+
+def _condition_in_words(condition: Condition, by_id: dict[str, Question]) -> str:
+    other = by_id.get(condition["question"])
+    if other is None:
+        lists = vocabularies()
+        found = [str(lists.label("profiles", str(one))) for one in condition["answers"]]
+        return str(_("have the profile %(profiles)s", profiles=_quoted(found)))
+    named = dict(labels(other))
+    found = [str(named.get(answer, answer)) for answer in condition["answers"]]
+    return str(
+        _(
+            "answer %(answers)s to “%(question)s”",
+            answers=_quoted(found),
+            question=said(other["text"]),
+        )
+    )
+
+
+def _quoted(words: list[str]) -> str:
+    return f" {_('or')} ".join(str(_("“%(text)s”", text=one)) for one in words)

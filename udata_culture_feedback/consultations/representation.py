@@ -14,7 +14,7 @@ from ..portal.collections import now
 from ..web import privacy
 from ..web.moments import iso
 from . import form_tokens, permissions, results
-from .models import Consultation, Draft, Entry, Question, Response, Said
+from .models import Consultation, Draft, Entry, Option, Question, Response, Said
 from .repository import addresses
 from .response_content import plain, sent_in
 from .window import Window
@@ -54,6 +54,7 @@ def in_full(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
     }
     if permissions.is_team(viewer):
         shown["source"] = source(consultation)
+        shown["version"] = consultation["version"]
     return shown
 
 
@@ -67,14 +68,22 @@ def question_as_json(question: Question) -> dict[str, Any]:
         "step": question["step"],
     }
     if "options" in question:
-        shown["options"] = [
-            {"id": option["id"], "label": said(option["label"])} for option in question["options"]
-        ]
+        shown["options"] = [_option(option) for option in question["options"]]
+    if "rows" in question:
+        shown["rows"] = [_option(row) for row in question["rows"]]
     if "scale" in question:
         shown["scale"] = [said(label) for label in question["scale"]]
-    if "shown_if" in question:
-        shown["shown_if"] = question["shown_if"]
+    if "unit" in question:
+        shown["unit"] = said(question["unit"])
+    for field in ("min", "max", "max_choices", "shown_if"):
+        if field in question:
+            shown[field] = question[field]
     return shown
+
+
+def _option(option: Option) -> dict[str, Any]:
+    shown = {"id": option["id"], "label": said(option["label"])}
+    return {**shown, "other": True} if option.get("other") else {**shown}
 
 
 def source(consultation: Consultation) -> dict[str, Any]:

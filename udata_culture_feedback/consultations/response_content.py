@@ -17,8 +17,9 @@ from ..web import refusals
 from ..web.payload import Payload, Reading
 from ..web.refusals import Errors
 from . import figures
+from .answers import missing, read_answers
 from .models import Answers, Channel, Consultation, Draft, Question, Response, Said, TextState
-from .questions import Kind, missing, pruned, read_answers, shown
+from .questions import OPTIONED, Kind, pruned, shown
 
 
 def read_said(
@@ -46,10 +47,11 @@ def read_said(
         if id not in spoken or id in wrong
     }
     answers = _with_datasets(consultation["questions"], kept | given, found)
-    if whole:
-        answers = pruned(consultation["questions"], answers)
-        missing(shown(consultation["questions"], answers), answers, found)
     said = _with_permissions({"answers": answers}, payload, known, found)
+    if whole:
+        profile = said.get("profile")
+        answers = said["answers"] = pruned(consultation["questions"], answers, profile)
+        missing(shown(consultation["questions"], answers, profile), answers, found)
     if errors is not None:
         errors |= found
     elif found:
@@ -129,6 +131,8 @@ def _texts(questions: list[Question], answers: Answers) -> list[tuple[str, str]]
         elif question["kind"] == Kind.MISSING_DATASET and answer:
             words = [answer["title"], answer.get("description")]
             found.append((question["id"], "\n\n".join(text for text in words if text)))
+        elif question["kind"] in OPTIONED and isinstance(answer, dict):
+            found.append((question["id"], answer["other"]))
     return found
 
 

@@ -15,6 +15,7 @@ from ..people.viewer import Viewer
 from ..portal.collections import now
 from . import consultation_link, scope
 from .models import Consultation, Response, consultations, of_responses, responses
+from .questions import wordless
 
 #: Fields of a response that its changes leave alone: those of the settle protocol.
 KEPT_BY_OTHERS = frozenset(("_id", "v", "due", "counted"))
@@ -88,7 +89,7 @@ def _emptied(response: Response, *, keep_figures: bool) -> Response:
     if keep_figures and response.get("sent_at"):
         counted = _counted_ids(response)
         emptied["answers"] = {
-            id: answer
+            id: wordless(answer)
             for id, answer in (response.get("answers") or {}).items()
             if not isinstance(answer, (str, dict)) or id in counted
         }

@@ -16,10 +16,13 @@ from ..web import refusals
 from ..web.moments import iso
 from . import figures, permissions, results_collection
 from .models import Channel, Consultation, Named, Question, Results, Since
-from .questions import COUNTED, Kind, possible
+from .questions import BINNED, COUNTED, GRIDS, Kind, bin_label, labels, rows_of
 from .signals import on_results_wanted
 from .window import Window, in_words
 from .wording import said
+
+#: A part of what the API shows.
+Shown = dict[str, Any]
 
 #: Feedback that a reader may wait for while it is collected; more is left to the task.
 AT_ONCE = 1000
@@ -27,7 +30,7 @@ AT_ONCE = 1000
 REQUESTS = 20
 
 
-def read(consultation: Consultation) -> dict[str, Any]:
+def read(consultation: Consultation) -> Shown:
     """Everything but the free texts. Raises NotFound while the seal holds, and for the moment that
     collecting takes."""
     must_be_there(consultation)
@@ -68,7 +71,7 @@ def must_be_there(consultation: Consultation) -> None:
         raise refusals.NotFound(_("The results are being prepared. Please come back in a while."))
 
 
-def _profiles(totals: Totals) -> list[dict[str, Any]]:
+def _profiles(totals: Totals) -> list[Shown]:
     lists = vocabulary.vocabularies()
     return [
         {"id": term.id, "label": str(term.label), "count": totals[f"profile:{term.id}"]}
@@ -77,38 +80,93 @@ def _profiles(totals: Totals) -> list[dict[str, Any]]:
     ]
 
 
-def _question(question: Question, totals: Totals, named: dict[str, list[Named]]) -> dict[str, Any]:
+def _question(question: Question, totals: Totals, named: dict[str, list[Named]]) -> Shown:
     id, kind = question["id"], Kind(question["kind"])
     answered = totals.get(f"answered:{id}", 0)
-    shown: dict[str, Any] = {
+    shown: Shown = {
         "id": id,
         "kind": question["kind"],
         "text": said(question["text"]),
         "answered": answered,
     }
-    if kind in COUNTED:
-        counts = {one: totals.get(f"option:{id}:{one}", 0) for one in possible(question)}
-        shown["options"] = [
-            {"id": one, "label": label, "count": counts[one], "share": share(counts[one], answered)}
-            for one, label in labels(question)
-        ]
-        if kind is Kind.SCALE:
-            shown["mean"] = mean(counts)
+    if kind in (*COUNTED, *BINNED, *GRIDS):
+        shown |= _counts(question, totals, answered)
         shown["profiles"] = _crosses(question, totals)
     if kind is Kind.DATASET:
         shown["datasets"] = _named(named.get(id) or [])
     return shown
 
 
-def labels(question: Question) -> list[tuple[Any, str]]:
-    """Each possible answer with its label."""
-    if question["kind"] == Kind.SCALE:
-        return [(step, said(label)) for step, label in enumerate(question["scale"], 1)]
-    return [(option["id"], said(option["label"])) for option in question["options"]]
+def _counts(question: Question, totals: Totals, answered: int, cross: str = "") -> Shown:
+    """Count the answers of those who answered a question, or of one profile (`cross`)."""
+    id, kind = question["id"], Kind(question["kind"])
+    prefix = f"{cross}option:{id}:"
+    if kind in GRIDS:
+        rows = [
+            _row(question, row, label, totals, f"{prefix}{row}:")
+            for row, label in rows_of(question)
+        ]
+        if kind is Kind.RANKING:  # the best ones first; those that few ranked last
+            rows.sort(key=lambda row: (row["mean"] is None, row["mean"] or 0, -row["answered"]))
+        return {"rows": rows}
+    listed = labels(question)
+    if kind in BINNED:
+        listed = _ranges(question, totals)
+    counts = {one: totals.get(f"{prefix}{one}", 0) for one, _label in listed}
+    shown: Shown = {
+        "options": [
+            {"id": one, "label": label, "count": counts[one], "share": share(counts[one], answered)}
+            for one, label in listed
+        ]
+    }
+    if kind is Kind.SCALE:
+        shown["mean"] = mean(counts)
+    if kind in BINNED:
+        shown["median"] = _median(shown["options"])
+    return shown
 
 
-def _crosses(question: Question, totals: Totals) -> list[dict[str, Any]]:
-    """The answers of each profile that may be shown on its own, most people first."""
+def _row(question: Question, row: str, label: str, totals: Totals, prefix: str) -> Shown:
+    """Count the answers on one line of a matrix, or the places of one thing that is ranked."""
+    counts = {one: totals.get(f"{prefix}{one}", 0) for one, _label in labels(question)}
+    given = sum(counts.values())
+    return {
+        "id": row,
+        "label": label,
+        "answered": given,
+        "mean": mean(counts),
+        "options": [
+            {"id": one, "label": said_, "count": counts[one], "share": share(counts[one], given)}
+            for one, said_ in labels(question)
+        ],
+    }
+
+
+def _ranges(question: Question, totals: Totals) -> list[tuple[Any, str]]:
+    """List the ranges of a number or a date that somebody has answered, in their order."""
+    prefix = f"option:{question['id']}:"
+    found = sorted(
+        int(key.removeprefix(prefix)) for key, n in totals.items() if key.startswith(prefix) and n
+    )
+    return [(str(one), bin_label(question, str(one))) for one in found]
+
+
+def _median(options: list[Shown]) -> str | None:
+    """Return the label of the range in which half of the answers are reached; None below
+    `LEAST_FOR_MEANS`."""
+    everybody = sum(one["count"] for one in options)
+    if everybody < LEAST_FOR_MEANS:
+        return None
+    reached = 0
+    for one in options:
+        reached += one["count"]
+        if reached * 2 >= everybody:
+            return str(one["label"])
+    return None
+
+
+def _crosses(question: Question, totals: Totals) -> list[Shown]:
+    """Return the answers of each profile that may be shown on its own, most people first."""
     id = question["id"]
     lists = vocabulary.vocabularies()
     profiles = set(lists.ids("profiles"))
@@ -119,27 +177,18 @@ def _crosses(question: Question, totals: Totals) -> list[dict[str, Any]]:
     }
     sizes = {profile: totals.get(f"cross:{profile}:answered:{id}", 0) for profile in known}
     shown = shown_groups(sizes, never=known.difference(profiles))
-    rows = []
-    for profile in sorted(shown, key=lambda one: (-sizes[one], one)):
-        counts = {
-            one: totals.get(f"cross:{profile}:option:{id}:{one}", 0) for one in possible(question)
-        }
-        row: dict[str, Any] = {
+    return [
+        {
             "profile": profile,
             "label": lists.label("profiles", profile),
             "answered": sizes[profile],
-            "options": [
-                {"id": one, "count": n, "share": share(n, sizes[profile])}
-                for one, n in counts.items()
-            ],
+            **_counts(question, totals, sizes[profile], f"cross:{profile}:"),
         }
-        if question["kind"] == Kind.SCALE:
-            row["mean"] = mean(counts)
-        rows.append(row)
-    return rows
+        for profile in sorted(shown, key=lambda one: (-sizes[one], one))
+    ]
 
 
-def _named(named: list[Named]) -> list[dict[str, Any]]:
+def _named(named: list[Named]) -> list[Shown]:
     """The datasets that were named, as far as anybody may see them now."""
     found = catalogue.datasets_by_id(one["dataset"] for one in named)
     return [
@@ -149,7 +198,7 @@ def _named(named: list[Named]) -> list[dict[str, Any]]:
     ]
 
 
-def _feedback(given: Results) -> dict[str, Any]:
+def _feedback(given: Results) -> Shown:
     """What was said of datasets during the consultation and, of those whose data changed after,
     what is said since."""
     totals: Totals = given.get("totals") or {}
@@ -167,7 +216,7 @@ def _feedback(given: Results) -> dict[str, Any]:
     }
 
 
-def _axis(id: str, totals: Totals) -> dict[str, Any]:
+def _axis(id: str, totals: Totals) -> Shown:
     counts = {step: totals.get(f"axis:{id}:{step}", 0) for step in vocabulary.STEPS}
     return {
         "count": sum(counts.values()),
@@ -176,14 +225,14 @@ def _axis(id: str, totals: Totals) -> dict[str, Any]:
     }
 
 
-def _requests(consultation: Consultation) -> list[dict[str, Any]]:
+def _requests(consultation: Consultation) -> list[Shown]:
     """The requests that were made during it, the most supported first, as they stand today."""
     found = requests_asked().public_requests({"consultation": consultation["_id"]})
     supported = found.sort([("totals.supports", -1), ("_id", -1)]).limit(REQUESTS)
     return [_request(request) for request in supported]
 
 
-def _request(request: dict[str, Any]) -> dict[str, Any]:
+def _request(request: Shown) -> Shown:
     requests = requests_asked()
     return {
         "id": str(request["_id"]),
@@ -196,7 +245,7 @@ def _request(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def synthesis(consultation: Consultation) -> dict[str, Any] | None:
+def synthesis(consultation: Consultation) -> Shown | None:
     """What the team concluded, and where each commitment stands today: its request's status. None
     until it is published."""
     stored = consultation.get("synthesis") or {}

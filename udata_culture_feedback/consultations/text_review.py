@@ -28,13 +28,18 @@ from .wording import said
 DECISIONS = {"publish": TextState.PUBLIC, "hide": TextState.HIDDEN, "restore": TextState.PENDING}
 #: Why a text is hidden where nobody says it.
 UNSAID = "off_topic"
-#: Kinds of questions that are answered in words.
+#: Kinds of questions that are answered in words alone.
 WORDED = frozenset((Kind.TEXT, Kind.MISSING_DATASET))
 
 
 def worded(consultation: Consultation) -> list[Question]:
     """The questions that are answered in words."""
-    return [q for q in consultation["questions"] if Kind(q["kind"]) in WORDED]
+    return [
+        question
+        for question in consultation["questions"]
+        if Kind(question["kind"]) in WORDED
+        or any(option.get("other") for option in question.get("options", ()))
+    ]
 
 
 def listed(
@@ -189,6 +194,8 @@ def _answer_with(response: Response, question: str, words: str) -> Any:
     answer = response["answers"].get(question)
     if not isinstance(answer, dict):
         return words
+    if "other" in answer:
+        return answer | {"other": words}
     title, _gap, description = words.partition("\n\n")
     changed = answer | {"title": title, "description": description}
     return changed if description else {k: v for k, v in changed.items() if k != "description"}

@@ -41,10 +41,11 @@ from ..web.payload import Payload
 from ..web.refusals import Errors
 from ..web.urls import login_url
 from . import answering, form_tokens, notifications, permissions, presentation, queries
+from .answers import missing, read_answers
 from .markdown import rendered
 from .models import Answers, Consultation, Said, responses
 from .models import Response as Stored
-from .questions import missing, pruned, read_answers
+from .questions import depends_on_profile, pruned
 from .repository import readable
 from .representation import informed
 from .response_content import begun
@@ -260,18 +261,19 @@ def _read_step(
         questions = consultation["questions"]
         form.answers = read_answers(questions, presentation.uncarried(sent.get("carried")), {})[0]
     form.step = _whole(sent.get("step"))
+    if "profile" in sent:
+        form.profile = sent.get("profile") or None
+    if "about" in sent:
+        form.open_data = "open_data" in sent
     form.email = sent.get("email", "")[:254]
     form.by_email = "by_email" in sent
-    step = presentation.step_of(consultation, form.answers, form.step)
+    step = presentation.step_of(consultation, form.answers, form.step, form.profile)
     given, form.picked = presentation.answers_of_form(step.questions, sent)
     form.answers = {
         **{id: answer for id, answer in form.answers.items() if id not in given},
         **{id: answer for id, answer in given.items() if answer is not None},
     }
     form.step = step.index
-    if "about" in sent:
-        form.profile = sent.get("profile") or None
-        form.open_data = "open_data" in sent
     for id, picked in form.picked.items() if strictly else ():
         picked.must_be_clear(f"answers.{id}")
     return step
@@ -293,9 +295,11 @@ def _with_account(
     if go == "save":
         answering.save(viewer, id, payload, step=step.index)
         return _go_on(viewer, consultation, step=step.index, done="saved")
-    following = presentation.step_of(consultation, _known(form.answers), step.index).following
+    following = presentation.step_of(
+        consultation, _known(form.answers), step.index, form.profile
+    ).following
     saved = answering.save(viewer, id, payload, step=following or step.index)
-    _check_step(consultation, saved["draft"]["answers"], step)
+    _check_step(consultation, saved["draft"]["answers"], step, form.profile)
     return _go_on(viewer, consultation, step=following)
 
 
@@ -324,9 +328,11 @@ def _without_account(
         return _page(viewer, consultation, None, form, editing=True)
     if errors:
         raise refusals.Invalid(_("Some answers need another look."), errors)
-    _check_step(consultation, form.answers, step)
+    _check_step(consultation, form.answers, step, form.profile)
     if go != "send":
-        form.step = presentation.step_of(consultation, form.answers, step.index).following
+        form.step = presentation.step_of(
+            consultation, form.answers, step.index, form.profile
+        ).following
         return _page(viewer, consultation, None, form, editing=True)
     mine = own(viewer, consultation)
     sent = request.form
@@ -357,10 +363,12 @@ def _without_account(
     return _page(viewer, consultation, stored, form, done="sent")
 
 
-def _check_step(consultation: Consultation, answers: Answers, step: presentation.Step) -> None:
+def _check_step(
+    consultation: Consultation, answers: Answers, step: presentation.Step, profile: str | None
+) -> None:
     """Raises Invalid where a required question of the step has no answer."""
     errors: Errors = {}
-    asked = presentation.step_of(consultation, answers, step.index)
+    asked = presentation.step_of(consultation, answers, step.index, profile)
     missing(asked.questions if asked.index == step.index else [], answers, errors)
     if errors:
         raise refusals.Invalid(_("Some answers need another look."), errors)
@@ -395,7 +403,7 @@ def _begun(mine: Stored | None) -> Form:
 
 def _payload(form: Form) -> dict[str, Any]:
     payload: Payload = {"opening": request.form.get("opening")}
-    if "about" in request.form or form.profile or form.open_data:
+    if "profile" in request.form or form.profile or form.open_data:
         payload |= {"profile": form.profile, "open_data": form.open_data}
     return payload
 
@@ -507,7 +515,7 @@ def _page(
     state = window.state(moment)
     hidden = viewer.by_token and mine is not None and not editing
     answers = {} if hidden else _known(form.answers)
-    step = presentation.step_of(consultation, answers, form.step)
+    step = presentation.step_of(consultation, answers, form.step, form.profile)
     open_ways = ways(viewer, Action.RESPONSE, consultation["_id"])
     sent = bool(mine and mine.get("sent_at"))
     draft = bool(mine and mine.get("draft"))
@@ -557,7 +565,9 @@ def _page(
         step=step,
         answers=answers,
         picked={**presentation.picked_of(step.questions, answers), **form.picked},
-        review=presentation.in_words(consultation, answers) if step.last or sent else [],
+        review=presentation.in_words(consultation, answers, form.profile)
+        if step.last or sent
+        else [],
         carried="" if _keeps(viewer) else presentation.carried(answers),
         keeps=_keeps(viewer),
         ways=open_ways,
@@ -568,6 +578,7 @@ def _page(
         followed=notifications.followed(viewer, consultation),
         team=permissions.is_team(viewer),
         vocabularies=vocabulary.vocabularies(),
+        profile_first=depends_on_profile(consultation["questions"]),
         done=DONE.get(done or ""),
         here=link,
         act=lambda what: _url(consultation, what),
@@ -603,7 +614,11 @@ def _known(answers: Answers) -> Answers:
 def _too_late(viewer: Viewer, consultation: Consultation, form: Form) -> Response:
     """It has closed: what was typed is given back, to be copied."""
     window = Window.of(consultation)
-    typed = presentation.in_words(consultation, pruned(consultation["questions"], form.answers))
+    typed = presentation.in_words(
+        consultation,
+        pruned(consultation["questions"], form.answers, form.profile),
+        form.profile,
+    )
     return never_stored(
         render(
             "consultations/late.html",
