@@ -290,10 +290,11 @@ class CollectTest(ResultsCase):
             assert self.results_of(self.made)["feedback"]["total"] == 0
 
     def test_more_than_a_reader_waits_for_is_left_to_the_task(self, monkeypatch):
+        from udata_culture_feedback.consultations import receivers
         from udata_culture_feedback.consultations import results as results_module
 
         monkeypatch.setattr(results_module, "AT_ONCE", 1)
-        monkeypatch.setattr(results_module, "later", lambda *args: True)
+        monkeypatch.setattr(receivers, "later", lambda *args: True)
         with freeze_time(DURING):
             for _ in range(3):
                 self.given()
