@@ -150,6 +150,19 @@ class UpgradeTest(PluginTestCase):
         assert len(said) == before + 1
         assert said.count("Mensuel suffirait.") == said.count("Et par département.") == 1
 
+    def test_feedback_of_an_account_that_has_left_no_longer_says_whose_it_was(self):
+        self.restore(STATES[0])
+        one = feedbacks().find_one({"contributor.user": {"$exists": True}})
+        assert one
+        left = {"_id": one["_id"]}
+        feedbacks().update_one(left, {"$set": {"contributor.key": "gone:as it was"}})
+        before = feedbacks().count_documents({"contributor.user": {"$exists": True}})
+        migrations.run("0005-forget-who-has-left")
+        after = feedbacks().find_one(left)
+        assert after
+        assert "user" not in after["contributor"]
+        assert feedbacks().count_documents({"contributor.user": {"$exists": True}}) == before - 1
+
     @pytest.mark.options(**THEN)
     def test_an_address_kept_by_an_older_version_is_found_by_its_owner(self):
         self.upgrade("consultations")

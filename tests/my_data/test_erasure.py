@@ -369,6 +369,45 @@ class AccountDeletedTest(Case):
         assert [p for p in places(author.id) if p.startswith("culture_feedback_outbox")] == []
 
 
+class WhoItWasTest(Case, ConsultationCase):
+    """Once an account is deleted, no collection of ours says which one it was: nothing links what
+    one person said, least of all what they said without their name."""
+
+    def does_everything(self, author: User) -> None:
+        producer, asked = Producer(), self.request_of(UserFactory(), title="Les parcs")
+        self.give(author, producer.dataset, comment="Il manque des années.", wants_answer=True)
+        self.give(author, DatasetFactory(), comment="Encore.", signature="none")
+        self.give(author, DatasetFactory(), fitness="no")
+        self.held(DatasetFactory(), author, "Écrivez à quelqu.un@example.org")
+        self.request_of(author, dataset=str(producer.dataset.id))
+        self.request_of(author, signature="none")
+        self.says(asked, author, "Moi aussi.")
+        mine, path = self.request_of(author, title="Les jardins"), f"/requests/{asked['id']}"
+        self.says(mine, author, "Ceux de la ville.")
+        self.done("POST", f"{path}/support/", user=author)
+        self.done("POST", f"{path}/flag/", {"reason": "abuse", "message": "Voyez."}, author)
+        said = self.give(UserFactory(), producer.dataset, comment="Bonjour à vous.")
+        self.done("POST", f"/feedback/{said['id']}/flag/", {"reason": "spam"}, author)
+        now, day = datetime.now(UTC), timedelta(days=1)
+        opens, closes = (now - day).isoformat()[:16], (now + day).isoformat()[:16]
+        self.answered(self.make(opens_at=opens, closes_at=closes), author, tell_me=True)
+
+    def test_no_collection_says_who_it_was(self):
+        for with_words in (True, False):
+            author = UserFactory()
+            self.does_everything(author)
+            assert len({place.split(".")[0] for place in ours(author.id)}) >= 6
+            self.leaves(author, with_words=with_words)
+            maintenance.maintain()
+            # The wish itself, for tasks that come late; it expires.
+            wish = ["culture_feedback_leaving._id"] if with_words else []
+            assert ours(author.id) == wish
+
+
+def ours(user_id: ObjectId) -> list[str]:
+    return [place for place in places(user_id) if place.startswith("culture_feedback_")]
+
+
 class WithoutAnAccountTest(Case):
     def opened(self, email: str = EMAIL) -> str:
         """A visit by the link that is sent to an address."""

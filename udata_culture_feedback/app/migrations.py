@@ -16,6 +16,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from udata.db.migrations import Record
 
+from ..consultations.models import responses
 from ..data_requests import figures
 from ..data_requests import models as request_models
 from ..data_requests.models import messages, requests
@@ -98,12 +99,22 @@ def count_verified_supports(_database: Database[Any]) -> str:
     return f"{counted} requests say how many of their supports are verified"
 
 
+def forget_who_has_left(_database: Database[Any]) -> str:
+    """Unlink contributions from the deleted accounts that gave them: feedback kept their ids."""
+    linked = {"contributor.key": {"$regex": "^gone:"}, "contributor.user": {"$exists": True}}
+    unlink = {"$unset": {"contributor.user": "", "contributor.name": ""}, "$inc": {"v": 1}}
+    stored = (feedbacks(), requests(), messages(), responses())
+    forgotten = sum(one.update_many(linked, unlink).modified_count for one in stored)
+    return f"{forgotten} contributions of deleted accounts say no longer whose they were"
+
+
 #: Name → migration, in order. Names are for ever: they are recorded.
 MIGRATIONS: dict[str, Migration] = {
     "0001-count-what-is-new": count_what_is_new,
     "0002-name-messages": name_messages,
     "0003-recognise-contacts": recognise_contacts,
     "0004-count-verified-supports": count_verified_supports,
+    "0005-forget-who-has-left": forget_who_has_left,
 }
 
 

@@ -91,10 +91,9 @@ def discussion_deleted(discussion_id: ObjectId) -> None:
 
 
 def _forget_in(feedback: dict[str, Any], with_words: bool) -> bool:
-    contributor = {
-        key: value for key, value in feedback["contributor"].items() if key not in ("name",)
-    }
-    if contributor["key"] == account_key(contributor.get("user")):
+    before = feedback["contributor"]
+    contributor = {name: value for name, value in before.items() if name not in ("name", "user")}
+    if contributor["key"] == account_key(before.get("user")):
         contributor["key"] = gone_key()
     changed = feedback | {"contributor": contributor, "last_modified": now()}
     changed.pop("submission_id", None)
