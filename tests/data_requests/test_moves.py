@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import product
 from typing import Any
 
 import pytest
+from babel.dates import format_date
 from bson import ObjectId
 from freezegun import freeze_time
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.organization.factories import OrganizationFactory
+from udata.core.organization.models import Member
 from udata.core.user.factories import UserFactory
+from udata.tests.helpers import capture_mails
 
 from udata_culture_feedback.data_requests import actions
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.web.refusals import Refusal
 
-from ..cases import PluginTestCase, Producer, sysadmin
+from ..cases import P, PluginTestCase, Producer, sysadmin
 from .asking import UNLIMITED, as_user, stored
 
 STATUSES = (
@@ -449,3 +452,72 @@ class ConfirmAndExtendTest(PluginTestCase):
         assert extend("editor", days=10, reason="Encore").status == 409
         shown = self.ask("GET", f"/requests/{asked.id}/").json
         assert "Archives à trier" in shown["clock"]["explanation"]
+
+
+class ExpectedTest(PluginTestCase):
+    """When the holder expects to publish: said with a move, changed for a reason."""
+
+    @pytest.fixture(autouse=True)
+    def accepted(self, plugin: None, instance_path: None) -> None:
+        self.app.config.update(UNLIMITED)
+        self.holder = UserFactory()
+        museum = OrganizationFactory(members=[Member(user=self.holder, role="admin")])
+        asked = {"title": "Horaires", "description": "Par jour.", "kind": "new"}
+        self.asker = UserFactory()
+        made = self.ask("POST", "/requests/", asked | {"organization": str(museum.id)}, self.asker)
+        self.path = f"/requests/{made.json['id']}/"
+        self.first, self.second = self.day(90), self.day(120)
+
+    def day(self, days: int) -> str:
+        return (date.today() + timedelta(days)).isoformat()
+
+    def move(self, to: str, user: Any = None, **more: Any) -> Any:
+        return self.ask("POST", f"{self.path}transitions/", {"to": to} | more, user or self.holder)
+
+    def test_it_is_said_with_a_move_and_shown(self):
+        shown = self.move("accepted", expected_on=self.first)
+        assert (shown.status_code, shown.json["expected_on"]) == (200, self.first)
+        assert shown.json["history"][-1]["expected_on"] == self.first
+        in_words = format_date(date.fromisoformat(self.first), "long", locale="en")
+        for page in ("/pages/requests/", f"/pages/requests/{shown.json['slug']}/"):
+            text = self.client.get(f"{P}{page}?lang=en").get_data(as_text=True)
+            assert f"ublication expected on {in_words}" in text
+
+    def test_it_is_changed_for_a_reason_which_is_public(self):
+        self.move("accepted", expected_on=self.first)
+        silent = self.move("accepted", expected_on=self.second)
+        assert (silent.status_code, list(silent.json["errors"])) == (400, ["message"])
+        changed = self.move("accepted", expected_on=self.second, message="Un lot manque.")
+        assert (changed.status_code, changed.json["expected_on"]) == (200, self.second)
+        assert changed.json["status"] == "accepted"
+        assert changed.json["history"][-1]["message"] == "Un lot manque."
+        moved = self.move("in_progress", expected_on=self.first)
+        assert (moved.status_code, list(moved.json["errors"])) == (400, ["message"])
+        assert self.move("in_progress").json["expected_on"] == self.second
+
+    @pytest.mark.parametrize("sent", ["2020-01-01", "demain", "2026-02-31"])
+    def test_a_day_that_cannot_be_is_named(self, sent: str):
+        refused = self.move("accepted", expected_on=sent)
+        assert (refused.status_code, list(refused.json["errors"])) == (400, ["expected_on"])
+
+    def test_it_goes_with_no_other_move_and_ends_with_the_decision(self):
+        refused = self.move("acknowledged", expected_on=self.first)
+        assert (refused.status_code, list(refused.json["errors"])) == (400, ["expected_on"])
+        self.move("accepted", expected_on=self.first)
+        done = self.move("published", urls=["https://example.org/donnees"])
+        assert done.json["expected_on"] is None
+
+    def test_only_who_deals_with_it_says_so(self):
+        self.move("accepted")
+        assert self.move("accepted", self.asker, expected_on=self.first).status_code == 403
+        # Without a day it is a move to where it stands.
+        assert self.move("accepted").status_code == 409
+
+    def test_whoever_follows_it_is_told(self):
+        self.move("accepted", expected_on=self.first)
+        with capture_mails() as sent:
+            self.move("accepted", expected_on=self.second, message="Un lot manque.")
+        [told] = [mail.body for mail in sent if self.asker.email in mail.recipients]
+        in_words = format_date(date.fromisoformat(self.second), "long", locale="fr")
+        assert in_words in " ".join(told.split())
+        assert "Un lot manque." in told

@@ -44,8 +44,8 @@ from .repository import (
     written,
 )
 from .signals import on_request_changed
-from .transitions import history_entry, merge_target, moved
-from .workflow import DECISIONS, OPEN, Role, Status, allowed, moves
+from .transitions import expectation, history_entry, merge_target, moved
+from .workflow import DECISIONS, OPEN, PREPARING, Role, Status, allowed, moves
 
 __all__ = ["find", "fresh", "is_carried", "replace"]  # of `records`, for who reads these
 
@@ -155,7 +155,8 @@ def move(viewer: Viewer, reference: Any, payload: Values) -> Request:
     `payload`: the fields of `forms.read_move`. Raises Unauthenticated, NotFound; Conflict with
     `status` and `allowed_transitions` for a move that the table does not have, or when the request
     is no longer where the person saw it (`from`); Forbidden for somebody else's move; Invalid for
-    what a move lacks (a reason, a message, data, a target).
+    what a move lacks (a reason, a message, data, a target). To where it stands already, while it
+    is accepted or in preparation, with another `expected_on`: that day is changed.
     """
     must_be_known(viewer, Action.REQUEST)
     request = readable(viewer, reference)
@@ -163,6 +164,8 @@ def move(viewer: Viewer, reference: Any, payload: Values) -> Request:
     asked = read_move(payload)
     to = Status(asked["to"])
     seen = asked["from"] or request["status"]
+    if to == seen == request["status"] and to in PREPARING and asked["expected_on"]:
+        return _expect(viewer, request, asked)
     for _attempt in range(ATTEMPTS):
         if request["status"] != seen:
             break
@@ -187,6 +190,32 @@ def move(viewer: Viewer, reference: Any, payload: Values) -> Request:
             return _as_moved(viewer, request, to)
         request = readable(viewer, request["_id"])
     raise _elsewhere(viewer, request)
+
+
+def _expect(viewer: Viewer, request: Request, asked: Values) -> Request:
+    """Change the day on which the holder expects to publish, for a reason that everybody reads.
+    Raises Forbidden, Conflict once the request has moved, Invalid naming the field."""
+    dealing = permissions.deals_with(viewer, request)
+    _must(dealing, _("Only who deals with this request may say when the data come."))
+
+    def expected(one: Request) -> Request | None:
+        if one["status"] != request["status"]:
+            raise _elsewhere(viewer, one)
+        if one.get("expected_on") == asked["expected_on"]:
+            return None
+        _must_have_room(one)
+        dated = expectation(one, asked)
+        entry = history_entry(
+            viewer, one, one["status"], Role.PRODUCER, message=asked["message"], **dated
+        )
+        day: str = asked["expected_on"]
+        return one | {
+            "expected_on": day,
+            "history": [*one["history"], entry],
+            "last_modified": now(),
+        }
+
+    return change(request, expected, due=[TOLD]) or fresh(request["_id"])
 
 
 def transfer(viewer: Viewer, reference: Any, payload: Values) -> Request:

@@ -65,6 +65,10 @@ move_fields = documented(
         "duplicate_of": fields.String(description="To merge: id or slug of the other request"),
         "partial": fields.Boolean(description="Published in part"),
         "review_at": fields.String(description="A date, where the reason asks for one"),
+        "expected_on": fields.String(
+            description="Accepted, in progress: the day on which the data are expected. To change "
+            "it later: `to` is the status it has, with a message"
+        ),
     },
 )
 transfer_fields = documented(

@@ -41,7 +41,7 @@ READ = (
     *("received_at", "clock", "fulfilled_by", "totals", "detached", "open_data", "visibility"),
     *("moderated.decision", "moderated.after", "contributor.user", "contributor.name"),
     "contributor.kind",
-    *("history.to", "history.reason", "created_at"),
+    *("history.to", "history.reason", "created_at", "expected_on"),
 )
 
 
@@ -213,6 +213,13 @@ def table() -> Table:
             _("Due"),
             _month(lambda row: row.clock.due_at),
             _("Month by which an answer is due; empty while paused, or once answered."),
+            type="yearmonth",
+        ),
+        Column(
+            "expected",
+            _("Expected"),
+            lambda row: (row.request.get("expected_on") or "")[:7] or None,
+            _("Month in which the holder expects to publish."),
             type="yearmonth",
         ),
         Column(

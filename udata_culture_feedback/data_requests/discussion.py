@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -31,6 +32,7 @@ from ..people.service_account import acting_as, service_account
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..web.languages import speaking
+from ..web.moments import in_words
 from ..web.text_cleaning import excerpt
 from ..web.urls import pages_url
 from . import deadlines_shown
@@ -312,9 +314,14 @@ def _words_of_move(entry: Entry) -> str:
         told = [_("Sent to %(organization)s", organization=holder.name if holder else "?")]
     elif entry.get("extended"):
         told = [_("The time to answer has been extended.")]
+    elif entry.get("expected_on") and entry["from"] == entry["to"]:
+        told = []
     else:
         label = STATUS_LABELS[entry["to"]]
         told = [_("Status of the request: %(status)s", status=str(label))]
+    if day := entry.get("expected_on"):
+        date_in_words = in_words(date.fromisoformat(day))
+        told.append(_("These data are expected on %(date)s.", date=date_in_words))
     if entry.get("partial"):
         told.append(_("Published in part"))
     if entry.get("reason"):

@@ -74,7 +74,8 @@ def read_request(payload: Values, *, partial: bool = False, submission: bool = F
 
 def read_move(payload: Values) -> Values:
     """A transition: `to` (a status, required), `from`, `message`, `reason`, `datasets`, `urls`,
-    `duplicate_of`, `partial`, `review_at` (a date). Raises Invalid naming the field, TooLong."""
+    `duplicate_of`, `partial`, `review_at` and `expected_on` (dates). Raises Invalid naming the
+    field, TooLong."""
     reading = Reading(payload)
     statuses = [term.id for term in vocabulary.REQUEST_STATUSES]
     reading.choice("to", statuses, required=True)
@@ -86,9 +87,10 @@ def read_move(payload: Values) -> Values:
     _must_be_address(reading, "urls")
     reading.reference("duplicate_of")
     reading.boolean("partial")
-    reading.text("review_at", 10, one_line=True)
-    if reading.values.get("review_at") and not is_date(reading.values["review_at"]):
-        reading.errors["review_at"] = _("A date, such as 2026-12-31.")
+    for field in ("review_at", "expected_on"):
+        reading.text(field, 10, one_line=True)
+        if reading.values.get(field) and not is_date(reading.values[field]):
+            reading.errors[field] = _("A date, such as 2026-12-31.")
     return reading.checked()
 
 

@@ -155,6 +155,8 @@ def _step_in_words(entry: representation.Shown) -> str:
         step: Any = _("Sent to %(name)s", name=entry["transferred_to"]["name"])
     elif days := entry.get("extended"):
         step = ngettext("Date extended by %(num)d day", "Date extended by %(num)d days", days)
+    elif entry.get("expected_on") and entry["from"] == entry["to"]:
+        step = _("Date of publication changed")
     elif entry.get("edited"):
         step = _("Text changed by the requester")
     else:

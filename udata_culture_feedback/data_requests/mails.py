@@ -55,6 +55,7 @@ class Step(StrEnum):
     SEPARATED = "separated"
     TRANSFERRED = "transferred"
     EXTENDED = "extended"
+    DATED = "dated"
     REOPENED = "reopened"
     RESUBMITTED = "resubmitted"  # withdrawn, then asked again: who was behind it had left
 
@@ -67,6 +68,8 @@ def step_of(entry: Entry) -> Step | None:
         return Step.EXTENDED
     if entry.get("transferred_to"):
         return Step.TRANSFERRED
+    if before == after and entry.get("expected_on"):
+        return Step.DATED
     if before == after or after == Status.WITHDRAWN:
         return None
     if before == Status.DUPLICATE:
@@ -111,10 +114,13 @@ def step(reader: User, request: str, number: int) -> MailMessage | None:
             told = [_("The request is taken into account."), by]
         case Step.ACCEPTED:
             subject = _("“%(title)s”: accepted", title=title)
-            told = [_("The request is accepted: these data will be published."), by]
+            told = [_("The request is accepted: these data will be published."), _day(entry), by]
         case Step.IN_PROGRESS:
             subject = _("“%(title)s”: in preparation", title=title)
-            told = [_("These data are being prepared."), by]
+            told = [_("These data are being prepared."), _day(entry), by]
+        case Step.DATED:
+            subject = _("“%(title)s”: the date of publication changes", title=title)
+            told = [_day(entry), by]
         case Step.PUBLISHED:
             return _published(reader, found, entry, footer)
         case Step.MERGED:
@@ -428,6 +434,14 @@ def _expected(found: Request) -> Any:
         return None
     day = in_words(clock.due_day(portal_zone()))
     return _("An answer is expected until the end of %(date)s.", date=day)
+
+
+def _day(entry: Entry) -> Any:
+    """When the holder expects to publish, where a step says it."""
+    if not entry.get("expected_on"):
+        return None
+    day = in_words(date.fromisoformat(entry["expected_on"]))
+    return _("These data are expected on %(date)s.", date=day)
 
 
 def _computed(found: Request) -> list[LabelledContent]:

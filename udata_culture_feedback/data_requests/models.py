@@ -61,6 +61,7 @@ Entry = TypedDict(
         "reply": NotRequired[str],
         "reason": NotRequired[str],
         "review_at": NotRequired[str],
+        "expected_on": NotRequired[str],
         "datasets": NotRequired[list[ObjectId]],
         "urls": NotRequired[list[str]],
         "partial": NotRequired[bool],
@@ -116,7 +117,8 @@ class Request(Moderated):
     from. `version` counts moves and edits, which a move names; `v` counts every change, supports
     included (see `figures.settle`: a request is the summary of its supports, and counts in the
     figures of its dataset, its holder and the site). `received_at`: when its holder received it,
-    kept by transfers. `merged_from`: the status before the merge into `duplicate_of`. `reopened`:
+    kept by transfers. `expected_on`: the day (ISO) on which its holder expects to publish.
+    `merged_from`: the status before the merge into `duplicate_of`. `reopened`:
     how often its requester reopened each kind of decision. `detached`: since when it has no
     requester, who left it to those who carry it. `told`: how many entries of its history were
     announced. `next_key`: see `lifecycle.forget_account`. `terms`: what it is found by.
@@ -147,6 +149,7 @@ class Request(Moderated):
     history: list[Entry]
     received_at: NotRequired[datetime]
     clock: dict[str, Any]
+    expected_on: NotRequired[str]
     partial: NotRequired[bool]
     fulfilled_by: NotRequired[Fulfilment]
     confirmed_at: NotRequired[datetime]

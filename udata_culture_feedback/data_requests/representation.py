@@ -209,6 +209,7 @@ def _common(viewer: Viewer, request: Request, objects: Objects) -> Shown:
         "visibility": request["visibility"],
         "status": request["status"],
         "partial": bool(request.get("partial")),
+        "expected_on": request.get("expected_on"),
         "version": request["version"],
         "received_at": iso(request.get("received_at")),
         "clock": clock_as_json(request),
@@ -241,7 +242,8 @@ def _common(viewer: Viewer, request: Request, objects: Objects) -> Shown:
 
 #: Of an entry of the history, shown as it is where there is something to show.
 AS_STORED = frozenset(
-    ("edited", "detached", "undone", "partial", "review_at", "urls", "extended", "stalled")
+    {"edited", "detached", "undone", "partial", "review_at", "expected_on"}
+    | {"urls", "extended", "stalled"}
 )
 
 

@@ -20,7 +20,7 @@ from .clock import Clock
 from .forms import Values
 from .models import Actor, Entry, Fulfilment, Request
 from .repository import find, without
-from .workflow import ANSWERS, DECISIONS, OPEN, Role, Status
+from .workflow import ANSWERS, DECISIONS, OPEN, PREPARING, Role, Status
 
 Move = Mapping[str, Any]
 
@@ -32,6 +32,9 @@ def moved(
     status = Status(request["status"])
     moment = now()
     extra: Values = {}
+    if to not in PREPARING and asked.get("expected_on"):
+        message = _("Only when the request is accepted, or in preparation.")
+        raise refusals.Invalid(message, {"expected_on": message})
     changed = request | {"status": to, "last_modified": moment}
     if to is Status.DECLINED:
         extra = _refusal(viewer, request, asked)
@@ -44,6 +47,11 @@ def moved(
     elif to is Status.DUPLICATE and target:
         changed |= {"duplicate_of": target["_id"], "merged_from": status}
         extra = {"duplicate_of": target["_id"]}
+    if to in PREPARING and asked.get("expected_on"):
+        extra = expectation(request, asked)
+        changed["expected_on"] = asked["expected_on"]
+    elif to in DECISIONS or to is Status.WITHDRAWN:
+        changed = without(changed, "expected_on")
     if status is Status.DUPLICATE:
         changed = without(changed, "duplicate_of", "merged_from")
     if status in DECISIONS:
@@ -57,6 +65,15 @@ def moved(
     entry = history_entry(viewer, request, to, role, message=asked["message"], **extra)
     changed["history"] = [*request["history"], entry]
     return changed
+
+
+def expectation(request: Request, asked: Move) -> Values:
+    """What the history keeps of the day on which the holder expects to publish. Raises Invalid
+    naming `expected_on` for a day that is past, `message` for another day without saying why."""
+    _must_come(asked, "expected_on")
+    if request.get("expected_on", asked["expected_on"]) != asked["expected_on"]:
+        required(asked, "message", _("Say why the date changes."))
+    return {"expected_on": asked["expected_on"]}
 
 
 def merge_target(viewer: Viewer, request: Request, asked: Move) -> Request:
@@ -142,10 +159,14 @@ def _refusal(viewer: Viewer, request: Request, asked: Move) -> Values:
         required(asked, "urls", _("Give the address where the data are."))
     if reason in ("unfinished", "preparatory"):
         required(asked, "review_at", _("Say when this will be looked at again."))
-        if date.fromisoformat(asked["review_at"]) < local_day(now(), portal_zone()):
-            message = _("A date to come.")
-            raise refusals.Invalid(message, {"review_at": message})
+        _must_come(asked, "review_at")
     return {key: asked[key] for key in ("reason", "urls", "review_at") if asked.get(key)}
+
+
+def _must_come(asked: Move, field: str) -> None:
+    if date.fromisoformat(asked[field]) < local_day(now(), portal_zone()):
+        message = _("A date to come.")
+        raise refusals.Invalid(message, {field: message})
 
 
 def _fulfilment(asked: Move) -> Fulfilment:

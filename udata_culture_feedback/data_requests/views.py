@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask import Response, abort, redirect, request
@@ -366,7 +366,7 @@ def _one(
         refusal=refusal,
         errors=refusal.errors if refusal else {},
         fields=(
-            *("message", "reason", "datasets", "urls", "duplicate_of", "review_at"),
+            *("message", "reason", "datasets", "urls", "duplicate_of", "review_at", "expected_on"),
             *("days", "extension_reason", "email"),
         ),
         asked=shown,
@@ -410,7 +410,8 @@ def _picked() -> dict[str, picking.Picked]:
 def _move_of_form() -> Values:
     form = request.form
     payload: Values = {
-        name: form.get(name) or None for name in ("to", "from", "message", "reason", "review_at")
+        name: form.get(name) or None
+        for name in ("to", "from", "message", "reason", "review_at", "expected_on")
     }
     datasets = picking.read(form, "datasets", picking.DATASET, several=True)
     target = picking.read(form, "duplicate_of", picking.REQUEST)
@@ -430,6 +431,7 @@ def words() -> dict[str, Any]:
         "kinds": vocabulary.REQUEST_KINDS,
         "statuses": vocabulary.REQUEST_STATUSES,
         "on_date": _on_date,
+        "on_day": _on_day,
         "supports_in_words": representation.supports_in_words,
         "request_url": lambda found: page_address(f"requests/{found['slug']}/"),
     }
@@ -441,6 +443,11 @@ def without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
         for name, value in arguments.items()
         if name not in names and isinstance(value, str)
     }
+
+
+def _on_day(day: str) -> str:
+    """A day (ISO 8601) in words."""
+    return str(format_date(date.fromisoformat(day), "long"))
 
 
 def _on_date(moment: str) -> str:

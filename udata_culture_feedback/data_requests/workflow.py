@@ -47,6 +47,9 @@ OPEN = frozenset(
 #: Statuses by which the holder has answered: the service date is met.
 ANSWERS = frozenset((Status.ACCEPTED, Status.IN_PROGRESS, Status.PUBLISHED, Status.DECLINED))
 
+#: The data will come: their holder may say when.
+PREPARING = frozenset((Status.ACCEPTED, Status.IN_PROGRESS))
+
 #: Decisions that may be reopened.
 DECISIONS = frozenset((Status.PUBLISHED, Status.DECLINED))
 
