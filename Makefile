@@ -23,7 +23,7 @@ test: system $(VENV)/test.stamp $(AXE) .frictionless ## every test, on a real Mo
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 check: lint .frictionless ## lint and the tests that need neither a browser nor long: some minutes
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not browser and not slow" $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow" $(ARGS)
 
 test-faults: $(VENV)/test.stamp ## bad days, with real processes that are killed; writes docs/reliability.md
 	$(BIN)/python -m pytest tests/faults -n 0 --write-reliability $(ARGS)

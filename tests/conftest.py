@@ -24,6 +24,18 @@ freezegun.configure(extend_ignore_list=["pymongo"])
 #: Of `tests/faults`, what `make test` runs too.
 QUICK = ("__init__.py", "conftest.py", "test_documents.py")
 
+#: What `make check` leaves to `make test`: browsers, servers, processes, everything on every route.
+SLOW = (
+    "abuse",
+    "demo",
+    "e2e",
+    "faults",
+    "integrations",
+    "project/test_benchmarks.py",
+    "project/test_packaging.py",
+    "project/test_serving.py",
+)
+
 SERVER = "CULTURE_FEEDBACK_TEST_MONGODB"
 
 
@@ -55,6 +67,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     named = [(config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args]
     return not any(one == faults or faults in one.parents for one in named)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    slow = [here / name for name in SLOW]
+    for item in items:
+        if any(one == item.path or one in item.path.parents for one in slow):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")

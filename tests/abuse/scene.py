@@ -8,6 +8,8 @@ from typing import Any
 from bson import ObjectId
 from flask import json
 from mongoengine.connection import get_db
+from pymongo import monitoring
+from pymongo.monitoring import CommandListener
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.dataset.models import Dataset
 from udata.core.user.factories import UserFactory
@@ -71,6 +73,32 @@ STATES: dict[str, tuple[dict[str, Any], str]] = {
 WORDS = "Il manque les musées d’outre-mer."
 
 
+class Written(CommandListener):
+    """The collections that this process has written to."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def taken(self) -> set[str]:
+        """Those since it was last asked."""
+        names, self.names = self.names, set()
+        return names
+
+    def started(self, event: Any) -> None:
+        if event.command_name in ("insert", "update", "delete", "findAndModify"):
+            self.names.add(event.command[event.command_name])
+
+    def succeeded(self, event: Any) -> None:
+        pass
+
+    def failed(self, event: Any) -> None:
+        pass
+
+
+WRITTEN = Written()
+monitoring.register(WRITTEN)
+
+
 class AbuseCase(PluginTestCase):
     """A portal that takes contributions without an account, and counts nobody's writes."""
 
@@ -125,7 +153,7 @@ class Scene:
         self._consult()
         self._moderate()
         self._sign()
-        self._kept = self.documents()
+        self._keep()
 
     # --- What there is ----------------------------------------------------------------------------
 
@@ -284,14 +312,19 @@ class Scene:
             said |= {"hidden_reason": "abuse", "hidden_at": now()}  # type: ignore[dict-item]
         feedbacks().update_one({"_id": ObjectId(self.feedback)}, {"$set": said})
         requests().update_one({"_id": ObjectId(self.request)}, {"$set": said})
-        self._kept = self.documents()
+        self._keep()
 
     def restore(self) -> None:
-        """Everything as it was, whatever was just done."""
-        for name in {*self._names(), *self._kept}:
+        """Everything as it was, whatever was just done: the collections written to since."""
+        for name in WRITTEN.taken() & {*self._names(), *self._kept}:
             get_db()[name].delete_many({})
             if documents := self._kept.get(name):
                 get_db()[name].insert_many(documents)
+        WRITTEN.taken()
+
+    def _keep(self) -> None:
+        self._kept = self.documents()
+        WRITTEN.taken()
 
     def documents(self) -> dict[str, list[dict[str, Any]]]:
         """What our routes may change, by collection."""
