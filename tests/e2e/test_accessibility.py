@@ -44,7 +44,7 @@ SCROLLS_SIDEWAYS = "document.documentElement.scrollWidth > document.documentElem
 def test_nothing_bars_a_visitor(visitor: Come) -> None:
     somebody = visitor().goes_to(OUTDATED)
     assert somebody.barriers() == []
-    somebody.place.get_by_text("Toutes les réponses, critère par critère").click()
+    somebody.place.get_by_text("Voir le tableau").last.click()
     somebody.place.get_by_role("link", name="Commentaires plus anciens").click()
     expect(somebody.place.get_by_text("Page 2")).to_be_visible()
     assert somebody.barriers() == []

@@ -25,6 +25,7 @@ JSON = (
 )
 #: Modules that declare pages and fragments, below `P/pages/`, and the static parts.
 PAGES = (
+    "app.home_views",
     "consultations.editor_views",
     "consultations.results_views",
     "consultations.views",

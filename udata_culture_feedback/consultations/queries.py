@@ -37,6 +37,12 @@ def listed(viewer: Viewer) -> dict[str, Any]:
     return listing.envelope(shown, found, page, total, capped)
 
 
+def open_ones(viewer: Viewer, limit: int) -> list[dict[str, Any]]:
+    """Find the consultations that are open, those that close first, as the API shows them."""
+    found = consultations().find(_state(State.OPEN), LEFT_OUT, sort=[("closes_at", 1)]).limit(limit)
+    return representation.as_json(viewer, list(found))
+
+
 def _state(state: str) -> Query:
     moment = now()
     match state:

@@ -109,7 +109,7 @@ def consultations_page() -> Response:
         url=lambda one: page_address(f"consultations/{one['slug']}/"),
         results_url=lambda one: page_address(f"consultations/{one['slug']}/results/"),
         in_words=_in_words,
-        when=_when,
+        when=when_of_listed,
     )
 
 
@@ -681,8 +681,8 @@ def _in_words(moment: str) -> str:
     return in_words(_moment(moment))
 
 
-def _when(listed: dict[str, Any]) -> dict[str, str]:
-    """The dates of a consultation of a list, in words."""
+def when_of_listed(listed: dict[str, Any]) -> dict[str, str]:
+    """Write the dates of a consultation of a list in words."""
     dates = {name: _moment(listed[name]) for name in ("opens_at", "closes_at")}
     return presentation.when(Window(dates["opens_at"], dates["closes_at"]))
 

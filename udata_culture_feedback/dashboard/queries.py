@@ -279,23 +279,25 @@ def _page(cursor: Any, page: Page) -> list[dict[str, Any]]:
 # --- What the public sees -------------------------------------------------------------------------
 
 
-def last_handled(viewer: Viewer, organization: OrganizationFacts) -> list[dict[str, Any]]:
-    """The last texts on public datasets that their producer has handled and answered, as the API
-    shows them; not those whose author says that it is no better."""
+def last_handled(
+    viewer: Viewer, organization: OrganizationFacts | None = None, limit: int = FIRST
+) -> list[dict[str, Any]]:
+    """Find the last texts on public datasets (of one organization) that their producer has handled
+    and answered, as the API shows them; not those whose author says that it is no better."""
     where = (
         STANDING
         | WORDED
         | {
-            "organization": organization.id,
             "listed": True,
             "agent": {"$ne": True},
             "treatment.status": Treatment.RESOLVED,
             "treatment.answered_at": {"$ne": None},
             "confirmed.answer": {"$ne": "no"},
         }
+        | ({"organization": organization.id} if organization else {})
     )
     order = [("treatment.answered_at", DESCENDING), ("_id", DESCENDING)]
-    found = feedbacks().find(where, SHOWN, sort=order).limit(FIRST)
+    found = feedbacks().find(where, SHOWN, sort=order).limit(limit)
     return representation.as_json(viewer, found)
 
 

@@ -23,6 +23,7 @@ from .clock import overdue_bound
 from .dataset_page import FULFILLED, OPENED_BY
 from .dataset_page import PUBLIC as PUBLIC
 from .models import Query, Request, requests
+from .workflow import OPEN, Status
 
 SORTS = {
     "-created_at": [("created_at", DESCENDING), ("_id", DESCENDING)],
@@ -67,6 +68,20 @@ def newest(limit: int) -> list[Request]:
     """The newest public requests, with the filters of the query. Raises as `listed` does."""
     where, _counter, _key = _filters()
     return list(requests().find(PUBLIC | where, LEFT_OUT, sort=SORTS["-created_at"]).limit(limit))
+
+
+def most_supported(viewer: Viewer, limit: int) -> list[dict[str, Any]]:
+    """Find the open public requests that most people support, as the API shows them."""
+    where = PUBLIC | {"status": {"$in": list(OPEN)}}
+    found = requests().find(where, LEFT_OUT, sort=SORTS["-supports"]).limit(limit)
+    return representation.as_json(viewer, [one | {"history": []} for one in found])
+
+
+def fulfilled(viewer: Viewer, limit: int) -> list[dict[str, Any]]:
+    """Find the latest public requests whose data are published, as the API shows them."""
+    where = PUBLIC | {"status": Status.PUBLISHED}
+    found = requests().find(where, LEFT_OUT, sort=SORTS["-created_at"]).limit(limit)
+    return representation.as_json(viewer, [one | {"history": []} for one in found])
 
 
 def status_counts() -> dict[str, int]:

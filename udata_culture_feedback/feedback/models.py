@@ -192,6 +192,11 @@ class CultureFeedbackFeedback(Document):
                 "name": "handled",
                 "partialFilterExpression": {"treatment.status": "resolved"},
             },
+            {
+                "fields": ["listed", "-treatment.answered_at", "-id"],
+                "name": "handled_anywhere",
+                "partialFilterExpression": {"treatment.status": "resolved"},
+            },
             # Upkeep.
             {"fields": ["due"], "partialFilterExpression": {"due": {"$exists": True}}},
             {"fields": ["deleted"], "partialFilterExpression": {"deleted": {"$exists": True}}},
