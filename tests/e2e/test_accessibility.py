@@ -146,9 +146,10 @@ def test_text_with_wider_spacing_is_not_cut(visitor: Come, newcomer: str) -> Non
 
 def test_bars_stay_distinct_in_forced_colours(visitor: Come) -> None:
     somebody = visitor(forced_colors="active").goes_to(OUTDATED)
-    looks = somebody.widget.locator(".cf-key rect").evaluate_all(
-        """keys => keys.slice(0, 5).map((key) => {
-          const { fill, fillOpacity, stroke } = getComputedStyle(key)
+    expect(somebody.comments.first).to_be_visible()
+    looks = somebody.widget.locator("#cf-chart-axes rect").evaluate_all(
+        """parts => parts.map((part) => {
+          const { fill, fillOpacity, stroke } = getComputedStyle(part)
           return `${fill} ${fillOpacity} ${stroke}`
         })"""
     )
