@@ -604,9 +604,7 @@ def test_the_first_field_costs_two_requests_and_ten_kilobytes(visitor: Come) -> 
     ours = [one for one in answers if "/culture-feedback/" in one.url][:2]
     late = [one.url for one in answers if "/culture-feedback/" in one.url][2:]
     # What the question does not need: what is around, and how the figures below it look.
-    assert all(
-        re.search(r"around|summar|/(tokens|widget)\.css$", one) for one in late
-    ), late
+    assert all(re.search(r"around|summar|/(tokens|widget)\.css$", one) for one in late), late
     sizes = [one.request.sizes()["responseBodySize"] for one in ours]
     assert sum(sizes) <= 10 * 1024, sizes
     assert {one.all_headers().get("content-encoding") for one in ours} == {"br"}
