@@ -58,6 +58,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
     settings.Testing.MONGODB_HOST_TEST = f"{os.environ[SERVER]}/culture-feedback-test-{name}"
 
+    # As `init_app` does before it imports routes, which are documented with the kinds there are.
+    from udata_culture_feedback.app import kinds
+
+    kinds.register_all()
+
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """`tests/faults` takes minutes and kills things: only who names it runs it. What takes seconds

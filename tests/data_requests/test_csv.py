@@ -16,11 +16,11 @@ from udata.core.dataset.factories import DatasetFactory
 from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
 
+from udata_culture_feedback.contributions.moderated import Decision
 from udata_culture_feedback.data_requests import actions
 from udata_culture_feedback.data_requests.csv import requests_csv, table
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.moderation import actions as moderating
-from udata_culture_feedback.moderation.models import Decision
 from udata_culture_feedback.web.csv import cell
 
 from ..cases import PluginTestCase

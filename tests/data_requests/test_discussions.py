@@ -900,7 +900,7 @@ class AccountTest(DiscussedTestCase):
         request = self.ask_for(author, producer)
         self.write(other, request, "Une confidence.")
         other.mark_as_deleted(notify=False, delete_comments=True)
-        upkeep.forget_accounts()
+        maintenance.maintain()
         assert "Une confidence." not in json.dumps(
             self.ask("GET", f"/requests/{request}/messages/").json
         )

@@ -92,7 +92,7 @@ class AccountTest(PluginTestCase):
         gone = lifecycle._chosen_key(user.id, mine.key)
         supports().update_many({"key": mine.key}, {"$set": {"key": gone}})  # and then it died
         User._get_collection().update_one({"_id": user.id}, {"$set": {"deleted": datetime.now()}})
-        assert maintenance.maintain()["requesters_forgotten"] > 0
+        assert maintenance.maintain()["accounts_forgotten"] > 0
         assert stored(one)["contributor"]["key"] == gone
         assert shown_supports(into) == 1
         assert_exact()

@@ -24,7 +24,7 @@ from udata_culture_feedback.consultations.models import (
 )
 from udata_culture_feedback.consultations.repository import find
 from udata_culture_feedback.consultations.window import State, Window
-from udata_culture_feedback.moderation.models import words
+from udata_culture_feedback.contributions.embedded_texts import words
 from udata_culture_feedback.people.models import Kind
 from udata_culture_feedback.portal.collections import as_of, now
 

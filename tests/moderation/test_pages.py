@@ -264,7 +264,7 @@ class FlagPageTest(PageTestCase):
         assert f'href="{path}"' in page
         assert "musées d’outre-mer" in self.text(path, reader)
         assert self.post(path, reader).status_code == 400
-        assert self.post(path, reader, reason="abuse", message="Voyez.").status_code == 200
+        assert self.post(path, reader, reason="abuse", message="Voyez.").status_code == 303
         assert self.waiting(who) == [id]
 
     def test_who_is_not_known_logs_in_first(self):
@@ -284,7 +284,7 @@ class FlagPageTest(PageTestCase):
         reader, who = UserFactory(), moderator()
         path = f"{P}/pages/requests/{found['slug']}/flag"
         assert f'href="{path}"' in self.text(f"{P}/pages/requests/{found['slug']}/")
-        assert self.post(path, reader, reason="spam").status_code == 200
+        assert self.post(path, reader, reason="spam").status_code == 303
         assert self.waiting(who) == [found["id"]]
 
 

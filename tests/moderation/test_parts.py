@@ -18,9 +18,12 @@ from udata.tests.helpers import capture_mails
 from tests.cases import P, Producer, sysadmin
 from tests.consultations.consulting import AFTER, DURING, UNLIMITED, ConsultationCase, freeze_time
 from udata_culture_feedback.consultations import upkeep as consultations
+from udata_culture_feedback.consultations.kind import TEXTS
+from udata_culture_feedback.contributions.embedded_texts import words
+from udata_culture_feedback.data_requests.kind import MOVES
 from udata_culture_feedback.mail import outbox
-from udata_culture_feedback.moderation import embedded_texts, upkeep
-from udata_culture_feedback.moderation.models import journal, words
+from udata_culture_feedback.moderation import upkeep
+from udata_culture_feedback.moderation.models import journal
 
 from .people import ModerationTestCase, moderator
 
@@ -304,7 +307,7 @@ class MoveTest(PartTestCase):
         headers = {"X-API-KEY": self.key_of(UserFactory())}
         assert SECRET in self.visit("GET", path, headers=headers).text
         sent = self.visit("POST", path, headers=headers, data={"reason": "abuse"})
-        assert sent.status_code == 200
+        assert sent.status_code == 303
         assert len(self.waiting(self.moderator)) == 1
 
     def test_what_is_no_message_is_not_pointed_out(self):
@@ -351,7 +354,7 @@ class TextTest(ConsultationCase, PartTestCase):
 
     def test_under_the_seal_moderators_see_nothing(self):
         with freeze_time(DURING):
-            upkeep.STEPS["texts_queued"]()
+            TEXTS.queue_all()
             assert self.waiting(self.moderator) == []
 
     def test_once_it_has_closed_each_text_waits_in_the_queue(self):
@@ -364,7 +367,7 @@ class TextTest(ConsultationCase, PartTestCase):
             assert {"Les festivals\n\nPar commune"} < {row["words"]["text"] for row in rows}
             assert self.texts() == []
             assert rows[0]["self_web_url"].endswith("/results/texts")
-            assert upkeep.STEPS["texts_queued"]() == 0
+            assert TEXTS.queue_all() == 0
 
     def test_published_redacted_and_hidden_from_the_queue(self):
         with freeze_time(AFTER):
@@ -433,6 +436,6 @@ class TextTest(ConsultationCase, PartTestCase):
 
 class OrphansTest(PartTestCase):
     def test_those_whose_words_are_gone_are_forgotten(self):
-        words().insert_one(embedded_texts.new("move", ObjectId(), "1"))
+        words().insert_one(MOVES.new(ObjectId(), "1"))
         assert upkeep.STEPS["moderated_words_forgotten"]() == 1
         assert words().find_one({}) is None

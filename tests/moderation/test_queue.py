@@ -16,10 +16,10 @@ from udata.core.user.factories import UserFactory
 
 from tests.cases import CommandCounter, Producer, sysadmin
 from tests.data_requests.asking import somebody
+from udata_culture_feedback.contributions.moderated import Decision
 from udata_culture_feedback.data_requests import actions as requests
 from udata_culture_feedback.moderation import actions
 from udata_culture_feedback.moderation.actions import Wanted
-from udata_culture_feedback.moderation.models import Decision
 from udata_culture_feedback.people.service_account import acting_as
 from udata_culture_feedback.people.viewer import viewer_of
 from udata_culture_feedback.portal.collections import now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -37,12 +38,36 @@ print(json.dumps({
 """
 
 
+#: Some addresses that only forms have, and the page that each leads to.
+ONLY_FORMS = {
+    f"{P}/pages/moderation/undo": "/pages/moderation/",
+    f"{P}/pages/requests/<string:reference>/support": f"/pages/requests/{'0' * 24}/",
+    f"{P}/pages/datasets/<string:dataset>/erase": f"/pages/datasets/{'0' * 24}/",
+}
+
+
 class RoutingTest(PluginTestCase):
     def test_addresses_are_built_from_their_names(self):
         with self.app.test_request_context("/"):
             assert url_for("api.culture_feedback_item", id="a b") == f"{P}/feedback/a%20b/"
             page = url_for("culture-feedback.moderation_page", class_="é", _external=False)
         assert page == f"{P}/pages/moderation/?class_=%C3%A9"
+
+    def test_every_address_of_a_form_leads_to_its_page_by_get(self):
+        """Somebody who logs in on the way, reloads or copies the address lands on a page."""
+        posted = {
+            rule.rule
+            for rule in self.app.url_map.iter_rules()
+            if rule.endpoint.startswith("culture-feedback.") and "POST" in (rule.methods or ())
+        }
+        assert len(posted) > 40
+        for rule in sorted(posted):
+            address = re.sub("<[^>]+>", "0" * 24, rule)
+            response = self.visit("GET", address)
+            assert response.status_code != 405, rule
+            if rule in ONLY_FORMS:
+                assert response.status_code == 303, rule
+                assert response.location.endswith(ONLY_FORMS[rule]), response.location
 
 
 @pytest.fixture(scope="module")

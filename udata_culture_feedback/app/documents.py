@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..consultations import models as consultation_models
+from ..contributions.embedded_texts import CultureFeedbackWords
 from ..contributions.review_rules import CultureFeedbackRepeated
 from ..dashboard.organization_settings import CultureFeedbackOrganizationSettings
 from ..dashboard.subscriptions import CultureFeedbackSubscription
@@ -60,7 +61,7 @@ DOCUMENTS = (
     CultureFeedbackRun,
     roles.CultureFeedbackModerator,
     moderation_models.CultureFeedbackDecision,
-    moderation_models.CultureFeedbackWords,
+    CultureFeedbackWords,
     moderation_models.CultureFeedbackClaim,
     moderation_models.CultureFeedbackFlag,
     moderation_models.CultureFeedbackAppeal,

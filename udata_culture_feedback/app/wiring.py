@@ -16,6 +16,7 @@ from .. import settings
 from ..consultations import provider as consultations
 from ..consultations import receivers as of_consultations
 from ..contributions import neighbours
+from ..contributions import receivers as of_contributions
 from ..dashboard import receivers as of_dashboard
 from ..data_requests import notifications
 from ..data_requests import provider as data_requests
@@ -28,7 +29,7 @@ from ..ops import health, logs
 from ..search import upkeep as of_search
 from ..vocabulary import Vocabularies
 from ..web import frame as whole_pages
-from . import documents, frame, routes
+from . import documents, frame, kinds, routes
 from .command_line import cli
 
 
@@ -71,11 +72,13 @@ def _provide() -> None:
     neighbours.feedback_given.register(feedback)
     health.documents.register(documents.DOCUMENTS)
     whole_pages.provide(frame.places)
+    kinds.register_all()
 
 
 def _listen() -> None:
     for receivers in (
         account_deletion,
+        of_contributions,
         of_feedback,
         of_moderation,
         of_requests,

@@ -25,7 +25,6 @@ from . import (
     results,
     text_review,
 )
-from . import by_email as _by_email  # noqa: F401 (offers it)
 from .models import Channel, Response
 from .repository import readable
 from .response_repository import own

@@ -8,7 +8,7 @@ from typing import Any
 from flask import current_app
 from udata.i18n import lazy_gettext as _
 
-from ..email_confirmation.confirmation import Outcome, Preview, offer
+from ..email_confirmation.confirmation import Outcome, Preview
 from ..people.access_modes import Action
 from ..people.contacts import Contact
 from ..people.viewer import Viewer
@@ -70,6 +70,3 @@ class ResponseByEmail:
         shown = representation.own_as_json(viewer, found, response)
         until = notifications.follow_by_email(found, contact.id) if payload.get("tell_me") else None
         return Outcome(shown, f"consultations/{found['slug']}/", created, write_until=until)
-
-
-offer(ResponseByEmail())

@@ -18,6 +18,7 @@ from ..web.api import bound_body, never_stored
 from ..web.pages import (
     blueprint,
     check_guard,
+    form_address,
     handles_refusal,
     page_address,
     render,
@@ -110,7 +111,9 @@ def edit_consultation(reference: str) -> Response:
     return _go_on(consultation, "edit", done="edited")
 
 
-@blueprint.route("/pages/consultations/<string:reference>/questions", methods=["POST"])
+@form_address(
+    "/pages/consultations/<string:reference>/questions", page="consultations/{reference}/edit"
+)
 @handles_refusal
 def edit_question(reference: str) -> Response:
     """Adds, changes, moves or removes one question."""
@@ -131,13 +134,17 @@ def edit_question(reference: str) -> Response:
     return _go_on(consultation, "edit", done="removed" if "delete" in request.form else "question")
 
 
-@blueprint.route("/pages/consultations/<string:reference>/publish", methods=["POST"])
+@form_address(
+    "/pages/consultations/<string:reference>/publish", page="consultations/{reference}/edit"
+)
 @handles_refusal
 def publish_consultation(reference: str) -> Response:
     return _act(reference, actions.publish, "edit", "published")
 
 
-@blueprint.route("/pages/consultations/<string:reference>/delete", methods=["POST"])
+@form_address(
+    "/pages/consultations/<string:reference>/delete", page="consultations/{reference}/edit"
+)
 @handles_refusal
 def delete_consultation(reference: str) -> Response:
     viewer, consultation = _asked(reference)

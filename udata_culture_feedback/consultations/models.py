@@ -13,6 +13,7 @@ from typing import Any, NotRequired, TypedDict
 from bson import ObjectId
 from pymongo.collection import Collection
 
+from ..contributions.embedded_texts import Hidden
 from ..figures.settle import Totals
 from ..people.models import Contributor
 from ..portal.collections import Indexed, acknowledged
@@ -202,13 +203,6 @@ class CultureFeedbackConsultation(Indexed):
 
 #: Question → answer. What an answer is depends on the kind of its question, see `answers`.
 Answers = dict[str, Any]
-
-
-class Hidden(TypedDict):
-    """Why moderation hid a text; `at`: when, where it was public before."""
-
-    reason: str
-    at: NotRequired[datetime]
 
 
 class Text(TypedDict):

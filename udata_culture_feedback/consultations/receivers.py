@@ -4,22 +4,44 @@ from __future__ import annotations
 
 from typing import Any
 
-from udata.core.user.models import User
-
+from ..contributions import embedded_texts
 from ..portal.queueing import later
-from ..portal.receivers import harmless, once_deleted
+from ..portal.receivers import harmless
 from . import tasks
+from .kind import TEXTS
+from .models import responses
 from .signals import (
+    on_consultation_collected,
     on_publication_wanted,
     on_response_changed,
     on_results_wanted,
     on_synthesis_published,
+    on_text_moderated,
 )
 
 
 @harmless
 def response_changed(consultation_id: Any, response: Any, **_: Any) -> None:
     later(tasks.count_response, str(consultation_id), str(response))
+
+
+@harmless
+def response_gone(consultation_id: Any, response: Any, **_: Any) -> None:
+    """Let the texts of an answer go with it."""
+    if embedded_texts.has_parts(response):
+        standing = {"_id": response, "deleted": {"$exists": False}}
+        if not responses().find_one(standing, {"_id": 1}):
+            embedded_texts.forget(response)
+
+
+@harmless
+def consultation_collected(consultation_id: Any, **_: Any) -> None:
+    TEXTS.queue(consultation_id)
+
+
+@harmless
+def text_moderated(consultation_id: Any, text: Any, **decided: Any) -> None:
+    TEXTS.decided_in_place(text, **decided)
 
 
 @harmless
@@ -37,13 +59,12 @@ def publication_wanted(consultation_id: Any, **_: Any) -> None:
     later(tasks.publish_results, str(consultation_id))
 
 
-account_changed = once_deleted(tasks.forget_account)
-
-
 def connect() -> None:
     """Connects every receiver. Connecting twice is connecting once."""
     on_response_changed.connect(response_changed)
+    on_response_changed.connect(response_gone)
+    on_consultation_collected.connect(consultation_collected)
+    on_text_moderated.connect(text_moderated)
     on_synthesis_published.connect(synthesis_published)
     on_results_wanted.connect(results_wanted)
     on_publication_wanted.connect(publication_wanted)
-    User.on_update.connect(account_changed)

@@ -16,7 +16,14 @@ from ..portal.collections import now
 from ..web import charts, listing, refusals
 from ..web.api import bound_body, never_stored
 from ..web.listing import Page
-from ..web.pages import blueprint, check_guard, handles_refusal, page_address, render
+from ..web.pages import (
+    blueprint,
+    check_guard,
+    form_address,
+    handles_refusal,
+    page_address,
+    render,
+)
 from ..web.urls import login_url
 from . import permissions, presentation, publishing, results, text_review
 from .markdown import rendered
@@ -71,7 +78,10 @@ def results_page(reference: str, *, refusal: refusals.Refusal | None = None) -> 
     )
 
 
-@blueprint.route("/pages/consultations/<string:reference>/results/publish", methods=["POST"])
+@form_address(
+    "/pages/consultations/<string:reference>/results/publish",
+    page="consultations/{reference}/results/",
+)
 @handles_refusal
 def publish_results(reference: str) -> Response:
     """Publishes the results, or what of them has changed."""

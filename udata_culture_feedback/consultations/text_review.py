@@ -10,6 +10,7 @@ from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
+from ..contributions.embedded_texts import Hidden
 from ..people.limits import spend_write
 from ..people.viewer import Viewer, must_be_known
 from ..portal.collections import Query, now
@@ -18,7 +19,7 @@ from ..web import refusals
 from ..web.listing import Page
 from ..web.moments import iso
 from . import permissions, results
-from .models import Consultation, Hidden, Question, Response, Text, TextState, responses
+from .models import Consultation, Question, Response, Text, TextState, responses
 from .questions import Kind
 from .repository import fresh, readable
 from .signals import on_text_moderated

@@ -8,18 +8,15 @@ from datetime import timedelta
 
 from bson import ObjectId
 from flask import current_app
-from udata.core.user.models import User
 
 from ..figures.settle import settle
 from ..people import contacts
 from ..portal.collections import now
 from ..portal.job_runs import recorded
-from . import figures, lifecycle, notifications, results_collection
+from . import figures, notifications, results_collection
 from .models import collected, consultations, followers, responses
 from .response_repository import bury
 
-#: Accounts deleted since then are looked at again.
-FORGOTTEN_WITHIN = timedelta(days=40)
 #: How long after the closing it is followed what becomes of the data.
 SINCE_FOR = timedelta(days=3 * 366)
 
@@ -84,13 +81,6 @@ def bury_tombstones() -> int:
     return sum(bury(one["_id"]) for one in deleted)
 
 
-def forget_accounts() -> int:
-    """Accounts deleted lately that are still recognised in an answer."""
-    since = now() - FORGOTTEN_WITHIN
-    gone = User._get_collection().find({"deleted": {"$gte": since}}, {"_id": 1})
-    return sum(lifecycle.forget_account(user["_id"]) for user in gone)
-
-
 def forget_followers() -> int:
     """Who asked for a synthesis that is out since some days."""
     days = timedelta(days=current_app.config["CULTURE_FEEDBACK_CONSULTATION_EMAIL_DAYS"])
@@ -111,7 +101,7 @@ def destroy_peppers() -> int:
     return ended
 
 
-#: For `maintenance.STEPS`, in this order.
+#: For the registry of kinds, in this order.
 STEPS: dict[str, Callable[[], int]] = {
     "responses_settled": settle_dues,
     "consultations_collected": collect,
@@ -119,7 +109,6 @@ STEPS: dict[str, Callable[[], int]] = {
     "consultation_reminders": remind,
     "syntheses_told": tell_syntheses,
     "drafts_erased": erase_drafts,
-    "respondents_forgotten": forget_accounts,
     "follower_addresses_kept": notifications.keep_addresses,
     "followers_forgotten": forget_followers,
     "fingerprints_ended": destroy_peppers,

@@ -32,6 +32,7 @@ from ..web.api import bound_body, never_stored
 from ..web.pages import (
     blueprint,
     check_guard,
+    form_address,
     handles_refusal,
     page_address,
     render,
@@ -204,7 +205,7 @@ def resume(reference: str) -> Response:
     return never_stored(response)  # type: ignore[arg-type]
 
 
-@blueprint.route("/pages/consultations/<string:reference>/erase", methods=["POST"])
+@form_address("/pages/consultations/<string:reference>/erase", page="consultations/{reference}/")
 @handles_refusal
 def erase_response(reference: str) -> Response:
     """Takes one's answer back, or gives up what one had begun."""
@@ -219,7 +220,9 @@ def erase_response(reference: str) -> Response:
     return _act(reference, erase)
 
 
-@blueprint.route("/pages/consultations/<string:reference>/texts-back", methods=["POST"])
+@form_address(
+    "/pages/consultations/<string:reference>/texts-back", page="consultations/{reference}/"
+)
 @handles_refusal
 def take_texts_back(reference: str) -> Response:
     """One's texts are not to be open data any more."""
@@ -231,7 +234,7 @@ def take_texts_back(reference: str) -> Response:
     return _act(reference, take_back)
 
 
-@blueprint.route("/pages/consultations/<string:reference>/follow", methods=["POST"])
+@form_address("/pages/consultations/<string:reference>/follow", page="consultations/{reference}/")
 @handles_refusal
 def follow_consultation(reference: str) -> Response:
     """What one wants to be written to about."""

@@ -20,6 +20,8 @@ from udata.features.notifications.settings import set_rule
 from udata.i18n import lazy_gettext as _
 from udata.mongo.document import UDataDocument as Document
 
+from ..contributions.kinds import SUBSCRIPTIONS, Trace
+from ..contributions.owned import Person, Shown
 from ..feedback import permissions as feedback_permissions
 from ..feedback.actions import readable_dataset
 from ..people.limits import spend_write
@@ -31,6 +33,8 @@ from ..web import refusals
 
 #: What udata calls everything that happens in discussions.
 DISCUSSIONS = "discussion"
+#: Subscriptions of one person that are shown to them, at most.
+MOST_SHOWN = 200
 
 
 class CultureFeedbackSubscription(Document):
@@ -85,6 +89,18 @@ def datasets_of(user_id: ObjectId | None) -> set[ObjectId]:
     """The datasets that an account asked to hear of, one by one."""
     found = subscriptions().find({"user": user_id, "target": {"$regex": "^dataset:"}})
     return {ObjectId(one["target"].partition(":")[2]) for one in found}
+
+
+def shown(person: Person) -> list[Shown]:
+    """Show somebody what they asked to hear of."""
+    if person.user_id is None:
+        return []
+    mine = subscriptions().find({"user": person.user_id}).limit(MOST_SHOWN)
+    return [{"scope": one["target"]} for one in mine]
+
+
+#: What is kept of people besides what they said.
+SUBSCRIBED = Trace("subscribed", shown, section=SUBSCRIPTIONS)
 
 
 def forget(target: str) -> None:

@@ -12,7 +12,6 @@ from ..people.access_modes import Action
 from ..people.viewer import Viewer, current_viewer
 from ..web.api import Answer, Route, answer, documented, json_body, ns
 from . import actions, csv, feeds, proposals, queries, representation
-from . import by_email as _by_email  # noqa: F401 (offers it)
 from .models import Request
 
 statuses = [term.id for term in vocabulary.REQUEST_STATUSES]

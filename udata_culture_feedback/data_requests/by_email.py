@@ -9,7 +9,7 @@ from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
 from ..contributions.review_rules import Visibility
-from ..email_confirmation.confirmation import Outcome, Preview, offer
+from ..email_confirmation.confirmation import Outcome, Preview
 from ..people.access_modes import Action
 from ..people.contacts import Contact
 from ..people.viewer import Viewer
@@ -105,7 +105,3 @@ class RequestByEmail:
             created,
             write_until=now() + timedelta(days=days),
         )
-
-
-offer(SupportByEmail())
-offer(RequestByEmail())

@@ -12,6 +12,7 @@ from typing import Any, NotRequired, TypedDict
 from bson import ObjectId
 from pymongo.collection import Collection
 
+from ..contributions.embedded_texts import Hidden
 from ..contributions.review_rules import Visibility, indexes
 from ..figures.settle import Totals
 from ..people.models import Contributor
@@ -40,13 +41,6 @@ class Actor(TypedDict):
     organization: NotRequired[ObjectId]
 
 
-class HiddenWords(TypedDict):
-    """Why and when moderation hid the message of a move."""
-
-    reason: str
-    at: datetime
-
-
 #: An entry of the history of a request, which is public: a move, or an event that keeps the status
 #: (then `from` and `to` are the same). `reply`: the id of the message that made the move.
 Entry = TypedDict(
@@ -57,7 +51,7 @@ Entry = TypedDict(
         "by": Actor,
         "at": datetime,
         "message": NotRequired[str],
-        "hidden": NotRequired[HiddenWords],
+        "hidden": NotRequired[Hidden],
         "reply": NotRequired[str],
         "reason": NotRequired[str],
         "review_at": NotRequired[str],

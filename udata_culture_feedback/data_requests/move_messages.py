@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from bson import ObjectId
 
+from ..contributions.embedded_texts import Hidden
 from . import discussion
-from .models import HiddenWords, Request
+from .models import Request
 from .repository import change, find
 
 
@@ -16,7 +17,7 @@ def said_with(request: Request, number: int) -> str | None:
     return history[number - 1].get("message") if 0 < number <= len(history) else None
 
 
-def moderate(request_id: ObjectId, number: int, text: str, hidden: HiddenWords | None) -> bool:
+def moderate(request_id: ObjectId, number: int, text: str, hidden: Hidden | None) -> bool:
     """Has the message of an entry say `text`; `hidden`: the reason and the date, where that stands
     for hidden words. The native discussion follows. Again changes nothing; False where there is no
     such message (any more)."""

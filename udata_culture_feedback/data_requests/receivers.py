@@ -14,20 +14,48 @@ from udata.core.discussions.signals import (
     on_new_discussion_comment,
 )
 from udata.core.organization.models import Organization
-from udata.core.user.models import User
 
+from ..contributions.signals import on_words_gone
 from ..figures.settle import DISCUSSION
 from ..portal.queueing import later
-from ..portal.receivers import harmless, once_deleted
+from ..portal.receivers import harmless
 from . import lifecycle, tasks
+from .kind import MOVES, messages_follow
 from .models import requests
-from .signals import on_request_changed
+from .signals import on_request_changed, on_request_moved
+from .workflow import Role
 
 
 @harmless
 def request_changed(request_id: Any, carried: bool = False, **_: Any) -> None:
     if not carried:
         later(tasks.follow_request, str(request_id))
+
+
+@harmless
+def words_follow(
+    request_id: Any,
+    removed: bool = False,
+    erased: Any = None,
+    carried: bool = False,
+    **_: Any,
+) -> None:
+    """Let go what was said of words that are gone; messages and moves follow their request."""
+    if carried:
+        return
+    if removed or erased:
+        on_words_gone.send([erased or request_id])
+    messages_follow(request_id)
+    MOVES.follow(request_id)
+
+
+@harmless
+def request_moved(
+    request_id: Any, request: dict[str, Any], entry: dict[str, Any], number: int, **_: Any
+) -> None:
+    # What a requester says with a move has no personal data in it: they had to change it.
+    if entry["by"]["role"] != Role.REQUESTER:
+        MOVES.look_at(request, number)
 
 
 @harmless
@@ -43,9 +71,6 @@ def document_purged(sender: Any, document: Any, **_: Any) -> None:
         later(tasks.purge_dataset, str(document.pk))
     elif sender is Organization:
         later(tasks.purge_organization, str(document.pk))
-
-
-account_changed = once_deleted(tasks.forget_account)
 
 
 @harmless
@@ -72,11 +97,12 @@ def message_removed(discussion: Any, message: Any = None, **_: Any) -> None:
 def connect() -> None:
     """Connects every receiver. Connecting twice is connecting once."""
     on_request_changed.connect(request_changed)
+    on_request_changed.connect(words_follow)
+    on_request_moved.connect(request_moved)
     # Not `on_update`: udata says nothing there of a dataset that is no longer deleted.
     Dataset.after_save.connect(dataset_changed)
     post_delete.connect(document_purged, sender=Dataset)
     post_delete.connect(document_purged, sender=Organization)
-    User.on_update.connect(account_changed)
     on_new_discussion_comment.connect(discussion_answered)
     on_discussion_closed.connect(discussion_answered)
     on_discussion_deleted.connect(discussion_removed)

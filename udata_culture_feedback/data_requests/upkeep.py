@@ -15,7 +15,6 @@ from bson import ObjectId
 from flask import current_app
 from udata.core.discussions.models import Discussion
 from udata.core.organization.models import Organization
-from udata.core.user.models import User
 
 from ..contributions.review_rules import Visibility
 from ..figures.settle import DISCUSSION, settle
@@ -43,8 +42,6 @@ BATCH = 500
 GONE_AT_ONCE = 20
 #: Replies are told by mail within that time; later, they are no news.
 HEARD_WITHIN = timedelta(days=7)
-#: Accounts deleted since then are looked at again.
-FORGOTTEN_WITHIN = timedelta(days=40)
 
 _ANY = {"visibility": {"$in": [visibility.value for visibility in Visibility]}}
 _PUBLIC = {"visibility": Visibility.PUBLIC}
@@ -201,13 +198,6 @@ def recompute_clocks() -> int:
     return _tick(where, lambda clock: clock.recompute(months, now(), portal_zone()))
 
 
-def forget_accounts() -> int:
-    """Accounts deleted lately that are still recognised somewhere."""
-    since = now() - FORGOTTEN_WITHIN
-    gone = User._get_collection().find({"deleted": {"$gte": since}}, {"_id": 1})
-    return sum(lifecycle.forget_account(user["_id"]) for user in gone) + lifecycle.erase_words()
-
-
 def free_orphans() -> int:
     """Requests whose dataset or holder exists no more: a purge that nobody heard of."""
     freed = 0
@@ -237,12 +227,12 @@ def keep_addresses() -> int:
     return kept
 
 
-#: For `maintenance.STEPS`, in this order.
+#: For the registry of kinds, in this order.
 STEPS: dict[str, Callable[[], int]] = {
     "requests_settled": settle_dues,
     "merges_straightened": reconcile_merges,
     "requests_freed": free_orphans,
-    "requesters_forgotten": forget_accounts,
+    "messages_erased": lifecycle.erase_words,
     "clocks_recomputed": recompute_clocks,
     "clarifications_reminded": remind_clarifications,
     "pauses_ended": end_pauses,

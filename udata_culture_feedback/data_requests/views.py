@@ -25,6 +25,7 @@ from ..web.moments import portal_zone
 from ..web.pages import (
     blueprint,
     check_guard,
+    form_address,
     handles_refusal,
     page_address,
     render,
@@ -128,7 +129,7 @@ def request_page(reference: str) -> Response:
     return _one(viewer, found, done=request.args.get("done"), sent=request.args.get("sent", ""))
 
 
-@blueprint.route("/pages/requests/<string:reference>/support", methods=["POST"])
+@form_address("/pages/requests/<string:reference>/support", page="requests/{reference}/")
 @handles_refusal
 def support_request(reference: str) -> Response:
     """Supports a request: without an account under a proof of work, or by e-mail."""
@@ -160,13 +161,13 @@ def support_request(reference: str) -> Response:
     return go_on(found, "supported", sent=request.form.get("instead", ""))
 
 
-@blueprint.route("/pages/requests/<string:reference>/unsupport", methods=["POST"])
+@form_address("/pages/requests/<string:reference>/unsupport", page="requests/{reference}/")
 @handles_refusal
 def unsupport_request(reference: str) -> Response:
     return _act(reference, actions.withdraw_support, "unsupported", leaving=True)
 
 
-@blueprint.route("/pages/requests/<string:reference>/move", methods=["POST"])
+@form_address("/pages/requests/<string:reference>/move", page="requests/{reference}/")
 @handles_refusal
 def move_request(reference: str) -> Response:
     """Moves a request; the form says from which status the person saw it."""
@@ -177,7 +178,7 @@ def move_request(reference: str) -> Response:
     return _act(reference, move, "moved")
 
 
-@blueprint.route("/pages/requests/<string:reference>/transfer", methods=["POST"])
+@form_address("/pages/requests/<string:reference>/transfer", page="requests/{reference}/")
 @handles_refusal
 def transfer_request(reference: str) -> Response:
     def transfer(viewer: Viewer, id: str) -> Any:
@@ -191,7 +192,7 @@ def transfer_request(reference: str) -> Response:
     return _act(reference, transfer, "moved")
 
 
-@blueprint.route("/pages/requests/<string:reference>/extend", methods=["POST"])
+@form_address("/pages/requests/<string:reference>/extend", page="requests/{reference}/")
 @handles_refusal
 def extend_request(reference: str) -> Response:
     def extend(viewer: Viewer, id: str) -> Any:
@@ -208,7 +209,7 @@ def extend_request(reference: str) -> Response:
     return _act(reference, extend, "extended")
 
 
-@blueprint.route("/pages/requests/<string:reference>/message", methods=["POST"])
+@form_address("/pages/requests/<string:reference>/message", page="requests/{reference}/")
 @handles_refusal
 def answer_request(reference: str) -> Response:
     """Writes about a request; where a question was asked, this answers it."""
@@ -230,13 +231,13 @@ def answer_request(reference: str) -> Response:
     return _act(reference, write, outcome)
 
 
-@blueprint.route("/pages/requests/<string:reference>/confirm", methods=["POST"])
+@form_address("/pages/requests/<string:reference>/confirm", page="requests/{reference}/")
 @handles_refusal
 def confirm_request(reference: str) -> Response:
     return _act(reference, actions.confirm, "confirmed")
 
 
-@blueprint.route("/pages/requests/<string:reference>/match", methods=["POST"])
+@form_address("/pages/requests/<string:reference>/match", page="requests/{reference}/")
 @handles_refusal
 def decide_match(reference: str) -> Response:
     """A dataset was proposed for this request: it is the answer, or it is not."""
@@ -251,7 +252,7 @@ def decide_match(reference: str) -> Response:
     return _act(reference, decide, "decided")
 
 
-@blueprint.route("/pages/requests/<string:reference>/delete", methods=["POST"])
+@form_address("/pages/requests/<string:reference>/delete", page="requests/{reference}/")
 @handles_refusal
 def delete_request(reference: str) -> Response:
     """Deletes one's own request; one that others carry stays, without its author."""

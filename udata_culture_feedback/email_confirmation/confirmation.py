@@ -27,7 +27,7 @@ from udata.mongo.document import UDataDocument as Document
 
 from ..mail import outbox
 from ..people import contacts, limits, proof, tokens
-from ..people.access_modes import Action, Mode, mode_of
+from ..people.access_modes import Mode, mode_of
 from ..people.models import Kind
 from ..people.viewer import Viewer
 from ..portal.collections import acknowledged, now
@@ -103,11 +103,14 @@ class Outcome:
 class Contribution(Protocol):
     """What a domain says of one of its actions, so that it may be done by e-mail."""
 
-    action: Action
     #: Whose fingerprints are the same; or the beginning of it, where each of what it is about
     #: (`of`) has its own.
     scope: str
     of: str | None
+
+    @property
+    def action(self) -> str:
+        """One of `Action`, or the name of another: a kind may have an action of its own."""
 
     def target(self, reference: str) -> str:
         """The id of what a contribution is about, as a proof of work names it. Raises NotFound."""
@@ -124,7 +127,7 @@ class Contribution(Protocol):
         """Does it. `payload` has a `submission_id`: done twice, it is done once."""
 
 
-_CONTRIBUTIONS: dict[Action, Contribution] = {}
+_CONTRIBUTIONS: dict[str, Contribution] = {}
 
 
 def offer(contribution: Contribution) -> None:
@@ -139,7 +142,7 @@ def scope_of(contribution: Contribution, payload: dict[str, Any]) -> str:
     return f"{contribution.scope}:{payload[contribution.of]}"
 
 
-def counts_once(viewer: Viewer, action: Action, reference: object) -> bool:
+def counts_once(viewer: Viewer, action: str, reference: object) -> bool:
     """Whether somebody is known by the fingerprint of the scope in which this action counts people.
     The token of a confirmed address is that of one scope: in another the same address would count
     a second time. Raises NotFound where `reference` is nothing."""
@@ -161,7 +164,7 @@ def scopes() -> set[str]:
     return found
 
 
-def contribution_of(action: Action) -> Contribution | None:
+def contribution_of(action: str) -> Contribution | None:
     return _CONTRIBUTIONS.get(action)
 
 
@@ -174,7 +177,7 @@ def is_wished(viewer: Viewer, payload: dict[str, Any]) -> bool:
     return not viewer.account and bool(payload.get("email"))
 
 
-def ask(action: Action, payload: dict[str, Any]) -> None:
+def ask(action: str, payload: dict[str, Any]) -> None:
     """Keeps what somebody sends, and writes to the address it carries (`email`). The same comes of
     it whether that is known or not, and whether it has had all the mails it may have today.
 
@@ -209,7 +212,7 @@ def ask(action: Action, payload: dict[str, Any]) -> None:
     unconfirmed().insert_one(
         {
             "_id": id,
-            "action": action.value,
+            "action": str(action),
             "payload": json.dumps(kept),
             "contact": contact,
             "link": _hash(link_of(id)),
@@ -278,7 +281,7 @@ def confirm(token: object) -> tuple[Outcome, str]:
 
 
 def _contribution(found: Unconfirmed) -> Contribution:
-    return _CONTRIBUTIONS[Action(found["action"])]
+    return _CONTRIBUTIONS[found["action"]]
 
 
 def _hash(token: str) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, redirect, request
+from flask import Response, request
 
 from ..people import limits, proof
 from ..people.viewer import NOBODY
 from ..web import refusals
-from ..web.api import bound_body, only_for_its_holder
-from ..web.pages import blueprint, handles_refusal, page_address, render
+from ..web.api import only_for_its_holder
+from ..web.pages import blueprint, handle_form, handles_refusal, page_address, render
 from . import confirmation
 from . import mails as _mails  # noqa: F401 (whose links lead here)
 
@@ -47,13 +47,12 @@ def confirm_page() -> Response:
 @handles_refusal  # it has no use for the guard
 def confirm() -> Response:
     """Confirms, and leads to where it is shown now."""
-    try:
-        bound_body()
+
+    def act() -> str:
         outcome, _token = confirmation.confirm(request.form.get("token", ""))
-    except refusals.Refusal as refusal:
-        return _page(refusal=refusal)
-    address = page_address(outcome.page, done="confirmed")
-    return only_for_its_holder(redirect(f"{address}#cf-done", code=303))  # type: ignore[arg-type]
+        return f"{page_address(outcome.page, done='confirmed')}#cf-done"
+
+    return only_for_its_holder(handle_form(act, lambda refusal: _page(refusal=refusal)))
 
 
 def _page(

@@ -20,7 +20,6 @@ from ..web import refusals
 from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns, written
 from ..web.urls import api_url
 from . import actions, answer_templates, csv, queries, rdf, representation, summaries, treatment
-from . import by_email as _by_email  # noqa: F401 (offers it)
 
 MAX_SUMMARIES = 100
 

@@ -10,7 +10,7 @@ from bson import ObjectId
 from flask import current_app
 from udata.i18n import lazy_gettext as _
 
-from ..email_confirmation.confirmation import Outcome, Preview, offer
+from ..email_confirmation.confirmation import Outcome, Preview
 from ..people.access_modes import Action
 from ..people.contacts import Contact
 from ..people.viewer import Viewer
@@ -92,6 +92,3 @@ class FeedbackByEmail:
 
 def _kept_for() -> int:
     return current_app.config["CULTURE_FEEDBACK_FEEDBACK_EMAIL_DAYS"]
-
-
-offer(FeedbackByEmail())

@@ -10,16 +10,17 @@ from udata.core.discussions.models import Discussion
 from udata.core.discussions.signals import on_discussion_deleted, on_discussion_message_deleted
 from udata.core.organization.models import Organization
 from udata.core.owned import Owned
-from udata.core.user.models import User
 
 from ..contributions.neighbours import consultation_link
+from ..contributions.signals import on_words_gone
 from ..figures.settle import DISCUSSION
 from ..figures.summary_ids import dataset_summary
 from ..portal.collections import now
 from ..portal.queueing import later
-from ..portal.receivers import harmless, once_deleted
+from ..portal.receivers import harmless
 from . import lifecycle, tasks
 from .discussion import THREAD
+from .kind import ANSWERS
 from .models import feedbacks, summaries
 from .signals import on_feedback_changed, on_feedback_treated
 
@@ -55,8 +56,24 @@ def spam_found(feedback_id: Any, new: dict[str, Any] | None = None, **_: Any) ->
 
 
 @harmless
+def words_erased(
+    feedback_id: Any, new: dict[str, Any] | None = None, erased: bool = False, **_: Any
+) -> None:
+    """Let go what was said of words that are gone; answers follow their feedback."""
+    if erased:
+        on_words_gone.send([feedback_id])
+    if not new:
+        ANSWERS.follow(feedback_id)
+
+
+@harmless
 def feedback_treated(feedback_id: Any, **_: Any) -> None:
     later(tasks.tell_author, str(feedback_id))
+
+
+@harmless
+def answer_given(feedback_id: Any, **_: Any) -> None:
+    ANSWERS.look_at(feedback_id)
 
 
 @harmless
@@ -84,9 +101,6 @@ def document_purged(sender: Any, document: Any, **_: Any) -> None:
         later(tasks.purge_organization, str(document.pk))
 
 
-account_changed = once_deleted(tasks.forget_account)
-
-
 @harmless
 def discussion_removed(discussion: Any, **_: Any) -> None:
     if not getattr(discussion, "taken_back", False):
@@ -111,7 +125,9 @@ def connect() -> None:
     """Connects every receiver. Connecting twice is connecting once."""
     on_feedback_changed.connect(feedback_changed)
     on_feedback_changed.connect(spam_found)
+    on_feedback_changed.connect(words_erased)
     on_feedback_treated.connect(feedback_treated)
+    on_feedback_treated.connect(answer_given)
     # Not `on_update`: udata says nothing there of a dataset that is no longer deleted.
     Dataset.after_save.connect(dataset_changed)
     for signal in (
@@ -123,7 +139,6 @@ def connect() -> None:
     Owned.on_owner_change.connect(owner_changed)
     post_delete.connect(document_purged, sender=Dataset)
     post_delete.connect(document_purged, sender=Organization)
-    User.on_update.connect(account_changed)
     on_discussion_deleted.connect(discussion_removed)
     post_save.connect(discussion_saved, sender=Discussion)
     on_discussion_message_deleted.connect(message_removed)

@@ -98,11 +98,6 @@ def purge_organization(organization_id: str) -> None:
     lifecycle.purge_organization(ObjectId(organization_id))
 
 
-@task(name="culture-feedback-forget-account", route="low.culture-feedback")
-def forget_account(user_id: str) -> None:
-    lifecycle.forget_account(ObjectId(user_id))
-
-
 def _settle_and_publish(summary_ids: list[str]) -> None:
     """Settles summaries, and writes their figures as metrics of the objects they are about."""
     for summary_id in summary_ids:

@@ -15,6 +15,7 @@ from typing import Any
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
+from ..contributions.embedded_texts import Hidden
 from ..mail import outbox
 from ..people.limits import spend_write
 from ..people.viewer import Viewer, must_be_known
@@ -157,9 +158,7 @@ def write(feedback: Feedback, changed: Stored) -> bool:
     return True
 
 
-def moderate_answer(
-    feedback_id: ObjectId, at: datetime, text: str, hidden: dict[str, Any] | None
-) -> bool:
+def moderate_answer(feedback_id: ObjectId, at: datetime, text: str, hidden: Hidden | None) -> bool:
     """Has the answer that was given here at a moment say `text`; `hidden`: the reason and the date,
     where that stands for hidden words. The native discussion follows. Again changes nothing; False
     where there is no such answer (any more)."""

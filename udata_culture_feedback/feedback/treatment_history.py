@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from bson import ObjectId
 
+from ..contributions.embedded_texts import Hidden
 from .models import Treatment
 
 Step = dict[str, Any]
@@ -202,7 +203,7 @@ def answer_given(treatment: Stored, at: datetime) -> Step | None:
     return next((step for step in steps if is_ours(step) and step["at"] == at), None)
 
 
-def moderated(treatment: Stored, at: datetime, text: str, hidden: dict[str, Any] | None) -> Stored:
+def moderated(treatment: Stored, at: datetime, text: str, hidden: Hidden | None) -> Stored:
     """The treatment once the answer given here at a moment says `text`. `hidden`: the reason and
     the date, where that stands for hidden words."""
 

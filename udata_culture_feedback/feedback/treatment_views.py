@@ -23,6 +23,7 @@ from ..web.api import bound_body, never_stored
 from ..web.pages import (
     blueprint,
     check_guard,
+    form_address,
     handles_refusal,
     page_address,
     render,
@@ -133,7 +134,7 @@ def treat_feedback(viewer: Viewer, id: str) -> Response:
     return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
 
 
-@blueprint.route("/pages/dashboard/treat", methods=["POST"])
+@form_address("/pages/dashboard/treat", page="dashboard/")
 @handles_refusal
 @private
 def treat_feedbacks(viewer: Viewer) -> Response:

@@ -27,6 +27,7 @@ from ..web.listing import Page
 from ..web.pages import (
     blueprint,
     check_guard,
+    form_address,
     handles_refusal,
     page_address,
     part,
@@ -126,7 +127,7 @@ def answer_dataset(dataset: str) -> Response:
     return _done(viewer, found, "waiting" if pending else "detailed")
 
 
-@blueprint.route("/pages/datasets/<string:dataset>/erase", methods=["POST"])
+@form_address("/pages/datasets/<string:dataset>/erase", page="datasets/{dataset}/")
 @handles_refusal
 def erase_answer(dataset: str) -> Response:
     """Deletes one's own answer."""

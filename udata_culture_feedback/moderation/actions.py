@@ -13,7 +13,8 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 from udata.i18n import lazy_gettext as _
 
-from ..contributions import review_rules
+from ..contributions import kinds, review_rules
+from ..contributions.moderated import AGAINST, Decision, How, Item, Moderated
 from ..contributions.review_rules import Visibility, erased_at
 from ..contributions.signals import on_decided
 from ..people.limits import spend_write
@@ -22,9 +23,8 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..vocabulary import MODERATION_REASONS
 from ..web import refusals
-from . import classes, journal, permissions, redaction
-from .classes import Item, Moderated
-from .models import AGAINST, Decision, claims, flags
+from . import journal, permissions, redaction
+from .models import claims, flags
 from .permissions import OK
 from .redaction import Choice
 
@@ -121,7 +121,7 @@ def undo(viewer: Viewer, batch: Any) -> Outcome:
     made = [line for line in lines if line["decision"] != Decision.RESTORE]
     if not made:
         raise refusals.NotFound(_("There is nothing to undo."))
-    standing = classes.find(line["item"] for line in made)
+    standing = kinds.find(line["item"] for line in made)
     still = [
         Wanted(line["item"])
         for line in made
@@ -175,6 +175,40 @@ def claimed(ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
     """Who has taken which of these, in one query."""
     where = {"_id": {"$in": list(ids)}, "until": {"$gt": now()}}
     return {one["_id"]: one for one in claims().find(where)}
+
+
+def record_decision(
+    moderated: Moderated,
+    id: ObjectId,
+    how: How,
+    *,
+    decision: Decision,
+    reason: str | None,
+    by: Viewer,
+) -> None:
+    """Write down, in the journal too, a decision that a domain has let its team make on a page of
+    its own. `how`: makes what the contribution is then."""
+
+    def decided(item: Item) -> Item | None:
+        changed = how(item)
+        if changed is None:
+            return None
+        changed["moderated"] = decision_of(
+            moderated,
+            item,
+            changed,
+            decision=decision,
+            reason=reason or OK,
+            viewer=by,
+            batch=ObjectId(),
+            at=now(),
+        )
+        return changed
+
+    written = moderated.change(id, decided)
+    if written:
+        journal.record([written[1]["moderated"]])
+        moderated.announce([written])
 
 
 def version_of(moderated: Moderated, item: Item) -> str:
@@ -320,7 +354,7 @@ def _conclude(gesture: Gesture, changes: list[tuple[Found, Item, Item]]) -> None
             found.moderated.black_out_natively(after, strings, redaction.placeholder())
         by_class.setdefault(found.moderated.kind, []).append((before, after))
     for kind, pairs in by_class.items():
-        classes.CLASSES[kind].announce(pairs)
+        kinds.moderated()[kind].announce(pairs)
     ids = [after["_id"] for _found, _before, after in changes]
     _answer_flags(gesture, changes)
     claims().delete_many({"_id": {"$in": ids}})
@@ -346,7 +380,7 @@ def _answer_flags(gesture: Gesture, changes: list[tuple[Found, Item, Item]]) -> 
 
 def _read(ids: Iterable[ObjectId]) -> dict[ObjectId, Found]:
     """Contributions with the datasets they are about, in a constant number of queries."""
-    found = classes.find(ids)
+    found = kinds.find(ids)
     about = {id: dataset_of(item) for id, (_moderated, item) in found.items()}
     datasets = catalogue.datasets_by_id(dataset for dataset in about.values() if dataset)
     return {

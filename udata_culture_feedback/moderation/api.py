@@ -6,13 +6,13 @@ from typing import Any
 
 from udata.api import api, fields
 
+from ..contributions import kinds
+from ..contributions.moderated import Decision
 from ..people.viewer import current_viewer
 from ..web import listing
 from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
 from ..web.listing import Page
 from . import actions, flags, forms, permissions, queue, representation, transparency
-from .classes import CLASSES
-from .models import Decision
 
 gesture_fields = documented(
     "CultureFeedbackModeration",
@@ -52,7 +52,7 @@ flag_fields = documented(
 )
 
 queue_parser = api.parser()
-queue_parser.add_argument("class", location="args", help=", ".join(CLASSES))
+queue_parser.add_argument("class", location="args", help=", ".join(kinds.moderated()))
 queue_parser.add_argument("reason", location="args", help="Why it is in the queue")
 queue_parser.add_argument("organization", location="args", help="Id or slug of an organization")
 queue_parser.add_argument("older", type=int, location="args", help="Days it waits at least")
@@ -107,7 +107,7 @@ class CultureFeedbackFlagAPI(Route):
     def post(self, id: str) -> Answer:
         """Point a feedback out to moderators"""
         payload = json_body()
-        new = flags.flag_feedback(current_viewer(payload), id, payload)
+        new = flags.flag(current_viewer(payload), "feedback", id, payload)
         return answer({"flagged": True}, 201 if new else 200)
 
 
@@ -120,7 +120,7 @@ class CultureFeedbackRequestFlagAPI(Route):
     def post(self, reference: str) -> Answer:
         """Point a request, or a message about it, out to moderators"""
         payload = json_body()
-        new = flags.flag_request(current_viewer(payload), reference, payload)
+        new = flags.flag(current_viewer(payload), "request", reference, payload)
         return answer({"flagged": True}, 201 if new else 200)
 
 

@@ -16,6 +16,9 @@ from itsdangerous import BadData
 from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
+from ..contributions import kinds
+from ..contributions.moderated import AGAINST, Decision, Item
+from ..contributions.owned import Row, Shown
 from ..contributions.review_rules import Visibility
 from ..contributions.signals import on_appeal_answered, on_appealed
 from ..people import tokens
@@ -23,10 +26,11 @@ from ..people.limits import spend_write
 from ..people.viewer import Viewer
 from ..portal.collections import now
 from ..web import refusals
+from ..web.moments import iso
 from ..web.text_cleaning import clean
 from ..web.urls import pages_url
-from . import actions, classes, journal, permissions
-from .models import AGAINST, Decision, Outcome, appeals
+from . import actions, journal, permissions
+from .models import Outcome, appeals
 from .models import journal as stored_journal
 
 Appeal = dict[str, Any]
@@ -133,6 +137,14 @@ def find(decision_id: ObjectId) -> Appeal | None:
     return appeals().find_one({"_id": decision_id})
 
 
+def shown_to_author(made: list[Row], by_token: bool) -> dict[ObjectId, Shown]:
+    """Show how the author of what was decided contests each decision, as long as they can, and what
+    became of that. `by_token`: only their browser is recognised."""
+    ids = {"_id": {"$in": [one["id"] for one in made]}}
+    contested = {one["_id"]: one for one in appeals().find(ids)}
+    return {one["id"]: _shown(one, contested.get(one["id"]), by_token) for one in made}
+
+
 def open_ones(limit: int) -> list[Appeal]:
     """The appeals that wait, the oldest first."""
     return list(appeals().find({"outcome": Outcome.OPEN}, sort=[("created_at", 1)]).limit(limit))
@@ -147,19 +159,31 @@ def erase_texts() -> int:
     return appeals().update_many(spoken, gone).modified_count
 
 
+def _shown(made: Row, appealed: Appeal | None, by_token: bool) -> Shown:
+    is_open = not appealed and made["at"] + WITHIN > now() and not by_token
+    shown: Shown = {"contest_url": address(made["id"]) if is_open else None, "appeal": None}
+    if appealed:
+        shown["appeal"] = {
+            "text": None if by_token else appealed.get("text"),
+            "outcome": str(appealed["outcome"]),
+            "created_at": iso(appealed["created_at"]),
+        }
+    return shown
+
+
 def _take_back(viewer: Viewer, found: Appeal) -> None:
     """The decision is undone; what waited before it is published."""
     if _decided(journal.find(found["_id"]) or {}) is None:
         return  # decided anew meanwhile
     outcome = actions.decide(viewer, [actions.Wanted(found["item"])], Decision.RESTORE)
-    item = classes.find([found["item"]]).get(found["item"])
+    item = kinds.find([found["item"]]).get(found["item"])
     if outcome.done and item and item[1]["visibility"] == Visibility.PENDING:
         actions.decide(viewer, [actions.Wanted(found["item"])], Decision.PUBLISH)
 
 
-def _decided(line: dict[str, Any]) -> classes.Item | None:
+def _decided(line: dict[str, Any]) -> Item | None:
     """The contribution, as long as it is as that decision left it."""
-    entry = classes.find([line["item"]]).get(line["item"]) if line else None
+    entry = kinds.find([line["item"]]).get(line["item"]) if line else None
     if entry is None or (entry[1].get("moderated") or {}).get("id") != line["_id"]:
         return None
     return entry[1]
@@ -167,7 +191,7 @@ def _decided(line: dict[str, Any]) -> classes.Item | None:
 
 def _unwritten(decision_id: ObjectId) -> dict[str, Any] | None:
     """A decision that a crash has kept from the journal until now."""
-    for moderated in classes.CLASSES.values():
+    for moderated in kinds.moderated().values():
         journal.catch_up(moderated)
     return stored_journal().find_one({"_id": decision_id})
 
@@ -176,7 +200,7 @@ def _is_author(viewer: Viewer, decision_id: ObjectId) -> bool:
     if not viewer.known or viewer.by_token:
         return False
     line = journal.find(decision_id)
-    entry = classes.find([line["item"]]).get(line["item"]) if line else None
+    entry = kinds.find([line["item"]]).get(line["item"]) if line else None
     return entry is not None and entry[1]["contributor"]["key"] == viewer.key
 
 

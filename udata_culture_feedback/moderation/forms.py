@@ -8,11 +8,11 @@ from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 
+from ..contributions.moderated import Decision
 from ..contributions.review_rules import Visibility
 from ..web import refusals
 from . import redaction
 from .actions import MOST, Wanted
-from .models import Decision
 from .redaction import SHORTEST, Choice
 
 #: Not decisions: who is looking at what.

@@ -12,8 +12,9 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
+from ..contributions import kinds
+from ..contributions.moderated import Moderated
 from ..mail.models import DUPLICATE_KEY
-from .classes import CLASSES, Moderated
 from .models import journal
 
 #: A decision, as a contribution carries it in `moderated`.
@@ -47,7 +48,7 @@ def record(made: Iterable[Made]) -> None:
     except BulkWriteError as error:
         if any(failed["code"] != DUPLICATE_KEY for failed in error.details["writeErrors"]):
             raise
-    for moderated in CLASSES.values():
+    for moderated in kinds.moderated().values():
         recorded = [
             UpdateOne(
                 {"_id": one["item"], "moderated.id": one["id"]},

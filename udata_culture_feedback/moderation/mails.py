@@ -15,6 +15,8 @@ from udata.i18n import lazy_gettext as _
 from udata.mail import LabelledContent, MailCTA, MailMessage
 
 from .. import vocabulary
+from ..contributions import kinds
+from ..contributions.moderated import AGAINST, Decision, Item, Moderated
 from ..contributions.review_rules import Visibility
 from ..mail import outbox, unsubscribe
 from ..mail.mailing import mail
@@ -25,8 +27,7 @@ from ..portal.queueing import later
 from ..web.text_cleaning import excerpt
 from ..web.urls import pages_url
 from . import appeals
-from .classes import CLASSES, Item, Moderated
-from .models import AGAINST, Decision, Outcome
+from .models import Outcome
 
 #: What administrators can refuse to hear of.
 SCOPE = "moderation:appeals"
@@ -191,7 +192,7 @@ def _reader(item: Item) -> tuple[ObjectId, str] | None:
 
 def _standing(kind: str, item: str, decision: str) -> tuple[Moderated, Item] | None:
     """A contribution as long as that decision about it stands."""
-    moderated = CLASSES.get(kind)
+    moderated = kinds.moderated().get(kind)
     found = moderated.find([ObjectId(item)]).get(ObjectId(item)) if moderated else None
     if moderated is None or found is None:
         return None

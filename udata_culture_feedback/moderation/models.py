@@ -9,7 +9,6 @@ from __future__ import annotations
 from enum import StrEnum
 
 from mongoengine.fields import (
-    BooleanField,
     DateTimeField,
     DictField,
     IntField,
@@ -20,22 +19,7 @@ from mongoengine.fields import (
 from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
-from ..contributions.review_rules import indexes
 from ..portal.collections import acknowledged, collection_of
-
-
-class Decision(StrEnum):
-    """What a moderator decides (labels in `vocabulary.MODERATION_DECISIONS`)."""
-
-    PUBLISH = "publish"  # it is public, or stays so
-    REJECT = "reject"  # it never becomes public
-    HIDE = "hide"  # it was public
-    REDACT = "redact"  # some words are blacked out, the others are public
-    RESTORE = "restore"  # as it was before the latest decision
-
-
-#: Decisions that take words away.
-AGAINST = frozenset((Decision.REJECT, Decision.HIDE, Decision.REDACT))
 
 
 class CultureFeedbackDecision(Document):
@@ -60,48 +44,6 @@ class CultureFeedbackDecision(Document):
     meta = {
         "strict": False,
         "indexes": ["batch", ["item", "-at"], ["by", "-at"], ["month", "decision", "reason"]],
-    }
-
-
-class CultureFeedbackWords(Document):
-    """Words that are part of something else and are moderated one by one: an answer of a producer,
-    the message of a move, a text of an answer to a consultation. What is public stands where it
-    was said (`parent`, `part`); this says where it stands with moderation, like the contributions
-    of other classes do themselves (see `publication`).
-
-    `held`: the words, while they are hidden there, or until what was decided has been done there
-    (`unapplied`). Nothing else of them is kept here.
-    """
-
-    kind = StringField(required=True)
-    parent = ObjectIdField(required=True)
-    part = StringField(required=True)
-    organization = ObjectIdField()
-    dataset = ObjectIdField()
-    request = ObjectIdField()
-    discussion = ObjectIdField()
-    message_id = StringField()
-    contributor = DictField()
-    visibility = StringField(required=True)
-    hidden_reason = StringField()
-    hidden_at = DateTimeField()
-    words_until = DateTimeField()
-    review = DictField()
-    moderated = DictField()
-    held = StringField()
-    unapplied = BooleanField()
-    created_at = DateTimeField(required=True)
-    v = IntField(default=1)
-
-    meta = {
-        "strict": False,
-        "indexes": [
-            {"fields": ["kind", "parent", "part"], "unique": True},
-            "parent",
-            "contributor.user",
-            {"fields": ["unapplied"], "partialFilterExpression": {"unapplied": True}},
-            *indexes(),
-        ],
     }
 
 
@@ -185,10 +127,6 @@ class CultureFeedbackTransparency(Document):
 
 def journal() -> Collection:
     return acknowledged(CultureFeedbackDecision)
-
-
-def words() -> Collection:
-    return acknowledged(CultureFeedbackWords)
 
 
 def claims() -> Collection:

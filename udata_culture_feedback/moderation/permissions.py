@@ -23,13 +23,12 @@ from bson import ObjectId
 from flask import current_app
 from udata.i18n import lazy_gettext as _
 
+from ..contributions.moderated import AGAINST, Decision, Item, Moderated
 from ..contributions.review_rules import Visibility
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.collections import now
 from ..web import refusals
-from .classes import Item, Moderated
-from .models import AGAINST, Decision
 
 #: Reasons for taking away what is about one's own organization.
 OWN_REASONS = ("personal_data", "illegal_content", "abuse", "spam")

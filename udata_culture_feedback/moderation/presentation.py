@@ -13,14 +13,14 @@ from flask_babel import format_time
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
-from ..contributions import text_checks
+from ..contributions import kinds, text_checks
+from ..contributions.moderated import Decision, Item, Moderated
 from ..contributions.review_rules import REASONS, Visibility
 from ..people.viewer import Viewer
 from ..portal.collections import now
 from ..web.moments import portal_zone
-from . import classes, redaction
-from .classes import CLASSES
-from .models import Decision, journal
+from . import redaction
+from .models import journal
 
 #: Gestures of the last minutes that the page lists.
 GESTURES = 10
@@ -94,7 +94,7 @@ class Row:
         pending = item["visibility"] == Visibility.PENDING
         return cls(
             id=item["id"],
-            kind=str(CLASSES[item["class"]].label),
+            kind=str(kinds.moderated()[item["class"]].label),
             pending=pending,
             seen=f"{item['id']}.{item['version']}.{item['visibility']}",
             name=item["contributor"]["name"],
@@ -181,7 +181,7 @@ def contested(found: list[dict[str, Any]]) -> list[Contested]:
     lines = {
         line["_id"]: line for line in journal().find({"_id": {"$in": [a["_id"] for a in found]}})
     }
-    items = classes.find(appeal["item"] for appeal in found)
+    items = kinds.find(appeal["item"] for appeal in found)
     return [
         _contested(appeal, lines[appeal["_id"]], items.get(appeal["item"]))
         for appeal in found
@@ -192,9 +192,9 @@ def contested(found: list[dict[str, Any]]) -> list[Contested]:
 def _contested(
     appeal: dict[str, Any],
     line: dict[str, Any],
-    entry: tuple[classes.Moderated, classes.Item] | None,
+    entry: tuple[Moderated, Item] | None,
 ) -> Contested:
-    moderated, item = entry if entry else (CLASSES[appeal["kind"]], {})
+    moderated, item = entry if entry else (kinds.moderated()[appeal["kind"]], {})
     made = item.get("moderated") or {}
     stands = made.get("id") == appeal["_id"]
     before = (made.get("before") or {}).get("texts") or {}

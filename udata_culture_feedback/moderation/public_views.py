@@ -3,28 +3,24 @@ contesting a decision about one's own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from bson import ObjectId
 from flask import Response, abort, current_app, redirect, request, url_for
 from flask_babel import format_date
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
 from ..contributions.hidden_notice import stub
+from ..contributions.kinds import Flagged
 from ..contributions.review_rules import Visibility
-from ..data_requests import actions as request_actions
-from ..data_requests.models import messages
-from ..feedback import actions as feedback_actions
-from ..feedback import permissions as feedback_permissions
 from ..people.viewer import Viewer, current_viewer
 from ..web import refusals
-from ..web.api import bound_body, never_stored
+from ..web.api import never_stored
 from ..web.pages import (
     blueprint,
     check_guard,
+    handle_form,
     handles_refusal,
     page_address,
     render,
@@ -37,6 +33,8 @@ from .mails import charter_url
 
 #: How much of a text the form to report it repeats.
 REPEATED = 300
+#: What is said once a text is reported.
+FLAGGED = _("Thank you. Moderators will look at this text.")
 
 
 @blueprint.app_context_processor
@@ -109,28 +107,27 @@ def transparency_page() -> Response:
 @blueprint.route("/pages/feedback/<string:id>/flag")
 def flag_feedback_page(id: str) -> Response:
     """The form by which somebody reports a comment."""
-    return _flag_page(current_viewer(), *_comment(id))
+    return _flag_page(current_viewer(), _flagged("feedback", id))
 
 
 @blueprint.route("/pages/feedback/<string:id>/flag", methods=["POST"])
 @handles_refusal
 def flag_feedback(id: str) -> Response:
     """Reports a comment."""
-    return _flag(_comment(id), lambda viewer, payload: flags.flag_feedback(viewer, id, payload))
+    return _flag("feedback", id)
 
 
 @blueprint.route("/pages/requests/<string:reference>/flag")
 def flag_request_page(reference: str) -> Response:
     """The form by which somebody reports a request, or a message about it."""
-    return _flag_page(current_viewer(), *_request(reference))
+    return _flag_page(current_viewer(), _flagged("request", reference))
 
 
 @blueprint.route("/pages/requests/<string:reference>/flag", methods=["POST"])
 @handles_refusal
 def flag_request(reference: str) -> Response:
     """Reports a request, or a message about it."""
-    shown = _request(reference)
-    return _flag(shown, lambda viewer, payload: flags.flag_request(viewer, reference, payload))
+    return _flag("request", reference)
 
 
 @blueprint.route("/pages/moderation/decisions/<string:id>/appeal")
@@ -152,96 +149,57 @@ def contest(id: str) -> Response:
         line = appeals.may_appeal(viewer, id, token)
     except refusals.NotFound:
         abort(404)
-    try:
-        bound_body()
+
+    def guard() -> None:
         if not appeals.opens(token, id):
             check_guard(viewer)
+
+    def act() -> str | Response:
         appeals.appeal(viewer, id, token, request.form.get("text"))
-    except refusals.Refusal as refusal:
+        if wants_fragment():
+            return _appeal_page(line, done=True)
+        return f"{_appeal_address(done=1)}#cf-done"
+
+    def again(refusal: refusals.Refusal) -> Response:
         return _appeal_page(line, refusal=refusal)
-    if wants_fragment():
-        return _appeal_page(line, done=True)
-    return never_stored(redirect(f"{_appeal_address(done=1)}#cf-done", code=303))  # type: ignore[arg-type]
+
+    return never_stored(handle_form(act, again, guard=guard))
 
 
-def _comment(id: str) -> tuple[str, str, str]:
-    """The words of a comment that this person may see, where it stands, and the way back."""
+def _flagged(kind: str, reference: str) -> Flagged:
+    """The public words that this person may point out."""
     try:
-        feedback, dataset = feedback_actions.readable_feedback(id)
+        found = flags.shown(current_viewer(), kind, reference, request.args.get("about"))
     except refusals.NotFound:
         abort(404)
-    if feedback["visibility"] != Visibility.PUBLIC or not feedback.get("comment"):
+    if found.item["visibility"] != Visibility.PUBLIC or not found.words:
         abort(404)
-    if not feedback_permissions.may_see(current_viewer(), feedback):
-        abort(404)
-    back = f"{page_address(f'datasets/{dataset.slug or dataset.id}/')}#feedback-{id}"
-    words = feedback["comment"]
-    if about := request.args.get("about"):
-        try:
-            shown = flags.shown_answer(feedback, about)
-        except refusals.NotFound:
-            abort(404)
-        if shown["visibility"] != Visibility.PUBLIC:
-            abort(404)
-        words = shown["words"]
-    return words, dataset.title, back
+    return found
 
 
-def _request(reference: str) -> tuple[str, str, str]:
-    viewer = current_viewer()
-    try:
-        found = request_actions.readable(viewer, reference)
-    except refusals.NotFound:
-        abort(404)
-    words = f"{found['title']} — {found['description']}"
-    about = request.args.get("about")
-    if about:
-        message: Any = None
-        if about.startswith(flags.MOVE):
-            try:
-                move = flags.move_of(found, about)
-            except refusals.NotFound:
-                abort(404)
-            if move["visibility"] == Visibility.PUBLIC:
-                message = {"text": move["words"]}
-        elif ObjectId.is_valid(about):
-            public = {"request": found["_id"], "visibility": Visibility.PUBLIC}
-            message = messages().find_one({"_id": ObjectId(about)} | public, {"text": 1})
-        if message is None:
-            abort(404)
-        words = message["text"]
-    return words, found["title"], page_address(f"requests/{found['slug']}/")
+def _flag(kind: str, reference: str) -> Response:
+    """Report what is shown, as the form says."""
+    shown, viewer = _flagged(kind, reference), current_viewer()
 
-
-def _flag_of_form() -> dict[str, Any]:
-    return {
-        "reason": request.form.get("reason"),
-        "message": request.form.get("message"),
-    }
-
-
-def _flag(
-    shown: tuple[str, str, str], flag: Callable[[Viewer, dict[str, Any]], object]
-) -> Response:
-    """Has `flag` report what is shown, as the form says."""
-    viewer = current_viewer()
-    try:
-        bound_body()
-        check_guard(viewer)
-        payload = _flag_of_form()
+    def act() -> str | Response:
+        payload = {name: request.form.get(name) for name in ("reason", "message")}
         if about := request.args.get("about"):
             payload["about"] = about
-        flag(viewer, payload)
-    except refusals.Refusal as refusal:
-        return _flag_page(viewer, *shown, refusal=refusal)
-    return _flag_page(viewer, *shown, done=_("Thank you. Moderators will look at this text."))
+        flags.flag(viewer, kind, reference, payload)
+        if wants_fragment():
+            return _flag_page(viewer, shown, done=FLAGGED)
+        return f"{_here(done=1)}#cf-done"
+
+    return handle_form(
+        act,
+        lambda refusal: _flag_page(viewer, shown, refusal=refusal),
+        guard=lambda: check_guard(viewer),
+    )
 
 
 def _flag_page(
     viewer: Viewer,
-    words: str,
-    where: str,
-    back: str,
+    shown: Flagged,
     *,
     refusal: refusals.Refusal | None = None,
     done: Any = None,
@@ -253,10 +211,10 @@ def _flag_page(
         errors=refusal.errors if refusal else {},
         fields=("reason", "message"),
         typed=request.form if refusal else {},
-        words=excerpt(words, REPEATED),
-        where=where,
-        back=back,
-        done=done,
+        words=excerpt(shown.words or "", REPEATED),
+        where=shown.where,
+        back=shown.back,
+        done=done or (FLAGGED if "done" in request.args and not refusal else None),
         here=_here(),
         login=login_url(_here()),
         reasons=[t for t in vocabulary.MODERATION_REASONS if t.id in flags.FLAG_REASONS],
@@ -299,8 +257,8 @@ def _asked(name: str) -> str:
     return (request.view_args or {})[name]
 
 
-def _here() -> str:
+def _here(**more: Any) -> str:
     """The address of this page, with what it is about."""
     names = ("about", "lang", "as", "level")
-    arguments: dict[str, Any] = {n: request.args[n] for n in names if n in request.args}
+    arguments: dict[str, Any] = {n: request.args[n] for n in names if n in request.args} | more
     return url_for(request.endpoint or "", **(request.view_args or {}), **arguments)

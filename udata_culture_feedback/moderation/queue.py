@@ -17,6 +17,8 @@ from pymongo.collection import Collection
 from pymongo.command_cursor import CommandCursor
 from udata.i18n import lazy_gettext as _
 
+from ..contributions import kinds
+from ..contributions.moderated import Item, Moderated
 from ..contributions.review_rules import REASONS, Visibility
 from ..people.viewer import Viewer
 from ..portal import catalogue
@@ -24,7 +26,6 @@ from ..portal.collections import now
 from ..web import listing, refusals
 from ..web.listing import Page
 from . import permissions
-from .classes import CLASSES, Item, Moderated
 from .models import claims
 
 #: Whose claims a list is of.
@@ -58,7 +59,7 @@ def asked() -> Filters:
     names = ("class", "reason", "organization", "older", "claimed", "visibility")
     given = {name: request.args[name] for name in names if request.args.get(name)}
     return Filters(
-        kind=_choice(given, "class", CLASSES),
+        kind=_choice(given, "class", kinds.moderated()),
         why=_choice(given, "reason", REASONS),
         organization=_organization(given.get("organization")),
         older=_days(given.get("older")),
@@ -86,8 +87,9 @@ def read(viewer: Viewer, filters: Filters, page: Page) -> list[Entry]:
     of_class: dict[str, list[Item]] = {}
     for one in _of_all(viewer, filters, first):
         of_class.setdefault(one["class"], []).append(one["item"])
+    known = kinds.moderated()
     found = [
-        [(CLASSES[kind], item) for item in CLASSES[kind].loaded(items)]
+        [(known[kind], item) for item in known[kind].loaded(items)]
         for kind, items in of_class.items()
     ]
     merged = heapq.merge(*found, key=lambda entry: _place(entry[1]))
@@ -105,7 +107,7 @@ def bounded(viewer: Viewer) -> list[tuple[Collection[Item], list[Stage]]]:
                 {"$project": {"_id": 1}},
             ],
         )
-        for moderated in CLASSES.values()
+        for moderated in kinds.moderated().values()
     ]
 
 
@@ -136,7 +138,7 @@ def _of_all(
     claimed = _claimed(viewer, filters)
     (collection, pipeline), *others = [
         (moderated.collection(), stages(moderated, _where(viewer, moderated, filters, claimed)))
-        for moderated in CLASSES.values()
+        for moderated in kinds.moderated().values()
         if filters.kind in (None, moderated.kind)
     ]
     beside = [

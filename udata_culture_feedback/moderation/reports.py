@@ -13,15 +13,12 @@ from udata.core.reports.constants import REASON_AUTO_SPAM
 from udata.core.reports.models import Report
 from udata.core.user.models import User
 
+from ..contributions import kinds
+from ..contributions.moderated import Decision, Item, Moderated
 from ..contributions.review_rules import REPORT, Visibility
 from ..portal.collections import now
-from . import classes
-from .classes import Item, Moderated
 from .flags import put_in_queue, take_from_queue
-from .models import Decision
 
-#: Classes that stand in one message of a discussion.
-MESSAGES = frozenset(("message", "answer", "move"))
 #: Decisions by which a moderator has found that something may be said.
 FOR = frozenset((Decision.PUBLISH, Decision.REDACT))
 
@@ -32,7 +29,7 @@ def reported(report: Report) -> None:
     if discussion_id is None:
         return
     message = str(report.subject_embed_id) if report.subject_embed_id else None
-    found = classes.discussed(discussion_id, message)
+    found = kinds.discussed(discussion_id, message)
     if found is None:
         return
     moderated, id = found
@@ -57,7 +54,7 @@ def decided(moderated: Moderated, before: Item, after: Item) -> None:
     if not after.get("discussion"):
         return
     hidden = after["visibility"] != Visibility.PUBLIC
-    message = after.get("message_id") if moderated.kind in MESSAGES else None
+    message = after.get("message_id") if moderated.in_message else None
     if hidden and message is None:
         return  # what is hidden goes from the discussion, which answers reports by itself
     for report in _unanswered(after["discussion"], message):

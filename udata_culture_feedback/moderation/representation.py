@@ -10,13 +10,12 @@ from typing import Any
 from bson import ObjectId
 
 from ..contributions import text_checks
-from ..data_requests.models import Request, requests
+from ..contributions.moderated import Item, Moderated
 from ..people.signature import signature, signing_users
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..web.moments import iso
 from . import actions, permissions
-from .classes import Item, Moderated
 from .models import flags
 from .queue import Entry
 
@@ -29,10 +28,6 @@ class Objects:
 
     def __init__(self, entries: list[Entry]):
         items = [item for _moderated, item in entries]
-        self.requests = _requests({item["request"] for item in items if "request" in item})
-        for item in items:
-            if "request" in item:
-                item["of"] = self.requests.get(item["request"], {})
         contributors = [item["contributor"] for item in items]
         self.datasets = catalogue.datasets_by_id(actions.dataset_of(item) for item in items)  # type: ignore[misc]
         self.organizations = catalogue.organizations_by_id(
@@ -80,13 +75,13 @@ def _one(viewer: Viewer, moderated: Moderated, item: Item, objects: Objects) -> 
         "signals": item.get("signals") or [],
         "contributor": signature(item["contributor"], objects.signing, objects.organizations),
         "dataset": dataset.as_json() if dataset else None,
-        "request": _request_as_json(item, objects),
+        "request": _request_as_json(item),
         "organization": organization.as_json() if organization else None,
         "created_at": iso(item["created_at"]),
         "claimed": _claim_as_json(claim, objects) if claim else None,
         "decisions": [str(one) for one in permissions.possible(viewer, case)],
         "reasons": permissions.reasons_against(viewer, case, list(actions.REASONS)),
-        "self_web_url": moderated.page(item | {"slug": _slug(item)}),
+        "self_web_url": moderated.page(item),
     }
 
 
@@ -106,13 +101,6 @@ def outcome_as_json(outcome: actions.Outcome) -> dict[str, Any]:
         "results": done + refused,
         "undo_until": iso(outcome.undo_until),
     }
-
-
-def _requests(ids: set[ObjectId]) -> dict[ObjectId, Request]:
-    if not ids:
-        return {}
-    fields = {"title": 1, "slug": 1, "organization": 1, "dataset": 1}
-    return {one["_id"]: one for one in requests().find({"_id": {"$in": list(ids)}}, fields)}
 
 
 def _flags(ids: list[ObjectId]) -> dict[ObjectId, list[dict[str, Any]]]:
@@ -136,13 +124,9 @@ def _flags(ids: list[ObjectId]) -> dict[ObjectId, list[dict[str, Any]]]:
     }
 
 
-def _request_as_json(item: Item, objects: Objects) -> dict[str, Any] | None:
+def _request_as_json(item: Item) -> dict[str, Any] | None:
     request = item.get("of")
     return {"id": str(request["_id"]), "title": request["title"]} if request else None
-
-
-def _slug(item: Item) -> str | None:
-    return item.get("slug") or (item.get("of") or {}).get("slug")
 
 
 def _claim_as_json(claim: dict[str, Any], objects: Objects) -> dict[str, Any]:

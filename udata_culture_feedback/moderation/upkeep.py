@@ -3,36 +3,51 @@ written down. Each step may run at any time, twice at once, and again after a cr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from ..contributions import kinds
+from ..contributions.embedded_texts import EmbeddedText
+from ..contributions.moderated import Item, Moderated
 from ..contributions.review_rules import Visibility, forget_original
 from ..portal.collections import now
-from . import appeals, embedded_texts, flags, journal
-from .classes import CLASSES, Item, Moderated
+from . import appeals, flags, journal
 
 #: What stands in the place of hidden words once they are erased.
 ERASED = "…"
 
 
+def apply_decisions() -> int:
+    """Do what was decided about words that are part of something else, and not yet done there."""
+    return sum(one.apply_all() for one in _embedded())
+
+
+def forget_orphans() -> int:
+    """Forget where words stand that are gone with what they were part of."""
+    return sum(one.forget_orphans() for one in _embedded())
+
+
 def write_journal() -> int:
     """Decisions that a crash kept from the journal."""
-    return sum(journal.catch_up(moderated) for moderated in CLASSES.values())
+    return sum(journal.catch_up(moderated) for moderated in kinds.moderated().values())
 
 
 def erase_hidden_words() -> int:
     """Words that have been hidden, or blacked out, for as long as the settings keep them."""
-    return sum(_erase(moderated) for moderated in CLASSES.values())
+    return sum(_erase(moderated) for moderated in kinds.moderated().values())
 
 
 #: For `maintenance.STEPS`.
 STEPS: dict[str, Callable[[], int]] = {
-    "decisions_done": embedded_texts.apply_all,
-    "texts_queued": embedded_texts.queue_all_texts,
-    "moderated_words_forgotten": embedded_texts.forget_orphans,
+    "decisions_done": apply_decisions,
+    "moderated_words_forgotten": forget_orphans,
     "decisions_written": write_journal,
     "hidden_words_erased": erase_hidden_words,
     "appeals_forgotten": appeals.erase_texts,
 }
+
+
+def _embedded() -> Iterator[EmbeddedText]:
+    return (one for one in kinds.moderated().values() if isinstance(one, EmbeddedText))
 
 
 def _erase(moderated: Moderated) -> int:
@@ -53,6 +68,6 @@ def _erase(moderated: Moderated) -> int:
     written = [pair for id in ids if (pair := moderated.change(id, erased))]
     for _before, after in written:
         if after["visibility"] == Visibility.HIDDEN:
-            flags.forget(after["_id"])
+            flags.forget([after["_id"]])
     moderated.announce(written)
     return len(written)

@@ -7,21 +7,25 @@ from functools import wraps
 from typing import Any
 
 from bson import ObjectId
-from flask import Response, abort, redirect, request
+from flask import Response, abort, request
 from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 
 from .. import vocabulary
+from ..contributions import kinds
+from ..contributions.moderated import Decision
 from ..contributions.review_rules import REASONS
 from ..people import roles
 from ..people.viewer import Viewer, current_viewer
 from ..portal import catalogue
 from ..web import listing, refusals
-from ..web.api import bound_body, never_stored
+from ..web.api import never_stored
 from ..web.listing import Page
 from ..web.pages import (
     blueprint,
     check_guard,
+    form_address,
+    handle_form,
     handles_refusal,
     page_address,
     render,
@@ -29,8 +33,6 @@ from ..web.pages import (
 )
 from ..web.urls import login_url
 from . import actions, appeals, forms, permissions, presentation, queue, redaction, representation
-from .classes import CLASSES
-from .models import Decision
 
 #: Rows of a page, and the most that one asks for.
 ROWS, MOST_ROWS = 20, 50
@@ -70,25 +72,19 @@ def moderation_page(viewer: Viewer) -> Response:
 @for_moderators
 def moderate(viewer: Viewer) -> Response:
     """One gesture: about a row, the rows that are checked, or all of the page."""
-    try:
-        bound_body()
-        check_guard(viewer)
-        return _after(viewer, _gesture(viewer))
-    except refusals.Refusal as refusal:
-        return _queue(viewer, refusal=refusal)
+    return _handled(viewer, lambda: _after(viewer, _gesture(viewer)), _queue)
 
 
-@blueprint.route("/pages/moderation/undo", methods=["POST"])
+@form_address("/pages/moderation/undo", page="moderation/")
 @handles_refusal
 @for_moderators
 def undo_gesture(viewer: Viewer) -> Response:
     """Undoes all that one gesture decided."""
-    try:
-        bound_body()
-        check_guard(viewer)
+
+    def act() -> str | Response:
         return _after(viewer, actions.undo(viewer, request.form.get("batch", "")))
-    except refusals.Refusal as refusal:
-        return _queue(viewer, refusal=refusal)
+
+    return _handled(viewer, act, _queue)
 
 
 @blueprint.route("/pages/moderation/team/")
@@ -105,17 +101,14 @@ def team_page(viewer: Viewer) -> Response:
 def change_team(viewer: Viewer) -> Response:
     """Gives the role to an account, or takes it back."""
     permissions.must_administer(viewer)
-    try:
-        bound_body()
-        check_guard(viewer)
+
+    def act() -> str | Response:
         done = _change_team(viewer)
-    except refusals.Refusal as refusal:
-        return _team(viewer, refusal=refusal)
-    if wants_fragment():
-        return _team(viewer, done=done)
-    return redirect(  # type: ignore[return-value]
-        f"{page_address('moderation/team/', done=done)}#cf-done", code=303
-    )
+        if wants_fragment():
+            return _team(viewer, done=done)
+        return f"{page_address('moderation/team/', done=done)}#cf-done"
+
+    return _handled(viewer, act, _team)
 
 
 @blueprint.route("/pages/moderation/appeals/")
@@ -132,16 +125,24 @@ def appeals_page(viewer: Viewer) -> Response:
 def answer_appeal(viewer: Viewer) -> Response:
     """Looks again, and answers."""
     permissions.must_administer(viewer)
-    try:
-        bound_body()
-        check_guard(viewer)
+
+    def act() -> str | Response:
         appeals.answer(viewer, request.form.get("appeal"), dict(request.form))
-    except refusals.Refusal as refusal:
-        return _appeals(viewer, refusal=refusal)
-    if wants_fragment():
-        return _appeals(viewer, done=True)
-    return redirect(  # type: ignore[return-value]
-        f"{page_address('moderation/appeals/', done=1)}#cf-done", code=303
+        if wants_fragment():
+            return _appeals(viewer, done=True)
+        return f"{page_address('moderation/appeals/', done=1)}#cf-done"
+
+    return _handled(viewer, act, _appeals)
+
+
+def _handled(
+    viewer: Viewer, act: Callable[[], str | Response], page: Callable[..., Response]
+) -> Response:
+    """Answer a form of these pages; `page` shows it again with what was refused."""
+    return handle_form(
+        act,
+        lambda refusal: page(viewer, refusal=refusal),
+        guard=lambda: check_guard(viewer),
     )
 
 
@@ -180,13 +181,13 @@ def _refuse(viewer: Viewer, payload: dict[str, Any]) -> actions.Outcome:
     return outcome
 
 
-def _after(viewer: Viewer, outcome: actions.Outcome) -> Response:
+def _after(viewer: Viewer, outcome: actions.Outcome) -> str | Response:
     """After a gesture: what is left; for a whole page by a redirection, unless something was
     refused, which has to be said."""
     if wants_fragment() or outcome.refused:
         return _queue(viewer, outcome=outcome)
     done = f"{outcome.decision}.{len(outcome.done)}"
-    return redirect(f"{_address(done=done)}#cf-done", code=303)  # type: ignore[return-value]
+    return f"{_address(done=done)}#cf-done"
 
 
 def _queue(
@@ -222,7 +223,7 @@ def _queue(
         done=_done(outcome),
         refused=list(outcome.refused.values()) if outcome else [],
         gestures=presentation.gestures(viewer),
-        classes=CLASSES.values(),
+        classes=kinds.moderated().values(),
         why=REASONS,
         ages=queue.AGES,
         reasons=[one for one in vocabulary.MODERATION_REASONS if one.id != permissions.OK],

@@ -1,7 +1,7 @@
 """What each person controls of what they said: see it, correct it, take it along, erase it.
 
-By an account, by the link of a mail (`me_link`), or by the token of a browser. What is whose is in
-`me_kinds`.
+By an account, by the link of a mail (`access_link`), or by the token of a browser. What is whose,
+each kind of the registry says.
 """
 
 from __future__ import annotations
@@ -13,17 +13,14 @@ from typing import Any
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
-from ..consultations.models import consultations, followers
-from ..consultations.wording import said as in_words
-from ..dashboard.subscriptions import subscriptions
+from ..contributions import kinds
+from ..contributions.owned import Owned, Person, Shown
 from ..mail import unsubscribe
 from ..mail.models import outbox as stored_outbox
-from ..moderation import flags
-from ..moderation.models import flags as stored_flags
 from ..people import contacts
 from ..people.limits import spend_write
 from ..people.models import Kind
-from ..people.viewer import Viewer
+from ..people.viewer import Viewer, must_be_known
 from ..portal import catalogue
 from ..portal.collections import now
 from ..web import listing, refusals
@@ -31,13 +28,13 @@ from ..web.listing import Page
 from ..web.moments import iso
 from ..web.urls import portal
 from . import access_link
-from .kinds import KINDS, Person, Said, contact_ids, must_leave, titled_requests
+from .unconfirmed import contact_ids
 
 #: Contributions that one gesture erases; what is left takes another one.
 MOST = 200
 #: Contributions read at once for a file.
 BATCH = 500
-#: What a file and a page have of subscriptions, at most.
+#: What a file and a page have of refused mails, at most.
 SUBSCRIPTIONS = 200
 
 
@@ -70,7 +67,7 @@ def of_visit(visit: access_link.Visit) -> Person:
 
 
 def has_said_something(person: Person) -> bool:
-    return any(kind.read(person, limit=1) for kind in KINDS.values())
+    return any(kind.read(person, limit=1) for kind in kinds.owned().values())
 
 
 def listed(person: Person, page: Page, only: str | None = None) -> dict[str, Any]:
@@ -78,13 +75,14 @@ def listed(person: Person, page: Page, only: str | None = None) -> dict[str, Any
     constant number of queries. Raises Unauthenticated, NotFound for a page too far, Invalid."""
     if not person.known:
         raise unknown()
-    if only is not None and only not in KINDS:
-        message = _("Choose one of: %(ids)s.", ids=", ".join(KINDS))
+    known = kinds.owned()
+    if only is not None and only not in known:
+        message = _("Choose one of: %(ids)s.", ids=", ".join(known))
         raise refusals.Invalid(message, {"kind": message})
     if page.offset + page.size > listing.MAX_OFFSET:
         raise refusals.NotFound(_("There is no such page."))
     body: dict[str, Any] = {}
-    for kind in [KINDS[only]] if only else KINDS.values():
+    for kind in [known[only]] if only else known.values():
         rows = kind.read(person, skip=page.offset, limit=page.size + 1)
         total, _capped = listing.count(kind.collection(), kind.where(person))
         more = len(rows) > page.size
@@ -100,9 +98,9 @@ def listed(person: Person, page: Page, only: str | None = None) -> dict[str, Any
     return body
 
 
-def find(person: Person, kind: Any, id: Any) -> tuple[Said, dict[str, Any]]:
+def find(person: Person, kind: Any, id: Any) -> tuple[Owned, dict[str, Any]]:
     """One thing that this person has said. Raises NotFound for what is none of theirs."""
-    known = KINDS.get(kind) if isinstance(kind, str) else None
+    known = kinds.owned().get(kind) if isinstance(kind, str) else None
     if known and isinstance(id, str) and ObjectId.is_valid(id) and person.known:
         for row in known.read(person, ids=[ObjectId(id)], limit=1):
             return known, row
@@ -125,7 +123,7 @@ def erase(person: Person, items: Iterable[tuple[Any, Any]]) -> Erased:
     """Erases some things, pairs of a kind and an id: the words everywhere, the figures exactly. A
     request that others carry stays, without its author. Raises Unauthenticated, ReadOnly, TooMany,
     NotFound for what is none of theirs (before anything is erased), Invalid for too many."""
-    must_leave(person)
+    must_be_known(person.viewer, leaving=True)
     spend_write(person.viewer)
     wanted = list(dict.fromkeys(items))
     if not 0 < len(wanted) <= MOST:
@@ -137,15 +135,17 @@ def erase(person: Person, items: Iterable[tuple[Any, Any]]) -> Erased:
 def erase_everything(person: Person) -> Erased:
     """Erases all that a person has said, and what is kept of them besides: `MOST` contributions at
     once, so that a request ends; the answer says what is left. Raises what `erase` does."""
-    must_leave(person)
+    must_be_known(person.viewer, leaving=True)
     spend_write(person.viewer)
-    found: list[tuple[Said, dict[str, Any]]] = []
-    for kind in KINDS.values():
+    found: list[tuple[Owned, dict[str, Any]]] = []
+    for kind in kinds.owned().values():
         found += [(kind, row) for row in kind.read(person, limit=MOST + 1 - len(found))]
         if len(found) > MOST:
             break
     erased = _erase(person, found[:MOST])
-    left = sum(listing.count(kind.collection(), kind.where(person))[0] for kind in KINDS.values())
+    left = sum(
+        listing.count(kind.collection(), kind.where(person))[0] for kind in kinds.owned().values()
+    )
     if not left:
         _forget(person)
     return Erased(erased.erased, erased.detached, left)
@@ -161,41 +161,38 @@ def exported(person: Person) -> dict[str, Any]:
         "exported_at": iso(now()),
         "account": str(person.user_id) if person.user_id else None,
     }
-    for kind in KINDS.values():
+    for kind in kinds.owned().values():
         body[kind.section] = []
         while rows := kind.read(person, skip=len(body[kind.section]), limit=BATCH):
             body[kind.section] += kind.shown(person, rows)
     body["subscriptions"] = followed(person)
-    body["flags"] = _flagged(person)
-    return body
+    return body | _traces(person, section=None)
 
 
 def followed(person: Person) -> dict[str, Any]:
-    """What an account is written to about, and what it refuses to hear of."""
-    shown: dict[str, Any] = {"subscribed": [], "consultations": [], "unsubscribed": []}
+    """Show what an account is written to about, and what it refuses to hear of."""
+    shown = _traces(person, section=kinds.SUBSCRIPTIONS) | {"unsubscribed": _refused(person)}
+    name = _Names(one["scope"] for some in shown.values() for one in some if "scope" in one)
+    return {
+        section: [one | {"name": name(one["scope"])} if "scope" in one else one for one in some]
+        for section, some in shown.items()
+    }
+
+
+def _traces(person: Person, section: str | None) -> dict[str, list[Shown]]:
+    """Show what is kept of a person besides what they said, by name."""
+    return {
+        trace.name: trace.shown(person)
+        for trace in kinds.TRACES.values()
+        if trace.section == section
+    }
+
+
+def _refused(person: Person) -> list[Shown]:
     if person.user_id is None:
-        return shown
-    mine = {"user": person.user_id}
-    heard = [one["target"] for one in subscriptions().find(mine).limit(SUBSCRIPTIONS)]
-    refused = [one["scope"] for one in unsubscribe.unsubscribed().find(mine).limit(SUBSCRIPTIONS)]
-    names = _Names([*heard, *refused])
-    shown["subscribed"] = [{"scope": scope, "name": names(scope)} for scope in heard]
-    shown["unsubscribed"] = [{"scope": scope, "name": names(scope)} for scope in refused]
-    rows = list(followers().find(mine).limit(SUBSCRIPTIONS))
-    about = consultations().find(
-        {"_id": {"$in": [row["consultation"] for row in rows]}}, {"title": 1}
-    )
-    titles = {one["_id"]: in_words(one["title"]) for one in about}
-    shown["consultations"] = [
-        {
-            "id": str(row["consultation"]),
-            "title": titles.get(row["consultation"]),
-            "reminder": row.get("reminder", False),
-            "synthesis": row.get("synthesis", False),
-        }
-        for row in rows
-    ]
-    return shown
+        return []
+    mine = unsubscribe.unsubscribed().find({"user": person.user_id}).limit(SUBSCRIPTIONS)
+    return [{"scope": one["scope"]} for one in mine]
 
 
 def unknown() -> refusals.Unauthenticated:
@@ -214,7 +211,12 @@ class _Names:
             kind, _colon, id = scope.partition(":")
             if ObjectId.is_valid(id):
                 ids.setdefault(kind, set()).add(ObjectId(id))
-        self.requests = titled_requests(ids.get("request", ()))
+        self.titles = {
+            (kind.id, id): str(shown["title"])
+            for kind in kinds.KINDS.values()
+            if kind.titles and kind.id in ids
+            for id, shown in kind.titles(ids[kind.id]).items()
+        }
         self.datasets = catalogue.datasets_by_id(ids.get("dataset", ()))
         about = {id for kind in _OF_ORGANIZATIONS for id in ids.get(kind, ())}
         self.organizations = catalogue.organizations_by_id(about)
@@ -224,8 +226,8 @@ class _Names:
             return str(_("All messages about feedback and requests"))
         kind, _colon, id = scope.partition(":")
         key = ObjectId(id) if ObjectId.is_valid(id) else None
-        if kind == "request" and key in self.requests:
-            return str(self.requests[key]["title"])
+        if key and (kind, key) in self.titles:
+            return self.titles[kind, key]
         if kind == "dataset" and key in self.datasets:
             dataset = self.datasets[key]
             return dataset.title if catalogue.may_read(dataset) else None
@@ -242,7 +244,7 @@ def _confirmed(keys: Iterable[str], mailbox: str) -> Person:
     return Person({key: Viewer(key=key, kind=Kind.CONFIRMED) for key in keys}, mailbox=mailbox)
 
 
-def _erase(person: Person, found: list[tuple[Said, dict[str, Any]]]) -> Erased:
+def _erase(person: Person, found: list[tuple[Owned, dict[str, Any]]]) -> Erased:
     detached = 0
     for kind, row in found:
         kind.erase(person, row)
@@ -251,26 +253,12 @@ def _erase(person: Person, found: list[tuple[Said, dict[str, Any]]]) -> Erased:
 
 
 def _forget(person: Person) -> None:
-    """What is kept of somebody besides what they said: what they said of others' words to
+    """Forget what is kept of somebody besides what they said: what they said of others' words to
     moderators, their address, the mails that wait for them there."""
-    for key in person.keys:
-        flags.forget_words_of(key)
+    for trace in kinds.TRACES.values():
+        if trace.forget:
+            trace.forget(person)
     ids = contact_ids(person)
     if ids:
         stored_outbox().delete_many({"user": {"$in": ids}})
         contacts.contacts().delete_many({"_id": {"$in": ids}})
-
-
-def _flagged(person: Person) -> list[dict[str, Any]]:
-    keys = [flags.hidden_key(key) for key in person.keys]
-    found = stored_flags().find({"key": {"$in": keys}}, sort=[("created_at", -1)])
-    return [
-        {
-            "kind": flag["kind"],
-            "item": str(flag["item"]),
-            "reason": flag["reason"],
-            "message": None if person.by_token else flag.get("message"),
-            "created_at": iso(flag["created_at"]),
-        }
-        for flag in found
-    ]

@@ -11,12 +11,13 @@ from udata.api import HEADER_API_KEY, api, fields
 from udata.auth import current_user
 from udata.i18n import lazy_gettext as _
 
+from ..contributions import kinds
+from ..contributions.owned import Person
 from ..email_confirmation.api import token_field
 from ..people.viewer import current_viewer
 from ..web import listing, refusals
 from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
 from . import access_link, actions
-from .kinds import KINDS, Person
 
 #: Holds the secret of a visit that was opened by the link of a mail; it is sent to `pages/me/` and
 #: to `me/` alone.
@@ -29,7 +30,7 @@ KEYS = (HEADER_API_KEY, "Authorization")
 item_fields = documented(
     "CultureFeedbackMyItem",
     {
-        "kind": fields.String(required=True, enum=list(KINDS)),
+        "kind": fields.String(required=True, enum=lambda: list(kinds.owned())),
         "id": fields.String(required=True),
     },
 )
@@ -68,12 +69,12 @@ section_fields = documented(
 )
 me_fields = documented(
     "CultureFeedbackMe",
-    {kind.section: fields.Nested(section_fields) for kind in KINDS.values()}
+    {kind.section: fields.Nested(section_fields) for kind in kinds.owned().values()}
     | {"subscriptions": fields.Raw(description="subscribed, consultations, unsubscribed")},
 )
 
 parser = api.parser()
-parser.add_argument("kind", location="args", help=f"Only one of: {', '.join(KINDS)}")
+parser.add_argument("kind", location="args", help=f"Only one of: {', '.join(kinds.owned())}")
 parser.add_argument("page", type=int, location="args", help="From 1")
 parser.add_argument("page_size", type=int, location="args", help="100 at most")
 

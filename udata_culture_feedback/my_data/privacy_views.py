@@ -7,11 +7,11 @@ from typing import Any
 
 from flask import Response, abort, current_app, request
 
-from ..consultations.repository import find as find_consultation
-from ..consultations.wording import said
+from ..contributions import kinds
 from ..people.viewer import current_viewer
 from ..web import privacy
 from ..web.pages import blueprint, page_address, render
+from ..web.privacy import Facts
 
 
 @blueprint.app_context_processor
@@ -34,17 +34,17 @@ def privacy_of_forms() -> dict[str, Any]:
 def privacy_page() -> Response:
     """What is kept of people, why, how long, and what they can do. `consultation`: of one of them,
     which may have another controller."""
-    consultation = None
-    if request.args.get("consultation"):
-        consultation = find_consultation(request.args["consultation"])
-        if consultation is None or not consultation.get("published"):
+    facts, title, slug = privacy.facts(), None, None
+    if asked := request.args.get("consultation"):
+        found = _of_consultation(asked)
+        if found is None:
             abort(404)
-    slug = consultation["slug"] if consultation else None
+        facts, title, slug = found
     return render(
         "privacy.html",
         viewer=current_viewer(),
-        facts=privacy.facts(consultation),
-        about=said(consultation["title"]) if consultation else None,
+        facts=facts,
+        about=title,
         about_url=page_address(f"consultations/{slug}/") if slug else None,
         kept=privacy.RETENTION,
         here=page_address("privacy/", **({"consultation": slug} if slug else {})),
@@ -52,3 +52,9 @@ def privacy_page() -> Response:
         charter=page_address("charter/"),
         transparency=page_address("transparency/"),
     )
+
+
+def _of_consultation(reference: str) -> tuple[Facts, str, str] | None:
+    """Whose the data are that are given to a consultation, its title and its slug."""
+    found = (kind.privacy(reference) for kind in kinds.KINDS.values() if kind.privacy)
+    return next(found, None)

@@ -9,31 +9,34 @@ other site hears of their addresses.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Response, abort, g, redirect, request
+from flask import Response, abort, g, request
 from udata.i18n import lazy_gettext as _
 
-from ..contributions import review_rules
-from ..data_requests.forms import TITLE_LENGTH
+from ..contributions import kinds, review_rules
+from ..contributions.owned import Person
 from ..email_confirmation.anonymous import avoid_trap
 from ..people.viewer import current_viewer, sent_token
 from ..web import refusals
-from ..web.api import bound_body, never_stored
+from ..web.api import never_stored
 from ..web.listing import Page
 from ..web.pages import (
     blueprint,
     check_guard,
+    form_address,
+    handle_form,
     handles_refusal,
     page_address,
     render,
+    see_other,
     wants_fragment,
 )
 from ..web.urls import api_url, login_url
 from . import access_link, actions, mails, presentation  # noqa: F401 (mails whose links lead here)
 from .api import COOKIE, download, person, visit_secret
-from .kinds import KINDS, Person
 
 #: Things of each kind on one page.
 SHOWN = 10
@@ -69,13 +72,13 @@ def my_page() -> Response:
 @handles_refusal
 def ask_for_link() -> Response:
     """Has a link sent to an address, whatever it has said."""
-    try:
-        bound_body()
+
+    def act() -> str | Response:
         avoid_trap(request.form)
         access_link.ask(request.form.get("email"), request.form.get("proof"))
-    except refusals.Refusal as refusal:
-        return _page(refusal=refusal)
-    return _go_on("sent")
+        return _go_on("sent")
+
+    return handle_form(act, lambda refusal: _page(refusal=refusal))
 
 
 @blueprint.route("/pages/me/open")
@@ -93,20 +96,20 @@ def link_page() -> Response:
 @handles_refusal  # the signed token is the proof; it opens what the owner of an address said
 def open_link() -> Response:
     """Exchanges the link for a visit of an hour."""
-    try:
-        bound_body()
+
+    def act() -> str | Response:
         secret = access_link.exchange(request.form.get("token", ""))
-    except refusals.Refusal as refusal:
-        return _link_page(refusal=refusal)
-    return _with_cookie(_redirect(page_address("me/")), secret)
+        return _with_cookie(see_other(page_address("me/")), secret)
+
+    return handle_form(act, lambda refusal: _link_page(refusal=refusal))
 
 
-@blueprint.route("/pages/me/leave", methods=["POST"])
+@form_address("/pages/me/leave", page="me/")
 @handles_refusal  # whoever sends it, one only has to ask for another link
 def leave_visit() -> Response:
     """« Ce n'est pas moi »: ends the visit."""
     access_link.end(visit_secret())
-    return _with_cookie(_redirect(f"{page_address('me/', done='left')}#cf-done"), "")
+    return _with_cookie(see_other(f"{page_address('me/', done='left')}#cf-done"), "")
 
 
 @blueprint.route("/pages/me/export")
@@ -128,25 +131,22 @@ def erase_page() -> Response:
 @handles_refusal
 def erase() -> Response:
     """Erases one thing, or everything."""
-    who = Person()
-    try:
-        bound_body()
-        who = person(request.form)
-        _check_guard(who)
-        if request.form.get("kind"):
-            wanted = (request.form["kind"], request.form.get("id", ""))
-            erased = actions.erase(who, [wanted])
-        else:
-            erased = actions.erase_everything(who)
-    except refusals.Refusal as refusal:
-        return _erase_page(who, refusal)
+    return _handled(_erase, _erase_page)
+
+
+def _erase(who: Person) -> str | Response:
+    if request.form.get("kind"):
+        wanted = (request.form["kind"], request.form.get("id", ""))
+        erased = actions.erase(who, [wanted])
+    else:
+        erased = actions.erase_everything(who)
     if wants_fragment() or who.by_token:
         told = presentation.told(erased.erased, erased.detached, erased.left)
         return _page(who, done=told)
     counts = {"erased": erased.erased, "detached": erased.detached, "left": erased.left}
     some = {name: count for name, count in counts.items() if count and name != "erased"}
     address = page_address("me/", done="erased", **{"erased": erased.erased, **some})
-    return _private(_redirect(f"{address}#cf-done"))
+    return _private(see_other(f"{address}#cf-done"))
 
 
 @blueprint.route("/pages/me/requests/<string:id>")
@@ -159,20 +159,31 @@ def my_request_page(id: str) -> Response:
 @handles_refusal
 def correct_request(id: str) -> Response:
     """Corrects them."""
-    who = Person()
-    try:
-        bound_body()
-        who = person(request.form)
-        _check_guard(who)
+
+    def act(who: Person) -> str | Response:
         texts = {name: request.form[name] for name in CORRECTED if name in request.form}
         review_rules.warn(
             {name: texts.get(name) for name in ("title", "description", "spatial")},
             read_again="read_again" in request.form,
         )
         actions.correct(who, {"kind": "request", "id": id} | texts)
-    except refusals.Refusal as refusal:
-        return _request_page(who, id, refusal)
-    return _go_on("corrected", who)
+        return _go_on("corrected", who)
+
+    return _handled(act, lambda who, refusal: _request_page(who, id, refusal))
+
+
+def _handled(
+    act: Callable[[Person], str | Response],
+    again: Callable[[Person, refusals.Refusal], Response],
+) -> Response:
+    """Answer a form that says who sends it, once its body is known to be bounded."""
+    who = [Person()]
+
+    def guard() -> None:
+        who[0] = person(request.form)
+        _check_guard(who[0])
+
+    return handle_form(lambda: act(who[0]), lambda refusal: again(who[0], refusal), guard=guard)
 
 
 def _page(
@@ -180,12 +191,13 @@ def _page(
 ) -> Response:
     who = who or person(request.form)
     only = request.args.get("kind")
+    only = only if only in kinds.owned() else None
     shown: list[presentation.Section] = []
     followed: dict[str, Any] = {}
     if who.known:
         page = Page(max(1, _whole(request.args.get("page"), 1)), SHOWN)
         try:
-            listed = actions.listed(who, page, only if only in KINDS else None)
+            listed = actions.listed(who, page, only)
         except refusals.NotFound:
             abort(404)
         shown = presentation.sections(who, listed)
@@ -201,7 +213,7 @@ def _page(
         typed=request.form if refusal else {},
         done=done,
         sections=shown,
-        only=only if only in KINDS else None,
+        only=only,
         followed=followed,
         links=access_link.is_offered(),
         export_url=page_address("me/export"),
@@ -227,6 +239,7 @@ def _link_page(token: str = "", refusal: refusals.Refusal | None = None) -> Resp
 def _erase_page(who: Person, refusal: refusals.Refusal | None = None) -> Response:
     sent = request.form if request.method == "POST" else request.args
     kind, id = sent.get("kind", ""), sent.get("id", "")
+    known = kinds.owned().get(kind)
     entry, total = None, 0
     if not who.known:
         refusal = refusal or actions.unknown()
@@ -237,17 +250,17 @@ def _erase_page(who: Person, refusal: refusals.Refusal | None = None) -> Respons
             if refusal is None:
                 abort(404)
         else:
-            [entry] = presentation.entries(who, kind, found.shown(who, [row]))
+            [entry] = found.entries(who, found.shown(who, [row]))
     else:
         listed = actions.listed(who, Page(1, 1))
-        total = sum(listed[one.section]["total"] for one in KINDS.values())
+        total = sum(listed[one.section]["total"] for one in kinds.owned().values())
     return _shown(
         "me_erase.html",
         who,
         refusal,
         fields=(),
         entry=entry,
-        label=KINDS[kind].label if kind in KINDS else None,
+        label=known.label if known else None,
         total=total,
         export_url=page_address("me/export"),
         here=page_address("me/erase"),
@@ -272,7 +285,7 @@ def _request_page(who: Person, id: str, refusal: refusals.Refusal | None = None)
         typed=request.form if request.method == "POST" else row,
         asked=row,
         anchors={"title": "cf-title-field"},
-        title_length=TITLE_LENGTH,
+        title_length=kinds.owned()["request"].lengths["title"],
         here=page_address(f"me/requests/{id}"),
         me_url=page_address("me/"),
     )
@@ -319,11 +332,7 @@ def _by_loader() -> bool:
 def _go_on(done: str, who: Person | None = None) -> Response:
     if wants_fragment() or (who and who.by_token):
         return _page(who, done=DONE[done])
-    return _private(_redirect(f"{page_address('me/', done=done)}#cf-done"))
-
-
-def _redirect(address: str) -> Response:
-    return redirect(address, code=303)  # type: ignore[return-value]
+    return _private(see_other(f"{page_address('me/', done=done)}#cf-done"))
 
 
 def _with_cookie(response: Response, secret: str) -> Response:

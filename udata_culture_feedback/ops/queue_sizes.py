@@ -10,6 +10,7 @@ from typing import Any
 from pymongo.collection import Collection
 
 from ..consultations.models import collected, responses
+from ..contributions import kinds
 from ..contributions.review_rules import Visibility
 from ..data_requests import figures
 from ..data_requests.clock import overdue_bound
@@ -19,7 +20,6 @@ from ..feedback.models import summaries as stored_summaries
 from ..figures.settle import DISCUSSION
 from ..figures.summary_ids import SITE
 from ..mail.models import Outcome, outbox
-from ..moderation.classes import CLASSES
 from ..portal.collections import now
 from ..web.listing import EPOCH
 
@@ -84,7 +84,9 @@ def overdue() -> int:
 def moderation() -> dict[str, int]:
     """What waits for moderators, by class."""
     queued = {"review.since": {"$exists": True}}
-    return {n: _count(one.collection(), queued | one.where()) for n, one in CLASSES.items()}
+    return {
+        n: _count(one.collection(), queued | one.where()) for n, one in kinds.moderated().items()
+    }
 
 
 def requests_by_status() -> dict[str, int]:

@@ -30,7 +30,7 @@ class Action(StrEnum):
 
 
 #: What an action that the setting does not name is.
-DEFAULTS = {
+DEFAULTS: dict[str, Mode] = {
     Action.FEEDBACK: Mode.PROOF,
     Action.SUPPORT: Mode.PROOF,
     Action.REQUEST: Mode.EMAIL,
@@ -38,7 +38,7 @@ DEFAULTS = {
 }
 
 
-def mode_of(action: Action) -> Mode:
+def mode_of(action: str) -> Mode:
     """What an action asks of people without an account on this portal."""
     if keys.problems():
         return Mode.OFF
@@ -59,9 +59,9 @@ def problems() -> list[str]:
     return found
 
 
-def _wished(action: Action) -> Mode:
+def _wished(action: str) -> Mode:
     try:
-        mode = Mode(current_app.config[SETTING].get(action, DEFAULTS[action]))
+        mode = Mode(current_app.config[SETTING].get(action, DEFAULTS.get(action, Mode.EMAIL)))
     except ValueError:
         return Mode.OFF
     if action is Action.REQUEST and mode is Mode.PROOF:

@@ -10,9 +10,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Hashable
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
-from flask import Blueprint, Response, abort, current_app, g, render_template, request, session
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    g,
+    redirect,
+    render_template,
+    request,
+    session,
+)
 from flask_babel import get_locale
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from markupsafe import Markup
@@ -23,12 +33,14 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from wtforms import ValidationError
 
 from . import refusals
-from .api import cacheable, carries_key, comes_from_elsewhere
+from .api import bound_body, cacheable, carries_key, comes_from_elsewhere
 from .frame import Frame, here
 from .languages import COOKIE, choose_for_request
 from .reader import Reader, must_have_account
 from .render_cache import fingerprint, kept
 from .urls import PREFIX, portal
+
+View = Callable[..., Any]
 
 blueprint = Blueprint("culture-feedback", __name__, url_prefix=PREFIX, template_folder="templates")
 # One guard of ours (below) instead of Flask-WTF's, which would lose what people typed.
@@ -48,6 +60,49 @@ def handles_refusal(view: Callable[..., Any]) -> Callable[..., Any]:
     is not even called."""
     view.handles_refusal = True  # type: ignore[attr-defined]
     return view
+
+
+def form_address(rule: str, *, page: str) -> Callable[[View], View]:
+    """Declare an address that only a form has. Opened by GET (reloaded, copied, gone back to after
+    logging in) it leads to `page`: a path of ours, with the arguments of the rule."""
+
+    def declare(view: View) -> View:
+        def lead_to_page(**arguments: str) -> Response:
+            quoted = {name: quote(value, safe="") for name, value in arguments.items()}
+            return see_other(page_address(page.format(**quoted)))
+
+        blueprint.add_url_rule(rule, view.__name__, view, methods=["POST"])
+        blueprint.add_url_rule(rule, f"{view.__name__}_by_get", lead_to_page, methods=["GET"])
+        return view
+
+    return declare
+
+
+def handle_form(
+    act: Callable[[], str | Response],
+    again: Callable[[refusals.Refusal], Response],
+    *,
+    guard: Callable[[], None] | None = None,
+) -> Response:
+    """Answer a form: bound its body, check that one of our pages sent it, act, go on.
+
+    `act`: does it and returns the address that follows (303), or what is shown where that is no
+    whole page (a fragment, a page without session). `again`: shows the form once more, with what
+    was refused and what was typed. `guard`: None where something in the form is the proof.
+    """
+    try:
+        bound_body()
+        if guard:
+            guard()
+        done = act()
+    except refusals.Refusal as refusal:
+        return again(refusal)
+    return see_other(done) if isinstance(done, str) else done
+
+
+def see_other(address: str) -> Response:
+    """Redirect to what follows from a form, by GET whatever the form was sent with."""
+    return redirect(address, code=303)  # type: ignore[return-value]
 
 
 @blueprint.before_request

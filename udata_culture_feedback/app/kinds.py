@@ -1,0 +1,34 @@
+"""The kinds of contributions that there are, in the order in which pages and the API list them."""
+
+from __future__ import annotations
+
+from ..consultations import kind as consultations
+from ..contributions import owned
+from ..contributions.kinds import register, register_trace
+from ..dashboard import subscriptions
+from ..data_requests import kind as data_requests
+from ..feedback import kind as feedback
+from ..moderation import appeals, flags
+from ..my_data import unconfirmed
+
+KINDS = (
+    feedback.FEEDBACK,
+    data_requests.REQUEST,
+    data_requests.SUPPORT,
+    data_requests.MESSAGE,
+    consultations.RESPONSE,
+    feedback.ANSWER_OF_PRODUCER,
+    data_requests.MOVE_OF_REQUEST,
+    consultations.TEXT,
+    unconfirmed.UNCONFIRMED,
+)
+TRACES = (subscriptions.SUBSCRIBED, consultations.FOLLOWS, flags.GIVEN)
+
+
+def register_all() -> None:
+    """Fill the registry. Twice is once."""
+    for kind in KINDS:
+        register(kind)
+    for trace in TRACES:
+        register_trace(trace)
+    owned.contest_with(appeals.shown_to_author)

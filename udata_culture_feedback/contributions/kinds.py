@@ -1,0 +1,131 @@
+"""The registry of kinds: each kind of contribution is described once, by its domain, and whoever
+serves all of them (moderation, "my data", confirmation by e-mail, erasure of accounts, the nightly
+maintenance) walks over it.
+
+`app` registers the kinds of the domains in the order in which pages and the API list them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bson import ObjectId
+
+from ..email_confirmation import confirmation
+from ..people.access_modes import Action
+from ..people.viewer import Viewer
+from ..web.privacy import Facts
+from .moderated import Item, Moderated
+from .owned import Owned, Person, Shown
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """Words that a reader points out: what they are, for moderators (`kind`, `item`) and for the
+    form (`words`, where they stand, the way back); and on which `action` on which `target` somebody
+    without an account spends a proof of work."""
+
+    kind: str
+    item: Item
+    words: str | None
+    where: str
+    back: str
+    action: Action
+    target: ObjectId
+
+
+#: Finds what a reader points out by its reference and, of what belongs to it, `about`. Raises
+#: NotFound for what they may not see.
+Flaggable = Callable[[Viewer, str, Any], Flagged]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of contribution. What it does not do stays None.
+
+    `moderated`: where its words are, how they change, who hears of it, how it is discussed;
+    `owned`: how its author sees, corrects, exports and erases it; `by_email`: how it is made by
+    confirming an address; `flagged`: how a reader points it out; `titles`: how public ones are
+    named, by id; `forget_account`: removes a deleted account from it, any number of times, and
+    returns how much that changed; `privacy`: says whose the data are of something it is about, the
+    title and the slug of that; `upkeep`: the steps of the nightly maintenance.
+    """
+
+    id: str
+    moderated: Moderated | None = None
+    owned: Owned | None = None
+    by_email: confirmation.Contribution | None = None
+    flagged: Flaggable | None = None
+    titles: Callable[[Iterable[ObjectId]], dict[ObjectId, Shown]] | None = None
+    forget_account: Callable[[ObjectId], int] | None = None
+    privacy: Callable[[str], tuple[Facts, str, str] | None] | None = None
+    upkeep: Mapping[str, Callable[[], int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What is kept of a person besides what they said: `shown` to them under `name`, in a section
+    or, without one, in the file they take along only; `forget` it when they erase everything. What
+    has a `scope` of mails is shown with its name too."""
+
+    name: str
+    shown: Callable[[Person], list[Shown]]
+    forget: Callable[[Person], None] | None = None
+    section: str | None = None
+
+
+#: The section of what somebody is written to about.
+SUBSCRIPTIONS = "subscriptions"
+
+KINDS: dict[str, Kind] = {}
+TRACES: dict[str, Trace] = {}
+
+
+def register(kind: Kind) -> None:
+    """Add a kind. Twice is once."""
+    KINDS[kind.id] = kind
+    if kind.by_email:
+        confirmation.offer(kind.by_email)
+
+
+def register_trace(trace: Trace) -> None:
+    """Add what is kept of people. Twice is once."""
+    TRACES[trace.name] = trace
+
+
+def moderated() -> dict[str, Moderated]:
+    """Return what is moderated, by kind."""
+    return {kind.id: kind.moderated for kind in KINDS.values() if kind.moderated}
+
+
+def owned() -> dict[str, Owned]:
+    """Return what people control of their own, by kind."""
+    return {kind.id: kind.owned for kind in KINDS.values() if kind.owned}
+
+
+def find(ids: Iterable[ObjectId]) -> dict[ObjectId, tuple[Moderated, Item]]:
+    """Find the contributions of any kind that have these ids, in as many queries as there are
+    kinds."""
+    ids = list(ids)
+    return {id: (one, item) for one in moderated().values() for id, item in one.find(ids).items()}
+
+
+def discussed(discussion_id: ObjectId, message_id: str | None) -> tuple[Moderated, ObjectId] | None:
+    """Find what of ours is said in a native discussion, or in one message of it."""
+    for one in moderated().values():
+        found = one.discussed(discussion_id, message_id)
+        if found:
+            return one, found
+    return None
+
+
+def forget_account(user_id: ObjectId) -> int:
+    """Remove a deleted account from every kind; return how much changed."""
+    return sum(kind.forget_account(user_id) for kind in KINDS.values() if kind.forget_account)
+
+
+def upkeep() -> dict[str, Callable[[], int]]:
+    """Return the steps of the nightly maintenance of every kind, in their order."""
+    return {name: step for kind in KINDS.values() for name, step in kind.upkeep.items()}

@@ -1,0 +1,17 @@
+"""What is done behind for every kind of contribution."""
+
+from __future__ import annotations
+
+from bson import ObjectId
+from udata.tasks import task
+
+from . import kinds
+
+
+@task(name="culture-feedback-forget-account", route="low.culture-feedback")
+def forget_account(user_id: str, kind: str = "feedback") -> None:
+    """Remove a deleted account from the contributions of one kind. (Before the registry this task
+    was that of feedback; its messages name no kind.)"""
+    forget = kinds.KINDS[kind].forget_account
+    if forget:
+        forget(ObjectId(user_id))
