@@ -2,7 +2,7 @@
 
 import pytest
 
-from udata_culture_feedback.web.text_cleaning import clean, excerpt
+from udata_culture_feedback.web.text_cleaning import clean, excerpt, is_invisible
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,9 @@ from udata_culture_feedback.web.text_cleaning import clean, excerpt
         ("a\r\nb\rc", "a\nb\nc"),
         ("a\n\n\n\n\n\nb", "a\n\n\nb"),
         ("tab\tstays", "tab\tstays"),
-        ("nul\x00 bell\x07 c1\x85", "nul bell c1"),
+        ("nul\x00 bell\x07 c1\x8d", "nul bell c1"),
+        ("un\x0bdeux\x0ctrois\x85quatre\u2028cinq\u2029six", "un\ndeux\ntrois\nquatre\ncinq\nsix"),
+        ("l\x92ann\xe9e \x93o\xf9\x94 \x96 \x9cuvre\x85", "l’année “où” – œuvre"),
         ("e\u0301", "é"),
         ("lone \ud800 surrogate", "lone ? surrogate"),
         ("\u202eoverride\u202c \u2066isolate\u2069", "override isolate"),
@@ -22,6 +24,8 @@ from udata_culture_feedback.web.text_cleaning import clean, excerpt
         ("<b>$where</b> & {{ 7*7 }}", "<b>$where</b> & {{ 7*7 }}"),
         ("", ""),
         (" \u200b\u202e ", ""),
+        ("\u00ad\u2800 \u3164\u200d\ufe0f", ""),
+        ("co\u00adopération", "co\u00adopération"),
     ],
 )
 def test_a_text_is_cleaned_and_nothing_else(typed, stored):
@@ -48,3 +52,16 @@ def test_a_text_is_cleaned_and_nothing_else(typed, stored):
 def test_an_excerpt_is_cut_at_a_word(text, length, shown):
     assert excerpt(text, length) == shown
     assert len(shown) <= length
+
+
+@pytest.mark.parametrize(
+    "typed", ["\u00ad", "\u2800 \u2800", "\u3164", "\u200b", "\u200d\ufe0f\u2060"]
+)
+def test_what_nobody_can_see_is_no_text(typed):
+    assert is_invisible(typed)
+    assert clean(typed) == ""
+
+
+@pytest.mark.parametrize("typed", ["", " \n", "\x00 \u202e", "a\u200b", "👩\u200d🎨", "\u00ad-"])
+def test_an_empty_field_and_a_visible_character_are_none_of_these(typed):
+    assert not is_invisible(typed)

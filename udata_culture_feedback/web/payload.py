@@ -13,7 +13,7 @@ from flask import current_app
 from udata.i18n import lazy_gettext as _
 
 from . import refusals
-from .text_cleaning import clean
+from .text_cleaning import clean, is_invisible
 
 #: A submission's id is chosen by who sends it (a UUID does), so that a retry is stored once.
 SUBMISSION_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
@@ -73,12 +73,16 @@ class Reading:
         one_line: bool = False,
         too_long: Callable[[int, int], Any] | None = None,
     ) -> None:
-        """A text, cleaned, or None. `longest`: None for the bound of comments, beyond which the
-        whole payload is refused: raises TooLong. `too_long`: the sentence that says so, made of how
-        many characters there are and how many there may be."""
+        """Read a text, cleaned, or None; refuse one of which nothing can be seen. `longest`: None
+        for the bound of comments, beyond which the whole payload is refused: raises TooLong.
+        `too_long`: the sentence that says so, made of how many characters there are and how many
+        there may be."""
         value = self.payload.get(field)
         if value is not None and not isinstance(value, str):
             self.errors[field] = _("A text.")
+            return
+        if is_invisible(value or ""):
+            self.errors[field] = _("Nothing of this text can be seen.")
             return
         value = clean(value or "")
         if one_line:

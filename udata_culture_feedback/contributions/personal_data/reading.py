@@ -21,7 +21,7 @@ class Finding:
     soft: bool = False
 
     def as_json(self) -> dict[str, str | int]:
-        found = {"check": self.check, "start": self.start, "end": self.end}
+        found: dict[str, str | int] = {"check": self.check, "start": self.start, "end": self.end}
         return found | {"soft": True} if self.soft else found
 
 
