@@ -222,6 +222,9 @@ class MakingPagesTest(ConsultationCase):
             assert page.status == 409
             page.presses(**letter, replace="1", answers__satisfied="1")
             assert page.sees("The answer is entered.")
+            page.goes_to(path).presses(**letter, replace="1", answers__why="Tél. 06 39 98 12 47")
+            assert page.status == 400
+            assert page.sees("06 39 98 12 47", 'name="read_again"')
         [stored] = responses().find()
         assert stored["answers"] == {"use": "no", "satisfied": 1}
 

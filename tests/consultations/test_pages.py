@@ -205,6 +205,31 @@ class StepTest(PageCase):
             assert page.sees("Thank you, your answer is recorded.")
         assert requests().count_documents({"title": "Les entrées"}) == 1
 
+    def test_personal_data_in_a_text_is_shown_to_its_author_who_decides(self):
+        camille = UserFactory()
+        mine = "Appelez-moi au 06 39 98 12 47."
+        with freeze_time(DURING):
+            page = self.on_the_page(camille).presses("go", "next", answers__use="no")
+            page.presses("go", "next", answers__satisfied="3", answers__why=mine)
+            assert page.status == 400
+            assert page.sees("Step 2 of", mine, "a telephone number: “06 39 98 12 47”")
+            field = page.text[page.text.index('id="cf-answers-why-error"') :]
+            box = field.index('id="cf-read_again" name="read_again"')
+            assert box < field.index('<textarea id="cf-answers-why"')
+            assert 'href="#cf-read_again"' in page.text
+            page.presses("go", "next", answers__satisfied="3", answers__why=mine, read_again="1")
+            assert page.sees("Step 3 of")
+            page.presses("go", "next").presses("go", "send")
+            assert page.sees("Thank you, your answer is recorded.")
+        assert self.stored_of(camille)["answers"]["why"] == mine
+
+    def test_an_institutions_own_details_ask_for_nothing(self):
+        said = "Le standard du musée, 01 99 00 12 00, ne répond pas."
+        with freeze_time(DURING):
+            page = self.on_the_page(UserFactory()).presses("go", "next", answers__use="no")
+            page.presses("go", "next", answers__satisfied="3", answers__why=said)
+            assert page.sees("Step 3 of")
+
     def test_a_dataset_is_chosen_among_what_was_found(self):
         for title in ("Musées de France", "Musées de Paris"):
             DatasetFactory(title=title, organization=OrganizationFactory())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -215,11 +216,33 @@ class WarningTest(PageTestCase):
         assert answer.status_code == 400
         page = answer.get_data(as_text=True)
         assert "camille.martin@example.org" in page
-        assert 'name="read_again"' in page
+        field = page[page.index('id="cf-comment-error"') :]
+        assert field.index('id="cf-read_again"') < field.index('id="cf-comment"')
+        assert page.index('href="#cf-read_again"') < page.index('id="cf-comment-error"')
         assert "je vous dirai ce qui manque." in page
         answer = self.post(path, author, read_again="1", **form)
         assert answer.status_code == 303
         assert "done=waiting" in answer.headers["Location"]
+
+    def test_all_that_is_found_is_said_in_one_sentence(self):
+        form = {"fitness": "no", "details": "1"}
+        said = "a.pif@boite.example, b.paf@boite.example, 06 39 98 12 47"
+        for lang, sentence in (
+            (
+                "en",
+                "There seems to be an e-mail address and a telephone number: "
+                "“a.pif@boite.example”, “b.paf@boite.example”, and “06 39 98 12 47”.",
+            ),
+            (
+                "fr",
+                "Ce texte semble contenir une adresse électronique et un numéro de téléphone : "
+                "« a.pif@boite.example », « b.paf@boite.example » et « 06 39 98 12 47 ».",
+            ),
+        ):
+            path = f"{P}/pages/datasets/{DatasetFactory().id}/?lang={lang}"
+            answer = self.post(path, UserFactory(), comment=said, **form)
+            page = html.unescape(answer.get_data(as_text=True)).replace("\xa0", " ")
+            assert sentence in page.replace("\u202f", " ")
 
     def test_who_takes_it_out_is_asked_nothing(self):
         dataset, author = DatasetFactory(), UserFactory()

@@ -18,7 +18,7 @@ from udata.i18n import lazy_gettext as _
 
 from ..web import refusals
 from ..web.refusals import Errors
-from ..web.text_cleaning import clean
+from ..web.text_cleaning import clean, is_invisible
 from .models import Answers, Question
 from .questions import LARGEST_NUMBER, Kind, chosen, possible
 
@@ -242,6 +242,9 @@ def _missing_dataset(value: Any, errors: Errors, name: str) -> dict[str, Any] | 
 def _text(value: Any, longest: int | None, errors: Errors, name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         errors[name] = _("A text.")
+        return None
+    if is_invisible(value or ""):
+        errors[name] = _("Nothing of this text can be seen.")
         return None
     text = clean(value or "")
     bound = longest or current_app.config["CULTURE_FEEDBACK_COMMENT_MAX_LENGTH"]

@@ -34,6 +34,7 @@ from .question_reading import MAX_STEPS
 from .questions import condition_in_words
 from .repository import readable
 from .representation import informed
+from .response_content import warn_of_personal_data
 from .window import Window, in_words, until_in_words
 from .wording import FORM_LANGUAGES, said
 
@@ -223,6 +224,7 @@ def enter_answer(reference: str) -> Response:
             "replace": "replace" in form,
             "opening": form.get("opening"),
         }
+        warn_of_personal_data(consultation["questions"], answers, read_again="read_again" in form)
         answering.enter(viewer, consultation["_id"], payload)
     except refusals.Refusal as refusal:
         return _entry(viewer, consultation, answers, refusal=refusal)

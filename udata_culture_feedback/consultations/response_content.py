@@ -3,12 +3,14 @@ document that says it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
+from ..contributions import review_rules
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.collections import now
@@ -119,6 +121,16 @@ def saying(
     ]
     changed["live"] = figures.live_totals(consultation["questions"], changed)
     return changed
+
+
+def warn_of_personal_data(
+    questions: Iterable[Question], given: Answers, *, read_again: bool
+) -> None:
+    """Ask about personal data in the texts that a form has: see `review_rules.warn`."""
+    asked = list(questions)
+    texts = _texts(asked, read_answers(asked, given, {})[0])
+    words = {f"answers.{id}": text for id, text in texts}
+    review_rules.warn(words, read_again=read_again)
 
 
 def _texts(questions: list[Question], answers: Answers) -> list[tuple[str, str]]:

@@ -49,7 +49,7 @@ from .models import Response as Stored
 from .questions import depends_on_profile, pruned
 from .repository import readable
 from .representation import informed
-from .response_content import begun
+from .response_content import begun, warn_of_personal_data
 from .response_repository import own
 from .window import State, Window, in_words, until_in_words
 from .wording import said
@@ -287,6 +287,7 @@ def _with_account(
 ) -> Response:
     """Saves the step and goes where the person wants to, or sends the whole."""
     if go == "send":
+        warn_of_personal_data(step.questions, form.answers, read_again="read_again" in request.form)
         return _send(viewer, consultation, form)
     id = consultation["_id"]
     answers = {question["id"]: form.answers.get(question["id"]) for question in step.questions}
@@ -303,6 +304,7 @@ def _with_account(
     ).following
     saved = answering.save(viewer, id, payload, step=following or step.index)
     _check_step(consultation, saved["draft"]["answers"], step, form.profile)
+    warn_of_personal_data(step.questions, form.answers, read_again="read_again" in request.form)
     return _go_on(viewer, consultation, step=following)
 
 
@@ -332,6 +334,7 @@ def _without_account(
     if errors:
         raise refusals.Invalid(_("Some answers need another look."), errors)
     _check_step(consultation, form.answers, step, form.profile)
+    warn_of_personal_data(step.questions, form.answers, read_again="read_again" in request.form)
     if go != "send":
         form.step = presentation.step_of(
             consultation, form.answers, step.index, form.profile

@@ -167,19 +167,20 @@ def no_words_left(contribution: Contribution) -> None:
     contribution["visibility"] = Visibility.PUBLIC
 
 
-def warn(words: dict[str, str | None], *, read_again: bool) -> None:
-    """Before something is sent: raises Invalid, naming the fields and what was found in them, where
-    there is personal data in a text and its author has not said yet that they mean it."""
+def warn(words: Mapping[str, str | None], *, read_again: bool) -> None:
+    """Ask the author of texts with personal data whether they mean it, before they are sent: raise
+    Invalid, naming the fields and what was found in them, unless they have `read_again`. An
+    institution's own details ask for nothing."""
     if read_again:
         return
     errors = {
         field: _(
-            "There seems to be %(what)s: “%(where)s”.",
+            "There seems to be %(what)s: %(where)s.",
             what=text_checks.in_words(found),
-            where="”, “".join(text[one.start : one.end] for one in found),
+            where=text_checks.quoted(text, found),
         )
         for field, text in words.items()
-        if text and (found := text_checks.personal_data(text))
+        if text and (found := text_checks.hard(text_checks.personal_data(text)))
     }
     if errors:
         message = _("Please read your text again: everybody will be able to read it.")

@@ -102,10 +102,25 @@ def findings(text: str) -> list[Finding]:
 
 def inspect(text: str) -> list[Finding]:
     """Return those findings that make a text wait: not an institution's own details."""
-    return [finding for finding in findings(text) if not finding.soft]
+    return hard(findings(text))
+
+
+def hard(findings: Iterable[Finding]) -> list[Finding]:
+    """Leave out an institution's own details."""
+    return [finding for finding in findings if not finding.soft]
 
 
 def in_words(findings: Iterable[Finding]) -> str:
     """Say what was found, each kind once: "an e-mail address and a telephone number"."""
     kinds = dict.fromkeys(finding.check for finding in findings)
-    return format_list([str(LABELS[kind]) for kind in kinds], locale=get_locale() or "en")
+    return _listed(str(LABELS[kind]) for kind in kinds)
+
+
+def quoted(text: str, findings: Iterable[Finding]) -> str:
+    """Quote the words that were found, each once."""
+    words = dict.fromkeys(text[finding.start : finding.end] for finding in findings)
+    return _listed(str(_("“%(words)s”", words=one)) for one in words)
+
+
+def _listed(parts: Iterable[str]) -> str:
+    return format_list(list(parts), locale=get_locale() or "en")
