@@ -12,13 +12,13 @@ from udata.core.discussions.models import Discussion
 from udata.core.user.models import User
 
 from ..contributions import review_rules
+from ..contributions.receivers import FORGET_AFTER
 from ..contributions.review_rules import REMOVED, Visibility
 from ..figures.settle import becomes_due, settle
 from ..figures.summary_ids import SITE, dataset_summary, organization_summary
 from ..mail import account_deletion
 from ..people.models import account_key, gone_key
 from ..portal.collections import now
-from ..portal.receivers import FORGET_AFTER
 from . import actions, summaries
 from .models import feedbacks, live_totals
 from .models import summaries as stored_summaries
