@@ -48,6 +48,7 @@ def by_hand(dataset_ids: Iterable[Any]) -> dict[str, int]:
         for feedback in feedbacks().find({"dataset": dataset_id}):
             said = figures_of(feedback)
             tally.update(said)
+            tally.update(monthly_of(feedback))
             if feedback["judged"] < summary["data_updated_at"]:
                 tally.update("before:" + figure for figure in said)
     return dict(tally)
@@ -80,6 +81,18 @@ def figures_of(feedback: dict[str, Any]) -> list[str]:
             if feedback["treatment"]["status"] == "new":
                 figures.append("waiting")
     return figures
+
+
+def monthly_of(feedback: dict[str, Any]) -> dict[str, int]:
+    """What counts in the trend: once, whether or not the data have changed since."""
+    if "total" not in figures_of(feedback):
+        return {}
+    month = "trend:" + feedback["created_at"].isoformat()[:7]
+    monthly = {f"{month}:fitness:{feedback['fitness']}": 1}
+    monthly |= {f"{month}:sum:{axis}": step for axis, step in feedback["ratings"].items()}
+    if "commented" in figures_of(feedback):
+        monthly[f"{month}:commented"] = 1
+    return monthly
 
 
 def stored_totals(summary_id: str) -> dict[str, int]:

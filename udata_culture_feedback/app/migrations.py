@@ -115,6 +115,7 @@ MIGRATIONS: dict[str, Migration] = {
     "0003-recognise-contacts": recognise_contacts,
     "0004-count-verified-supports": count_verified_supports,
     "0005-forget-who-has-left": forget_who_has_left,
+    "0006-count-month-by-month": count_what_is_new,
 }
 
 

@@ -19,6 +19,7 @@ JSON = (
     "data_requests.api",
     "email_confirmation.api",
     "feedback.api",
+    "feedback.trend_api",
     "moderation.api",
     "my_data.api",
     "ops.health",

@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, cast
 
+from bson import ObjectId
+from udata.i18n import lazy_gettext as _
+
+from ..contributions.neighbours import TrendEvent
+from ..portal.catalogue import DatasetFacts
+from ..portal.collections import now
 from .consultation_link import disclosed, drop, filtered_by, keep, put
-from .models import Consultation
+from .models import Consultation, consultations
 from .presentation import banner
 from .presentation import open_consultations as banners_key
-from .scope import Scoped
+from .scope import FIELDS, Scoped
 from .scope import looked_up as unclosed_stage
+from .wording import said
 
 __all__ = [
     "banner",
     "banners_key",
     "disclosed",
     "drop",
+    "events",
     "filtered_by",
     "keep",
     "put",
@@ -28,3 +36,28 @@ __all__ = [
 def unclosed_of(documents: Iterable[dict[str, Any]]) -> tuple[Scoped, ...]:
     """Return what `unclosed_stage` has read, for `put(waiting=…)`."""
     return tuple(Scoped.of(cast(Consultation, one)) for one in documents)
+
+
+#: The latest consultations that trends name.
+NAMED_IN_TRENDS = 20
+
+
+def events(
+    dataset: DatasetFacts | None = None, organization: ObjectId | None = None
+) -> list[TrendEvent]:
+    """Return openings and closings, until now, of the published consultations that concern a
+    dataset, an organization, or (without either) anybody; of the latest twenty."""
+    at = now()
+    where = {"published": {"$ne": None}, "opens_at": {"$lte": at}}
+    found = consultations().find(where, FIELDS).sort("opens_at", -1).limit(NAMED_IN_TRENDS)
+    told = []
+    for one in map(Scoped.of, found):
+        if (dataset or organization) and not one.concerns(dataset, organization):
+            continue
+        title = said(one.title)
+        opened = _("Consultation opened: %(title)s", title=title)
+        told.append(TrendEvent(one.window.opens_at, "consultation_opened", str(opened)))
+        if one.window.closes_at <= at:
+            closed = _("Consultation closed: %(title)s", title=title)
+            told.append(TrendEvent(one.window.closes_at, "consultation_closed", str(closed)))
+    return told

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from bson import ObjectId
 
@@ -19,6 +19,15 @@ from ..portal.catalogue import DatasetFacts
 Stage = dict[str, Any]
 #: A document of the other domain, which has the type of it.
 Document = Any
+
+
+class TrendEvent(NamedTuple):
+    """Something that may explain a change in a trend. `at`: naive UTC; `kind`: `data_update`,
+    `consultation_opened` or `consultation_closed`; `label`: in words."""
+
+    at: datetime
+    kind: str
+    label: str
 
 
 class RequestsBeside(Protocol):
@@ -77,6 +86,12 @@ class ConsultationLink(Protocol):
 
     def unclosed_of(self, documents: Iterable[Document]) -> tuple[Any, ...]:
         """Return what `unclosed_stage` has read, for `put(waiting=…)`."""
+
+    def events(
+        self, dataset: DatasetFacts | None = None, organization: ObjectId | None = None
+    ) -> list[TrendEvent]:
+        """Return openings and closings of the published consultations that concern a dataset, an
+        organization, or (without either) anybody."""
 
     def banner(self, dataset: DatasetFacts) -> Any:
         """Return the banner of the open consultation that a dataset is in; None without one."""

@@ -25,7 +25,9 @@ from ..figures.settle import DISCUSSION, Totals
 from ..people.models import COUNTED_AS, CultureFeedbackContributor, Kind
 from ..portal.collections import acknowledged
 from ..web.moments import local_days, portal_zone
+from . import trend
 from .attention import LOW
+from .trend import MOST_DAYS
 
 
 class Treatment(StrEnum):
@@ -45,9 +47,6 @@ LISTENERS = (DISCUSSION, AUTHOR)
 
 #: Feedback that is neither deleted nor hidden whole.
 STANDING: dict[str, Any] = {"deleted": {"$exists": False}, "hidden_reason": {"$ne": "spam"}}
-
-#: Whole local days to a first answer are counted one by one up to here: this one is "or more".
-MOST_DAYS = 366
 
 
 class CultureFeedbackTreatment(EmbeddedDocument):
@@ -223,7 +222,8 @@ class CultureFeedbackSummary(Document):
     `rated:<yyyy-mm>:<axis>` and, below the middle step, `low:<yyyy-mm>:<axis>`; of the texts whose
     author wants an answer, `awaited` (all of them) and `answered_in:<whole local days, 366 at
     most>`; `confirmed:<yes, partly, no>`, what authors said once their data had changed; and the
-    same behind `before:` for what was judged before `data_updated_at`. The summary of a dataset is
+    same behind `before:` for what was judged before `data_updated_at`; `trend:<yyyy-mm>:…`, see
+    `trend`. The summary of a dataset is
     itself a contribution to those of its organization and of the site, as long as it is `listed`.
     Lists are sorted by `attention`, which follows from its totals, and by `updated_at`, the
     dataset's own `last_update`.
@@ -234,6 +234,7 @@ class CultureFeedbackSummary(Document):
     organization = ObjectIdField()
     listed = BooleanField()
     data_updated_at = DateTimeField()
+    updates = ListField(DateTimeField())
     latest_judged = DateTimeField()
     last_feedback_at = DateTimeField()
     updated_at = DateTimeField()
@@ -291,11 +292,19 @@ def live_totals(feedback: dict[str, Any]) -> Totals:
         counters.append(f"profile:{feedback['profile']}")
     if feedback.get("confirmed"):
         counters.append(f"confirmed:{feedback['confirmed']['answer']}")
-    if _words_shown(feedback):
+    worded = _words_shown(feedback)
+    if worded:
         counters += ["commented", "words"]
         if feedback.get("wants_answer"):
             counters += _awaited(feedback)
-    return dict.fromkeys(counters, 1)
+    monthly = trend.counters_of(
+        month,
+        feedback["fitness"],
+        feedback.get("ratings") or {},
+        commented=worded,
+        answered=_first_answer(feedback) if worded else None,
+    )
+    return dict.fromkeys(counters, 1) | monthly
 
 
 def _awaited(feedback: dict[str, Any]) -> list[str]:
@@ -305,11 +314,17 @@ def _awaited(feedback: dict[str, Any]) -> list[str]:
     closed = feedback["treatment"].get("closed_by_author")
     if feedback["treatment"]["status"] == Treatment.NEW and not closed:
         counters.append("waiting")
-    answered = feedback["treatment"].get("first_answered_at")
-    if answered:
-        days = local_days(feedback["created_at"], answered, portal_zone())
-        counters.append(f"answered_in:{min(days, MOST_DAYS)}")
+    if answer := _first_answer(feedback):
+        counters.append(f"answered_in:{min(answer[1], MOST_DAYS)}")
     return counters
+
+
+def _first_answer(feedback: dict[str, Any]) -> tuple[str, int] | None:
+    """Return the month (UTC) of the first answer, and after how many whole local days it came."""
+    answered = feedback["treatment"].get("first_answered_at")
+    if not answered:
+        return None
+    return f"{answered:%Y-%m}", local_days(feedback["created_at"], answered, portal_zone())
 
 
 def _words_shown(feedback: dict[str, Any]) -> bool:

@@ -4,7 +4,7 @@ when the data change, and how they are shown."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,9 +23,13 @@ from ..portal.collections import now
 from ..web.moments import iso
 from .attention import BEFORE, attention
 from .models import feedbacks, summaries
+from .trend import TREND
 
 #: A declared period of a month or more: shorter ones age feedback once a year at most.
 LONG_PERIOD = timedelta(days=28)
+
+#: Changes of the data that a summary remembers: the latest, as events of its trend.
+MOST_UPDATES = 60
 
 
 class FeedbackIntoDataset(Flow):
@@ -53,7 +57,7 @@ class FeedbackIntoDataset(Flow):
         totals: Totals = snapshot["totals"]
         threshold = summary.get("data_updated_at")
         if threshold and snapshot["judged"] < threshold:
-            return totals | {BEFORE + key: n for key, n in totals.items()}
+            return totals | {BEFORE + key: n for key, n in totals.items() if ages(key)}
         return totals
 
     def upwards(self, summary: dict[str, Any]) -> list[str]:
@@ -122,6 +126,11 @@ def _latest(summary: dict[str, Any], entries: list[dict[str, Any]]) -> datetime 
 def _newest(collection: Collection, where: dict[str, Any], field: str) -> datetime | None:
     newest = collection.find_one(where, {field: 1}, sort=[(field, -1)])
     return newest[field] if newest else None
+
+
+def ages(counter: str) -> bool:
+    """Whether a counter counts again behind `before:` once the data have changed."""
+    return not counter.startswith(TREND)
 
 
 INTO_DATASET = FeedbackIntoDataset()
@@ -212,6 +221,7 @@ def age(dataset: DatasetFacts) -> bool:
             "data_updated_at": updated,
             **INTO_DATASET.derived(aged),
         }
+        change["$push"] = {"updates": {"$each": [updated], "$slice": -MOST_UPDATES}}
         unmoved = {"_id": summary_id, "v": summary["v"]}
         if summaries().update_one(unmoved, change).modified_count:
             return True
@@ -225,7 +235,7 @@ def _aged_totals(summary: dict[str, Any], updated: datetime) -> Counter[str]:
     totals: Counter[str] = Counter()
     for key, n in (summary.get("totals") or {}).items():
         if not key.startswith(BEFORE):
-            totals.update({key: n, BEFORE + key: n})
+            totals.update({key: n} | ({BEFORE + key: n} if ages(key) else {}))
     return totals
 
 
@@ -280,12 +290,12 @@ def settle_dataset(dataset_id: ObjectId, known: dict[str, Any] | None = None) ->
     settle(INTO_DATASET, dataset_summary(dataset_id), known=known)
 
 
-def read(summary_id: str) -> dict[str, Any]:
-    """A stored summary, settled first where it is one of those that a task settles; empty when
-    nothing was ever said."""
+def read(summary_id: str, fields: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Return a stored summary (of `PUBLIC` or other `fields`), settled first where it is one of
+    those that a task settles; empty when nothing was ever said."""
     if not summary_id.startswith("dataset:"):
         settle_some(INTO_ALL, summary_id)
-    return summaries().find_one({"_id": summary_id}, PUBLIC) or {}
+    return summaries().find_one({"_id": summary_id}, fields or PUBLIC) or {}
 
 
 def read_many(dataset_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
@@ -321,6 +331,8 @@ def aged(organization: ObjectId | None, limit: int) -> list[dict[str, Any]]:
 
 #: The fields that reading a summary needs.
 PUBLIC = {"dataset": 1, "totals": 1, "data_updated_at": 1, "last_feedback_at": 1}
+#: What a trend needs besides.
+OF_TREND = PUBLIC | {"updates": 1}
 
 
 def as_json(summary: dict[str, Any]) -> dict[str, Any]:

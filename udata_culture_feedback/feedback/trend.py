@@ -1,0 +1,153 @@
+"""What is said month by month: counters of the settle protocol, and how the API shows them.
+
+All of it is counted in the totals of summaries, below `trend:<yyyy-mm>:`. What is counted there is
+not counted again behind `before:`: a month has its own data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any, TypedDict
+
+from ..figures.settle import Totals
+from ..portal.collections import now
+from ..vocabulary import vocabularies
+from ..web.moments import local_day, portal_zone
+
+#: What the counters of a month begin with.
+TREND = "trend:"
+#: How often a criterion was rated in a month: `rated:<yyyy-mm>:<axis>`.
+RATED = "rated:"
+
+#: Whole local days to a first answer are counted one by one up to here: this one is "or more".
+MOST_DAYS = 366
+#: Answers that a median needs, below which it would tell of single people.
+LEAST_FOR_MEDIAN = 5
+#: The latest months that are shown.
+MOST_MONTHS = 60
+
+
+class AxisMonth(TypedDict):
+    """How often a criterion was rated in a month, and the sum of its ratings (1..5)."""
+
+    count: int
+    sum: int
+
+
+class Month(TypedDict):
+    """One month (UTC). `commented`: comments given in it that are public; `answered`: first answers
+    given in it; `median_days`: whole local days to these, None below five."""
+
+    month: str
+    fitness: dict[str, int]
+    axes: dict[str, AxisMonth]
+    commented: int
+    answered: int
+    median_days: int | None
+
+
+def counters_of(
+    month: str,
+    fitness: str,
+    ratings: Mapping[str, int],
+    *,
+    commented: bool,
+    answered: tuple[str, int] | None,
+) -> Totals:
+    """Return what one feedback counts month by month.
+
+    :param ratings: axis → 1..5.
+    :param answered: the month of the first answer to its words, and after how many local days.
+    """
+    counted = {f"{TREND}{month}:fitness:{fitness}": 1}
+    for axis, step in ratings.items():
+        counted[f"{TREND}{month}:sum:{axis}"] = step
+    if commented:
+        counted[f"{TREND}{month}:commented"] = 1
+    if answered:
+        answered_in, days = answered
+        counted[f"{TREND}{answered_in}:days:{min(days, MOST_DAYS)}"] = 1
+    return counted
+
+
+def months(totals: Mapping[str, int]) -> list[Month]:
+    """Return every month from the first one in which something was said to the current one, the
+    earliest first; none is left out, the latest 60 at most."""
+    by_month: dict[str, dict[str, int]] = {}
+    for key, n in totals.items():
+        if n and key.startswith((TREND, RATED)):
+            month, _colon, counter = key.partition(":")[2].partition(":")
+            counter = counter if key.startswith(TREND) else f"count:{counter}"
+            by_month.setdefault(month, {})[counter] = n
+    if not by_month:
+        return []
+    latest = max(*by_month, f"{local_day(now(), portal_zone()):%Y-%m}")
+    named = list(_months_between(min(by_month), latest))[-MOST_MONTHS:]
+    return [_month(month, by_month.get(month, {})) for month in named]
+
+
+def _month(month: str, counted: Mapping[str, int]) -> Month:
+    lists = vocabularies()
+    days = {
+        int(counter.removeprefix("days:")): n
+        for counter, n in counted.items()
+        if counter.startswith("days:")
+    }
+    return {
+        "month": month,
+        "fitness": {id: counted.get(f"fitness:{id}", 0) for id in lists.ids("fitness")},
+        "axes": {
+            id: {"count": counted.get(f"count:{id}", 0), "sum": counted.get(f"sum:{id}", 0)}
+            for id in lists.ids("axes")
+        },
+        "commented": counted.get("commented", 0),
+        "answered": sum(days.values()),
+        "median_days": median(days),
+    }
+
+
+def median(histogram: Mapping[int, int]) -> int | None:
+    """Return the lower median of a histogram (value → how often), None below five values."""
+    total = sum(histogram.values())
+    if total < LEAST_FOR_MEDIAN:
+        return None
+    seen = 0
+    for value in sorted(histogram):
+        seen += histogram[value]
+        if 2 * seen >= total:
+            return value
+    raise AssertionError("a histogram has its median")
+
+
+def _months_between(first: str, last: str) -> Iterator[str]:
+    moment = date.fromisoformat(f"{first}-01")
+    while f"{moment:%Y-%m}" <= last:
+        yield f"{moment:%Y-%m}"
+        moment = (
+            date(moment.year + 1, 1, 1)
+            if moment.month == 12
+            else date(moment.year, moment.month + 1, 1)
+        )
+
+
+def columns() -> list[str]:
+    """Return the header of the file of months."""
+    lists = vocabularies()
+    axes = [f"{name}.{id}" for id in lists.ids("axes") for name in ("count", "sum")]
+    fitness = [f"fitness.{id}" for id in lists.ids("fitness")]
+    return ["month", *fitness, *axes, "commented", "answered", "median_days"]
+
+
+def rows(shown: Iterable[Month]) -> Iterator[list[Any]]:
+    """Yield the months as rows of that file."""
+    for one in shown:
+        axes = [axis[name] for axis in one["axes"].values() for name in ("count", "sum")]  # type: ignore[literal-required]
+        yield [
+            one["month"],
+            *one["fitness"].values(),
+            *axes,
+            one["commented"],
+            one["answered"],
+            one["median_days"],
+        ]
