@@ -80,7 +80,8 @@ class TrendTest(PluginTestCase):
         self.give(UserFactory(), dataset)
         events = self.trend(f"datasets/{dataset.id}")["events"]
         assert [event["kind"] for event in events] == ["data_update"]
-        assert events[0]["label"] and events[0]["at"].endswith("+00:00")
+        assert events[0]["label"]
+        assert events[0]["at"].endswith("+00:00")
 
     def test_private_datasets_have_none_for_others(self):
         producer = Producer(private=True)
