@@ -191,7 +191,7 @@ class PagesTest(KindsCase):
                 "go", "next", **ranks, **lines, answers__shows="12,5", answers__last="2022-11-30"
             )
             assert page.sees("1. Images", "2. Hours", "Fresh: bad", "Whole: good", "12.5 shows")
-            assert page.sees("Le format", "November 30, 2022") or page.sees("30 November 2022")
+            assert page.sees("Le format", "30 November 2022") or page.sees("30 November 2022")
             page.presses("go", "send")
             assert page.sees("your answer is recorded")
         found = responses().find_one({"contributor.user": camille.id})

@@ -114,7 +114,7 @@ class MakingPagesTest(ConsultationCase):
             page.goes_to(f"/pages/consultations/{slug}/edit?lang=en")
             forms = re.findall(r"<form[^>]*method=\"post\".*?</form>", page.text, re.S)
             page.presses(form=next(n for n, f in enumerate(forms) if "/publish" in f))
-            assert page.sees("The consultation is published.", "It opens on December 6, 2022")
+            assert page.sees("The consultation is published.", "It opens on 6 December 2022")
         assert Browser(self).goes_to(f"/pages/consultations/{slug}/?lang=en").sees("Opening")
 
     def test_what_is_wrong_is_named_and_what_was_typed_is_kept(self):

@@ -371,14 +371,14 @@ class LateTest(PageCase):
     def test_before_it_opens_it_says_when(self):
         with freeze_time(BEFORE):
             page = self.on_the_page()
-            assert page.sees("You will be able to answer from December 6, 2022 at 12:00")
+            assert page.sees("You will be able to answer from 6 December 2022 at 12:00")
             assert 'name="go"' not in page.text
 
     def test_after_the_closing_it_says_when_the_results_come_then_leads_there(self):
         with freeze_time("2023-02-06 23:01:00"):
             page = self.on_the_page()
-            assert page.sees("It was open from December 6, 2022 until the end of February 6, 2023")
-            assert page.sees("The results will be here on February 7, 2023 at 12:15")
+            assert page.sees("It was open from 6 December 2022 until the end of 6 February 2023")
+            assert page.sees("The results will be here on 7 February 2023 at 12:15")
         with freeze_time(AFTER):
             assert self.on_the_page().sees("See the results")
 

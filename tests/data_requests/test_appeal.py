@@ -174,9 +174,9 @@ class WordsTest(PluginTestCase):
             "article R.343-1)."
         )
         assert self.in_language("en", explanation, silent) == (
-            "By law, silence until the end of February 28, 2026, one month after the reception "
-            "(January 31, 2026), is a refusal (CRPA, articles R.311-12 and R.311-13). The CADA can "
-            "then be asked within 2 months, until April 28, 2026 included (CRPA, article R.343-1)."
+            "By law, silence until the end of 28 February 2026, one month after the reception "
+            "(31 January 2026), is a refusal (CRPA, articles R.311-12 and R.311-13). The CADA can "
+            "then be asked within 2 months, until 28 April 2026 included (CRPA, article R.343-1)."
         )
 
     def test_a_decision_in_words(self) -> None:
@@ -192,7 +192,7 @@ class WordsTest(PluginTestCase):
         expected = "Refus le 28 février 2026, jusqu’au 28 avril 2026."
         assert self.in_language("fr", explanation, silent) == expected
         # A language that the setting forgot has that text too, rather than another rule.
-        assert self.in_language("en", explanation, silent).startswith("Refus le February 28, 2026")
+        assert self.in_language("en", explanation, silent).startswith("Refus le 28 February 2026")
 
     def test_the_settings_of_an_application(self) -> None:
         law = Law.of(
@@ -278,7 +278,7 @@ class WordsTest(PluginTestCase):
     def test_the_letter_after_a_decision(self) -> None:
         written = self.write("en", refused_at=datetime(2026, 2, 10, 10), reason="Privacy")
         assert written.paragraphs[1] == (
-            "This request was refused on February 10, 2026, on the following ground: Privacy"
+            "This request was refused on 10 February 2026, on the following ground: Privacy"
         )
         with pytest.raises(ValueError, match="reason"):
             self.write("fr", refused_at=datetime(2026, 2, 10, 10))

@@ -538,8 +538,8 @@ class WordsTest(PluginTestCase):
             "3 jours de suspension : 3 mars 2026."
         )
         assert self.say(self.paused(), "en", appeal=True) == (
-            "Received on January 31, 2026; one month: until the end of February 28, 2026; "
-            "3 days of suspension: March 3, 2026."
+            "Received on 31 January 2026; one month: until the end of 28 February 2026; "
+            "3 days of suspension: 3 March 2026."
         )
 
     def test_where_no_appeal_exists_this_is_said(self) -> None:
@@ -550,8 +550,8 @@ class WordsTest(PluginTestCase):
         assert self.say(self.CLOCK, "en").endswith(
             "This deadline is a service commitment; this request opens no right of appeal."
         )
-        assert self.say(self.CLOCK, "en", note="Ask us.").endswith("February 28, 2026. Ask us.")
-        assert self.say(self.CLOCK, "en", note="").endswith("February 28, 2026.")
+        assert self.say(self.CLOCK, "en", note="Ask us.").endswith("28 February 2026. Ask us.")
+        assert self.say(self.CLOCK, "en", note="").endswith("28 February 2026.")
 
     def test_an_extension_gives_its_reason(self) -> None:
         extended = self.paused().extend(15, "100 % des salles sont fermées", PARIS)
@@ -582,10 +582,10 @@ class WordsTest(PluginTestCase):
     def test_every_state_is_said_in_english(self) -> None:
         paused = self.CLOCK.pause(datetime(2026, 2, 10, 10), 15, PARIS)
         assert self.say(paused, "en", appeal=True).endswith(
-            "; suspended since February 10, 2026, until details are given, "
-            "on February 25, 2026 at the latest."
+            "; suspended since 10 February 2026, until details are given, "
+            "on 25 February 2026 at the latest."
         )
         one = self.CLOCK.extend(1, "strike", PARIS).answer(datetime(2026, 3, 1, 10), PARIS)
         assert self.say(one, "en", appeal=True).endswith(
-            "; extended by 1 day (strike): March 1, 2026; answered on March 1, 2026."
+            "; extended by 1 day (strike): 1 March 2026; answered on 1 March 2026."
         )

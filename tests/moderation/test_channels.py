@@ -95,7 +95,7 @@ class FeedbackChannelsTest(ModerationTestCase):
             self.decided(who, id, "hide", "abuse")
         page = self.visit("GET", f"{P}/pages/datasets/{producer.dataset.id}/?lang=en")
         text = page.get_data(as_text=True)
-        assert "Comment hidden by moderation on March 12, 2026: Insult, personal attack." in text
+        assert "Comment hidden by moderation on 12 March 2026: Insult, personal attack." in text
 
     def test_no_stub_of_what_never_was_public_nor_of_spam(self):
         producer, who = Producer(), moderator()

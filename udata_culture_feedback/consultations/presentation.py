@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from bson import ObjectId
-from flask_babel import format_date, format_decimal
+from flask_babel import format_decimal
 from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 from werkzeug.datastructures import MultiDict
@@ -19,6 +19,7 @@ from ..contributions import picking
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
+from ..web.moments import in_words as day_in_words
 from ..web.moments import portal_zone, to_local
 from ..web.pages import page_address
 from . import scope
@@ -74,7 +75,7 @@ def when(window: Window) -> dict[str, str]:
     """Say the dates of a consultation in words."""
     zone = portal_zone()
     return {
-        "opens": format_date(to_local(window.opens_at, zone).date(), "long"),
+        "opens": day_in_words(to_local(window.opens_at, zone).date()),
         "until": until_in_words(window.closes_at),
         "left": days_left(window),
     }
@@ -304,7 +305,7 @@ def _words(question: Question, answer: Any, datasets: dict[Any, DatasetFacts]) -
             unit = said(question.get("unit"))
             return [f"{format_decimal(answer)} {unit}".strip()]
         case Kind.DATE if DAY.fullmatch(str(answer)):
-            return [format_date(date.fromisoformat(answer), "long")]
+            return [day_in_words(date.fromisoformat(answer))]
         case Kind.DATASET:
             dataset = datasets.get(answer)
             return [dataset.title] if dataset and dataset.listed else [str(answer)]

@@ -13,10 +13,11 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from flask import current_app
-from flask_babel import format_date, format_time
+from flask_babel import format_time
 from udata.i18n import lazy_gettext as _
 
 from ..web import refusals
+from ..web.moments import in_words as day_in_words
 from ..web.moments import portal_zone, to_local
 from .models import Dates
 
@@ -149,13 +150,13 @@ def in_words(moment: datetime) -> str:
     if is_ambiguous(naive, zone):
         offset = local.strftime("%z")
         hour = f"{hour} (UTC{offset[:3]}:{offset[3:]})"
-    return str(_("%(date)s at %(time)s", date=format_date(local.date(), "long"), time=hour))
+    return str(_("%(date)s at %(time)s", date=day_in_words(local.date()), time=hour))
 
 
 def until_in_words(closes_at: datetime) -> str:
     """Until when it is open: a whole day where it closes at midnight."""
     local = to_local(closes_at, portal_zone())
     if local.time() == time():
-        day = format_date((local - timedelta(days=1)).date(), "long")
+        day = day_in_words((local - timedelta(days=1)).date())
         return str(_("until the end of %(date)s", date=day))
     return str(_("until %(moment)s", moment=in_words(closes_at)))

@@ -22,7 +22,6 @@ from uuid import UUID, uuid4
 
 from bson import ObjectId
 from flask import current_app
-from flask_babel import format_date
 from mongoengine.errors import NotUniqueError
 from pymongo.collection import Collection
 from udata.core.dataset.models import Dataset
@@ -40,6 +39,7 @@ from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
 from ..web.languages import speaking
+from ..web.moments import in_words as day_in_words
 
 log = logging.getLogger(__name__)
 
@@ -281,7 +281,7 @@ class Thread:
     ) -> None:
         """Adds our latest words below the producer's answer, once, beside whatever replies come;
         in a closed thread too: what is said here is said there. Quietly where it had been there."""
-        date = format_date(one["last_modified"], "long")
+        date = day_in_words(one["last_modified"])
         content = _("Added on %(date)s:", date=date) + "\n\n" + self.text(one)
         add_message(
             one["discussion"],

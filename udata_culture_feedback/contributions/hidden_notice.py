@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask_babel import format_date
 from udata.i18n import lazy_gettext as _
 
 from ..vocabulary import MODERATION_REASONS, find
+from ..web.moments import in_words as day_in_words
 
 SENTENCES = {
     "answer": _("Answer hidden by moderation on %(date)s: %(reason)s."),
@@ -22,6 +22,6 @@ def stub(what: str, shown: dict[str, Any]) -> str | None:
     are hidden; None where they are not. `what`: a key of `SENTENCES`."""
     if not shown.get("hidden_reason") or not shown.get("hidden_at"):
         return None
-    day = format_date(datetime.fromisoformat(shown["hidden_at"]), "long")
+    day = day_in_words(datetime.fromisoformat(shown["hidden_at"]))
     reason = find(MODERATION_REASONS, shown["hidden_reason"]).label
     return str(SENTENCES[what]) % {"date": day, "reason": reason}

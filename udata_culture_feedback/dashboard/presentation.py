@@ -19,6 +19,7 @@ from ..people.signature import standing, unnamed
 from ..portal.collections import now
 from ..vocabulary import Axis, vocabularies
 from ..web.charts import Bar, Chart, Line, answers, bars, lines, percent, share_of, small, steps
+from ..web.moments import in_words as day_in_words
 from ..web.moments import local_day, portal_zone
 from ..web.text_cleaning import excerpt
 from . import scores
@@ -376,7 +377,7 @@ class FeedbackRow:
     def words(self) -> str:
         """By which it is told from the other lines."""
         who = self.comment.name or self.comment.unnamed
-        return f"{who}, {self.dataset['title']}, {format_date(self.comment.created_at, 'long')}"
+        return f"{who}, {self.dataset['title']}, {day_in_words(self.comment.created_at)}"
 
     @classmethod
     def of(cls, feedback: dict[str, Any], assignee: str | None) -> FeedbackRow:

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Any
 
 from flask import Response, abort, redirect, request
-from flask_babel import format_date
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
@@ -21,6 +20,7 @@ from ..people.viewer import Viewer, current_viewer, sent_token
 from ..web import refusals
 from ..web.api import bound_body
 from ..web.listing import Page
+from ..web.moments import in_words as day_in_words
 from ..web.moments import portal_zone
 from ..web.pages import (
     blueprint,
@@ -448,9 +448,9 @@ def without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def _on_day(day: str) -> str:
     """A day (ISO 8601) in words."""
-    return str(format_date(date.fromisoformat(day), "long"))
+    return str(day_in_words(date.fromisoformat(day)))
 
 
 def _on_date(moment: str) -> str:
     """The day of a moment (ISO 8601 with its zone) where the portal is, as its clocks count it."""
-    return str(format_date(datetime.fromisoformat(moment).astimezone(portal_zone()).date(), "long"))
+    return str(day_in_words(datetime.fromisoformat(moment).astimezone(portal_zone()).date()))

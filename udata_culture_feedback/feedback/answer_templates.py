@@ -11,7 +11,6 @@ import re
 from typing import Any
 
 from bson import ObjectId
-from flask_babel import format_date
 from mongoengine.fields import DateTimeField, ObjectIdField, StringField
 from pymongo.collection import Collection
 from udata.i18n import lazy_gettext as _
@@ -26,6 +25,7 @@ from ..portal.catalogue import DatasetFacts, OrganizationFacts
 from ..portal.collections import acknowledged, now
 from ..web import refusals
 from ..web.languages import speaking
+from ..web.moments import in_words as day_in_words
 from ..web.moments import iso
 from ..web.payload import Reading
 
@@ -141,7 +141,7 @@ def rendered(dataset: DatasetFacts, feedback: dict[str, Any], template_id: str) 
     with speaking(portal_language()):
         values = {
             "title": dataset.title,
-            "date": format_date(feedback["created_at"], "long"),
+            "date": day_in_words(feedback["created_at"]),
             "organization": organization.name if organization else "",
             "fitness": vocabulary.vocabularies().label("fitness", feedback["fitness"]),
         }

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from bson import ObjectId
-from flask_babel import format_date
 from udata.core.user.models import User
 from udata.i18n import lazy_gettext as _
 from udata.mail import LabelledContent, MailCTA, MailMessage
@@ -21,6 +20,7 @@ from ..mail.mailing import mail
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..vocabulary import TREATMENT_STATUSES, find
+from ..web.moments import in_words as day_in_words
 from ..web.urls import pages_url
 from . import reassessment, summaries
 from .models import Treatment, feedbacks
@@ -72,9 +72,9 @@ def better(reader: User, feedback: str) -> MailMessage | None:
             _(
                 "You said on %(date)s that these data meet your need: %(opinion)s. They have "
                 "changed since, on %(changed)s.",
-                date=format_date(found["created_at"], "long"),
+                date=day_in_words(found["created_at"]),
                 opinion=opinion,
-                changed=format_date(summary["data_updated_at"], "long"),
+                changed=day_in_words(summary["data_updated_at"]),
             ),
             _("Do they meet your need now? One answer is enough:"),
             MailCTA(_("Yes, they do now"), reassessment.link(found, reassessment.YES)),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask_babel import format_date
 from udata.i18n import lazy_gettext as _
 
 from ..contributions.hidden_notice import stub
@@ -14,6 +13,7 @@ from ..contributions.review_rules import Visibility
 from ..people.signature import standing, unnamed
 from ..vocabulary import MODERATION_REASONS, Axis, Term, find, vocabularies
 from ..web.charts import Chart, Criterion, answers, criteria, share_of
+from ..web.moments import in_words as day_in_words
 from .models import Treatment
 from .summaries import BEFORE, as_json
 
@@ -133,7 +133,7 @@ class Comment:
 
 def stub_of(feedback: dict[str, Any]) -> str:
     """What stands in the place of hidden words: since when, and why."""
-    day = format_date(datetime.fromisoformat(feedback["hidden_at"]), "long")
+    day = day_in_words(datetime.fromisoformat(feedback["hidden_at"]))
     if feedback["hidden_reason"] == "removed":
         return str(_("Comment removed from the discussions on %(date)s.", date=day))
     reason = find(MODERATION_REASONS, feedback["hidden_reason"]).label

@@ -3,11 +3,12 @@ count and read them."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 from flask import current_app
-from flask_babel import format_date
+from flask_babel import format_date, get_locale
 
 
 def portal_zone() -> ZoneInfo:
@@ -53,5 +54,12 @@ def end_of_day(day: date, zone: ZoneInfo) -> datetime:
 
 
 def in_words(day: date) -> str:
-    """A day in the language of the request: « 31 janvier 2026 »."""
-    return str(format_date(day, "long"))
+    """Write a day in the language of the request, in one form for each: « 1er janvier 2026 »,
+    "7 September 2026"."""
+    locale = get_locale()
+    if locale is not None and locale.language == "en":
+        return str(format_date(day, "d MMMM y"))
+    written = str(format_date(day, "long"))
+    if locale is not None and locale.language == "fr":
+        return re.sub(r"^1(?=\s)", "1er", written)
+    return written

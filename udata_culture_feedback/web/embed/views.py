@@ -10,7 +10,7 @@ from udata.i18n import gettext as _
 from udata.i18n import ngettext
 
 from ...vocabulary import LANGUAGES
-from .. import charts
+from .. import charts, moments
 from ..field_names import name_of
 from ..languages import speaking
 from ..pages import blueprint, wants_fragment
@@ -94,6 +94,11 @@ def compress_what_is_public(response: Response) -> Response:
     if wants_fragment() and response.cache_control.public:
         return assets.compress(response, often=False)
     return response
+
+
+@blueprint.app_template_filter("culture_feedback_day")
+def day_in_words(moment: Any) -> str:
+    return moments.in_words(moment)
 
 
 @blueprint.app_context_processor
