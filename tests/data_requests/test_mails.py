@@ -131,9 +131,7 @@ class ReceiptTest(Cast):
             self.ask()
         receipt = self.mail_to(self.camille, sent)
         assert receipt.subject == f"Your request “{TITLE}” is recorded"
-        assert "Your request was received on 31 January 2026 by Musée de Bretagne." in text(
-            receipt
-        )
+        assert "Your request was received on 31 January 2026 by Musée de Bretagne." in text(receipt)
         assert "this request opens no right of appeal" in text(receipt)
 
     def test_where_the_holder_is_unknown_the_desk_hears_of_it(self):

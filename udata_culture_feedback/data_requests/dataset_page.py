@@ -18,7 +18,9 @@ OPENED_BY = 20
 ASKED_FROM = 50
 
 #: What the page of a dataset needs of a request.
-SAID_OF = dict.fromkeys(("title", "slug", "status", "totals", "contributor.key", "detached"), 1)
+SAID_OF = dict.fromkeys(
+    ("title", "slug", "status", "totals", "contributor.key", "contributor.kind", "detached"), 1
+)
 
 
 def stages() -> list[Query]:
