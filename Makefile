@@ -44,6 +44,7 @@ messages: $(VENV)/test.stamp ## bring the gettext catalogues up to date with the
 	$(BIN)/python setup.py -q compile_catalog
 
 docs: $(VENV)/test.stamp ## write the settings and the API reference, then build the site (build/site)
+	$(BIN)/python docs/rooms.py
 	$(BIN)/python docs/settings.py
 	$(BIN)/python docs/reference.py
 	$(PIP) --quiet 'mkdocs>=1.6,<2'

@@ -18,7 +18,7 @@ from ..cases import PluginTestCase
 
 CHECKOUT = Path(__file__).parents[2]
 DOCS = CHECKOUT / "docs"
-PAGES = sorted([CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *DOCS.glob("*.md")])
+PAGES = sorted([CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *DOCS.rglob("*.md")])
 
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 FRENCH = "translations/fr/LC_MESSAGES/udata-culture-feedback.po"
@@ -44,6 +44,17 @@ def text(page: Path) -> str:
 def test_operators_find_every_setting_with_its_default():
     written = runpy.run_path(str(DOCS / "settings.py"))
     assert text(DOCS / "operators.md") == written["page"](), "run: make docs"
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_contract():
+    drawn = runpy.run_path(str(DOCS / "rooms.py"))
+    assert text(DOCS / "images" / "rooms.svg") == drawn["picture"](), "run: make docs"
+
+
+def test_developers_find_every_room():
+    told = text(DOCS / "developers.md")
+    rooms = [one.name for one in (CHECKOUT / "udata_culture_feedback").iterdir() if one.is_dir()]
+    assert [room for room in rooms if room != "__pycache__" and f"`{room}/`" not in told] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -235,7 +235,7 @@ class Standing:
     `refused_at`: the refusal from which the months run. Another one on the same request only
     confirms it, and asking again meanwhile does not stop them (CRPA L.412-4). `anew`: before it the
     holder had granted the request, or taken an earlier refusal back, so that this one decides
-    something whenever it comes. To be read over by the portal's lawyer, see docs/decisions.md.
+    something whenever it comes. See docs/decisions/requests.md.
     """
 
     refused_at: datetime | None = None
