@@ -69,10 +69,11 @@ CULTURE_FEEDBACK_TOKEN_KEY: str | None = None
 # --- Without an account ---------------------------------------------------------------------------
 
 #: What people without an account have to give, action by action ("feedback", "support", "request",
-#: "response"): "proof" (their browser does a proof of work, or they confirm an e-mail address),
-#: "email" (they confirm an e-mail address) or "off". Requests need an address at least. An action
-#: that is not named keeps its default: "proof", for requests "email". Nothing of this starts
-#: without the three keys: `CULTURE_FEEDBACK_TOKEN_KEY` (above) and the two below.
+#: "response", "follow"): "proof" (their browser does a proof of work, or they confirm an e-mail
+#: address), "email" (they confirm an e-mail address) or "off". Requests and follows need an address
+#: at least. An action that is not named keeps its default: "proof", for requests and follows
+#: "email". Nothing of this starts without the three keys: `CULTURE_FEEDBACK_TOKEN_KEY` (above) and
+#: the two below.
 CULTURE_FEEDBACK_WITHOUT_ACCOUNT: dict[str, str] = {}
 #: Key that turns e-mail addresses into fingerprints, for instance `python -c "import secrets;
 #: print(secrets.token_urlsafe(32))"`. Changing it makes a newcomer of everybody.

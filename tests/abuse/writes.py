@@ -207,6 +207,8 @@ JSON: dict[str, Write] = {
     ),
     "POST requests/<id>/support/": Write("citizen", _of(signature="name")),
     "DELETE requests/<id>/support/": Write("citizen", nothing),
+    "POST requests/<id>/follow/": Write("citizen", nothing),
+    "DELETE requests/<id>/follow/": Write("citizen", nothing),
     "POST requests/<id>/transfer/": Write(
         "editor",
         lambda s: {"organization": str(s.elsewhere), "message": "C’est à eux."},
@@ -369,6 +371,8 @@ FORMS: dict[str, Write] = {
         "editor", _of(days="7", extension_reason="Beaucoup de travail.")
     ),
     "pages/requests/<reference>/flag": Write("citizen", _of(reason="abuse", message="Lisez.")),
+    "pages/requests/<reference>/follow": Write("citizen", _of(email="", proof="")),
+    "pages/requests/<reference>/unfollow": Write("citizen", nothing),
     "pages/requests/<reference>/match": Write("editor", _of(match="x", decision="accept")),
     "pages/requests/<reference>/message": Write(
         "author", _of(message="Une question.", submission_id="un-message-2", instead="")

@@ -34,7 +34,10 @@ from ..people.without_account import Browser, Mailbox, P, WithoutAccountTestCase
 from .test_erasure import link_token
 
 EMAIL = "camille.martin@example.org"
-SECTIONS = {"feedback", "requests", "supports", "messages", "responses", "unconfirmed"}
+SECTIONS = {
+    *("feedback", "requests", "supports", "follows"),
+    *("messages", "responses", "unconfirmed"),
+}
 #: What only we may know: keys of people, and what they are made of.
 PRIVATE = re.compile(r"(user|mail|token|gone):[0-9a-f]{24,}|\b[0-9a-f]{32,}\b")
 
@@ -87,13 +90,14 @@ class ListingTest(Case):
         self.asks(author)
         other = self.asks(UserFactory(), title="Les musées")
         self.ask("POST", f"/requests/{other['id']}/support/", user=author)
+        self.ask("POST", f"/requests/{other['id']}/follow/", user=author)
         self.ask("POST", f"/requests/{other['id']}/messages/", {"message": "Moi aussi"}, author)
         listed = self.mine(author)
         assert set(listed) == SECTIONS | {"subscriptions"}
         totals = {name: listed[name]["total"] for name in SECTIONS}
         assert totals == {
-            "feedback": 1, "requests": 1, "supports": 1, "messages": 1, "responses": 0,
-            "unconfirmed": 0,
+            "feedback": 1, "requests": 1, "supports": 1, "follows": 1, "messages": 1,
+            "responses": 0, "unconfirmed": 0,
         }  # fmt: skip
         [feedback], [support] = listed["feedback"]["data"], listed["supports"]["data"]
         assert feedback["comment"] == "Utile"

@@ -35,6 +35,7 @@ DOCUMENTS = (
     request_models.CultureFeedbackSupport,
     request_models.CultureFeedbackRequestFigures,
     request_models.CultureFeedbackRequestMessage,
+    request_models.CultureFeedbackFollow,
     CultureFeedbackMatch,
     consultation_models.CultureFeedbackConsultation,
     consultation_models.CultureFeedbackResponse,

@@ -15,6 +15,7 @@ KINDS = (
     feedback.FEEDBACK,
     data_requests.REQUEST,
     data_requests.SUPPORT,
+    data_requests.FOLLOW,
     data_requests.MESSAGE,
     consultations.RESPONSE,
     feedback.ANSWER_OF_PRODUCER,

@@ -11,7 +11,7 @@ from ..email_confirmation.api import confirmation_is_sent, token_field, without_
 from ..people.access_modes import Action
 from ..people.viewer import Viewer, current_viewer
 from ..web.api import Answer, Route, answer, documented, json_body, ns
-from . import actions, csv, feeds, proposals, queries, representation
+from . import actions, csv, feeds, following, proposals, queries, representation
 from .models import Request
 
 statuses = [term.id for term in vocabulary.REQUEST_STATUSES]
@@ -51,6 +51,10 @@ ask_fields = api.inherit(
 )
 support_fields = documented(
     "CultureFeedbackSupport", {"contributor_token": token_field, **without_account_fields}
+)
+follow_fields = documented(
+    "CultureFeedbackFollow",
+    {name: without_account_fields[name] for name in ("email", "proof", "captcha")},
 )
 move_fields = documented(
     "CultureFeedbackTransition",
@@ -225,6 +229,26 @@ class CultureFeedbackSupportAPI(Route):
     def delete(self, id: str) -> Answer:
         """Take one's support back; again changes nothing"""
         return _shown(actions.withdraw_support(current_viewer(), id))
+
+
+@ns.route("/requests/<string:id>/follow/", endpoint="culture_feedback_follow")
+class CultureFeedbackFollowAPI(Route):
+    @api.doc("follow_culture_feedback_request", security="apikey")
+    @api.expect(follow_fields)
+    @api.response(200, "Followed, by an account")
+    @api.response(202, "Kept until the address in `email` is confirmed")
+    def post(self, id: str) -> Answer:
+        """Be told of what becomes of a request; again changes nothing"""
+        body = json_body() if asked.content_length else {}
+        viewer = current_viewer(body)
+        if confirmation.is_wished(viewer, body):
+            return confirmation_is_sent(Action.FOLLOW, body | {"request": id})
+        return _shown(following.follow(viewer, id), viewer)
+
+    @api.doc("unfollow_culture_feedback_request", security="apikey")
+    def delete(self, id: str) -> Answer:
+        """Be told no longer; again changes nothing"""
+        return _shown(following.unfollow(current_viewer(), id))
 
 
 @ns.route("/requests/<string:id>/transfer/", endpoint="culture_feedback_transfer")

@@ -15,7 +15,7 @@ from ..people.contacts import Contact
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.collections import now
-from . import actions, representation
+from . import actions, following, representation
 from .forms import Values
 from .repository import find
 
@@ -105,3 +105,42 @@ class RequestByEmail:
             created,
             write_until=now() + timedelta(days=days),
         )
+
+
+class FollowByEmail:
+    """What `confirmation` asks of a domain. The address is kept as long as the request is
+    followed."""
+
+    action = Action.FOLLOW
+    scope = SCOPE
+    of: str | None = None
+
+    def target(self, reference: str) -> str:
+        return str(actions.readable(NOBODY, reference)["_id"])
+
+    def check(self, payload: Values) -> Values:
+        request = actions.to_support(actions.readable(NOBODY, payload.get("request")))
+        return {"request": str(request["_id"])}
+
+    def preview(self, payload: Values) -> Preview | None:
+        request = find(payload["request"])
+        if request is None or request["visibility"] != Visibility.PUBLIC:
+            return None
+        return Preview(
+            subject=str(_("being told of the request “%(title)s”", title=request["title"])),
+            page=f"requests/{request['slug']}/",
+            then=str(_("You have a message at each step. Each has a link to stop them.")),
+            address=str(
+                _(
+                    "Your address serves to tell you what becomes of this request. It is "
+                    "encrypted, never shown, and erased %(days)d days after the request is closed.",
+                    days=current_app.config["CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS"],
+                )
+            ),
+        )
+
+    def carry_out(self, viewer: Viewer, payload: Values, contact: Contact) -> Outcome:
+        request = following.follow(viewer, payload["request"], contact.id)
+        shown = representation.in_full(viewer, request)
+        page = f"requests/{request['slug']}/"
+        return Outcome(shown, page, created=False, write_until=following.kept_until())

@@ -28,12 +28,12 @@ from ..web.languages import speaking
 from ..web.moments import iso, portal_zone
 from ..web.pages import page_address
 from ..web.urls import api_url, pages_url
-from . import actions, discussion, lifecycle, move_messages, replies, repository, upkeep
+from . import actions, discussion, following, lifecycle, move_messages, replies, repository, upkeep
 from . import messages as conversation
-from .by_email import RequestByEmail, SupportByEmail
+from .by_email import FollowByEmail, RequestByEmail, SupportByEmail
 from .clock import Clock
 from .forms import TITLE_LENGTH
-from .models import TOLD, messages, requests, supports
+from .models import TOLD, follows, messages, requests, supports
 from .signals import on_request_changed
 from .workflow import OPEN, Role, Status
 
@@ -339,6 +339,37 @@ class OwnSupport(Owned):
         actions.take_support_back(person.viewers[row["key"]], row["target"])
 
 
+class OwnFollow(Owned):
+    kind = "follow"
+    section = "follows"
+    label = _("Followed request")
+    many = _("Followed requests")
+
+    def collection(self) -> Collection[Row]:
+        return follows()
+
+    def where(self, person: Person) -> dict[str, Any]:
+        return {"key": {"$in": person.keys}}
+
+    def shown(self, person: Person, rows: list[Row]) -> list[Shown]:
+        about = titles(row["request"] for row in rows)
+        return [
+            {
+                "kind": self.kind,
+                "id": str(row["_id"]),
+                "request": about.get(row["request"]),
+                "created_at": iso(row["created_at"]),
+            }
+            for row in rows
+        ]
+
+    def entries(self, person: Person, items: list[Shown]) -> list[Entry]:
+        return [_entry_about(item) for item in items]
+
+    def erase(self, person: Person, row: Row) -> None:
+        following.take_back(row["key"], row["request"])
+
+
 class OwnMessage(Owned):
     kind = "message"
     section = "messages"
@@ -500,5 +531,6 @@ REQUEST = Kind(
     upkeep=upkeep.STEPS,
 )
 SUPPORT = Kind("support", owned=OwnSupport(), by_email=SupportByEmail())
+FOLLOW = Kind("follow", owned=OwnFollow(), by_email=FollowByEmail())
 MESSAGE = Kind("message", moderated=ModeratedMessage(), owned=OwnMessage())
 MOVE_OF_REQUEST = Kind("move", moderated=MOVES)

@@ -18,7 +18,7 @@ from ..mail import account_deletion as leaving
 from ..people.models import Contributor, Kind, account_key, gone_key
 from ..portal import catalogue
 from ..portal.collections import now
-from . import actions, merging
+from . import actions, following, merging
 from .discussion import THREAD
 from .figures import REQUESTS
 from .messages import ERASED, deleted_natively
@@ -63,7 +63,7 @@ def forget_account(user_id: ObjectId) -> int:
         )
         .modified_count
     )
-    return changed + erase_words()
+    return changed + following.forget_account(user_id) + erase_words()
 
 
 def _take_words_along(user_id: ObjectId, key: str) -> int:

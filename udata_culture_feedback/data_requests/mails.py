@@ -25,7 +25,7 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..web.moments import in_words, local_day, portal_zone
 from ..web.urls import pages_url
-from . import dataset_matches, deadlines_shown, messages
+from . import dataset_matches, deadlines_shown, following, messages
 from .appeal import Law
 from .clock import Clock
 from .models import Entry, Request, supports
@@ -554,6 +554,8 @@ def _why(reader: User, found: Request | None) -> Any:
         return _because_asked()
     if supports().find_one({"key": account_key(reader.id), "target": found["_id"]}, {"_id": 1}):
         return _("You receive this message because you support this request.")
+    if following.is_told(reader.id, found):
+        return _("You receive this message because you follow this request.")
     return None
 
 

@@ -231,6 +231,18 @@ class Message(Moderated):
     native: NotRequired[bool]
 
 
+class Follow(TypedDict):
+    """Somebody who is told of a request: `user`, an account, or `contact`, where the address is
+    kept of somebody without one."""
+
+    _id: ObjectId
+    key: str
+    request: ObjectId
+    user: NotRequired[ObjectId]
+    contact: NotRequired[ObjectId]
+    created_at: datetime
+
+
 class CultureFeedbackRequest(Indexed):
     """Of `Request`."""
 
@@ -325,6 +337,23 @@ class CultureFeedbackRequestMessage(Indexed):
             },
         ],
     }
+
+
+class CultureFeedbackFollow(Indexed):
+    """Of `Follow`."""
+
+    meta = {
+        "indexes": [
+            {"fields": ["key", "request"], "unique": True},
+            ["request", "id"],
+            {"fields": ["user"], "partialFilterExpression": {"user": {"$exists": True}}},
+            {"fields": ["contact"], "partialFilterExpression": {"contact": {"$exists": True}}},
+        ],
+    }
+
+
+def follows() -> Collection[Follow]:
+    return acknowledged(CultureFeedbackFollow)
 
 
 def requests() -> Collection[Request]:

@@ -12,6 +12,7 @@ from ..contributions.review_rules import Visibility
 from ..mail import unsubscribe
 from ..people.models import Kind, account_key
 from ..portal import catalogue
+from . import following
 from .figures import is_behind
 from .models import Request, supports
 from .permissions import desk
@@ -35,13 +36,14 @@ def requester_of(request: Request) -> ObjectId | None:
 
 
 def followers(request: Request) -> Iterator[ObjectId]:
-    """Those who follow a request and can be written to: who asks for it, and who supports it.
-    Streamed."""
+    """Those who are told of a request and can be written to: who asks for it, who supports it, who
+    follows it. Streamed; somebody may be there twice."""
     if requester := requester_of(request):
         yield requester
     for support in people_behind(request["_id"]):
         if support.get("user"):
             yield support["user"]
+    yield from following.people_following(request)
 
 
 def follows(request: Request, user: ObjectId) -> bool:
@@ -49,7 +51,7 @@ def follows(request: Request, user: ObjectId) -> bool:
     if user == requester_of(request):
         return True
     row = supports().find_one({"key": account_key(user), "target": request["_id"]})
-    return row is not None and is_behind(row)
+    return (row is not None and is_behind(row)) or following.is_told(user, request)
 
 
 def admins_dealing_with(organization: ObjectId | None) -> list[ObjectId]:

@@ -9,7 +9,7 @@ from udata.tasks import task
 from ..figures import metrics
 from ..figures.settle import DISCUSSION, settle
 from ..mail import outbox
-from . import actions, discussion, events, lifecycle, messages, replies
+from . import actions, discussion, events, following, lifecycle, messages, replies
 from .figures import REQUESTS, above
 from .models import PEOPLE, TOLD, figures, requests
 
@@ -30,7 +30,8 @@ def follow_request(request_id: str) -> None:
         discussion.tell(id)  # first: whom udata tells, we do not
     events.catch_up(id)
     messages.announce(id)
-    actions.bury(id)
+    if actions.bury(id):
+        following.remove_all(id)
 
 
 def follow_requests() -> int:

@@ -23,7 +23,7 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..web.listing import EPOCH
 from ..web.moments import portal_zone
-from . import actions, discussion, events, lifecycle, merging, replies, yearly_check_in
+from . import actions, discussion, events, following, lifecycle, merging, replies, yearly_check_in
 from . import messages as conversation
 from .clock import Clock, overdue_bound
 from .figures import SUPPORTS, ensure
@@ -73,7 +73,10 @@ def reconcile_merges() -> int:
 def bury_removed() -> int:
     """Deleted requests that nothing has to hear of any more."""
     removed = requests().find({"removed": {"$exists": True}}, {"_id": 1})
-    return sum(actions.bury(request["_id"]) for request in removed)
+    buried = [request["_id"] for request in removed if actions.bury(request["_id"])]
+    for request_id in buried:
+        following.remove_all(request_id)
+    return len(buried)
 
 
 def discuss() -> int:
@@ -244,6 +247,7 @@ STEPS: dict[str, Callable[[], int]] = {
     "requests_buried": bury_removed,
     "interest_asked": yearly_check_in.ask_everybody,
     "addresses_kept": keep_addresses,
+    "followers_kept": following.keep_addresses,
 }
 
 

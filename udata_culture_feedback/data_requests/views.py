@@ -32,7 +32,16 @@ from ..web.pages import (
     wants_fragment,
 )
 from ..web.urls import api_url, login_url
-from . import actions, dataset_matches, letter_views, messages, permissions, queries, representation
+from . import (
+    actions,
+    dataset_matches,
+    following,
+    letter_views,
+    messages,
+    permissions,
+    queries,
+    representation,
+)
 from .forms import TITLE_LENGTH, Values
 from .models import Request
 from .workflow import OPEN, Status
@@ -46,6 +55,9 @@ DONE = {
     "supported": _("Thank you, your support is counted."),
     "unsupported": _("Your support has been taken back."),
     "sent": confirmation.SENT,
+    "sent to follow": confirmation.SENT,
+    "followed": _("You will be told of each step of this request."),
+    "unfollowed": _("You are no longer told of this request."),
     "moved": _("The request has moved, and who follows it is told."),
     "extended": _("The date is extended, and who follows the request is told."),
     "written": _("Thank you, your message is published below."),
@@ -165,6 +177,33 @@ def support_request(reference: str) -> Response:
 @handles_refusal
 def unsupport_request(reference: str) -> Response:
     return _act(reference, actions.withdraw_support, "unsupported", leaving=True)
+
+
+@form_address("/pages/requests/<string:reference>/follow", page="requests/{reference}/")
+@handles_refusal
+def follow_request(reference: str) -> Response:
+    """Follow a request: with an account, or by an e-mail address to confirm."""
+    viewer = current_viewer()
+    found = _readable(viewer, reference)
+    id = str(found["_id"])
+    try:
+        bound_body()
+        check_guard(viewer, without_account=ways(viewer, Action.FOLLOW, id).open)
+        if viewer.account:
+            following.follow(viewer, id)
+            return go_on(found, "followed")
+        avoid_trap(request.form)
+        given = {name: request.form.get(name) for name in ("email", "proof")}
+        confirmation.ask(Action.FOLLOW, {"request": id} | given)
+    except refusals.Refusal as refusal:
+        return _one(viewer, found, refusal=refusal, told=True)
+    return go_on(found, "sent to follow")
+
+
+@form_address("/pages/requests/<string:reference>/unfollow", page="requests/{reference}/")
+@handles_refusal
+def unfollow_request(reference: str) -> Response:
+    return _act(reference, following.unfollow, "unfollowed", leaving=True)
 
 
 @form_address("/pages/requests/<string:reference>/move", page="requests/{reference}/")
@@ -356,8 +395,10 @@ def _one(
     sent: str = "",
     refusal: refusals.Refusal | None = None,
     by_email: bool = False,
+    told: bool = False,
 ) -> Response:
-    """`by_email`: the step in which somebody without an account gives an address to confirm."""
+    """`by_email`: the step in which somebody without an account gives an address to confirm.
+    `told`: what was sent is an address to be told at."""
     shown = representation.in_full(viewer, found)
     said, how_many, _capped = messages.read(found, Page(size=SAID))
     link = f"requests/{found['slug']}/"
@@ -383,6 +424,9 @@ def _one(
         mine=permissions.is_requester(viewer, found),
         ways=ways(viewer, Action.SUPPORT, found["_id"]),
         by_email=by_email,
+        told=told,
+        follows=following.is_following(viewer, found),
+        may_follow=viewer.account or ways(viewer, Action.FOLLOW, found["_id"]).open,
         contributor_token=sent_token(viewer),
         done=_said(done, found),
         sent=sent,

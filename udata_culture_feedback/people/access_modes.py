@@ -27,6 +27,7 @@ class Action(StrEnum):
     SUPPORT = "support"
     REQUEST = "request"  # somebody must be answerable for it: never by a proof of work
     RESPONSE = "response"
+    FOLLOW = "follow"  # needs an address to write to: never by a proof of work
 
 
 #: What an action that the setting does not name is.
@@ -35,6 +36,7 @@ DEFAULTS: dict[str, Mode] = {
     Action.SUPPORT: Mode.PROOF,
     Action.REQUEST: Mode.EMAIL,
     Action.RESPONSE: Mode.PROOF,
+    Action.FOLLOW: Mode.EMAIL,
 }
 
 
@@ -64,6 +66,6 @@ def _wished(action: str) -> Mode:
         mode = Mode(current_app.config[SETTING].get(action, DEFAULTS.get(action, Mode.EMAIL)))
     except ValueError:
         return Mode.OFF
-    if action is Action.REQUEST and mode is Mode.PROOF:
+    if action in (Action.REQUEST, Action.FOLLOW) and mode is Mode.PROOF:
         return Mode.EMAIL
     return mode
