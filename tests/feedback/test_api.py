@@ -1001,7 +1001,11 @@ class CachingTest(PluginTestCase):
             path = path.format(id=feedback["id"])
             response = self.ask("GET", path)
             assert response.headers["Cache-Control"] == "public, max-age=60"
-            assert {"Origin", "Cookie", "Authorization", "X-API-KEY"} <= set(response.vary)
+            varies = {"Origin", "Cookie", "Authorization", "X-API-KEY"}
+            if "summar" in path:
+                assert set(response.vary) == {"Origin"}
+            else:
+                assert varies <= set(response.vary)
             assert "Set-Cookie" not in response.headers
             etag = response.headers["ETag"]
             unchanged = self.ask("GET", path, headers={"If-None-Match": etag})

@@ -9,7 +9,7 @@ from udata.api import api
 
 from ..ops import prometheus
 from ..web import database_down
-from ..web.api import ns
+from ..web.api import leave_session_alone, ns
 from ..web.pages import blueprint
 
 #: Modules that declare JSON routes, below `P/`.
@@ -56,6 +56,8 @@ def register(app: Flask) -> None:
         import_module(f"..{module}", __package__)
     _register_json(app)
     app.register_blueprint(blueprint)
+    # First in the list is last: after Flask-Login, which looks into each session.
+    app.after_request_funcs.setdefault(None, []).insert(0, leave_session_alone)
     prometheus.register(app)
     database_down.register(app)
 

@@ -17,7 +17,17 @@ from ..people.access_modes import Action
 from ..people.viewer import current_viewer
 from ..portal import catalogue
 from ..web import refusals
-from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns, written
+from ..web.api import (
+    Answer,
+    Route,
+    answer,
+    documented,
+    json_body,
+    never_stored,
+    ns,
+    same_for_all,
+    written,
+)
 from ..web.urls import api_url
 from . import actions, answer_templates, csv, queries, rdf, representation, summaries, treatment
 
@@ -379,7 +389,7 @@ class CultureFeedbackDatasetSummaryAPI(Route):
     @api.response(200, "Success", summary_fields)
     def get(self, dataset: str) -> Answer:
         """Get the figures of a dataset"""
-        return written(queries.figures_of(dataset))
+        return same_for_all(written(queries.figures_of(dataset)))
 
 
 @ns.route("/organizations/<string:org>/summary/", endpoint="culture_feedback_org_summary")
@@ -391,9 +401,8 @@ class CultureFeedbackOrganizationSummaryAPI(Route):
         found = catalogue.find_organization(org)
         if found is None or found.deleted:
             raise refusals.NotFound(_("There is no such organization."))
-        return answer(
-            summaries.as_json(summaries.read_with_requests(organization_summary(found.id)))
-        )
+        figures = summaries.read_with_requests(organization_summary(found.id))
+        return same_for_all(answer(summaries.as_json(figures)))
 
 
 @ns.route("/organizations/<string:org>/feedback.csv", endpoint="culture_feedback_org_csv")
@@ -420,7 +429,7 @@ class CultureFeedbackSiteSummaryAPI(Route):
     @api.response(200, "Success", summary_fields)
     def get(self) -> Answer:
         """Get the figures of all public datasets"""
-        return answer(summaries.as_json(summaries.read_with_requests(SITE)))
+        return same_for_all(answer(summaries.as_json(summaries.read_with_requests(SITE))))
 
 
 many_parser = api.parser()
@@ -440,14 +449,11 @@ class CultureFeedbackSummariesAPI(Route):
             raise refusals.Invalid(message, {"dataset": message})
         readable = [d for d in catalogue.datasets_by_reference(references) if catalogue.may_read(d)]
         found = summaries.read_many_with_requests([dataset.id for dataset in readable])
-        return answer(
-            {
-                "data": [
-                    {"dataset": dataset.as_json(), **summaries.as_json(found.get(dataset.id, {}))}
-                    for dataset in readable
-                ]
-            }
-        )
+        data = [
+            {"dataset": dataset.as_json(), **summaries.as_json(found.get(dataset.id, {}))}
+            for dataset in readable
+        ]
+        return same_for_all(answer({"data": data}))
 
 
 def _result(result: Any) -> dict[str, Any]:

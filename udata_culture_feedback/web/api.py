@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Response, current_app, g, json, request
+from flask import Response, current_app, g, json, request, session
 from flask_restx import Model
 from udata.api import API, HEADER_API_KEY, api
 from udata.auth import current_user
@@ -132,6 +132,25 @@ def cacheable(response: Response) -> Response:
     body.update(f"\n{who}\n{g.get('lang_code')}".encode())
     response.set_etag(body.hexdigest()[:32])
     response.make_conditional(request)
+    return response
+
+
+def same_for_all(response: Response) -> Response:
+    """Let caches keep one public answer for everybody from one origin. An edge passes by its cache
+    for who is known by a cookie or a key (`integrations/nginx`); a browser asks again each time."""
+    if response.cache_control.public:
+        response.headers.pop("Vary", None)
+        response.vary.add("Origin")
+        g.culture_feedback_same_for_all = True
+    return response
+
+
+def leave_session_alone(response: Response) -> Response:
+    """Keep the session out of an answer that is the same for all, after everything else:
+    Flask-Login looks into each session, for which Flask adds `Vary: Cookie` and renews it."""
+    if g.get("culture_feedback_same_for_all"):
+        session.clear()
+        session.modified = session.accessed = False
     return response
 
 

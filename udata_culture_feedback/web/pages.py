@@ -33,7 +33,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from wtforms import ValidationError
 
 from . import refusals
-from .api import bound_body, cacheable, carries_key, comes_from_elsewhere
+from .api import bound_body, cacheable, carries_key, comes_from_elsewhere, same_for_all
 from .frame import Frame, here
 from .languages import COOKIE, choose_for_request
 from .reader import Reader, must_have_account
@@ -255,7 +255,8 @@ def _response(text: str, refusal: refusals.Refusal | None = None) -> Response:
         response.vary.add("Accept-Language")
     if refusal:
         response.headers.update(refusal.headers)
-    return cacheable(response)
+    response = cacheable(response)
+    return same_for_all(response) if wants_fragment() else response
 
 
 def part(template: str, shown: Any, context: Callable[[], dict[str, Any]]) -> Markup:

@@ -160,6 +160,28 @@ class CompressionTest(PluginTestCase):
         assert answer.headers["Cache-Control"] == "private, no-cache"
 
 
+class SameForAllTest(PluginTestCase):
+    def test_the_loader_and_its_parts_know_nobody(self):
+        """Whoever asks, by whatever: one copy at the edge, and no cookie."""
+        user = UserFactory()
+        with self.app.test_request_context():
+            part = assets.address("widget.css")
+        client = self.app.test_client()
+        with client.session_transaction() as session:
+            session |= {"_user_id": user.fs_uniquifier, "_fresh": True}
+            session.permanent = True  # such a one is renewed by each answer
+        for path in (f"{P}/embed.js", part):
+            bodies = set()
+            for who in ({"X-API-KEY": self.key_of(user)}, {"Authorization": "Bearer x"}, {}):
+                for by in (client, None):
+                    answer = self.visit("GET", path, client=by, headers=who)
+                    assert answer.status_code == 200
+                    assert "Set-Cookie" not in answer.headers
+                    assert set(answer.vary) <= {"Origin", "Accept-Encoding"}
+                    bodies.add(answer.data)
+            assert len(bodies) == 1
+
+
 class OriginsTest(PluginTestCase):
     """What a page of another site may do in the name of who visits it: nothing."""
 

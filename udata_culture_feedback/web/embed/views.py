@@ -11,6 +11,7 @@ from udata.i18n import ngettext
 
 from ...vocabulary import LANGUAGES
 from .. import charts, moments
+from ..api import same_for_all
 from ..field_names import name_of
 from ..languages import speaking
 from ..pages import blueprint, wants_fragment
@@ -46,7 +47,7 @@ def embed_js() -> Response:
     response.headers["Cache-Control"] = f"public, max-age={LOADER_MAX_AGE}"
     response.add_etag()
     response.make_conditional(request)
-    return assets.compress(response)
+    return assets.compress(same_for_all(response))
 
 
 def _first_looks() -> str:
@@ -84,7 +85,7 @@ def static_part(version: str, name: str) -> Response:
     response.headers["Cache-Control"] = f"public, max-age={FOR_EVER}, immutable"
     response.add_etag()
     response.make_conditional(request)
-    return assets.compress(response)
+    return assets.compress(same_for_all(response))
 
 
 @blueprint.after_request

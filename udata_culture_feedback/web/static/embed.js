@@ -52,7 +52,9 @@ async function ask(element, address, options = {}) {
   const headers = { ...options.headers, ...bearer };
   // What a hint has fetched was fetched for nobody in particular.
   const own = isHinted(address) && Object.keys(headers).length ? "&own" : "";
-  return fetch(address + own, { ...options, headers, credentials: token ? "omit" : credentials });
+  // What a cache of the browser has was said to nobody: somebody may have logged in since.
+  const cache = own || !isHinted(address) ? "no-cache" : "default";
+  return fetch(address + own, { ...options, headers, cache, credentials: token ? "omit" : credentials });
 }
 
 // Whether the page has told the browser to fetch this while our script was still on its way.
