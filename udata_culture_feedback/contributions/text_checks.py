@@ -69,7 +69,7 @@ def _is_foreign(text: str) -> bool:
 
 
 #: What is personal: the author is warned before sending.
-PERSONAL = tuple(personal.FINDERS)
+PERSONAL = personal.KINDS
 _OTHERS: dict[str, Callable[[str], Iterator[Finding]]] = {"links": links, "spam_words": spam}
 
 #: What a finding is called. `repeated` is found by `review_rules`, `language` by `spam`.

@@ -1,4 +1,4 @@
-"""Finding personal data in a text: exact rules, which never guess by resemblance, store or ask
+"""Find personal data in a text: exact rules, which never guess by resemblance, store or ask
 anything.
 
 Each kind has a module with a function that yields findings. All read the same normalised text
@@ -8,23 +8,24 @@ is found softly, as a hint, and holds nothing back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
-from . import addresses, emails, numbers, phones
 from .reading import Finding, Reading
 
-#: How each kind is found, by the id of its check.
-FINDERS: dict[str, Callable[[Reading], Iterator[Finding]]] = {
-    "email": emails.emails,
-    "phone": phones.phones,
-    "nir": numbers.nirs,
-    "iban": numbers.ibans,
-    "payment_card": numbers.payment_cards,
-    "postal_address": addresses.postal_addresses,
-}
+#: The ids of the checks.
+KINDS = ("email", "phone", "nir", "iban", "payment_card", "postal_address")
 
 
 def find(text: str) -> list[Finding]:
     """Return what in a text may be somebody's, in the order of the text."""
+    # Late: compiling their patterns takes 0.2 s, which every process would pay at its start.
+    from . import addresses, emails, numbers, phones
+
     reading = Reading.of(text)
-    return sorted({finding for finder in FINDERS.values() for finding in finder(reading)})
+    found = {
+        *emails.emails(reading),
+        *phones.phones(reading),
+        *numbers.nirs(reading),
+        *numbers.ibans(reading),
+        *numbers.payment_cards(reading),
+        *addresses.postal_addresses(reading),
+    }
+    return sorted(found)
