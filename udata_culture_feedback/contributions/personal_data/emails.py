@@ -55,7 +55,7 @@ _COMMON_TLDS = words("bzh com eu fr gouv info net org re")
 
 #: A program's login, as in « ssh x@y », « git@y:z », « ftp://x@y » or a name of the fediverse.
 _BEFORE_LOGIN = re.compile(
-    r"(?:\b(?:ssh|scp|sftp|rsync|git clone)(?: -\S+)*[ ]+|://(?:[^\s/@]*:)?|acct:)$"
+    r"(?:\b(?:ssh|scp|sftp|rsync|git clone)(?: -\S+(?: \d+)?)*[ ]+|://(?:[^\s/@]*:)?|acct:)$"
 )
 _AFTER_LOGIN = re.compile(r":(?:[~/]|[\w.-]+/|\d{2,5}\b)")
 _LOGINS = words("git root www-data")

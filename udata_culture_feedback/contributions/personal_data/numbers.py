@@ -43,7 +43,7 @@ _SHORTEST_IBAN = 15
 
 _CARD = re.compile(
     rf"(?<![\w/=])(?:(?:4\d{{3}}|5[1-5]\d\d|2[2-7]\d\d|6011|65\d\d)(?:{_GAP}\d{{4}}){{3}}|"
-    rf"3[47]\d\d{_GAP}\d{{6}}{_GAP}\d{{5}})(?!{_GAP}\d|\w)",
+    rf"3[47]\d\d{_GAP}\d{{6}}{_GAP}\d{{5}})(?![ .-]?\d{{3}}|\w)",
     re.ASCII,
 )
 #: What else has sixteen digits in groups of four.
@@ -84,11 +84,15 @@ def _length_of_iban(text: str) -> int:
     """Return how much of a text is the account number that it begins with, 0 without one. One digit
     throughout is an example."""
     from stdnum import iban  # late: see above
+    from stdnum.iso7064 import mod_97_10
 
     ends = [at + 1 for at, char in enumerate(text) if char.isalnum()]
     for end in ends[_SHORTEST_IBAN - 1 :]:
         number = _compact(text[:end])
-        if iban.is_valid(number, check_country=False) and len(set(number[4:])) > 1:
+        # The checksum first, which is fast, then what the country says.
+        if not mod_97_10.is_valid(number[4:] + number[:4]) or len(set(number[4:])) == 1:
+            continue
+        if iban.is_valid(number, check_country=False):
             return end
     return 0
 

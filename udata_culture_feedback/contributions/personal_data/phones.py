@@ -16,12 +16,13 @@ from .reading import Finding, Reading
 
 #: What stands between the groups of a number.
 _GAP = r"(?:[ ]?\n[ ]?|[ ]{1,3}|[ ]?[.,/_:;|*·•~-]{1,2}[ ]?)"
+#: Looked at from every digit: the one before may be another number.
 _FRENCH = re.compile(
-    r"(?:(?<![\w+])|(?<=tel)|(?<=gsm))\(?0[ ]?\)?[1-9]"
+    r"(?:(?<![\w+])|(?<=tel)|(?<=gsm))(?=(?P<number>\(?0[ ]?\)?[1-9]"
     r"(?:\d{8}|"
     rf"(?P<pairs>{_GAP})\d\d(?:(?:(?P=pairs)|[ ]?\n[ ]?)\d\d){{3}}|"  # 06 12 34 56 78
     rf"\d\d(?P<fours>{_GAP})\d\d(?:(?:(?P=fours)|[ ]?\n[ ]?)\d\d){{2}}|"  # 0612 34 56 78
-    rf"(?P<odd>(?:{_GAP}?\d){{8}}))(?!\d)",
+    rf"(?P<odd>(?:{_GAP}?\d){{8}}))(?!\d)))",
     re.ASCII | re.IGNORECASE,
 )
 _FOREIGN = re.compile(
@@ -67,7 +68,7 @@ _LISTS = listed("horaire loto tirage jour version cote lot mesure page planche")
 _LIST = re.compile(rf"(?<!\w)(?:{_SERIES}|{_LISTS})\b", re.IGNORECASE)
 #: Those that a list follows at once, growing or not.
 _LIST_NAMED = re.compile(
-    rf"(?<!\w)(?:{_SERIES})[^\w]{{1,4}}(?:[A-Z]{{1,2}}[ ]|les[ ]|des[ ])?$", re.IGNORECASE
+    rf"(?<!\w)(?:{_SERIES})(?:\(s\))?[^\w]{{1,4}}(?:[A-Z]{{1,2}}[ ]|les[ ]|des[ ])?$", re.IGNORECASE
 )
 _UNITS = listed(
     """euro eur f franc centime m m2 km kg ko mo go ms s seconde visiteur habitant entree visite
@@ -114,8 +115,11 @@ class _Candidate:
 
     @property
     def token(self) -> str:
-        """Return the characters around it up to the next spaces."""
-        before, after = self.text[: self.start], self.text[self.end :]
+        """Return the characters around it up to the next spaces, 200 at most."""
+        before, after = (
+            self.text[max(0, self.start - 200) : self.start],
+            self.text[self.end : self.end + 200],
+        )
         began = re.search(r"\S*$", before)
         goes_on = re.match(r"\S*", after)
         return (began[0] if began else "") + self.words + (goes_on[0] if goes_on else "")
@@ -123,8 +127,10 @@ class _Candidate:
     @property
     def column(self) -> str:
         """Return what a table that was pasted calls the column it is in; empty: it is in none."""
-        head, _newline, rest = self.text[: self.end].partition("\n")
-        line = rest.rpartition("\n")[2]
+        began = self.text.rfind("\n", 0, self.start) + 1
+        if not began:
+            return ""
+        head, line = self.text.partition("\n")[0], self.text[began : self.end]
         for separator in ";,|":
             names, cells = head.split(separator), line.split(separator)
             if 1 < len(names) >= len(cells) and cells[-1].strip() == self.words:
@@ -192,8 +198,8 @@ def _numbers(text: str) -> Iterator[tuple[int, int]]:
         if end := _end_of_foreign(_Candidate(text, *match.span())):
             yield match.start(), end
     for match in _FRENCH.finditer(text):
-        if _is_french(_Candidate(text, *match.span()), odd=match["odd"] is not None):
-            yield match.span()
+        if _is_french(_Candidate(text, *match.span("number")), odd=match["odd"] is not None):
+            yield match.span("number")
 
 
 def _is_french(candidate: _Candidate, *, odd: bool) -> bool:
