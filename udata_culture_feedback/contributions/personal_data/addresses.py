@@ -79,7 +79,8 @@ _WITHOUT_STREET = re.compile(
 
 #: Words that no name of a street has: « 1 place pour 10000 habitants ».
 _NO_STREET = re.compile(
-    r".*[ ]et[ ]?$|(?:pour|par|sur|en|a|et|dans|qui|sous|entre|vers|non|tres|libre|assise?s?|gratuite?s?)\b|"
+    r".*[ ]et[ ]?$|"
+    r"(?:pour|par|sur|en|a|et|dans|qui|sous|entre|vers|non|tres|libre|assise?s?|gratuite?s?)\b|"
     r".*(?:(?<![\w'-])(?:pour|par|est|sont|etait|ont|qui|que|dans|avec|sans|contre|mais|ou|donc|soit|"
     r"plus|environ|compten?t?|recoit|recu|manquent?|depuis|vers|puis|au lieu|code|insee|siret)"
     r"(?![\w'-])|[!?…]|\.[ ](?=(?-i:[A-Z])))",
@@ -88,7 +89,8 @@ _NO_STREET = re.compile(
 _COUNTED = listed(
     """habitant visiteur euro entree personne eleve spectateur oeuvre œuvre notice exemplaire km
     metre objet ligne document place livre an franc volume photo image abonne inscrit arbre
-    piece fois voiture vehicule pieton cycliste signature voix logement lit hectare m m2 ha kg page"""
+    piece fois voiture vehicule pieton cycliste signature voix logement lit hectare m m2 ha kg
+    page"""
 )
 _COUNT = re.compile(rf"(?:{_COUNTED})\b", re.IGNORECASE)
 

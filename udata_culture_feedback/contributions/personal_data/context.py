@@ -60,9 +60,10 @@ _HOUSEHOLD = (
 #: Where somebody lives or gets their letters.
 _HOME = whole(
     listed(
-        """habite habites habitent habitons habitez habitais habitait vis vit vivons vivent vivait vivaient vivais
-        loge logent logeons logement reside resident residons demeure demeurant demeurons
-        domicile domiciliee domicilie adresse_perso adresse_personnelle adresse_postale"""
+        """habite habites habitent habitons habitez habitais habitait vis vit vivons vivent vivait
+        vivaient vivais loge logent logeons logement reside resident residons demeure demeurant
+        demeurons domicile domiciliee domicilie adresse_perso adresse_personnelle
+        adresse_postale"""
     )
     + rf"|chez {_HOUSEHOLD}|{_THEIRS} (?:"
     + listed(
