@@ -30,6 +30,7 @@ FLAGS = (
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those of a file in one process, where the run groups tests (`--dist loadgroup`): each process
     has one portal, and what a file has done to it is there for the next one."""
