@@ -61,14 +61,16 @@ def run(
     ready_file.unlink(missing_ok=True)  # left by a run that was killed
     with _listening(port) as listener, _mongodb(state_dir) as server_uri:
         port = listener.getsockname()[1]
-        portal = _load(server_uri, database, port, state_dir, reset=reset, texts=texts)
+        portal = _load(server_uri, database, port, state_dir, reset=reset)
         with _serving(portal, listener):
-            datasets, late = _sample_datasets(portal), _late_request(portal)
-            consulted = _consultations(portal)
+            datasets = _sample_datasets(portal)
             url = f"http://localhost:{port}"
+            _print_addresses(url, datasets)
+            # Whoever opens it now sees it fill; nobody waits for all of it.
+            _record(portal, state_dir, texts)
+            _print_late_addresses(url, _late_request(portal), _consultations(portal))
             _write(ready_file, json.dumps({"url": url, "datasets": datasets}, indent=2))
             try:
-                _print_addresses(url, datasets, late, consulted)
                 threading.Event().wait()
             finally:
                 ready_file.unlink(missing_ok=True)
@@ -81,11 +83,11 @@ def _load(
     state_dir: Path,
     *,
     reset: bool,
-    texts: int = 0,
 ) -> Portal:
+    """Make the portal, with its accounts and its catalogue."""
     with _step("Loading udata"):
         from . import accounts, catalogue
-        from .portal import DATABASE, MAILS, create_portal
+        from .portal import DATABASE, create_portal
 
         database = database or DATABASE
         if reset:
@@ -96,6 +98,19 @@ def _load(
             says(accounts.load_accounts())
         with _step("Creating the catalogue") as says:
             says(catalogue.load_catalogue())
+        with _step("Appointing a moderator") as says:
+            from . import wave
+
+            says(wave.appoint())
+    return portal
+
+
+def _record(portal: Portal, state_dir: Path, texts: int) -> None:
+    """Record what people say and ask for, while the portal answers already. `texts`: of the wave
+    of spam, none if 0."""
+    from .portal import MAILS
+
+    with portal.udata.app_context():
         with _step("Recording what people think") as says:
             from .record import record_opinions
 
@@ -114,11 +129,9 @@ def _load(
         if recorded or asked or answered:
             # They would bury the mails that whoever tries the demo causes.
             shutil.rmtree(state_dir / MAILS, ignore_errors=True)
-        with _step("Appointing a moderator") as says:
+        if texts:
             from . import wave
 
-            says(wave.appoint())
-        if texts:
             with _step("Letting a wave of spam come") as says:
                 says(wave.load_wave(texts, _progress))
         with _step("Telling whose answer is late"):
@@ -126,7 +139,6 @@ def _load(
 
             for look in (upkeep.end_pauses, upkeep.remind_clarifications, upkeep.tell_overdue):
                 look()
-    return portal
 
 
 def _progress(done: int, of: int) -> None:
@@ -229,14 +241,9 @@ def _step(label: str) -> Iterator[Any]:
     print(f"{time.monotonic() - start:.1f} s{count}", flush=True)
 
 
-def _print_addresses(
-    url: str, datasets: dict[str, dict[str, str]], late: str | None, consulted: dict[str, str]
-) -> None:
-    from .accounts import NAMED, PASSWORD
-    from .catalogue import SHOWCASE
-
-    dataset = datasets[SHOWCASE]
-    late_request = f"  One that is late  {url}{PAGES}requests/{late}/\n" if late else ""
+def _print_late_addresses(url: str, late: str | None, consulted: dict[str, str]) -> None:
+    """Print where what has just been recorded is."""
+    late_request = f"  A late request    {url}{PAGES}requests/{late}/\n" if late else ""
     consultations = "".join(
         f"  {label:<17} {url}{PAGES}consultations/{consulted[name]}/{part}\n"
         for label, name, part in (
@@ -245,15 +252,23 @@ def _print_addresses(
         )
         if name in consulted
     )
+    print(f"\n  Everything is there.\n{late_request}{consultations}", end="")
+    print("\n  Ctrl-C stops everything; what you did is kept for the next time.", flush=True)
+
+
+def _print_addresses(url: str, datasets: dict[str, dict[str, str]]) -> None:
+    """Print where to go, and as whom."""
+    from .accounts import NAMED, PASSWORD
+    from .catalogue import SHOWCASE
+
+    dataset = datasets[SHOWCASE]
     print(
         f"\n"
         f"  Front page        {url}/\n"
         f"  A dataset         {url}/datasets/{dataset['slug']}\n"
         f"  Its feedback      {url}{PAGES}datasets/{dataset['id']}/\n"
         f"  Requests for data {url}{PAGES}requests/\n"
-        f"{late_request}"
         f"  Consultations     {url}{PAGES}consultations/\n"
-        f"{consultations}"
         f"  Moderation        {url}{PAGES}moderation/\n"
         f"  Mails sent        {url}/demo/mails\n"
         f"  API               {url}/api/1/swagger.json\n"
@@ -262,7 +277,7 @@ def _print_addresses(
     )
     for account in NAMED:
         print(f"  {account.email:<24}{account.name:<18}{account.part}")
-    print("\n  Ctrl-C stops everything; what you did is kept for the next time.", flush=True)
+    print("\n  It fills with what people say meanwhile:\n", flush=True)
 
 
 def _write(path: Path, text: str) -> None:

@@ -94,6 +94,7 @@ def _settings(mongodb_host: str, port: int, state_dir: Path) -> type[Defaults]:
     class Demo(Defaults):
         SITE_ID = "culture-feedback-demo"
         SITE_TITLE = "Culture ouverte (démonstration)"
+        CULTURE_FEEDBACK_LOGO_URL = "/assets/icon.svg"
         SITE_AUTHOR = "udata-culture-feedback"
         DEFAULT_LANGUAGE = "fr"
         CONTACT_EMAIL = "contact@demo.test"

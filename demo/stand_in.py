@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from markupsafe import escape
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect
@@ -21,10 +22,15 @@ if TYPE_CHECKING:
 
 FRONTEND = Path(__file__).with_name("frontend")
 LANGUAGES = ("fr", "en")
+#: What somebody has chosen in the header of the product, which is that of the portal here.
+LANGUAGE_COOKIE = "culture-feedback-lang"
+#: The product's pages, which need no JavaScript; those of a dataset and of an organization are
+#: named as they are here.
+PLAIN, NAMED = "/api/1/culture-feedback/pages/", ("dataset", "organization")
 
 PAGES = Map(
     [
-        Rule("/", endpoint="datasets"),
+        Rule("/", endpoint="home"),
         Rule("/datasets", endpoint="datasets"),
         Rule("/datasets/<slug>", endpoint="dataset"),
         # The tab of cdata where udata's mails and bell lead; here it is a part of the page.
@@ -75,14 +81,15 @@ class StandIn:
                     [_read_mail(mail) for mail in sorted(self.mails.glob("*.txt"), reverse=True)]
                 )
             case page:
-                return self._page(page, request)
+                return self._page(page, request, values.get("slug"))
 
-    def _page(self, page: str, request: Request) -> Response:
-        wanted = request.args.get("lang")
+    def _page(self, page: str, request: Request, slug: str | None) -> Response:
+        wanted = request.args.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
         html = self.shell
         for name, value in {
             "page": page,
             "lang": wanted if wanted in LANGUAGES else LANGUAGES[0],
+            "plain": f"{PLAIN}{page}s/{escape(slug)}/" if slug and page in NAMED else PLAIN,
             "session": "open" if self.is_logged_in(request) else "none",
         }.items():
             html = html.replace(f"{{{{ {name} }}}}", value)

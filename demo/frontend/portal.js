@@ -2,7 +2,7 @@
 
 import { language, texts } from './texts.js'
 
-const PAGES = { datasets, dataset, organization, login, notifications, mails }
+const PAGES = { home, datasets, dataset, organization, login, notifications, mails }
 const main = document.querySelector('main')
 const { page } = document.body.dataset
 
@@ -46,10 +46,11 @@ function element(name, attributes = {}, ...children) {
   return node
 }
 
-// The language stays in the address, so that a link can be shared.
+// A language that was asked for in the address stays there, so that a link can be shared.
 function local(path) {
   const url = new URL(path, location.origin)
-  if (language === 'en') url.searchParams.set('lang', 'en')
+  const asked = new URLSearchParams(location.search).get('lang')
+  if (asked) url.searchParams.set('lang', asked)
   return url.pathname + url.search + url.hash
 }
 
@@ -58,10 +59,12 @@ function show(title, ...content) {
   main.replaceChildren(...content.filter(Boolean))
 }
 
-const day = (iso) => new Intl.DateTimeFormat(language, { dateStyle: 'long' }).format(new Date(iso))
-
-const moment = (iso) =>
-  new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'short' }).format(new Date(iso))
+// « 1er janvier 2026 », "7 September 2026": as the product writes them.
+const locale = language === 'en' ? 'en-GB' : language
+const written = (iso, style) =>
+  new Intl.DateTimeFormat(locale, style).format(new Date(iso)).replace(/^1 (?=\p{L})/u, language === 'fr' ? '1er ' : '1 ')
+const day = (iso) => written(iso, { dateStyle: 'long' })
+const moment = (iso) => written(iso, { dateStyle: 'long', timeStyle: 'short' })
 
 function size(bytes) {
   const step = Math.min(3, Math.floor(Math.log10(bytes) / 3))
@@ -98,20 +101,104 @@ function breadcrumb(current) {
 
 // --- Pages -------------------------------------------------------------------------------------
 
+const OURS = '/api/1/culture-feedback'
+const PASSWORD = 'Demo-2023'
+const DOORS = {
+  citizen: ['citoyenne@demo.test', `${OURS}/pages/me/`],
+  producer: ['producteur@demo.test', `${OURS}/pages/dashboard/`],
+  moderator: ['moderation@demo.test', `${OURS}/pages/moderation/`],
+  team: ['consultation@demo.test', `${OURS}/pages/consultations/`],
+}
+
+async function home() {
+  const [{ data }, open, met] = await Promise.all([
+    read('/api/1/datasets/?page_size=50&sort=title'),
+    read(`${OURS}/consultations/?state=open&page_size=1`),
+    read(`${OURS}/requests/?status=published&page_size=3`),
+  ])
+  const figures = await figuresOf(data)
+  const known = data.filter(({ id }) => figures.get(id)?.total).sort((one, other) =>
+    figures.get(other.id).total - figures.get(one.id).total)
+  show(texts.homeTitle,
+    element('section', { class: 'hero' },
+      element('h1', {}, texts.homeTitle),
+      element('p', { class: 'lead' }, typography(texts.homeLead)),
+      element('form', { class: 'form', action: `${OURS}/pages/requests/`, role: 'search' },
+        element('div', { class: 'field' },
+          element('label', { for: 'q' }, typography(texts.homeSearch)),
+          element('input', { id: 'q', name: 'q', type: 'search', maxlength: 200 })),
+        element('button', { class: 'button' }, texts.search))),
+    element('section', { 'aria-labelledby': 'doors' },
+      element('h2', { id: 'doors' }, texts.doors),
+      element('ul', { class: 'cards doors' }, Object.entries(DOORS).map(door)),
+      element('p', { class: 'mention' }, texts.doorsHint(PASSWORD))),
+    ...open.data.map(consultation),
+    met.data.length ? element('section', { 'aria-labelledby': 'done' },
+      element('div', { class: 'split' },
+        element('h2', { id: 'done' }, texts.done),
+        element('a', { href: `${OURS}/pages/requests/?status=published` }, texts.allDone)),
+      element('ul', { class: 'cards' }, met.data.map(fulfilled))) : null,
+    element('section', { 'aria-labelledby': 'opinions' },
+      element('div', { class: 'split' },
+        element('h2', { id: 'opinions' }, texts.opinions),
+        element('a', { href: local('/datasets') }, texts.allDatasets)),
+      cards(known.slice(0, 6), figures, 'h3')))
+}
+
+function door([name, [email, next]]) {
+  const [title, about] = texts.door[name]
+  const query = new URLSearchParams({ email, next })
+  return element('li', { class: 'card' },
+    element('h3', {}, element('a', { href: `/login?${query}` }, title)),
+    element('p', {}, about),
+    element('p', { class: 'mention' }, email))
+}
+
+function consultation({ title, self_web_url }) {
+  return element('section', { class: 'band' },
+    element('div', {},
+      element('p', { class: 'mention' }, texts.open),
+      element('h2', {}, typography(title))),
+    element('a', { class: 'button', href: new URL(self_web_url).pathname }, texts.answerIt))
+}
+
+function fulfilled({ title, organization, supports, self_web_url }) {
+  return element('li', { class: 'card' },
+    element('h3', { dir: 'auto' }, element('a', { href: new URL(self_web_url).pathname }, typography(title))),
+    element('p', { class: 'mention' }, [organization?.name, texts.asked(supports)].filter(Boolean).join(' · ')))
+}
+
+// What the public says of these datasets, in one call.
+async function figuresOf(listed) {
+  const query = new URLSearchParams(listed.map(({ id }) => ['dataset', id]))
+  const { data } = listed.length ? await read(`${OURS}/summaries/?${query}`) : { data: [] }
+  return new Map(data.map((summary) => [summary.dataset.id, summary]))
+}
+
+function opinions({ total, commented, fitness, requests }) {
+  const [share, label] = texts.share(Math.round(100 * fitness.yes / total), texts.yes)
+  return element('p', { class: 'mention figures' },
+    total < 5 ? element('span', {}, texts.few(total)) : element('span', {}, element('strong', {}, share), label),
+    commented ? element('span', {}, texts.commented(commented)) : null,
+    requests.open ? element('span', {}, texts.waiting(requests.open)) : null)
+}
+
 async function datasets() {
   const { data, total } = await read('/api/1/datasets/?page_size=50&sort=title')
+  const figures = await figuresOf(data)
   show(texts.datasets,
     element('h1', {}, texts.datasetsTitle),
     element('p', { class: 'mention' }, texts.count(total)),
-    cards(data))
+    cards(data, figures))
 }
 
-function cards(listed) {
+function cards(listed, figures = new Map(), heading = 'h2') {
   return element('ul', { class: 'cards' }, listed.map((dataset) =>
     element('li', { class: 'card' },
-      element('h2', { style: 'margin: 0; font-size: 1.0625rem' },
+      element(heading, {},
         element('a', { href: local(`/datasets/${dataset.slug}`) }, typography(dataset.title))),
       element('p', { class: 'mention' }, holder(dataset), element('br'), texts.updated(day(dataset.last_update))),
+      figures.get(dataset.id)?.total ? opinions(figures.get(dataset.id)) : null,
       element('p', {}, beginning(typography(dataset.description.replaceAll('**', '')))))))
 }
 
@@ -155,11 +242,23 @@ async function dataset() {
       feedback,
       element('section', { 'aria-labelledby': 'discussions' },
         element('h2', { id: 'discussions' }, texts.discussions),
-        discussions.data.length
-          ? element('ul', { class: 'stack' }, discussions.data.map(discussion))
-          : element('p', {}, texts.noDiscussion))))
+        ...threads(discussions.data))))
   const wanted = new URLSearchParams(location.search).get('discussion_id')
-  document.getElementById(`discussion-${wanted}`)?.scrollIntoView()
+  const thread = document.getElementById(`discussion-${wanted}`)
+  thread?.closest('details')?.setAttribute('open', '')
+  thread?.scrollIntoView()
+}
+
+// What the widget shows above already is folded, as it would be in another tab.
+function threads(found) {
+  const ours = found.filter(({ title }) => /^\[(Retour|Demande|Feedback|Request)\]/.test(title))
+  const others = found.filter((one) => !ours.includes(one))
+  const listed = (some) => element('ul', { class: 'stack' }, some.map(discussion))
+  return [
+    others.length ? listed(others) : null,
+    ours.length ? element('details', {}, element('summary', {}, texts.fromFeedback(ours.length)), listed(ours)) : null,
+    found.length ? null : element('p', {}, texts.noDiscussion),
+  ].filter(Boolean)
 }
 
 function facts(dataset, licences, frequencies) {
@@ -207,7 +306,10 @@ function login() {
   const field = (name, type, autocomplete) =>
     element('div', { class: 'field' },
       element('label', { for: name }, texts[name]),
-      element('input', { id: name, name, type, autocomplete, required: true }))
+      element('input', { id: name, name, type, autocomplete, required: true, value: known[name] }))
+  // Through a door of the front page, whose account is written there.
+  const email = new URLSearchParams(location.search).get('email') ?? undefined
+  const known = { email, password: email && PASSWORD }
   const form = element('form', { class: 'form', method: 'post', action: '/login/', onsubmit: logIn },
     error,
     field('email', 'email', 'username'),
@@ -280,8 +382,19 @@ async function mails() {
         element('li', { class: 'card' },
           element('h2', { style: 'margin: 0; font-size: 1.0625rem' }, mail.subject),
           element('p', { class: 'mention' }, texts.to(mail.recipient, moment(mail.date))),
-          element('p', { class: 'as-written' }, mail.text))))
+          element('p', { class: 'as-written' }, ...linked(mail.text)))))
       : element('p', {}, texts.noMail))
+}
+
+// The addresses in a text, as links on this host: on another (127.0.0.1 for localhost) the session
+// would be lost.
+function linked(text) {
+  return text.split(/(https?:\/\/[^\s<>"]*[^\s<>".,;:!?)])/).map((part, place) => {
+    if (place % 2 === 0) return part
+    const { hostname, pathname, search, hash } = new URL(part)
+    const here = /^(localhost|127\.0\.0\.1)$/.test(hostname)
+    return element('a', { href: here ? pathname + search + hash : part }, part)
+  })
 }
 
 // --- Header and footer -------------------------------------------------------------------------
@@ -306,11 +419,11 @@ async function frame() {
   }
   const other = document.getElementById('other-language')
   const url = new URL(location.href)
-  if (language === 'en') url.searchParams.delete('lang')
-  else url.searchParams.set('lang', 'en')
+  url.searchParams.delete('lang')
+  const to = language === 'en' ? 'fr' : 'en'
   other.textContent = texts.otherLanguage
-  other.lang = other.hreflang = language === 'en' ? 'fr' : 'en'
-  other.href = url.pathname + url.search
+  other.lang = other.hreflang = to
+  other.href += `?${new URLSearchParams({ to, next: url.pathname + url.search })}`
 
   await account()
 }
@@ -321,7 +434,7 @@ async function account() {
   if (!user) {
     if (page === 'login') return
     const path = local(location.pathname + location.search)
-    place.append(element('a', { class: 'button', href: local(`/login?next=${encodeURIComponent(path)}`) }, texts.login))
+    place.append(element('a', { class: 'button secondary', href: local(`/login?next=${encodeURIComponent(path)}`) }, texts.login))
     return
   }
   const logOut = async () => {
@@ -331,10 +444,24 @@ async function account() {
   place.append(
     element('span', {}, `${user.first_name} ${user.last_name}`),
     element('button', { class: 'button secondary', type: 'button', onclick: logOut }, texts.logout))
+  await places()
   const { total } = await read('/api/1/notifications/?handled=false&page_size=1')
   const bell = document.getElementById('bell')
   bell.hidden = false
   bell.querySelector('a').textContent = total ? `${texts.notifications} (${total})` : texts.notifications
+}
+
+// Where somebody works, with what waits there: as the header of the product's pages says it.
+async function places() {
+  const answer = await fetch(local(`${OURS}/pages/charter/`))
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
+  for (const { href, firstChild, lastElementChild } of page.querySelectorAll('.cf-header > .cf-wrap > .cf-menu .cf-work a')) {
+    const number = parseInt(lastElementChild?.textContent, 10)
+    const { pathname } = new URL(href)
+    document.querySelector('#menu ul').append(element('li', {}, element('a', { href: pathname },
+      firstChild.textContent.trim(),
+      number ? element('span', { class: 'count', title: texts.work }, `${number}`) : null)))
+  }
 }
 
 frame()

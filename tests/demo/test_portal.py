@@ -63,7 +63,7 @@ def test_it_answers_under_both_names_of_this_machine(portal: RunningPortal) -> N
 
 
 def test_a_page_has_nothing_of_the_plugin_but_its_script_and_links(portal: RunningPortal) -> None:
-    page = re.sub(r'href="/api/1/culture-feedback/pages/\w+/"', "", get(portal.page(SHOWCASE)))
+    page = re.sub(r'href="/api/1/culture-feedback/pages/[\w/-]*"', "", get(portal.page(SHOWCASE)))
     script = '<script type="module" src="/api/1/culture-feedback/embed.js"></script>'
     assert script in page
     assert "culture-feedback" not in page.replace(script, "")
@@ -82,3 +82,10 @@ def test_a_second_start_adds_nothing(portal: RunningPortal, mongodb: str, tmp_pa
         assert again.ids == portal.ids
     assert counts(mongodb) == before
     assert before["dataset"] == len(remote_ids()) + 1  # the results of a consultation
+
+
+def test_without_javascript_there_is_a_way_to_the_plain_page(portal: RunningPortal) -> None:
+    page = get(portal.page(SHOWCASE))
+    [plain] = re.findall(r'<noscript>.*?href="([^"]+)".*?</noscript>', page, re.DOTALL)
+    assert plain.endswith(f"/pages/datasets/{portal.slugs[SHOWCASE]}/")
+    assert "Ces données répondent-elles" in get(portal.url + plain)
