@@ -39,6 +39,8 @@ def places(viewer: Viewer) -> list[Place]:
         found.append(Place(_("Dashboard"), "dashboard/", waiting, work=True))
     if viewer.moderator:
         found.append(Place(_("Moderation"), "moderation/", counted.get("moderation", 0), work=True))
+    if viewer.sysadmin:
+        found.append(Place(_("Producers of the portal"), "dashboard/portal/", work=True))
     if is_team(viewer):
         found.append(Place(_("Consultation team"), "consultations/new", work=True))
     return found

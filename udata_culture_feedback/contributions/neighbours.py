@@ -137,6 +137,9 @@ class RequestsAsked(Protocol):
 class FeedbackGiven(Protocol):
     """What consultations read of feedback when they have closed."""
 
+    def ensure_above(self, summary_ids: Iterable[str]) -> None:
+        """Make the summaries of organizations and of the site that are missing."""
+
     def stamped(self, consultation: ObjectId, fields: Iterable[str]) -> Any:
         """Return a cursor over the feedback given during a consultation."""
 

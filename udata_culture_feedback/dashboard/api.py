@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from flask import request
 from udata.api import api, fields
 
 from ..people.viewer import current_viewer
+from ..web import listing
 from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
-from . import organization_settings, subscriptions
+from . import organization_settings, portal_board, subscriptions
 
 settings_fields = documented(
     "CultureFeedbackOrganizationSettings",
@@ -77,6 +79,70 @@ class CultureFeedbackOrganizationSettingsAPI(Route):
     def put(self, org: str) -> Answer:
         """Change it: the fields that are sent"""
         return answer(organization_settings.change(current_viewer(), org, json_body()))
+
+
+board_fields = documented(
+    "CultureFeedbackPortalBoard",
+    {
+        "data": fields.List(
+            fields.Raw(
+                description="organization {id, name, page}, total, comments {waiting, overdue}, "
+                "answers {awaited, answered_of_awaited, commented, answered_of_commented, "
+                "median_days}, requests {open, overdue, published}, trend [{month, commented, "
+                "answered}], last_feedback_at"
+            )
+        ),
+        "page": fields.Integer,
+        "page_size": fields.Integer,
+        "total": fields.Integer,
+        "next_page": fields.String,
+        "previous_page": fields.String,
+        "unmet_searches": fields.List(fields.Raw(description="terms, seen")),
+        "requests_without_holder": fields.Integer,
+    },
+)
+
+
+@ns.route("/dashboard/portal/", endpoint="culture_feedback_portal_board")
+class PortalBoardAPI(Route):
+    @api.doc(
+        "get_culture_feedback_portal_board",
+        security="apikey",
+        params={
+            "sort": f"One of {', '.join(portal_board.SORTS)}",
+            "q": "Words of the name of an organization",
+            "page": "From 1",
+            "page_size": "100 at most",
+        },
+    )
+    @api.response(200, "Success", board_fields)
+    @api.response(404, "Not an administrator of the portal")
+    def get(self) -> Answer:
+        """See how each producer answers (administrators of the portal)"""
+        portal_board.must_be_administrator(current_viewer())
+        page = listing.asked_page(portal_board.ROWS)
+        sort = portal_board.asked_sort(request.args.get("sort"))
+        rows, more, total = portal_board.listed(sort, request.args.get("q"), page)
+        body = {
+            "data": rows,
+            "page": page.number,
+            "page_size": page.size,
+            "total": total,
+            "next_page": listing.address(page=page.number + 1) if more else None,
+            "previous_page": listing.address(page=page.number - 1) if page.number > 1 else None,
+        }
+        return never_stored(answer(body | portal_board.lacking()))
+
+
+@ns.route("/dashboard/portal.csv", endpoint="culture_feedback_portal_board_csv")
+class PortalBoardCSVAPI(Route):
+    @api.doc("get_culture_feedback_portal_board_csv", security="apikey")
+    @api.produces(["text/csv"])
+    @api.response(404, "Not an administrator of the portal")
+    def get(self) -> Answer:
+        """Download how each producer answers (administrators of the portal)"""
+        portal_board.must_be_administrator(current_viewer())
+        return portal_board.file(portal_board.asked_sort(request.args.get("sort")))
 
 
 def _shown(subscribed: bool) -> Answer:

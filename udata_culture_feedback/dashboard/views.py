@@ -20,8 +20,8 @@ from ..web import listing, refusals
 from ..web.api import never_stored
 from ..web.listing import Page
 from ..web.pages import blueprint, page_address, render
-from ..web.urls import login_url
-from . import csv, filters, permissions, presentation, queries
+from ..web.urls import api_url, login_url
+from . import csv, filters, permissions, portal_board, presentation, queries
 from .filters import Filters
 from .permissions import Scope
 
@@ -61,6 +61,55 @@ def dashboards_page(viewer: Viewer) -> Response:
         here=page_address("dashboard/"),
         url=lambda one: _address(Scope(one.organization, None)),
     )
+
+
+@blueprint.route("/pages/dashboard/portal/")
+@private
+def portal_board_page(viewer: Viewer) -> Response:
+    """How each producer answers, for administrators of the portal; 404 to anybody else."""
+    portal_board.must_be_administrator(viewer)
+    refusal: refusals.Refusal | None = None
+    words, sort, page = request.args.get("q", "").strip(), "-waiting", Page(1, portal_board.ROWS)
+    try:
+        sort = portal_board.asked_sort(request.args.get("sort"))
+        page = listing.asked_page(portal_board.ROWS)
+    except refusals.Invalid as senseless:
+        refusal = senseless
+    rows, more, total = portal_board.listed(sort, words or None, page)
+
+    def url(**changed: Any) -> str:
+        kept = {"q": words or None, "sort": sort} | changed
+        return page_address(
+            "dashboard/portal/", **{name: value for name, value in kept.items() if value}
+        )
+
+    return render(
+        "dashboard/portal.html",
+        viewer=viewer,
+        refusal=refusal,
+        rows=rows,
+        more=more,
+        total=total,
+        page=page,
+        last=-(-min(total, listing.MAX_OFFSET) // page.size),
+        sort=sort,
+        sorts={
+            "-waiting": _("Comments that wait"),
+            "-commented": _("Comments"),
+            "-total": _("Answers"),
+            "-last_feedback_at": _("Latest answer"),
+        },
+        q=words,
+        page_url=lambda number: url(page=number),
+        csv_url=api_url("dashboard/portal.csv"),
+        organization_url=lambda row: _address_of(row["organization"]["id"]),
+        here=page_address("dashboard/portal/"),
+        **portal_board.lacking(),
+    )
+
+
+def _address_of(organization: str) -> str:
+    return page_address(f"dashboard/organizations/{organization}/")
 
 
 @blueprint.route("/pages/dashboard/me/", defaults={"organization": None})

@@ -9,6 +9,7 @@ from bson import ObjectId
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
+from ..contributions.neighbours import feedback_given
 from ..figures.settle import Document, Flow, settle, settle_and_read, settle_some
 from ..figures.summary_ids import SITE, dataset_summary, organization_summary
 from ..people.models import COUNTED_AS, Kind
@@ -95,6 +96,8 @@ def above(request: Request) -> list[str]:
 def ensure(figures_ids: Iterable[str]) -> None:
     """Makes the figures that do not exist yet."""
     wanted = set(figures_ids)
+    # An organization that is only asked for data stands on the board of the portal too.
+    feedback_given().ensure_above(wanted)
     known = {one["_id"] for one in figures().find({"_id": {"$in": list(wanted)}}, {"_id": 1})}
     for one in wanted - known:
         try:

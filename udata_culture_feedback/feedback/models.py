@@ -22,6 +22,7 @@ from udata.mongo.document import UDataDocument as Document
 
 from ..contributions.review_rules import Visibility, indexes
 from ..figures.settle import DISCUSSION, Totals
+from ..figures.summary_ids import OF_ORGANIZATIONS
 from ..people.models import COUNTED_AS, CultureFeedbackContributor, Kind
 from ..portal.collections import acknowledged
 from ..web.moments import local_days, portal_zone
@@ -253,6 +254,20 @@ class CultureFeedbackSummary(Document):
             ["organization", "listed", "-last_feedback_at"],
             ["organization", "listed", "-attention.score", "id"],
             ["listed", "-last_feedback_at"],
+            # The board of a portal's administrators (see `dashboard.portal_board`).
+            *(
+                {
+                    "fields": [f"-{field}", "id"],
+                    "name": f"board_{field}",
+                    "partialFilterExpression": {"_id": OF_ORGANIZATIONS},
+                }
+                for field in ("totals.waiting", "totals.commented", "totals.total")
+            ),
+            {
+                "fields": ["-last_feedback_at", "id"],
+                "name": "board_last_feedback_at",
+                "partialFilterExpression": {"_id": OF_ORGANIZATIONS},
+            },
             {"fields": ["due"], "partialFilterExpression": {"due": {"$exists": True}}},
         ],
     }

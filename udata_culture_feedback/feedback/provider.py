@@ -11,7 +11,9 @@ from pymongo.cursor import Cursor
 
 from ..figures.summary_ids import dataset_summary
 from .models import feedbacks, summaries
-from .summaries import BEFORE
+from .summaries import BEFORE, ensure_above
+
+__all__ = ["ensure_above", "since_update", "stamped"]
 
 #: Documents read at once.
 BATCH = 500

@@ -7,6 +7,9 @@ from typing import Any
 
 SITE = "site"
 
+#: The ids of all summaries of organizations, as a condition on `_id`.
+OF_ORGANIZATIONS = {"$gte": "organization:", "$lt": "organization;"}
+
 #: `dataset_summary` in a pipeline whose documents are datasets.
 DATASET_SUMMARY = {"$concat": ["dataset:", {"$toString": "$_id"}]}
 
