@@ -16,6 +16,7 @@ from udata.core.dataset.models import Dataset
 from udata.mail import mail_sent
 
 from tests.cases import P, PluginTestCase
+from udata_culture_feedback.email_confirmation import anonymous
 
 #: Keys like those of an operator, and proofs that take no time.
 SETTINGS: dict[str, Any] = {
@@ -95,8 +96,10 @@ class WithoutAccountTestCase(PluginTestCase):
     """A portal whose operator has set the keys."""
 
     @pytest.fixture(autouse=True)
-    def keys(self, app: Any, plugin: None) -> None:
+    def keys(self, app: Any, plugin: None, monkeypatch: pytest.MonkeyPatch) -> None:
         app.config.update(SETTINGS)
+        # Tests type faster than people do.
+        monkeypatch.setattr(anonymous, "QUICK", 0)
 
     def browser(self) -> Browser:
         return Browser(self)

@@ -42,11 +42,11 @@ def maintain() -> dict[str, int]:
 
 
 def steps() -> dict[str, Callable[[], int]]:
-    """Return what is done, in this order: what each kind of contribution asks for, then what is
-    about all of them."""
+    """Return what is done, in this order: who has left is forgotten before anything of theirs is
+    told to others; then what each kind of contribution asks for, then what is about all of them."""
     return {
-        **kinds.upkeep(),
         "accounts_forgotten": forget_accounts,
+        **kinds.upkeep(),
         "producers_told": producer_alerts.tell_weekly,
         "waits_pointed_out": producer_alerts.escalate,
         **moderation.STEPS,

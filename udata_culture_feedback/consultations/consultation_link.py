@@ -107,7 +107,8 @@ def keep(feedback: Contribution) -> None:
 def copy(feedback: Contribution) -> bool:
     """Copies what a feedback says into the results of the consultation it is stamped with, once.
     Agents of the producer and spam count in no figure. True when it was not there yet."""
-    if feedback.get("agent") or feedback.get("hidden_reason") == "spam":
+    left_out = feedback.get("hidden_reason") == "spam" or feedback.get("held")
+    if feedback.get("agent") or left_out:
         return False
     consultation = feedback["consultation"]
     counted_in = of_feedback(consultation)
@@ -136,10 +137,24 @@ def copy(feedback: Contribution) -> bool:
 
 
 def drop(feedback: Contribution) -> None:
-    """What was kept of a feedback counts no more: it was spam."""
+    """What was kept of a feedback counts no longer: it was spam, or is held again."""
     change = becomes_due([of_feedback(feedback["consultation"])])
     change["$set"] = {"live": {}}
     collected().update_one({"_id": _copy_id(feedback), "live.total": 1}, change)
+
+
+def count_late(feedback: Contribution) -> None:
+    """Count in results what was held when they were collected, and is no longer; again what counted
+    before it was held once more. Again changes nothing."""
+    id = feedback["consultation"]
+    if not consultations().find_one({"_id": id, "collected": {"$ne": None}}, {"_id": 1}):
+        return  # copied with the others
+    if copy(feedback):
+        return
+    kept = collected().find_one({"_id": _copy_id(feedback), "live.total": {"$exists": False}})
+    if kept:
+        change = becomes_due([of_feedback(id)]) | {"$set": {"live": totals_of_collected(kept)}}
+        collected().update_one({"_id": kept["_id"], "v": kept["v"]}, change)
 
 
 def totals_of_collected(kept: Collected) -> Totals:

@@ -11,7 +11,7 @@ from udata.i18n import lazy_gettext as _
 from ..contributions.neighbours import TrendEvent
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
-from .consultation_link import disclosed, drop, filtered_by, keep, put
+from .consultation_link import count_late, disclosed, drop, filtered_by, keep, put
 from .models import Consultation, consultations
 from .presentation import banner
 from .presentation import open_consultations as banners_key
@@ -22,6 +22,7 @@ from .wording import said
 __all__ = [
     "banner",
     "banners_key",
+    "count_late",
     "disclosed",
     "drop",
     "events",

@@ -79,7 +79,10 @@ class ConsultationLink(Protocol):
         """Copy a feedback into the results of its consultation before it changes."""
 
     def drop(self, feedback: Document) -> None:
-        """Stop counting in results what was kept of a feedback that was spam."""
+        """Stop counting in results what was kept of a feedback that was spam, or is held again."""
+
+    def count_late(self, feedback: Document) -> None:
+        """Count in results what was held when they were collected, and is no longer."""
 
     def unclosed_stage(self, name: str, at: datetime) -> Stage:
         """Return the stage that reads the consultations not closed at a moment, as list `name`."""

@@ -90,6 +90,9 @@ REASONS = {
     **text_checks.LABELS,
 }
 
+#: Checks of abuse: answers whose words one of them has caught do not move the figures while held.
+ABUSE = frozenset(("spam_words", "links", REPEATED))
+
 #: Of any class: each domain has the type of its own.
 Contribution = Any
 

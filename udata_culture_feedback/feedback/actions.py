@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -32,10 +32,13 @@ from ..web import refusals
 from . import dataset_lookup, permissions, summaries
 from .dataset_lookup import Beforehand
 from .forms import read_answer
-from .models import Treatment, feedbacks, live_totals
+from .models import Treatment, feedbacks, is_held, live_totals
 from .signals import on_feedback_changed
 
 Feedback = dict[str, Any]
+
+#: Feedback of one browser within that time from which on moderators look at it first.
+MANY, LATELY = 5, timedelta(hours=1)
 
 #: Fields of a feedback that its edits leave alone: those of the settle protocol, of the discussion,
 #: of what was told and of the dataset, which other processes may be writing at the same moment.
@@ -125,10 +128,14 @@ def give(viewer: Viewer, payload: dict[str, Any], *, at: datetime | None = None)
     _put_words(feedback, answer.get("comment"))
     _await_moderation(feedback, imported=at is not None)
     review_rules.offer_as_open_data(feedback, permissions.texts(feedback), moment)
+    signals = admit(viewer, Action.FEEDBACK, str(dataset.id), payload)
+    if viewer.by_token and feedback.get("comment") and _says_much(viewer, moment):
+        signals.append("many")
+    if signals:
+        feedback["signals"] = signals
+    _catch(feedback)
     feedback["live"] = live_totals(feedback)
     feedback["due"] = _listeners(feedback)
-    if signals := admit(viewer, Action.FEEDBACK, str(dataset.id), payload):
-        feedback["signals"] = signals
     try:
         feedbacks().insert_one(feedback)
     except DuplicateKeyError:
@@ -380,6 +387,8 @@ def _edited(
     if "comment" in answer:
         _put_words(changed, answer["comment"])
     _await_moderation(changed, feedback)
+    if not is_held(feedback):
+        changed.pop("caught", None)  # what was counted stays counted
     review_rules.offer_as_open_data(changed, permissions.texts(changed), changed["last_modified"])
     changed["live"] = live_totals(changed)
     return changed
@@ -406,6 +415,22 @@ def _await_moderation(
     review_rules.await_moderation(feedback, why, feedback["last_modified"])
 
 
+def _catch(feedback: Feedback) -> None:
+    """Mark a new feedback whose words wait since a check of abuse has caught them: it does not move
+    the figures until somebody has read them."""
+    why = (feedback.get("review") or {}).get("why") or []
+    abuse = review_rules.ABUSE.intersection(why) or feedback.get("signals")
+    if feedback["visibility"] == Visibility.PENDING and abuse:
+        feedback["caught"] = True
+        feedback["held"] = True
+
+
+def _says_much(viewer: Viewer, moment: datetime) -> bool:
+    """Tell whether one browser has given so much feedback lately that somebody should look."""
+    lately = {"contributor.key": viewer.key, "created_at": {"$gt": moment - LATELY}}
+    return feedbacks().count_documents(lately, limit=MANY) == MANY
+
+
 def _said(feedback: Feedback) -> tuple[str | None, str | None]:
     """The words of a feedback. The name of an account is udata's, who looks after it."""
     contributor = feedback["contributor"]
@@ -426,6 +451,9 @@ def replace(feedback: Feedback, changed: Feedback, also: Iterable[str] = ()) -> 
     """Writes `changed` over a feedback that nobody has changed since it was read, with what is due
     (`also`: to whom besides). The fields that belong to others are not taken from what was read."""
     consultation_link().keep(feedback)
+    changed.pop("held", None)
+    if is_held(changed):
+        changed["held"] = True
     due = [*_listeners(changed), *also]
     return repository.replace(
         feedbacks(), feedback, changed, kept_by_others=KEPT_BY_OTHERS, due=due

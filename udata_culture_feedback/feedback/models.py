@@ -46,8 +46,12 @@ AUTHOR = "author"
 #: Who has to hear of a feedback and is no summary.
 LISTENERS = (DISCUSSION, AUTHOR)
 
-#: Feedback that is neither deleted nor hidden whole.
-STANDING: dict[str, Any] = {"deleted": {"$exists": False}, "hidden_reason": {"$ne": "spam"}}
+#: Feedback that is neither deleted, nor hidden whole, nor held.
+STANDING: dict[str, Any] = {
+    "deleted": {"$exists": False},
+    "hidden_reason": {"$ne": "spam"},
+    "held": {"$exists": False},
+}
 
 
 class CultureFeedbackTreatment(EmbeddedDocument):
@@ -99,8 +103,10 @@ class CultureFeedbackFeedback(Document):
     last update when it was judged. `open_data`: their author lets the words be published as open
     data. `agent`: written by who may edit the dataset; counts in no
     figure. `signals`: what a moderator should know of how it came (`quick`: typed faster than one
-    types). `confirmed`: what its author said of the data after they had changed (`answer`, `at`);
-    `told`: what they know of the treatment. `contact_told`: the contact point has heard of it;
+    types; `many`: the same browser says much). `caught`: a check of abuse had its words wait before
+    it was ever counted; `held`: they still do, and it counts nowhere. `confirmed`: what its author
+    said of the data after they had changed (`answer`, `at`); `told`: what they know of the
+    treatment. `contact_told`: the contact point has heard of it;
     `escalated`: when it was pointed out, to `admins` and to the `desk` (see `dashboard.news`).
     `live`, `counted`, `due`, `v`: see `summaries`. `hidden_at`, `words_until`, `review`,
     `moderated`: see `publication`. `contact`: where the address is kept of who asked to be told.
@@ -129,6 +135,8 @@ class CultureFeedbackFeedback(Document):
 
     visibility = StringField(default=Visibility.PUBLIC)
     signals = ListField(StringField())
+    caught = BooleanField()
+    held = BooleanField()
     hidden_reason = StringField()
     hidden_at = DateTimeField()
     words_until = DateTimeField()
@@ -218,7 +226,7 @@ class CultureFeedbackSummary(Document):
     """The figures of a dataset, an organization or the site.
 
     `id`: `dataset:<id>`, `organization:<id>`, `site`. `totals` is flat: `total`, `commented`,
-    `agents`, `waiting`, `fitness:<value>`, `axis:<axis>:<1..5>`, `treatment:<status>`,
+    `agents`, `held`, `waiting`, `fitness:<value>`, `axis:<axis>:<1..5>`, `treatment:<status>`,
     `contributor:<kind>`, `profile:<id>`, `month:<yyyy-mm>`, for each of these months and axes
     `rated:<yyyy-mm>:<axis>` and, below the middle step, `low:<yyyy-mm>:<axis>`; of the texts whose
     author wants an answer, `awaited` (all of them) and `answered_in:<whole local days, 366 at
@@ -282,11 +290,18 @@ def summaries() -> Collection:
     return acknowledged(CultureFeedbackSummary)
 
 
+def is_held(feedback: dict[str, Any]) -> bool:
+    """Tell whether a feedback counts nowhere yet: a check of abuse has its words wait."""
+    return bool(feedback.get("caught")) and feedback["visibility"] == Visibility.PENDING
+
+
 def live_totals(feedback: dict[str, Any]) -> Totals:
-    """What a feedback counts now. A tombstone counts nothing; spam, hidden whole, neither; a
-    producer's agent only among agents, which is no public figure."""
+    """What a feedback counts now. A tombstone counts nothing; spam, hidden whole, neither; what is
+    held only among the held; a producer's agent only among agents, which is no public figure."""
     if feedback.get("deleted") or feedback.get("hidden_reason") == "spam":
         return {}
+    if is_held(feedback):
+        return {"held": 1}
     if feedback.get("agent"):
         return {"agents": 1} | ({"words": 1} if _words_shown(feedback) else {})
     contributor = feedback["contributor"]

@@ -2,7 +2,7 @@
 
 | action | who |
 |---|---|
-| read | who may read the dataset; spam: its author, who moderates |
+| read | who may read the dataset; spam, what is held: its author, who moderates |
 | read words that are not public | its author (but not on the token of a browser), who moderates |
 | edit, delete | its author |
 | words as open data | everybody, once their author and a moderator have said so |
@@ -49,9 +49,10 @@ def may_moderate(viewer: Viewer, about: ObjectId | None) -> bool:
 
 
 def may_see(viewer: Viewer, feedback: Feedback) -> bool:
-    """Spam is hidden whole: only its author and who moderates still see it."""
+    """Tell whether somebody sees a feedback at all. Spam, and what is held as perhaps abuse, only
+    its author and who moderates see."""
     return (
-        feedback.get("hidden_reason") != "spam"
+        not (feedback.get("hidden_reason") == "spam" or feedback.get("held"))
         or is_author(viewer, feedback)
         or may_moderate(viewer, feedback.get("organization"))
     )

@@ -159,6 +159,7 @@ class SummaryView:
         totals = stored.get("totals") or {}
         self.total: int = figures["total"]
         self.commented: int = figures["commented"]
+        self.held: int = figures["held"]
         self.outdated: int = figures["outdated"]
         self.worded: int = totals.get("words", 0)
         self.waiting: int = totals.get("waiting", 0)

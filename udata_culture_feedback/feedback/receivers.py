@@ -43,16 +43,18 @@ def feedback_changed(
 
 
 @harmless
-def spam_found(feedback_id: Any, new: dict[str, Any] | None = None, **_: Any) -> None:
-    """Take spam that was found after its consultation had closed out of the results."""
+def results_follow(feedback_id: Any, new: dict[str, Any] | None = None, **_: Any) -> None:
+    """Take spam, found after its consultation had closed, out of the results; count in them what
+    was held then and is no longer."""
     if new:
         return
-    spam = feedbacks().find_one(
-        {"_id": feedback_id, "hidden_reason": "spam", "consultation": {"$exists": True}},
-        {"consultation": 1},
-    )
-    if spam:
-        consultation_link().drop(spam)
+    found = feedbacks().find_one({"_id": feedback_id, "consultation": {"$exists": True}})
+    if found is None:
+        return
+    if found.get("hidden_reason") == "spam" or found.get("held"):
+        consultation_link().drop(found)
+    elif found.get("caught"):
+        consultation_link().count_late(found)
 
 
 @harmless
@@ -124,7 +126,7 @@ def message_removed(discussion: Any, message: Any = None, **_: Any) -> None:
 def connect() -> None:
     """Connects every receiver. Connecting twice is connecting once."""
     on_feedback_changed.connect(feedback_changed)
-    on_feedback_changed.connect(spam_found)
+    on_feedback_changed.connect(results_follow)
     on_feedback_changed.connect(words_erased)
     on_feedback_treated.connect(feedback_treated)
     on_feedback_treated.connect(answer_given)
