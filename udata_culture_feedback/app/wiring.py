@@ -29,7 +29,7 @@ from ..ops import health, logs
 from ..search import upkeep as of_search
 from ..vocabulary import Vocabularies
 from ..web import frame as whole_pages
-from . import documents, frame, kinds, routes
+from . import documents, ends, frame, kinds, routes
 from .command_line import cli
 
 
@@ -53,6 +53,7 @@ def init_app(app: Flask) -> None:
     _provide()
     _listen()
     routes.register(app)
+    ends.register(app)
     app.cli.add_command(cli)
 
 

@@ -255,6 +255,8 @@ def _response(text: str, refusal: refusals.Refusal | None = None) -> Response:
         response.vary.add("Accept-Language")
     if refusal:
         response.headers.update(refusal.headers)
+        # udata puts a page of its own in the place of a 404: see `app.ends`.
+        g.culture_feedback_page = response
     response = cacheable(response)
     return same_for_all(response) if wants_fragment() else response
 
