@@ -106,6 +106,9 @@ CULTURE_FEEDBACK_VOCABULARIES: dict[str, list[dict]] = {}
 CULTURE_FEEDBACK_COMMENT_MAX_LENGTH = 15_000
 #: Largest request body, in bytes; larger ones are refused with 413.
 CULTURE_FEEDBACK_BODY_MAX_BYTES = 64 * 1024
+#: Seconds that the database has for one request to our addresses; then the answer is 503, with what
+#: was typed. Less than the web server gives a request (30 for gunicorn). None: as long as it takes.
+CULTURE_FEEDBACK_DATABASE_SECONDS: float | None = 8
 #: Feedback shown on one page of the widget.
 CULTURE_FEEDBACK_WIDGET_PAGE_SIZE = 3
 #: Seconds for which a process keeps what it has rendered for everybody, as long as the database

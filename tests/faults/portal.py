@@ -159,9 +159,8 @@ class Portal:
         return said
 
     def send(self, verb: str, path: str, who: dict[str, str] | None = None, **kwargs: Any) -> Any:
-        return requests.request(
-            verb, f"http://localhost:{self.port}{P}{path}", cookies=who, timeout=100, **kwargs
-        )
+        address = f"http://localhost:{self.port}{P}{path}"
+        return requests.request(verb, address, cookies=who, **({"timeout": 100} | kwargs))
 
     def log_of(self, name: str) -> str:
         return (self.folder / name).read_text(encoding="utf-8", errors="replace")

@@ -51,6 +51,15 @@ class Mongod(EmbeddedMongod):
         self.process.wait()
         self.process = None
 
+    def freeze(self) -> None:
+        """It takes connections, and answers nothing."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def gives_up(self) -> None:
         """Has it write what only its journal has, as it does every minute. Without room for that,
         MongoDB ends itself."""

@@ -112,6 +112,32 @@ def test_a_disk_that_is_full_is_a_503_with_the_text_of_the_form(standing, line):
     )  # fmt: skip
 
 
+def test_mongod_hangs_and_the_text_of_the_form_is_kept(standing, line):
+    portal, seed = standing.portal, standing.seed
+    [dataset] = standing.datasets()
+    who, form = open_form(portal, dataset, seed.people[0])
+    sent = {"files": as_form(form | {"fitness": "partly", "comment": WORDS})}
+    workers = portal.children(portal.web)
+    standing.mongod.freeze()
+    try:
+        # Below the 30 seconds after which gunicorn would kill the worker.
+        page = portal.send("POST", f"/pages/datasets/{dataset}/", who, timeout=25, **sent)
+        listed = portal.send("GET", "/feedback/", timeout=25)
+    finally:
+        standing.mongod.thaw()
+    assert (page.status_code, listed.status_code) == (503, 503)
+    assert typed(page.text)["comment"] == WORDS
+    assert portal.children(portal.web) == workers
+    again = portal.send("POST", action_of(page.text), who, files=as_form(typed(page.text)))
+    assert again.status_code == 200, again.text
+    kept = [f["comment"] for f in feedback_on(portal, dataset)]
+    assert [words.split() for words in kept] == [WORDS.split()]
+    line(
+        "MongoDB hangs (`SIGSTOP`): 503 within the deadline, the form sent again",
+        1, len(kept), 0, portal.counters().replace("Every figure is right", "exact"),
+    )  # fmt: skip
+
+
 def test_a_disk_that_fills_up(tmp_path, nothing_is_lost):
     with small_disk(tmp_path / "disk") as disk, ExitStack() as running:
         mongod = running.enter_context(Mongod(disk))

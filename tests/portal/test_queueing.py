@@ -5,19 +5,19 @@ from __future__ import annotations
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextvars import Context
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis as client
 from celery import Celery
+from freezegun import freeze_time
 from kombu import Exchange, Queue
 
-from udata_culture_feedback.portal.queueing import _address, _broker, later
+from udata_culture_feedback.portal.queueing import REST, _address, _broker, later
 
-from ..cases import PluginTestCase
 from ..faults.servers import Redis
 
 #: Seconds after which somebody waits for ever.
@@ -130,25 +130,25 @@ def test_queues_that_an_operator_adds_to_an_exchange_have_their_share(redis):
     assert waiting(redis) == {"low": 1, "ours": 1}
 
 
-class RequestTest(PluginTestCase):
-    def in_a_request(self, work: Callable[[], None]) -> None:
-        def ask() -> None:
-            with self.app.test_request_context():
-                work()
+def test_a_broker_that_has_not_answered_is_left_alone_and_asked_again_later(silence):
+    task = task_by(silence.port)
+    assert later(task) is False
+    asked = len(silence.heard)
+    assert asked
+    assert later(task) is False
+    assert len(silence.heard) == asked
+    with freeze_time(datetime.now() + timedelta(seconds=2 * REST), tick=True):
+        later(task)
+    assert len(silence.heard) > asked
 
-        Context().run(ask)
 
-    def test_a_request_that_has_met_such_a_broker_does_not_ask_again(self, silence):
-        task = task_by(silence.port)
-
-        def twice() -> None:
-            assert later(task) is False
-            asked = len(silence.heard)
-            assert asked
-            assert later(task) is False
-            assert len(silence.heard) == asked
-
-        self.in_a_request(twice)
-        asked = len(silence.heard)
-        self.in_a_request(lambda: later(task))
-        assert len(silence.heard) > asked
+def test_the_log_says_once_that_it_is_away(caplog):
+    """However many tasks there are: nothing is lost, and it is no error of ours."""
+    task = task_by(2)
+    with caplog.at_level("WARNING", logger="udata_culture_feedback"):
+        for minutes in range(3):
+            with freeze_time(datetime.now() + timedelta(minutes=2 * minutes), tick=True):
+                for _n in range(20):
+                    assert later(task) is False
+    assert [(one.levelname, one.exc_info) for one in caplog.records] == [("WARNING", None)] * 3
+    assert "broker unavailable" in caplog.text

@@ -3,45 +3,64 @@
 from __future__ import annotations
 
 import logging
+import time
 from functools import cache
 from typing import Any
 
 from celery import Celery
-from flask import g, has_request_context
 from kombu import Connection, pools
+from kombu.exceptions import OperationalError
 
 log = logging.getLogger(__name__)
 
-#: Seconds given to a Redis that neither answers nor refuses. By itself Celery waits for ever.
-PATIENCE = 1.0
+#: Seconds given to a Redis that neither answers nor refuses, twice. By itself Celery waits on.
+PATIENCE = 0.4
+#: Seconds for which a process leaves alone a broker that has not answered, and between two lines of
+#: the log that say so.
+REST, SAID_EVERY = 5.0, 60.0
 #: What addresses of Redis begin with.
 REDIS = ("redis", "sentinel")
 #: Once more, and at once: a connection that was kept open may have been closed meanwhile.
 AGAIN = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
+#: Address of a broker → until when (monotonic) it is left alone, and since when that is said.
+_resting: dict[str, float] = {}
+_said: dict[str, float] = {}
+
 
 def later(task: Any, *args: Any, countdown: float | None = None) -> bool:
-    """Queues a task. False when the broker does not answer: nothing is lost, what a task would have
-    done stays due in the database for `udata feedback maintain` or the next write. A request that
-    has met such a broker does not ask again."""
-    if has_request_context() and g.get("culture_feedback_no_broker"):
+    """Queue a task. False when the broker does not answer, or has just not: nothing is lost, what a
+    task would have done stays due in the database for `udata feedback maintain` or the next write.
+    """
+    address = task.app.conf.broker_write_url or ""
+    if time.monotonic() < _resting.get(address, 0):
         return False
+    broker = _broker(task.app, address)
     try:
-        brokers = pools.connections[_broker(task.app, task.app.conf.broker_write_url or "")]
-        with brokers.acquire(block=True, timeout=PATIENCE) as broker:
+        with pools.connections[broker].acquire(block=True, timeout=PATIENCE) as connection:
             task.apply_async(
                 args=args,
                 countdown=countdown,
-                connection=broker,
+                connection=connection,
                 retry_policy=dict(AGAIN),
                 **_address(task.app, task.name),
             )
+    except (OperationalError, OSError, *broker.connection_errors, *broker.channel_errors) as error:
+        _leave_alone(address, error)
+        return False
     except Exception:
         log.exception("%s could not be queued; it stays due", task.name)
-        if has_request_context():
-            g.culture_feedback_no_broker = True
         return False
     return True
+
+
+def _leave_alone(address: str, error: Exception) -> None:
+    now = time.monotonic()
+    _resting[address] = now + REST
+    if now - _said.get(address, -SAID_EVERY) >= SAID_EVERY:
+        _said[address] = now
+        says = "broker unavailable error=%s: nothing is lost, what tasks do stays due"
+        log.warning(says, type(error).__name__)
 
 
 @cache

@@ -9,6 +9,7 @@ import logging
 from typing import Any
 
 import mongoengine.errors
+import pymongo
 from flask import Flask, Response, current_app, g, json, request
 from pymongo.errors import (
     BulkWriteError,
@@ -69,14 +70,24 @@ KEPT = _("What you typed is below: nothing is lost as long as this page stays op
 def register(app: Flask) -> None:
     """Has an application answer so at our addresses, whichever layer the error comes from: ours,
     udata's API, or udata finding out who asks. Elsewhere udata's own behaviour is left alone."""
-    handled_by_udata = app.handle_user_exception
+    handled_by_udata, dispatched_by_flask = app.handle_user_exception, app.full_dispatch_request
 
     def handle(error: Exception) -> Any:
         if request.path.startswith(f"{PREFIX}/") and is_passing(error):
             return unavailable(error)
         return handled_by_udata(error)
 
+    def dispatch(*context: Any) -> Response:
+        # A database that hangs would otherwise keep the process for longer than its server lets it
+        # live. Around all that Flask does until there is an answer: files are streamed afterwards.
+        seconds = app.config["CULTURE_FEEDBACK_DATABASE_SECONDS"]
+        if not seconds or not request.path.startswith(f"{PREFIX}/"):
+            return dispatched_by_flask(*context)
+        with pymongo.timeout(seconds):
+            return dispatched_by_flask(*context)
+
     app.handle_user_exception = handle  # type: ignore[assignment, method-assign]
+    app.full_dispatch_request = dispatch  # type: ignore[method-assign]
 
 
 def is_passing(error: BaseException) -> bool:
@@ -86,7 +97,9 @@ def is_passing(error: BaseException) -> bool:
         return cause is not None and is_passing(cause)
     if not isinstance(error, PyMongoError):
         return False
-    if isinstance(error, _PASSING_CLASSES) or error.has_error_label("RetryableWriteError"):
+    if error.timeout or isinstance(error, _PASSING_CLASSES):
+        return True
+    if error.has_error_label("RetryableWriteError"):
         return True
     return bool(_codes(error) & PASSING)
 
