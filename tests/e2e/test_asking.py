@@ -198,7 +198,7 @@ def test_an_existing_request_is_supported_instead_while_typing(
         assert somebody.focused() == f"h4 {title[where]}"
         assert somebody.barriers() == []
     page.goto(address)
-    expect(page.get_by_text("Demandée par 2 personnes")).to_be_visible()
+    expect(page.get_by_text("1 soutien", exact=True)).to_be_visible()
 
 
 def test_who_has_seen_what_exists_sends_without_being_asked_again(

@@ -23,13 +23,13 @@ def test_somebody_asks_for_data_and_another_supports_it(
     page.get_by_label("De quoi avez-vous besoin").fill("Pour étudier les dimanches gratuits.")
     page.get_by_role("button", name="Envoyer ma demande").click()
     page.get_by_role("link", name="Voir la demande et la suivre").click()
-    expect(page.get_by_text("Demandée par 1 personne")).to_be_visible()
+    expect(page.get_by_text("0 soutien", exact=True)).to_be_visible()
     assert asking.barriers() == [], "one's own request"
 
     other = visitor(next(newcomers))
     other.page.goto(page.url.split("?")[0])
     other.page.get_by_role("button", name="J’ai aussi besoin de ces données").press("Enter")
-    expect(other.page.get_by_text("Demandée par 2 personnes")).to_be_visible()
+    expect(other.page.get_by_text("1 soutien", exact=True)).to_be_visible()
     assert other.barriers() == [], "supported"
     other.page.get_by_role("link", name="Demandes de données").first.click()
     expect(other.page.get_by_role("link", name="Gratuité des dimanches")).to_be_visible()
@@ -44,7 +44,7 @@ def test_the_holder_moves_a_request_and_everybody_sees_it(visitor: Come, newcome
     page.get_by_label("De quoi avez-vous besoin").fill("Pour comparer les politiques tarifaires.")
     page.get_by_role("button", name="Envoyer ma demande").click()
     page.get_by_role("link", name="Voir la demande et la suivre").click()
-    expect(page.get_by_text("Demandée par 1 personne")).to_be_visible()
+    expect(page.get_by_text("0 soutien", exact=True)).to_be_visible()
     address = page.url.split("?")[0]
 
     holder = visitor("producteur@demo.test")

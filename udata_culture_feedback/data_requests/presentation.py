@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from bson import ObjectId
+from markupsafe import Markup, escape
 
 from .. import vocabulary
 from ..portal.catalogue import DatasetFacts
+from ..search import terms
 from ..web.pages import page_address
 from . import queries, representation
 from .models import Request
@@ -38,6 +41,30 @@ def missing_data(
         "ask": page_address("requests/new", dataset=dataset.slug or str(dataset.id)),
         "draft": draft_of(dataset.id),
     }
+
+
+#: Characters of a description that a list shows.
+EXCERPT = 150
+
+_WORD = re.compile(r"\w+")
+
+
+def marked(text: str, sought: str) -> Markup:
+    """A text with the words that a search looks for marked, as far as it finds them by their stem;
+    escaped."""
+    stems = {stem for word in terms.query_terms(sought) for stem in word}
+    if not stems:
+        return escape(text)
+
+    def shown(found: re.Match[str]) -> str:
+        word = escape(found.group())
+        return f"<mark>{word}</mark>" if stems.intersection(terms.terms(found.group())) else word
+
+    pieces, end = [], 0
+    for found in _WORD.finditer(text):
+        pieces += [escape(text[end : found.start()]), shown(found)]
+        end = found.end()
+    return Markup("".join([*pieces, escape(text[end:])]))
 
 
 def draft_of(dataset_id: ObjectId | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from bson import ObjectId
@@ -85,9 +86,17 @@ def fulfilled(viewer: Viewer, limit: int) -> list[dict[str, Any]]:
 
 
 def status_counts() -> dict[str, int]:
-    """How many public requests of each status."""
-    totals = figures.read(SITE)
-    return {t.id: totals.get(f"status:{t.id}", 0) for t in vocabulary.REQUEST_STATUSES}
+    """How many public requests of each status match the other filters of the query: what figures
+    say where they can, otherwise counted up to the bound of lists. Raises as `listed` does."""
+    where, counter, _key = _filters(status=False)
+    if counter:
+        totals = figures.read(counter)
+        return {t.id: totals.get(f"status:{t.id}", 0) for t in vocabulary.REQUEST_STATUSES}
+    bounded: list[Query] = [{"$match": PUBLIC | where}, {"$limit": listing.MAX_COUNT}]
+    by_status: Query = {"$group": {"_id": "$status", "n": {"$sum": 1}}}
+    found: Iterable[Any] = requests().aggregate([*bounded, {"$project": {"status": 1}}, by_status])
+    counted = {one["_id"]: one["n"] for one in found}
+    return {t.id: counted.get(t.id, 0) for t in vocabulary.REQUEST_STATUSES}
 
 
 def conversation(viewer: Viewer, reference: Any) -> representation.Shown:
@@ -128,8 +137,9 @@ def _page(where: Query, page: Page, sort: str) -> list[Request]:
     return list(found.skip(page.offset).limit(page.size + 1))
 
 
-def _filters() -> tuple[Query, str | None, str]:
-    """The query, and where there is one the figures and the counter that hold its total."""
+def _filters(*, status: bool = True) -> tuple[Query, str | None, str]:
+    """The query, and where there is one the figures and the counter that hold its total. Without
+    `status`, all the filters but that one."""
     where: Query = {}
     counters = [SITE]
     if "dataset" in asked.args:
@@ -147,9 +157,9 @@ def _filters() -> tuple[Query, str | None, str]:
     counter: str | None = counters[-1] if len(counters) <= 2 else None
     key = "total"
     statuses = [term.id for term in vocabulary.REQUEST_STATUSES]
-    if status := _choice("status", statuses):
-        where["status"] = status
-        key = f"status:{status}"
+    if status and (chosen := _choice("status", statuses)):
+        where["status"] = chosen
+        key = f"status:{chosen}"
     for argument, field, ids in (
         ("theme", "themes", vocabulary.vocabularies().ids("themes")),
         ("kind", "kind", [term.id for term in vocabulary.REQUEST_KINDS]),

@@ -19,7 +19,7 @@ from ..people.access_modes import Action
 from ..people.viewer import Viewer, current_viewer, sent_token
 from ..web import refusals
 from ..web.api import bound_body
-from ..web.listing import Page
+from ..web.listing import MAX_OFFSET, Page
 from ..web.moments import in_words as day_in_words
 from ..web.moments import portal_zone
 from ..web.pages import (
@@ -31,6 +31,7 @@ from ..web.pages import (
     render,
     wants_fragment,
 )
+from ..web.text_cleaning import excerpt
 from ..web.urls import api_url, login_url
 from . import (
     actions,
@@ -39,6 +40,7 @@ from . import (
     letter_views,
     messages,
     permissions,
+    presentation,
     queries,
     representation,
 )
@@ -92,34 +94,43 @@ def requests_page() -> Response:
     if holder.value and request.args.get("organization_q"):  # found by its name: an address to keep
         asked = without(request.args.to_dict(), "organization", "organization_q", "page")
         return redirect(page_address("requests/", organization=holder.value, **asked))  # type: ignore[return-value]
+    viewer, counts = current_viewer(), dict.fromkeys(LABELS["status"], 0)
+    listed: representation.Shown = {"data": [], "total": 0, "page": 1, "page_size": 1}
     try:
-        listed = queries.listed(current_viewer())
+        listed, counts = queries.listed(viewer), queries.status_counts()
     except refusals.NotFound:
         abort(404)
     except refusals.Refusal as refused:
         refusal = refused
-        listed = {"data": [], "total": 0, "next_page": None, "previous_page": None}
-    done = request.args.get("done", "")
     kept = without(
-        request.args.to_dict(),
-        *("page", "status", "organization_q", "lang", "as", "level", "done"),
+        request.args.to_dict(), *("page", "organization_q", "lang", "as", "level", "done")
     )
+    others = without(kept, "status")
     sought = request.args.get("q", "").strip()[:TITLE_LENGTH]
+    reached = min(listed["total"], MAX_OFFSET)
     return render(
         "requests/list.html",
-        viewer=current_viewer(),
+        viewer=viewer,
         refusal=refusal,
         errors=refusal.errors if refusal else {},
         fields=("q",),
         listed=listed,
+        last_page=max(1, -(-reached // listed["page_size"])),
+        page_url=lambda number: page_address("requests/", **kept, page=number),
         asked=request.args,
+        sought=sought,
         holder=holder,
+        filtered=bool(set(kept) - {"q", "sort"}),
         pick_url=lambda kind: page_address("requests/pick", kind=kind),
-        counts=queries.status_counts(),
-        done=DONE.get(done),
+        counts=counts,
+        open_statuses={str(status) for status in OPEN},
+        support_url=lambda one: page_address(f"requests/{one['slug']}/support"),
+        ways_of=lambda one: ways(viewer, Action.SUPPORT, one["id"]),
+        done=DONE.get(request.args.get("done", "")),
         here=page_address("requests/"),
-        all_url=page_address("requests/", **kept),
-        status_url=lambda status: page_address("requests/", **kept, status=status),
+        bare_url=page_address("requests/", **({"q": sought} if sought else {})),
+        all_url=page_address("requests/", **others),
+        status_url=lambda status: page_address("requests/", **others, status=status),
         new_url=page_address("requests/new", **({"title": sought} if sought else {})),
         feed_url=api_url("requests/feed.atom"),
         csv_url=api_url("site/requests.csv"),
@@ -476,6 +487,8 @@ def words() -> dict[str, Any]:
         "kinds": vocabulary.REQUEST_KINDS,
         "statuses": vocabulary.REQUEST_STATUSES,
         "on_date": _on_date,
+        "marked": presentation.marked,
+        "excerpt_of": lambda text: excerpt(text, presentation.EXCERPT),
         "on_day": _on_day,
         "supports_in_words": representation.supports_in_words,
         "request_url": lambda found: page_address(f"requests/{found['slug']}/"),
