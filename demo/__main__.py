@@ -271,6 +271,7 @@ def _print_addresses(url: str, datasets: dict[str, dict[str, str]]) -> None:
         f"  Consultations     {url}{PAGES}consultations/\n"
         f"  Moderation        {url}{PAGES}moderation/\n"
         f"  Mails sent        {url}/demo/mails\n"
+        f"  Parts of pages    {url}/demo/parts\n"
         f"  API               {url}/api/1/swagger.json\n"
         f"\n"
         f"  Log in on {url}/login with the password {PASSWORD} as\n"

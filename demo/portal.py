@@ -18,6 +18,7 @@ from udata.app import create_app, standalone
 from udata.mail import mail_sent
 from udata.settings import Defaults
 
+from . import parts
 from .mongod import database_uri
 from .stand_in import StandIn
 
@@ -44,6 +45,7 @@ UDATA_PATHS = (
     "/reset/",
     "/change",
     "/register/",
+    parts.ADDRESS,
 )
 UDATA_FORMS = ("/login/",)
 """What udata answers only when something is posted; the page is the front-end's."""
@@ -60,6 +62,7 @@ def create_udata(mongodb_uri: str, database: str, port: int, state_dir: Path) ->
     app: Flask = standalone(
         create_app(override=_settings(database_uri(mongodb_uri, database), port, state_dir))
     )
+    app.register_blueprint(parts.blueprint)
     _write_mails(app, state_dir / MAILS)
     return app
 
