@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import Response
 from udata.api import api, fields
 
 from ..contributions import kinds
 from ..contributions.moderated import Decision
 from ..people.viewer import current_viewer
-from ..web import listing
+from ..web import csv, listing
 from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
 from ..web.listing import Page
-from . import actions, flags, forms, permissions, queue, representation, transparency
+from . import (
+    actions,
+    flags,
+    forms,
+    journal_reading,
+    permissions,
+    queue,
+    representation,
+    transparency,
+)
 
 gesture_fields = documented(
     "CultureFeedbackModeration",
@@ -50,6 +60,50 @@ flag_fields = documented(
         "about": fields.String(description="Id of a message, where one of a request is meant"),
     },
 )
+
+line_fields = documented(
+    "CultureFeedbackModerationLine",
+    {
+        "id": fields.String,
+        "batch": fields.String(description="Of the gesture: those decided at once share it"),
+        "at": fields.String(description="ISO 8601 date"),
+        "by": fields.Raw(description="Who decided: id, name"),
+        "role": fields.String(enum=["moderator", "admin"]),
+        "decision": fields.String(enum=[str(one) for one in Decision]),
+        "reason": fields.String(enum=list(actions.REASONS)),
+        "before": fields.String(description="The visibility before"),
+        "class": fields.String,
+        "item": fields.String(description="Id of the contribution"),
+        "words": fields.String(description="As they begin now, for who moderates them"),
+        "dataset": fields.Raw,
+        "organization": fields.Raw,
+        "self_web_url": fields.String,
+        "undone": fields.Raw(description="When and by whom it was taken back: at, by"),
+        "stands": fields.Boolean(description="Nothing was decided about it since"),
+        "undo_until": fields.String(description="Until when moderators may undo it"),
+    },
+)
+journal_fields = documented(
+    "CultureFeedbackModerationJournal",
+    {
+        "data": fields.List(fields.Nested(line_fields)),
+        "page_size": fields.Integer,
+        "total": fields.Integer(description="Null for a search, which looks at the latest lines"),
+        "total_is_capped": fields.Boolean,
+        "next_page": fields.String,
+    },
+)
+journal_parser = api.parser()
+journal_parser.add_argument("by", location="args", help="Id of a moderator")
+journal_parser.add_argument("decision", location="args", help=", ".join(Decision))
+journal_parser.add_argument("reason", location="args", help=", ".join(actions.REASONS))
+journal_parser.add_argument("class", location="args", help=", ".join(kinds.moderated()))
+journal_parser.add_argument("organization", location="args", help="Id or slug")
+journal_parser.add_argument("since", location="args", help="A day: 2026-11-30")
+journal_parser.add_argument("until", location="args", help="A day, which is included")
+journal_parser.add_argument("q", location="args", help="Words of a text, a name or a title")
+journal_parser.add_argument("cursor", location="args", help="Where to go on")
+journal_parser.add_argument("page_size", type=int, location="args", help="100 at most")
 
 queue_parser = api.parser()
 queue_parser.add_argument("class", location="args", help=", ".join(kinds.moderated()))
@@ -96,6 +150,45 @@ class CultureFeedbackModerationAPI(Route):
     def post(self) -> Answer:
         """Decide about contributions, take them to look at, put them back, undo"""
         return answer(representation.outcome_as_json(gesture(json_body())))
+
+
+@ns.route("/moderation/journal/", endpoint="culture_feedback_moderation_journal")
+class CultureFeedbackModerationJournalAPI(Route):
+    @api.doc("list_culture_feedback_decisions", parser=journal_parser, security="apikey")
+    @api.response(200, "The latest first", journal_fields)
+    @api.response(403, "Not a moderator")
+    def get(self) -> Answer:
+        """List what moderators decided, with who, when and why, and what was undone"""
+        viewer = current_viewer()
+        permissions.must_moderate(viewer)
+        page = listing.asked_page()
+        filters = journal_reading.asked()
+        found = journal_reading.read(viewer, filters, page)
+        counted = journal_reading.count(viewer, filters)
+        follow = journal_reading.cursor(found[page.size - 1]) if len(found) > page.size else None
+        return never_stored(
+            answer(
+                {
+                    "data": found[: page.size],
+                    "page_size": page.size,
+                    "total": counted[0] if counted else None,
+                    "total_is_capped": bool(counted and counted[1]),
+                    "next_page": listing.address(cursor=follow) if follow else None,
+                }
+            )
+        )
+
+
+@ns.route("/moderation/journal.csv", endpoint="culture_feedback_moderation_journal_csv")
+class CultureFeedbackModerationJournalCsvAPI(Route):
+    @api.doc("get_culture_feedback_decisions_csv", parser=journal_parser, security="apikey")
+    @api.response(403, "Not a moderator")
+    def get(self) -> Response:
+        """Get the same lines as a file, without words: `q` is not looked at"""
+        viewer = current_viewer()
+        permissions.must_moderate(viewer)
+        rows = journal_reading.rows(viewer, journal_reading.asked())
+        return never_stored(csv.download("moderation", list(journal_reading.COLUMNS), rows))
 
 
 @ns.route("/feedback/<string:id>/flag/", endpoint="culture_feedback_flag")

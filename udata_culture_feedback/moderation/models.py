@@ -43,7 +43,15 @@ class CultureFeedbackDecision(Document):
 
     meta = {
         "strict": False,
-        "indexes": ["batch", ["item", "-at"], ["by", "-at"], ["month", "decision", "reason"]],
+        "indexes": [
+            "batch",
+            ["item", "-at"],
+            ["by", "-at", "-id"],
+            ["-at", "-id"],
+            ["organization", "-at", "-id"],
+            ["month", "decision", "reason"],
+            {"fields": ["undoes"], "partialFilterExpression": {"undoes": {"$exists": True}}},
+        ],
     }
 
 

@@ -218,6 +218,64 @@ def _labelled(texts: dict[str, str]) -> list[tuple[str | None, str]]:
     ]
 
 
+@dataclass(frozen=True)
+class Line:
+    """One line of the journal, in words. `undo`: the id to undo it by, where that is possible."""
+
+    at: datetime
+    by: str
+    decision: str
+    badge: str
+    kind: str
+    words: str | None
+    page: str | None
+    dataset: str | None
+    reason: str | None
+    undone: str | None
+    undo: str | None
+
+
+def by_day(viewer: Viewer, lines: list[dict[str, Any]]) -> list[tuple[datetime, list[Line]]]:
+    """Lines of the journal, as `journal_reading` shows them, by the day of the portal's clocks."""
+    zone = portal_zone()
+    days: dict[Any, list[Line]] = {}
+    for line in lines:
+        at = datetime.fromisoformat(line["at"]).astimezone(zone)
+        days.setdefault(at.date(), []).append(_line(viewer, line, at))
+    return [(some[0].at, some) for some in days.values()]
+
+
+#: The kind of badge of each decision.
+BADGES = {
+    Decision.PUBLISH: "done",
+    Decision.REJECT: "refused",
+    Decision.HIDE: "refused",
+    Decision.REDACT: "waiting",
+    Decision.RESTORE: "new",
+}
+
+
+def _line(viewer: Viewer, line: dict[str, Any], at: datetime) -> Line:
+    until = datetime.fromisoformat(line["undo_until"]).replace(tzinfo=None)
+    undoable = line["stands"] and line["decision"] != Decision.RESTORE
+    undone = line["undone"]
+    return Line(
+        at=at,
+        by=line["by"]["name"] if line["by"] and line["by"]["name"] else "?",
+        decision=str(vocabulary.find(vocabulary.MODERATION_DECISIONS, line["decision"]).label),
+        badge=BADGES[Decision(line["decision"])],
+        kind=str(kinds.moderated()[line["class"]].label),
+        words=line["words"],
+        page=line["self_web_url"],
+        dataset=line["dataset"]["title"] if line["dataset"] else None,
+        reason=(
+            str(vocabulary.find(_REASONS, line["reason"]).label) if line["reason"] != "ok" else None
+        ),
+        undone=(undone["by"] or {}).get("name") or "?" if undone else None,
+        undo=line["item"] if undoable and (viewer.sysadmin or now() < until) else None,
+    )
+
+
 def _gesture(batch: ObjectId, made: list[dict[str, Any]], minutes: int) -> Gesture:
     first = made[0]
     return Gesture(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
 from bson import ObjectId
 from flask import Response, abort, request
@@ -31,8 +32,18 @@ from ..web.pages import (
     render,
     wants_fragment,
 )
-from ..web.urls import login_url
-from . import actions, appeals, forms, permissions, presentation, queue, redaction, representation
+from ..web.urls import api_url, login_url
+from . import (
+    actions,
+    appeals,
+    forms,
+    journal_reading,
+    permissions,
+    presentation,
+    queue,
+    redaction,
+    representation,
+)
 
 #: Rows of a page, and the most that one asks for.
 ROWS, MOST_ROWS = 20, 50
@@ -79,12 +90,56 @@ def moderate(viewer: Viewer) -> Response:
 @handles_refusal
 @for_moderators
 def undo_gesture(viewer: Viewer) -> Response:
-    """Undoes all that one gesture decided."""
+    """Undo all that one gesture decided, or the latest decision about one text."""
 
     def act() -> str | Response:
+        one = request.form.get("item", "")
+        if ObjectId.is_valid(one):
+            wanted = [actions.Wanted(ObjectId(one))]
+            return _after(viewer, actions.decide(viewer, wanted, Decision.RESTORE))
         return _after(viewer, actions.undo(viewer, request.form.get("batch", "")))
 
     return _handled(viewer, act, _queue)
+
+
+@blueprint.route("/pages/moderation/journal/")
+@for_moderators
+def journal_page(viewer: Viewer) -> Response:
+    """What was decided, by whom and why, the latest first."""
+    refusal, lines, counted = None, [], None
+    filters, page = journal_reading.Filters(), Page(1, ROWS)
+    try:
+        filters, page = journal_reading.asked(), _page()
+        lines = journal_reading.read(viewer, filters, page)
+        counted = journal_reading.count(viewer, filters)
+    except refusals.Invalid as refused:
+        refusal = refused
+    more = len(lines) > page.size
+    here = page_address("moderation/journal/", **filters.asked)
+    follow = journal_reading.cursor(lines[page.size - 1]) if more else None
+    return render(
+        "moderation/journal.html",
+        viewer=viewer,
+        refusal=refusal,
+        errors=refusal.errors if refusal else {},
+        fields=("q", "by", "decision", "reason", "class", "since", "until"),
+        days=presentation.by_day(viewer, lines[: page.size]),
+        counted=counted,
+        asked=filters.asked,
+        deciders=journal_reading.deciders(viewer),
+        decisions=vocabulary.MODERATION_DECISIONS,
+        reasons=[one for one in vocabulary.MODERATION_REASONS if one.id != permissions.OK],
+        classes=kinds.moderated().values(),
+        here=here,
+        all_url=page_address("moderation/journal/"),
+        csv_url=f"{api_url('moderation/journal.csv')}?{urlencode(filters.asked)}",
+        more_url=(
+            page_address("moderation/journal/", **filters.asked, cursor=follow) if follow else None
+        ),
+        first_url=here if page.cursor else None,
+        undo_url=page_address("moderation/undo"),
+        **_parts("journal"),
+    )
 
 
 @blueprint.route("/pages/moderation/team/")
@@ -393,6 +448,7 @@ def _parts(part: str) -> dict[str, Any]:
         "queue_url": page_address("moderation/"),
         "team_url": page_address("moderation/team/"),
         "appeals_url": page_address("moderation/appeals/"),
+        "journal_url": page_address("moderation/journal/"),
     }
 
 

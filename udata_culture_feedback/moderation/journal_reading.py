@@ -1,0 +1,277 @@
+"""Reading the journal of decisions: who decided what, when and why, and what was undone. Words are
+not in it: those of a line are looked up where they are, as they are now, for who may read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from flask import request
+from udata.i18n import lazy_gettext as _
+
+from .. import vocabulary
+from ..contributions import kinds
+from ..contributions.moderated import Decision
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..search.terms import fold
+from ..web import listing, refusals
+from ..web.listing import Page
+from ..web.moments import iso, portal_zone
+from ..web.text_cleaning import excerpt
+from . import actions, permissions
+from .models import journal
+
+Line = dict[str, Any]
+Shown = dict[str, Any]
+
+#: Filters by their argument, and the field of a line that each compares.
+CHOICES = {"class": "kind", "decision": "decision", "reason": "reason"}
+#: Lines that a search for words looks at, at most, the latest first.
+SEARCHED = 2000
+#: Lines looked up at once.
+BATCH = 200
+#: How much of the words a line shows.
+SHOWN_WORDS = 200
+
+#: Columns of the file. No words are in it.
+COLUMNS = (
+    "id",
+    "at",
+    "by",
+    "role",
+    "decision",
+    "reason",
+    "class",
+    "item",
+    "organization",
+    "batch",
+    "undone_at",
+)
+
+
+@dataclass
+class Filters:
+    """What is asked of the journal: `where` of its lines, `words` looked for in what they are
+    about; `asked`: as the address says it."""
+
+    where: dict[str, Any] = field(default_factory=dict)
+    words: list[str] = field(default_factory=list)
+    asked: dict[str, str] = field(default_factory=dict)
+
+
+def asked() -> Filters:
+    """Read the filters of the query. Raise Invalid naming the argument, NotFound for an
+    organization that is not there."""
+    names = (*CHOICES, "by", "organization", "since", "until", "q")
+    given = {name: request.args[name] for name in names if request.args.get(name)}
+    where: dict[str, Any] = {}
+    for name, ids in _choices().items():
+        if name in given:
+            where[CHOICES[name]] = _one_of(name, given[name], ids)
+    if "by" in given:
+        where["by"] = _id("by", given["by"])
+    if "organization" in given:
+        found = catalogue.find_organization(given["organization"])
+        if found is None:
+            raise refusals.NotFound(_("There is no such organization."))
+        where["organization"] = found.id
+    days = {"$gte": _day(given, "since"), "$lt": _day(given, "until", after=1)}
+    if at := {operator: day for operator, day in days.items() if day}:
+        where["at"] = at
+    return Filters(where, fold(given.get("q", "")[:200]).split(), given)
+
+
+def read(viewer: Viewer, filters: Filters, page: Page) -> list[Shown]:
+    """Read one page of the lines that a moderator may see, the latest first, and one more where
+    there is one. Raise Unauthenticated, Forbidden."""
+    permissions.must_moderate(viewer)
+    where = _within_remit(viewer, filters.where)
+    if page.cursor:
+        at, id = page.cursor
+        older = {"$or": [{"at": {"$lt": at}}, {"at": at, "_id": {"$lt": id}}]}
+        where = {"$and": [where, older]}
+    if not filters.words:
+        return shown(viewer, list(_latest(where, page.size + 1)))
+    return _searched(viewer, where, filters.words, page.size + 1)
+
+
+def cursor(line: Shown) -> str:
+    """Return where the list goes on after a line."""
+    at = datetime.fromisoformat(line["at"]).replace(tzinfo=None)
+    return listing.write_cursor(at, ObjectId(line["id"]))
+
+
+def count(viewer: Viewer, filters: Filters) -> tuple[int, bool] | None:
+    """Count the lines, up to a bound; None for a search, which does not look at all of them."""
+    if filters.words:
+        return None
+    return listing.count(journal(), _within_remit(viewer, filters.where))
+
+
+def rows(viewer: Viewer, filters: Filters) -> Iterator[list[Any]]:
+    """Read all lines for a file: without words, and without looking for any."""
+    permissions.must_moderate(viewer)
+    where = _within_remit(viewer, filters.where)
+    batch: list[Line] = []
+    for line in _latest(where):
+        batch.append(line)
+        if len(batch) == BATCH:
+            yield from _rows(batch)
+            batch = []
+    yield from _rows(batch)
+
+
+def shown(viewer: Viewer, lines: list[Line]) -> list[Shown]:
+    """Show lines in a constant number of queries."""
+    items = kinds.find(line["item"] for line in lines)
+    undone = _undone(lines)
+    about = {id: actions.dataset_of(item) for id, (_kind, item) in items.items()}
+    datasets = catalogue.datasets_by_id(id for id in about.values() if id)
+    organizations = catalogue.organizations_by_id(
+        line["organization"] for line in lines if line.get("organization")
+    )
+    people = catalogue.users_by_id(one["by"] for one in (*lines, *undone.values()) if one.get("by"))
+
+    def person(id: ObjectId | None) -> Shown | None:
+        return {"id": str(id), "name": people[id].name if id in people else None} if id else None
+
+    def one(line: Line) -> Shown:
+        moderated, item = items.get(line["item"], (None, None))
+        seen = bool(moderated and viewer.moderates(moderated.organization(item)))
+        organization = organizations.get(line.get("organization"))  # type: ignore[arg-type]
+        dataset = datasets.get(about.get(line["item"]))  # type: ignore[arg-type]
+        latest = (item or {}).get("moderated") or {}
+        back = undone.get(line["_id"])
+        words = " — ".join(moderated.texts(item).values()) if moderated and seen else ""
+        return {
+            "id": str(line["_id"]),
+            "batch": str(line["batch"]),
+            "at": iso(line["at"]),
+            "by": person(line.get("by")),
+            "role": line.get("role"),
+            "decision": line["decision"],
+            "reason": line["reason"],
+            "before": (line.get("before") or {}).get("visibility"),
+            "class": line["kind"],
+            "item": str(line["item"]),
+            "words": excerpt(words, SHOWN_WORDS) or None,
+            "dataset": dataset.as_json() if dataset and seen else None,
+            "organization": organization.as_json() if organization else None,
+            "self_web_url": moderated.page(item) if moderated and seen else None,
+            "undone": {"at": iso(back["at"]), "by": person(back.get("by"))} if back else None,
+            "stands": latest.get("id") == line["_id"],
+            "undo_until": iso(permissions.undo_ends(line["at"])),
+        }
+
+    return [one(line) for line in lines]
+
+
+def deciders(viewer: Viewer) -> list[tuple[str, str]]:
+    """List who has decided something that this moderator sees: id and name."""
+    ids = journal().distinct("by", _within_remit(viewer, {}))
+    found = catalogue.users_by_id(id for id in ids if id)
+    return sorted(((str(id), one.name or "?") for id, one in found.items()), key=lambda one: one[1])
+
+
+def _latest(where: dict[str, Any], limit: int = 0) -> Iterator[Line]:
+    return iter(journal().find(where, sort=[("at", -1), ("_id", -1)]).limit(limit))
+
+
+def _searched(viewer: Viewer, where: dict[str, Any], words: list[str], enough: int) -> list[Shown]:
+    """Look among the latest lines for those about something that has all of these words."""
+    found: list[Shown] = []
+    batch: list[Line] = []
+    for number, line in enumerate(_latest(where, SEARCHED), 1):
+        batch.append(line)
+        if len(batch) == BATCH or number == SEARCHED:
+            found += [one for one in shown(viewer, batch) if _has(one, words)]
+            batch = []
+        if len(found) >= enough:
+            return found[:enough]
+    return (found + [one for one in shown(viewer, batch) if _has(one, words)])[:enough]
+
+
+def _has(one: Shown, words: list[str]) -> bool:
+    said = (
+        one["words"],
+        (one["dataset"] or {}).get("title"),
+        (one["organization"] or {}).get("name"),
+        (one["by"] or {}).get("name"),
+    )
+    text = fold(" ".join(part for part in said if part))
+    return all(word in text for word in words)
+
+
+def _rows(lines: list[Line]) -> Iterator[list[Any]]:
+    people = catalogue.users_by_id(line["by"] for line in lines if line.get("by"))
+    organizations = catalogue.organizations_by_id(
+        line["organization"] for line in lines if line.get("organization")
+    )
+    undone = _undone(lines)
+    for line in lines:
+        by, organization = people.get(line.get("by")), organizations.get(line.get("organization"))  # type: ignore[arg-type]
+        yield [
+            str(line["_id"]),
+            line["at"],
+            by.name if by else None,
+            line.get("role"),
+            str(line["decision"]),
+            line["reason"],
+            line["kind"],
+            str(line["item"]),
+            organization.name if organization else None,
+            str(line["batch"]),
+            undone.get(line["_id"], {}).get("at"),
+        ]
+
+
+def _undone(lines: list[Line]) -> dict[ObjectId, Line]:
+    """Find the lines that take some others back, by the id of the other."""
+    ids = {"undoes": {"$in": [line["_id"] for line in lines]}}
+    return {one["undoes"]: one for one in journal().find(ids, {"undoes": 1, "at": 1, "by": 1})}
+
+
+def _within_remit(viewer: Viewer, where: dict[str, Any]) -> dict[str, Any]:
+    if viewer.moderates_everything or viewer.remit is None:
+        return where
+    theirs = {"organization": {"$in": sorted(viewer.remit.organizations or ())}}
+    return {"$and": [theirs, where]} if where else theirs
+
+
+def _choices() -> dict[str, list[str]]:
+    return {
+        "class": list(kinds.moderated()),
+        "decision": [str(one) for one in Decision],
+        "reason": [term.id for term in vocabulary.MODERATION_REASONS],
+    }
+
+
+def _one_of(name: str, value: str, ids: list[str]) -> str:
+    if value not in ids:
+        message = _("Choose one of: %(ids)s.", ids=", ".join(ids))
+        raise refusals.Invalid(message, {name: message})
+    return value
+
+
+def _id(name: str, value: str) -> ObjectId:
+    if not ObjectId.is_valid(value):
+        message = _("Not an identifier.")
+        raise refusals.Invalid(message, {name: message})
+    return ObjectId(value)
+
+
+def _day(given: dict[str, str], name: str, after: int = 0) -> datetime | None:
+    """Read a date as the beginning of that day on the portal's clocks, in UTC, or `after` so many
+    days."""
+    if name not in given:
+        return None
+    try:
+        day = datetime.strptime(given[name], "%Y-%m-%d") + timedelta(days=after)
+        return day.replace(tzinfo=portal_zone()).astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        message = _("A date like 2026-11-30.")
+        raise refusals.Invalid(message, {name: message}) from None
