@@ -67,7 +67,7 @@ class CultureFeedbackOrganizationSubscriptionAPI(Route):
 @ns.route("/organizations/<string:org>/settings/", endpoint="culture_feedback_org_settings")
 class CultureFeedbackOrganizationSettingsAPI(Route):
     @api.doc("get_organization_culture_feedback_settings", security="apikey")
-    @api.response(200, "Success", settings_fields)
+    @api.response(200, "Success", settings_fields.name)
     def get(self, org: str) -> Answer:
         """Get what an organization I administer wishes"""
         _organization, settings = organization_settings.read(current_viewer(), org)
@@ -75,7 +75,7 @@ class CultureFeedbackOrganizationSettingsAPI(Route):
 
     @api.doc("change_organization_culture_feedback_settings", security="apikey")
     @api.expect(settings_fields)
-    @api.response(200, "Success", settings_fields)
+    @api.response(200, "Success", settings_fields.name)
     def put(self, org: str) -> Answer:
         """Change it: the fields that are sent"""
         return answer(organization_settings.change(current_viewer(), org, json_body()))
@@ -115,7 +115,7 @@ class PortalBoardAPI(Route):
             "page_size": "100 at most",
         },
     )
-    @api.response(200, "Success", board_fields)
+    @api.response(200, "Success", board_fields.name)
     @api.response(404, "Not an administrator of the portal")
     def get(self) -> Answer:
         """See how each producer answers (administrators of the portal)"""

@@ -65,7 +65,7 @@ confirmed_fields = documented(
 @ns.route("/proof/", endpoint="culture_feedback_proof")
 class CultureFeedbackProofAPI(Route):
     @api.doc("get_culture_feedback_proof", parser=proof_parser)
-    @api.response(200, "A challenge for one contribution", proof_fields)
+    @api.response(200, "A challenge for one contribution", proof_fields.name)
     @api.response(403, "No proof of work opens this action on this portal")
     def get(self) -> Answer:
         """Get a challenge for taking part without an account"""
@@ -83,8 +83,8 @@ class CultureFeedbackProofAPI(Route):
 class CultureFeedbackConfirmAPI(Route):
     @api.doc("confirm_culture_feedback_contribution")
     @api.expect(confirm_fields)
-    @api.response(201, "Recorded", confirmed_fields)
-    @api.response(200, "It changes what this person had said", confirmed_fields)
+    @api.response(201, "Recorded", confirmed_fields.name)
+    @api.response(200, "It changes what this person had said", confirmed_fields.name)
     @api.response(410, "The link was used already, or is too old")
     def post(self) -> Answer:
         """Confirm an e-mail address, and with it what was sent"""

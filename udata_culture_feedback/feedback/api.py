@@ -204,15 +204,15 @@ list_parser.add_argument("cursor", location="args", help="Beyond the 10,000th")
 @ns.route("/feedback/", endpoint="culture_feedback_list")
 class CultureFeedbackListAPI(Route):
     @api.doc("list_culture_feedback", parser=list_parser)
-    @api.response(200, "Newest first", page_fields)
+    @api.response(200, "Newest first", page_fields.name)
     def get(self) -> Answer:
         """List feedback"""
         return written(queries.listed(current_viewer()))
 
     @api.doc("submit_culture_feedback", security="apikey")
     @api.expect(submit_fields)
-    @api.response(201, "Recorded", feedback_fields)
-    @api.response(200, "This submission was recorded before", feedback_fields)
+    @api.response(201, "Recorded", feedback_fields.name)
+    @api.response(200, "This submission was recorded before", feedback_fields.name)
     @api.response(202, "Kept until the address in `email` is confirmed")
     @api.response(403, "Without an account: no good proof of work; `proof` says why")
     @api.response(409, "You have already answered about this dataset")
@@ -235,7 +235,7 @@ class CultureFeedbackListAPI(Route):
 @ns.route("/feedback/<string:id>/", endpoint="culture_feedback_item")
 class CultureFeedbackAPI(Route):
     @api.doc("get_culture_feedback")
-    @api.response(200, "Success", feedback_fields)
+    @api.response(200, "Success", feedback_fields.name)
     def get(self, id: str) -> Answer:
         """Get a feedback"""
         viewer = current_viewer()
@@ -244,7 +244,7 @@ class CultureFeedbackAPI(Route):
 
     @api.doc("edit_culture_feedback", security="apikey")
     @api.expect(edit_fields)
-    @api.response(200, "Success", feedback_fields)
+    @api.response(200, "Success", feedback_fields.name)
     @api.response(403, "Somebody else's")
     def put(self, id: str) -> Answer:
         """Change one's own feedback: the fields that are sent"""
@@ -273,7 +273,7 @@ class CultureFeedbackTreatmentAPI(Route):
 
     @api.doc("treat_culture_feedback", security="apikey")
     @api.expect(treat_fields)
-    @api.response(200, "Success", feedback_fields)
+    @api.response(200, "Success", feedback_fields.name)
     @api.response(403, "Not the producer")
     @api.response(409, "Its status is no longer the one in `from`; `status` is")
     def put(self, id: str) -> Answer:
@@ -307,7 +307,7 @@ class CultureFeedbackTemplatesAPI(Route):
 
     @api.doc("add_culture_feedback_answer_template", security="apikey")
     @api.expect(template_fields)
-    @api.response(201, "Kept", template_fields)
+    @api.response(201, "Kept", template_fields.name)
     def post(self, org: str) -> Answer:
         """Keep an answer that is often given"""
         made = answer_templates.add(current_viewer(), org, json_body())
@@ -321,7 +321,7 @@ class CultureFeedbackTemplatesAPI(Route):
 class CultureFeedbackTemplateAPI(Route):
     @api.doc("change_culture_feedback_answer_template", security="apikey")
     @api.expect(template_fields)
-    @api.response(200, "Success", template_fields)
+    @api.response(200, "Success", template_fields.name)
     def put(self, org: str, id: str) -> Answer:
         """Change one of them"""
         changed = answer_templates.change(current_viewer(), org, id, json_body())
@@ -387,7 +387,7 @@ class CultureFeedbackDatasetRdfFormatAPI(Route):
 @ns.route("/datasets/<string:dataset>/summary/", endpoint="culture_feedback_dataset_summary")
 class CultureFeedbackDatasetSummaryAPI(Route):
     @api.doc("get_dataset_culture_feedback_summary")
-    @api.response(200, "Success", summary_fields)
+    @api.response(200, "Success", summary_fields.name)
     def get(self, dataset: str) -> Answer:
         """Get the figures of a dataset"""
         return same_for_all(written(queries.figures_of(dataset)))
@@ -396,7 +396,7 @@ class CultureFeedbackDatasetSummaryAPI(Route):
 @ns.route("/organizations/<string:org>/summary/", endpoint="culture_feedback_org_summary")
 class CultureFeedbackOrganizationSummaryAPI(Route):
     @api.doc("get_organization_culture_feedback_summary")
-    @api.response(200, "Success", summary_fields)
+    @api.response(200, "Success", summary_fields.name)
     def get(self, org: str) -> Answer:
         """Get the figures of the public datasets of an organization"""
         found = catalogue.find_organization(org)
@@ -427,7 +427,7 @@ class CultureFeedbackSiteCSVAPI(Route):
 @ns.route("/site/summary/", endpoint="culture_feedback_site_summary")
 class CultureFeedbackSiteSummaryAPI(Route):
     @api.doc("get_site_culture_feedback_summary")
-    @api.response(200, "Success", summary_fields)
+    @api.response(200, "Success", summary_fields.name)
     def get(self) -> Answer:
         """Get the figures of all public datasets"""
         return same_for_all(answer(summaries.as_json(summaries.read_with_requests(SITE))))

@@ -98,7 +98,7 @@ def _file(name: str, shown: Trend) -> Response:
 @ns.route("/datasets/<string:dataset>/trend/", endpoint="culture_feedback_dataset_trend")
 class DatasetTrendAPI(Route):
     @api.doc("get_dataset_culture_feedback_trend")
-    @api.response(200, "Success", trend_fields)
+    @api.response(200, "Success", trend_fields.name)
     def get(self, dataset: str) -> Answer:
         """Get what is said of a dataset month by month"""
         return answer(of_dataset(readable_dataset(dataset)))
@@ -117,7 +117,7 @@ class DatasetTrendCSVAPI(Route):
 @ns.route("/organizations/<string:org>/trend/", endpoint="culture_feedback_org_trend")
 class OrganizationTrendAPI(Route):
     @api.doc("get_organization_culture_feedback_trend")
-    @api.response(200, "Success", trend_fields)
+    @api.response(200, "Success", trend_fields.name)
     def get(self, org: str) -> Answer:
         """Get what is said of the datasets of an organization month by month"""
         return answer(of_organization(org))
@@ -135,7 +135,7 @@ class OrganizationTrendCSVAPI(Route):
 @ns.route("/site/trend/", endpoint="culture_feedback_site_trend")
 class SiteTrendAPI(Route):
     @api.doc("get_site_culture_feedback_trend")
-    @api.response(200, "Success", trend_fields)
+    @api.response(200, "Success", trend_fields.name)
     def get(self) -> Answer:
         """Get what is said of all datasets month by month"""
         return answer(of_site())

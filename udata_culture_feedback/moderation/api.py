@@ -145,7 +145,7 @@ class CultureFeedbackModerationAPI(Route):
 
     @api.doc("decide_culture_feedback_moderation", security="apikey")
     @api.expect(gesture_fields)
-    @api.response(200, "Decided, contribution by contribution", outcome_fields)
+    @api.response(200, "Decided, contribution by contribution", outcome_fields.name)
     @api.response(403, "Not a moderator")
     def post(self) -> Answer:
         """Decide about contributions, take them to look at, put them back, undo"""

@@ -97,7 +97,7 @@ def person(sent: Mapping[str, Any] | None = None) -> Person:
 @ns.route("/me/", endpoint="culture_feedback_me")
 class CultureFeedbackMeAPI(Route):
     @api.doc("get_my_culture_feedback", parser=parser, security="apikey")
-    @api.response(200, "Of each kind the latest first", me_fields)
+    @api.response(200, "Of each kind the latest first", me_fields.name)
     @api.response(401, "Nobody is recognised")
     def get(self) -> Answer:
         """List what one has said"""
@@ -131,7 +131,7 @@ class CultureFeedbackMeAPI(Route):
 
     @api.doc("erase_my_culture_feedback", security="apikey")
     @api.expect(erase_fields)
-    @api.response(200, "What came of it", erased_fields)
+    @api.response(200, "What came of it", erased_fields.name)
     def delete(self) -> Answer:
         """Erase some of what one has said, or everything"""
         body = json_body()

@@ -148,8 +148,8 @@ health_fields = documented(
 @ns.route("/health/", endpoint="culture_feedback_health")
 class HealthAPI(Route):
     @api.doc("get_culture_feedback_health", params={"check": "Only this one; may be repeated"})
-    @api.response(200, "All is well", health_fields)
-    @api.response(503, "Something is wrong; `problems` says what", health_fields)
+    @api.response(200, "All is well", health_fields.name)
+    @api.response(503, "Something is wrong; `problems` says what", health_fields.name)
     def get(self) -> Answer:
         """What is wrong, for monitors; `?check=database` alone for load balancers"""
         names = request.args.getlist("check")
