@@ -162,6 +162,7 @@ JSON: dict[str, Write] = {
     "POST consultations/": Write("team", _consultation, CONSULTATION_TEXTS),
     "PUT consultations/<id>/": Write("team", _consultation, CONSULTATION_TEXTS),
     "DELETE consultations/<id>/": Write("team", nothing),
+    "POST consultations/<id>/copy/": Write("team", _consultation, CONSULTATION_TEXTS),
     "POST consultations/<id>/responses/": Write(
         "citizen",
         lambda s: _response(s) | {"submission_id": "une-reponse-1"},
@@ -237,6 +238,8 @@ def _form_of_consultation(scene: Scene) -> Body:
         "scope.datasets_q": "",
         "scope.tags": "musée",
         "read_only": "",
+        "mode": "open",
+        "version": "",
     }
 
 
@@ -267,6 +270,7 @@ FORMS: dict[str, Write] = {
     ),
     "pages/confirm/": Write("anonymous", lambda s: {"token": s.confirm_token}),
     "pages/consultations/<reference>/": Write("citizen", _of(**_STEP), ("answers.why",)),
+    "pages/consultations/<reference>/copy": Write("team", nothing),
     "pages/consultations/<reference>/delete": Write("team", nothing),
     "pages/consultations/<reference>/edit": Write("team", _form_of_consultation),
     "pages/consultations/<reference>/entry": Write(

@@ -14,7 +14,13 @@ from udata.core.user.models import User
 from udata.tests.helpers import capture_mails
 
 from udata_culture_feedback.consultations import answering, figures, upkeep
-from udata_culture_feedback.consultations.models import collected, responses, results
+from udata_culture_feedback.consultations.models import (
+    collected,
+    consultations,
+    of_responses,
+    responses,
+    results,
+)
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.feedback.models import feedbacks
 from udata_culture_feedback.mail.models import outbox
@@ -105,6 +111,10 @@ IGNORED = ("Date", "Set-Cookie", "Content-Length")
 
 #: Refused to everybody before the closing.
 SEALED = ("/results/", "/results/texts/", "/responses.csv")
+
+#: How many take part is no opinion: its team sees it.
+PARTICIPATION = ("/participation/", "/participation")
+OF_THE_TEAM = ("team", "sysadmin")
 
 SECRET = "Un secret dans une réponse"
 
@@ -257,7 +267,7 @@ class SealTest(ConsultationCase):
             self.sealed_facts()
             having = self.seen(asking)
             self.leaks = [key for key, answer in having.items() if SECRET in answer[2]]
-        return [key for key in without if without[key] != having[key]]
+        return told(without, having)
 
     def test_the_map_has_every_channel(self):
         paths = self.paths()
@@ -298,7 +308,26 @@ class SealTest(ConsultationCase):
             self.answered(self.made, UserFactory())
             self.sealed_facts()
             others = self.seen(("anonymous", "producer", "team"))
-        assert [key for key in some if some[key] != others[key]] == []
+        assert told(some, others) == []
+
+    def test_participation_tells_how_many_and_nothing_of_what_they_say(self):
+        path = f"/consultations/{self.made['id']}/participation/"
+        with freeze_time(DURING):
+            self.sealed_facts()
+            before = self.ask("GET", path, user=self.team).json
+            questions = consultations().find_one({"_id": ObjectId(self.made["id"])})["questions"]
+            for response in list(responses().find({})):
+                response["answers"] = {"use": "no"}
+                live = figures.live_totals(questions, response)
+                due = [of_responses(self.made["id"])]
+                change = {"$set": {"answers": {"use": "no"}, "live": live, "due": due}}
+                responses().update_one({"_id": response["_id"]}, change | {"$inc": {"v": 1}})
+            figures.settle_all(self.made["id"])
+            assert self.ask("GET", path, user=self.team).json == before
+            assert before["total"] == 12
+            for role, user in self.people.items():
+                if role not in OF_THE_TEAM:
+                    assert self.ask("GET", path, user=user).status_code == 404, role
 
     def test_nor_as_long_as_an_answer_may_still_come(self):
         assert self.differences("2023-02-06 23:14:59") == []
@@ -371,6 +400,16 @@ class SealTest(ConsultationCase):
         assert collected().count_documents({}) == 0
         with freeze_time(AFTER):
             assert upkeep.collect() == 0
+
+
+def told(some: dict[tuple[str, str], Any], others: dict[tuple[str, str], Any]) -> list[Any]:
+    """Where two looks differ, but for how many take part, which the team may see."""
+    return [
+        (path, role)
+        for path, role in some
+        if some[path, role] != others[path, role]
+        and not (path.endswith(PARTICIPATION) and role in OF_THE_TEAM)
+    ]
 
 
 def settled(path: str, text: str) -> str:

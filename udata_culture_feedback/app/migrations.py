@@ -16,7 +16,8 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from udata.db.migrations import Record
 
-from ..consultations.models import responses
+from ..consultations import figures as response_figures
+from ..consultations.models import Question, consultations, of_responses, responses
 from ..data_requests import figures
 from ..data_requests import models as request_models
 from ..data_requests.models import messages, requests
@@ -108,6 +109,22 @@ def forget_who_has_left(_database: Database[Any]) -> str:
     return f"{forgotten} contributions of deleted accounts say no longer whose they were"
 
 
+def count_participation(_database: Database[Any]) -> str:
+    """Responses say by which way and on which day they were given, and figures have heard of it."""
+    said = 0
+    asked: dict[Any, list[Question]] = {}
+    for response in responses().find({"sent_at": {"$exists": True}, "deleted": None}):
+        id = response["consultation"]
+        if id not in asked:
+            found = consultations().find_one({"_id": id}, {"questions": 1})
+            asked[id] = found["questions"] if found else []
+        live = response_figures.live_totals(asked[id], response)
+        said += _says(responses(), response, live, [of_responses(id)])
+    for id in asked:
+        response_figures.settle_everything(id)
+    return f"{said} responses count anew"
+
+
 #: Name → migration, in order. Names are for ever: they are recorded.
 MIGRATIONS: dict[str, Migration] = {
     "0001-count-what-is-new": count_what_is_new,
@@ -116,6 +133,7 @@ MIGRATIONS: dict[str, Migration] = {
     "0004-count-verified-supports": count_verified_supports,
     "0005-forget-who-has-left": forget_who_has_left,
     "0006-count-month-by-month": count_what_is_new,
+    "0007-count-participation": count_participation,
 }
 
 

@@ -269,6 +269,9 @@ def _judged(viewer: Viewer, before: Consultation, after: Consultation) -> tuple[
         )
     if fixed:
         still["answered"] = {"$ne": True}
+    if before.get("mode") != after.get("mode") and (frozen or state in (State.OPEN, State.CLOSED)):
+        message = _("It has opened: how one takes part can no longer change.")
+        raise refusals.Conflict(message, {"mode": message})
     if before["opens_at"] != after["opens_at"] and state in (State.OPEN, State.CLOSED):
         raise refusals.Conflict(_("It has opened: that date can no longer change."))
     if before["closes_at"] != after["closes_at"]:

@@ -77,9 +77,9 @@ def submit(
         if not take_part(consultation):
             consultation = fresh(consultation["_id"])
             continue
-        sent = mine or new_response(viewer, consultation, moment)
-        sent = saying(sent, consultation, said, moment)
+        sent = (mine or new_response(viewer, consultation, moment)).copy()
         sent["sent_at"] = moment
+        sent = saying(sent, consultation, said, moment)
         if submission:
             sent["submission_id"] = submission
         if store(mine, sent):
@@ -245,8 +245,8 @@ def enter(viewer: Viewer, reference: Any, payload: Payload) -> tuple[Response, b
         sent["channel"] = entered["channel"]
         sent["reference"] = entered["reference"]
         sent["entered_by"] = viewer.user_id
-        sent = saying(sent, consultation, said, moment)
         sent["sent_at"] = moment
+        sent = saying(sent, consultation, said, moment)
         if store(known, sent):
             on_response_changed.send(consultation["_id"], response=sent["_id"])
             return sent, known is None

@@ -17,15 +17,17 @@ from ..web.api import Answer, Route, answer, documented, json_body, never_stored
 from . import (
     actions,
     answering,
+    copying,
     csv,
     form_tokens,
+    participation,
     publishing,
     queries,
     representation,
     results,
     text_review,
 )
-from .models import Channel, Response
+from .models import Channel, Mode, Response
 from .repository import readable
 from .response_repository import own
 from .window import State
@@ -49,6 +51,13 @@ edit_fields = documented(
         "steps": fields.List(fields.Raw, description="Titles; none: one page"),
         "questions": fields.List(fields.Raw, description="id, kind, text, help, required, step…"),
         "read_only": fields.Boolean(description="Suspends answers"),
+        "mode": fields.String(
+            enum=list(Mode), description="What somebody without an account has to give"
+        ),
+        "show_participation": fields.Boolean(description="Everybody sees how many have answered"),
+        "model": fields.String(
+            enum=list(copying.MODELS), description="Of a new one: the questionnaire it begins with"
+        ),
         "version": fields.Integer(description="That one edits: 409 where it has changed since"),
         "publish": fields.Boolean(description="Shows it to everybody"),
         "synthesis": fields.Raw(description="After closing: text, commitments, publish"),
@@ -109,7 +118,7 @@ class CultureFeedbackConsultationsAPI(Route):
     def post(self) -> Answer:
         """Make a consultation"""
         viewer, body = current_viewer(), json_body()
-        made = actions.create(viewer, body)
+        made = actions.create(viewer, copying.from_model(body))
         if body.get("publish") is True:
             made = actions.publish(viewer, str(made["_id"]))
         return answer(representation.in_full(viewer, made), 201)
@@ -147,6 +156,30 @@ class CultureFeedbackConsultationAPI(Route):
         """Delete a consultation that nobody has seen"""
         actions.delete(current_viewer(), id)
         return answer(None, 204)
+
+
+@ns.route("/consultations/<string:id>/copy/", endpoint="culture_feedback_consultation_copy")
+class CultureFeedbackConsultationCopyAPI(Route):
+    @api.doc("copy_culture_feedback_consultation", security="apikey")
+    @api.expect(edit_fields)
+    @api.response(201, "A draft with the same texts and questions")
+    @api.response(403, "Only the team of consultations")
+    def post(self, id: str) -> Answer:
+        """Make a consultation like another; the fields that are sent replace its own"""
+        viewer = current_viewer()
+        made = copying.copy(viewer, id, json_body())
+        return answer(representation.in_full(viewer, made), 201)
+
+
+@ns.route("/consultations/<string:id>/participation/", endpoint="culture_feedback_participation")
+class CultureFeedbackParticipationAPI(Route):
+    @api.doc("get_culture_feedback_participation")
+    @api.response(404, "Its team does not show it")
+    def get(self, id: str) -> Answer:
+        """Get how many have answered; for the team by day and by way. No answer is counted"""
+        viewer = current_viewer()
+        shown = participation.read(viewer, readable(viewer, id))
+        return never_stored(answer(shown))
 
 
 @ns.route("/consultations/<string:id>/responses/", endpoint="culture_feedback_responses")

@@ -9,11 +9,11 @@ from flask import current_app
 from udata.i18n import lazy_gettext as _
 
 from ..email_confirmation.confirmation import Outcome, Preview
-from ..people.access_modes import Action
+from ..people.access_modes import Action, Mode, mode_of
 from ..people.contacts import Contact
 from ..people.viewer import Viewer
 from ..web.payload import Payload
-from . import answering, notifications, representation
+from . import answering, notifications, permissions, representation
 from .repository import find, no_such_consultation
 from .response_repository import own
 from .wording import said
@@ -32,6 +32,10 @@ class ResponseByEmail:
         if found is None or not found.get("published"):
             raise no_such_consultation()
         return str(found["_id"])
+
+    def mode(self, reference: object) -> Mode:
+        found = find(reference)
+        return permissions.access_mode(found) if found else mode_of(self.action)
 
     def check(self, payload: Payload) -> dict[str, Any]:
         """What is to be kept: the answers, plain. `opening` goes with them, so that who answered in

@@ -12,7 +12,7 @@ from ..contributions import picking
 from ..vocabulary import vocabularies
 from ..web.moments import portal_zone
 from ..web.payload import Payload
-from .models import Consultation, Option, Question, Synthesis
+from .models import Consultation, Mode, Option, Question, Synthesis
 from .questions import COUNTED, PROFILE, Kind, conditions_of, labels
 from .window import typed_moment
 from .wording import FORM_LANGUAGES, Texts, said
@@ -43,6 +43,13 @@ KIND_LABELS = {
 }
 
 
+MODE_LABELS = {
+    Mode.OPEN: _("everybody, without an account too"),
+    Mode.EMAIL: _("an account, or an e-mail address that is confirmed"),
+    Mode.ACCOUNT: _("an account of the portal"),
+}
+
+
 def consultation_of_form(form: Form) -> tuple[dict[str, Any], dict[str, picking.Picked]]:
     """What the form of a consultation says, and what was picked in it: whether that is clear
     is for who calls to ask."""
@@ -60,6 +67,9 @@ def consultation_of_form(form: Form) -> tuple[dict[str, Any], dict[str, picking.
     }
     payload["steps"] = _lines(form, "steps")
     payload["read_only"] = "read_only" in form
+    payload["show_participation"] = "show_participation" in form
+    payload["mode"] = form.get("mode") or None
+    payload["model"] = form.get("model") or None
     payload["version"] = version_of(form)
     return payload, picked
 
@@ -88,6 +98,8 @@ def form_of(consultation: Consultation) -> dict[str, Any]:
         "contact": consultation.get("contact") or "",
         "scope.tags": ", ".join(consultation["scope"].get("tags") or ()),
         "read_only": bool(consultation.get("read_only")),
+        "show_participation": bool(consultation.get("show_participation")),
+        "mode": consultation.get("mode") or "",
     }
 
 

@@ -1,18 +1,15 @@
-"""The pages of the team: making a consultation, its questions, a preview, answers received by phone
-or post, the synthesis."""
+"""The editor of the team: making a consultation, its questions, a preview, publishing, copying."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, abort, redirect, request
+from flask import Response, redirect, request
 from udata.i18n import lazy_gettext as _
 
-from ..contributions.neighbours import requests_asked
 from ..people.viewer import Viewer, current_viewer
 from ..portal.collections import now
-from ..vocabulary import vocabularies
 from ..web import refusals
 from ..web.api import bound_body, never_stored
 from ..web.pages import (
@@ -22,38 +19,21 @@ from ..web.pages import (
     handles_refusal,
     page_address,
     render,
-    wants_fragment,
 )
 from ..web.refusals import Errors
-from ..web.urls import login_url
-from . import actions, answering, editor_forms, form_tokens, permissions, presentation
-from .forms import MAX_COMMITMENTS
-from .markdown import rendered
-from .models import Channel, Consultation
+from . import actions, copying, editor_forms, permissions, presentation
+from .models import Consultation
 from .question_reading import MAX_STEPS
 from .questions import condition_in_words
-from .repository import readable
 from .representation import informed
-from .response_content import warn_of_personal_data
+from .team_pages import asked, common, go_on, readable_page, team
 from .window import Window, in_words, until_in_words
 from .wording import FORM_LANGUAGES, said
-
-#: What was just done, and what is said of it.
-DONE = {
-    "made": _("The consultation is made. Add its questions, then look at it and publish it."),
-    "edited": _("The changes are saved."),
-    "question": _("The question is saved."),
-    "removed": _("The question is removed."),
-    "published": _("The consultation is published."),
-    "entered": _("The answer is entered."),
-    "written": _("The synthesis is saved."),
-    "told": _("The synthesis is published, and those who asked for it are told."),
-}
 
 #: Fields of the form that an error may lead to.
 FIELDS = frozenset(
     (*editor_forms.TEXTS, *editor_forms.PICKED, "opens_at", "closes_at", "contact", "scope.tags")
-) | {"steps"}
+) | {"steps", "mode"}
 QUESTION_FIELDS = (
     *("text", "help", "kind", "options", "rows", "scale", "min", "max", "unit", "max_choices"),
     *("step", "shown_if", "id"),
@@ -65,8 +45,10 @@ NEW = "new"
 
 @blueprint.route("/pages/consultations/new")
 def new_consultation() -> Response:
-    viewer = _team()
-    return _form(viewer, None)
+    viewer = team()
+    model = request.args.get("model")
+    typed = copying.typed_model(model) if model in copying.MODELS else None
+    return _form(viewer, None, typed=typed and dict(typed, model=model))
 
 
 @blueprint.route("/pages/consultations/new", methods=["POST"])
@@ -81,23 +63,23 @@ def make_consultation() -> Response:
         payload, picked = editor_forms.consultation_of_form(request.form)
         check_guard(viewer)
         _must_be_clear(picked)
-        made = actions.create(viewer, payload)
+        made = actions.create(viewer, copying.from_model(payload))
     except refusals.Refusal as refusal:
         return _form(viewer, None, typed=typed, picked=picked, refusal=refusal)
-    return _go_on(made, "edit", done="made")
+    return go_on(made, "edit", done="made")
 
 
 @blueprint.route("/pages/consultations/<string:reference>/edit")
 def edit_consultation_page(reference: str) -> Response:
     """The consultation, its questions, and what can be done with it."""
-    viewer = _team()
-    return _form(viewer, _readable(viewer, reference))
+    viewer = team()
+    return _form(viewer, readable_page(viewer, reference))
 
 
 @blueprint.route("/pages/consultations/<string:reference>/edit", methods=["POST"])
 @handles_refusal
 def edit_consultation(reference: str) -> Response:
-    viewer, consultation = _asked(reference)
+    viewer, consultation = asked(reference)
     typed: dict[str, Any] = {}
     picked = None
     try:
@@ -109,7 +91,7 @@ def edit_consultation(reference: str) -> Response:
         consultation = actions.edit(viewer, consultation["_id"], payload)
     except refusals.Refusal as refusal:
         return _form(viewer, consultation, typed=typed, picked=picked, refusal=refusal)
-    return _go_on(consultation, "edit", done="edited")
+    return go_on(consultation, "edit", done="edited")
 
 
 @form_address(
@@ -118,7 +100,7 @@ def edit_consultation(reference: str) -> Response:
 @handles_refusal
 def edit_question(reference: str) -> Response:
     """Adds, changes, moves or removes one question."""
-    viewer, consultation = _asked(reference)
+    viewer, consultation = asked(reference)
     try:
         bound_body()
         check_guard(viewer)
@@ -129,10 +111,23 @@ def edit_question(reference: str) -> Response:
             {"questions": questions, "version": editor_forms.version_of(request.form)},
         )
     except refusals.Refusal as refusal:
-        asked = request.form.get("question") or NEW
-        refusal.errors = _of_one_question(refusal.errors, asked)
-        return _form(viewer, consultation, question=asked, refusal=refusal)
-    return _go_on(consultation, "edit", done="removed" if "delete" in request.form else "question")
+        sent = request.form.get("question") or NEW
+        refusal.errors = _of_one_question(refusal.errors, sent)
+        return _form(viewer, consultation, question=sent, refusal=refusal)
+    return go_on(consultation, "edit", done="removed" if "delete" in request.form else "question")
+
+
+@form_address("/pages/consultations/<string:reference>/copy", page="consultations/{reference}/edit")
+@handles_refusal
+def copy_consultation(reference: str) -> Response:
+    """Make a draft like this one."""
+    viewer, consultation = asked(reference)
+    try:
+        check_guard(viewer)
+        made = copying.copy(viewer, consultation["_id"], {})
+    except refusals.Refusal as refusal:
+        return _form(viewer, consultation, refusal=refusal)
+    return go_on(made, "edit", done="copied")
 
 
 @form_address(
@@ -148,7 +143,7 @@ def publish_consultation(reference: str) -> Response:
 )
 @handles_refusal
 def delete_consultation(reference: str) -> Response:
-    viewer, consultation = _asked(reference)
+    viewer, consultation = asked(reference)
     try:
         check_guard(viewer)
         actions.delete(viewer, consultation["_id"])
@@ -160,13 +155,13 @@ def delete_consultation(reference: str) -> Response:
 @blueprint.route("/pages/consultations/<string:reference>/preview")
 def preview_consultation(reference: str) -> Response:
     """Every step as people will see it, and what hangs on what."""
-    viewer = _team()
-    consultation = _readable(viewer, reference)
+    viewer = team()
+    consultation = readable_page(viewer, reference)
     count = max(1, len(consultation["steps"]))
     return never_stored(
         render(
             "consultations/preview.html",
-            **_common(viewer, consultation),
+            **common(viewer, consultation),
             title=said(consultation["title"]),
             introduction=said(consultation.get("introduction")),
             outcome=said(consultation.get("outcome")),
@@ -196,139 +191,24 @@ def preview_consultation(reference: str) -> Response:
     )
 
 
-@blueprint.route("/pages/consultations/<string:reference>/entry")
-def entry_page(reference: str) -> Response:
-    """Where the team enters what it received by phone or post."""
-    viewer = _team()
-    return _entry(viewer, _readable(viewer, reference), {})
-
-
-@blueprint.route("/pages/consultations/<string:reference>/entry", methods=["POST"])
-@handles_refusal
-def enter_answer(reference: str) -> Response:
-    viewer, consultation = _asked(reference)
-    answers: dict[str, Any] = {}
-    try:
-        bound_body()
-        form = request.form
-        answers, picked = presentation.answers_of_form(consultation["questions"], form)
-        check_guard(viewer)
-        for id, one in picked.items():
-            one.must_be_clear(f"answers.{id}")
-        payload = {
-            "answers": answers,
-            "profile": form.get("profile") or None,
-            "open_data": "open_data" in form,
-            "channel": form.get("channel"),
-            "reference": form.get("reference"),
-            "replace": "replace" in form,
-            "opening": form.get("opening"),
-        }
-        warn_of_personal_data(consultation["questions"], answers, read_again="read_again" in form)
-        answering.enter(viewer, consultation["_id"], payload)
-    except refusals.Refusal as refusal:
-        return _entry(viewer, consultation, answers, refusal=refusal)
-    return _go_on(consultation, "entry", done="entered")
-
-
-@blueprint.route("/pages/consultations/<string:reference>/synthesis")
-def synthesis_page(reference: str) -> Response:
-    """Where the team writes what came of it."""
-    viewer = _team()
-    return _synthesis(viewer, _readable(viewer, reference))
-
-
-@blueprint.route("/pages/consultations/<string:reference>/synthesis", methods=["POST"])
-@handles_refusal
-def write_synthesis(reference: str) -> Response:
-    viewer, consultation = _asked(reference)
-    try:
-        bound_body()
-        check_guard(viewer)
-        payload = editor_forms.synthesis_of_form(request.form)
-        consultation = actions.write_synthesis(viewer, consultation["_id"], payload)
-        if "publish" in request.form:
-            consultation = actions.publish_synthesis(viewer, consultation["_id"])
-            return _go_on(consultation, "synthesis", done="told")
-    except refusals.Refusal as refusal:
-        return _synthesis(viewer, consultation, typed=dict(request.form), refusal=refusal)
-    return _go_on(consultation, "synthesis", done="written")
-
-
 # --- What they share ------------------------------------------------------------------------------
-
-
-def _team() -> Viewer:
-    """A member of the team; for others these pages do not exist."""
-    viewer = current_viewer()
-    if not permissions.is_team(viewer):
-        abort(404)
-    return viewer
-
-
-def _asked(reference: str) -> tuple[Viewer, Consultation]:
-    viewer = current_viewer()
-    return viewer, _readable(viewer, reference)
-
-
-def _readable(viewer: Viewer, reference: str) -> Consultation:
-    try:
-        return readable(viewer, reference)
-    except refusals.NotFound:
-        abort(404)
 
 
 def _act(
     reference: str, action: Callable[[Viewer, Any], Consultation], then: str, done: str
 ) -> Response:
-    viewer, consultation = _asked(reference)
+    viewer, consultation = asked(reference)
     try:
         check_guard(viewer)
         consultation = action(viewer, consultation["_id"])
     except refusals.Refusal as refusal:
         return _form(viewer, consultation, refusal=refusal)
-    return _go_on(consultation, then, done=done)
-
-
-def _go_on(consultation: Consultation, page: str, *, done: str) -> Response:
-    arguments = {"done": done} | ({"as": "fragment"} if wants_fragment() else {})
-    address = page_address(f"consultations/{consultation['slug']}/{page}", **arguments)
-    return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
+    return go_on(consultation, then, done=done)
 
 
 def _must_be_clear(picked: dict[str, Any]) -> None:
     for name, one in picked.items():
         one.must_be_clear(name)
-
-
-def _common(
-    viewer: Viewer,
-    consultation: Consultation | None,
-    refusal: refusals.Refusal | None = None,
-    fields: Any = (),
-) -> dict[str, Any]:
-    slug = consultation["slug"] if consultation else ""
-    done = request.args.get("done", "")
-    return {
-        "viewer": viewer,
-        "refusal": refusal,
-        "errors": refusal.errors if refusal else {},
-        "fields": fields,
-        "consultation": consultation,
-        "version": consultation["version"] if consultation else "",
-        "said": said,
-        "rendered": rendered,
-        "until": until_in_words,
-        "done": DONE.get(done) if not refusal else None,
-        "languages_of_forms": FORM_LANGUAGES,
-        "language_names": {"fr": _("in French"), "en": _("in English")},
-        "by_link": False,
-        "act": lambda what: page_address(f"consultations/{slug}/{what}"),
-        "consultation_url": page_address(f"consultations/{slug}/") if slug else "",
-        "list_url": page_address("consultations/"),
-        "pick_url": lambda kind: page_address("requests/pick", kind=kind),
-        "login": login_url(page_address("consultations/")),
-    }
 
 
 def _form(
@@ -376,9 +256,13 @@ def _form(
     return never_stored(
         render(
             "consultations/edit.html",
-            **_common(viewer, consultation, refusal, fields),
+            **common(viewer, consultation, refusal, fields),
             shown=shown | (typed or {}),
             read_only=("read_only" in typed) if typed else bool(shown.get("read_only")),
+            show_participation=("show_participation" in typed)
+            if typed
+            else bool(shown.get("show_participation")),
+            modes=editor_forms.MODE_LABELS,
             picked=picked,
             forms=forms,
             open_question=question,
@@ -395,69 +279,6 @@ def _form(
                 if consultation
                 else "consultations/new"
             ),
-        )
-    )
-
-
-def _entry(
-    viewer: Viewer,
-    consultation: Consultation,
-    answers: dict[str, Any],
-    *,
-    refusal: refusals.Refusal | None = None,
-) -> Response:
-    questions = consultation["questions"]
-    fields = {f"answers.{question['id']}" for question in questions}
-    return never_stored(
-        render(
-            "consultations/entry.html",
-            **_common(viewer, consultation, refusal, fields | {"channel", "reference"}),
-            title=said(consultation["title"]),
-            questions=[
-                (question, condition_in_words(question, questions)) for question in questions
-            ],
-            answers=answers,
-            picked=presentation.picked_of(questions, answers),
-            typed=request.form,
-            channels=[
-                (Channel.POST.value, _("by post")),
-                (Channel.PHONE.value, _("on the phone")),
-            ],
-            vocabularies=vocabularies(),
-            opening=request.form.get("opening")
-            or form_tokens.token_for(viewer, consultation["_id"]),
-            here=page_address(f"consultations/{consultation['slug']}/entry"),
-        )
-    )
-
-
-def _synthesis(
-    viewer: Viewer,
-    consultation: Consultation,
-    *,
-    typed: dict[str, Any] | None = None,
-    refusal: refusals.Refusal | None = None,
-) -> Response:
-    named = [
-        one["request"]
-        for one in (consultation.get("synthesis") or {}).get("commitments") or ()
-        if one.get("request")
-    ]
-    slugs = requests_asked().slugs(named) if named else {}
-    shown = editor_forms.form_of_synthesis(consultation, slugs)
-    shown |= typed or {}
-    rows = shown["rows"]
-    return never_stored(
-        render(
-            "consultations/synthesis.html",
-            **_common(viewer, consultation, refusal, {"text"}),
-            title=said(consultation["title"]),
-            shown=shown,
-            rows=min(editor_forms.whole_number(str(rows)) or 0, MAX_COMMITMENTS),
-            unsealed=permissions.may_see_results(consultation),
-            published=(consultation.get("synthesis") or {}).get("published_at"),
-            here=page_address(f"consultations/{consultation['slug']}/synthesis"),
-            results_url=page_address(f"consultations/{consultation['slug']}/results/"),
         )
     )
 

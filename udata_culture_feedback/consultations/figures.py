@@ -1,21 +1,26 @@
 """How answers flow into the figures of a consultation: counted as they come in by the settle
 protocol, read by nobody before the seal is broken, never added up when somebody reads.
 
-Counters: `total`, `channel:<channel>`, `profile:<id>` ("-" where none is given),
-`answered:<question>` and `option:<question>:<what it counts as>` (see `questions.counted`); of the
-last two also one per profile, behind `cross:<profile>:`. What was collected of feedback has the
-counters of summaries.
+Counters: `total`, `channel:<channel>`, `way:<way>` (see `way_of`), `day:<2026-12-31>`,
+`profile:<id>` ("-" where none is given), `answered:<question>` and
+`option:<question>:<what it counts as>` (see `questions.counted`); of the last two also one per
+profile, behind `cross:<profile>:`, and one for those who are known and those who are not, behind
+`by:<verified or unverified>:`. What was collected of feedback has the counters of summaries.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from bson import ObjectId
 from pymongo.collection import Collection
 
 from ..figures.settle import Document, Flow, Totals, settle, settle_some
+from ..people.models import COUNTED_AS, Kind
+from ..web.moments import local_day, portal_zone
 from .models import (
+    Channel,
     Question,
     Response,
     Results,
@@ -30,6 +35,16 @@ from .questions import counted
 #: The profile of who says none; no profile has this id.
 NO_PROFILE = "-"
 CROSSED = ("answered:", "option:")
+
+
+class Way(StrEnum):
+    """How a response was given."""
+
+    ACCOUNT = "account"
+    VERIFIED = "verified"  # a confirmed e-mail address
+    UNVERIFIED = "unverified"  # a browser, and a proof of work
+    ENTERED = "entered"  # on the phone or by post, entered by the team
+    IMPORTED = "imported"  # collected elsewhere
 
 
 class ResponsesIntoResults(Flow):
@@ -47,17 +62,24 @@ class ResponsesIntoResults(Flow):
         return results()
 
     def snapshot(self, contribution: Document, summary_id: Any) -> Document:
-        return {
-            "totals": contribution.get("live") or {},
-            "profile": contribution.get("profile") or NO_PROFILE,
-        }
+        totals: Totals = contribution.get("live") or {}
+        snapshot = {"totals": totals, "profile": contribution.get("profile") or NO_PROFILE}
+        way = next((key for key in totals if key.startswith("way:")), None)
+        if way:  # not in what was counted before ways were
+            unverified = way == f"way:{Way.UNVERIFIED}"
+            snapshot["by"] = "unverified" if unverified else "verified"
+        return snapshot
 
     def effect(self, snapshot: Document, summary: Document) -> Totals:
         totals: Totals = snapshot["totals"]
+        groups = [f"cross:{snapshot['profile']}:"]
+        if snapshot.get("by"):
+            groups.append(f"by:{snapshot['by']}:")
         return totals | {
-            f"cross:{snapshot['profile']}:{key}": n
+            f"{group}{key}": n
             for key, n in totals.items()
             if key.startswith(CROSSED)
+            for group in groups
         }
 
 
@@ -82,11 +104,22 @@ RESPONSES = ResponsesIntoResults()
 COLLECTED = CollectedIntoResults()
 
 
+def way_of(response: Response) -> Way:
+    """Say how a response was given: with an account, with a confirmed address, with neither, or
+    entered or imported by the team."""
+    channel = Channel(response["channel"])
+    if channel is not Channel.WEB:
+        return Way.IMPORTED if channel is Channel.IMPORT else Way.ENTERED
+    return Way(COUNTED_AS[Kind(response["contributor"]["kind"])])
+
+
 def live_totals(questions: list[Question], response: Response) -> Totals:
-    """What a response counts, once sent."""
+    """Return what a response counts, once it is sent."""
     counters = [
         "total",
         f"channel:{response['channel']}",
+        f"way:{way_of(response)}",
+        f"day:{local_day(response['sent_at'], portal_zone())}",
         f"profile:{response.get('profile') or NO_PROFILE}",
     ]
     for question in questions:
@@ -110,6 +143,14 @@ def settle_everything(consultation_id: Any) -> None:
     """The same, however much is due: after an import."""
     while responses().find_one({"due": of_responses(consultation_id)}, {"_id": 1}):
         settle(RESPONSES, of_responses(consultation_id))
+
+
+def totals(consultation_id: ObjectId) -> Totals:
+    """Return the counters of responses, settled first (a bounded effort)."""
+    id = of_responses(consultation_id)
+    settle_some(RESPONSES, id)
+    found = results().find_one({"_id": id}, {"totals": 1})
+    return found["totals"] if found and found.get("totals") else {}
 
 
 def read(consultation_id: ObjectId) -> tuple[Results, Results]:

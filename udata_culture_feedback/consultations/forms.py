@@ -13,7 +13,7 @@ from ..web import refusals
 from ..web.moments import portal_zone
 from ..web.payload import is_web_address
 from ..web.refusals import Errors
-from .models import Commitment, Synthesis
+from .models import Commitment, Mode, Synthesis
 from .question_reading import MAX_STEPS, read_questions
 from .window import read_moment
 from .wording import read_texts
@@ -45,7 +45,8 @@ def read_consultation(payload: Values, *, partial: bool = False) -> Values:
     Texts (`title`, `introduction`, `outcome`, `controller`, `dpo`, `retention`): `{language: text}`
     or a text in the portal's language. Dates: ISO 8601, local time of the portal unless they say
     their offset. `scope`: `organizations` and `datasets` (ids or slugs), `tags`. `steps`: titles.
-    `questions`: see `questions.read_question`. `contact`: an e-mail or web address. `read_only`.
+    `questions`: see `read_question`. `contact`: an e-mail or web address. `read_only`,
+    `show_participation`. `mode`: see `models.Mode`.
     Raises Invalid with an error for each field at fault.
     """
     values: Values = {}
@@ -71,11 +72,17 @@ def read_consultation(payload: Values, *, partial: bool = False) -> Values:
         values["scope"] = _scope(payload["scope"], errors)
     if "contact" in payload:
         _contact(payload, values, errors)
-    if "read_only" in payload:
-        if isinstance(payload["read_only"], bool):
-            values["read_only"] = payload["read_only"]
+    for field in ("read_only", "show_participation"):
+        if field in payload:
+            if isinstance(payload[field], bool):
+                values[field] = payload[field]
+            else:
+                errors[field] = _("True or false.")
+    if payload.get("mode") is not None:
+        if payload["mode"] in list(Mode):
+            values["mode"] = str(payload["mode"])
         else:
-            errors["read_only"] = _("True or false.")
+            errors["mode"] = _("Choose one of: %(ids)s.", ids=", ".join(Mode))
     if "steps" in payload:
         values["steps"] = _steps(payload["steps"], errors)
     if "questions" in payload:

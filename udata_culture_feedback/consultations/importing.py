@@ -552,8 +552,8 @@ def _imported(
     author = Viewer(key=key, kind=ContributorKind.UNVERIFIED)
     sent = new_response(author, consultation, at)
     sent["channel"] = channel.value
-    sent = saying(sent, consultation, said, at)
     sent["sent_at"] = at
+    sent = saying(sent, consultation, said, at)
     sent["imported"] = now()
     sent["due"] = [of_responses(consultation["_id"])]
     return sent

@@ -40,6 +40,14 @@ class TextState(StrEnum):
     HIDDEN = "hidden"
 
 
+class Mode(StrEnum):
+    """What a consultation asks of somebody without an account."""
+
+    OPEN = "open"  # a proof of work, or a confirmed e-mail address
+    EMAIL = "email"  # a confirmed e-mail address
+    ACCOUNT = "account"  # to have one
+
+
 # --- A consultation -------------------------------------------------------------------------------
 
 
@@ -153,9 +161,12 @@ class Consultation(Dates):
     `organization` owns it, and the dataset of its results. `steps`: their titles, none for one
     page. `outcome`: what becomes of it (« modalités et suites », CRPA L.131-1). `published`: since
     when everybody sees it. `answered`: somebody has answered, or feedback is stamped with it:
-    frozen. `journal`: what was changed since it was published. `collected`: when everything stamped
-    was copied into its results. `reminded`: the closing date of which people were reminded.
-    `version` counts changes; `edits`: the latest of them, for whoever edits an older version.
+    frozen. `mode`: what somebody without an account has to give, see `Mode`; the portal's own where
+    it is not said. `show_participation`: everybody sees how many have answered. `journal`: what was
+    changed since it was published. `collected`: when everything stamped was copied into its
+    results. `reminded`: the closing date of which people were reminded;
+    `reminders`: when. `version` counts changes;
+    `edits`: the latest of them, for whoever edits an older version.
     """
 
     _id: ObjectId
@@ -172,12 +183,15 @@ class Consultation(Dates):
     steps: list[Texts]
     questions: list[Question]
     read_only: NotRequired[bool]
+    mode: NotRequired[str]
+    show_participation: NotRequired[bool]
     synthesis: NotRequired[Synthesis]
 
     answered: NotRequired[bool]
     journal: list[Entry]
     collected: NotRequired[datetime | None]
     reminded: NotRequired[datetime]
+    reminders: NotRequired[list[datetime]]
     version: int
     edits: NotRequired[list[Edit]]
     created_by: ObjectId | None

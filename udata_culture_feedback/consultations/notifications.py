@@ -116,7 +116,9 @@ def remind(consultation: Consultation) -> int:
         {"consultation": str(id)},
         f"consultation:{id}",
     )
-    consultations().update_one({"_id": id}, {"$set": {"reminded": window.closes_at}})
+    if consultation.get("reminded") != window.closes_at:
+        sent = {"$set": {"reminded": window.closes_at}, "$push": {"reminders": moment}}
+        consultations().update_one({"_id": id}, sent)
     return told
 
 

@@ -12,13 +12,20 @@
 
 from __future__ import annotations
 
-from ..people import roles
+from ..people import access_modes, roles
 from ..people.viewer import Viewer
 from ..portal.collections import now
-from .models import Consultation
+from .models import Consultation, Mode
 from .window import State, Window
 
 ROLE = roles.CONSULTATION
+
+#: The mode of a consultation, as a mode of the portal.
+ASKED = {
+    Mode.OPEN: access_modes.Mode.PROOF,
+    Mode.EMAIL: access_modes.Mode.EMAIL,
+    Mode.ACCOUNT: access_modes.Mode.OFF,
+}
 
 
 def is_team(viewer: Viewer) -> bool:
@@ -27,6 +34,13 @@ def is_team(viewer: Viewer) -> bool:
 
 def may_read(viewer: Viewer, consultation: Consultation) -> bool:
     return bool(consultation.get("published")) or is_team(viewer)
+
+
+def access_mode(consultation: Consultation) -> access_modes.Mode:
+    """Return what somebody without an account has to give: the stricter of what the consultation
+    and the portal ask for."""
+    wished = ASKED[Mode(consultation.get("mode") or Mode.OPEN)]
+    return access_modes.stricter(wished, access_modes.mode_of(access_modes.Action.RESPONSE))
 
 
 def may_edit(viewer: Viewer, consultation: Consultation) -> bool:

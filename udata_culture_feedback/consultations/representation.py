@@ -8,13 +8,14 @@ from typing import Any, Literal, cast
 
 from flask import current_app
 
+from ..people import access_modes
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.collections import now
 from ..web import privacy
 from ..web.moments import iso
 from . import form_tokens, permissions, results
-from .models import Consultation, Draft, Entry, Option, Question, Response, Said
+from .models import Consultation, Draft, Entry, Mode, Option, Question, Response, Said
 from .repository import addresses
 from .response_content import plain, sent_in
 from .window import Window
@@ -103,6 +104,8 @@ def source(consultation: Consultation) -> dict[str, Any]:
         "steps": consultation["steps"],
         "questions": consultation["questions"],
         "read_only": bool(consultation.get("read_only")),
+        "mode": consultation.get("mode"),
+        "show_participation": bool(consultation.get("show_participation")),
     }
 
 
@@ -128,6 +131,16 @@ def own_as_json(viewer: Viewer, consultation: Consultation, response: Response) 
     }
 
 
+def mode_of(consultation: Consultation) -> Mode:
+    """Return what a consultation asks of somebody without an account on this portal."""
+    allowed = {
+        access_modes.Mode.PROOF: Mode.OPEN,
+        access_modes.Mode.EMAIL: Mode.EMAIL,
+        access_modes.Mode.OFF: Mode.ACCOUNT,
+    }
+    return allowed[permissions.access_mode(consultation)]
+
+
 def informed(consultation: Consultation, field: Literal["controller", "dpo", "retention"]) -> Texts:
     """What people are told of their data: of this consultation, or of the portal by default."""
     return consultation.get(field) or privacy.by_default(field)
@@ -149,6 +162,7 @@ def _common(
         "state": window.state(moment).value,
         "sealed": window.sealed(moment),
         "read_only": bool(consultation.get("read_only")),
+        "mode": mode_of(consultation).value,
         **addresses(consultation),
     }
 

@@ -15,6 +15,7 @@ from ..portal import catalogue
 from ..web import refusals
 from ..web.moments import iso
 from . import figures, permissions, results_collection
+from .figures import Way
 from .models import Channel, Consultation, Named, Question, Results, Since
 from .questions import BINNED, COUNTED, GRIDS, Kind, bin_label, labels, rows_of
 from .signals import on_results_wanted
@@ -24,6 +25,8 @@ from .wording import said
 #: A part of what the API shows.
 Shown = dict[str, Any]
 
+#: Those who are known (or whose answer the team has on paper), and those who are not.
+GROUPS = ("verified", "unverified")
 #: Feedback that a reader may wait for while it is collected; more is left to the task.
 AT_ONCE = 1000
 #: Requests that the results name.
@@ -40,6 +43,7 @@ def read(consultation: Consultation) -> Shown:
         "responses": {
             "total": totals.get("total", 0),
             "channels": {c.value: totals.get(f"channel:{c}", 0) for c in Channel},
+            "by_contributor": by_contributor(totals),
             "profiles": _profiles(totals),
         },
         "questions": [
@@ -71,6 +75,14 @@ def must_be_there(consultation: Consultation) -> None:
         raise refusals.NotFound(_("The results are being prepared. Please come back in a while."))
 
 
+def by_contributor(totals: Totals) -> Totals:
+    """Count who answered online: with an account, with a confirmed address, with neither."""
+    return {
+        way.value: totals.get(f"way:{way}", 0)
+        for way in (Way.ACCOUNT, Way.VERIFIED, Way.UNVERIFIED)
+    }
+
+
 def _profiles(totals: Totals) -> list[Shown]:
     lists = vocabulary.vocabularies()
     return [
@@ -92,6 +104,7 @@ def _question(question: Question, totals: Totals, named: dict[str, list[Named]])
     if kind in (*COUNTED, *BINNED, *GRIDS):
         shown |= _counts(question, totals, answered)
         shown["profiles"] = _crosses(question, totals)
+        shown["by_contributor"] = _by_contributor(question, totals)
     if kind is Kind.DATASET:
         shown["datasets"] = _named(named.get(id) or [])
     return shown
@@ -185,6 +198,25 @@ def _crosses(question: Question, totals: Totals) -> list[Shown]:
             **_counts(question, totals, sizes[profile], f"cross:{profile}:"),
         }
         for profile in sorted(shown, key=lambda one: (-sizes[one], one))
+    ]
+
+
+def _by_contributor(question: Question, totals: Totals) -> list[Shown]:
+    """Return the answers of those who are known and of those who are not, where each group may be
+    shown on its own."""
+    id = question["id"]
+    sizes = {one: totals.get(f"by:{one}:answered:{id}", 0) for one in GROUPS}
+    if sum(sizes.values()) != totals.get(f"answered:{id}", 0):
+        return []  # counted in part before groups were
+    shown = shown_groups(sizes)
+    return [
+        {
+            "group": one,
+            "answered": sizes[one],
+            **_counts(question, totals, sizes[one], f"by:{one}:"),
+        }
+        for one in GROUPS
+        if one in shown and len(shown) == len(GROUPS)
     ]
 
 

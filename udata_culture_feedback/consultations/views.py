@@ -41,7 +41,15 @@ from ..web.pages import (
 from ..web.payload import Payload
 from ..web.refusals import Errors
 from ..web.urls import login_url
-from . import answering, form_tokens, notifications, permissions, presentation, queries
+from . import (
+    answering,
+    form_tokens,
+    notifications,
+    participation,
+    permissions,
+    presentation,
+    queries,
+)
 from .answers import missing, read_answers
 from .markdown import rendered
 from .models import Answers, Consultation, Said, responses
@@ -584,6 +592,7 @@ def _page(
         followed=notifications.followed(viewer, consultation),
         team=permissions.is_team(viewer),
         vocabularies=vocabulary.vocabularies(),
+        participation=participation.total(consultation),
         profile_first=depends_on_profile(consultation["questions"]),
         done=DONE.get(done or ""),
         here=link,

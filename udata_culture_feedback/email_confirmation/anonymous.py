@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from udata.i18n import lazy_gettext as _
 
 from ..people import captcha, limits, proof
-from ..people.access_modes import Action, Mode, mode_of
+from ..people.access_modes import Action, Mode
 from ..people.viewer import Viewer, must_be_known
 from ..web import refusals
 from ..web.urls import api_url
@@ -52,7 +52,7 @@ class Ways:
 def ways(viewer: Viewer, action: Action, target: object) -> Ways:
     """The ways without an account that are open to this person: none to who has one. `target`: id
     or slug of what they are about to contribute to."""
-    mode = Mode.OFF if viewer.account else mode_of(action)
+    mode = Mode.OFF if viewer.account else confirmation.mode_for(action, target)
     asked = urlencode({"action": action.value, "target": str(target or "")})
     return Ways(
         proof=f"proof/?{asked}" if mode is Mode.PROOF else None,
@@ -65,12 +65,20 @@ def must_take_part(viewer: Viewer, action: Action, target: object) -> None:
     try:
         once = confirmation.counts_once(viewer, action, target)
         must_be_known(viewer if once else NOBODY, action)
+        if not viewer.account:
+            _must_be_enough(viewer, confirmation.mode_for(action, target))
     except refusals.Unauthenticated as refusal:
         open_to_them = ways(viewer, action, target)
         if not open_to_them.open:
             raise
         message = _("Log in, or take part without an account.")
         raise refusals.Unauthenticated(message, **open_to_them.as_json()) from refusal
+
+
+def _must_be_enough(viewer: Viewer, mode: Mode) -> None:
+    """Raise Unauthenticated where what is contributed to asks for more than this person gives."""
+    if mode is Mode.OFF or (viewer.by_token and mode is not Mode.PROOF):
+        raise refusals.Unauthenticated(_("Log in to take part."))
 
 
 def admit(

@@ -73,9 +73,12 @@ class CultureFeedbackProofAPI(Route):
             return _challenge(proof.MAIL, "")
         action = _asked_action()
         contribution = confirmation.contribution_of(action)
+        asked = request.args.get("target", "")
         if contribution is None or mode_of(action) is not Mode.PROOF:
             raise refusals.Forbidden(_("A proof of work does not open this."))
-        target = contribution.target(request.args.get("target", ""))
+        target = contribution.target(asked)
+        if confirmation.mode_for(action, asked) is not Mode.PROOF:
+            raise refusals.Forbidden(_("A proof of work does not open this."))
         return _challenge(action, target, limits.difficulty(f"{action}:{target}"))
 
 

@@ -15,7 +15,7 @@ import hmac
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from bson import ObjectId
 from flask import current_app, g
@@ -127,6 +127,14 @@ class Contribution(Protocol):
         """Does it. `payload` has a `submission_id`: done twice, it is done once."""
 
 
+@runtime_checkable
+class HasMode(Protocol):
+    """An action whose target may ask for more than the portal does."""
+
+    def mode(self, reference: object) -> Mode:
+        """Return what somebody without an account has to give to contribute to this."""
+
+
 _CONTRIBUTIONS: dict[str, Contribution] = {}
 
 
@@ -140,6 +148,12 @@ def scope_of(contribution: Contribution, payload: dict[str, Any]) -> str:
     if contribution.of is None:
         return contribution.scope
     return f"{contribution.scope}:{payload[contribution.of]}"
+
+
+def mode_for(action: str, reference: object) -> Mode:
+    """Return what somebody without an account has to give to contribute to something."""
+    contribution = contribution_of(action)
+    return contribution.mode(reference) if isinstance(contribution, HasMode) else mode_of(action)
 
 
 def counts_once(viewer: Viewer, action: str, reference: object) -> bool:
@@ -184,11 +198,12 @@ def ask(action: str, payload: dict[str, Any]) -> None:
     Raises Unauthenticated where the portal asks for an account, ReadOnly, Invalid, TooMany,
     Unproven while many are sent (`proof`), and what the action would.
     """
-    if mode_of(action) is Mode.OFF:
+    contribution = _CONTRIBUTIONS[action]
+    about = payload.get(contribution.of) if contribution.of else None
+    if mode_for(action, about) is Mode.OFF:
         raise refusals.Unauthenticated(_("Log in to take part."))
     if current_app.config["READ_ONLY_MODE"]:
         raise refusals.ReadOnly(_("This portal is read-only for the moment. Please come back."))
-    contribution = _CONTRIBUTIONS[action]
     kept, wrong = {}, {}
     try:
         kept = contribution.check(payload)

@@ -47,6 +47,12 @@ def mode_of(action: str) -> Mode:
     return _wished(action)
 
 
+def stricter(one: Mode, other: Mode) -> Mode:
+    """Return the mode that asks for more."""
+    order = (Mode.OFF, Mode.EMAIL, Mode.PROOF)
+    return min(one, other, key=order.index)
+
+
 def problems() -> list[str]:
     """What keeps the portal from what its settings ask for, for the operator."""
     wished = current_app.config[SETTING]

@@ -1,0 +1,71 @@
+"""How many take part, by day and by way: no opinion, and so outside the seal. The team sees it
+while the consultation is open; everybody the total, where the team says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import vocabulary
+from ..people.viewer import Viewer
+from ..web import refusals
+from ..web.moments import iso
+from . import figures, permissions
+from .figures import Way
+from .models import Consultation
+from .repository import no_such_consultation
+
+#: Profiles are told in tens, from this many people on.
+PROFILE_STEP = 10
+
+
+def read(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
+    """Return how many have answered: for its team `total`, `days`, `ways`, `profiles` and
+    `reminders`, for everybody else the `total` alone. Raises NotFound where the team does not show
+    it."""
+    team = permissions.is_team(viewer)
+    if not team and not consultation.get("show_participation"):
+        raise no_such_participation()
+    totals = figures.totals(consultation["_id"])
+    shown: dict[str, Any] = {"total": totals.get("total", 0)}
+    if not team:
+        return shown
+    return shown | {
+        "days": _days(totals),
+        "ways": {way.value: totals.get(f"way:{way}", 0) for way in Way},
+        "profiles": _profiles(totals),
+        "reminders": [iso(at) for at in consultation.get("reminders", ())],
+        "public": bool(consultation.get("show_participation")),
+    }
+
+
+def total(consultation: Consultation) -> int | None:
+    """Return how many have answered, where everybody may know."""
+    if not consultation.get("show_participation"):
+        return None
+    return figures.totals(consultation["_id"]).get("total", 0)
+
+
+def no_such_participation() -> refusals.NotFound:
+    """Make the refusal of figures that are not shown; nobody learns whether there are any."""
+    return no_such_consultation()
+
+
+def _days(totals: dict[str, int]) -> list[dict[str, Any]]:
+    found = sorted(
+        (key.removeprefix("day:"), n) for key, n in totals.items() if key.startswith("day:") and n
+    )
+    return [{"day": day, "count": n} for day, n in found]
+
+
+def _profiles(totals: dict[str, int]) -> list[dict[str, Any]]:
+    """Count people by profile, in tens and from ten on: cumulated, day after day, this tells of
+    nobody in particular. The others have no line, from which they could be worked out."""
+    rounded = [
+        (term, totals.get(f"profile:{term.id}", 0) // PROFILE_STEP * PROFILE_STEP)
+        for term in vocabulary.vocabularies()["profiles"]
+    ]
+    return [
+        {"id": term.id, "label": str(term.label), "at_least": count}
+        for term, count in rounded
+        if count
+    ]

@@ -1,0 +1,88 @@
+"""What the pages of the team have in common: who may see them, where they lead, what is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, abort, redirect, request
+from udata.i18n import lazy_gettext as _
+
+from ..people.viewer import Viewer, current_viewer
+from ..web import refusals
+from ..web.pages import page_address, wants_fragment
+from ..web.urls import login_url
+from . import permissions
+from .markdown import rendered
+from .models import Consultation
+from .repository import readable
+from .window import until_in_words
+from .wording import FORM_LANGUAGES, said
+
+#: What was just done, and what is said of it.
+DONE = {
+    "copied": _("This is a copy, which only the team sees: change its dates, then publish it."),
+    "made": _("The consultation is made. Add its questions, then look at it and publish it."),
+    "edited": _("The changes are saved."),
+    "question": _("The question is saved."),
+    "removed": _("The question is removed."),
+    "published": _("The consultation is published."),
+    "entered": _("The answer is entered."),
+    "written": _("The synthesis is saved."),
+    "told": _("The synthesis is published, and those who asked for it are told."),
+}
+
+
+def team() -> Viewer:
+    """A member of the team; for others these pages do not exist."""
+    viewer = current_viewer()
+    if not permissions.is_team(viewer):
+        abort(404)
+    return viewer
+
+
+def asked(reference: str) -> tuple[Viewer, Consultation]:
+    viewer = current_viewer()
+    return viewer, readable_page(viewer, reference)
+
+
+def readable_page(viewer: Viewer, reference: str) -> Consultation:
+    try:
+        return readable(viewer, reference)
+    except refusals.NotFound:
+        abort(404)
+
+
+def go_on(consultation: Consultation, page: str, *, done: str) -> Response:
+    arguments = {"done": done} | ({"as": "fragment"} if wants_fragment() else {})
+    address = page_address(f"consultations/{consultation['slug']}/{page}", **arguments)
+    return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
+
+
+def common(
+    viewer: Viewer,
+    consultation: Consultation | None,
+    refusal: refusals.Refusal | None = None,
+    fields: Any = (),
+) -> dict[str, Any]:
+    slug = consultation["slug"] if consultation else ""
+    done = request.args.get("done", "")
+    return {
+        "viewer": viewer,
+        "refusal": refusal,
+        "errors": refusal.errors if refusal else {},
+        "fields": fields,
+        "consultation": consultation,
+        "version": consultation["version"] if consultation else "",
+        "said": said,
+        "rendered": rendered,
+        "until": until_in_words,
+        "done": DONE.get(done) if not refusal else None,
+        "languages_of_forms": FORM_LANGUAGES,
+        "language_names": {"fr": _("in French"), "en": _("in English")},
+        "by_link": False,
+        "act": lambda what: page_address(f"consultations/{slug}/{what}"),
+        "consultation_url": page_address(f"consultations/{slug}/") if slug else "",
+        "list_url": page_address("consultations/"),
+        "pick_url": lambda kind: page_address("requests/pick", kind=kind),
+        "login": login_url(page_address("consultations/")),
+    }

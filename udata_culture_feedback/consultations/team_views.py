@@ -1,0 +1,225 @@
+"""The pages of the team beside the editor: answers received by phone or post, participation, the
+synthesis."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Response, request
+from flask_babel import format_date
+from udata.i18n import lazy_gettext as _
+from udata.i18n import ngettext
+
+from ..contributions.neighbours import requests_asked
+from ..people.viewer import Viewer
+from ..portal.collections import now
+from ..vocabulary import vocabularies
+from ..web import charts, refusals
+from ..web.api import bound_body, never_stored
+from ..web.pages import blueprint, check_guard, handles_refusal, page_address, render
+from . import (
+    actions,
+    answering,
+    editor_forms,
+    form_tokens,
+    participation,
+    permissions,
+    presentation,
+)
+from .figures import Way
+from .forms import MAX_COMMITMENTS
+from .models import Channel, Consultation
+from .questions import condition_in_words
+from .response_content import warn_of_personal_data
+from .team_pages import asked, common, go_on, readable_page, team
+from .window import Window
+from .wording import said
+
+#: How each way of answering is called.
+WAYS = {
+    Way.ACCOUNT: _("With an account"),
+    Way.VERIFIED: _("With a confirmed e-mail address"),
+    Way.UNVERIFIED: _("Without an account, not verified"),
+    Way.ENTERED: _("Entered by the team"),
+    Way.IMPORTED: _("Imported from a file"),
+}
+
+
+@blueprint.route("/pages/consultations/<string:reference>/entry")
+def entry_page(reference: str) -> Response:
+    """Where the team enters what it received by phone or post."""
+    viewer = team()
+    return _entry(viewer, readable_page(viewer, reference), {})
+
+
+@blueprint.route("/pages/consultations/<string:reference>/entry", methods=["POST"])
+@handles_refusal
+def enter_answer(reference: str) -> Response:
+    viewer, consultation = asked(reference)
+    answers: dict[str, Any] = {}
+    try:
+        bound_body()
+        form = request.form
+        answers, picked = presentation.answers_of_form(consultation["questions"], form)
+        check_guard(viewer)
+        for id, one in picked.items():
+            one.must_be_clear(f"answers.{id}")
+        payload = {
+            "answers": answers,
+            "profile": form.get("profile") or None,
+            "open_data": "open_data" in form,
+            "channel": form.get("channel"),
+            "reference": form.get("reference"),
+            "replace": "replace" in form,
+            "opening": form.get("opening"),
+        }
+        warn_of_personal_data(consultation["questions"], answers, read_again="read_again" in form)
+        answering.enter(viewer, consultation["_id"], payload)
+    except refusals.Refusal as refusal:
+        return _entry(viewer, consultation, answers, refusal=refusal)
+    return go_on(consultation, "entry", done="entered")
+
+
+@blueprint.route("/pages/consultations/<string:reference>/participation")
+def participation_page(reference: str) -> Response:
+    """Show the team how many answer, day by day and by way; no answer is counted."""
+    viewer = team()
+    consultation = readable_page(viewer, reference)
+    found = participation.read(viewer, consultation)
+    return never_stored(
+        render(
+            "consultations/participation.html",
+            **common(viewer, consultation),
+            title=said(consultation["title"]),
+            found=found,
+            sentence=_sentence(found),
+            chart=_chart_of_days(found["days"]),
+            ways=[(WAYS[Way(way)], n) for way, n in found["ways"].items() if n],
+            sealed=Window.of(consultation).sealed(now()),
+            here=page_address(f"consultations/{consultation['slug']}/participation"),
+        )
+    )
+
+
+@blueprint.route("/pages/consultations/<string:reference>/synthesis")
+def synthesis_page(reference: str) -> Response:
+    """Where the team writes what came of it."""
+    viewer = team()
+    return _synthesis(viewer, readable_page(viewer, reference))
+
+
+@blueprint.route("/pages/consultations/<string:reference>/synthesis", methods=["POST"])
+@handles_refusal
+def write_synthesis(reference: str) -> Response:
+    viewer, consultation = asked(reference)
+    try:
+        bound_body()
+        check_guard(viewer)
+        payload = editor_forms.synthesis_of_form(request.form)
+        consultation = actions.write_synthesis(viewer, consultation["_id"], payload)
+        if "publish" in request.form:
+            consultation = actions.publish_synthesis(viewer, consultation["_id"])
+            return go_on(consultation, "synthesis", done="told")
+    except refusals.Refusal as refusal:
+        return _synthesis(viewer, consultation, typed=dict(request.form), refusal=refusal)
+    return go_on(consultation, "synthesis", done="written")
+
+
+def _entry(
+    viewer: Viewer,
+    consultation: Consultation,
+    answers: dict[str, Any],
+    *,
+    refusal: refusals.Refusal | None = None,
+) -> Response:
+    questions = consultation["questions"]
+    fields = {f"answers.{question['id']}" for question in questions}
+    return never_stored(
+        render(
+            "consultations/entry.html",
+            **common(viewer, consultation, refusal, fields | {"channel", "reference"}),
+            title=said(consultation["title"]),
+            questions=[
+                (question, condition_in_words(question, questions)) for question in questions
+            ],
+            answers=answers,
+            picked=presentation.picked_of(questions, answers),
+            typed=request.form,
+            channels=[
+                (Channel.POST.value, _("by post")),
+                (Channel.PHONE.value, _("on the phone")),
+            ],
+            vocabularies=vocabularies(),
+            opening=request.form.get("opening")
+            or form_tokens.token_for(viewer, consultation["_id"]),
+            here=page_address(f"consultations/{consultation['slug']}/entry"),
+        )
+    )
+
+
+def _synthesis(
+    viewer: Viewer,
+    consultation: Consultation,
+    *,
+    typed: dict[str, Any] | None = None,
+    refusal: refusals.Refusal | None = None,
+) -> Response:
+    named = [
+        one["request"]
+        for one in (consultation.get("synthesis") or {}).get("commitments") or ()
+        if one.get("request")
+    ]
+    slugs = requests_asked().slugs(named) if named else {}
+    shown = editor_forms.form_of_synthesis(consultation, slugs)
+    shown |= typed or {}
+    rows = shown["rows"]
+    return never_stored(
+        render(
+            "consultations/synthesis.html",
+            **common(viewer, consultation, refusal, {"text"}),
+            title=said(consultation["title"]),
+            shown=shown,
+            rows=min(editor_forms.whole_number(str(rows)) or 0, MAX_COMMITMENTS),
+            unsealed=permissions.may_see_results(consultation),
+            published=(consultation.get("synthesis") or {}).get("published_at"),
+            here=page_address(f"consultations/{consultation['slug']}/synthesis"),
+            results_url=page_address(f"consultations/{consultation['slug']}/results/"),
+        )
+    )
+
+
+def _sentence(found: dict[str, Any]) -> str:
+    """Say how many answered, and the day on which most did."""
+    total, days = found["total"], found["days"]
+    if not days:
+        return str(_("Nobody has answered yet."))
+    most = max(days, key=lambda one: int(one["count"]))
+    many = ngettext("%(num)d answer", "%(num)d answers", total)
+    return str(
+        _(
+            "%(answers)s, of which %(most)d on %(day)s.",
+            answers=many,
+            most=most["count"],
+            day=_day(most["day"]),
+        )
+    )
+
+
+def _chart_of_days(days: list[dict[str, Any]]) -> charts.Chart | None:
+    if not days:
+        return None
+    counted = {one["day"]: one["count"] for one in days}
+    first, last = (date.fromisoformat(days[at]["day"]) for at in (0, -1))
+    span = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    return charts.bars(
+        "cf-days",
+        str(_("Answers by day")),
+        [_day(one.isoformat()) for one in span],
+        [counted.get(one.isoformat(), 0) for one in span],
+        str(_("Answers")),
+    )
+
+
+def _day(day: str) -> str:
+    return str(format_date(date.fromisoformat(day), "medium"))
