@@ -203,14 +203,9 @@ class PagesTest(KindsCase):
             page = Browser(self, self.team).goes_to(
                 f"/pages/consultations/{self.made['slug']}/edit?lang=en"
             )
-            forms = page.text.count("<form")
             assert page.sees("a matrix: several lines on one scale")
             page.presses(
-                form=next(
-                    number
-                    for number in range(forms)
-                    if "Add the question" in page.text.split("<form")[number + 1]
-                ),
+                form=page.form_with("Add the question"),
                 text__en="Which of them?",
                 kind="matrix",
                 step="2",
@@ -243,7 +238,7 @@ class PagesTest(KindsCase):
             again = self.change(self.made, self.team, **(body | {"contact": "b@culture.example"}))
             assert again.status_code == 409
             assert again.json["changed"] == ["contact"]
-            form = next(n for n in range(9) if "closes_at" in second.text.split("<form")[n + 1])
+            form = second.form_with("closes_at")
             ministry = {"organization": str(stored(self.made)["organization"])}
             typed = ministry | {"title__en": "Mine", "opens_at": "2022-12-06T00:00"}
             typed["steps__en"] = "You\nYour uses"

@@ -52,9 +52,7 @@ class MakingPagesTest(ConsultationCase):
 
     def question(self, page: Browser, **fields: Any) -> Browser:
         """Adds a question by the last form of the page."""
-        forms = re.findall(r"<form[^>]*method=\"post\".*?</form>", page.text, re.S)
-        number = next(n for n, form in enumerate(forms) if "Add the question" in form)
-        return page.presses(form=number, **fields)
+        return page.presses(form=page.form_with("Add the question"), **fields)
 
     def made(self) -> Browser:
         page = Browser(self, self.team).goes_to("/pages/consultations/new?lang=en")
@@ -109,10 +107,10 @@ class MakingPagesTest(ConsultationCase):
             preview = Browser(self, self.team)
             preview.goes_to(f"/pages/consultations/{slug}/preview?lang=en")
             assert preview.sees("This is a preview", "Do you use data?", "A little", "in French")
-            assert preview.sees("Asked only to who answers “Yes” to “Do you use data?”.")
+            assert preview.sees("Asked only of those who answer “Yes” to “Do you use data?”.")
             assert 'name="go"' not in preview.text
             page.goes_to(f"/pages/consultations/{slug}/edit?lang=en")
-            forms = re.findall(r"<form[^>]*method=\"post\".*?</form>", page.text, re.S)
+            forms = page.forms
             page.presses(form=next(n for n, f in enumerate(forms) if "/publish" in f))
             assert page.sees("The consultation is published.", "It opens on 6 December 2022")
         assert Browser(self).goes_to(f"/pages/consultations/{slug}/?lang=en").sees("Opening")
@@ -141,7 +139,7 @@ class MakingPagesTest(ConsultationCase):
             page = self.made()
             for text in ("One?", "Two?", "Three?"):
                 self.question(page, text__en=text, kind="text", step="1", position="9")
-            forms = re.findall(r"<form[^>]*method=\"post\".*?</form>", page.text, re.S)
+            forms = page.forms
 
             def form_of(text: str) -> int:
                 return next(n for n, f in enumerate(forms) if f'value="{text}"' in f)
@@ -149,7 +147,7 @@ class MakingPagesTest(ConsultationCase):
             page.presses(
                 form=form_of("Three?"), text__en="First?", kind="text", step="1", position="1"
             )
-            forms = re.findall(r"<form[^>]*method=\"post\".*?</form>", page.text, re.S)
+            forms = page.forms
             assert [q["text"]["en"] for q in consultations().find_one({})["questions"]] == [
                 "First?",
                 "One?",
@@ -170,11 +168,11 @@ class MakingPagesTest(ConsultationCase):
             assert not page.sees("Remove the question")
             same = dict(re.findall(r'name="((?:title|steps)\.\w+)"[^>]*value="([^"]*)"', page.text))
             assert same["title.en"] == "Opening culture"
-            forms = re.findall(r"<form[^>]*method=\"post\".*?</form>", page.text, re.S)
+            forms = page.forms
             first = forms[0]
             sent = self.as_shown(first) | {"closes_at": "2023-03-01T00:00", "title.en": "Open it"}
             page.presses(form=0, **{k.replace(".", "__"): v for k, v in sent.items()})
-            assert page.sees("The changes are saved.", "put off: open until the end of February 28")
+            assert page.sees("The changes are saved.", "put off: open until the end of 28 February")
             public = Browser(self).goes_to(f"/pages/consultations/{made['slug']}/?lang=en")
             assert public.sees(
                 "put off", "words corrected", "Opening culture</del>", "Open it</ins>"

@@ -46,7 +46,7 @@ class Browser:
 
     def presses(self, name: str = "", value: str = "", form: int = 0, **fields: Any) -> Browser:
         """Sends the form that has that button, with its hidden fields and what was typed."""
-        forms = re.findall(r"<form[^>]*method=\"post\".*?</form>", self.text, re.S)
+        forms = self.forms
         chosen = [f for f in forms if f'name="{name}" value="{value}"' in f] if name else forms
         action = html.unescape(re.search(r'action="([^"#]+)', chosen[form]).group(1))  # type: ignore[union-attr]
         hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', chosen[form])
@@ -60,6 +60,16 @@ class Browser:
             where = response.location.split("#")[0]
             return self.goes_to(re.sub(r"^https?://[^/]+", "", where))
         return self._shown(response)
+
+    @property
+    def forms(self) -> list[str]:
+        """Those of the content: not those of the frame, by which one logs out."""
+        content = self.text.partition("<main")[2] or self.text
+        return re.findall(r"<form[^>]*method=\"post\".*?</form>", content, re.S)
+
+    def form_with(self, words: str) -> int:
+        """The place of the form that has these words."""
+        return next(number for number, form in enumerate(self.forms) if words in form)
 
     def _shown(self, response: Any) -> Browser:
         self.status = response.status_code

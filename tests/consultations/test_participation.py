@@ -130,7 +130,7 @@ def _totals(id: str) -> dict[str, int]:
     return found["totals"]
 
 
-@pytest.mark.options(**UNLIMITED)
+@pytest.mark.options(**UNLIMITED, **SETTINGS)
 class CopyTest(ConsultationCase):
     def test_a_copy_has_the_same_questions_and_opens_the_next_day(self, instance_path: Any):
         team = team_member()
@@ -141,8 +141,7 @@ class CopyTest(ConsultationCase):
             assert self.ask("POST", path, {}, UserFactory()).status_code == 403
             copied = self.ask("POST", path, {"title": {"en": "Again"}}, team)
             page = Browser(self, team).goes_to(f"/pages/consultations/{made['slug']}/edit?lang=en")
-            form = next(n for n in range(20) if "Make a copy" in page.text.split("<form")[n + 1])
-            page.presses(form=form)
+            page.presses(form=page.form_with("Make a copy"))
             assert page.sees("This is a copy, which only the team sees"), page.text
         assert copied.status_code == 201
         shown = copied.json
@@ -171,7 +170,8 @@ class CopyTest(ConsultationCase):
             texts = {"title.fr": "La mienne", "steps.fr": "Un\nDeux\nTrois"}
             picked = {"organization": str(ministry.id)}
             dates = {"opens_at": "2022-12-06T00:00", "closes_at": "2023-02-07T00:00"}
-            page.presses(**texts, **picked, **dates)
+            form = page.form_with("Make the consultation")
+            page.presses(form=form, **texts, **picked, **dates)
             assert page.sees("The consultation is made.", "10 questions"), page.text
         kinds = [question["kind"] for question in made.json["questions"]]
         assert kinds[0] == "single"
