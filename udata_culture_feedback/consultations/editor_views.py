@@ -121,7 +121,8 @@ def edit_question(reference: str) -> Response:
 @handles_refusal
 def copy_consultation(reference: str) -> Response:
     """Make a draft like this one."""
-    viewer, consultation = asked(reference)
+    viewer = team()
+    consultation = readable_page(viewer, reference)
     try:
         check_guard(viewer)
         made = copying.copy(viewer, consultation["_id"], {})
