@@ -294,7 +294,8 @@ def _answer_columns(question: Question) -> Iterator[Column]:
             many=several,
         )
         if any(option.get("other") for option in question.get("options", ())):
-            yield _text_column(f"{name}.other", f"{title} — {_('in their own words')}", id)
+            words = str(_("in their own words"))
+            yield _text_column(f"{name}.other", f"{title} — {words}", id)
     elif kind is Kind.DATASET:
         yield Column(
             name,

@@ -175,9 +175,9 @@ def form_of_question(question: Question | None, position: int) -> dict[str, Any]
 
 def conditions(questions: list[Question], question: Question | None) -> list[tuple[str, str]]:
     """List what a question may depend on: an answer of another one, or a profile, each in words."""
+    profile = str(_("Profile"))
     profiles = [
-        (f"{PROFILE}:{term.id}", f"{_('Profile')} — {term.label}")
-        for term in vocabularies()["profiles"]
+        (f"{PROFILE}:{term.id}", f"{profile} — {term.label}") for term in vocabularies()["profiles"]
     ]
     if any(one["id"] == PROFILE for one in questions):
         profiles = []

@@ -264,8 +264,9 @@ def condition_in_words(question: Question, questions: Iterable[Question]) -> str
     parts = [_condition_in_words(one, by_id) for one in conditions]
     if not parts:
         return ""
-    glue = f" {_('or')} " if join == "any" else f" {_('and')} "
-    return str(_("Asked only of those who %(conditions)s.", conditions=glue.join(parts)))
+    glue = str(_("or") if join == "any" else _("and"))
+    joined = f" {glue} ".join(parts)
+    return str(_("Asked only of those who %(conditions)s.", conditions=joined))
 
 
 def _condition_in_words(condition: Condition, by_id: dict[str, Question]) -> str:
@@ -286,4 +287,5 @@ def _condition_in_words(condition: Condition, by_id: dict[str, Question]) -> str
 
 
 def _quoted(words: list[str]) -> str:
-    return f" {_('or')} ".join(str(_("“%(text)s”", text=one)) for one in words)
+    glue = str(_("or"))
+    return f" {glue} ".join(str(_("“%(text)s”", text=one)) for one in words)
