@@ -29,6 +29,7 @@ from udata.core.user.models import Role, User
 from udata_culture_feedback.app import migrations
 from udata_culture_feedback.app.documents import DOCUMENTS
 from udata_culture_feedback.data_requests import figures
+from udata_culture_feedback.data_requests.indexing import backfill_requests
 from udata_culture_feedback.data_requests.models import requests, supports
 from udata_culture_feedback.feedback import summaries as figures_of_feedback
 from udata_culture_feedback.feedback.attention import BEFORE, attention
@@ -120,7 +121,7 @@ def _finish(size: Size) -> None:
         for model in bar:
             model.ensure_indexes()
     for what, index in (
-        ("requests", search_index.backfill_requests),
+        ("requests", backfill_requests),
         ("datasets", search_index.backfill),
     ):
         with click.progressbar(length=1, label=f"{size.name}: search, {what}") as bar:

@@ -99,6 +99,9 @@ CULTURE_FEEDBACK_CAPTCHETAT = False
 #: `steps` (five labels, per language) and `dimension` (an IRI), and may have `short` (the question
 #: in a word or two) with `short_values` (five answers to it). See `vocabulary.py`.
 CULTURE_FEEDBACK_VOCABULARIES: dict[str, list[dict]] = {}
+#: A TOML file with words of the search (synonyms, acronyms, weak words) that are added to ours, or
+#: replace them: see `docs/search.md`. Read when a process starts. None: ours alone.
+CULTURE_FEEDBACK_SEARCH_VOCABULARY: str | None = None
 
 # --- Bounds ---------------------------------------------------------------------------------------
 

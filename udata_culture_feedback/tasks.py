@@ -12,12 +12,12 @@ from .consultations import tasks as consultations  # noqa: F401
 from .contributions import tasks as contributions  # noqa: F401
 from .dashboard import mails as mails_to_producers  # noqa: F401
 from .dashboard import tasks as dashboard  # noqa: F401
+from .data_requests import indexing  # noqa: F401
 from .data_requests import mails as mails_of_requests  # noqa: F401
 from .data_requests import tasks as requests  # noqa: F401
 from .feedback import mails as mails_of_feedback  # noqa: F401
 from .feedback import tasks as feedback  # noqa: F401
 from .mail import outbox  # noqa: F401
-from .search import upkeep  # noqa: F401
 
 
 @job("culture-feedback-maintain")

@@ -122,7 +122,7 @@ class SimilarThingsTest(AskingCase):
         assert "/pages/requests/horaires-des-musees/support" in self.see(path, reader)
         assert "formaction" not in self.see(path, author)  # one's own
         assert "formaction" not in self.see(path)  # nobody is known
-        assert "Horaires des musées" in self.see(path)
+        assert "<mark>Horaires</mark> des <mark>musées</mark>" in self.see(path)
         assert "data-found" not in self.see("/pages/requests/similar?q=", reader)
 
     def test_in_the_widget_a_support_is_shown_where_the_form_was(self):

@@ -17,9 +17,9 @@ from udata.tests.helpers import capture_mails
 
 from udata_culture_feedback.data_requests import actions, dataset_matches
 from udata_culture_feedback.data_requests.dataset_matches import matches as stored_matches
+from udata_culture_feedback.data_requests.indexing import index_dataset
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.people.viewer import viewer_of
-from udata_culture_feedback.search.upkeep import index_dataset
 from udata_culture_feedback.web.refusals import Conflict, Forbidden, NotFound
 
 from ..cases import PluginTestCase, sysadmin

@@ -17,6 +17,7 @@ from ..consultations import importing as importing_responses
 from ..consultations import publishing
 from ..data_requests import importing
 from ..data_requests import models as request_models
+from ..data_requests.indexing import backfill_requests
 from ..feedback import models
 from ..figures import metrics
 from ..mail import outbox
@@ -54,7 +55,7 @@ def init() -> None:
     click.echo(f"Service account: {account.fullname} ({account.id})")
     # Datasets last: the words of both are counted then.
     for what, index in (
-        ("requests", search_index.backfill_requests),
+        ("requests", backfill_requests),
         ("datasets", search_index.backfill),
     ):
         with click.progressbar(length=1, label=f"Search index, {what}") as bar:

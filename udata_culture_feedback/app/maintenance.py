@@ -15,11 +15,11 @@ from udata.core.user.models import User
 
 from ..contributions import kinds
 from ..dashboard import producer_alerts
+from ..data_requests import indexing
 from ..mail import outbox
 from ..moderation import upkeep as moderation
 from ..portal.collections import now
 from ..portal.job_runs import each, recorded
-from ..search import upkeep as search
 from ..web.log_line import tell
 from . import retention
 
@@ -50,7 +50,7 @@ def steps() -> dict[str, Callable[[], int]]:
         "producers_told": producer_alerts.tell_weekly,
         "waits_pointed_out": producer_alerts.escalate,
         **moderation.STEPS,
-        **search.STEPS,
+        **indexing.STEPS,
         **retention.STEPS,
         "mails_delivered": outbox.deliver_all,
     }

@@ -125,6 +125,17 @@ def count_participation(_database: Database[Any]) -> str:
     return f"{said} responses count anew"
 
 
+def search_anew(database: Database) -> str:
+    """Forget what only the search of before needs: an index, and how far its rebuilding was.
+    `udata feedback init` and the night make all entries and words anew."""
+    words = database["culture_feedback_word"]
+    old = "keys_1" in words.index_information()
+    if old:
+        words.drop_index("keys_1")
+    database["culture_feedback_terms"].delete_one({"_id": "backfill"})
+    return "the index of words was replaced" if old else "nothing to replace"
+
+
 #: Name → migration, in order. Names are for ever: they are recorded.
 MIGRATIONS: dict[str, Migration] = {
     "0001-count-what-is-new": count_what_is_new,
@@ -134,6 +145,7 @@ MIGRATIONS: dict[str, Migration] = {
     "0005-forget-who-has-left": forget_who_has_left,
     "0006-count-month-by-month": count_what_is_new,
     "0007-count-participation": count_participation,
+    "0008-search-anew": search_anew,
 }
 
 

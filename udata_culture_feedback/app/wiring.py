@@ -18,7 +18,7 @@ from ..consultations import receivers as of_consultations
 from ..contributions import neighbours
 from ..contributions import receivers as of_contributions
 from ..dashboard import receivers as of_dashboard
-from ..data_requests import notifications
+from ..data_requests import indexing, notifications
 from ..data_requests import provider as data_requests
 from ..data_requests import receivers as of_requests
 from ..feedback import provider as feedback
@@ -26,7 +26,6 @@ from ..feedback import receivers as of_feedback
 from ..mail import account_deletion
 from ..moderation import receivers as of_moderation
 from ..ops import health, logs
-from ..search import upkeep as of_search
 from ..vocabulary import Vocabularies
 from ..web import frame as whole_pages
 from . import documents, ends, frame, kinds, routes
@@ -86,7 +85,7 @@ def _listen() -> None:
         of_consultations,
         notifications,
         of_dashboard,
-        of_search,
+        indexing,
         logs,
     ):
         receivers.connect()

@@ -19,6 +19,7 @@ from werkzeug.datastructures import MultiDict
 from ..portal import catalogue
 from ..search import similar, terms
 from ..search.index import entries, stems_of, words
+from ..search.vocabulary import vocabulary
 from ..web import refusals
 from .neighbours import requests_asked
 
@@ -165,7 +166,6 @@ def _by_words(kind: str, text: str) -> list[ObjectId]:
     wanted = [list(terms.stems(word)) for word in typed]
     begins = {"_id": {"$gte": typed[-1], "$lt": f"{typed[-1]}\uffff"}}
     endings = [w["_id"] for w in words().find(begins, {"_id": 1}).sort("n", -1).limit(MAX_ENDINGS)]
-    endings += [word for word in terms.WEAK_WORDS if word.startswith(typed[-1])]  # not counted
     wanted[-1] = sorted({*wanted[-1], *stems_of(endings)})
     where = {"kind": kind, "$and": [{"terms": {"$in": stems}} for stems in wanted]}
     found = list(entries().find(where, {"object": 1, "title": 1}).limit(CANDIDATES))
@@ -176,7 +176,7 @@ def _by_words(kind: str, text: str) -> list[ObjectId]:
 def _typed(text: str) -> list[str]:
     """The words that say something, folded; those that do not where there is nothing else."""
     typed = [word for word in terms.WORD.findall(terms.fold(text)) if len(word) > 1]
-    telling = [word for word in typed if word not in terms.STOPWORDS]
+    telling = [word for word in typed if word not in vocabulary().empty]
     return list(dict.fromkeys(telling or typed))[:MAX_WORDS]
 
 

@@ -197,6 +197,7 @@ def _support_words() -> dict[str, Any]:
     shown = {"show": "card"} if wants_fragment() else {}
     return words() | {
         "open_statuses": OPEN,
+        "pieces": proposals.pieces,
         "support_open": ways(current_viewer(), Action.SUPPORT, None).open,
         "support_url": lambda one: page_address(f"requests/{one['slug']}/support", **shown),
     }

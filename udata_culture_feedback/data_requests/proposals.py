@@ -3,10 +3,19 @@ the index finds them and as far as the viewer may see them."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container
+from typing import Any, TypedDict
+
+from udata.i18n import lazy_gettext as _
+
 from ..contributions.review_rules import Visibility
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..search import similar
+from ..search.similar import Similar
+from ..search.terms import fold, stems
+from ..search.understanding import How
 from . import representation
 from .models import requests
 from .queries import LEFT_OUT
@@ -14,11 +23,31 @@ from .workflow import OPEN, Status
 
 #: How many of each are proposed.
 SHOWN = 5
+WORDS = re.compile(r"([^\W_]+)")
+
+#: Says how a word was found that a title does not show.
+HOW = {
+    How.ACRONYM: _("acronym: %(word)s"),
+    How.SYNONYM: _("also called: %(found)s"),
+    How.TYPO: _("corrected: %(found)s"),
+    How.BEGINNING: _("begins with: %(word)s"),
+    How.TAG: _("tag: %(word)s"),
+    How.ASIDE: _("holder or format: %(word)s"),
+    How.DESCRIPTION: _("in the description: %(word)s"),
+}
 
 
-def similar_things(viewer: Viewer, text: str) -> dict[str, list[representation.Shown]]:
-    """`datasets` (id, title, page) and `requests` (as in lists) that resemble a text, best first.
-    Requests that are withdrawn or merged are left out: there is nothing to support there."""
+class Found(TypedDict):
+    """How a result was found: in words, and the words of its title that the text has."""
+
+    why: list[str]
+    marked: list[str]
+
+
+def similar_things(viewer: Viewer, text: str) -> dict[str, list[dict[str, Any]]]:
+    """Find the `datasets` (id, title, page) and `requests` (as in lists) that a text asks for, best
+    first, each with how it was found (see `Found`). Requests that are withdrawn or merged are left
+    out: there is nothing to support there."""
     found = similar.similar(text, limit=SHOWN)
     datasets = catalogue.datasets_by_id(one.id for one in found["datasets"])
     wanted = {
@@ -27,12 +56,28 @@ def similar_things(viewer: Viewer, text: str) -> dict[str, list[representation.S
         "status": {"$in": [*OPEN, Status.PUBLISHED, Status.DECLINED]},
     }
     by_id = {request["_id"]: request for request in requests().find(wanted, LEFT_OUT)}
-    ordered = [by_id[one.id] | {"history": []} for one in found["requests"] if one.id in by_id]
+    ordered = [one for one in found["requests"] if one.id in by_id]
+    shown = representation.as_json(viewer, [by_id[one.id] | {"history": []} for one in ordered])
     return {
         "datasets": [
-            dataset.as_json()
+            {**dataset.as_json(), **_found(one, dataset.title)}
             for one in found["datasets"]
             if (dataset := datasets.get(one.id)) and dataset.listed
         ],
-        "requests": representation.as_json(viewer, ordered),
+        "requests": [
+            {**request, **_found(one, request["title"])}
+            for one, request in zip(ordered, shown, strict=True)
+        ],
     }
+
+
+def pieces(title: str, marked: Container[str]) -> list[tuple[str, bool]]:
+    """Cut a title into words and what is between them, each with whether it is to be marked."""
+    return [(piece, piece in marked) for piece in WORDS.split(title) if piece]
+
+
+def _found(one: Similar, title: str) -> Found:
+    words: list[str] = WORDS.findall(title)
+    marked = [word for word in words if not one.stems.isdisjoint(stems(fold(word)))]
+    why = [str(HOW[how]) % {"word": word, "found": found} for how, word, found in one.why]
+    return {"why": why, "marked": list(dict.fromkeys(marked))}

@@ -15,7 +15,7 @@ from ..figures.summary_ids import SITE, dataset_summary, organization_summary
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.collections import now
-from ..search import terms
+from ..search.understanding import conditions
 from ..web import listing, refusals
 from ..web.listing import EPOCH, Page
 from . import figures, messages, representation, supports
@@ -172,11 +172,9 @@ def _filters(*, status: bool = True) -> tuple[Query, str | None, str]:
         late = {"clock.due_at": {"$gte": EPOCH, "$lt": overdue_bound(now())}}
         where |= late if overdue in ("true", "1") else {"$nor": [late]}
         counter = None
-    if text := asked.args.get("q", "").strip():
-        words = terms.query_terms(text[:200])
-        if words:
-            where["$and"] = [{"terms": {"$in": list(stems)}} for stems in words]
-            counter = None
+    if words := conditions(asked.args.get("q", "")[:200]):
+        where["$and"] = words
+        counter = None
     return where, counter, key
 
 

@@ -128,12 +128,14 @@ class OrganizationFacts:
     name: str
     slug: str | None
     deleted: datetime | None
+    acronym: str | None = None
 
-    FIELDS = ("name", "slug", "deleted")
+    FIELDS = ("name", "slug", "deleted", "acronym")
 
     @classmethod
     def of(cls, raw: dict[str, Any]) -> OrganizationFacts:
-        return cls(raw["_id"], raw.get("name") or "", raw.get("slug"), raw.get("deleted"))
+        said = (raw.get(field) for field in cls.FIELDS[1:])
+        return cls(raw["_id"], raw.get("name") or "", *said)
 
     @property
     def page(self) -> str:

@@ -1,36 +1,48 @@
-"""The index of datasets and requests by their terms, from which `similar` answers.
+"""Index datasets and requests by their words, for `similar` to find them.
 
-An *entry* is what we keep of one public dataset or request: its terms (see `search`), and its title
-in words. Single terms are not enough at 100,000 entries, where "musees" alone has thousands: pairs
-of words of a title are terms too ("frequent+muse"), and so is the whole title ("=…"), so that what
-shares two words with a text is reached without reading all that shares one.
+An *entry* is what we keep of one public dataset or request: the stems of its title, tags, holder,
+file formats and description, each apart. It is reached by its *terms*: the stems of its title and
+tags, the others behind a `~`, and since a single stem is not enough at 100,000 entries, where
+"musees" alone has thousands, the pairs of words of its title ("frequent+muse") and the whole of it
+("=…").
 
-The *words* of titles, tags and organizations are kept apart, one document for each, with how many
-entries have it and the keys under which a word with a typo meets it (`search.slips`).
+*Words* are kept apart, one document for each, with how many entries have it, the keys under which a
+typo or its beginning meets it, and what an acronym in brackets stands for.
 
 Both are derived: `backfill` and `recount_words` rebuild them at any time. Only what anybody may see
-has an entry, but an entry may be late by an instant: whoever shows an answer checks again.
+has an entry, but an entry may be late by an instant: whoever shows a result checks again.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from itertools import combinations
-from typing import Any
+from dataclasses import dataclass
+from itertools import combinations, islice
+from typing import Any, NamedTuple, TypedDict
 
 from bson import ObjectId
-from mongoengine.fields import BooleanField, IntField, ListField, ObjectIdField, StringField
+from mongoengine.fields import (
+    BooleanField,
+    DictField,
+    IntField,
+    ListField,
+    ObjectIdField,
+    StringField,
+)
 from pymongo import DeleteOne, ReplaceOne, ReturnDocument, UpdateOne
 from pymongo.collection import Collection
 from udata.core.dataset.models import Dataset
 from udata.mongo.document import UDataDocument as Document
 
-from ..contributions.review_rules import Visibility
-from ..data_requests.models import requests
-from ..data_requests.workflow import OPEN, Status
 from ..portal import catalogue
 from ..portal.collections import collection_of
-from . import terms as search
+from .terms import root, sound, stems
+from .terms import words as words_of
+from .vocabulary import Vocabulary, vocabulary
+
+#: A document as it is stored, or the part of it that was read.
+Raw = Mapping[str, Any]
 
 KINDS = ("dataset", "request")
 
@@ -40,16 +52,26 @@ MAX_WORDS = 12
 #: Words of a title from which pairs are made, and words of a description that are indexed.
 PAIRED_WORDS = 8
 DESCRIBED_WORDS = 60
+MAX_TAGS = 30
+#: Letters of the shortest word in which a typo is forgiven, and of the beginnings that are indexed.
+MIN_LETTERS = 5
+SHORTEST_BEGINNING, LONGEST_BEGINNING = 3, 8
+#: Of the keys of a word: others are made again.
+VERSION = 2
+#: An acronym, or a name with capitals in it, in brackets: « (BASILIC) », « (FranceTerme) ».
+ACRONYM = re.compile(r"\((\w*[A-Z]\w*[A-Z]\w*)\)")
 BATCH = 500
-#: The document that remembers how far an interrupted `backfill` went.
+#: Looks at what others keep changing before it is left to their own tasks.
+ATTEMPTS = 5
+#: Begins the id of the documents that remember how far an interrupted `backfill` went.
 POSITION = "backfill"
 
 
 class CultureFeedbackTerms(Document):
     """An entry. `id`: `dataset:<id>` or `request:<id>`. `title`: its words, folded; `stems`: those
-    of each of these words; `tags`: the stems of tags. `words`: those counted among the words.
-    `terms`: what is searched. `rest`: the stems of the description and of the organization, which
-    are only compared: alone they never suffice, and would make the index four times as large."""
+    of each of these words; `tags`, `aside`, `rest`: the stems of tags; of the holder, formats and
+    tags of several words; of the description. `words`: those counted among the words. `terms`: what
+    is searched. `learnt`: a word, and the roots of what it stands for."""
 
     id = StringField(primary_key=True)
     kind = StringField(choices=KINDS)
@@ -60,19 +82,48 @@ class CultureFeedbackTerms(Document):
     tags = ListField(StringField())
     words = ListField(StringField())
     terms = ListField(StringField())
+    aside = ListField(StringField())
     rest = ListField(StringField())
+    learnt = DictField()
 
     meta = {"strict": False, "indexes": [["kind", "terms"]]}
 
 
 class CultureFeedbackWord(Document):
-    """A word that `n` entries have. `keys`: `=<stem>`, and `~<slip>` for what a typo shares."""
+    """A word that `n` entries have. `keys`: `=<stem>`, `~<slip>` for what a typo shares, and
+    `^<beginning>`. `means`: the roots of what an acronym stands for. `v`: who made the keys."""
 
     id = StringField(primary_key=True)
     n = IntField()
     keys = ListField(StringField())
+    means = ListField(StringField())
+    v = IntField()
 
-    meta = {"strict": False, "indexes": ["keys"]}
+    meta = {"strict": False, "indexes": [["keys", "-n"]]}
+
+
+class Learnt(TypedDict):
+    """An acronym, and the roots of what it stands for."""
+
+    word: str
+    means: list[str]
+
+
+class Entry(TypedDict, total=False):
+    """An entry as it is stored (see `CultureFeedbackTerms`)."""
+
+    _id: str
+    kind: str
+    object: ObjectId
+    open: bool
+    title: str
+    stems: list[list[str]]
+    tags: list[str]
+    aside: list[str]
+    rest: list[str]
+    words: list[str]
+    terms: list[str]
+    learnt: Learnt
 
 
 def entries() -> Collection:
@@ -84,112 +135,144 @@ def words() -> Collection:
     return collection_of(CultureFeedbackWord)
 
 
-#: The fields of a dataset and of a request that an entry is made of. Of a description, which may be
-#: a book, only the beginning is sent.
-DATASET_FIELDS: dict[str, Any] = {
-    field: 1
-    for field in ("title", "acronym", "tags", "organization", "private", "deleted", "archived")
-} | {"description": {"$substrCP": [{"$ifNull": ["$description", ""]}, 0, MAX_TEXT]}}
-REQUEST_FIELDS = ("title", "description", "themes", "organization", "visibility", "status")
+class Texts(NamedTuple):
+    """What of something is indexed. `formats`: of its files. `learnt`: an acronym it explains."""
+
+    title: str
+    tags: Iterable[str]
+    formats: Iterable[str]
+    is_open: bool = False
+    learnt: Learnt | None = None
 
 
-def index_dataset(raw: Mapping[str, Any]) -> None:
-    """Makes the entry of a dataset say what `raw` (with DATASET_FIELDS at least) says. A dataset
-    that is private, deleted or archived has none."""
-    if is_listed(raw):
-        _write(_dataset_entry(raw, _organization_names([raw])))
+@dataclass(frozen=True)
+class Source:
+    """A collection whose documents are indexed. `shown_by`: the fields that `is_shown` reads."""
+
+    kind: str
+    collection: Callable[[], Collection]
+    fields: Mapping[str, Any]
+    shown_by: tuple[str, ...]
+    is_shown: Callable[[Raw], bool]
+    texts: Callable[[Raw], Texts]
+
+    def read(self, id: ObjectId) -> Raw | None:
+        found: Raw | None = self.collection().find_one({"_id": id}, self.fields)
+        return found
+
+
+def fields_read(*names: str) -> dict[str, Any]:
+    """Return the projection of what an entry is made of. Of a description, which may be a book,
+    only the beginning is sent."""
+    description = {"$substrCP": [{"$ifNull": ["$description", ""]}, 0, MAX_TEXT]}
+    return dict.fromkeys(names, 1) | {"description": description}
+
+
+def is_listed(raw: Raw) -> bool:
+    """Say whether a dataset is proposed: everybody may see it, and it is no archive."""
+    return not (raw.get("private") or raw.get("deleted") or raw.get("archived"))
+
+
+def full_title(dataset: Raw) -> str:
+    return f"{dataset.get('title') or ''} {dataset.get('acronym') or ''}"
+
+
+def _texts_of_dataset(raw: Raw) -> Texts:
+    files = (one for one in raw.get("resources") or () if isinstance(one, dict))
+    return Texts(
+        full_title(raw),
+        raw.get("tags") or (),
+        {one.get("format") or "" for one in files},
+        learnt=_learnt(raw.get("title") or "", raw.get("acronym") or ""),
+    )
+
+
+HIDDEN_BY = ("private", "deleted", "archived")
+DATASETS = Source(
+    "dataset",
+    Dataset._get_collection,
+    fields_read("title", "acronym", "tags", "organization", "resources.format", *HIDDEN_BY),
+    HIDDEN_BY,
+    is_listed,
+    _texts_of_dataset,
+)
+
+
+def index(source: Source, raw: Raw) -> None:
+    """Make the entry of a document say what `raw` (with the fields of its source at least) says.
+    What not everybody may see has none."""
+    if source.is_shown(raw):
+        _write(_entry(source, raw, _holders([raw])))
     else:
-        remove("dataset", raw["_id"])
+        remove(source.kind, raw["_id"])
 
 
-def refresh_dataset(id: ObjectId) -> None:
-    """Reads a dataset and indexes it, or forgets it where it is gone. To be called after each
-    change: it reads again after it wrote, so that of two that run at once the last one is right."""
-    raw = _read_dataset(id)
-    for _attempt in range(5):
+def refresh(source: Source, id: ObjectId) -> None:
+    """Read a document and index it, or forget it where it is gone. To be called after each change:
+    it reads again after it wrote, so that of two that run at once the last one is right."""
+    raw = source.read(id)
+    for _attempt in range(ATTEMPTS):
         if raw is None:
-            remove("dataset", id)
+            remove(source.kind, id)
         else:
-            index_dataset(raw)
-        indexed, raw = raw, _read_dataset(id)
+            index(source, raw)
+        indexed, raw = raw, source.read(id)
         if raw == indexed:
             return
 
 
-def index_request(raw: Mapping[str, Any]) -> None:
-    """Makes the entry of a request say what `raw` (with REQUEST_FIELDS at least) says. One that is
-    not public, was withdrawn, or is a duplicate of another has none."""
-    if is_shown(raw):
-        _write(_request_entry(raw, _organization_names([raw])))
-    else:
-        remove("request", raw["_id"])
-
-
 def remove(kind: str, id: ObjectId) -> None:
-    """Forgets a dataset or a request."""
+    """Forget a dataset or a request."""
     before = entries().find_one_and_delete({"_id": f"{kind}:{id}"}, {"words": 1})
     _count_words([], before)
 
 
-def backfill(progress: Callable[[int, int], None] | None = None) -> int:
-    """Brings the entries of all datasets in line with the catalogue, and answers how many changed.
+def backfill(
+    progress: Callable[[int, int], None] | None = None,
+    source: Source = DATASETS,
+    *,
+    recount: bool = True,
+) -> int:
+    """Bring all entries of a source in line with its documents, and return how many changed.
 
     Safe at any time. Interrupted, it goes on where it was; run again, it writes only what differs.
-    `progress` is told the datasets done so far and their number.
+    `progress` is told the documents done so far and their number. `recount`: words too.
     """
-    datasets = Dataset._get_collection()
-    total, done, changed = datasets.estimated_document_count(), 0, 0
-    position = entries().find_one({"_id": POSITION})
-    after = position["after"] if position else None
+    collection, position = source.collection(), f"{POSITION}:{source.kind}"
+    total, done, changed = collection.estimated_document_count(), 0, 0
+    reached = entries().find_one({"_id": position})
+    after = reached["after"] if reached else None
     if after:
-        done = datasets.count_documents({"_id": {"$lte": after}})
+        done = collection.count_documents({"_id": {"$lte": after}})
     while True:
-        batch = _datasets_after(after)
+        where = {"_id": {"$gt": after}} if after else {}
+        batch = list(collection.find(where, source.fields).sort("_id", 1).limit(BATCH))
         until = batch[-1]["_id"] if len(batch) == BATCH else None
-        changed += _write_all(batch) + _forget_others(after, until)
+        holders = _holders(batch)
+        shown = [_entry(source, raw, holders) for raw in batch if source.is_shown(raw)]
+        changed += _write_differing(shown) + _forget_others(source, after, until)
         done += len(batch)
         if progress:
             progress(min(done, total), total)
         if until is None:
             break
         after = until
-        entries().update_one({"_id": POSITION}, {"$set": {"after": after}}, upsert=True)
-    recount_words()
-    entries().delete_one({"_id": POSITION})
+        entries().update_one({"_id": position}, {"$set": {"after": after}}, upsert=True)
+    if recount:
+        recount_words()
+    entries().delete_one({"_id": position})
     return changed
 
 
-def backfill_requests(progress: Callable[[int, int], None] | None = None) -> int:
-    """The same for all requests, which are fewer; their words are counted by the next `backfill` or
-    `recount_words`."""
-    total, done, changed = requests().estimated_document_count(), 0, 0
-    after: ObjectId | None = None
-    while True:
-        where = {"_id": {"$gt": after}} if after else {}
-        found = requests().find(where, dict.fromkeys(REQUEST_FIELDS, 1))
-        batch = list(found.sort("_id", 1).limit(BATCH))
-        until = batch[-1]["_id"] if len(batch) == BATCH else None
-        names = _organization_names(batch)
-        changed += _write_differing([_request_entry(r, names) for r in batch if is_shown(r)])
-        # Read after the writes, so that what was hidden meanwhile does not stay.
-        span = _between(f"request:{after or ''}", f"request:{until}" if until else "request;")
-        indexed = [entry["_id"] for entry in entries().find({"_id": span}, {"_id": 1})]
-        between = {"_id": bounds} if (bounds := _between(after, until)) else {}
-        now = requests().find(between, {"status": 1, "visibility": 1})
-        changed += _forget(indexed, {f"request:{raw['_id']}" for raw in now if is_shown(raw)})
-        done += len(batch)
-        if progress:
-            progress(min(done, total), total)
-        if until is None:
-            return changed
-        after = until
-
-
 def recount_words() -> int:
-    """Counts again how many entries have each word, and answers how many figures were wrong: a
-    process that died between an entry and its words leaves some behind."""
+    """Count again how many entries have each word, and return how many were wrong: a process that
+    died between an entry and its words leaves some behind."""
     # Read before counting: a word that changes meanwhile is left as it is, which is newer.
-    stored = {word["_id"]: word["n"] for word in words().find({}, {"n": 1})}
+    stored = {word["_id"]: word for word in words().find({}, {"n": 1, "v": 1, "means": 1})}
+    acronyms = {
+        entry["learnt"]["word"]: entry["learnt"]["means"]
+        for entry in entries().find({"learnt": {"$exists": True}}, {"learnt": 1})
+    }
     steps: list[Any] = [
         {"$unwind": "$words"},
         {"$group": {"_id": "$words", "n": {"$sum": 1}}},
@@ -198,35 +281,24 @@ def recount_words() -> int:
     for counted in entries().aggregate(steps, allowDiskUse=True):
         word, n = counted["_id"], counted["n"]
         before = stored.pop(word, None)
+        right = {"_id": word, "n": n, "v": VERSION}
+        if word in acronyms:
+            right["means"] = acronyms[word]
         if before is None:
-            new = {"$setOnInsert": {"n": n, "keys": keys_of(word)}}
+            new = {"$setOnInsert": right | {"keys": keys_of(word)}}
             changes.append(UpdateOne({"_id": word}, new, upsert=True))
-        elif before != n:
-            changes.append(UpdateOne({"_id": word, "n": before}, {"$set": {"n": n}}))
-    changes += [DeleteOne({"_id": word, "n": n}) for word, n in stored.items()]
+        elif before != right:
+            unchanged = {"_id": word, "n": before["n"]}
+            changes.append(UpdateOne(unchanged, {"$set": right | {"keys": keys_of(word)}}))
+    changes += [DeleteOne({"_id": word, "n": left["n"]}) for word, left in stored.items()]
     for start in range(0, len(changes), BATCH):
         words().bulk_write(changes[start : start + BATCH], ordered=False)
     return len(changes)
 
 
-def _read_dataset(id: ObjectId) -> dict[str, Any] | None:
-    return Dataset._get_collection().find_one({"_id": id}, DATASET_FIELDS)
-
-
-def _datasets_after(after: ObjectId | None) -> list[dict[str, Any]]:
-    where = {"_id": {"$gt": after}} if after else {}
-    found = Dataset._get_collection().find(where, DATASET_FIELDS)
-    return list(found.sort("_id", 1).limit(BATCH))
-
-
-def _write_all(datasets: list[dict[str, Any]]) -> int:
-    """Writes the entries that differ from what these datasets say, and answers how many did. Their
-    words are counted afterwards, all at once."""
-    names = _organization_names(datasets)
-    return _write_differing([_dataset_entry(raw, names) for raw in datasets if is_listed(raw)])
-
-
-def _write_differing(made: list[dict[str, Any]]) -> int:
+def _write_differing(made: list[Entry]) -> int:
+    """Write the entries that differ from what is stored, and return how many did. Their words are
+    counted afterwards, all at once."""
     ids = [entry["_id"] for entry in made]
     stored = {entry["_id"]: entry for entry in entries().find({"_id": {"$in": ids}})}
     writes: list[Any] = [
@@ -239,22 +311,19 @@ def _write_differing(made: list[dict[str, Any]]) -> int:
     return len(writes)
 
 
-def _forget_others(after: ObjectId | None, until: ObjectId | None) -> int:
-    """Removes the entries of datasets between two ids that are gone or that not everybody may see,
-    and answers how many there were. Reads after the writes, so that what turned private meanwhile
-    does not stay."""
+def _forget_others(source: Source, after: ObjectId | None, until: ObjectId | None) -> int:
+    """Remove the entries between two ids whose documents are gone or that not everybody may see,
+    and return how many there were. Reads after the writes, so that what was hidden meanwhile does
+    not stay."""
     # ";" follows ":": all that begins with "dataset:". Hexadecimal ids sort as the ids do.
-    span = _between(f"dataset:{after or ''}", f"dataset:{until}" if until else "dataset;")
+    kind = source.kind
+    span = _between(f"{kind}:{after or ''}", f"{kind}:{until}" if until else f"{kind};")
     indexed = [entry["_id"] for entry in entries().find({"_id": span}, {"_id": 1})]
-    where: dict[str, Any] = {"private": {"$ne": True}, "deleted": None, "archived": None}
-    if between := _between(after, until):
-        where["_id"] = between
-    listed = Dataset._get_collection().find(where, {"_id": 1}).hint("_id_")
-    kept = {f"dataset:{raw['_id']}" for raw in listed}
-    return _forget(indexed, kept)
-
-
-def _forget(indexed: Iterable[str], kept: set[str]) -> int:
+    between = _between(after, until)
+    found = source.collection().find(
+        {"_id": between} if between else {}, dict.fromkeys(source.shown_by, 1)
+    )
+    kept = {f"{kind}:{raw['_id']}" for raw in found if source.is_shown(raw)}
     gone = [id for id in indexed if id not in kept]
     if gone:
         entries().delete_many({"_id": {"$in": gone}})
@@ -265,78 +334,73 @@ def _between(after: Any, until: Any) -> dict[str, Any]:
     return {op: bound for op, bound in (("$gt", after), ("$lte", until)) if bound is not None}
 
 
-def is_listed(raw: Mapping[str, Any]) -> bool:
-    """Whether a dataset is proposed: everybody may see it, and it is not kept as an archive."""
-    return not (raw.get("private") or raw.get("deleted") or raw.get("archived"))
-
-
-def _organization_names(raws: Iterable[Mapping[str, Any]]) -> dict[ObjectId, str]:
+def _holders(raws: Iterable[Raw]) -> dict[ObjectId, str]:
+    """The names and acronyms of the organizations of some documents."""
     found = catalogue.organizations_by_id(_organization(raw) for raw in raws)
-    return {id: facts.name for id, facts in found.items()}
+    return {id: f"{facts.name} {facts.acronym or ''}" for id, facts in found.items()}
 
 
-def _organization(raw: Mapping[str, Any]) -> Any:
+def _organization(raw: Raw) -> Any:
     organization = raw.get("organization")
     return getattr(organization, "id", organization)  # a DBRef, in old versions of udata
 
 
-def is_shown(raw: Mapping[str, Any]) -> bool:
-    """Whether a request is proposed: everybody may see it, and it can be supported or looked at."""
-    gone = raw["status"] in (Status.DUPLICATE, Status.WITHDRAWN)
-    return not gone and raw["visibility"] == Visibility.PUBLIC
-
-
-def full_title(dataset: Mapping[str, Any]) -> str:
-    return f"{dataset.get('title') or ''} {dataset.get('acronym') or ''}"
-
-
-def _dataset_entry(raw: Mapping[str, Any], organizations: Mapping[Any, str]) -> dict[str, Any]:
-    holder = organizations.get(_organization(raw), "")
-    return _entry("dataset", raw, full_title(raw), raw.get("tags") or (), holder, open=False)
-
-
-def _request_entry(raw: Mapping[str, Any], organizations: Mapping[Any, str]) -> dict[str, Any]:
-    holder = organizations.get(_organization(raw), "")
-    is_open = raw["status"] in OPEN
-    return _entry("request", raw, raw["title"], raw.get("themes") or (), holder, open=is_open)
-
-
-def _entry(
-    kind: str,
-    raw: Mapping[str, Any],
-    title: str,
-    tags: Iterable[str],
-    organization: str,
-    *,
-    open: bool,
-) -> dict[str, Any]:
-    titled = search.content_words(title[:MAX_TEXT])
-    tagged = search.content_words(" ".join(tags)[:MAX_TEXT])
-    holder = search.content_words(organization[:MAX_TEXT])
-    described = search.content_words((raw.get("description") or "")[:MAX_TEXT])[:DESCRIBED_WORDS]
-    searched = stems_of([*titled, *tagged])
-    strong = filter(search.is_strong, {*titled, *tagged, *holder})
-    return {
-        "_id": f"{kind}:{raw['_id']}",
-        "kind": kind,
+def _entry(source: Source, raw: Raw, holders: Mapping[Any, str]) -> Entry:
+    """Make an entry. A tag of several words says less with each of them than one of one word: they
+    are `aside`, with the holder and the formats."""
+    texts, known = source.texts(raw), vocabulary()
+    titled = known.telling(texts.title[:MAX_TEXT])
+    beside = " ".join([holders.get(_organization(raw), ""), *texts.formats])
+    aside, tagged = known.telling(beside[:MAX_TEXT]), dict[str, str]()
+    for tag in islice(texts.tags, MAX_TAGS):
+        of_tag = known.telling(tag[:MAX_TEXT])
+        (tagged if len(of_tag) == 1 else aside).update(of_tag)
+    told = known.telling((raw.get("description") or "")[:MAX_TEXT])
+    told = dict(islice(told.items(), DESCRIBED_WORDS))
+    first = stems_of(titled) | stems_of(tagged)
+    second = stems_of(aside) - first
+    third = stems_of(told) - first - second
+    made: Entry = {
+        "_id": f"{source.kind}:{raw['_id']}",
+        "kind": source.kind,
         "object": raw["_id"],
-        "open": open,
+        "open": texts.is_open,
         "title": " ".join(titled),
-        "stems": [list(search.stems(word)) for word in titled],
+        "stems": [sorted(stems_of({word: joined})) for word, joined in titled.items()],
         "tags": sorted(stems_of(tagged)),
-        "words": sorted(word for word in strong if len(word) > 2),
-        "terms": sorted(searched | _combined(titled)),
-        "rest": sorted(stems_of([*holder, *described]) - searched),
+        "aside": sorted(second),
+        "words": sorted(set().union(*map(_counted, (titled, tagged, aside, told)))),
+        "terms": sorted(first | {f"~{stem}" for stem in second | third} | _combined(titled, known)),
+        "rest": sorted(third),
     }
+    if texts.learnt:
+        made["learnt"] = texts.learnt
+    return made
 
 
-def stems_of(of: Iterable[str]) -> set[str]:
-    return {stem for word in of for stem in search.stems(word)}
+def stems_of(of: Iterable[str] | Mapping[str, str]) -> set[str]:
+    """Return the stems of words, and of their joined forms (`terms.words`)."""
+    joined = filter(None, of.values()) if isinstance(of, Mapping) else ()
+    return {stem for word in (*of, *joined) for stem in stems(word)}
 
 
-def _combined(titled: Iterable[str]) -> set[str]:
+def _counted(of: Mapping[str, str]) -> set[str]:
+    return {word for word in (*of, *of.values()) if len(word) > 1}
+
+
+def _learnt(title: str, acronym: str) -> Learnt | None:
+    """What an acronym stands for, where the title says it in brackets or the dataset has one."""
+    if not acronym and (found := ACRONYM.search(title)):
+        acronym, title = found[1], title.replace(found[0], " ")
+    known = vocabulary()
+    means = list(dict.fromkeys(root(w) for w in known.telling(title) if not known.is_weak(w)))
+    name = "".join(words_of(acronym))
+    return {"word": name, "means": means[:PAIRED_WORDS]} if name and means else None
+
+
+def _combined(titled: Iterable[str], known: Vocabulary) -> set[str]:
     """The pairs of words of a title, and the whole of it, as terms."""
-    roots = list(dict.fromkeys(search.root(word) for word in titled if search.is_strong(word)))
+    roots = list(dict.fromkeys(root(word) for word in titled if word not in known.weak))
     pairs = {pair(a, b) for a, b in combinations(roots[:PAIRED_WORDS], 2)}
     return pairs | {whole(roots)} if pairs else pairs
 
@@ -350,10 +414,33 @@ def whole(roots: Iterable[str]) -> str:
 
 
 def keys_of(word: str) -> list[str]:
-    return [f"={stem}" for stem in search.stems(word)] + [f"~{slip}" for slip in search.slips(word)]
+    """The keys under which a word is met: by its stems, with a typo, by ear, by its beginning."""
+    begins = {f"^{word[:length]}" for length in range(SHORTEST_BEGINNING, LONGEST_BEGINNING + 1)}
+    heard = [f"@{sound(word)}"] if sound(word) else []
+    return [
+        *(f"={stem}" for stem in stems(word)),
+        *(f"~{slip}" for slip in slips(word)),
+        *heard,
+        *sorted(begins),
+    ]
 
 
-def _write(entry: dict[str, Any]) -> None:
+def singular(word: str) -> str:
+    """A word without the mark of the plural, so that a typo in a plural is one typo."""
+    return word[:-1] if len(word) > MIN_LETTERS and word[-1] in "sx" else word
+
+
+def slips(word: str) -> list[str]:
+    """Keys that two words share when one edit (a letter missing, added, changed, or two swapped)
+    turns one into the other: the word, and the word without each of its letters. None for short
+    words, which are too often one letter away from another word."""
+    if len(word) < MIN_LETTERS or any(map(str.isdigit, word)):
+        return []
+    word = singular(word)
+    return sorted({word, *(word[:i] + word[i + 1 :] for i in range(len(word)))})
+
+
+def _write(entry: Entry) -> None:
     before = entries().find_one_and_replace(
         {"_id": entry["_id"]},
         entry,
@@ -362,17 +449,19 @@ def _write(entry: dict[str, Any]) -> None:
         return_document=ReturnDocument.BEFORE,
     )
     _count_words(entry["words"], before)
+    if learnt := entry.get("learnt"):
+        words().update_one({"_id": learnt["word"]}, {"$set": {"means": learnt["means"]}})
 
 
 def _count_words(now: Iterable[str], before: Mapping[str, Any] | None) -> None:
-    """Counts the words that an entry gained and lost; one that no entry has is forgotten. A loss
+    """Count the words that an entry gained and lost; one that no entry has is forgotten. A loss
     may be counted before the gain it undoes: a figure below zero stays until it comes."""
     old, new = set(before["words"] if before else ()), set(now)
     gained, lost = sorted(new - old), sorted(old - new)
     changes = [
         UpdateOne(
             {"_id": word},
-            {"$inc": {"n": step}, "$setOnInsert": {"keys": keys_of(word)}},
+            {"$inc": {"n": step}, "$setOnInsert": {"keys": keys_of(word), "v": VERSION}},
             upsert=True,
         )
         for changed, step in ((gained, 1), (lost, -1))

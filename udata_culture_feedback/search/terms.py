@@ -24,67 +24,23 @@ _STOPWORDS = """
 """
 STOPWORDS = frozenset(_STOPWORDS.split())
 
-#: Words that say little about what a dataset holds, or that politeness adds to a wish; folded.
-_WEAK_WORDS = """
-    base bases bonjour cette chaque cherche cherchons comme complet complete completes complets
-    connaitre data dataset datasets disposer donnee donnees ensemble entre etre existe extrait
-    extraits faire fichier fichiers francais francaise francaises france information informations
-    jeu jeux jour leurs liste listes lors merci mise obtenir ont open opendata ouverte ouvertes
-    peut plait plus possible pouvoir sans savoir selon serait si sont souhaite souhaiterais
-    souhaitons sous svp tel telle titre tous tout toute toutes trouver vers
-    voudrais voudrions
-    all any complete database databases each extract file files find french full get have hello
-    how list lists looking need needed please table tables want wanted what where which would
-"""
-WEAK_WORDS = frozenset(_WEAK_WORDS.split())
-
-#: What the portal's subjects are called in both languages, or in one under several names: one
-#: line for each subject. Stemming cannot bring these together.
-_SAME_SUBJECT = """
-    musee museum
-    monument landmark
-    patrimoine heritage
-    bibliotheque library mediatheque
-    cinema cinematographique cinematographie
-    film movie
-    frequentation attendance visiteur visitor entree admission
-    theatre theater
-    livre book
-    lecture reading
-    presse press newspaper
-    musique music
-    oeuvre artwork
-    peinture painting
-    photographie photo photograph
-    jardin garden
-    chateau castle
-    eglise church
-    fouille excavation
-    archeologie archaeology archeology
-    edifice building immeuble batiment
-    subvention subsidy grant aide
-    depense expenditure spending
-    emploi employment
-    horaire schedule
-    adresse address
-    carte map
-    lieu lieux venue
-    spectacle show
-    langue language
-    journee day
-    remarquable remarkable
-    ville city town
-    departement department
-    prix price tarif fee
-    guerre war
-"""
-
 #: Longest texts are cut for indexing: nobody searches the ten-thousandth word of a comment.
 MAX_TERMS = 400
 
-#: Letters of the shortest word in which one typo is forgiven, and of the longest that is indexed.
-MIN_LETTERS = 5
+#: Letters of the longest "word" that is indexed: nobody types it.
 MAX_LETTERS = 30
+
+#: Words joined by hyphens, and where letters meet digits (« guerre14 », "WW1").
+_COMPOUND = re.compile(r"[^\W_]+(?:[-\u2010\u2011][^\W_]+)*")
+_PART = re.compile(r"\d+|[^\W\d_]+")
+
+_SOUNDS = [
+    (re.compile(spelling), heard)
+    for spelling, heard in (
+        ("ph", "f"), ("ch|qu|ck|q|c(?![eiy])", "k"), ("c|ss|z", "s"), ("y", "i"), ("h", ""),
+        ("eau|au", "o"), ("ai|ei|ae|oe", "e"), ("en|em|am", "an"), (r"(.)\1", r"\1"), ("e?s?$", ""),
+    )
+]  # fmt: skip
 
 _stemmers = threading.local()
 
@@ -122,53 +78,37 @@ def stems(word: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=32768)
 def root(word: str) -> str:
-    """The one stem by which pairs of words are indexed: the French one."""
+    """Return the one stem by which pairs of words are indexed: the French one."""
     return _stemmer("french").stemWord(word)
 
 
-def is_strong(word: str) -> bool:
-    """Whether a folded word says what a text is about: no empty word, no year, no number."""
-    return word not in STOPWORDS and word not in WEAK_WORDS and not any(map(str.isdigit, word))
+def words(text: str) -> dict[str, str]:
+    """Map the distinct folded words of a text, in their order, to how they are written where a
+    hyphen is forgotten: `{"sous": "", "titrage": "soustitrage"}`."""
+    found: dict[str, str] = {}
+    for compound in _COMPOUND.findall(fold(text)):
+        parts = _PART.findall(compound)
+        joined = "".join(parts) if 1 < len(parts) < 5 else ""
+        for part in parts:
+            if len(part) <= MAX_LETTERS:
+                found.setdefault(part, "")
+        if joined and len(joined) <= MAX_LETTERS and not joined.isdigit() and parts[-1] in found:
+            found[parts[-1]] = found[parts[-1]] or joined
+    return found
 
 
-def content_words(text: str) -> list[str]:
-    """The distinct folded words of a text that are not empty, in their order. Endless "words" are
-    left out: nobody types them, and an index should not hold them."""
-    words = dict.fromkeys(WORD.findall(fold(text)))
-    return [word for word in words if word not in STOPWORDS and len(word) <= MAX_LETTERS]
+def spellings(text: str) -> dict[str, str]:
+    """Map each folded word of a text to how it is spelt there."""
+    found = [part for word in WORD.findall(text) for part in _PART.findall(word)]
+    return {fold(word): word for word in reversed(found)}
 
 
-def other_names(word: str) -> tuple[str, ...]:
-    """What the same subject is called otherwise, in French or English: "museum" for "musees"."""
-    names = {name for stem in stems(word) for name in _subjects().get(stem, ())}
-    return tuple(sorted(name for name in names if not set(stems(name)) & set(stems(word))))
-
-
-def singular(word: str) -> str:
-    """A word without the mark of the plural, so that a typo in a plural is one typo."""
-    return word[:-1] if len(word) > MIN_LETTERS and word[-1] in "sx" else word
-
-
-def slips(word: str) -> list[str]:
-    """Keys that two words share when one edit (a letter missing, added, changed, or two swapped)
-    turns one into the other: the word, and the word without each of its letters. None for short
-    words, which are too often one letter away from another word."""
-    if len(word) < MIN_LETTERS or not is_strong(word):
-        return []
-    word = singular(word)
-    return sorted({word, *(word[:i] + word[i + 1 :] for i in range(len(word)))})
-
-
-@lru_cache(maxsize=1)
-def _subjects() -> dict[str, tuple[str, ...]]:
-    """For each stem of a name of a subject, all the names of that subject."""
-    named: dict[str, tuple[str, ...]] = {}
-    for line in _SAME_SUBJECT.strip().splitlines():
-        names = tuple(line.split())
-        for name in names:
-            for stem in stems(name):
-                named[stem] = named.get(stem, ()) + names
-    return named
+def sound(word: str) -> str:
+    """How a folded word sounds, roughly: what people write by ear (« cinématografique ») sounds
+    like what they mean. Empty for a short word, which sounds like too many."""
+    for spelling, heard in _SOUNDS:
+        word = spelling.sub(heard, word)
+    return word if len(word) >= 5 else ""
 
 
 def _stemmer(language: str) -> Any:

@@ -17,7 +17,8 @@ from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
 from ..portal.collections import collection_of, now
-from . import terms as search
+from .terms import root
+from .vocabulary import vocabulary
 
 #: Times a search must be seen to be kept, and shown.
 SHOWN_FROM = 5
@@ -109,11 +110,12 @@ def forget_old() -> int:
 
 
 def _terms(text: str) -> list[str]:
-    return sorted(filter(search.is_strong, search.content_words(text)))
+    known = vocabulary()
+    return sorted(word for word in known.telling(text) if not known.is_weak(word))
 
 
 def _id(terms: list[str]) -> str:
-    return " ".join(sorted({search.root(term) for term in terms}))
+    return " ".join(sorted({root(term) for term in terms}))
 
 
 def _may_name_somebody(text: str) -> bool:

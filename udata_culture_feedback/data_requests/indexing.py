@@ -1,5 +1,5 @@
-"""Keeping the index of similar things in line with what it is made of, and what else happens when a
-dataset appears: open requests that resemble it are proposed to its producer.
+"""Keep the index of the search in line with datasets and requests, and propose a dataset that has
+just appeared for the open requests it may answer.
 
 Work is handed to tasks, which read again what they index; what a lost task would have done, the
 nightly maintenance does.
@@ -7,7 +7,8 @@ nightly maintenance does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bson import ObjectId
@@ -16,39 +17,65 @@ from udata.core.dataset.models import Dataset
 from udata.tasks import task
 
 from ..contributions.review_rules import Visibility
-from ..data_requests import dataset_matches
-from ..data_requests.models import requests
-from ..data_requests.signals import on_request_changed, on_request_received
 from ..portal.queueing import later
 from ..portal.receivers import harmless
-from . import index, similar, unmet_searches
-from .index import DATASET_FIELDS, REQUEST_FIELDS, entries
+from ..search import similar, unmet_searches
+from ..search.index import DATASETS, Raw, Source, Texts, backfill, entries, fields_read, refresh
+from . import dataset_matches
+from .models import requests
+from .signals import on_request_changed, on_request_received
+from .workflow import OPEN, Status
 
-#: Looks at what others keep changing before it is left to their own tasks.
-ATTEMPTS = 5
+
+def is_shown(raw: Raw) -> bool:
+    """Say whether a request is proposed: everybody may see it, support it or look at it."""
+    gone = raw["status"] in (Status.DUPLICATE, Status.WITHDRAWN) or "removed" in raw
+    return not gone and raw["visibility"] == Visibility.PUBLIC
+
+
+def _texts(raw: Raw) -> Texts:
+    formats = raw.get("formats") or ()
+    return Texts(raw["title"], raw.get("themes") or (), formats, is_open=raw["status"] in OPEN)
+
+
+SHOWN_BY = ("visibility", "status", "removed")
+REQUESTS = Source(
+    "request",
+    requests,
+    fields_read("title", "themes", "organization", "formats", *SHOWN_BY),
+    SHOWN_BY,
+    is_shown,
+    _texts,
+)
+
+#: Bring the entries of all requests in line; their words are counted with those of datasets.
+backfill_requests = partial(backfill, source=REQUESTS, recount=False)
 
 
 @task(name="culture-feedback-index-dataset", route="low.culture-feedback")
 def index_dataset(dataset_id: str) -> None:
-    """Indexes a dataset as it is now. One that nobody could see before is compared with open
+    """Index a dataset as it is now. One that nobody could see before is compared with open
     requests first: a crash in between compares it again."""
     id = ObjectId(dataset_id)
-    raw = Dataset._get_collection().find_one({"_id": id}, DATASET_FIELDS)
+    raw = DATASETS.read(id)
     if raw is None:
         dataset_matches.forget_dataset(id)
-    elif index.is_listed(raw) and not entries().find_one(f"dataset:{id}", {"_id": 1}):
+    elif DATASETS.is_shown(raw) and not entries().find_one(f"dataset:{id}", {"_id": 1}):
         dataset_matches.propose(raw)
-    index.refresh_dataset(id)
+    refresh(DATASETS, id)
 
 
 @task(name="culture-feedback-index-request", route="low.culture-feedback")
 def index_request(request_id: str) -> None:
-    refresh_request(ObjectId(request_id))
+    """Index a request as it is now, and have its proposals follow its holder."""
+    id = ObjectId(request_id)
+    dataset_matches.follow_request(id, REQUESTS.read(id))
+    refresh(REQUESTS, id)
 
 
 @task(name="culture-feedback-record-unmet", route="low.culture-feedback")
 def record_unmet(request_id: str) -> None:
-    """Counts what somebody asked for among unmet searches, where nothing resembled it."""
+    """Count what somebody asked for among unmet searches, where nothing resembled it."""
     id = ObjectId(request_id)
     request = requests().find_one({"_id": id, "visibility": Visibility.PUBLIC}, {"title": 1})
     if request is None:
@@ -58,27 +85,12 @@ def record_unmet(request_id: str) -> None:
         unmet_searches.record(request["title"])
 
 
-def refresh_request(id: ObjectId) -> None:
-    """Reads a request and indexes it, or forgets it where it is gone; reads again after it wrote,
-    so that of two that run at once the last one is right."""
-    raw = _read_request(id)
-    for _attempt in range(ATTEMPTS):
-        dataset_matches.follow_request(id, raw)
-        if raw is None:
-            index.remove("request", id)
-        else:
-            index.index_request(raw)
-        indexed, raw = raw, _read_request(id)
-        if raw == indexed:
-            return
-
-
 #: For `maintenance.STEPS`: bulk changes of udata fire no signal, tasks get lost, and a process that
 #: dies leaves words miscounted (`backfill` counts them again); and searches that nobody makes any
 #: more.
 STEPS: dict[str, Callable[[], int]] = {
-    "requests_indexed": index.backfill_requests,
-    "datasets_indexed": index.backfill,
+    "requests_indexed": backfill_requests,
+    "datasets_indexed": backfill,
     "searches_forgotten": unmet_searches.forget_old,
 }
 
@@ -105,15 +117,9 @@ def request_received(request_id: Any, **_: Any) -> None:
 
 
 def connect() -> None:
-    """Connects every receiver. Connecting twice is connecting once."""
+    """Connect every receiver. Connecting twice is connecting once."""
     # Created, updated, deleted, and what udata's other signals do not say: no longer deleted.
     Dataset.after_save.connect(dataset_changed)
     post_delete.connect(dataset_purged, sender=Dataset)
     on_request_changed.connect(request_changed)
     on_request_received.connect(request_received)
-
-
-def _read_request(id: ObjectId) -> Mapping[str, Any] | None:
-    """A request as the index sees it; None once it is deleted."""
-    standing = {"_id": id, "removed": {"$exists": False}}
-    return requests().find_one(standing, dict.fromkeys(REQUEST_FIELDS, 1))

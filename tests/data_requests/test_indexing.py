@@ -11,13 +11,14 @@ from udata.core.user.factories import UserFactory
 
 from udata_culture_feedback.app.maintenance import maintain
 from udata_culture_feedback.data_requests import actions
+from udata_culture_feedback.data_requests.indexing import backfill_requests
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.search import unmet_searches
-from udata_culture_feedback.search.index import backfill_requests, entries, words
+from udata_culture_feedback.search.index import entries, words
 
-from .cases import PluginTestCase
-from .data_requests.asking import UNLIMITED, merge, move, somebody, unmerge, wish
-from .feedback.background import broker_down
+from ..cases import PluginTestCase
+from ..feedback.background import broker_down
+from .asking import UNLIMITED, merge, move, somebody, unmerge, wish
 
 MUSEUMS = "Fréquentation des musées"
 

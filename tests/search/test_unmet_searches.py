@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from freezegun import freeze_time
 
+from udata_culture_feedback.data_requests.indexing import STEPS
 from udata_culture_feedback.portal.collections import now
 from udata_culture_feedback.search.unmet_searches import (
     FORGOTTEN_AFTER,
@@ -16,9 +17,8 @@ from udata_culture_feedback.search.unmet_searches import (
     record,
     shown,
 )
-from udata_culture_feedback.search.upkeep import STEPS
 
-from .cases import PluginTestCase
+from ..cases import PluginTestCase
 
 
 class UnmetTest(PluginTestCase):
