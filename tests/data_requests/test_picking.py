@@ -119,8 +119,8 @@ class PickTest(PluginTestCase):
         ("kind", "q", "most"),
         [
             *(("organization", "musée", 1), ("organization", "zzz", 2)),
-            *(("dataset", "musée", 4), ("dataset", "zzzzz", 5)),
-            *(("request", "musée", 3), ("request", "zzzzz", 5)),
+            *(("dataset", "musée", 4), ("dataset", "zzzzz", 6)),
+            *(("request", "musée", 3), ("request", "zzzzz", 6)),
         ],
     )
     def test_it_costs_as_many_commands_whatever_the_volume(self, kind, q, most):
