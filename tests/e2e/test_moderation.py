@@ -104,7 +104,7 @@ def test_shortcuts_are_off_until_somebody_wants_them(moderator: Visitor):
     assert page.locator("[data-check]:checked").count() == 0
     assert waiting(page) == before
     page.locator("[data-toggle]").check()
-    page.locator("summary", has_text="Filtres").or_(page.locator("summary").first).focus()
+    page.locator("main summary").first.focus()
     press(page, "s", "a")  # not while a text has the focus
     assert page.locator("[data-check]:checked").count() == 0
     page.locator("[data-item]").first.focus()
@@ -127,6 +127,30 @@ def test_one_text_is_decided_by_one_key_and_the_next_has_the_focus(moderator: Vi
     assert has_focus(page) != first
     press(page, "u")
     expect(page.locator("#cf-title")).to_contain_text(f"({before})")
+
+
+def test_what_will_remain_is_seen_before_it_is_published(moderator: Visitor):
+    page = opens(moderator, "moderation/?reason=email")
+    before = waiting(page)
+    page.locator("[data-toggle]").check()
+    item = page.locator("[data-item]").first
+    item.focus()
+    press(page, "o")
+    remains = item.locator("[data-remains] .cf-words").first
+    expect(remains).to_contain_text("[donnée personnelle occultée]")
+    email = item.locator("input[name^=found]").first
+    assert email.input_value() not in remains.inner_text()
+    email.uncheck()
+    expect(remains).to_contain_text(email.input_value())
+    item.locator("textarea[name^=strings]").fill(email.input_value())
+    expect(remains).not_to_contain_text(email.input_value())
+    expect(page.locator("#cf-title")).to_contain_text(f"({before})")
+    item.focus()
+    press(page, "o")
+    expect(page.locator("#cf-title")).to_contain_text(f"({before - 1})")
+    press(page, "u")
+    page.wait_for_url("**done=restore*")
+    assert waiting(opens(moderator, "moderation/?reason=email")) == before
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -57,8 +57,9 @@ _REGIONAL = {
 #: Those that a detector of languages does well with, and that regional ones resemble.
 _GREAT = {
     "English": """
-        a all and are at be been but by for from has have i in is it its not of on or our please
-        some that the there these they this to was we were which with would you your""",
+        a all an and any are as at be been but by can do for from get has have here how i if in is
+        it its me more my no not now of on or our out please so some that the there these they
+        this to up us was we were what which will with would you your""",
     "Spanish": """
         a al con de del desde el ella en es esta este está estos falta faltan hay la las lo los
         más muy no nos o para pero por porque que se sin son su sus también todos un una y ya""",
@@ -77,7 +78,8 @@ _GREAT = {
         a ao aos as com da das de do dos e em é esta este faltam há mais mas muito na não nas no
         nos o os ou para pela pelo por que se são seu sua também um uma""",
 }
-_LANGUAGES = {name: frozenset(listed.split()) for name, listed in (_REGIONAL | _GREAT).items()}
+#: The great ones first: where two are as likely, they are.
+_LANGUAGES = {name: frozenset(listed.split()) for name, listed in (_GREAT | _REGIONAL).items()}
 #: Share of a text that the small words of its language make at least.
 _SHARE = 0.2
 
