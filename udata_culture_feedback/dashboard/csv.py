@@ -12,6 +12,7 @@ from flask import Response
 
 from ..contributions.review_rules import Visibility
 from ..feedback import summaries
+from ..feedback.models import Feedback, Summary
 from ..feedback.representation import addresses, is_outdated
 from ..portal import catalogue
 from ..vocabulary import vocabularies
@@ -20,13 +21,11 @@ from ..web.csv import download
 from . import queries
 from .filters import Filters
 
-Feedback = dict[str, Any]
-
 
 class Row:
     """A feedback, its dataset and the summary of that."""
 
-    def __init__(self, feedback: Feedback, dataset: Any, summary: dict[str, Any]):
+    def __init__(self, feedback: Feedback, dataset: Any, summary: Summary):
         self.feedback = feedback
         self.dataset = dataset
         self.summary = summary

@@ -23,7 +23,7 @@ from ..data_requests.models import requests
 from ..data_requests.queries import LEFT_OUT, PUBLIC
 from ..feedback import representation
 from ..feedback import summaries as feedback_summaries
-from ..feedback.models import STANDING, Treatment, feedbacks, summaries
+from ..feedback.models import STANDING, Feedback, Treatment, feedbacks, summaries
 from ..feedback.page_query import SHOWN
 from ..figures.summary_ids import SITE, dataset_summary, organization_summary
 from ..people.viewer import Viewer
@@ -245,7 +245,7 @@ def feedback(viewer: Viewer, scope: Scope, filters: Filters, page: Page) -> Foun
     )
 
 
-def every_feedback(filters: Filters) -> Iterator[list[dict[str, Any]]]:
+def every_feedback(filters: Filters) -> Iterator[list[Feedback]]:
     """All of it, some at a time, raw."""
     fields = SHOWN | {"treatment.assignee": 1}
     cursor = iter(feedbacks().find(filters.where, fields, sort=filters.order).batch_size(BATCH))
@@ -268,7 +268,7 @@ def _total(scope: Scope, filters: Filters) -> int | None:
         return None
 
 
-def _page(cursor: Any, page: Page) -> list[dict[str, Any]]:
+def _page(cursor: Any, page: Page) -> list[Any]:
     """One page of what a cursor finds, and one more where there is one."""
     if page.offset + page.size > listing.MAX_OFFSET:
         message = _("Pages end there: use the filters to find what comes after.")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
@@ -26,16 +26,15 @@ from ..people.submissions import remember_deletion, was_deleted
 from ..people.viewer import Viewer, must_be_known
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts, OrganizationFacts
-from ..portal.collections import confirmed, now
+from ..portal.collections import Document, confirmed, now
 from ..search.terms import terms
 from ..web import refusals
+from ..web.payload import Payload
 from . import dataset_lookup, permissions, summaries
 from .dataset_lookup import Beforehand
 from .forms import read_answer
-from .models import Treatment, feedbacks, is_held, live_totals
+from .models import Feedback, Summary, Treatment, feedbacks, is_held, live_totals
 from .signals import on_feedback_changed
-
-Feedback = dict[str, Any]
 
 #: Feedback of one browser within that time from which on moderators look at it first.
 MANY, LATELY = 5, timedelta(hours=1)
@@ -72,11 +71,11 @@ class Given:
     new: bool
     dataset: DatasetFacts
     organization: OrganizationFacts | None = None
-    summary: dict[str, Any] | None = None
+    summary: Summary | None = None
 
 
 def submit(
-    viewer: Viewer, payload: dict[str, Any], *, at: datetime | None = None
+    viewer: Viewer, payload: Payload, *, at: datetime | None = None
 ) -> tuple[Feedback, bool]:
     """Records one person's answer about a dataset, as `give` does. Answers the stored feedback, and
     whether it is new."""
@@ -84,7 +83,7 @@ def submit(
     return given.feedback, given.new
 
 
-def give(viewer: Viewer, payload: dict[str, Any], *, at: datetime | None = None) -> Given:
+def give(viewer: Viewer, payload: Payload, *, at: datetime | None = None) -> Given:
     """Records one person's answer about a dataset.
 
     The summary of the dataset is read once, with the dataset: to know which data are judged, and
@@ -148,7 +147,7 @@ def give(viewer: Viewer, payload: dict[str, Any], *, at: datetime | None = None)
     return Given(feedback, True, dataset, before.organization, summary)
 
 
-def edit(viewer: Viewer, feedback_id: Any, payload: dict[str, Any]) -> Feedback:
+def edit(viewer: Viewer, feedback_id: Any, payload: Payload) -> Feedback:
     """Changes one's own answer: the fields the payload has, the others stay. Answers it as stored.
 
     Raises what `submit` raises, Forbidden for somebody else's. It takes no other proof of work: one
@@ -192,7 +191,7 @@ def take_back(viewer: Viewer, feedback: Feedback) -> None:
     bury(feedback["_id"])
 
 
-def checked(payload: dict[str, Any]) -> tuple[DatasetFacts, dict[str, Any]]:
+def checked(payload: Payload) -> tuple[DatasetFacts, dict[str, Any]]:
     """The dataset and the answer that somebody is about to give, found right: what `submit` would
     refuse of them is refused here."""
     dataset = _named_dataset(payload)
@@ -237,11 +236,12 @@ def tombstone(feedback: Feedback) -> None:
     """Empties a feedback: no words, no person, nothing counted. The document stays until the
     summary and the discussion have heard of it."""
     while True:
-        emptied = {
+        kept: Document = {
             key: feedback[key]
             for key in ("_id", "dataset", "organization", "judged", "created_at", "discussion")
             if key in feedback
-        } | {
+        }
+        emptied = kept | {
             "resource": None,
             "listed": False,
             "fitness": feedback["fitness"],
@@ -252,7 +252,7 @@ def tombstone(feedback: Feedback) -> None:
             "deleted": now(),
             "live": {},
         }
-        if replace(feedback, emptied):
+        if replace(feedback, cast(Feedback, emptied)):
             if feedback.get("contact"):
                 contacts.erase(feedback["contact"])
             return
@@ -269,7 +269,8 @@ def keep_contact(feedback_id: ObjectId, contact: ObjectId | None) -> None:
         feedback = feedbacks().find_one({"_id": feedback_id, "deleted": {"$exists": False}})
         if feedback is None or feedback.get("contact") == contact:
             return
-        changed = {key: value for key, value in feedback.items() if key != "contact"}
+        changed = feedback.copy()
+        changed.pop("contact", None)
         if contact:
             changed["contact"] = contact
         if replace(feedback, changed):
@@ -290,7 +291,9 @@ def withdraw_words(feedback: Feedback, reason: str | None) -> None:
     """Hides the words of a feedback (its ratings stay counted unless `reason` is spam)."""
     standing = {"_id": feedback["_id"], "deleted": {"$exists": False}}
     while True:
-        changed = feedback | {"visibility": Visibility.HIDDEN, "hidden_reason": reason}
+        changed = feedback.copy()
+        changed["visibility"] = Visibility.HIDDEN
+        changed["hidden_reason"] = reason
         changed["hidden_at"] = now()
         changed["words_until"] = review_rules.erased_at(changed["hidden_at"])
         changed.pop("review", None)
@@ -305,18 +308,18 @@ def withdraw_words(feedback: Feedback, reason: str | None) -> None:
     on_feedback_changed.send(feedback["_id"], dataset=feedback["dataset"])
 
 
-def _named_dataset(payload: dict[str, Any]) -> DatasetFacts:
+def _named_dataset(payload: Payload) -> DatasetFacts:
     return readable_dataset(_reference(payload))
 
 
-def _beforehand(payload: dict[str, Any], at: datetime) -> Beforehand:
+def _beforehand(payload: Payload, at: datetime) -> Beforehand:
     found = dataset_lookup.read(_reference(payload), at)
     if found is None or not catalogue.may_read(found.dataset):
         raise _no_such_dataset()
     return found
 
 
-def _reference(payload: dict[str, Any]) -> str:
+def _reference(payload: Payload) -> str:
     reference = payload.get("dataset")
     if isinstance(reference, dict):
         reference = reference.get("id")
@@ -329,8 +332,8 @@ def _reference(payload: dict[str, Any]) -> str:
 def _new_feedback(
     contributor: Contributor,
     dataset: DatasetFacts,
-    summary: dict[str, Any],
-    answer: dict[str, Any],
+    summary: Summary,
+    answer: Payload,
     agent: bool,
     moment: datetime,
 ) -> Feedback:
@@ -364,20 +367,20 @@ def _edited(
     viewer: Viewer,
     feedback: Feedback,
     dataset: DatasetFacts,
-    answer: dict[str, Any],
+    answer: Payload,
     agent: bool,
 ) -> Feedback:
     changed = feedback | {"last_modified": now(), "agent": agent}
     for field in ("fitness", "ratings", "wants_answer", "usages"):
         if field in answer:
-            changed[field] = answer[field]
+            changed[field] = answer[field]  # type: ignore[literal-required]
     if changed["fitness"] != feedback["fitness"]:
         changed.pop("confirmed", None)  # what was confirmed is not what they say now
     for field in ("profile", "open_data"):
         if field in answer:
-            changed.pop(field, None)
+            changed.pop(field, None)  # type: ignore[misc]
             if answer[field]:
-                changed[field] = answer[field]
+                changed[field] = answer[field]  # type: ignore[literal-required]
     if "signature" in answer or ("name" in answer and not viewer.account):
         name = answer.get("name", feedback["contributor"].get("name"))
         changed["contributor"] = viewer.signature(answer.get("signature"), name)
@@ -472,7 +475,7 @@ def judged_at(dataset: DatasetFacts, moment: datetime) -> datetime:
     return _judged_at(dataset, summaries.open_summary(dataset), moment)
 
 
-def _judged_at(dataset: DatasetFacts, summary: dict[str, Any], moment: datetime) -> datetime:
+def _judged_at(dataset: DatasetFacts, summary: Summary, moment: datetime) -> datetime:
     known = summary.get("data_updated_at")
     return min(moment, max(dataset.last_update, known) if known else dataset.last_update)
 
@@ -487,7 +490,7 @@ def _check_standing(dataset: DatasetFacts) -> None:
         raise refusals.Invalid(message, {"dataset": message})
 
 
-def _check_resource(dataset: DatasetFacts, answer: dict[str, Any]) -> None:
+def _check_resource(dataset: DatasetFacts, answer: Payload) -> None:
     resource = answer.get("resource")
     if resource and not catalogue.has_resource(dataset.id, resource):
         message = _("This dataset has no such file.")
@@ -502,9 +505,7 @@ def _submitted(viewer: Viewer, submission: str) -> Feedback | None:
     return confirmed(feedbacks(), feedbacks().find_one(mine))
 
 
-def _already_answered(
-    viewer: Viewer, dataset: DatasetFacts, answer: dict[str, Any]
-) -> refusals.Conflict:
+def _already_answered(viewer: Viewer, dataset: DatasetFacts, answer: Payload) -> refusals.Conflict:
     from .representation import addresses
 
     message = _("You have already answered about this dataset: change that answer instead.")

@@ -27,7 +27,8 @@ from ..web import refusals
 from ..web.languages import speaking
 from ..web.moments import in_words as day_in_words
 from ..web.moments import iso
-from ..web.payload import Reading
+from ..web.payload import Payload, Reading
+from .models import Feedback
 
 Template = dict[str, Any]
 
@@ -83,7 +84,7 @@ def of_organization(organization: ObjectId | None) -> list[Template]:
     return list(found.sort("name", 1).limit(MOST))
 
 
-def add(viewer: Viewer, organization: Any, payload: dict[str, Any]) -> Template:
+def add(viewer: Viewer, organization: Any, payload: Payload) -> Template:
     """Keeps a new template: `name` and `text`. Raises what `listed` raises, ReadOnly, TooMany, and
     Invalid naming the field: no name, a name that is taken, too long, one template too many."""
     holder = _managed(viewer, organization, writing=True)
@@ -104,9 +105,7 @@ def add(viewer: Viewer, organization: Any, payload: dict[str, Any]) -> Template:
     return template
 
 
-def change(
-    viewer: Viewer, organization: Any, template_id: Any, payload: dict[str, Any]
-) -> Template:
+def change(viewer: Viewer, organization: Any, template_id: Any, payload: Payload) -> Template:
     """Replaces a template. Answers given with it stay as they were given. Raises what `add`
     raises."""
     holder = _managed(viewer, organization, writing=True)
@@ -128,7 +127,7 @@ def forget_organization(organization: ObjectId) -> None:
     answer_templates().delete_many({"organization": organization})
 
 
-def rendered(dataset: DatasetFacts, feedback: dict[str, Any], template_id: str) -> str:
+def rendered(dataset: DatasetFacts, feedback: Feedback, template_id: str) -> str:
     """The text of a template for one feedback, in the portal's language: it is public. Raises
     Invalid naming `template` where the organization of the dataset has no such one."""
     found = answer_templates().find_one(
@@ -188,7 +187,7 @@ def _one(organization: ObjectId, template_id: Any) -> Template:
     return found
 
 
-def _read(payload: dict[str, Any]) -> dict[str, Any]:
+def _read(payload: Payload) -> dict[str, Any]:
     reading = Reading(payload)
     reading.text("name", NAME_LENGTH, required=True, one_line=True)
     reading.text("text", TEXT_LENGTH, required=True)

@@ -20,6 +20,7 @@ from ..web import refusals
 from ..web.api import (
     Answer,
     Route,
+    Shown,
     answer,
     documented,
     json_body,
@@ -30,6 +31,7 @@ from ..web.api import (
 )
 from ..web.urls import api_url
 from . import actions, answer_templates, csv, queries, rdf, representation, summaries, treatment
+from .models import Feedback
 
 MAX_SUMMARIES = 100
 
@@ -457,14 +459,14 @@ class CultureFeedbackSummariesAPI(Route):
         return same_for_all(answer({"data": data}))
 
 
-def _result(result: Any) -> dict[str, Any]:
+def _result(result: Any) -> Shown:
     """What became of one feedback of many."""
     if isinstance(result, refusals.Refusal):
         return {"done": False, "code": result.status, **result.as_json()}
     return {"done": True, "status": result["treatment"]["status"]}
 
 
-def _shown(viewer: Any, feedback: dict[str, Any]) -> dict[str, Any]:
+def _shown(viewer: Any, feedback: Feedback) -> Shown:
     shown = representation.as_json(viewer, [feedback])
     if not shown:
         raise refusals.NotFound(_("There is no such feedback."))

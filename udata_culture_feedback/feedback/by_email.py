@@ -4,7 +4,6 @@ given before."""
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from bson import ObjectId
 from flask import current_app
@@ -18,6 +17,7 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..vocabulary import vocabularies
 from ..web import refusals
+from ..web.payload import Payload
 from . import actions, representation
 
 
@@ -31,11 +31,11 @@ class FeedbackByEmail:
     def target(self, reference: str) -> str:
         return str(actions.readable_dataset(reference).id)
 
-    def check(self, payload: dict[str, Any]) -> dict[str, Any]:
+    def check(self, payload: Payload) -> Payload:
         dataset, answer = actions.checked(payload)
         return answer | {"dataset": str(dataset.id), "tell_me": payload.get("tell_me") is True}
 
-    def preview(self, payload: dict[str, Any]) -> Preview | None:
+    def preview(self, payload: Payload) -> Preview | None:
         dataset = catalogue.find_dataset(ObjectId(payload["dataset"]))
         if dataset is None or not catalogue.may_read(dataset):
             return None
@@ -72,7 +72,7 @@ class FeedbackByEmail:
             ),
         )
 
-    def carry_out(self, viewer: Viewer, payload: dict[str, Any], contact: Contact) -> Outcome:
+    def carry_out(self, viewer: Viewer, payload: Payload, contact: Contact) -> Outcome:
         """Who has answered before by this address changes that answer: it is the way to do so."""
         dataset = actions.readable_dataset(payload["dataset"])
         try:

@@ -26,13 +26,12 @@ from ..opendata.tables import (
     version,
 )
 from ..portal import catalogue
+from ..portal.collections import Query
 from ..vocabulary import vocabularies
 from ..web import refusals
 from ..web.csv import download
 from . import permissions, summaries
 from .models import STANDING, feedbacks
-
-Feedback = dict[str, Any]
 
 #: What is read of a feedback, nothing of who gave it.
 READ = (
@@ -109,7 +108,7 @@ def organization_csv(reference: str) -> Response:
     return _file(f"feedback-{found.slug or found.id}", scope, organization_summary(found.id))
 
 
-def rows(scope: dict[str, Any], summary_id: str) -> Iterator[Row]:
+def rows(scope: Query, summary_id: str) -> Iterator[Row]:
     """The feedback of public datasets, in an order drawn each time. `summary_id`: the figures that
     count it, which say how many share a profile."""
     told = _profiles(summary_id)
@@ -135,7 +134,7 @@ def _words(ids: Iterable[ObjectId]) -> dict[ObjectId, str | None]:
     return {one["_id"]: permissions.open_words(one) for one in found}
 
 
-def _file(name: str, scope: dict[str, Any], summary_id: str) -> Response:
+def _file(name: str, scope: Query, summary_id: str) -> Response:
     of_feedback = table()
     figures = summaries.read(summary_id)
     made_of = version(
@@ -149,11 +148,11 @@ def _file(name: str, scope: dict[str, Any], summary_id: str) -> Response:
     return download(name, of_feedback.header, found, made_of)
 
 
-def _counted(scope: dict[str, Any]) -> dict[str, Any]:
+def _counted(scope: Query) -> dict[str, Any]:
     return STANDING | {"agent": {"$ne": True}} | scope
 
 
-def _is_most(scope: dict[str, Any]) -> bool:
+def _is_most(scope: Query) -> bool:
     return "organization" not in scope
 
 

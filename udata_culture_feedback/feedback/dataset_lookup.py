@@ -14,8 +14,8 @@ from ..contributions.neighbours import consultation_link
 from ..figures.summary_ids import DATASET_SUMMARY
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts, OrganizationFacts
-from ..portal.collections import lookup
-from .models import summaries
+from ..portal.collections import Query, lookup
+from .models import Summary, summaries
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Beforehand:
     where it has none, or one that is to be looked for); the consultations that have not closed."""
 
     dataset: DatasetFacts
-    summary: dict[str, Any] | None
+    summary: Summary | None
     organization: OrganizationFacts | None
     consultations: tuple[Any, ...]
 
@@ -45,7 +45,7 @@ def read(reference: Any, at: datetime) -> Beforehand | None:
     )
 
 
-def _stages(at: datetime) -> list[dict[str, Any]]:
+def _stages(at: datetime) -> list[Query]:
     named = {"$project": dict.fromkeys(OrganizationFacts.FIELDS, 1)}
     organizations = Organization._get_collection()
     return [

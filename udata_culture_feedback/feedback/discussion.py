@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bson import ObjectId
 from pymongo.collection import Collection
 from udata.i18n import gettext as _
@@ -13,11 +11,9 @@ from ..contributions.discussions import TITLE_WORDS, Thread, fingerprint
 from ..contributions.review_rules import Visibility
 from ..web.text_cleaning import excerpt
 from . import actions, discussion_answer
-from .models import feedbacks
+from .models import Feedback, feedbacks
 
 __all__ = ["THREAD", "fingerprint", "tell"]
-
-Feedback = dict[str, Any]
 
 
 class FeedbackThread(Thread):

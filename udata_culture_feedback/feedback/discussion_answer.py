@@ -15,10 +15,8 @@ from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
 from ..contributions.discussions import add_message, rewrite_message
-from .models import feedbacks
+from .models import Feedback, feedbacks
 from .treatment_history import has_said, written
-
-Feedback = dict[str, Any]
 
 
 def carry(feedback: Feedback) -> bool:

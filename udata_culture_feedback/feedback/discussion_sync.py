@@ -19,7 +19,7 @@ from ..portal.catalogue import DatasetFacts
 from . import treatment
 from .assignees import who_answers
 from .discussion_answer import carry
-from .models import feedbacks
+from .models import Feedback, TreatmentStored, feedbacks
 from .treatment_history import (
     Event,
     Said,
@@ -30,8 +30,6 @@ from .treatment_history import (
     without_comment,
     written,
 )
-
-Feedback = dict[str, Any]
 
 #: What udata leaves of the messages of an account that had them deleted.
 ERASED = "DELETED"
@@ -126,7 +124,7 @@ def read(raw: dict[str, Any], feedback: Feedback, dataset: DatasetFacts) -> Thre
 
 def _closing(
     raw: dict[str, Any],
-    stored: dict[str, Any],
+    stored: TreatmentStored,
     author: ObjectId | None,
     producer: ObjectId | None,
     producers: set[ObjectId],

@@ -8,7 +8,7 @@ from udata.i18n import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 
 from .. import vocabulary
-from ..web.payload import Reading
+from ..web.payload import Payload, Reading
 
 #: Characters of the name that somebody without an account declares.
 NAME_LENGTH = 100
@@ -16,7 +16,7 @@ NAME_LENGTH = 100
 ID_LENGTH = 64
 
 
-def read_answer(payload: dict[str, Any], *, partial: bool = False) -> dict[str, Any]:
+def read_answer(payload: Payload, *, partial: bool = False) -> Payload:
     """The fields of an answer that the payload has, normalised. Unknown fields are ignored, as
     udata does; `partial` (an edit) requires none.
 
@@ -56,10 +56,10 @@ def read_answer(payload: dict[str, Any], *, partial: bool = False) -> dict[str, 
     return reading.checked()
 
 
-def answer_of_form(form: MultiDict[str, str]) -> dict[str, Any]:
+def answer_of_form(form: MultiDict[str, str]) -> Payload:
     """The same payload as a JSON body, from a submitted HTML form. A form that only has the three
     buttons says nothing of the rest."""
-    payload: dict[str, Any] = {"fitness": form.get("fitness") or None}
+    payload: Payload = {"fitness": form.get("fitness") or None}
     if form.get("submission_id"):
         payload["submission_id"] = form["submission_id"]
     if "details" in form:
@@ -80,7 +80,7 @@ def answer_of_form(form: MultiDict[str, str]) -> dict[str, Any]:
     return payload
 
 
-def _keep_words(form: MultiDict[str, str], payload: dict[str, Any]) -> None:
+def _keep_words(form: MultiDict[str, str], payload: Payload) -> None:
     """A browser is not shown the words it has sent: an empty field changes nothing, and a box says
     that they are to be removed."""
     if "words_kept" not in form:

@@ -26,16 +26,20 @@ from ..search.terms import terms
 from ..web import refusals
 from ..web.moments import iso
 from ..web.pages import page_address
+from ..web.payload import Payload
 from ..web.urls import api_url, pages_url
 from . import actions, lifecycle, models, permissions, summaries, treatment, upkeep
 from .by_email import FeedbackByEmail
 from .discussion import THREAD
-from .models import feedbacks
+from .models import TreatmentStored, feedbacks
 from .signals import on_feedback_changed
 from .treatment_history import answer_given, is_ours
 
 #: What the answer of a producer is called where a reader points it out.
 ANSWER = "answer"
+
+#: What is read of a feedback that is not there any longer.
+UNKNOWN: dict[str, TreatmentStored] = {"treatment": {"status": models.Treatment.NEW}}
 
 
 class ModeratedFeedback(Moderated):
@@ -88,7 +92,7 @@ class Answers(EmbeddedText):
         found = {one["_id"]: one for one in feedbacks().find(standing, {"treatment.history": 1})}
         steps = {
             item["_id"]: answer_given(
-                (found.get(item["parent"]) or {}).get("treatment") or {}, _moment(item["part"])
+                (found.get(item["parent"]) or UNKNOWN)["treatment"], _moment(item["part"])
             )
             for item in items
         }
@@ -227,7 +231,7 @@ class OwnFeedback(Owned):
     def erase(self, person: Person, row: Row) -> None:
         actions.take_back(person.author_of(row), row)
 
-    def correct(self, person: Person, row: Row, payload: dict[str, Any]) -> None:
+    def correct(self, person: Person, row: Row, payload: Payload) -> None:
         actions.edit(person.author_of(row), str(row["_id"]), payload)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import Any
 
 from bson import ObjectId
 from udata.core.discussions.models import Discussion
@@ -20,7 +19,7 @@ from ..mail import account_deletion
 from ..people.models import account_key, gone_key
 from ..portal.collections import now
 from . import actions, summaries
-from .models import feedbacks, live_totals
+from .models import Feedback, feedbacks, live_totals
 from .models import summaries as stored_summaries
 from .signals import on_feedback_changed
 
@@ -94,23 +93,27 @@ def discussion_deleted(discussion_id: ObjectId) -> None:
         actions.withdraw_words(feedback, REMOVED)
 
 
-def _forget_in(feedback: dict[str, Any], with_words: bool, *, unlink: bool) -> bool:
+def _forget_in(feedback: Feedback, with_words: bool, *, unlink: bool) -> bool:
     before = feedback["contributor"]
-    dropped = ("name", "user") if unlink else ("name",)
-    contributor = {name: value for name, value in before.items() if name not in dropped}
+    contributor = before.copy()
+    contributor.pop("name", None)
+    if unlink:
+        contributor.pop("user", None)
     if contributor["key"] == account_key(before.get("user")):
         contributor["key"] = gone_key()
-    changed = feedback | {"contributor": contributor, "last_modified": now()}
+    changed = feedback.copy()
+    changed["contributor"] = contributor
+    changed["last_modified"] = now()
     changed.pop("submission_id", None)
     erased = bool(feedback.get("comment")) and (with_words or _words_erased(feedback))
     if erased:
-        for field in ("comment", "terms"):
-            changed.pop(field, None)
+        changed.pop("comment", None)
+        changed.pop("terms", None)
         if changed.get("hidden_reason") != REMOVED:
             review_rules.no_words_left(changed)
     if erased or contributor.get("name") != feedback["contributor"].get("name"):
         review_rules.forget_original(changed)
-    if changed | {"last_modified": None} == feedback | {"last_modified": None}:
+    if {**changed, "last_modified": None} == {**feedback, "last_modified": None}:
         return False
     changed["live"] = live_totals(changed)
     if not actions.replace(feedback, changed):
@@ -120,7 +123,7 @@ def _forget_in(feedback: dict[str, Any], with_words: bool, *, unlink: bool) -> b
     return True
 
 
-def _words_erased(feedback: dict[str, Any]) -> bool:
+def _words_erased(feedback: Feedback) -> bool:
     """Whether udata has deleted what this person said in the discussion of a feedback."""
     if feedback.get("hidden_reason") == REMOVED:
         return True

@@ -23,11 +23,9 @@ from ..vocabulary import TREATMENT_STATUSES, find
 from ..web.moments import in_words as day_in_words
 from ..web.urls import pages_url
 from . import reassessment, summaries
-from .models import Treatment, feedbacks
+from .models import Feedback, Treatment, feedbacks
 from .notifications import is_author
 from .representation import is_outdated
-
-Feedback = dict[str, Any]
 
 #: What is shown of a text that the page shows in full.
 BEGINNING = 1000

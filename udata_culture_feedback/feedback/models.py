@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import NotRequired, TypedDict
 
-from mongoengine import EmbeddedDocument
-from mongoengine.fields import (
-    BooleanField,
-    DateTimeField,
-    DictField,
-    EmbeddedDocumentField,
-    EmbeddedDocumentListField,
-    IntField,
-    ListField,
-    ObjectIdField,
-    StringField,
-)
+from bson import ObjectId
 from pymongo.collection import Collection
-from udata.mongo.document import UDataDocument as Document
 
+from ..contributions.embedded_texts import Hidden
 from ..contributions.review_rules import Visibility, indexes
 from ..figures.settle import DISCUSSION, Totals
 from ..figures.summary_ids import OF_ORGANIZATIONS
-from ..people.models import COUNTED_AS, CultureFeedbackContributor, Kind
-from ..portal.collections import acknowledged
+from ..people.models import COUNTED_AS, Contributor, Kind
+from ..portal.collections import Document, Indexed, Query, acknowledged
 from ..web.moments import local_days, portal_zone
 from . import trend
 from .attention import LOW
@@ -47,15 +37,15 @@ AUTHOR = "author"
 LISTENERS = (DISCUSSION, AUTHOR)
 
 #: Feedback that is neither deleted, nor hidden whole, nor held.
-STANDING: dict[str, Any] = {
+STANDING: Query = {
     "deleted": {"$exists": False},
     "hidden_reason": {"$ne": "spam"},
     "held": {"$exists": False},
 }
 
 
-class CultureFeedbackTreatment(EmbeddedDocument):
-    """The producer's response. Dates are naive UTC.
+class TreatmentStored(TypedDict):
+    """The producer's response.
 
     `answer`, `answered_at`, `answered_by` (account) and `organization` (in whose name) are those of
     the answer that is shown; `first_answered_at` is when the producing side first answered in
@@ -67,104 +57,104 @@ class CultureFeedbackTreatment(EmbeddedDocument):
     `assignee` (account) and `note` are internal: neither is ever shown outside the producing side.
     """
 
-    status = StringField(default=Treatment.NEW, choices=[status.value for status in Treatment])
-    answer = StringField()
-    answered_at = DateTimeField()
-    answered_by = ObjectIdField()
-    organization = ObjectIdField()
-    first_answered_at = DateTimeField()
-    history = ListField(DictField())
-    shortened = BooleanField()
-    closed_by_author = DateTimeField()
-    message = StringField()
-    unsaid = DateTimeField()
-    replies = ListField(StringField())
-    assignee = ObjectIdField()
-    note = StringField()
-    v = IntField(default=0)
+    status: str
+    answer: NotRequired[str | None]
+    answered_at: NotRequired[datetime | None]
+    answered_by: NotRequired[ObjectId | None]
+    organization: NotRequired[ObjectId | None]
+    first_answered_at: NotRequired[datetime | None]
+    history: NotRequired[list[Document]]
+    shortened: NotRequired[bool]
+    closed_by_author: NotRequired[datetime | None]
+    message: NotRequired[str]
+    unsaid: NotRequired[datetime]
+    hidden: NotRequired[Hidden]
+    replies: NotRequired[list[str]]
+    assignee: NotRequired[ObjectId]
+    note: NotRequired[str]
+    v: NotRequired[int]
 
-    meta = {"strict": False}
 
-
-class CultureFeedbackMessage(EmbeddedDocument):
+class MessageStored(TypedDict):
     """A message of ours in a native discussion: its id, allocated before it exists there, and a
     fingerprint of the words it carries."""
 
-    id = StringField(required=True)
-    words = StringField(required=True)
-
-    meta = {"strict": False}
+    id: str
+    words: str
 
 
-class CultureFeedbackFeedback(Document):
-    """One person's answer about a dataset. Dates are naive UTC.
+class Feedback(TypedDict):
+    """One person's answer about a dataset.
 
     `listed` and `organization` are copied from the dataset and follow it. `judged` is the dataset's
-    last update when it was judged. `open_data`: their author lets the words be published as open
-    data. `agent`: written by who may edit the dataset; counts in no
-    figure. `signals`: what a moderator should know of how it came (`quick`: typed faster than one
-    types; `many`: the same browser says much). `caught`: a check of abuse had its words wait before
-    it was ever counted; `held`: they still do, and it counts nowhere. `confirmed`: what its author
-    said of the data after they had changed (`answer`, `at`); `told`: what they know of the
-    treatment. `contact_told`: the contact point has heard of it;
-    `escalated`: when it was pointed out, to `admins` and to the `desk` (see `dashboard.news`).
-    `live`, `counted`, `due`, `v`: see `summaries`. `hidden_at`, `words_until`, `review`,
-    `moderated`: see `publication`. `contact`: where the address is kept of who asked to be told.
-    `deleted` marks a tombstone, which says nothing, belongs to
-    nobody and goes when everything has heard of it.
+    last update when it was judged. `open_data`: its author lets the words be published as open
+    data. `agent`: written by somebody who may edit the dataset; counts in no figure. `signals`:
+    what a moderator should know of how it came (`quick`: typed faster than anybody types).
+    `confirmed`: what its author said of the data after they had changed (`answer`, `at`); `told`:
+    what the author knows of the treatment. `contact_told`: the contact point has heard of it;
+    `escalated`: when it was pointed out, to `admins` and to the `desk` (see
+    `dashboard.producer_alerts`). `live`, `counted`, `due`, `v`: see `figures.settle`. `hidden_at`,
+    `words_until`, `review`, `moderated`: see `contributions.review_rules`. `contact`: where the
+    address is kept of an author who asked to be told. `deleted` marks a tombstone, which says
+    nothing, belongs to nobody and goes when every listener has heard of it.
     """
 
-    dataset = ObjectIdField(required=True)
-    organization = ObjectIdField()
-    listed = BooleanField(default=True)
-    resource = StringField()
-    consultation = ObjectIdField()
+    _id: ObjectId
+    dataset: ObjectId
+    organization: NotRequired[ObjectId | None]
+    listed: bool
+    resource: NotRequired[str | None]
+    consultation: NotRequired[ObjectId]
 
-    fitness = StringField(required=True)
-    ratings = DictField(IntField())
-    comment = StringField()
-    wants_answer = BooleanField(default=False)
-    usages = ListField(StringField())
-    profile = StringField()
-    open_data = BooleanField()
-    contributor = EmbeddedDocumentField(CultureFeedbackContributor, required=True)
-    contact = ObjectIdField()
-    agent = BooleanField(default=False)
-    judged = DateTimeField(required=True)
-    terms = ListField(StringField())
+    fitness: str
+    ratings: NotRequired[dict[str, int]]
+    comment: NotRequired[str]
+    wants_answer: NotRequired[bool]
+    usages: NotRequired[list[str]]
+    profile: NotRequired[str]
+    open_data: NotRequired[bool]
+    contributor: Contributor
+    contact: NotRequired[ObjectId]
+    agent: NotRequired[bool]
+    judged: datetime
+    terms: NotRequired[list[str]]
 
-    visibility = StringField(default=Visibility.PUBLIC)
-    signals = ListField(StringField())
-    caught = BooleanField()
-    held = BooleanField()
-    hidden_reason = StringField()
-    hidden_at = DateTimeField()
-    words_until = DateTimeField()
-    review = DictField()
-    moderated = DictField()
-    treatment = EmbeddedDocumentField(CultureFeedbackTreatment)
-    confirmed = DictField()
-    told = DictField()
-    contact_told = DateTimeField()
-    escalated = DictField()
+    visibility: str
+    signals: NotRequired[list[str]]
+    hidden_reason: NotRequired[str | None]
+    hidden_at: NotRequired[datetime]
+    words_until: NotRequired[datetime]
+    review: NotRequired[Document]
+    moderated: NotRequired[Document]
+    treatment: TreatmentStored
+    confirmed: NotRequired[Document]
+    told: NotRequired[Document]
+    contact_told: NotRequired[datetime]
+    escalated: NotRequired[dict[str, Document]]
 
-    discussion = ObjectIdField()
-    messages = EmbeddedDocumentListField(CultureFeedbackMessage)
-    discussed = BooleanField()
-    announced = DateTimeField()
+    discussion: NotRequired[ObjectId]
+    messages: NotRequired[list[MessageStored]]
+    discussed: NotRequired[bool]
+    announced: NotRequired[datetime]
+    silenced: NotRequired[list[str]]
+    caught: NotRequired[bool]
+    held: NotRequired[bool]
 
-    submission_id = StringField()
-    created_at = DateTimeField(required=True)
-    last_modified = DateTimeField(required=True)
-    deleted = DateTimeField()
+    submission_id: NotRequired[str]
+    created_at: datetime
+    last_modified: datetime
+    deleted: NotRequired[datetime]
 
-    v = IntField(default=1)
-    live = DictField()
-    counted = DictField()
-    due = ListField(StringField())
+    v: int
+    live: NotRequired[Totals]
+    counted: NotRequired[Document]
+    due: NotRequired[list[str]]
+
+
+class CultureFeedbackFeedback(Indexed):
+    """Of `Feedback`."""
 
     meta = {
-        "strict": False,
         "indexes": [
             # Correctness: one answer per person, dataset and file; a retry is stored once.
             {"fields": ["contributor.key", "dataset", "resource"], "unique": True},
@@ -222,7 +212,7 @@ class CultureFeedbackFeedback(Document):
     }
 
 
-class CultureFeedbackSummary(Document):
+class Summary(TypedDict, total=False):
     """The figures of a dataset, an organization or the site.
 
     `id`: `dataset:<id>`, `organization:<id>`, `site`. `totals` is flat: `total`, `commented`,
@@ -238,25 +228,29 @@ class CultureFeedbackSummary(Document):
     dataset's own `last_update`.
     """
 
-    id = StringField(primary_key=True)
-    dataset = ObjectIdField()
-    organization = ObjectIdField()
-    listed = BooleanField()
-    data_updated_at = DateTimeField()
-    updates = ListField(DateTimeField())
-    latest_judged = DateTimeField()
-    last_feedback_at = DateTimeField()
-    updated_at = DateTimeField()
-    attention = DictField()
+    _id: str
+    dataset: ObjectId
+    organization: ObjectId | None
+    listed: bool
+    data_updated_at: datetime
+    updates: list[datetime]
+    latest_judged: datetime
+    last_feedback_at: datetime | None
+    updated_at: datetime
+    attention: Document
 
-    v = IntField(default=1)
-    totals = DictField()
-    last = ListField(DictField())
-    counted = DictField()
-    due = ListField(StringField())
+    v: int
+    totals: Totals
+    last: list[Document]
+    counted: Document
+    due: list[str]
+    requests: dict[str, int]
+
+
+class CultureFeedbackSummary(Indexed):
+    """Of `Summary`."""
 
     meta = {
-        "strict": False,
         "indexes": [
             {"fields": ["dataset"], "partialFilterExpression": {"dataset": {"$exists": True}}},
             ["organization", "listed", "-last_feedback_at"],
@@ -290,12 +284,12 @@ def summaries() -> Collection:
     return acknowledged(CultureFeedbackSummary)
 
 
-def is_held(feedback: dict[str, Any]) -> bool:
+def is_held(feedback: Feedback) -> bool:
     """Tell whether a feedback counts nowhere yet: a check of abuse has its words wait."""
     return bool(feedback.get("caught")) and feedback["visibility"] == Visibility.PENDING
 
 
-def live_totals(feedback: dict[str, Any]) -> Totals:
+def live_totals(feedback: Feedback) -> Totals:
     """What a feedback counts now. A tombstone counts nothing; spam, hidden whole, neither; what is
     held only among the held; a producer's agent only among agents, which is no public figure."""
     if feedback.get("deleted") or feedback.get("hidden_reason") == "spam":
@@ -337,7 +331,7 @@ def live_totals(feedback: dict[str, Any]) -> Totals:
     return dict.fromkeys(counters, 1) | monthly
 
 
-def _awaited(feedback: dict[str, Any]) -> list[str]:
+def _awaited(feedback: Feedback) -> list[str]:
     """What the words of somebody who wants an answer count: the only denominator of answer rates,
     and how long the first answer took."""
     counters = ["awaited"]
@@ -349,7 +343,7 @@ def _awaited(feedback: dict[str, Any]) -> list[str]:
     return counters
 
 
-def _first_answer(feedback: dict[str, Any]) -> tuple[str, int] | None:
+def _first_answer(feedback: Feedback) -> tuple[str, int] | None:
     """Return the month (UTC) of the first answer, and after how many whole local days it came."""
     answered = feedback["treatment"].get("first_answered_at")
     if not answered:
@@ -357,5 +351,5 @@ def _first_answer(feedback: dict[str, Any]) -> tuple[str, int] | None:
     return f"{answered:%Y-%m}", local_days(feedback["created_at"], answered, portal_zone())
 
 
-def _words_shown(feedback: dict[str, Any]) -> bool:
+def _words_shown(feedback: Feedback) -> bool:
     return bool(feedback.get("comment")) and feedback["visibility"] == Visibility.PUBLIC

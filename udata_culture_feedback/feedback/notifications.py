@@ -18,10 +18,8 @@ from ..mail.mailing import Reader
 from ..people.service_account import SERVICE_EMAIL
 from ..portal import catalogue
 from . import actions
-from .models import AUTHOR, Treatment, feedbacks
+from .models import AUTHOR, Feedback, Treatment, feedbacks
 from .treatment_history import Step, is_ours
-
-Feedback = dict[str, Any]
 
 
 def tell_author(feedback_id: ObjectId) -> bool:

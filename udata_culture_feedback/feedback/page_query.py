@@ -23,14 +23,14 @@ from ..figures.summary_ids import DATASET_SUMMARY
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
-from ..portal.collections import lookup
+from ..portal.collections import Document, Query, lookup
 from ..web import listing, refusals
 from ..web.listing import Page
 from . import permissions, summaries
-from .models import STANDING, feedbacks
+from .models import STANDING, Feedback, Summary, feedbacks
 from .models import summaries as all_summaries
 
-Stages = list[dict[str, Any]]
+Stages = list[Query]
 
 #: What is read of a feedback to show it.
 SHOWN = {
@@ -68,7 +68,7 @@ SHOWN = {
 }
 
 #: That say something in words; of what was public before it was hidden a stub stays.
-WORDED: dict[str, Any] = {
+WORDED: Query = {
     "comment": {"$exists": True},
     "visibility": {"$in": [Visibility.PUBLIC, Visibility.HIDDEN]},
     "$nor": [{"visibility": Visibility.HIDDEN, "hidden_at": {"$exists": False}}],
@@ -93,7 +93,7 @@ class Gathered:
         return hashlib.blake2b(self._shared, digest_size=16).digest()
 
     @cached_property
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Document:
         return bson.decode(self.raw)
 
     @cached_property
@@ -101,17 +101,18 @@ class Gathered:
         return DatasetFacts.of(self.document)
 
     @property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """Empty when nothing was ever said."""
-        return next(iter(self.document["summary"]), {})
+        found: list[Summary] = self.document["summary"]
+        return found[0] if found else {}
 
     @property
-    def feedback(self) -> list[dict[str, Any]]:
+    def feedback(self) -> list[Feedback]:
         """One page, and one more where there is one."""
         return self.document["feedback"]
 
     @property
-    def mine(self) -> dict[str, Any] | None:
+    def mine(self) -> Feedback | None:
         return next(iter(self.document.get("mine", ())), None)
 
     @property
@@ -146,7 +147,7 @@ def page_of(reference: Any, viewer: Viewer, page: Page) -> Gathered:
     stages = [_figures(), _feedback(STANDING | WORDED, page), *requests_beside().stages()]
     if viewer.known:
         mine = {"contributor.key": viewer.key, "resource": None}
-        found: list[dict[str, Any]] = [{"$match": mine}, {"$limit": 1}]
+        found: Stages = [{"$match": mine}, {"$limit": 1}]
         stages.append(lookup("mine", feedbacks(), "_id", "dataset", found))
     return _gather(reference, stages, page)
 
@@ -165,12 +166,12 @@ def figures_of(reference: Any) -> Gathered:
     )
 
 
-def _figures() -> dict[str, Any]:
+def _figures() -> Query:
     project = {"$project": summaries.PUBLIC}
     return lookup("summary", all_summaries(), "_id", "dataset", [project])
 
 
-def _feedback(where: dict[str, Any], page: Page) -> dict[str, Any]:
+def _feedback(where: Query, page: Page) -> Query:
     stages = listing.newest_first_stages(where, page, SHOWN)
     return lookup("feedback", feedbacks(), "_id", "dataset", stages)
 

@@ -14,8 +14,6 @@ Nobody of the producing side may edit, hide or delete what users said.
 
 from __future__ import annotations
 
-from typing import Any
-
 from bson import ObjectId
 
 from ..contributions import review_rules
@@ -23,8 +21,7 @@ from ..contributions.review_rules import Visibility
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
-
-Feedback = dict[str, Any]
+from .models import Feedback
 
 
 def is_author(viewer: Viewer, feedback: Feedback) -> bool:

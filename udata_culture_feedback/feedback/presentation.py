@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,9 +13,11 @@ from ..contributions.hidden_notice import stub
 from ..contributions.review_rules import Visibility
 from ..people.signature import standing, unnamed
 from ..vocabulary import MODERATION_REASONS, Axis, Term, find, vocabularies
+from ..web.api import Shown
 from ..web.charts import Chart, Criterion, answers, criteria, share_of
 from ..web.moments import in_words as day_in_words
-from .models import Treatment
+from ..web.payload import Payload
+from .models import Summary, Treatment
 from .summaries import BEFORE, as_json
 
 #: Characters of a comment shown at once; the rest unfolds.
@@ -55,7 +58,7 @@ class Response:
     hidden: str | None = None
 
     @classmethod
-    def of(cls, feedback: dict[str, Any]) -> Response | None:
+    def of(cls, feedback: Shown) -> Response | None:
         """`feedback`: as the API gives it. None where nobody waits for anything."""
         treatment = feedback["treatment"]
         status, closed = treatment["status"], treatment.get("closed_by_author")
@@ -104,7 +107,7 @@ class Comment:
     hidden: str | None = None
 
     @classmethod
-    def of(cls, feedback: dict[str, Any]) -> Comment:
+    def of(cls, feedback: Shown) -> Comment:
         """`feedback`: as the API gives it."""
         lists = vocabularies()
         beginning, rest = _fold(feedback["comment"] or "", COMMENT_BEGINNING)
@@ -131,7 +134,7 @@ class Comment:
         )
 
 
-def stub_of(feedback: dict[str, Any]) -> str:
+def stub_of(feedback: Shown) -> str:
     """What stands in the place of hidden words: since when, and why."""
     day = day_in_words(datetime.fromisoformat(feedback["hidden_at"]))
     if feedback["hidden_reason"] == "removed":
@@ -153,7 +156,7 @@ def _fold(text: str, length: int) -> tuple[str, str]:
 class SummaryView:
     """A summary of a dataset for its page."""
 
-    def __init__(self, stored: dict[str, Any]):
+    def __init__(self, stored: Summary):
         figures = as_json(stored)
         lists = vocabularies()
         totals = stored.get("totals") or {}
@@ -210,9 +213,9 @@ def _comparison(fitness: Any, totals: dict[str, int]) -> list[tuple[Share, Share
     ]
 
 
-def typed_answer(mine: dict[str, Any] | None, payload: dict[str, Any] | None) -> dict[str, Any]:
+def typed_answer(mine: Mapping[str, Any] | None, payload: Payload | None) -> Shown:
     """What the form shows: what was just typed, else one's stored answer, else nothing."""
-    answer: dict[str, Any] = {
+    answer: Payload = {
         "fitness": None,
         "ratings": {},
         "comment": "",
@@ -244,7 +247,7 @@ def fields_of_form() -> set[str]:
     return ratings | {"fitness", "comment", "usages", "profile", "signature", "name", "email"}
 
 
-def unfolded(answer: dict[str, Any], errors: dict[str, Any]) -> dict[str, bool]:
+def unfolded(answer: Payload, errors: Shown) -> dict[str, bool]:
     """Which optional parts of the form are open: those that say something or hold an error; the
     criteria also for whoever is not satisfied."""
     return {

@@ -3,6 +3,7 @@ whatever the volume."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import json, request
@@ -15,12 +16,14 @@ from ..figures.summary_ids import dataset_summary, organization_summary
 from ..people.viewer import NOBODY, Viewer
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
+from ..portal.collections import Query
 from ..search import terms
 from ..web import listing, refusals, render_cache
+from ..web.api import Shown
 from ..web.listing import Page
 from . import page_query, representation, summaries
 from .actions import readable_dataset
-from .models import STANDING, feedbacks
+from .models import STANDING, Summary, feedbacks
 
 #: Datasets with feedback older than their data that the filter `outdated` can tell apart at once.
 MAX_AGED = 500
@@ -63,7 +66,7 @@ def _of_dataset(viewer: Viewer, page: Page) -> str:
     return render_cache.kept(key, lambda: body(NOBODY))
 
 
-def _filtered(viewer: Viewer, page: Page) -> dict[str, Any]:
+def _filtered(viewer: Viewer, page: Page) -> Shown:
     dataset = _asked_dataset()
     organization = _asked_organization()
     scope, counter = _scope(dataset, organization)
@@ -80,12 +83,12 @@ def _filtered(viewer: Viewer, page: Page) -> dict[str, Any]:
 
 
 def _envelope(
-    shown: list[dict[str, Any]],
-    found: list[dict[str, Any]],
+    shown: list[Shown],
+    found: Sequence[Mapping[str, Any]],
     page: Page,
     total: int,
     capped: bool = False,
-) -> dict[str, Any]:
+) -> Shown:
     if not found and page.number > 1:
         raise refusals.NotFound(_("There is no such page."))
     return listing.envelope(shown, found, page, total, capped)
@@ -134,9 +137,9 @@ def _scope(
 
 def _filters(
     viewer: Viewer, dataset: DatasetFacts | None, organization: catalogue.OrganizationFacts | None
-) -> dict[str, Any]:
+) -> Shown:
     lists = vocabulary.vocabularies()
-    filters: dict[str, Any] = {}
+    filters: Query = {}
     _filter(filters, "fitness", "fitness", lists.ids("fitness"))
     _filter(filters, "profile", "profile", lists.ids("profiles"))
     statuses = [term.id for term in vocabulary.TREATMENT_STATUSES]
@@ -152,7 +155,7 @@ def _filters(
     return filters
 
 
-def _filter(filters: dict[str, Any], argument: str, field: str, ids: Any) -> None:
+def _filter(filters: Query, argument: str, field: str, ids: Any) -> None:
     value = request.args.get(argument)
     if value is None:
         return
@@ -164,7 +167,7 @@ def _filter(filters: dict[str, Any], argument: str, field: str, ids: Any) -> Non
 
 def _outdated(
     dataset: DatasetFacts | None, organization: catalogue.OrganizationFacts | None
-) -> dict[str, Any]:
+) -> Shown:
     """Given before (or since) the last change of the data: a comparison with the summary of each
     dataset that has such feedback. Raises Invalid where there are too many of them."""
     value = request.args["outdated"].lower()
@@ -188,12 +191,12 @@ def _outdated(
     return {"$nor": older} if older else {}
 
 
-def _words(viewer: Viewer, text: str) -> dict[str, Any]:
+def _words(viewer: Viewer, text: str) -> Shown:
     """Feedback whose public words have each word searched for."""
     asked = terms.query_terms(text[:200])
     if not asked:
         return {}
-    filters: dict[str, Any] = {
+    filters: Query = {
         "comment": {"$exists": True},
         "$and": [{"terms": {"$in": list(stems)}} for stems in asked],
     }
@@ -202,16 +205,14 @@ def _words(viewer: Viewer, text: str) -> dict[str, Any]:
     return filters
 
 
-def _total(
-    where: dict[str, Any], filters: dict[str, Any], counter: str | None, summary: dict[str, Any]
-) -> tuple[int, bool]:
+def _total(where: Query, filters: Query, counter: str | None, summary: Summary) -> tuple[int, bool]:
     """From the summary where it holds that figure, otherwise counted up to a bound."""
     if filters or counter is None:
         return listing.count(feedbacks(), where)
     return _counted(summary), False
 
 
-def _counted(summary: dict[str, Any]) -> int:
+def _counted(summary: Summary) -> int:
     """Producers' agents are listed, and counted there apart."""
     totals = summary.get("totals") or {}
     return totals.get("total", 0) + totals.get("agents", 0)

@@ -33,10 +33,8 @@ from ..web.api import cacheable
 from ..web.urls import api_url
 from . import rdf_schemes as schemes
 from . import summaries
-from .models import STANDING, feedbacks
+from .models import STANDING, Feedback, feedbacks
 from .rdf_schemes import DUV, OA, Triple
-
-Feedback = dict[str, Any]
 
 
 @dataclass(frozen=True)

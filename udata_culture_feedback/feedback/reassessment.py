@@ -30,12 +30,10 @@ from ..portal.collections import acknowledged, now
 from ..web import refusals
 from ..web.urls import pages_url
 from . import actions, summaries
-from .models import feedbacks, live_totals
+from .models import Feedback, feedbacks, live_totals
 from .models import summaries as stored_summaries
 from .notifications import reader_of, scope_of
 from .signals import on_feedback_changed
-
-Feedback = dict[str, Any]
 
 #: What an author can answer; but for the last, each is also an opinion on the data as they are.
 YES, PARTLY, NO = "yes", "partly", "no"

@@ -6,7 +6,7 @@ an organization that has left is no longer named.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import vocabulary
@@ -18,18 +18,18 @@ from ..people.viewer import NOBODY, Viewer
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..web import render_cache
+from ..web.api import Shown
 from ..web.moments import iso
 from ..web.urls import api_url, pages_url
 from . import permissions, summaries
+from .models import Feedback, Summary
 from .treatment_history import own_answer
-
-Feedback = dict[str, Any]
 
 #: Whose names are what they say of themselves.
 DECLARED = (Kind.CONFIRMED, Kind.UNVERIFIED)
 
 
-def as_json(viewer: Viewer, feedbacks: Iterable[Feedback]) -> list[dict[str, Any]]:
+def as_json(viewer: Viewer, feedbacks: Iterable[Feedback]) -> list[Shown]:
     """Feedback on datasets the viewer may read; those on others, or hidden whole, are left out."""
     feedbacks = list(feedbacks)
     datasets = catalogue.datasets_by_id(f["dataset"] for f in feedbacks)
@@ -48,8 +48,8 @@ def as_json(viewer: Viewer, feedbacks: Iterable[Feedback]) -> list[dict[str, Any
 
 
 def about_dataset(
-    viewer: Viewer, feedbacks: Iterable[Feedback], dataset: DatasetFacts, summary: dict[str, Any]
-) -> list[dict[str, Any]]:
+    viewer: Viewer, feedbacks: Iterable[Feedback], dataset: DatasetFacts, summary: Summary
+) -> list[Shown]:
     """The same where the dataset, known to be readable, and its summary are at hand."""
     feedbacks = list(feedbacks)
     shown = render_cache.fingerprint(feedbacks, dataset, summary.get("data_updated_at"))
@@ -71,8 +71,8 @@ def just_given(
     feedback: Feedback,
     dataset: DatasetFacts,
     organization: catalogue.OrganizationFacts | None,
-    summary: dict[str, Any],
-) -> dict[str, Any]:
+    summary: Summary,
+) -> Shown:
     """A feedback as its author, who is asking, has just given it. `organization`: that of the
     dataset, where it has been read."""
     known = {organization.id: organization} if organization else {}
@@ -81,8 +81,8 @@ def just_given(
 
 
 def _about(
-    viewer: Viewer, feedbacks: list[Feedback], dataset: DatasetFacts, summary: dict[str, Any]
-) -> list[dict[str, Any]]:
+    viewer: Viewer, feedbacks: list[Feedback], dataset: DatasetFacts, summary: Summary
+) -> list[Shown]:
     about = About(viewer, dataset, summary, Names.of(feedbacks))
     return [about.as_json(feedback) for feedback in feedbacks]
 
@@ -111,10 +111,11 @@ class Names:
         """`users`: all there can be, where they are known; `organizations`: those that are."""
         contributors = [feedback["contributor"] for feedback in feedbacks]
         known = organizations or {}
+        treatments = [feedback["treatment"] for feedback in feedbacks]
         named = {
-            one["organization"]
-            for one in (*contributors, *feedbacks, *(f["treatment"] for f in feedbacks))
-            if one.get("organization")
+            organization
+            for one in (*contributors, *feedbacks, *treatments)
+            if (organization := one.get("organization"))
         }
         return cls(
             signing_users(contributors) if users is None else users,
@@ -122,7 +123,7 @@ class Names:
             consultation_link().disclosed(feedback.get("consultation") for feedback in feedbacks),
         )
 
-    def organization(self, id: Any) -> dict[str, Any] | None:
+    def organization(self, id: Any) -> Shown | None:
         """The organization of the dataset."""
         organization = self.organizations.get(id)
         return organization.as_json() if organization else None
@@ -132,7 +133,7 @@ class Names:
         stamp = feedback.get("consultation")
         return str(stamp) if stamp in self.consultations else None
 
-    def contributor(self, feedback: Feedback) -> dict[str, Any]:
+    def contributor(self, feedback: Feedback) -> Shown:
         """The signature, and `producer` where it is an agent of the dataset's producer."""
         shown = signature(feedback["contributor"], self.users, self.organizations)
         if feedback.get("agent"):
@@ -147,7 +148,7 @@ def addresses(feedback: Feedback) -> dict[str, str]:
     }
 
 
-def is_outdated(feedback: Feedback, summary: dict[str, Any]) -> bool:
+def is_outdated(feedback: Feedback, summary: Summary) -> bool:
     """Whether it was given before the last change of the data."""
     threshold = summary.get("data_updated_at")
     return bool(threshold and feedback["judged"] < threshold)
@@ -156,9 +157,7 @@ def is_outdated(feedback: Feedback, summary: dict[str, Any]) -> bool:
 class About:
     """What all feedback of one dataset has in common for one viewer: worked out once."""
 
-    def __init__(
-        self, viewer: Viewer, dataset: DatasetFacts, summary: dict[str, Any], names: Names
-    ):
+    def __init__(self, viewer: Viewer, dataset: DatasetFacts, summary: Summary, names: Names):
         self.viewer = viewer
         self.dataset = dataset.as_json()
         self.summary = summary
@@ -167,9 +166,9 @@ class About:
         self.api = api_url("feedback/")
         self.page = pages_url(f"datasets/{dataset.id}/#feedback-")
 
-    def as_json(self, feedback: Feedback) -> dict[str, Any]:
+    def as_json(self, feedback: Feedback) -> Shown:
         id = str(feedback["_id"])
-        shown = {
+        shown: Shown = {
             "id": id,
             "dataset": self.dataset,
             "organization": self.names.organization(feedback.get("organization")),
@@ -203,11 +202,11 @@ class About:
         return shown
 
 
-def treatment_as_json(feedback: Feedback, names: Names) -> dict[str, Any]:
+def treatment_as_json(feedback: Feedback, names: Names) -> Shown:
     """The producer's response as everybody sees it; nothing internal."""
     treatment = feedback["treatment"]
     status = treatment["status"]
-    shown = {
+    shown: Shown = {
         "status": status,
         "label": str(vocabulary.find(vocabulary.TREATMENT_STATUSES, status).label),
         "answer": treatment.get("answer"),
@@ -224,13 +223,14 @@ def treatment_as_json(feedback: Feedback, names: Names) -> dict[str, Any]:
     return shown
 
 
-def working_file(feedback: Feedback, dataset: DatasetFacts) -> dict[str, Any]:
+def working_file(feedback: Feedback, dataset: DatasetFacts) -> Shown:
     """A treatment as who may treat it sees it: with its history, and what is internal."""
     treatment = feedback["treatment"]
     history = treatment.get("history") or []
-    people = {step.get("by") for step in history} | {treatment.get("assignee")}
-    users = catalogue.users_by_id(people)
-    names = Names({}, catalogue.organizations_by_id({treatment.get("organization")}))
+    people = [step.get("by") for step in history] + [treatment.get("assignee")]
+    users: Mapping[Any, catalogue.UserFacts] = catalogue.users_by_id(filter(None, people))
+    organizations = filter(None, [treatment.get("organization")])
+    names = Names({}, catalogue.organizations_by_id(organizations))
     return treatment_as_json(feedback, names) | {
         "first_answered_at": iso(treatment.get("first_answered_at")),
         "own_answer": own_answer(treatment),
@@ -253,7 +253,7 @@ def working_file(feedback: Feedback, dataset: DatasetFacts) -> dict[str, Any]:
     }
 
 
-def _named(user: catalogue.UserFacts | None) -> dict[str, Any] | None:
+def _named(user: catalogue.UserFacts | None) -> Shown | None:
     return {"id": str(user.id), "name": user.name} if user else None
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from flask import current_app
@@ -19,10 +19,11 @@ from ..contributions.neighbours import requests_beside
 from ..figures.settle import Flow, Totals, becomes_due, settle, settle_some, summed
 from ..figures.summary_ids import SITE, dataset_summary, organization_summary
 from ..portal.catalogue import DatasetFacts
-from ..portal.collections import now
+from ..portal.collections import Document, Query, now
+from ..web.api import Shown
 from ..web.moments import iso
 from .attention import BEFORE, attention
-from .models import feedbacks, summaries
+from .models import Summary, feedbacks, summaries
 from .trend import TREND
 
 #: A declared period of a month or more: shorter ones age feedback once a year at most.
@@ -46,24 +47,24 @@ class FeedbackIntoDataset(Flow):
     def summaries(self) -> Collection:
         return summaries()
 
-    def snapshot(self, contribution: dict[str, Any], summary_id: str) -> dict[str, Any]:
+    def snapshot(self, contribution: Document, summary_id: str) -> Document:
         return {
             "totals": contribution.get("live") or {},
             "judged": contribution["judged"],
             "at": contribution["created_at"],
         }
 
-    def effect(self, snapshot: dict[str, Any], summary: dict[str, Any]) -> Totals:
+    def effect(self, snapshot: Document, summary: Document) -> Totals:
         totals: Totals = snapshot["totals"]
         threshold = summary.get("data_updated_at")
         if threshold and snapshot["judged"] < threshold:
             return totals | {BEFORE + key: n for key, n in totals.items() if ages(key)}
         return totals
 
-    def upwards(self, summary: dict[str, Any]) -> list[str]:
-        return above(summary) if summary.get("listed") else []
+    def upwards(self, summary: Document) -> list[str]:
+        return above(cast(Summary, summary)) if summary.get("listed") else []
 
-    def besides(self, summary: dict[str, Any], entries: list[dict[str, Any]]) -> dict[str, Any]:
+    def besides(self, summary: Document, entries: list[Document]) -> Document:
         judged = [entry["snapshot"]["judged"] for entry in entries]
         if summary.get("latest_judged"):
             judged.append(summary["latest_judged"])
@@ -71,10 +72,10 @@ class FeedbackIntoDataset(Flow):
         latest = _latest(summary, entries) or _newest(feedbacks(), counting, "created_at")
         return {"latest_judged": max(judged), "last_feedback_at": latest}
 
-    def derived(self, totals: Totals) -> dict[str, Any]:
+    def derived(self, totals: Totals) -> Document:
         return {"attention": attention(totals)}
 
-    def population(self, summary_id: str) -> dict[str, Any]:
+    def population(self, summary_id: str) -> Query:
         return {"dataset": ObjectId(summary_id.removeprefix("dataset:"))}
 
 
@@ -93,23 +94,23 @@ class DatasetsInto(Flow):
     def summaries(self) -> Collection:
         return summaries()
 
-    def snapshot(self, contribution: dict[str, Any], summary_id: str) -> dict[str, Any]:
-        here = summary_id in above(contribution) and contribution.get("listed")
+    def snapshot(self, contribution: Document, summary_id: str) -> Document:
+        here = summary_id in above(cast(Summary, contribution)) and contribution.get("listed")
         totals = contribution.get("totals") or {}
         return {
             "totals": {k: n for k, n in totals.items() if n} if here else {},
             "at": contribution.get("last_feedback_at"),
         }
 
-    def besides(self, summary: dict[str, Any], entries: list[dict[str, Any]]) -> dict[str, Any]:
-        where: dict[str, Any] = {"listed": True, "last_feedback_at": {"$ne": None}}
+    def besides(self, summary: Document, entries: list[Document]) -> Document:
+        where: Query = {"listed": True, "last_feedback_at": {"$ne": None}}
         if summary["_id"] != SITE:
             where["organization"] = summary["organization"]
         latest = _latest(summary, entries) or _newest(summaries(), where, "last_feedback_at")
         return {"last_feedback_at": latest}
 
 
-def _latest(summary: dict[str, Any], entries: list[dict[str, Any]]) -> datetime | None:
+def _latest(summary: Document, entries: list[Document]) -> datetime | None:
     """The date of the latest feedback after these entries; None where one of them takes figures
     away, so that it has to be looked up."""
     dates = [summary.get("last_feedback_at")]
@@ -123,7 +124,7 @@ def _latest(summary: dict[str, Any], entries: list[dict[str, Any]]) -> datetime 
     return max((date for date in dates if date), default=None)
 
 
-def _newest(collection: Collection, where: dict[str, Any], field: str) -> datetime | None:
+def _newest(collection: Collection, where: Query, field: str) -> datetime | None:
     newest = collection.find_one(where, {field: 1}, sort=[(field, -1)])
     return newest[field] if newest else None
 
@@ -137,18 +138,18 @@ INTO_DATASET = FeedbackIntoDataset()
 INTO_ALL = DatasetsInto()
 
 
-def above(summary: dict[str, Any]) -> list[str]:
+def above(summary: Summary) -> list[str]:
     """The summaries that the one of a dataset counts in."""
     organization = summary.get("organization")
     return [SITE, *([organization_summary(organization)] if organization else [])]
 
 
-def open_summary(dataset: DatasetFacts, known: dict[str, Any] | None = None) -> dict[str, Any]:
+def open_summary(dataset: DatasetFacts, known: Summary | None = None) -> Summary:
     """The summary of a dataset, made when it has none yet, aged when its data have changed.
     `known`: as it has just been read."""
     summary = known or summaries().find_one({"_id": dataset_summary(dataset.id)})
     if summary is None:
-        fields = {
+        fields: Summary = {
             "dataset": dataset.id,
             "organization": dataset.organization,
             "listed": dataset.listed,
@@ -175,7 +176,7 @@ def _ensure(summary_id: str, **fields: Any) -> None:
         )
 
 
-def _ensure_above(fields: dict[str, Any]) -> None:
+def _ensure_above(fields: Summary) -> None:
     for one in above(fields):
         _ensure(one, **({} if one == SITE else {"organization": fields["organization"]}))
 
@@ -190,7 +191,7 @@ def ensure_above(summary_ids: Iterable[str]) -> None:
         _ensure(one, **({} if one == SITE else {"organization": ObjectId(organization)}))
 
 
-def _has_aged(summary: dict[str, Any], dataset: DatasetFacts) -> bool:
+def _has_aged(summary: Summary, dataset: DatasetFacts) -> bool:
     """Whether the data have changed enough, since the last time, for feedback to be older than
     them. Some harvesters touch dates every night, hence the minimum of days."""
     period = dataset.frequency.delta
@@ -227,11 +228,11 @@ def age(dataset: DatasetFacts) -> bool:
             return True
 
 
-def _aged_totals(summary: dict[str, Any], updated: datetime) -> Counter[str]:
+def _aged_totals(summary: Summary, updated: datetime) -> Counter[str]:
     """The totals of a dataset as if its data had changed at that date."""
     if (summary.get("latest_judged") or datetime.min) >= updated:
         # Somebody judged the new data before we noticed them: count `before` one by one.
-        return summed(INTO_DATASET, summary | {"data_updated_at": updated})
+        return summed(INTO_DATASET, {**summary, "data_updated_at": updated})
     totals: Counter[str] = Counter()
     for key, n in (summary.get("totals") or {}).items():
         if not key.startswith(BEFORE):
@@ -247,7 +248,7 @@ def follow_dataset(dataset: DatasetFacts) -> list[str]:
         summary = summaries().find_one({"_id": summary_id})
         if summary is None:
             return []
-        wanted = {"organization": dataset.organization, "listed": dataset.listed}
+        wanted: Summary = {"organization": dataset.organization, "listed": dataset.listed}
         concerned = sorted({*above(summary), *above(wanted)})
         if _agrees(summary, wanted):
             break
@@ -270,9 +271,9 @@ def follow_dataset(dataset: DatasetFacts) -> list[str]:
     return concerned
 
 
-def is_in_line(summary: dict[str, Any], dataset: DatasetFacts) -> bool:
+def is_in_line(summary: Summary, dataset: DatasetFacts) -> bool:
     """Whether a summary says of its dataset what the dataset says."""
-    wanted = {
+    wanted: Summary = {
         "organization": dataset.organization,
         "listed": dataset.listed,
         "updated_at": dataset.last_update,
@@ -280,37 +281,38 @@ def is_in_line(summary: dict[str, Any], dataset: DatasetFacts) -> bool:
     return _agrees(summary, wanted) and not _has_aged(summary, dataset)
 
 
-def _agrees(summary: dict[str, Any], wanted: dict[str, Any]) -> bool:
+def _agrees(summary: Summary, wanted: Summary) -> bool:
     return all(summary.get(field) == value for field, value in wanted.items())
 
 
-def settle_dataset(dataset_id: ObjectId, known: dict[str, Any] | None = None) -> None:
+def settle_dataset(dataset_id: ObjectId, known: Summary | None = None) -> None:
     """Counts what is due to the summary of a dataset: within the request that writes. `known`: that
     summary as the same request has read it."""
-    settle(INTO_DATASET, dataset_summary(dataset_id), known=known)
+    settle(INTO_DATASET, dataset_summary(dataset_id), known=cast(Document | None, known))
 
 
-def read(summary_id: str, fields: Mapping[str, int] | None = None) -> dict[str, Any]:
+def read(summary_id: str, fields: Mapping[str, int] | None = None) -> Summary:
     """Return a stored summary (of `PUBLIC` or other `fields`), settled first where it is one of
     those that a task settles; empty when nothing was ever said."""
     if not summary_id.startswith("dataset:"):
         settle_some(INTO_ALL, summary_id)
-    return summaries().find_one({"_id": summary_id}, fields or PUBLIC) or {}
+    found: Summary | None = summaries().find_one({"_id": summary_id}, fields or PUBLIC)
+    return found or {}
 
 
-def read_many(dataset_ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
+def read_many(dataset_ids: Iterable[ObjectId]) -> dict[ObjectId, Summary]:
     """The stored summaries of many datasets, in one query; those without any are left out."""
     ids = [dataset_summary(id) for id in dataset_ids]
     found = summaries().find({"_id": {"$in": ids}}, PUBLIC)
     return {summary["dataset"]: summary for summary in found}
 
 
-def read_with_requests(summary_id: str) -> dict[str, Any]:
+def read_with_requests(summary_id: str) -> Summary:
     """The same with the figures of requests, as a summary is shown."""
     return read(summary_id) | {"requests": requests_beside().figures(summary_id)}
 
 
-def read_many_with_requests(dataset_ids: list[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
+def read_many_with_requests(dataset_ids: list[ObjectId]) -> dict[ObjectId, Summary]:
     """The same for many datasets, in two queries."""
     found = read_many(dataset_ids)
     asked = requests_beside().figures_of_many(dataset_summary(id) for id in dataset_ids)
@@ -320,10 +322,10 @@ def read_many_with_requests(dataset_ids: list[ObjectId]) -> dict[ObjectId, dict[
     }
 
 
-def aged(organization: ObjectId | None, limit: int) -> list[dict[str, Any]]:
+def aged(organization: ObjectId | None, limit: int) -> list[Summary]:
     """The summaries of public datasets (of an organization) that have feedback older than their
     data, `limit` at most."""
-    where: dict[str, Any] = {"listed": True, f"totals.{BEFORE}total": {"$gt": 0}}
+    where: Query = {"listed": True, f"totals.{BEFORE}total": {"$gt": 0}}
     if organization:
         where["organization"] = organization
     return list(summaries().find(where, {"dataset": 1, "data_updated_at": 1}).limit(limit))
@@ -335,7 +337,7 @@ PUBLIC = {"dataset": 1, "totals": 1, "data_updated_at": 1, "last_feedback_at": 1
 OF_TREND = PUBLIC | {"updates": 1}
 
 
-def as_json(summary: dict[str, Any]) -> dict[str, Any]:
+def as_json(summary: Summary) -> Shown:
     """A summary as the API shows it. `mean` is derived, None where nobody rated."""
     totals = summary.get("totals") or {}
     lists = vocabulary.vocabularies()
@@ -344,7 +346,7 @@ def as_json(summary: dict[str, Any]) -> dict[str, Any]:
     def counts(prefix: str, ids: Any) -> dict[str, int]:
         return {id: totals.get(f"{prefix}:{id}", 0) for id in ids}
 
-    def axis(id: str) -> dict[str, Any]:
+    def axis(id: str) -> Shown:
         distribution = [totals.get(f"axis:{id}:{step}", 0) for step in vocabulary.STEPS]
         count = sum(distribution)
         points = sum(n * step for n, step in zip(distribution, vocabulary.STEPS, strict=True))

@@ -24,14 +24,13 @@ from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
 from ..vocabulary import TREATMENT_STATUSES, find
 from ..web import refusals
-from ..web.payload import Reading
+from ..web.payload import Payload, Reading
 from . import actions, answer_templates, permissions, summaries
 from .assignees import colleagues
-from .models import AUTHOR, Treatment, feedbacks, live_totals
+from .models import AUTHOR, Feedback, Treatment, TreatmentStored, feedbacks, live_totals
 from .notifications import reader_of
 from .signals import on_feedback_changed, on_feedback_treated
 from .treatment_history import (
-    Stored,
     answer_given,
     decided,
     essence,
@@ -39,8 +38,6 @@ from .treatment_history import (
     new_treatment,
     own_answer,
 )
-
-Feedback = dict[str, Any]
 
 #: Those one can choose: `new` is what nobody has done anything about.
 CHOICES = tuple(status.value for status in Treatment if status is not Treatment.NEW)
@@ -66,7 +63,7 @@ class Wanted:
 
 
 def treat(
-    viewer: Viewer, feedback_id: Any, payload: dict[str, Any], at: datetime | None = None
+    viewer: Viewer, feedback_id: Any, payload: Payload, at: datetime | None = None
 ) -> Feedback:
     """Moves the treatment of one feedback, and answers it as stored. `at`: when it was decided, for
     sample data; the default is now.
@@ -93,7 +90,7 @@ def treat(
     return treated
 
 
-def treat_many(viewer: Viewer, ids: Any, payload: dict[str, Any]) -> dict[str, Any]:
+def treat_many(viewer: Viewer, ids: Any, payload: Payload) -> dict[str, Any]:
     """The same for many at once, each with its own check: one that is refused leaves the others
     alone. Answers {id: the feedback as stored, or the Refusal}, in the order asked. The whole
     counts as one write.
@@ -148,7 +145,7 @@ def treatable_among(viewer: Viewer, ids: Iterable[str]) -> dict[str, tuple[Feedb
     }
 
 
-def write(feedback: Feedback, changed: Stored) -> bool:
+def write(feedback: Feedback, changed: TreatmentStored) -> bool:
     """Writes a treatment over a feedback that nobody has changed since it was read, and announces
     it. False when somebody has."""
     if _stored(feedback, changed) is None:
@@ -171,7 +168,7 @@ def moderate_answer(feedback_id: ObjectId, at: datetime, text: str, hidden: Hidd
             return True
 
 
-def read_wanted(payload: dict[str, Any]) -> Wanted:
+def read_wanted(payload: Payload) -> Wanted:
     """The fields of a treatment. Raises Invalid with an error for each field at fault, TooLong for
     a text over its bound."""
     reading = Reading(payload)
@@ -232,9 +229,9 @@ def _apply(
 
 def _changed(
     viewer: Viewer, feedback: Feedback, dataset: DatasetFacts, wanted: Wanted, moment: datetime
-) -> dict[str, Any]:
+) -> TreatmentStored:
     stored = feedback["treatment"] or new_treatment()
-    changed = dict(stored)
+    changed = stored.copy()
     if wanted.status:
         answer = wanted.answer
         if wanted.template:
@@ -254,19 +251,21 @@ def _changed(
             )
     for field, value in (("assignee", wanted.assignee), ("note", wanted.note)):
         if value is not None:
-            changed.pop(field, None)
+            changed.pop(field, None)  # type: ignore[misc]
             if value[0]:
-                changed[field] = value[0]
+                changed[field] = value[0]  # type: ignore[literal-required]
     if wanted.assignee and wanted.assignee[0] != stored.get("assignee"):
         _check_assignee(dataset, wanted.assignee[0])
     return changed
 
 
-def _stored(feedback: Feedback, changed: Stored) -> Feedback | None:
+def _stored(feedback: Feedback, changed: TreatmentStored) -> Feedback | None:
     """The feedback with another treatment, once it is written; its author is to hear of what
     concerns them. None when somebody has changed it since it was read."""
     before = feedback["treatment"]
-    treated = feedback | {"treatment": changed | {"v": int(before.get("v", 0)) + 1}}
+    treated = feedback.copy()
+    treated["treatment"] = changed.copy()
+    treated["treatment"]["v"] = int(before.get("v", 0)) + 1
     treated["live"] = live_totals(treated)
     concerns = any(changed.get(field) != before.get(field) for field in ("status", "answered_at"))
     also = [AUTHOR] if concerns and reader_of(feedback) else []
@@ -278,7 +277,7 @@ def _announce(feedback: Feedback) -> None:
     on_feedback_treated.send(feedback["_id"])
 
 
-def _check_declined(stored: Stored, status: str, answer: str | None) -> None:
+def _check_declined(stored: TreatmentStored, status: str, answer: str | None) -> None:
     if status == Treatment.DECLINED and not answer and stored["status"] != Treatment.DECLINED:
         message = _("Explain why: whoever wrote has a right to know.")
         raise refusals.Invalid(message, {"answer": message})

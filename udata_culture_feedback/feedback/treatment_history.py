@@ -23,10 +23,9 @@ from uuid import uuid4
 from bson import ObjectId
 
 from ..contributions.embedded_texts import Hidden
-from .models import Treatment
+from .models import Treatment, TreatmentStored
 
 Step = dict[str, Any]
-Stored = dict[str, Any]
 
 #: Steps that are kept; the oldest go.
 HISTORY = 40
@@ -102,13 +101,13 @@ class Thread:
         return step
 
 
-def new_treatment() -> Stored:
+def new_treatment() -> TreatmentStored:
     """That of a feedback which has just been given."""
     return {"status": Treatment.NEW.value, "history": []}
 
 
 def decided(
-    treatment: Stored,
+    treatment: TreatmentStored,
     status: str,
     at: datetime,
     by: ObjectId | None,
@@ -116,7 +115,7 @@ def decided(
     organization: ObjectId | None = None,
     answer: str | None = None,
     worded: bool = False,
-) -> Stored:
+) -> TreatmentStored:
     """The treatment after a decision taken here. `answer`: a public answer, or None to leave things
     as they were said. `worded`: the feedback has words, so that the answer belongs below them in
     the discussion: the id of that message is allocated now, and is the same for later answers."""
@@ -124,7 +123,7 @@ def decided(
     # Later than everything that was seen when it was decided, whatever the clocks of others say.
     latest = max((step["at"] for step in history), default=None)
     step: Step = {"to": str(status), "at": max(at, latest + MOMENT) if latest else at, "by": by}
-    changed = dict(treatment)
+    changed = treatment.copy()
     if answer:
         step["answer"] = answer
         if organization:
@@ -135,10 +134,10 @@ def decided(
     return _folded(changed, [*history, step])
 
 
-def caught_up(treatment: Stored, thread: Thread) -> Stored:
+def caught_up(treatment: TreatmentStored, thread: Thread) -> TreatmentStored:
     """The treatment once a discussion has been read, which changes nothing the second time."""
     kept = [s for s in treatment.get("history") or [] if s.get("discussion") != thread.id]
-    changed = dict(treatment)
+    changed = treatment.copy()
     changed.pop("replies", None)
     if thread.replies:
         changed["replies"] = [said.message for said in thread.replies][-REPLIES:]
@@ -149,7 +148,7 @@ def caught_up(treatment: Stored, thread: Thread) -> Stored:
     return _folded(changed, [*kept, *thread.steps()])
 
 
-def without_comment(treatment: Stored, until: datetime | None) -> Stored:
+def without_comment(treatment: TreatmentStored, until: datetime | None) -> TreatmentStored:
     """The treatment once our comment was deleted in the discussion: what it said until then is not
     said any more, and a later answer is another comment."""
     if until is None:
@@ -160,7 +159,7 @@ def without_comment(treatment: Stored, until: datetime | None) -> Stored:
     return _folded(changed, treatment.get("history") or [])
 
 
-def written(treatment: Stored) -> Step | None:
+def written(treatment: TreatmentStored) -> Step | None:
     """The latest answer given here that has words of the author above it in the discussion, unless
     it was deleted there."""
     message = treatment.get("message")
@@ -170,7 +169,7 @@ def written(treatment: Stored) -> Step | None:
     return None
 
 
-def own_answer(treatment: Stored) -> str | None:
+def own_answer(treatment: TreatmentStored) -> str | None:
     """The latest answer given here, as it stands: the producer may have rewritten it there."""
     for step in reversed(treatment.get("history") or ()):
         if (is_ours(step) or step.get("event") == Event.REWROTE) and _still_says(treatment, step):
@@ -178,12 +177,12 @@ def own_answer(treatment: Stored) -> str | None:
     return None
 
 
-def written_at(treatment: Stored) -> datetime | None:
+def written_at(treatment: TreatmentStored) -> datetime | None:
     step = written(treatment)
     return step["at"] if step else None
 
 
-def has_said(treatment: Stored, text: str) -> bool:
+def has_said(treatment: TreatmentStored, text: str) -> bool:
     """Whether our comment has been made to say that."""
     ours = [step for step in treatment.get("history") or () if is_ours(step)]
     if any(step["answer"] == text for step in ours):
@@ -197,13 +196,15 @@ def mark_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def answer_given(treatment: Stored, at: datetime) -> Step | None:
+def answer_given(treatment: TreatmentStored, at: datetime) -> Step | None:
     """The answer that was given here at a moment."""
     steps = treatment.get("history") or ()
     return next((step for step in steps if is_ours(step) and step["at"] == at), None)
 
 
-def moderated(treatment: Stored, at: datetime, text: str, hidden: Hidden | None) -> Stored:
+def moderated(
+    treatment: TreatmentStored, at: datetime, text: str, hidden: Hidden | None
+) -> TreatmentStored:
     """The treatment once the answer given here at a moment says `text`. `hidden`: the reason and
     the date, where that stands for hidden words."""
 
@@ -223,14 +224,16 @@ def is_ours(step: Step) -> bool:
     return bool(step.get("answer")) and "discussion" not in step
 
 
-def essence(treatment: Stored) -> Stored:
+def essence(treatment: TreatmentStored) -> TreatmentStored:
     """What two states have to share to be the same: all but the count of changes."""
-    return {key: value for key, value in treatment.items() if key != "v"}
+    same = treatment.copy()
+    same.pop("v", None)
+    return same
 
 
-def _folded(treatment: Stored, steps: Iterable[Step]) -> Stored:
+def _folded(treatment: TreatmentStored, steps: Iterable[Step]) -> TreatmentStored:
     """A treatment whose history is these steps, in the order of their dates."""
-    folded = dict(treatment)
+    folded = treatment.copy()
     ordered = sorted(steps, key=lambda step: (step["at"], "discussion" in step))
     status: str = Treatment.NEW
     if folded.get("shortened"):
@@ -249,11 +252,14 @@ def _folded(treatment: Stored, steps: Iterable[Step]) -> Stored:
             told = step
     if len(history) > HISTORY:
         history, folded["shortened"] = history[-HISTORY:], True
-    folded |= {"status": str(status), "history": history}
+    folded["status"] = str(status)
+    folded["history"] = history
     for field in ("answer", "answered_by", "organization", "answered_at", "hidden"):
-        folded.pop(field, None)
+        folded.pop(field, None)  # type: ignore[misc]
     if told:
-        folded |= {"answer": told["answer"], "answered_at": told["at"], "answered_by": told["by"]}
+        folded["answer"] = told["answer"]
+        folded["answered_at"] = told["at"]
+        folded["answered_by"] = told["by"]
         if told.get("hidden"):
             folded["hidden"] = told["hidden"]
         if told.get("organization"):
@@ -261,14 +267,14 @@ def _folded(treatment: Stored, steps: Iterable[Step]) -> Stored:
     return _with_first_answer(folded, ordered)
 
 
-def _still_says(treatment: Stored, step: Step) -> bool:
+def _still_says(treatment: TreatmentStored, step: Step) -> bool:
     """Whether a step has an answer which has not been deleted since."""
     unsaid = treatment.get("unsaid")
     taken_back = unsaid and "discussion" not in step and "message" in step and step["at"] <= unsaid
     return bool(step.get("answer")) and not taken_back
 
 
-def _with_first_answer(treatment: Stored, steps: list[Step]) -> Stored:
+def _with_first_answer(treatment: TreatmentStored, steps: list[Step]) -> TreatmentStored:
     """Sets when the producing side first answered in public. It may turn out to be earlier than was
     known, never later: an answer that is deleted afterwards was given all the same."""
     answers = [s["at"] for s in steps if s.get("answer") or s.get("event") == Event.REPLIED]

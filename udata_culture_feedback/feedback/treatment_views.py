@@ -33,11 +33,9 @@ from ..web.text_cleaning import excerpt
 from ..web.urls import login_url
 from . import answer_templates, representation, treatment
 from .assignees import colleagues
-from .models import Treatment
+from .models import Feedback, Treatment
 from .presentation import Comment
 from .treatment_history import Event
-
-Feedback = dict[str, Any]
 
 #: What was just done, and what is said of it.
 DONE = {
@@ -255,8 +253,9 @@ def _many(
     dataset = first[1] if first else None
     left = []
     for id in ids[: treatment.MAX_AT_ONCE]:
-        feedback, about = found.get(id, ({}, None))
-        words = feedback.get("comment") if feedback.get("visibility") == Visibility.PUBLIC else None
+        feedback, about = found.get(id, (None, None))
+        shown = feedback is not None and feedback["visibility"] == Visibility.PUBLIC
+        words = feedback.get("comment") if feedback and shown else None
         left.append(
             {
                 "id": id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from flask import Response
 from udata.api import api, fields
@@ -18,6 +18,7 @@ from ..web.csv import download
 from ..web.moments import iso
 from . import summaries, trend
 from .actions import readable_dataset
+from .models import Summary
 
 #: The latest events that are told.
 MOST_EVENTS = 60
@@ -81,7 +82,7 @@ def of_site() -> Trend:
     return _trend(summaries.read(SITE), consultation_link().events())
 
 
-def _trend(summary: dict[str, Any], events: list[TrendEvent]) -> Trend:
+def _trend(summary: Summary, events: list[TrendEvent]) -> Trend:
     latest = sorted(events)[-MOST_EVENTS:]
     return {
         "months": trend.months(summary.get("totals") or {}),

@@ -98,8 +98,8 @@ STEPS: dict[str, Callable[[], int]] = {
 }
 
 
-def _batches(documents: Any) -> Iterator[list[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
+def _batches(documents: Any) -> Iterator[list[Any]]:
+    batch: list[Any] = []
     for document in documents:
         batch.append(document)
         if len(batch) == BATCH:

@@ -35,9 +35,11 @@ from ..web.pages import (
     render_cached,
     wants_fragment,
 )
+from ..web.payload import Payload
 from ..web.urls import api_url, login_url, pages_url
 from . import actions, page_query, rdf, representation
 from .forms import answer_of_form
+from .models import Feedback, Summary
 from .page_query import Gathered
 from .presentation import Comment, SummaryView, fields_of_form, typed_answer, unfolded
 
@@ -84,7 +86,7 @@ def answer_dataset(dataset: str) -> Response:
     """Gives one's answer, or changes it."""
     found = _readable(dataset)
     viewer = current_viewer()
-    payload: dict[str, Any] = {}
+    payload: Payload = {}
     by_email = False
     try:
         bound_body()
@@ -197,7 +199,7 @@ def _context(
     done: str | None = None,
     editing: bool = False,
     refusal: refusals.Refusal | None = None,
-    payload: dict[str, Any] | None = None,
+    payload: Payload | None = None,
     by_email: bool = False,
 ) -> dict[str, Any]:
     """What the template is given. `by_email`: the step in which somebody without an account gives
@@ -241,8 +243,8 @@ def _context(
 
 def _details(
     viewer: Viewer,
-    mine: dict[str, Any] | None,
-    payload: dict[str, Any] | None,
+    mine: Feedback | None,
+    payload: Payload | None,
     errors: dict[str, Any],
 ) -> dict[str, Any]:
     """What the form of the details is given besides."""
@@ -265,7 +267,7 @@ def _sections(viewer: Viewer, found: Gathered) -> dict[str, Markup]:
     }
 
 
-def _figures(summary: dict[str, Any]) -> Markup:
+def _figures(summary: Summary) -> Markup:
     shown = summary.get("totals"), summary.get("data_updated_at")
     return part("summary.html", shown, lambda: {"summary": SummaryView(summary)})
 
@@ -315,16 +317,16 @@ def _discussions(dataset: DatasetFacts) -> str | None:
     return cdata_url(f"/datasets/{dataset.slug or dataset.id}/discussions")
 
 
-def _without_words(mine: dict[str, Any]) -> dict[str, Any]:
+def _without_words(mine: Feedback) -> dict[str, Any]:
     """What a browser is shown of its answer: perhaps somebody else uses it now."""
     return {name: value for name, value in mine.items() if name != "comment"}
 
 
 def _form(
-    mine: dict[str, Any] | None,
+    mine: Feedback | None,
     editing: bool,
     refusal: refusals.Refusal | None,
-    payload: dict[str, Any] | None,
+    payload: Payload | None,
     done: str | None,
 ) -> str | None:
     """Which form is shown: the one question, the details, or none but one's answer. Details that

@@ -20,6 +20,8 @@ CONFIRMED_WITHIN = 10_000
 D = TypeVar("D", bound=Mapping[str, Any])
 #: A query or an update of MongoDB: really anything.
 Query = dict[str, Any]
+#: A document, or a part of one, whose fields are not known here.
+Document = dict[str, Any]
 
 _building = threading.Lock()
 #: The collections whose indexes this process has built. mongoengine hands a collection to other

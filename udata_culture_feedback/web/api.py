@@ -26,6 +26,9 @@ def documented(name: str, described: dict[str, Any]) -> Model:
 
 Answer = Response
 
+#: A JSON object as the API shows it.
+Shown = dict[str, Any]
+
 #: Carries the contributor token of somebody without an account where there is no body for it.
 TOKEN_HEADER = "X-Culture-Feedback-Token"
 
