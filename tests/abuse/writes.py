@@ -381,6 +381,8 @@ FORMS: dict[str, Write] = {
     "pages/requests/<reference>/message": Write(
         "author", _of(message="Une question.", submission_id="un-message-2", instead="")
     ),
+    "pages/requests/<reference>/message-delete": Write("author", _of(id="x")),
+    "pages/requests/<reference>/message-edit": Write("author", _of(id="x", message="Autrement.")),
     "pages/requests/<reference>/move": Write(
         "editor",
         lambda s: (

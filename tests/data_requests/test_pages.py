@@ -93,9 +93,9 @@ class RequestPagesTest(PluginTestCase):
         assert "Horaires des bibliothèques publiques" in shown
         assert 'value="horaire des bibliotheques"' in shown  # what was typed is kept
         assert self.post(f"{path}support", second).status_code == 303
-        assert "1 soutien" in self.see(path)
+        assert ">1</strong></span> soutien" in self.see(path)
         assert self.post(f"{path}unsupport", second).status_code == 303
-        assert "0 soutien" in self.see(path)
+        assert ">0</strong></span> soutien" in self.see(path)
 
     def test_an_error_names_the_field_and_keeps_what_was_typed(self):
         response = self.post(

@@ -345,6 +345,39 @@ def answer(viewer: Viewer, reference: Any, payload: Values) -> tuple[Message, Re
     return message, fresh(request["_id"]), created
 
 
+def edit_message(viewer: Viewer, reference: Any, payload: Values) -> tuple[Message, Request]:
+    """Change the words (`message`) of one's own message, of id `id`, about a request. Raises
+    Unauthenticated, NotFound, Invalid, Conflict when it changed meanwhile."""
+    must_be_known(viewer, Action.REQUEST)
+    request = readable(viewer, reference)
+    spend_write(viewer, manages=permissions.deals_with(viewer, request))
+    row = _own_message(viewer, request, payload.get("id"))
+    text = read_message(payload)
+    why = review_rules.reasons_to_wait(
+        row["contributor"], [text], about=request["_id"], trusted=row["role"] == Role.PRODUCER
+    )
+    changed = messages.rewrite(row, text, why, request.get("organization"))
+    if changed is None:
+        raise refusals.Conflict(_("This message has changed meanwhile: try again."))
+    return changed, request
+
+
+def delete_message(viewer: Viewer, reference: Any, message_id: Any) -> Request:
+    """Delete one's own message about a request. Raises Unauthenticated, NotFound."""
+    must_be_known(viewer, leaving=True)
+    request = readable(viewer, reference)
+    spend_write(viewer)
+    messages.erase(_own_message(viewer, request, message_id))
+    return request
+
+
+def _own_message(viewer: Viewer, request: Request, message_id: Any) -> Message:
+    row = messages.own(request["_id"], viewer.key, message_id)
+    if row is None:
+        raise refusals.NotFound(_("There is no such message."))
+    return row
+
+
 def support(viewer: Viewer, reference: Any, payload: Values | None = None) -> Request:
     """Supports a request (of a merged one: the one it was merged into); again changes nothing.
 

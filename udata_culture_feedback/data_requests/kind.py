@@ -13,7 +13,7 @@ from udata.i18n import gettext
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
-from ..contributions import discussions, embedded_texts, owned
+from ..contributions import embedded_texts, owned
 from ..contributions.embedded_texts import EmbeddedText, Hidden
 from ..contributions.kinds import Flagged, Kind
 from ..contributions.moderated import Item, Moderated, named
@@ -24,7 +24,6 @@ from ..people.viewer import Viewer
 from ..portal.collections import now
 from ..search.terms import terms
 from ..web import refusals
-from ..web.languages import speaking
 from ..web.moments import iso, portal_zone
 from ..web.pages import page_address
 from ..web.urls import api_url, pages_url
@@ -98,7 +97,7 @@ class ModeratedMessage(Moderated):
     label = _("Message about a request")
     organization_field = "review.organization"
     in_message = True
-    kept_by_others = frozenset(("_id", "v", "of", "discussion", "untold", "announced", "left"))
+    kept_by_others = conversation.KEPT_BY_OTHERS
 
     def collection(self) -> Collection[Item]:
         return messages()
@@ -128,7 +127,7 @@ class ModeratedMessage(Moderated):
 
     def announce(self, changes: list[tuple[Item, Item]]) -> None:
         for before, after in changes:
-            say_natively(after)
+            conversation.say_natively(after)
             if before["visibility"] != after["visibility"] == Visibility.PUBLIC:
                 self._take_up(after)
             on_request_changed.send(after["request"])
@@ -437,18 +436,6 @@ def titles(ids: Iterable[ObjectId]) -> dict[ObjectId, Shown]:
         }
         for one in requests().find(public, {"title": 1, "slug": 1})
     }
-
-
-def say_natively(message: Item) -> None:
-    """Make a message say in the native discussion what it says here: the same words, or that it is
-    hidden. Nothing happens where it never was there."""
-    if not message.get("discussion"):
-        return
-    with speaking(discussions.portal_language()):
-        text = message["text"]
-        if message["visibility"] != Visibility.PUBLIC:
-            text = gettext("[Hidden by moderation]")
-        discussions.rewrite_message(message["discussion"], message["message_id"], text)
 
 
 def messages_follow(request_id: ObjectId) -> None:

@@ -15,14 +15,17 @@ from uuid import uuid4
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 from udata.core.discussions.models import Discussion
+from udata.i18n import gettext
 from udata.i18n import lazy_gettext as _
 
 from ..contributions import discussions, review_rules
+from ..contributions.repository import replace
 from ..contributions.review_rules import REMOVED, Visibility
 from ..people.models import Contributor, Kind, account_key, gone_key
 from ..portal import catalogue
 from ..portal.collections import confirmed, now
 from ..web import listing, refusals
+from ..web.languages import speaking
 from ..web.listing import Page
 from . import discussion
 from .discussion import Cast, id_of, natively_told
@@ -175,6 +178,44 @@ def deleted_natively(message_id: str) -> None:
             "$inc": {"v": 1},
         },
     )
+
+
+#: Fields of a message that a change of its words leaves alone.
+KEPT_BY_OTHERS = frozenset(("_id", "v", "of", "discussion", "untold", "announced", "left"))
+
+
+def own(request_id: ObjectId, key: str | None, message_id: object) -> Message | None:
+    """The message of that id, where it is about that request and by the person of that key."""
+    if not isinstance(message_id, str) or not ObjectId.is_valid(message_id):
+        return None
+    mine = {"_id": ObjectId(message_id), "request": request_id, "contributor.key": key}
+    return messages().find_one(mine | {"hidden_reason": {"$ne": REMOVED}})
+
+
+def rewrite(row: Message, text: str, why: list[str], holder: ObjectId | None) -> Message | None:
+    """Change the words of a message, here and in the native discussion. `why`: the reasons for
+    which it waits for a moderator. Return it as stored; None where it changed meanwhile."""
+    changed = row | {"text": text}
+    review_rules.await_moderation(changed, why)
+    if changed.get("review"):
+        changed["review"]["organization"] = holder
+    if not replace(messages(), row, changed, kept_by_others=KEPT_BY_OTHERS):
+        return None
+    say_natively(changed)
+    on_request_changed.send(row["request"])
+    return changed
+
+
+def say_natively(message: Message) -> None:
+    """Make a message say in the native discussion what it says here: the same words, or that it is
+    hidden. Nothing happens where it never was there."""
+    if not message.get("discussion"):
+        return
+    with speaking(discussions.portal_language()):
+        text = message["text"]
+        if message["visibility"] != Visibility.PUBLIC:
+            text = gettext("[Hidden by moderation]")
+        discussions.rewrite_message(message["discussion"], message["message_id"], text)
 
 
 def erase(row: Message) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 from markupsafe import Markup, escape
+from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
 from ..portal.catalogue import DatasetFacts
@@ -14,6 +16,10 @@ from ..search import terms
 from ..web.pages import page_address
 from . import queries, representation
 from .models import Request
+from .representation import Shown
+from .workflow import ANSWERS, Status
+
+LABELS = {term.id: term.label for term in vocabulary.REQUEST_STATUSES}
 
 #: Open requests shown on the page of a dataset, the most supported first.
 SHOWN = 5
@@ -65,6 +71,61 @@ def marked(text: str, sought: str) -> Markup:
         pieces += [escape(text[end : found.start()]), shown(found)]
         end = found.end()
     return Markup("".join([*pieces, escape(text[end:])]))
+
+
+class Step(NamedTuple):
+    """One step of the way of a request. `state`: "was", "now", "no" or "" (still to come)."""
+
+    name: Any
+    said: str | None
+    state: str
+
+
+def steps(shown: Shown, said_of: Callable[[str], str]) -> list[Step]:
+    """The way of a request as JSON shows it, for its stepper; none of one that goes no way of its
+    own (merged, withdrawn). `said_of`: a moment or a day in words."""
+    status = Status(shown["status"])
+    if status in (Status.DUPLICATE, Status.WITHDRAWN):
+        return []
+    recorded = Step(_("Recorded"), said_of(shown["created_at"]), "was")
+    at = {entry["to"]: said_of(entry["at"]) for entry in shown["history"] if _moved(entry)}
+    if status is Status.DECLINED:
+        return [recorded, Step(LABELS[status], at.get(status), "no")]
+    answered = status in ANSWERS
+    expected = shown["expected_on"] and said_of(shown["expected_on"])
+    yes = at.get(Status.ACCEPTED) or at.get(Status.IN_PROGRESS) or at.get(Status.PUBLISHED)
+    due = shown["clock"]["due_at"]
+    return [
+        recorded,
+        Step(_("Answer: accepted"), yes, "was")
+        if answered
+        else Step(_("Answer"), due and str(_("expected by %(date)s", date=said_of(due))), "now"),
+        Step(
+            LABELS[Status.IN_PROGRESS],
+            at.get(Status.IN_PROGRESS),
+            "was" if status is Status.PUBLISHED else "now" if answered else "",
+        ),
+        Step(
+            LABELS[Status.PUBLISHED],
+            at.get(status) if status is Status.PUBLISHED else expected,
+            "was" if status is Status.PUBLISHED else "",
+        ),
+    ]
+
+
+def timeline(shown: Shown, said: list[Shown]) -> list[Shown]:
+    """What happened to a request and what was said about it, the oldest first: entries of its
+    history (`entry`, and `number` from 1) and messages (`message`)."""
+    moves = [
+        {"at": entry["at"], "number": number, "entry": entry}
+        for number, entry in enumerate(shown["history"], 1)
+    ]
+    messages = [{"at": message["created_at"], "message": message} for message in said]
+    return sorted([*moves, *messages], key=lambda one: str(one["at"]))
+
+
+def _moved(entry: Shown) -> bool:
+    return bool(entry["from"] != entry["to"])
 
 
 def draft_of(dataset_id: ObjectId | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from bson import ObjectId
 from flask import current_app
 from udata.i18n import ngettext
 
@@ -80,6 +81,12 @@ def messages_as_json(viewer: Viewer, request: Request, found: list[Message]) -> 
             "contributor": objects.contributor(message),
             "role": ROLE_NAMES[message["role"]],
             "created_at": iso(message["created_at"]),
+            "permissions": {
+                # What was written natively is changed there.
+                "edit": isinstance(message["_id"], ObjectId)
+                and viewer.known
+                and message["contributor"]["key"] == viewer.key
+            },
         }
         | _hidden(message)
         for message in found

@@ -32,7 +32,7 @@ from ..web.pages import (
     wants_fragment,
 )
 from ..web.text_cleaning import excerpt
-from ..web.urls import api_url, login_url
+from ..web.urls import api_url, login_url, pages_url
 from . import (
     actions,
     dataset_matches,
@@ -63,6 +63,8 @@ DONE = {
     "moved": _("The request has moved, and who follows it is told."),
     "extended": _("The date is extended, and who follows the request is told."),
     "written": _("Thank you, your message is published below."),
+    "changed": _("Your message is changed."),
+    "message deleted": _("Your message is deleted."),
     "waits": _("Thank you. Your message will be visible after moderation."),
     "asked, waits": _("Thank you, your request is recorded. It will be visible after moderation."),
     "confirmed": _("Thank you for confirming."),
@@ -120,7 +122,7 @@ def requests_page() -> Response:
         asked=request.args,
         sought=sought,
         holder=holder,
-        filtered=bool(set(kept) - {"q", "sort"}),
+        filtered=bool(set(kept) - {"q", "sort", "page_size"}),
         pick_url=lambda kind: page_address("requests/pick", kind=kind),
         counts=counts,
         open_statuses={str(status) for status in OPEN},
@@ -281,6 +283,31 @@ def answer_request(reference: str) -> Response:
     return _act(reference, write, outcome)
 
 
+@form_address("/pages/requests/<string:reference>/message-edit", page="requests/{reference}/")
+@handles_refusal
+def edit_message(reference: str) -> Response:
+    """Change the words of one's own message."""
+    outcome: dict[str, str] = {}
+
+    def change(viewer: Viewer, id: str) -> Any:
+        message, found = actions.edit_message(viewer, id, request.form.to_dict())
+        outcome["done"] = "waits" if message["visibility"] != Visibility.PUBLIC else "changed"
+        return found
+
+    return _act(reference, change, outcome)
+
+
+@form_address("/pages/requests/<string:reference>/message-delete", page="requests/{reference}/")
+@handles_refusal
+def delete_message(reference: str) -> Response:
+    """Delete one's own message."""
+
+    def delete(viewer: Viewer, id: str) -> Any:
+        return actions.delete_message(viewer, id, request.form.get("id"))
+
+    return _act(reference, delete, "message deleted", leaving=True)
+
+
 @form_address("/pages/requests/<string:reference>/confirm", page="requests/{reference}/")
 @handles_refusal
 def confirm_request(reference: str) -> Response:
@@ -424,7 +451,12 @@ def _one(
         ),
         asked=shown,
         typed=request.form,
-        said=representation.messages_as_json(viewer, found, said[:SAID]),
+        events=presentation.timeline(
+            shown, representation.messages_as_json(viewer, found, said[:SAID])
+        ),
+        steps=presentation.steps(shown, _on_any_day),
+        holds=permissions.deals_with(viewer, found),
+        address=pages_url(link),
         more_said=max(0, how_many - SAID),
         proposed=dataset_matches.proposals_on(viewer, found),
         appeals=letter_views.appeals(viewer, found),
@@ -501,6 +533,10 @@ def without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
         for name, value in arguments.items()
         if name not in names and isinstance(value, str)
     }
+
+
+def _on_any_day(when: str) -> str:
+    return _on_date(when) if "T" in when else _on_day(when)
 
 
 def _on_day(day: str) -> str:
