@@ -21,6 +21,7 @@ BY_TOKEN = {
     "pages/confirm/": 303,
     "pages/consultations/<reference>/resume": None,  # their own tests have its link
     "pages/requests/interested": None,
+    "pages/requests/answer": None,
     "pages/better/<id>": 303,
     "pages/me/open": 303,
 }

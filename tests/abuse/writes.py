@@ -398,6 +398,7 @@ FORMS: dict[str, Write] = {
         lambda s: {"organization": str(s.elsewhere), "organization_q": "", "message": "À eux."},
     ),
     "pages/requests/<reference>/unsupport": Write("citizen", nothing),
+    "pages/requests/answer": Write("anonymous", _of(message="Par musée.", submission_id="")),
     "pages/requests/interested": Write("anonymous", nothing),
     "pages/requests/new": Write(
         "citizen",
@@ -417,6 +418,7 @@ def _typed(value: Any) -> str:
 ELSEWHERE = {
     "pages/requests/<reference>/confirm": (409,),  # nothing is published
     "pages/requests/interested": (400, 410),  # nobody was asked
+    "pages/requests/answer": (400, 410),  # nobody was asked
     "pages/consultations/<reference>/resume": (303,),  # to the page that says it is not whole
     "pages/requests/<reference>/match": (404,),  # nothing is proposed
 }

@@ -245,6 +245,34 @@ class AskingTest(RequestsTestCase):
             self.ask("POST", path, {"to": "in_progress"}, editor)
         assert [m for m in mailbox.messages if m.recipients == [EMAIL]] == []
 
+    def test_a_question_is_answered_from_the_link_of_its_mail(self, app: Any):
+        app.config["CULTURE_FEEDBACK_MODERATED"] = []
+        editor = UserFactory()
+        holder = OrganizationFactory(admins=[editor])
+        made = self.by_confirmed(organization=str(holder.id))["contribution"]
+        path = f"/requests/{made['id']}/"
+        with Mailbox() as mailbox:
+            asked = {"to": "needs_clarification", "message": "Quelles cartes ?"}
+            assert self.ask("POST", f"{path}transitions/", asked, editor).status_code == 200
+        [mail] = [message for message in mailbox.messages if message.recipients == [EMAIL]]
+        found = re.search(r"http\S+/requests/answer\?token=\S+", mail.body)
+        assert found is not None
+        link = found[0].removeprefix("http://local.test")
+        page = self.visit("GET", link).get_data(as_text=True)
+        assert "Quelles cartes ?" in page
+        assert self.ask("GET", path).json["status"] == "needs_clarification"  # opening does nothing
+        empty = self.visit("POST", link, data={"message": " "})
+        assert empty.status_code == 400
+        done = self.visit("POST", link, data={"message": "Celles de 1870."})
+        assert done.status_code == 303
+        shown = self.ask("GET", path).json
+        assert (shown["status"], shown["clock"]["paused"]) == ("acknowledged", False)
+        [said] = self.ask("GET", f"{path}messages/").json["data"]
+        assert (said["text"], said["role"]) == ("Celles de 1870.", "requester")
+        for again in (self.visit("GET", link), self.visit("POST", link, data={"message": "Oui"})):
+            assert again.status_code == 410
+        assert self.visit("GET", f"{link}x").status_code == 400
+
 
 def published(id: str) -> None:
     """What a moderator does with a request that waits."""

@@ -35,6 +35,7 @@ PAGES = (
     "dashboard.settings_views",
     "dashboard.views",
     "data_requests.asking_views",
+    "data_requests.clarification_views",
     "data_requests.views",
     "data_requests.yearly_check_in_views",
     "email_confirmation.views",

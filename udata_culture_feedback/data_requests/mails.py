@@ -25,7 +25,7 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..web.moments import in_words, local_day, portal_zone
 from ..web.urls import pages_url
-from . import dataset_matches, deadlines_shown, following, messages
+from . import clarification, dataset_matches, deadlines_shown, following, messages
 from .appeal import Law
 from .clock import Clock
 from .models import Entry, Request, supports
@@ -159,7 +159,7 @@ def question(reader: User, request: str, number: int) -> MailMessage | None:
             _("Details are needed to go on with your request."),
             _said(found, entry),
             _awaited_until(found),
-            MailCTA(_("Give these details"), _page(found)),
+            MailCTA(_("Give these details"), _where_to_answer(reader, found)),
         ],
         footer=[_because_asked()],
     )
@@ -182,7 +182,7 @@ def reminder(reader: User, request: str, number: int) -> MailMessage | None:
             _("Your request still waits for these details."),
             _said(found, asked[-1]) if asked else None,
             _awaited_until(found),
-            MailCTA(_("Give these details"), _page(found)),
+            MailCTA(_("Give these details"), _where_to_answer(reader, found)),
         ],
         footer=[_because_asked()],
     )
@@ -517,6 +517,13 @@ def _public(request: Any) -> Request | None:
 
 def _page(found: Request) -> str:
     return pages_url(f"requests/{found['slug']}/")
+
+
+def _where_to_answer(reader: User, found: Request) -> str:
+    """Where a requester answers: without an account, from a link that is theirs."""
+    if found.get("contact") == reader.id:
+        return pages_url(f"requests/answer?token={clarification.link(found)}")
+    return _page(found)
 
 
 def _see(found: Request) -> MailCTA:

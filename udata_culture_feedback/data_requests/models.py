@@ -24,7 +24,7 @@ from .workflow import OPEN, Status
 Query = dict[str, Any]
 
 #: Slugs that are routes, and so never a request's.
-RESERVED_SLUGS = frozenset(("new", "similar", "pick", "feed", "feed.atom"))
+RESERVED_SLUGS = frozenset(("new", "similar", "pick", "answer", "interested", "feed", "feed.atom"))
 
 #: What is due of a request besides figures: who is behind it, or behind the one it was merged into,
 #: has to be brought in line (`merging.reconcile_merge`).

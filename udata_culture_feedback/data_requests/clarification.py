@@ -1,0 +1,77 @@
+"""Answer a question about a request from the link of the mail that asks it: for who asked without
+an account, by a confirmed address. The signed link is good for nothing else, and only while that
+question is open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+from itsdangerous import BadData
+from udata.i18n import lazy_gettext as _
+
+from ..people import contacts
+from ..people.models import Kind
+from ..people.tokens import LONGEST, signer
+from ..people.viewer import Viewer
+from ..web import refusals
+from . import actions
+from .forms import Values
+from .models import Message, Request
+from .repository import find, no_such_request
+from .workflow import Status
+
+#: What the links of these mails are signed for.
+PURPOSE = "answer a question"
+
+
+def link(request: Request) -> str:
+    """Return what the link of the mail carries: the request, the address, the question that is
+    open. Opening it changes nothing."""
+    return signer(PURPOSE).dumps([str(request["_id"]), str(request["contact"]), _asked_at(request)])
+
+
+def opened(token: object) -> Request:
+    """Return the request that a link is about. Raises Gone once its question is answered, or the
+    address erased; NotFound for a request that is gone."""
+    try:
+        if not isinstance(token, str) or len(token) > LONGEST:
+            raise BadData("no token")
+        id, contact, asked_at = signer(PURPOSE).loads(token)
+    except (BadData, UnicodeError, ValueError) as error:
+        message = _("This link is not whole. Copy it from the message again.")
+        raise refusals.Invalid(message, {"token": message}) from error
+    request = find(ObjectId(id))
+    if request is None:
+        raise no_such_request()
+    kept = str(request.get("contact")) == contact and contacts.find(ObjectId(contact))
+    if not kept or request["status"] != Status.NEEDS_CLARIFICATION:
+        raise refusals.Gone(_("This question has been answered, or is no longer asked."))
+    if _asked_at(request) != asked_at:
+        raise refusals.Gone(_("Another question has been asked since: see the latest message."))
+    return request
+
+
+def answer(token: object, payload: Values) -> tuple[Message, Request]:
+    """Write the answer (`message`) as who asked. Raises what `opened` and `actions.answer` do."""
+    request = opened(token)
+    author = Viewer(key=request["contributor"]["key"], kind=Kind(request["contributor"]["kind"]))
+    message, request, _created = actions.answer(author, request["_id"], payload)
+    return message, request
+
+
+def question(request: Request) -> str | None:
+    """Return the words of the question that is open; None while they are hidden."""
+    asked = _last_question(request)
+    return None if not asked or asked.get("hidden") else asked.get("message")
+
+
+def _asked_at(request: Request) -> str:
+    asked = _last_question(request)
+    return asked["at"].isoformat() if asked else ""
+
+
+def _last_question(request: Request) -> Any:
+    to = Status.NEEDS_CLARIFICATION
+    asked = (e for e in reversed(request["history"]) if e["to"] == to != e["from"])
+    return next(asked, None)
