@@ -444,6 +444,6 @@ class EveryPageTest(PageCase):
         with freeze_time(DURING):
             page = Browser(self, UserFactory()).goes_to(self.path.replace("lang=en", "lang=fr"))
             assert page.sees(
-                "Utilisez-vous des données culturelles ?", "<h1>Ouvrir la culture</h1>"
+                "Utilisez-vous des données culturelles\u00a0?", "<h1>Ouvrir la culture</h1>"
             )
             assert page.sees('<span lang="en">Your uses</span>')  # it has no French

@@ -95,6 +95,7 @@ def test_nothing_bars_who_reads_in_the_dark(visitor: Come, newcomer: str) -> Non
     somebody.page.evaluate(
         """() => {
           document.querySelector('link[rel=stylesheet]').remove()
+          document.querySelector('header').remove() // the demo's own
           document.documentElement.style.colorScheme = 'light dark'
           document.body.style.background = 'light-dark(#fff, #161616)'
           document.querySelector('main').replaceChildren(document.querySelector('culture-feedback'))

@@ -128,7 +128,7 @@ class QueuePageTest(PageTestCase):
         self.ask("PUT", f"/feedback/{id}/", {"comment": "06 12 34 56 78"}, author)
         answer = self.post(PAGE, who, shown=self.shown(page), one=f"publish:{id}")
         assert answer.status_code == 200
-        assert 'role="alert"' in answer.get_data(as_text=True)
+        assert 'id="cf-refused"' in answer.get_data(as_text=True)
         assert self.stored(id)["visibility"] == "pending"
 
     def test_nothing_checked_is_said(self):

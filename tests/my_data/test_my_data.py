@@ -657,7 +657,7 @@ class PagesTest(Case):
 
     def test_every_page_leads_there(self):
         page = parsed(self.visit("GET", f"{P}/pages/requests/"))
-        assert page.select_one(f"footer a[href='{P}/pages/me/']")
+        assert page.select_one(f"header a[href='{P}/pages/me/']")
 
 
 def stopped() -> Any:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from udata_culture_feedback.web.text_cleaning import clean, excerpt, is_invisible
+from udata_culture_feedback.web.text_cleaning import clean, excerpt, is_invisible, set_french_page
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,13 @@ def test_what_nobody_can_see_is_no_text(typed):
 @pytest.mark.parametrize("typed", ["", " \n", "\x00 \u202e", "a\u200b", "👩\u200d🎨", "\u00ad-"])
 def test_an_empty_field_and_a_visible_character_are_none_of_these(typed):
     assert not is_invisible(typed)
+
+
+def test_french_spaces_do_not_break_in_pages_and_what_is_typed_stays() -> None:
+    page = (
+        '<p title="Quoi ? « ici »">Musées : « quoi ? » 12 000, 35 %</p><textarea>a : b</textarea>'
+    )
+    assert set_french_page(page) == (
+        '<p title="Quoi ? « ici »">Musées\u00a0: «\u00a0quoi\u00a0?\u00a0» 12\u00a0000, 35\u00a0%</p>'
+        "<textarea>a : b</textarea>"
+    )

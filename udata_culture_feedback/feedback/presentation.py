@@ -50,7 +50,9 @@ CONFIRMED = {
 class Response:
     """What the producer has said of a comment, or that an answer is awaited."""
 
+    #: What is said of it, and which it is.
     status: str
+    treatment: str
     answer: str | None
     answered_at: datetime | None = None
     organization: str | None = None
@@ -70,6 +72,7 @@ class Response:
             status=str(_("Closed by its author"))
             if _is_over(status, closed)
             else treatment["label"],
+            treatment="resolved" if _is_over(status, closed) else status,
             answer=treatment["answer"],
             answered_at=datetime.fromisoformat(answered_at) if answered_at else None,
             organization=(treatment.get("organization") or {}).get("name"),

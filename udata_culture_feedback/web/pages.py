@@ -38,6 +38,7 @@ from .frame import Frame, here
 from .languages import COOKIE, choose_for_request
 from .reader import Reader, must_have_account
 from .render_cache import fingerprint, kept
+from .text_cleaning import set_french_page
 from .urls import PREFIX, portal
 
 View = Callable[..., Any]
@@ -230,7 +231,7 @@ def _text(
     template: str, *, viewer: Reader, refusal: refusals.Refusal | None = None, **context: Any
 ) -> str:
     layout = "fragment.html" if wants_fragment() else "page.html"
-    return render_template(
+    page = render_template(
         f"culture_feedback/{template}",
         layout=f"culture_feedback/{layout}",
         portal=portal(),
@@ -242,6 +243,7 @@ def _text(
         **_setting(),
         **context,
     )
+    return set_french_page(page) if g.lang_code == "fr" else page
 
 
 def _response(text: str, refusal: refusals.Refusal | None = None) -> Response:

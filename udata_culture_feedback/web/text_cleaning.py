@@ -65,3 +65,24 @@ def is_storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return "\0" not in text
+
+
+#: What of a page is no text to be set: tags, and what is typed or run as it is.
+_NOT_SET = re.compile(r"(<textarea\b.*?</textarea>|<script\b.*?</script>|<[^>]*>)", re.DOTALL)
+_BEFORE = re.compile(r"(?<=\S) (?=[:;?!»](?:[\s.,)]|$))")
+_AFTER = re.compile(r"« ")
+_THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}\b)|(?<=\d) (?=%)")
+
+
+def french_spaces(text: str) -> str:
+    """Return a French text with spaces that do not break where typography wants them: before the
+    tall signs, inside quotation marks, in numbers."""
+    text = _AFTER.sub("«\u00a0", _BEFORE.sub("\u00a0", text))
+    return _THOUSANDS.sub("\u00a0", text)
+
+
+def set_french_page(html: str) -> str:
+    """Return a page with `french_spaces` in its texts: not in tags, nor in what is being typed."""
+    parts = _NOT_SET.split(html)
+    parts[::2] = [french_spaces(part) if " " in part else part for part in parts[::2]]
+    return "".join(parts)
