@@ -68,10 +68,7 @@ def test_an_empty_field_and_a_visible_character_are_none_of_these(typed):
 
 
 def test_french_spaces_do_not_break_in_pages_and_what_is_typed_stays() -> None:
-    page = (
-        '<p title="Quoi ? « ici »">Musées : « quoi ? » 12 000, 35 %</p><textarea>a : b</textarea>'
-    )
-    assert set_french_page(page) == (
-        '<p title="Quoi ? « ici »">Musées\u00a0: «\u00a0quoi\u00a0?\u00a0» 12\u00a0000, 35\u00a0%</p>'
-        "<textarea>a : b</textarea>"
-    )
+    tag, typed = '<p title="Quoi ? « ici »">', "<textarea>a : b</textarea>"
+    said = "Musées\u00a0: «\u00a0quoi\u00a0?\u00a0» 12\u00a0000, 35\u00a0%"
+    page = f"{tag}Musées : « quoi ? » 12 000, 35 %</p>{typed}"
+    assert set_french_page(page) == f"{tag}{said}</p>{typed}"
