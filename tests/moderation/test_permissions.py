@@ -172,3 +172,25 @@ class HiddenWordsTest(ModerationTestCase):
         ):
             shown = self.ask("GET", f"/feedback/{id}/", user=who).json
             assert shown["permissions"]["moderate"] is expected
+
+
+class MergeTest(ModerationTestCase):
+    def test_a_limited_moderator_merges_two_requests_of_their_remit_only(self):
+        ours, theirs = Producer(), Producer()
+        limited = moderator(ours.organization)
+
+        def wished(producer: Producer, title: str) -> str:
+            asked = {"title": title, "description": "Par mois.", "kind": "new"}
+            body = asked | {"organization": str(producer.organization.id)}
+            return self.ask("POST", "/requests/", body, UserFactory()).json["id"]
+
+        def merges(one: str, into: str, who: Any) -> int:
+            move = {"to": "duplicate", "duplicate_of": into}
+            return self.ask("POST", f"/requests/{one}/transitions/", move, who).status_code
+
+        one, other = wished(ours, "La fréquentation"), wished(ours, "Les entrées")
+        elsewhere = wished(theirs, "Les visiteurs")
+        assert merges(one, elsewhere, limited) == 403
+        assert merges(elsewhere, one, limited) == 403
+        assert merges(one, other, limited) == 200
+        assert merges(other, elsewhere, moderator()) == 200

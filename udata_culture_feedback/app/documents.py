@@ -63,6 +63,7 @@ DOCUMENTS = (
     roles.CultureFeedbackModerator,
     moderation_models.CultureFeedbackDecision,
     CultureFeedbackWords,
+    moderation_models.CultureFeedbackBulk,
     moderation_models.CultureFeedbackClaim,
     moderation_models.CultureFeedbackFlag,
     moderation_models.CultureFeedbackAppeal,

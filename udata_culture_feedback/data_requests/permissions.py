@@ -71,12 +71,15 @@ def desk_may_close(request: Request, at: datetime) -> bool:
 
 def roles(viewer: Viewer, request: Request, target: Request | None = None) -> set[Role]:
     """In what capacities somebody meets a request. `target` is the other one of a merge; without
-    it, who acts for a known holder may merge with another request to an organization of theirs."""
+    it, who acts for a known holder may merge with another request to an organization of theirs. A
+    moderator merges two requests of their remit only."""
     if not viewer.known:
         return set()
     found = {Role.ANYBODY}
     if may_moderate(viewer, request):
-        found |= {Role.MODERATOR, Role.PRODUCER}
+        found.add(Role.PRODUCER)
+        if target is None or may_moderate(viewer, target):
+            found.add(Role.MODERATOR)
     if acts_for(request.get("organization")):
         found.add(Role.PRODUCER)
         other = target or request

@@ -89,7 +89,7 @@ def decide(
     permissions.must_moderate(viewer)
     spend_write(viewer, manages=True)
     _must_be_few(wanted)
-    reason = _reason(decision, reason)
+    reason = checked_reason(decision, reason)
     if decision is Decision.REDACT and not choice:
         message = _("Choose what to black out.")
         raise refusals.Invalid(message, {"strings": message})
@@ -409,7 +409,7 @@ def _must_be_free(viewer: Viewer, taken: dict[str, Any] | None) -> None:
         raise refusals.Conflict(_("Another moderator is looking at this."), claimed=True)
 
 
-def _reason(decision: Decision, reason: str | None) -> str:
+def checked_reason(decision: Decision, reason: str | None) -> str:
     """The reason of a decision. Raises Invalid naming it."""
     if decision in (Decision.PUBLISH, Decision.RESTORE):
         allowed: tuple[str, ...] = (OK,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
@@ -50,6 +51,16 @@ def read_reason(payload: dict[str, Any]) -> str | None:
         message = _("A text.")
         raise refusals.Invalid(message, {"reason": message})
     return reason
+
+
+def read_moment(value: str | None) -> datetime:
+    """Read when a page was shown, as its form says (naive UTC). Raise Invalid naming `seen_at`."""
+    try:
+        moment = datetime.fromisoformat(value or "")
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        message = _("Not a date.")
+        raise refusals.Invalid(message, {"scope": message}) from None
 
 
 def gesture_of_form(form: MultiDict[str, str]) -> dict[str, Any]:

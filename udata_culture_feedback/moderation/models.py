@@ -91,6 +91,35 @@ class CultureFeedbackFlag(Document):
     }
 
 
+class CultureFeedbackBulk(Document):
+    """One decision about all of a filter, or its undoing, done behind. `batch`: that of its lines
+    in the journal; `filters`: as the address of the queue says them; `seen_at`: what came into the
+    queue later is left alone; `undoes`: the batch that is taken back instead. `done`, `refused`:
+    how many texts so far."""
+
+    batch = ObjectIdField(required=True)
+    by = ObjectIdField(required=True)
+    decision = StringField(required=True)
+    reason = StringField()
+    filters = DictField()
+    seen_at = DateTimeField()
+    undoes = ObjectIdField()
+    total = IntField(required=True)
+    done = IntField(default=0)
+    refused = IntField(default=0)
+    started_at = DateTimeField(required=True)
+    finished_at = DateTimeField()
+    expires_at = DateTimeField(required=True)
+
+    meta = {
+        "strict": False,
+        "indexes": [
+            ["by", "-started_at"],
+            {"fields": ["expires_at"], "expireAfterSeconds": 0},
+        ],
+    }
+
+
 class Outcome(StrEnum):
     """What became of an appeal."""
 
@@ -147,6 +176,10 @@ def flags() -> Collection:
 
 def appeals() -> Collection:
     return acknowledged(CultureFeedbackAppeal)
+
+
+def bulks() -> Collection:
+    return acknowledged(CultureFeedbackBulk)
 
 
 def past_months() -> Collection:

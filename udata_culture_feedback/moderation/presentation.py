@@ -19,11 +19,14 @@ from ..contributions.review_rules import REASONS, Visibility
 from ..people.viewer import Viewer
 from ..portal.collections import now
 from ..web.moments import portal_zone
+from ..web.text_cleaning import excerpt
 from . import redaction
 from .models import journal
 
 #: Gestures of the last minutes that the page lists.
 GESTURES = 10
+#: Texts that each of them shows, and how much of each.
+SAMPLES, SAMPLE = 3, 100
 #: Lines of the journal that are read for them.
 MOST_LINES = GESTURES * 200
 
@@ -136,6 +139,7 @@ class Gesture:
     count: int
     at: datetime
     until: datetime
+    texts: list[str]
 
 
 _REASONS = vocabulary.MODERATION_REASONS
@@ -157,7 +161,9 @@ def gestures(viewer: Viewer) -> list[Gesture]:
     for line in lines:
         if line["decision"] != Decision.RESTORE and line["_id"] not in undone:
             found.setdefault(line["batch"], []).append(line)
-    return [_gesture(batch, made, minutes) for batch, made in list(found.items())[:GESTURES]]
+    shown = list(found.items())[:GESTURES]
+    items = kinds.find(line["item"] for _batch, made in shown for line in made[:SAMPLES])
+    return [_gesture(batch, made, minutes, items) for batch, made in shown]
 
 
 @dataclass(frozen=True)
@@ -276,8 +282,14 @@ def _line(viewer: Viewer, line: dict[str, Any], at: datetime) -> Line:
     )
 
 
-def _gesture(batch: ObjectId, made: list[dict[str, Any]], minutes: int) -> Gesture:
+def _gesture(
+    batch: ObjectId,
+    made: list[dict[str, Any]],
+    minutes: int,
+    items: dict[ObjectId, tuple[Moderated, Item]],
+) -> Gesture:
     first = made[0]
+    known = [items[line["item"]] for line in made[:SAMPLES] if line["item"] in items]
     return Gesture(
         batch=str(batch),
         label=str(vocabulary.find(vocabulary.MODERATION_DECISIONS, first["decision"]).label),
@@ -285,6 +297,9 @@ def _gesture(batch: ObjectId, made: list[dict[str, Any]], minutes: int) -> Gestu
         count=len(made),
         at=first["at"],
         until=first["at"] + timedelta(minutes=minutes),
+        texts=[
+            excerpt(" — ".join(moderated.texts(item).values()), SAMPLE) for moderated, item in known
+        ],
     )
 
 

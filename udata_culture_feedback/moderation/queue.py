@@ -6,26 +6,30 @@ be missing, since what marks it is in the contribution itself.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from bson import ObjectId
 from flask import request
 from pymongo.collection import Collection
 from pymongo.command_cursor import CommandCursor
+from rapidfuzz import fuzz
 from udata.i18n import lazy_gettext as _
 
-from ..contributions import kinds
+from ..contributions import kinds, picking
 from ..contributions.moderated import Item, Moderated
-from ..contributions.review_rules import REASONS, Visibility
+from ..contributions.review_rules import REASONS, Visibility, normalised
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.collections import now
+from ..search.terms import fold
 from ..web import listing, refusals
 from ..web.listing import Page
 from . import permissions
+from .flags import hidden_key
 from .models import claims
 
 #: Whose claims a list is of.
@@ -34,6 +38,10 @@ CLAIMED = ("mine", "others", "nobody")
 AGES = (1, 3, 7, 30)
 #: What waits is counted up to there: of more, a moderator needs to know no more.
 MOST_COUNTED = 500
+#: Texts read at once, and at most, for what no index finds.
+SCANNED, SEARCHED = 200, 2000
+#: From where on two texts are nearly the same, of 100.
+ALIKE = 90
 
 Entry = tuple[Moderated, Item]
 #: Of a pipeline.
@@ -50,15 +58,57 @@ class Filters:
     older: int | None = None
     claimed: str | None = None
     visibility: str | None = None
+    #: Looked for in the texts, without case and accents.
+    words: list[str] = field(default_factory=list)
+    #: The hidden key of an author; the id of a text that others say too, or nearly.
+    author: str | None = None
+    like: ObjectId | None = None
+    #: What came into the queue later is left out.
+    until: datetime | None = None
     asked: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def looks_at_words(self) -> bool:
+        """Whether no index finds it: texts are looked at one by one."""
+        return bool(self.words or self.author or self.like)
+
+
+#: The filters of the queue, as its address has them.
+NAMES = (
+    "class",
+    "reason",
+    "organization",
+    "older",
+    "claimed",
+    "visibility",
+    "q",
+    "author",
+    "like",
+)
 
 
 def asked() -> Filters:
-    """The filters of the query. Raises Invalid naming the argument, NotFound for an organization
-    that is not there."""
-    names = ("class", "reason", "organization", "older", "claimed", "visibility")
-    given = {name: request.args[name] for name in names if request.args.get(name)}
+    """Read the filters of the query, where an organization may be named by its words too. Raise
+    what `filters_of` raises."""
+    given = request.args.to_dict()
+    if given.get("organization_q"):
+        named = picking.read(request.args, "organization", picking.ORGANIZATION).value
+        given |= {"organization": named} if named else {}
+    return filters_of(given)
+
+
+def filters_of(arguments: Mapping[str, str]) -> Filters:
+    """Read filters. Raise Invalid naming the argument, NotFound for an organization that is not
+    there."""
+    given = {name: arguments[name] for name in NAMES if arguments.get(name)}
+    like = given.get("like")
+    if like and not ObjectId.is_valid(like):
+        message = _("Not an identifier.")
+        raise refusals.Invalid(message, {"like": message})
     return Filters(
+        words=fold(given.get("q", "")[:200]).split(),
+        author=given.get("author"),
+        like=ObjectId(like) if like else None,
         kind=_choice(given, "class", kinds.moderated()),
         why=_choice(given, "reason", REASONS),
         organization=_organization(given.get("organization")),
@@ -72,7 +122,33 @@ def asked() -> Filters:
 def read(viewer: Viewer, filters: Filters, page: Page) -> list[Entry]:
     """One page of the queue, and one more where there is one. Only what the viewer moderates."""
     permissions.must_moderate(viewer)
+    if filters.looks_at_words:
+        return list(islice(matching(viewer, filters, page.cursor), page.size + 1))
+    return _read(viewer, filters, page)
 
+
+def matching(
+    viewer: Viewer, filters: Filters, cursor: tuple[datetime, ObjectId] | None = None
+) -> Iterator[Entry]:
+    """Look through what waits, the oldest first, for what all filters keep: the first `SEARCHED` of
+    what indexes find, after a cursor."""
+    fits = _fits(filters)
+    looked_at = 0
+    while looked_at < SEARCHED:
+        found = _read(viewer, filters, Page(1, SCANNED, cursor))
+        yield from (entry for entry in found[:SCANNED] if fits(entry))
+        if len(found) <= SCANNED:
+            return
+        looked_at += SCANNED
+        cursor = _place(found[SCANNED - 1][1])
+
+
+def all_of(viewer: Viewer, filters: Filters, most: int) -> list[Entry]:
+    """Return the first of what waits and the filters keep, read in chunks."""
+    return list(islice(matching(viewer, filters), most))
+
+
+def _read(viewer: Viewer, filters: Filters, page: Page) -> list[Entry]:
     def first(moderated: Moderated, where: dict[str, Any]) -> list[Stage]:
         """As many as the merged page could need."""
         left_out = dict.fromkeys(moderated.left_out, 0)
@@ -111,15 +187,18 @@ def bounded(viewer: Viewer) -> list[tuple[Collection[Item], list[Stage]]]:
     ]
 
 
-def count(viewer: Viewer, filters: Filters) -> tuple[int, bool]:
-    """How much waits, counted up to `MOST_COUNTED`, and whether there is more."""
+def count(viewer: Viewer, filters: Filters, most: int = MOST_COUNTED) -> tuple[int, bool]:
+    """How much waits, counted up to `most`, and whether there is more."""
+    if filters.looks_at_words:
+        n = sum(1 for _one in islice(matching(viewer, filters), most + 1))
+        return min(n, most), n > most
 
     def bounded(_moderated: Moderated, where: dict[str, Any]) -> list[Stage]:
-        return [{"$match": where}, {"$limit": MOST_COUNTED + 1}, {"$project": {"_id": 1}}]
+        return [{"$match": where}, {"$limit": most + 1}, {"$project": {"_id": 1}}]
 
-    counting: list[Stage] = [{"$limit": MOST_COUNTED + 1}, {"$count": "n"}]
+    counting: list[Stage] = [{"$limit": most + 1}, {"$count": "n"}]
     n = next((one["n"] for one in _of_all(viewer, filters, bounded, counting)), 0)
-    return min(n, MOST_COUNTED), n > MOST_COUNTED
+    return min(n, most), n > most
 
 
 def cursor(item: Item) -> str:
@@ -174,8 +253,11 @@ def _where(
         where["review.why"] = filters.why
     if filters.visibility:
         where["visibility"] = filters.visibility
+    latest = [filters.until] if filters.until else []
     if filters.older:
-        where["review.since"] |= {"$lte": now() - timedelta(days=filters.older)}
+        latest.append(now() - timedelta(days=filters.older))
+    if latest:
+        where["review.since"] |= {"$lte": min(latest)}
     return where
 
 
@@ -190,6 +272,42 @@ def _claimed(viewer: Viewer, filters: Filters) -> dict[str, Any]:
         current["by"] = {"$ne": viewer.user_id}
     ids = [claim["_id"] for claim in claims().find(current, {"_id": 1})]
     return {"_id": {"$nin" if filters.claimed == "nobody" else "$in": ids}}
+
+
+def author_of(item: Item) -> str:
+    """Tell an author from others, without saying who it is."""
+    return hidden_key(item["contributor"]["key"])
+
+
+def said(entry: Entry) -> str:
+    """The words of a text as they are compared with others."""
+    moderated, item = entry
+    return normalised(" ".join(moderated.texts(item).values()))
+
+
+def _fits(filters: Filters) -> Callable[[Entry], bool]:
+    """Tell what the filters keep that no index finds."""
+    alike = None
+    if filters.like:
+        known = kinds.find([filters.like]).get(filters.like)
+        alike = said(known) if known else ""
+
+    def fits(entry: Entry) -> bool:
+        moderated, item = entry
+        if filters.author and author_of(item) != filters.author:
+            return False
+        if filters.words:
+            text = fold(" ".join(moderated.texts(item).values()))
+            if not all(word in text for word in filters.words):
+                return False
+        return alike is None or is_like(alike, said(entry))
+
+    return fits
+
+
+def is_like(one: str, other: str) -> bool:
+    """Tell whether two texts say the same, or nearly."""
+    return bool(one) and fuzz.ratio(one, other, score_cutoff=ALIKE) > 0
 
 
 def _place(item: Item) -> tuple[datetime, ObjectId]:

@@ -10,7 +10,7 @@ from ..contributions.embedded_texts import EmbeddedText
 from ..contributions.moderated import Item, Moderated
 from ..contributions.review_rules import Visibility, forget_original
 from ..portal.collections import now
-from . import appeals, flags, journal
+from . import appeals, bulk, flags, journal
 
 #: What stands in the place of hidden words once they are erased.
 ERASED = "…"
@@ -38,6 +38,7 @@ def erase_hidden_words() -> int:
 
 #: For `maintenance.STEPS`.
 STEPS: dict[str, Callable[[], int]] = {
+    "bulks_finished": bulk.go_on,
     "decisions_done": apply_decisions,
     "moderated_words_forgotten": forget_orphans,
     "decisions_written": write_journal,

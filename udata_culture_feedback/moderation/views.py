@@ -13,15 +13,17 @@ from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 
 from .. import vocabulary
-from ..contributions import kinds
+from ..contributions import kinds, picking
 from ..contributions.moderated import Decision
 from ..contributions.review_rules import REASONS
 from ..people import roles
 from ..people.viewer import Viewer, current_viewer
 from ..portal import catalogue
+from ..portal.collections import now
 from ..web import listing, refusals
 from ..web.api import never_stored
 from ..web.listing import Page
+from ..web.moments import iso
 from ..web.pages import (
     blueprint,
     check_guard,
@@ -36,7 +38,9 @@ from ..web.urls import api_url, login_url
 from . import (
     actions,
     appeals,
+    bulk,
     forms,
+    groups,
     journal_reading,
     permissions,
     presentation,
@@ -83,7 +87,13 @@ def moderation_page(viewer: Viewer) -> Response:
 @for_moderators
 def moderate(viewer: Viewer) -> Response:
     """One gesture: about a row, the rows that are checked, or all of the page."""
-    return _handled(viewer, lambda: _after(viewer, _gesture(viewer)), _queue)
+
+    def act() -> str | Response:
+        if request.form.get("scope") == "filter" and not request.form.get("one"):
+            return _all_of_filter(viewer)
+        return _after(viewer, _gesture(viewer))
+
+    return _handled(viewer, act, _queue)
 
 
 @form_address("/pages/moderation/undo", page="moderation/")
@@ -97,7 +107,11 @@ def undo_gesture(viewer: Viewer) -> Response:
         if ObjectId.is_valid(one):
             wanted = [actions.Wanted(ObjectId(one))]
             return _after(viewer, actions.decide(viewer, wanted, Decision.RESTORE))
-        return _after(viewer, actions.undo(viewer, request.form.get("batch", "")))
+        batch = request.form.get("batch", "")
+        if ObjectId.is_valid(batch) and bulk.is_large(ObjectId(batch)):
+            bulk.undo(viewer, ObjectId(batch))
+            return _behind(viewer)
+        return _after(viewer, actions.undo(viewer, batch))
 
     return _handled(viewer, act, _queue)
 
@@ -201,6 +215,28 @@ def _handled(
     )
 
 
+def _all_of_filter(viewer: Viewer) -> str | Response:
+    """Have all that the filters keep decided, as it was when the page was shown."""
+    form = request.form
+    seen_at = forms.read_moment(form.get("seen_at"))
+    bulk.start(
+        viewer,
+        queue.asked(),
+        form.get("decision", ""),
+        seen_at=seen_at,
+        reason=form.get("reason") or None,
+        number=form.get("number"),
+    )
+    return _behind(viewer)
+
+
+def _behind(viewer: Viewer) -> str | Response:
+    """After something that goes on behind: the queue, with its progress."""
+    if wants_fragment():
+        return _queue(viewer)
+    return f"{page_address('moderation/', done='started')}#cf-done"
+
+
 def _gesture(viewer: Viewer) -> actions.Outcome:
     """What the form of the queue asks for."""
     payload = forms.gesture_of_form(request.form)
@@ -260,6 +296,8 @@ def _queue(
         total, capped = queue.count(viewer, filters)
     except refusals.Invalid as refused:
         refusal = refusal or refused
+    by = request.args.get("group", "")
+    many = total > bulk.TYPED_FROM or capped
     more = len(found) > page.size
     shown = representation.as_json(viewer, found[: page.size])
     rows = [presentation.Row.of(item, viewer) for item in shown]
@@ -268,7 +306,7 @@ def _queue(
         viewer=viewer,
         refusal=refusal,
         errors=refusal.errors if refusal else {},
-        fields=("reason", "items"),
+        fields=("reason", "items", "scope", "number"),
         rows=rows,
         placeholder=redaction.placeholder(),
         total=total,
@@ -278,6 +316,17 @@ def _queue(
         done=_done(outcome),
         refused=list(outcome.refused.values()) if outcome else [],
         gestures=presentation.gestures(viewer),
+        bulks=bulk.latest(viewer),
+        groups=groups.made(viewer, filters, by) if by in groups.BY else None,
+        group_by=by,
+        group_url=lambda name: _address(group=name),
+        in_group=lambda group: _address(**{group.filter[0]: group.filter[1]}),
+        whole=bulk.may_be_whole(filters) and bool(rows),
+        number=queue.count(viewer, filters, bulk.MOST_TEXTS)[0] if many else total,
+        typed_from=bulk.TYPED_FROM,
+        seen_at=iso(now()),
+        picked=picking.read(request.args, "organization", picking.ORGANIZATION),  # type: ignore[arg-type]
+        pick_url=page_address("requests/pick", kind="organization"),
         classes=kinds.moderated().values(),
         why=REASONS,
         ages=queue.AGES,
@@ -302,7 +351,7 @@ def _page() -> Page:
 
 def _address(**arguments: Any) -> str:
     """The address of the queue with its filters; where it goes on is an argument."""
-    names = ("class", "reason", "organization", "older", "claimed", "visibility", "page_size")
+    names = (*queue.NAMES, "page_size")
     kept = {name: request.args[name] for name in names if request.args.get(name)}
     return page_address("moderation/", **(kept | arguments))
 
@@ -314,6 +363,8 @@ def _done(outcome: actions.Outcome | None) -> str | None:
     else:
         gesture, _dot, number = request.args.get("done", "").partition(".")
         count = int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
+    if gesture == "started":
+        return str(_("It is being done: you can go on meanwhile."))
     if not count:
         return None
     match gesture:
