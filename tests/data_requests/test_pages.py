@@ -61,6 +61,13 @@ class RequestPagesTest(PluginTestCase):
         assert self.post(f"{path}confirm", camille).status_code == 303
         assert self.see("/pages/requests/?status=published").count("Les entrées par mois") == 1
 
+    def test_the_home_shows_the_most_supported_which_are_supported_there(self):
+        self.request_by(UserFactory(), "Les archives sonores")
+        for reader in (None, UserFactory()):
+            home = self.see("/pages/", reader)
+            assert "Les archives sonores" in home
+        assert re.search(r'<form [^>]*action="[^"]*/les-archives-sonores/support', home)
+
     def test_requests_are_filtered_by_the_organization_whose_name_is_typed(self):
         museums, theatres = Producer(), Producer()
         for producer, title in ((museums, "Les entrées par mois"), (theatres, "Les salles")):

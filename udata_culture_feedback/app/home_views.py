@@ -9,7 +9,7 @@ from ..consultations import queries as consultations
 from ..consultations.views import when_of_listed
 from ..dashboard import queries as dashboard
 from ..data_requests import queries as requests
-from ..data_requests.views import words
+from ..data_requests.views import on_cards, words
 from ..feedback.presentation import Comment
 from ..people.viewer import current_viewer
 from ..web.pages import blueprint, page_address, render
@@ -40,5 +40,7 @@ def home() -> Response:
         consultations_url=page_address("consultations/"),
         consultation_url=lambda one: page_address(f"consultations/{one['slug']}/"),
         dataset_url=lambda id: page_address(f"datasets/{id}/"),
+        sought="",
+        **on_cards(viewer),
         **words(),
     )

@@ -125,9 +125,6 @@ def requests_page() -> Response:
         filtered=bool(set(kept) - {"q", "sort", "page_size"}),
         pick_url=lambda kind: page_address("requests/pick", kind=kind),
         counts=counts,
-        open_statuses={str(status) for status in OPEN},
-        support_url=lambda one: page_address(f"requests/{one['slug']}/support"),
-        ways_of=lambda one: ways(viewer, Action.SUPPORT, one["id"]),
         done=DONE.get(request.args.get("done", "")),
         here=page_address("requests/"),
         bare_url=page_address("requests/", **({"q": sought} if sought else {})),
@@ -136,6 +133,7 @@ def requests_page() -> Response:
         new_url=page_address("requests/new", **({"title": sought} if sought else {})),
         feed_url=api_url("requests/feed.atom"),
         csv_url=api_url("site/requests.csv"),
+        **on_cards(viewer),
         **words(),
     )
 
@@ -524,6 +522,15 @@ def words() -> dict[str, Any]:
         "on_day": _on_day,
         "supports_in_words": representation.supports_in_words,
         "request_url": lambda found: page_address(f"requests/{found['slug']}/"),
+    }
+
+
+def on_cards(viewer: Viewer) -> dict[str, Any]:
+    """Return what a request in a list needs to be supported there."""
+    return {
+        "open_statuses": {str(status) for status in OPEN},
+        "support_url": lambda one: page_address(f"requests/{one['slug']}/support"),
+        "ways_of": lambda one: ways(viewer, Action.SUPPORT, one["id"]),
     }
 
 
