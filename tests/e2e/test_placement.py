@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Response, Route, expect
@@ -325,6 +326,48 @@ def test_a_placement_is_switched_off_by_an_attribute(arrive: Callable[..., Visit
     somebody = arrive("cdata", "/datasets/{one}", script='data-tab="off"')
     shown(somebody)
     expect(somebody.page.locator("[data-culture-feedback]")).to_have_count(0)
+
+
+def test_after_logging_in_one_is_on_the_page_of_ours_that_asked_for_it(
+    arrive: Callable[..., Visitor],
+) -> None:
+    """cdata navigates inside itself, where our pages do not exist."""
+    somebody = arrive("cdata", f"/login?next={PAGES}/me/")
+    somebody.page.wait_for_function("() => !useNuxtApp().isHydrating")
+    somebody.page.wait_for_load_state("networkidle")
+    somebody.page.locator("#enter").click()
+    expect(somebody.page.get_by_role("heading", level=1)).to_have_text("Mes contributions")
+    assert somebody.page.url.endswith(f"{PAGES}/me/")
+
+
+def test_a_host_says_where_one_logs_in(visitor: Come) -> None:
+    """udata-front-kit logs in by itself: the page of udata would know nothing of its token."""
+    somebody = visitor()
+    settle_in(somebody, "front-kit")
+    somebody.page.add_init_script("window.cultureFeedback = { login: '/connexion?by=oauth' }")
+    path = f"/datasets/{of(somebody)['one']}"
+    somebody.page.goto(somebody.portal.url + path)
+    shown(somebody)
+    link = somebody.widget.locator("[data-login]").first
+    address = link.evaluate("it => it.href").removeprefix(somebody.portal.url)
+    assert unquote(address) == f"/connexion?by=oauth&next={path}#culture-feedback"
+
+
+def test_what_is_about_another_dataset_is_dimmed_until_the_new_one_is_there(
+    arrive: Callable[..., Visitor],
+) -> None:
+    somebody = arrive("front-kit", "/datasets/{one}#culture-feedback")
+    shown(somebody)
+    held: list[Route] = []
+    somebody.page.route(re.compile("pages/datasets/.*as=fragment"), lambda one: held.append(one))
+    go(somebody, "/datasets/{two}")
+    expect(somebody.widget.locator("[aria-busy]").first).to_have_css("opacity", "0.7")
+    somebody.widget.evaluate("it => it.scrollIntoView()")
+    while not held:
+        somebody.page.wait_for_timeout(50)
+    held[0].continue_()
+    expect(somebody.widget).to_contain_text("Personne n’a encore donné son avis")
+    expect(somebody.widget.locator("[aria-busy]")).to_have_count(0)
 
 
 def test_a_producer_finds_their_dashboard_in_the_administration(

@@ -51,7 +51,17 @@
     organization(slug) {
       return el("div", { class: "page" }, el("h1", {}, slug), el("div", { class: "content" }));
     },
+    // Like that of cdata: it ends with a navigation inside the application, to wherever `next` says.
+    login() {
+      const enter = el("button", { id: "enter" }, "Se connecter");
+      enter.addEventListener("click", () => {
+        history.pushState({}, "", new URLSearchParams(location.search).get("next") ?? "/");
+        setTimeout(draw);
+      });
+      return el("div", { class: "page" }, el("h1", {}, "Connexion"), enter);
+    },
     other(path) {
+      if (path.startsWith("/api/")) return el("div", {}, el("h1", {}, "Page introuvable"));
       return el("div", { class: "page" }, el("h1", {}, path), el("div", { class: "content" }));
     },
   };
@@ -87,9 +97,9 @@
       return;
     }
     page = next;
-    const draw = isList ? pages.list : { datasets: pages.dataset, organizations: pages.organization }[kind];
-    const drawn = draw && (name || isList) ? draw(name, tab) : pages.other(pathname);
-    const old = root.querySelector(".page, .page-root > *");
+    const draw = isList ? pages.list : { datasets: pages.dataset, organizations: pages.organization, login: pages.login }[kind];
+    const drawn = draw && (name || isList || kind === "login") ? draw(name, tab) : pages.other(pathname);
+    const old = root.querySelector(".page");
     const place = root.querySelector(".page-root") ?? root.querySelector("main, .layout");
     if (old) old.replaceWith(drawn);
     else if (place.localName === "main" || place.matches(".page-root")) place.prepend(drawn);

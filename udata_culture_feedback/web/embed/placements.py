@@ -33,8 +33,9 @@ _AT_THE_END = {
     "main[role=main]": "beforeend",
     "footer[role=contentinfo]": "beforebegin",
 }
-#: The column beside the menu of the administration, in which pages come and go.
-_ADMIN = {":has(> nav.fr-sidemenu) + div": "beforeend"}
+#: The column beside the menu of the administration, in which pages come and go: above what it
+#: shows, where a table of discussions or reports would push what waits out of sight.
+_ADMIN = {":has(> nav.fr-sidemenu) + div > :not([data-placed])": "beforebegin"}
 
 PLACEMENTS: dict[str, Placement] = {
     # What people say of a dataset, after all that is said of it.

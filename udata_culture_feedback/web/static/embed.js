@@ -48,13 +48,16 @@ const tokenOf = (element) => element.getToken ?? window.cultureFeedback?.getToke
 
 async function ask(element, address, options = {}) {
   const token = await (async () => tokenOf(element)?.())().catch(() => {});
-  const bearer = token && { Authorization: `Bearer ${token}` };
-  const headers = { ...options.headers, ...bearer };
+  const headers = { ...options.headers, ...(token && { Authorization: `Bearer ${token}` }) };
   // What a hint has fetched was fetched for nobody in particular.
   const own = isHinted(address) && Object.keys(headers).length ? "&own" : "";
-  // What a cache of the browser has was said to nobody: somebody may have logged in since.
-  const cache = own || !isHinted(address) ? "no-cache" : "default";
-  return fetch(address + own, { ...options, headers, cache, credentials: token ? "omit" : credentials });
+  return fetch(address + own, {
+    ...options,
+    headers,
+    // What the browser has kept was said to nobody: somebody may have logged in since.
+    cache: "no-cache",
+    credentials: token ? "omit" : credentials,
+  });
 }
 
 // Whether the page has told the browser to fetch this while our script was still on its way.
@@ -91,13 +94,6 @@ const sending = () =>
 const identity = () => {
   const token = drafts("getItem", "token")?.split(" ", 1)[0];
   return token ? { "X-Culture-Feedback-Token": token } : {};
-};
-
-// Somebody else uses this tab now: nothing of who used it before stays.
-const forget = () => {
-  for (const name of Object.keys(sessionStorage)) {
-    if (name.startsWith("culture-feedback:")) sessionStorage.removeItem(name);
-  }
 };
 
 class CultureFeedback extends HTMLElement {
@@ -157,15 +153,11 @@ class CultureFeedback extends HTMLElement {
   }
 
   #build() {
-    const make = (name, properties) => Object.assign(document.createElement(name), properties);
-    this.#root = make("div", { className: "cf" });
-    // What is announced lives outside what is replaced: a live region must exist beforehand.
-    this.#status = make("p", { className: "cf-done" });
-    this.#status.setAttribute("role", "status");
-    this.#content = make("div");
-    this.#root.append(this.#status, this.#content, make("slot"));
     const shadow = this.attachShadow({ mode: "open" });
-    shadow.append(this.#root);
+    // What is announced lives outside what is replaced: a live region must exist beforehand.
+    shadow.innerHTML = '<div class="cf"><p class="cf-done" role="status"></p><div></div><slot></slot></div>';
+    this.#root = shadow.firstChild;
+    [this.#status, this.#content] = this.#root.children;
     shadow.addEventListener("submit", (event) => this.#submit(event));
     shadow.addEventListener("click", (event) => this.#click(event));
     for (const turn of ["pointerover", "focusin"]) {
@@ -188,6 +180,8 @@ class CultureFeedback extends HTMLElement {
       this.#asked = false;
       this.#file = undefined;
       this.#near.disconnect();
+      // What is still shown is about something else.
+      if (this.#viewer !== undefined) this.#content.ariaBusy = "true";
       if (wanted && (this.#isNamed || isHinted(wanted))) this.#now();
       else if (wanted) this.#near.observe(this);
       else if (this.#next() && this.#root) this.#retreat();
@@ -284,6 +278,7 @@ class CultureFeedback extends HTMLElement {
     this.#viewer = dataset.viewer;
     this.shadowRoot.adoptedStyleSheets = sheets;
     Object.assign(this.#root, { lang, dir });
+    this.#content.ariaBusy = null;
     this.#root.querySelector("slot")?.remove();
     if (inPart) old.replaceWith(renewed);
     else this.#content.replaceChildren(fresh);
@@ -344,7 +339,9 @@ class CultureFeedback extends HTMLElement {
 
   // After logging in one is back here, and not where the server can only guess.
   #comeBack(link) {
-    const address = new URL(link.getAttribute("href"), base);
+    // Where people log in on this site, if it is not where they do on udata.
+    const own = window.cultureFeedback?.login;
+    const address = new URL(own ?? link.getAttribute("href"), own ? location : base);
     if (address.origin === location.origin) {
       const here = `${location.pathname}${location.search}#${this.#anchor}`;
       address.searchParams.set("next", here);
@@ -409,8 +406,7 @@ class CultureFeedback extends HTMLElement {
 
   #click(event) {
     if (event.target.closest("[data-forget]")) {
-      forget();
-      this.#load(this.#wanted, { focus: "cf-title" });
+      sending().then(({ forget }) => forget(this.#wanted, this.#lent), () => {});
       return;
     }
     const saving = event.target.closest("[data-save]");
@@ -458,8 +454,8 @@ const table = Object.entries("manual" in chosen || window.cultureFeedback?.manua
   .filter(([name, { off }]) => (chosen[name] ?? (off ? "off" : "on")) !== "off");
 const hosts = {};
 const watcher = new MutationObserver(() => soon());
-let place = ""; // the page of the front-end that we are on
-let moves; // how often we have put something back on it: somebody else may want the same place
+let place = location.href; // the page of the front-end that we are on
+let moves = 0; // how often we have put something back on it: somebody else may want the same place
 let due = false;
 
 // Before, the front-end would remove what it does not know.
@@ -501,7 +497,11 @@ function soon() {
 
 // The placements whose address this is, with what is found on the page for them.
 function sync() {
-  if (place !== (place = location.href)) moves = 0;
+  if (place !== (place = location.href)) {
+    moves = 0;
+    // A page of ours is none of the front-end's, which would say that it does not exist.
+    if (place.startsWith(`${base}pages/`)) location.reload();
+  }
   const here = table.map(look).filter(Boolean);
   for (const [name, host] of Object.entries(hosts)) {
     host.hidden ||= !here.some((one) => one.name === name && one.anchor);

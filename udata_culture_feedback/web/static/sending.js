@@ -40,3 +40,11 @@ export function filter(form, submitter, _signal, { address, load }) {
   const part = form.closest(".cf-dashboard, .cf-moderation").id;
   return load(wanted, { part, focus: "cf-title", instead: wanted });
 }
+
+// Somebody else uses this tab now: nothing of who used it before stays.
+export function forget(wanted, { load }) {
+  for (const name of Object.keys(sessionStorage)) {
+    if (name.startsWith("culture-feedback:")) sessionStorage.removeItem(name);
+  }
+  load(wanted, { focus: "cf-title" });
+}
