@@ -41,6 +41,7 @@ from .repository import (
     is_carried,
     no_such_request,
     replace,
+    without,
     written,
 )
 from .signals import on_request_changed
@@ -255,7 +256,7 @@ def transfer(viewer: Viewer, reference: Any, payload: Values) -> Request:
         }
         if holder:
             changed["organization"] = holder
-        return changed
+        return without(changed, "holder_derived")
 
     return change(request, transferred, due=[TOLD]) or fresh(request["_id"])
 
@@ -628,6 +629,8 @@ def _put_context(request: Request, asked: Values) -> None:
     holder = _holder(asked.get("organization"))
     if holder:
         request["organization"] = holder
+    if dataset and dataset.organization == request.get("organization") is not None:
+        request["holder_derived"] = True
     named, at = asked.get("consultation"), request["created_at"]
     consultation_link().put(
         cast(Any, request), dataset, named, at, holder=request.get("organization")

@@ -23,9 +23,10 @@ from .discussion import THREAD
 from .figures import REQUESTS
 from .messages import ERASED, deleted_natively
 from .messages import erase as erase_message
-from .models import PEOPLE, Request, figures, messages, requests, supports
-from .repository import change, is_carried, without, without_requester, written
+from .models import PEOPLE, TOLD, Query, Request, figures, messages, requests, supports
+from .repository import change, is_carried, system_entry, without, without_requester, written
 from .supports import rename
+from .workflow import OPEN, Role
 
 #: How long udata takes to delete an account with what it said.
 LEAVING = timedelta(minutes=10)
@@ -181,6 +182,56 @@ def purge_organization(organization_id: ObjectId) -> int:
         )
     _close(organization_summary(organization_id))
     return freed
+
+
+def free_open_requests(organization_id: ObjectId) -> int:
+    """Give the open requests of an organization that was deleted to the desk, which must not wait
+    for udata's purge. Return how many."""
+    theirs = {"organization": organization_id, "status": {"$in": sorted(OPEN)}}
+    freed = 0
+    for request in list(requests().find(theirs)):
+        freed += change(request, lambda one: _freed(one, organization_id), due=[TOLD]) is not None
+    return freed
+
+
+def _freed(request: Request, organization_id: ObjectId) -> Request | None:
+    if request["status"] not in OPEN:
+        return None
+    return _without(request, "organization", organization_id)
+
+
+def follow_dataset(dataset_id: ObjectId) -> int:
+    """Send the open requests whose holder was derived from a dataset along with it, to the
+    organization it has now; nobody had said who holds the data. Return how many."""
+    dataset = catalogue.find_dataset(dataset_id)
+    if dataset is None or dataset.organization is None:
+        return 0
+    holder, moved = dataset.organization, 0
+
+    def along(request: Request) -> Request | None:
+        if request.get("organization") == holder or not request.get("holder_derived"):
+            return None
+        status = request["status"]
+        entry = system_entry(request, status, Role.PRODUCER, transferred_to=holder)
+        return request | {
+            "organization": holder,
+            "history": [*request["history"], entry],
+            "last_modified": now(),
+        }
+
+    for request in list(requests().find(elsewhere(dataset_id, holder))):
+        moved += change(request, along, due=[TOLD]) is not None
+    return moved
+
+
+def elsewhere(dataset_id: ObjectId, holder: ObjectId) -> Query:
+    """Select the open requests derived from a dataset that another organization has."""
+    return {
+        "dataset": dataset_id,
+        "holder_derived": True,
+        "organization": {"$ne": holder},
+        "status": {"$in": sorted(OPEN)},
+    }
 
 
 def _chosen_key(user_id: ObjectId, key: str) -> str | None:

@@ -108,16 +108,17 @@ class Request(Moderated):
     """A dataset somebody asks for.
 
     `organization` is the holder (absent: unknown, the desk's), `dataset` the page it was asked
-    from. `version` counts moves and edits, which a move names; `v` counts every change, supports
-    included (see `figures.settle`: a request is the summary of its supports, and counts in the
-    figures of its dataset, its holder and the site). `received_at`: when its holder received it,
-    kept by transfers. `expected_on`: the day (ISO) on which its holder expects to publish.
-    `merged_from`: the status before the merge into `duplicate_of`. `reopened`:
-    how often its requester reopened each kind of decision. `detached`: since when it has no
-    requester, who left it to those who carry it. `told`: how many entries of its history were
-    announced. `next_key`: see `lifecycle.forget_account`. `terms`: what it is found by.
-    `discussion`, `messages`, `discussed`, `announced`, `silenced`: see `contributions.discussions`;
-    `rung`: the entries of its history that the discussion has told people of.
+    from; `holder_derived`: the holder is whose dataset that is, and follows it. `version` counts
+    moves and edits, which a move names; `v` counts every change, supports included (see
+    `figures.settle`: a request is the summary of its supports, and counts in the figures of its
+    dataset, its holder and the site). `received_at`: when its holder received it, kept by
+    transfers. `expected_on`: the day (ISO) on which its holder expects to publish. `merged_from`:
+    the status before the merge into `duplicate_of`. `reopened`: how often its requester reopened
+    each kind of decision. `detached`: since when it has no requester, who left it to those who
+    carry it. `told`: how many entries of its history were announced. `next_key`: see
+    `lifecycle.forget_account`. `terms`: what it is found by. `discussion`, `messages`, `discussed`,
+    `announced`, `silenced`: see `contributions.discussions`; `rung`: the entries of its history
+    that the discussion has told people of.
     """
 
     _id: ObjectId
@@ -127,6 +128,7 @@ class Request(Moderated):
     kind: str
     dataset: NotRequired[ObjectId]
     organization: NotRequired[ObjectId]
+    holder_derived: NotRequired[bool]
     themes: NotRequired[list[str]]
     usages: NotRequired[list[str]]
     profile: NotRequired[str]

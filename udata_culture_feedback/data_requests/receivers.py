@@ -63,6 +63,15 @@ def dataset_changed(dataset: Any, **_: Any) -> None:
     waiting = {"dataset": dataset.pk, "due": DISCUSSION}
     if not dataset.private and not dataset.deleted and requests().find_one(waiting, {"_id": 1}):
         later(tasks.discuss, str(dataset.pk))
+    holder = dataset.organization and dataset.organization.pk
+    if holder and requests().find_one(lifecycle.elsewhere(dataset.pk, holder), {"_id": 1}):
+        later(tasks.follow_dataset, str(dataset.pk))
+
+
+@harmless
+def organization_changed(organization: Any, **_: Any) -> None:
+    if organization.deleted and requests().find_one({"organization": organization.pk}, {"_id": 1}):
+        later(tasks.free_open_requests, str(organization.pk))
 
 
 @harmless
@@ -101,6 +110,7 @@ def connect() -> None:
     on_request_moved.connect(request_moved)
     # Not `on_update`: udata says nothing there of a dataset that is no longer deleted.
     Dataset.after_save.connect(dataset_changed)
+    Organization.after_save.connect(organization_changed)
     post_delete.connect(document_purged, sender=Dataset)
     post_delete.connect(document_purged, sender=Organization)
     on_new_discussion_comment.connect(discussion_answered)

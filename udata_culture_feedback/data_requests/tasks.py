@@ -78,6 +78,16 @@ def purge_organization(organization_id: str) -> None:
     lifecycle.purge_organization(ObjectId(organization_id))
 
 
+@task(name="culture-feedback-free-open-requests", route="low.culture-feedback")
+def free_open_requests(organization_id: str) -> None:
+    lifecycle.free_open_requests(ObjectId(organization_id))
+
+
+@task(name="culture-feedback-requests-follow-dataset", route="low.culture-feedback")
+def follow_dataset(dataset_id: str) -> None:
+    lifecycle.follow_dataset(ObjectId(dataset_id))
+
+
 def settle_and_publish(figures_ids: set[str]) -> None:
     """Settles figures, and writes them as metrics of the objects they are about."""
     for one in sorted(figures_ids):

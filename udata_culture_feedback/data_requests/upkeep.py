@@ -202,15 +202,19 @@ def recompute_clocks() -> int:
 
 
 def free_orphans() -> int:
-    """Requests whose dataset or holder exists no more: a purge that nobody heard of."""
+    """Requests whose dataset or holder exists no more, or whose holder was deleted: something that
+    nobody heard of."""
     freed = 0
     datasets = requests().distinct("dataset", {"dataset": {"$exists": True}})
     for dataset_id in set(datasets) - catalogue.datasets_by_id(datasets).keys():
         freed += lifecycle.purge_dataset(dataset_id)
     holders = requests().distinct("organization", {"organization": {"$exists": True}})
-    known = Organization._get_collection().find({"_id": {"$in": holders}}, {"_id": 1})
-    for organization_id in set(holders) - {one["_id"] for one in known}:
+    found = Organization._get_collection().find({"_id": {"$in": holders}}, {"deleted": 1})
+    known = {one["_id"]: bool(one.get("deleted")) for one in found}
+    for organization_id in set(holders) - known.keys():
         freed += lifecycle.purge_organization(organization_id)
+    for organization_id in (id for id, deleted in known.items() if deleted):
+        freed += lifecycle.free_open_requests(organization_id)
     return freed
 
 
