@@ -471,10 +471,27 @@ class TransparencyTest(PageTestCase):
         assert "1 decision" in page
         assert who.fullname not in page
 
-    def test_an_undo_is_a_decision_too(self):
+    def test_an_undo_is_no_decision(self):
         who = moderator()
         id = self.said(DatasetFactory())
         self.decided(who, id, "hide", "abuse")
         with freeze_time(now() + timedelta(minutes=1)):
             self.decided(who, id, "restore")
-        assert sum(month["total"] for month in self.months()) == 2
+        [month] = self.months()
+        assert (month["total"], month["undone"]) == (1, 1)
+
+    def test_delays_and_bulk_decisions_are_told_and_a_file_has_the_rest(self):
+        who = moderator()
+        with freeze_time("2026-03-02 08:00"):
+            held = [self.held(DatasetFactory()) for _n in range(5)]
+        with freeze_time("2026-03-02 13:30"):
+            self.decided(who, held, "publish")
+            self.decided(who, self.said(DatasetFactory()), "hide", "abuse")
+            [month] = self.months()
+            page = self.text(f"{P}/pages/transparency/?lang=en")
+            file = self.ask("GET", "/transparency.csv", buffered=True)
+        assert (month["median_hours"], month["in_bulk"], month["total"]) == (5, 5, 6)
+        assert "Half of the texts were decided within 6 hours." in page
+        assert "5 texts were decided together with others." in page
+        lines = file.get_data(as_text=True).split("\r\n")
+        assert lines[1:3] == ['"2026-03";"hide";"abuse";1', '"2026-03";"publish";"ok";5']

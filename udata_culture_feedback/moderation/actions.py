@@ -319,6 +319,9 @@ def decision_of(
         "after": version_of(moderated, changed),
         "recorded": False,
     }
+    since = (item.get("review") or {}).get("since")
+    if since and item["visibility"] == Visibility.PENDING and decision is not Decision.RESTORE:
+        made["waited"] = max(at - since, timedelta()) // timedelta(hours=1)
     if decision is Decision.RESTORE and item.get("moderated"):
         made["undoes"] = item["moderated"]["id"]
     return made

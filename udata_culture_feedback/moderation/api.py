@@ -225,6 +225,15 @@ class CultureFeedbackTransparencyAPI(Route):
         return answer(transparency.as_json())
 
 
+@ns.route("/transparency.csv", endpoint="culture_feedback_transparency_csv")
+class CultureFeedbackTransparencyCsvAPI(Route):
+    @api.doc("get_culture_feedback_transparency_csv")
+    def get(self) -> Response:
+        """Get the same decisions as a file: month, decision, reason, count"""
+        rows = transparency.rows(transparency.as_json()["months"])
+        return csv.download("transparency", list(transparency.COLUMNS), rows)
+
+
 def gesture(payload: dict[str, Any]) -> actions.Outcome:
     """Does what a body asks for, as whoever asks. Raises what `actions` raises."""
     viewer = current_viewer()

@@ -33,6 +33,7 @@ WRITTEN = (
     "decision",
     "reason",
     "undoes",
+    "waited",
 )
 #: What a line has of what was before: never words.
 WRITTEN_BEFORE = ("visibility", "hidden_reason")

@@ -26,7 +26,8 @@ class CultureFeedbackDecision(Document):
     """A line of the journal, written once and never changed. Under the id that the decision has in
     the contribution; `batch`: those made by one gesture share it; `month`: "2025-03", in UTC.
     `before`: the visibility, and the reason of it. `undoes`: the decision that a `restore` takes
-    back. `role`: "moderator" or "admin"."""
+    back; `waited`: whole hours that a text waited for its decision. `role`: "moderator" or
+    "admin"."""
 
     batch = ObjectIdField(required=True)
     item = ObjectIdField(required=True)
@@ -40,6 +41,7 @@ class CultureFeedbackDecision(Document):
     reason = StringField(required=True)
     before = DictField()
     undoes = ObjectIdField()
+    waited = IntField()
 
     meta = {
         "strict": False,
@@ -153,10 +155,14 @@ class CultureFeedbackAppeal(Document):
 
 class CultureFeedbackTransparency(Document):
     """The figures of a month that is over (`id`: "2025-03"), counted once: its journal does not
-    change any more. `decisions`: [{decision, reason, count}]."""
+    change any more. `decisions`: [{decision, reason, count}], without undoings; `undone`: those
+    that were taken back; `waited`: [{hours, count}]; `in_bulk`: texts decided with others."""
 
     id = StringField(primary_key=True)
     decisions = ListField(DictField())
+    undone = IntField()
+    waited = ListField(DictField())
+    in_bulk = IntField()
     total = IntField()
 
     meta = {"strict": False}

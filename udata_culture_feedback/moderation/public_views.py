@@ -15,7 +15,7 @@ from ..contributions.hidden_notice import stub
 from ..contributions.kinds import Flagged
 from ..contributions.review_rules import Visibility
 from ..people.viewer import Viewer, current_viewer
-from ..web import refusals
+from ..web import charts, refusals
 from ..web.api import never_stored
 from ..web.pages import (
     blueprint,
@@ -27,7 +27,7 @@ from ..web.pages import (
     wants_fragment,
 )
 from ..web.text_cleaning import excerpt
-from ..web.urls import login_url
+from ..web.urls import api_url, login_url
 from . import appeals, flags, permissions, transparency
 from .mails import charter_url
 
@@ -100,8 +100,18 @@ def transparency_page() -> Response:
         viewer=current_viewer(),
         here=page_address("transparency/"),
         months=months,
+        trend=_trend(months) if len(months) > 1 else None,
+        csv_url=api_url("transparency.csv"),
         charter=charter_url(),
     )
+
+
+def _trend(months: list[dict[str, Any]]) -> charts.Chart:
+    """How many decisions each month, the earliest first."""
+    latest = months[:12][::-1]
+    labels = [format_date(date.fromisoformat(f"{month['id']}-01"), "MMM yy") for month in latest]
+    title, counts = str(_("Decisions month by month")), [month["total"] for month in latest]
+    return charts.bars("cf-chart-decisions", title, labels, counts, str(_("Decisions")))
 
 
 @blueprint.route("/pages/feedback/<string:id>/flag")

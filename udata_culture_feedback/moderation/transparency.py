@@ -1,17 +1,19 @@
 """What the public is told of moderation: how many decisions, month by month, of which kind and for
-which reason; how many flags and appeals, and what became of these.
+which reason; how long texts waited, how many were decided with others; appeals, and what became of
+these.
 
-The journal only grows, so a month that is over is counted once and for all; the current one is
-counted from an index that holds all it takes.
+The journal only grows, so a month that is over is counted once and for all.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from .. import vocabulary
+from ..contributions.moderated import Decision
 from ..portal.collections import now
 from .models import Outcome, appeals, journal, past_months
 
@@ -19,20 +21,23 @@ from .models import Outcome, appeals, journal, past_months
 SETTLED_AFTER = timedelta(days=2)
 #: Months that are shown.
 SHOWN = 24
+#: Texts from which on a delay is told.
+FEWEST = 5
+#: Columns of the file.
+COLUMNS = ("month", "decision", "reason", "count")
 
 
 def as_json(at: datetime | None = None) -> dict[str, Any]:
     """`GET P/transparency/`: `months`, the latest first, with the words of the vocabulary."""
     moment = at or now()
     shown = _months(moment)
-    kept = {one["_id"]: one["decisions"] for one in past_months().find({"_id": {"$in": shown}})}
+    kept = {
+        one["_id"]: one
+        for one in past_months().find({"_id": {"$in": shown}, "in_bulk": {"$exists": True}})
+    }
     contested = _appeals(shown)
     months = [
-        _month(
-            month,
-            kept[month] if month in kept else _counted(month, moment),
-            contested.get(month, Counter()),
-        )
+        _month(month, kept.get(month) or _counted(month, moment), contested.get(month, Counter()))
         for month in shown
     ]
     return {
@@ -42,17 +47,41 @@ def as_json(at: datetime | None = None) -> dict[str, Any]:
     }
 
 
-def _month(month: str, decisions: list[dict[str, Any]], contested: Counter[str]) -> dict[str, Any]:
+def rows(months: list[dict[str, Any]]) -> Iterator[list[Any]]:
+    """The months as lines of a file: `COLUMNS`."""
+    for month in months:
+        for one in month["decisions"]:
+            yield [month["month"], one["decision"], one["reason"], one["count"]]
+
+
+def _month(month: str, figures: dict[str, Any], contested: Counter[str]) -> dict[str, Any]:
+    decisions = figures["decisions"]
     return {
         "month": month,
         "total": sum(one["count"] for one in decisions),
         "decisions": decisions,
+        "undone": figures["undone"],
+        "in_bulk": figures["in_bulk"],
+        "median_hours": _median(figures["waited"]),
         "appeals": {
             "received": contested.total(),
             "upheld": contested[Outcome.UPHELD],
             "dismissed": contested[Outcome.DISMISSED],
         },
     }
+
+
+def _median(waited: list[dict[str, Any]]) -> int | None:
+    """The whole hours within which half of the texts were decided; None for too few to say."""
+    number = sum(one["count"] for one in waited)
+    if number < FEWEST:
+        return None
+    reached = 0
+    for one in sorted(waited, key=lambda one: one["hours"]):
+        reached += one["count"]
+        if 2 * reached >= number:
+            return int(one["hours"])
+    return None
 
 
 def _appeals(months: list[str]) -> dict[str, Counter[str]]:
@@ -68,20 +97,38 @@ def _appeals(months: list[str]) -> dict[str, Counter[str]]:
     return found
 
 
-def _counted(month: str, moment: datetime) -> list[dict[str, Any]]:
-    """The decisions of a month that is not kept yet; kept once it can change no more."""
-    by = {"decision": "$decision", "reason": "$reason"}
-    steps: list[dict[str, Any]] = [
-        {"$match": {"month": month}},
-        {"$group": {"_id": by, "n": {"$sum": 1}}},
-        {"$sort": {"_id.decision": 1, "_id.reason": 1}},
-    ]
-    counted = [
-        {"decision": one["_id"]["decision"], "reason": one["_id"]["reason"], "count": one["n"]}
-        for one in journal().aggregate(steps)
-    ]
+def _counted(month: str, moment: datetime) -> dict[str, Any]:
+    """Count a month that is not kept yet; keep it once it can change no longer. An undoing is no
+    decision: it is told apart."""
+    made = {"$match": {"decision": {"$ne": Decision.RESTORE}}}
+    one: dict[str, Any] = {"$sum": 1}
+    facets: dict[str, list[dict[str, Any]]] = {
+        "decisions": [
+            made,
+            {"$group": {"_id": {"decision": "$decision", "reason": "$reason"}, "count": one}},
+            {"$sort": {"_id.decision": 1, "_id.reason": 1}},
+        ],
+        "undone": [{"$match": {"undoes": {"$exists": True}}}, {"$count": "n"}],
+        "waited": [
+            {"$match": {"waited": {"$exists": True}}},
+            {"$group": {"_id": "$waited", "count": one}},
+        ],
+        "in_bulk": [
+            made,
+            {"$group": {"_id": "$batch", "n": one}},
+            {"$match": {"n": {"$gt": 1}}},
+            {"$group": {"_id": None, "n": {"$sum": "$n"}}},
+        ],
+    }
+    [found] = journal().aggregate([{"$match": {"month": month}}, {"$facet": facets}])
+    counted = {
+        "decisions": [group["_id"] | {"count": group["count"]} for group in found["decisions"]],
+        "undone": found["undone"][0]["n"] if found["undone"] else 0,
+        "waited": [{"hours": g["_id"], "count": g["count"]} for g in found["waited"]],
+        "in_bulk": found["in_bulk"][0]["n"] if found["in_bulk"] else 0,
+    }
     if _end_of(month) + SETTLED_AFTER < moment:
-        past_months().replace_one({"_id": month}, {"decisions": counted}, upsert=True)
+        past_months().replace_one({"_id": month}, counted, upsert=True)
     return counted
 
 
