@@ -1,5 +1,6 @@
-"""Whether words are published at once or wait for a moderator: the rule that every domain follows
-when somebody writes. What moderators then decide is `moderation`'s, which domains do not know.
+"""Decide whether words are published at once or wait for a moderator: the rule that every domain
+follows when somebody writes. What moderators then decide is `moderation`'s, which domains do not
+know.
 
 A contribution that waits, or that somebody pointed at, carries `review`: `since`, and `why`, ids of
 `REASONS`. It is in the moderators' queue as long as it does. `hidden_at` is set on what was public
@@ -33,7 +34,7 @@ from . import text_checks
 
 
 class Visibility(StrEnum):
-    """Of the words: while pending or hidden, others get the contribution without them."""
+    """State of the words: while pending or hidden, others get the contribution without them."""
 
     PENDING = "pending"
     PUBLIC = "public"
@@ -45,9 +46,9 @@ _QUEUED = {"review.since": {"$exists": True}}
 
 
 def indexes(organization: str = "organization") -> list[dict[str, Any]]:
-    """What a class of contributions needs besides its own indexes: the queue of moderators, the
-    oldest first, of all and of an organization (the field it is in); decisions that are not in the
-    journal yet; words to erase."""
+    """Return the indexes that a collection of contributions needs besides its own: the queue of
+    moderators, the oldest first, of all and of an organization (the field it is in); decisions that
+    are not in the journal yet; words to erase."""
     return [
         {"fields": ["review.since", "id"], "partialFilterExpression": _QUEUED},
         {"fields": [organization, "review.since", "id"], "partialFilterExpression": _QUEUED},
@@ -100,8 +101,8 @@ _WORD = re.compile(r"\w+")
 
 
 class CultureFeedbackRepeated(Document):
-    """Who has said a text where within a day. The id is a keyed hash of the text, `seen` has keyed
-    hashes of people and places: nobody finds in it who said what."""
+    """People who have said a text, and where, within a day. The id is a keyed hash of the text,
+    `seen` has keyed hashes of people and places: nobody finds in it who said what."""
 
     id = StringField(primary_key=True)
     seen = ListField()
@@ -118,7 +119,7 @@ def reasons_to_wait(
     trusted: bool = False,
     imported: bool = False,
 ) -> list[str]:
-    """Why what somebody says waits for a moderator: ids of `REASONS`; empty: it is published.
+    """Return why a contribution waits for a moderator: ids of `REASONS`; empty: it is published.
 
     `contributor`: as embedded in the contribution; `words`: each text it has; `about`: the id of
     what they are about. `trusted`: whoever manages it speaks (the producer of the dataset, the
@@ -143,9 +144,9 @@ def reasons_to_wait(
 def await_moderation(
     contribution: Contribution, why: list[str], at: datetime | None = None
 ) -> None:
-    """Sets on a contribution whose words have just been written what becomes of them: public, or
-    pending for these reasons. Hidden words that are replaced wait, whoever writes; spam stays
-    hidden: it takes a moderator to look at it again."""
+    """Set the visibility of words that have just been written: public, or pending for these
+    reasons. Hidden words that are replaced wait, whoever writes; spam stays hidden: it takes a
+    moderator to look at it again."""
     hidden = contribution.get("visibility") == Visibility.HIDDEN
     if hidden and contribution.get("hidden_reason") == "spam":
         return
@@ -161,7 +162,7 @@ def await_moderation(
 
 
 def no_words_left(contribution: Contribution) -> None:
-    """Sets on a contribution whose words its author has removed that nothing waits any more."""
+    """Take a contribution out of the queue once its author has removed its words."""
     if contribution.get("hidden_reason") == "spam":
         return
     forget_original(contribution)
@@ -191,7 +192,7 @@ def warn(words: Mapping[str, str | None], *, read_again: bool) -> None:
 
 
 def forget_original(contribution: Contribution) -> None:
-    """Drops the words that a moderator has blacked out, kept so that it can be undone."""
+    """Drop the words that a moderator has blacked out: they were kept for an undo."""
     decision = contribution.get("moderated") or {}
     if "texts" in (decision.get("before") or {}):
         before = {key: value for key, value in decision["before"].items() if key != "texts"}
@@ -199,12 +200,12 @@ def forget_original(contribution: Contribution) -> None:
 
 
 def erased_at(decided_at: datetime) -> datetime:
-    """When words that are hidden at a moment are erased."""
+    """Return when words are erased that are hidden at a moment."""
     return decided_at + timedelta(days=current_app.config["CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS"])
 
 
 def put_in_queue(contribution: Contribution, why: list[str], at: datetime | None = None) -> None:
-    """Sets why a contribution is in the queue; without a reason it is not."""
+    """Set why a contribution is in the queue; without a reason, take it out."""
     before = contribution.get("review") or {}
     if why:
         contribution["review"] = before | {"why": why, "since": before.get("since") or at or now()}
@@ -213,8 +214,8 @@ def put_in_queue(contribution: Contribution, why: list[str], at: datetime | None
 
 
 def with_name(contribution: Contribution, fields: Mapping[str, str | None]) -> dict[str, str]:
-    """The texts of a contribution, with the name that somebody without an account declares: it is
-    words too."""
+    """Return the texts of a contribution, with the name that somebody without an account declares:
+    it is words too."""
     contributor = contribution["contributor"]
     if not contributor.get("user"):
         fields = {**fields, "name": contributor.get("name")}
@@ -222,14 +223,14 @@ def with_name(contribution: Contribution, fields: Mapping[str, str | None]) -> d
 
 
 def version_of(contribution: Contribution, texts: dict[str, str]) -> str:
-    """Tells whether a contribution still says what somebody saw."""
+    """Return a fingerprint of what a contribution says, to tell whether somebody saw the same."""
     said = repr((str(contribution["visibility"]), sorted(texts.items())))
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def was_read(contribution: Contribution, texts: dict[str, str]) -> bool:
-    """Whether a moderator has read these very texts and published them, as they were or blacked
-    out in part."""
+    """Tell whether a moderator has read these very texts and published them, as they were or
+    blacked out in part."""
     decision = contribution.get("moderated") or {}
     return (
         contribution.get("visibility") == Visibility.PUBLIC
@@ -241,9 +242,9 @@ def was_read(contribution: Contribution, texts: dict[str, str]) -> bool:
 def offer_as_open_data(
     contribution: Contribution, texts: dict[str, str], at: datetime | None = None
 ) -> None:
-    """Sets on a contribution that has just been written whether it is in the queue for this reason
-    alone: its author lets its words be open data, they are public, and no moderator has read them.
-    They stay public meanwhile. `texts`: none where it has no words."""
+    """Put a contribution that has just been written in the queue where its author lets its words be
+    open data, they are public, and no moderator has read them; they stay public meanwhile. Take it
+    out where this no longer holds. `texts`: none where it has no words."""
     why = (contribution.get("review") or {}).get("why") or []
     waits = (
         bool(contribution.get("open_data") and texts)
@@ -257,13 +258,13 @@ def offer_as_open_data(
 
 
 def normalised(text: str) -> str:
-    """A text as repetitions of it are recognised: its words, without accents, case, punctuation."""
+    """Return a text as its repetitions are recognised: without accents, case, punctuation."""
     return " ".join(_WORD.findall(fold(text)))
 
 
 def _is_repeated(key: str, text: str, about: Any) -> bool:
-    """Remembers that somebody says this here, in one command, and tells whether one person has said
-    it in too many places within a day, or too many people have."""
+    """Remember, in one command, that a person says a text here, and tell whether they have said it
+    in too many places within a day, or too many people have."""
     same = normalised(text)
     if len(same) < REPEATED_LENGTH:
         return False
@@ -275,7 +276,7 @@ def _is_repeated(key: str, text: str, about: Any) -> bool:
 
 
 def _remember(text: str, who: str, where: str) -> list[dict[str, Any]]:
-    """Adds a saying to those of a text, and answers those of the last day."""
+    """Add a person and a place to those of a text, and return those of the last day."""
     moment = now()
     again = {"$and": [{"$eq": ["$$this.who", who]}, {"$eq": ["$$this.where", where]}]}
     others = {

@@ -1,4 +1,4 @@
-"""Blacking words out: what was chosen is replaced by a fixed sentence, the rest stays as it was
+"""Black words out: what was chosen is replaced by a fixed sentence, the rest stays as it was
 written. Nothing is ever rewritten."""
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Redacted:
 
 
 def black_out(texts: dict[str, str], choice: Choice) -> Redacted:
-    """Raises Invalid where nothing of what was chosen is there."""
+    """Replace what was chosen in each text. Raises Invalid where nothing of it is there."""
     redacted = Redacted()
     for name, text in texts.items():
         spans = _merged(_spans(name, text, choice))
@@ -54,13 +54,14 @@ def black_out(texts: dict[str, str], choice: Choice) -> Redacted:
 
 
 def placeholder() -> str:
-    """« [donnée personnelle occultée] », in the portal's language: everybody reads the same."""
+    """Return « [donnée personnelle occultée] », in the portal's language: everybody reads the
+    same."""
     with speaking(current_app.config["DEFAULT_LANGUAGE"]):
         return str(_("[personal data blacked out]"))
 
 
 def read(payload: dict[str, Any]) -> Choice:
-    """What a JSON body chooses: `strings`, `ranges` ([{field, start, end}]), `found`. Raises
+    """Read what a JSON body chooses: `strings`, `ranges` ([{field, start, end}]), `found`. Raises
     Invalid naming the field."""
     strings, ranges = payload.get("strings") or [], payload.get("ranges") or []
     if not isinstance(strings, list) or not all(_is_choosable(one) for one in strings):
@@ -107,7 +108,7 @@ def _spans(name: str, text: str, choice: Choice) -> list[tuple[int, int]]:
 
 
 def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same without overlaps, in the order of the text."""
+    """Merge spans that overlap, in the order of the text."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:

@@ -11,6 +11,7 @@ from ...search.terms import fold
 
 
 def words(listed: str) -> frozenset[str]:
+    """Return the words of a list."""
     return frozenset(listed.split())
 
 
@@ -20,6 +21,7 @@ def listed(words: str) -> str:
 
 
 def whole(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern that matches whole words only."""
     return re.compile(rf"(?<!\w)(?:{pattern})(?!\w)")
 
 
