@@ -37,17 +37,16 @@ class Place:
     def address(self) -> str:
         if "://" in self.path:
             return self.path
-        pretty = current_app.config["CULTURE_FEEDBACK_PAGES_URL"]
+        # In a panel the loader asks the server it comes from.
+        alone = request.args.get("as") != "fragment"
+        pretty = current_app.config["CULTURE_FEEDBACK_PAGES_URL"] if alone else None
         base = pretty.rstrip("/") if pretty else f"{request.script_root}{PREFIX}/pages"
         return f"{base}/{self.path}"
 
     @property
-    def current(self) -> str:
-        """The value of `aria-current`: on the page itself, on one below it, or none."""
-        own = f"{PREFIX}/pages/{self.path}"
-        if "://" in self.path or not request.path.startswith(own):
-            return ""
-        return "page" if request.path == own else "true"
+    def own(self) -> str:
+        """The path of its page on udata."""
+        return f"{PREFIX}/pages/{self.path}"
 
 
 #: Given whoever asks, as `people.viewer` found them.
@@ -70,6 +69,14 @@ class Frame:
     @cached_property
     def places(self) -> list[Place]:
         return [place for provider in _providers for place in provider(self.viewer)]
+
+    def current(self, place: Place) -> str:
+        """Return the value of `aria-current`: "page" on the page itself, "true" on one below it and
+        below no nearer place, else nothing."""
+        around = [one for one in self.places if request.path.startswith(one.own)]
+        if not around or place is not max(around, key=lambda one: len(one.path)):
+            return ""
+        return "page" if request.path == place.own else "true"
 
     @property
     def waiting(self) -> int:

@@ -1,0 +1,62 @@
+"""What stands around whole pages: where each person can go, what waits for them, who they are."""
+
+from __future__ import annotations
+
+import re
+
+from udata.core.user.factories import AdminFactory, UserFactory
+
+from tests.cases import P, PluginTestCase, Producer
+
+
+class FrameTest(PluginTestCase):
+    def header(self, user=None, path: str = "requests/") -> str:
+        headers = {"X-API-KEY": self.key_of(user)} if user else {}
+        page = self.visit("GET", f"{P}/pages/{path}?lang=en", headers=headers)
+        assert page.status_code == 200
+        return page.text.partition("<header")[2].partition("</header>")[0]
+
+    def test_everybody_finds_what_is_asked_for_and_themselves(self):
+        header = self.header()
+        for path in ("requests/", "consultations/", "me/"):
+            assert f'href="{P}/pages/{path}"' in header
+        assert "Log in" in header
+        assert "dashboard" not in header
+        assert f'href="{P}/pages/requests/" aria-current="page"' in header
+
+    def test_a_producer_finds_their_work_and_how_much_of_it_waits(self):
+        producer = Producer()
+        for _ in range(3):
+            self.give(UserFactory(), producer.dataset, comment="Il manque 2023.", wants_answer=True)
+        header = self.header(producer.editor)
+        assert producer.editor.first_name in header
+        assert "Log out" in header
+        [work] = set(
+            re.findall(r'pages/dashboard/">Dashboard <span class="cf-count">(\d+)', header)
+        )
+        assert work == "3"
+        assert "moderation/" not in header
+
+    def test_an_administrator_without_an_organization_has_no_dashboard(self):
+        header = self.header(AdminFactory())
+        assert "pages/moderation/" in header
+        assert 'pages/dashboard/"' not in header
+
+    def test_a_panel_leads_to_the_other_work_in_one_row(self):
+        admin = AdminFactory()
+        page = self.visit(
+            "GET",
+            f"{P}/pages/moderation/?lang=en&as=fragment",
+            headers={"X-API-KEY": self.key_of(admin)},
+        ).text
+        assert "<header" not in page
+        assert "Consultation team" in page
+
+    def test_a_logo_stands_beside_the_name_which_stays(self):
+        self.app.config["CULTURE_FEEDBACK_LOGO_URL"] = "https://portal.example/logo.svg"
+        page = self.visit("GET", f"{P}/pages/requests/")
+        assert 'src="https://portal.example/logo.svg" alt=""' in page.text
+        assert (
+            "img-src 'self' blob: https://portal.example"
+            in (page.headers["Content-Security-Policy"])
+        )
