@@ -74,6 +74,7 @@ class ModesTest(WithoutAccountTestCase):
             Mode.PROOF,
             Mode.EMAIL,
             Mode.PROOF,
+            Mode.EMAIL,
         ]
         assert access_modes.problems() == []
 
