@@ -32,17 +32,17 @@ _ABBREVIATIONS = words("tel av bd pl m mme n ch st ste art cf")
 _ORGANISATION = (
     listed(
         """musee museum mediatheque bibliotheque ludotheque archive theatre opera cinema
-        conservatoire ecole lycee universite scene_nationale scene_conventionnee centre_d'art
-        centre_d'interpretation centre_culturel centre_dramatique centre_choregraphique
-        centre_de_documentation centre_national centre_social centre_d'archives
-        maison_de_la_culture maison_des_jeunes maison_des_arts maison_des_associations
-        maison_du_patrimoine maison_du_tourisme mjc mairie hotel_de_ville prefecture drac
-        ministere direction service office festival galerie frac crmh inrap caue udap metropole
-        communaute_de_communes conseil_departemental conseil_regional fondation compagnie
-        orchestre ensemble salle standard accueil billetterie reservation renseignement guichet
-        secretariat librairie cirque abbaye chateau auditorium zenith artotheque cinematheque
-        panneau affiche plaquette depliant page site institution etablissement association
-        numero_vert boutique"""
+        conservatoire ecole college lycee universite scene_nationale scene_conventionnee
+        centre_d'art centre_d'interpretation centre_culturel centre_dramatique
+        centre_choregraphique centre_de_documentation centre_national centre_social
+        centre_d'archives maison_de_la_culture maison_des_jeunes maison_des_arts
+        maison_des_associations maison_du_patrimoine maison_du_tourisme mjc mairie
+        hotel_de_ville prefecture drac ministere direction service office festival galerie frac
+        crmh inrap caue udap metropole communaute_de_communes conseil_departemental
+        conseil_regional fondation compagnie orchestre ensemble salle standard accueil
+        billetterie reservation renseignement guichet secretariat librairie cirque abbaye
+        chateau auditorium zenith artotheque cinematheque panneau plaquette depliant page site
+        institution etablissement association numero_vert boutique"""
     )
     + r"|cs \d{2,5}"
 )
@@ -95,7 +95,7 @@ _SOMEBODY = whole(
     rf"|(?:mon|ma|mes) (?!{_ORGANISATION}|commune|ville|village)\w+"
     r"|(?:m'|me |nous )(?:appel|joindre|contact|rappel|telephon|ecri|repond|trouv|envoy)\w*"
 )
-_CALL_A_NAME = re.compile(r"\b[Aa]ppele[rz] [A-ZÀ-Þ][a-zà-ÿ]+")
+_NAMED = re.compile(r"\b(?:[Aa]ppele[rz]|M\.|Mme|Mlle) [A-ZÀ-Þ]")
 #: Who writes asks to be written to: the mailbox is theirs, whatever it is called.
 _MINE = whole(
     r"(?:mon|ma|notre|nos) (?:adresse|e?-?mail|courriel|mel|boite|contact)|moi|\w+-moi"
@@ -119,7 +119,7 @@ def _ends(match: re.Match[str]) -> bool:
 def is_institutions_phone(around: str) -> bool:
     """Tell whether a number is said of an institution, and of nobody in it."""
     said = fold(around)
-    somebody = _SOMEBODY.search(said) or _CALL_A_NAME.search(around)
+    somebody = _SOMEBODY.search(said) or _NAMED.search(around)
     return bool(_INSTITUTION.search(said)) and not somebody
 
 

@@ -78,13 +78,13 @@ _ROLES = words(
     """abonnement accueil admin administration aide archives asso association bib bibliotheque
     bonjour boutique cada centre cinema cnil collections com commune communication comptabilite
     conservation conservatoire contact courrier crmh culture dac data ddc departement direction
-    doc documentation donnees dpd dpo drac dsi etatcivil festival fonds frac galerie geomatique
-    greffe groupes hello help info information informations infos inventaire juridique legal
-    librairie location mairie mediation mediatheque musee musees museum newsletter noreply
-    numerique office open opendata opera patrimoine phototheque postmaster prada presse publics
-    recrutement region resa reservation reservations rgpd rh scic scolaires secretariat service
-    services sig signalement standard support technique theatre tourisme udap ville visite
-    visites visiteurs webmaster billetterie"""
+    doc documentation donnees dpd dpo drac dsi educatif etatcivil festival fonds frac galerie
+    geomatique greffe groupes hello help info information informations infos inventaire
+    juridique legal librairie location mairie mediation mediatheque musee musees museum
+    newsletter noreply numerique office open opendata opera patrimoine phototheque postmaster
+    prada presse production programmation publics recrutement region resa reservation
+    reservations rgpd rh scic scolaires secretariat service services sig signalement standard
+    support technique theatre tourisme udap ville visite visites visiteurs webmaster billetterie"""
 )
 #: Those that a name of a place may follow at once: « mairiedemelun@ ».
 _LONG_ROLE = re.compile(
