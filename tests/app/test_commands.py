@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from pathlib import Path
+
 import pytest
 from mongoengine.connection import get_db
+from udata.core.jobs.models import PeriodicTask
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
 from udata_culture_feedback import __version__
 from udata_culture_feedback.app import migrations
+from udata_culture_feedback.app.commands import LOG_OF_GUNICORN, LOG_OF_NGINX
 from udata_culture_feedback.data_requests.models import figures
 from udata_culture_feedback.feedback.models import (
     CultureFeedbackFeedback,
@@ -136,6 +141,9 @@ class MigrationTest(PluginTestCase):
         return self.cli("feedback info").output
 
 
+CHECKOUT = Path(__file__).parents[2]
+
+
 class InfoTest(PluginTestCase):
     def test_it_tells_versions_and_how_much_is_stored(self):
         self.give(UserFactory(), Producer().dataset)
@@ -144,6 +152,29 @@ class InfoTest(PluginTestCase):
         assert "MongoDB " in said
         assert "culture_feedback_feedback: 1 documents" in said
         assert "Feedback with something due: 0" in said
+
+    def test_it_looks_at_the_schedule_and_at_what_beat_has_sent(self):
+        missing = 'Not on the schedule: udata job schedule "0 5 * * *" culture-feedback-publish'
+        assert missing in self.cli("feedback info").output
+        self.cli('job schedule "0 5 * * *" culture-feedback-publish')
+        said = self.cli("feedback info").output
+        assert missing not in said
+        assert "culture-feedback-publish: sent by beat never, ended never" in said
+        sent = datetime(2026, 11, 30, 5)
+        PeriodicTask.objects(task="culture-feedback-publish").update(set__last_run_at=sent)
+        said = self.cli("feedback info").output
+        assert "culture-feedback-publish: sent by beat 2026-11-30 05:00:00" in said
+
+    def test_it_says_how_to_log_requests_without_tokens(self):
+        said = self.cli("feedback info").output
+        written = (CHECKOUT / "integrations/systemd/udata.service").read_text()
+        assert LOG_OF_GUNICORN in said
+        assert LOG_OF_GUNICORN.split("'")[1] in written.replace("%%", "%")
+        assert (CHECKOUT / LOG_OF_NGINX).exists()
+
+    @pytest.mark.options(CULTURE_FEEDBACK_FORMAL_REQUESTS=True)
+    def test_it_says_where_the_law_leads(self):
+        assert "appeals go to https://www.cada.fr/" in self.cli("feedback info").output
 
     def test_it_warns_of_settings_that_people_would_notice(self):
         said = self.cli("feedback info").output

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from freezegun import freeze_time
@@ -96,6 +96,33 @@ class HealthTest(PluginTestCase):
         runs().update_one({"_id": "culture-feedback-maintain"}, yesterday)
         [(_check, message)] = self.wrong()
         assert message == "culture-feedback-maintain has not run to its end for more than 30 h."
+
+    def test_nothing_is_wrong_after_init_and_before_the_first_night(self):
+        runs().delete_many({})
+        assert self.cli("feedback init").exit_code == 0
+        assert self.wrong() == []
+        self.cli("feedback init")  # an upgrade gives no more time
+        with freeze_time(datetime.now(UTC) + timedelta(hours=2), ignore=["pymongo"]):
+            late = [message for check, message in self.wrong("?check=jobs")]
+        assert [message.split(" ")[0] for message in late] == ["culture-feedback-deliver"]
+
+    def test_the_log_says_it_once_however_often_a_monitor_asks(self):
+        self.wrong()
+        with self.caplog.at_level("INFO", logger="udata_culture_feedback"):
+            runs().delete_many({})
+            for _probe in range(3):
+                self.wrong()
+                self.wrong("?check=database")
+            for job in JOBS_LATE:
+                with recorded(job):
+                    pass
+            self.wrong()
+        told = [one.message.split(" check=")[0] for one in self.caplog.records]
+        assert [one for one in told if "healthy" in one] == ["unhealthy"] * 2 + ["healthy again"]
+
+    @pytest.fixture(autouse=True)
+    def log(self, caplog: pytest.LogCaptureFixture) -> None:
+        self.caplog = caplog
 
     def test_a_run_that_dies_has_not_ended(self):
         runs().delete_many({})

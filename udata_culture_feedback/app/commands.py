@@ -11,6 +11,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from mongoengine.connection import get_db
+from udata.core.jobs.models import PeriodicTask
 from udata.utils import get_udata_version
 
 from ..consultations import importing as importing_responses
@@ -23,7 +24,7 @@ from ..figures import metrics
 from ..mail import outbox
 from ..people import access_modes, roles
 from ..people.service_account import service_account
-from ..portal import catalogue
+from ..portal import catalogue, job_runs
 from ..search import index as search_index
 from ..search import unmet_searches
 from ..web import refusals
@@ -61,6 +62,7 @@ def init() -> None:
         with click.progressbar(length=1, label=f"Search index, {what}") as bar:
             changed = index(_following(bar))
         click.echo(f"Search index: {changed} {what} brought in line")
+    job_runs.note_installation()
 
 
 @cli.command("recount")
@@ -92,6 +94,9 @@ def info() -> None:
         click.echo(f"{collection.name}: {collection.estimated_document_count()} documents")
     due = models.feedbacks().count_documents({"due": {"$exists": True}}, limit=1000)
     click.echo(f"Feedback with something due: {due}")
+    for line in schedule():
+        click.secho(line, fg="yellow" if line.startswith("Not on") else None)
+    click.echo(f"Log of requests without tokens: nginx {LOG_OF_NGINX}; gunicorn {LOG_OF_GUNICORN}")
     for name in migrations.pending():
         click.secho(f"Migration to run (udata feedback init): {name}", fg="yellow")
     for warning in settings_to_look_at():
@@ -280,6 +285,31 @@ def show_unmet() -> None:
         click.echo(f"Nothing that was looked for {unmet_searches.SHOWN_FROM} times or more")
 
 
+#: When each job of ours is to run, as operators are told.
+SCHEDULE = {
+    "culture-feedback-deliver": "*/5 * * * *",
+    "culture-feedback-consultations": "*/5 * * * *",
+    "culture-feedback-maintain": "0 3 * * *",
+    "culture-feedback-publish": "0 5 * * *",
+}
+
+#: Links of mails have a token in their query, which is not for a log.
+LOG_OF_NGINX = "integrations/nginx/culture-feedback-http.conf"
+LOG_OF_GUNICORN = """--access-logformat '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(b)s %(M)s'"""
+
+
+def schedule() -> Iterator[str]:
+    """Say of each job whether it is on the schedule, when beat last sent it, when it last ended."""
+    planned = {one.task: one for one in PeriodicTask.objects(task__in=list(SCHEDULE), enabled=True)}
+    ended = job_runs.last_ends()
+    for job, when in SCHEDULE.items():
+        if job in planned:
+            sent = planned[job].last_run_at or "never"
+            yield f"{job}: sent by beat {sent}, ended {ended.get(job, 'never')}"
+        else:
+            yield f'Not on the schedule: udata job schedule "{when}" {job}'
+
+
 def settings_to_look_at() -> list[str]:
     """What an operator would want to know before people do."""
     config = current_app.config
@@ -300,6 +330,11 @@ def settings_to_look_at() -> list[str]:
         found.append("CDATA_BASE_URL is empty: links to datasets lead to the API")
     if not config["CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR"]:
         found.append("CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR is empty: writes are not limited")
+    if config["CULTURE_FEEDBACK_FORMAL_REQUESTS"]:
+        to = config["CULTURE_FEEDBACK_APPEAL_FORM_URL"] or "nobody that is named"
+        found.append(f"CULTURE_FEEDBACK_FORMAL_REQUESTS: clocks of the law run, appeals go to {to}")
+            f"CULTURE_FEEDBACK_FORMAL_REQUESTS: a clock of the law runs, appeals go to {to}"
+        )
     return found + access_modes.problems()
 
 

@@ -17,7 +17,7 @@ from udata.api import api, fields
 from ..consultations.models import consultations
 from ..contributions.neighbours import Slot
 from ..portal.collections import now
-from ..portal.job_runs import last_ends
+from ..portal.job_runs import installed_at, last_ends
 from ..web import refusals
 from ..web.api import Answer, Route, documented, never_stored, ns
 from ..web.log_line import tell
@@ -86,10 +86,12 @@ def _outbox() -> Iterator[str]:
 
 
 def _jobs() -> Iterator[str]:
-    ended = last_ends()
+    ended, installed = last_ends(), installed_at()
     for job, longer in JOBS_LATE.items():
         if job == "culture-feedback-consultations" and not _consulting():
             continue
+        if job not in ended and installed and now() - installed < longer:
+            continue  # its first time is still to come
         if job not in ended:
             yield f"{job} has never run to its end: schedule it (`udata job schedule`)."
         elif now() - ended[job] > longer:
@@ -157,11 +159,26 @@ class HealthAPI(Route):
             message = f"No such check: {', '.join(unknown)}. There are {', '.join(CHECKS)}."
             raise refusals.Invalid(message, {"check": message})
         found = problems(names)
-        for problem in found:
-            tell(log, logging.WARNING, "unhealthy", **problem)
+        _tell_changes(names or list(CHECKS), found)
         body = {"healthy": not found, "version": VERSION, "problems": found}
         status = 503 if found else 200
         return never_stored(Response(json.dumps(body), status, mimetype="application/json"))
+
+
+#: Checks that this process has last found wrong.
+_wrong: set[str] = set()
+
+
+def _tell_changes(names: list[str], found: list[Problem]) -> None:
+    """Log what has turned wrong, and what is right again: a probe asks every few seconds."""
+    for problem in found:
+        if problem["check"] not in _wrong:
+            tell(log, logging.WARNING, "unhealthy", **problem)
+    now_wrong = {problem["check"] for problem in found}
+    for check in (_wrong & set(names)) - now_wrong:
+        tell(log, logging.INFO, "healthy again", check=check)
+    _wrong.difference_update(names)
+    _wrong.update(now_wrong)
 
 
 def _consulting() -> bool:

@@ -16,6 +16,9 @@ from .collections import collection_of, now
 
 log = logging.getLogger(__name__)
 
+#: Beside the jobs: the first `udata feedback init`.
+INSTALLATION = "culture-feedback-init"
+
 
 class CultureFeedbackRun(Document):
     """The latest run of one job; the id is its name. Dates are naive UTC. `ended_at` is that of the
@@ -53,6 +56,17 @@ def each(steps: Mapping[str, Callable[[], int]], report: dict[str, Any]) -> None
         except Exception:
             log.exception("The step %s failed", name)
             report["failed"].append(name)
+
+
+def note_installation() -> None:
+    """Note when the plugin was first made ready: until each job had its time, none is late."""
+    runs().update_one({"_id": INSTALLATION}, {"$setOnInsert": {"started_at": now()}}, upsert=True)
+
+
+def installed_at() -> datetime | None:
+    """Return when that was; None where `init` has never run."""
+    found = runs().find_one({"_id": INSTALLATION})
+    return found["started_at"] if found else None
 
 
 def last_ends() -> dict[str, datetime]:
