@@ -333,8 +333,6 @@ def settings_to_look_at() -> list[str]:
     if config["CULTURE_FEEDBACK_FORMAL_REQUESTS"]:
         to = config["CULTURE_FEEDBACK_APPEAL_FORM_URL"] or "nobody that is named"
         found.append(f"CULTURE_FEEDBACK_FORMAL_REQUESTS: clocks of the law run, appeals go to {to}")
-            f"CULTURE_FEEDBACK_FORMAL_REQUESTS: a clock of the law runs, appeals go to {to}"
-        )
     return found + access_modes.problems()
 
 
