@@ -30,6 +30,7 @@ from ..search import unmet_searches
 from ..web import refusals
 from ..web.csv_reading import Problem, Unreadable
 from ..web.embed import advertise as advertising
+from ..web.untyped import Query
 from ..web.version import VERSION
 from . import maintenance, migrations
 from .documents import DOCUMENTS
@@ -382,7 +383,7 @@ def _write_metrics() -> None:
 def advertise(dataset: str | None, organization: str | None, remove: bool) -> None:
     """Call for feedback on dataset pages of a stock cdata, through the extras of datasets: for
     portals that can add no script. It stands behind the recommendations that are there."""
-    where: dict[str, Any] = {}
+    where: Query = {}
     if dataset:
         found = catalogue.find_dataset(dataset)
         if found is None or found.deleted:

@@ -19,6 +19,7 @@ from ..moderation import queue
 from ..people.viewer import Viewer
 from ..web.frame import Place
 from ..web.listing import EPOCH
+from ..web.untyped import Query
 
 #: What waits is counted up to there.
 MOST_COUNTED = 500
@@ -53,7 +54,7 @@ def _counted(viewer: Viewer) -> Mapping[str, int]:
     whole = [id for id, role in roles.items() if role != "partial_editor"]
     theirs = assigned()[:MAX_DATASETS]
     keys = [*map(organization_summary, whole), *map(dataset_summary, theirs)]
-    pipeline: list[dict[str, Any]] = [
+    pipeline: list[Query] = [
         {"$match": {"_id": {"$in": keys}}},
         {"$group": {"_id": "texts", "n": {"$sum": "$totals.waiting"}}},
         _beside(requests().name, _requests(whole)),
@@ -77,15 +78,15 @@ def _counted(viewer: Viewer) -> Mapping[str, int]:
     return counted
 
 
-def _beside(collection: str, stages: list[dict[str, Any]]) -> dict[str, Any]:
+def _beside(collection: str, stages: list[Query]) -> Query:
     return {"$unionWith": {"coll": collection, "pipeline": stages}}
 
 
-def _number(name: str) -> list[dict[str, Any]]:
+def _number(name: str) -> list[Query]:
     return [{"$count": "n"}, {"$addFields": {"_id": name}}]
 
 
-def _requests(organizations: list[Any]) -> list[dict[str, Any]]:
+def _requests(organizations: list[Any]) -> list[Query]:
     """Those that wait for an answer of these organizations: their service date is not null."""
     holders = [*organizations, *([None] if desk() in organizations else [])]
     where = PUBLIC | {"organization": {"$in": holders}, "clock.due_at": {"$gte": EPOCH}}

@@ -40,6 +40,7 @@ from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
 from ..web.languages import speaking
 from ..web.moments import in_words as day_in_words
+from ..web.untyped import Document, Query
 
 log = logging.getLogger(__name__)
 
@@ -250,7 +251,7 @@ class Thread:
             since = discussion.discussion[position.get(latest["id"], 0) + 1 :]
             if any(map(answering.wrote, since)):
                 latest = {"id": str(uuid4()), "words": words}
-                change: dict[str, Any] = {"$push": {"messages": latest}}
+                change: Query = {"$push": {"messages": latest}}
             else:
                 change = {"$set": {f"messages.{len(ours) - 1}.words": words}}
             unmoved = {"_id": one["_id"], "v": one["v"], "messages": ours}
@@ -275,7 +276,7 @@ class Thread:
     def _add_complement(
         self,
         one: Contribution,
-        latest: dict[str, Any],
+        latest: Document,
         author: User,
         organization: Organization | None,
     ) -> None:
@@ -335,7 +336,7 @@ class Thread:
             else:
                 self._withdraw(one, discussion, ours)
                 forget_reports(discussion, ours)
-        unlink: dict[str, Any] = {"$unset": {"discussed": "", "announced": "", "discussion": ""}}
+        unlink: Query = {"$unset": {"discussed": "", "announced": "", "discussion": ""}}
         unlink["$set"] = {"messages": []}
         return bool(self.collection().update_one(linked, unlink).matched_count)
 
@@ -394,10 +395,10 @@ def add_message(
     if posted_on:
         message.posted_on = posted_on
     discussions = Discussion._get_collection()
-    absent: dict[str, Any] = {"_id": discussion_id, "discussion.id": {"$ne": message_id}}
+    absent: Query = {"_id": discussion_id, "discussion.id": {"$ne": message_id}}
     if not into_closed:
         absent["closed"] = None
-    change: dict[str, Any] = {"$push": {"discussion": message.to_mongo()}}
+    change: Query = {"$push": {"discussion": message.to_mongo()}}
     if close:
         change["$set"] = {
             "closed": datetime.now(UTC),

@@ -30,6 +30,7 @@ from udata.mongo.document import UDataDocument as Document
 from ..mail.models import DUPLICATE_KEY
 from ..people.models import Kind, account_key, gone_key
 from ..portal.collections import acknowledged, now
+from ..web.untyped import Query, Shown
 from . import discussions, review_rules, text_checks
 from .moderated import Item, Moderated
 from .review_rules import Visibility, indexes
@@ -113,7 +114,7 @@ class EmbeddedText(Moderated):
     def collection(self) -> Collection[Item]:
         return words()
 
-    def where(self) -> dict[str, Any]:
+    def where(self) -> Query:
         return {"kind": self.kind}
 
     def loaded(self, items: list[Item]) -> list[Item]:
@@ -242,9 +243,9 @@ def reasons_to_look(text: str) -> list[str]:
     return [check for check in found if check not in PROFESSIONAL]
 
 
-def account(user: ObjectId | None, organization: ObjectId | None) -> dict[str, Any]:
+def account(user: ObjectId | None, organization: ObjectId | None) -> Shown:
     """Make the contributor of what an account says, under its organization or its own name."""
-    signed: dict[str, Any] = {"kind": Kind.USER.value, "key": account_key(user)}
+    signed: Document = {"kind": Kind.USER.value, "key": account_key(user)}
     if user:
         signed |= {"user": user, "name": str(user)}
     if organization:
@@ -262,7 +263,7 @@ def has_parts(parent: ObjectId) -> bool:
 
 def forget(parent: ObjectId, parts: Iterable[str] | None = None) -> None:
     """Forget words with what they were part of, or some `parts` of it."""
-    gone: dict[str, Any] = {"parent": parent}
+    gone: Query = {"parent": parent}
     if parts is not None:
         gone["part"] = {"$in": list(parts)}
     ids = [one["_id"] for one in words().find(gone, {"_id": 1})]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from udata.i18n import lazy_gettext as _
 
 from ..vocabulary import MODERATION_REASONS, find
 from ..web.moments import in_words as day_in_words
+from ..web.untyped import Shown
 
 SENTENCES = {
     "answer": _("Answer hidden by moderation on %(date)s: %(reason)s."),
@@ -17,7 +17,7 @@ SENTENCES = {
 }
 
 
-def stub(what: str, shown: dict[str, Any]) -> str | None:
+def stub(what: str, shown: Shown) -> str | None:
     """`shown`: something as the API gives it, with `hidden_reason` and `hidden_at` where its words
     are hidden; None where they are not. `what`: a key of `SENTENCES`."""
     if not shown.get("hidden_reason") or not shown.get("hidden_at"):

@@ -15,6 +15,7 @@ from udata.i18n import lazy_gettext as _
 
 from ..web import refusals
 from ..web.languages import speaking
+from ..web.untyped import Query
 from . import discussions, repository
 
 #: A contribution of any kind, as MongoDB gives it: each domain has the type of its own.
@@ -70,7 +71,7 @@ class Moderated(ABC):
     def announce(self, changes: list[tuple[Item, Item]]) -> None:
         """Let everything hear of what was written: figures, discussions, searches, mails."""
 
-    def where(self) -> dict[str, Any]:
+    def where(self) -> Query:
         """Select the contributions of this kind that are there."""
         return {}
 

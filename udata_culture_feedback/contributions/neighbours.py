@@ -14,6 +14,7 @@ from bson import ObjectId
 
 from ..opendata.tables import Table
 from ..portal.catalogue import DatasetFacts
+from ..web.untyped import Shown
 
 #: A stage of an aggregation pipeline.
 Stage = dict[str, Any]
@@ -50,7 +51,7 @@ class RequestsBeside(Protocol):
 
     def missing_data(
         self, dataset: DatasetFacts, asked: list[Document], opened: list[Document]
-    ) -> dict[str, Any]:
+    ) -> Shown:
         """Return what the section « Des données manquent ? » shows."""
 
 

@@ -22,6 +22,7 @@ from ..portal import catalogue
 from ..web import refusals
 from ..web.moments import iso
 from ..web.pages import page_address
+from ..web.untyped import Payload, Query
 from .moderated import AGAINST
 
 #: A contribution of any kind, as MongoDB gives it: each domain has the type of its own.
@@ -118,7 +119,7 @@ class Owned(ABC):
     @abstractmethod
     def collection(self) -> Collection[Row]: ...
 
-    def where(self, person: Person) -> dict[str, Any]:
+    def where(self, person: Person) -> Query:
         """Select what of the collection is this person's."""
         return {"contributor.key": {"$in": person.keys}}
 
@@ -139,7 +140,7 @@ class Owned(ABC):
         """Tell whether what was just erased stays, without its author: others carry it."""
         return False
 
-    def correct(self, person: Person, row: Row, payload: dict[str, Any]) -> None:
+    def correct(self, person: Person, row: Row, payload: Payload) -> None:
         """Change the fields that the payload has. Raise Conflict for what cannot be corrected, only
         erased; and what the action of the domain raises."""
         raise refusals.Conflict(_("This cannot be corrected. You can erase it."))
@@ -244,7 +245,7 @@ def entry(item: Shown, *, tags: list[str] | None = None, **more: Any) -> Entry:
             named = str(REASONS.get(reason, REMOVED))
             word = gettext("%(state)s: %(reason)s", state=word, reason=named)
         standing.append(word)
-    given: dict[str, Any] = {"decisions": [item["decision"]] if item.get("decision") else []}
+    given: Query = {"decisions": [item["decision"]] if item.get("decision") else []}
     return Entry(
         kind=item["kind"],
         id=item["id"],

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from bson import ObjectId
 from rapidfuzz import fuzz
@@ -21,6 +20,7 @@ from ..search import similar, terms
 from ..search.index import entries, stems_of, words
 from ..search.vocabulary import vocabulary
 from ..web import refusals
+from ..web.untyped import Query
 from .neighbours import requests_asked
 
 ORGANIZATION, DATASET, REQUEST = KINDS = ("organization", "dataset", "request")
@@ -148,7 +148,7 @@ def _organizations(text: str) -> list[Choice]:
         named.append({"$and": [{"slug": {"$regex": f"(?:^|-){initials}"}}]})
     shown = {"name": 1, "slug": 1, "deleted": 1}
     collection = Organization._get_collection()
-    where: dict[str, Any] = {"$or": named, "deleted": None}
+    where: Query = {"$or": named, "deleted": None}
     found = list(collection.find(where, shown).limit(CANDIDATES))
     if not found:
         where = {"$text": {"$search": " ".join(typed)}, "deleted": None}

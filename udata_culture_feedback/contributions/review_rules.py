@@ -30,6 +30,7 @@ from ..people import keys
 from ..portal.collections import collection_of, now
 from ..search.terms import fold
 from ..web import refusals
+from ..web.untyped import Query
 from . import text_checks
 
 
@@ -45,7 +46,7 @@ class Visibility(StrEnum):
 _QUEUED = {"review.since": {"$exists": True}}
 
 
-def indexes(organization: str = "organization") -> list[dict[str, Any]]:
+def indexes(organization: str = "organization") -> list[Query]:
     """Return the indexes that a collection of contributions needs besides its own: the queue of
     moderators, the oldest first, of all and of an organization (the field it is in); decisions that
     are not in the journal yet; words to erase."""
@@ -275,7 +276,7 @@ def _is_repeated(key: str, text: str, about: Any) -> bool:
     return len(places) >= REPEATED_PLACES or len(people) >= REPEATED_PEOPLE
 
 
-def _remember(text: str, who: str, where: str) -> list[dict[str, Any]]:
+def _remember(text: str, who: str, where: str) -> list[Query]:
     """Add a person and a place to those of a text, and return those of the last day."""
     moment = now()
     again = {"$and": [{"$eq": ["$$this.who", who]}, {"$eq": ["$$this.where", where]}]}

@@ -18,6 +18,7 @@ from ..people import captcha, limits, proof
 from ..people.access_modes import Action, Mode
 from ..people.viewer import Viewer, must_be_known
 from ..web import refusals
+from ..web.untyped import Payload, Shown
 from ..web.urls import api_url
 from . import confirmation
 
@@ -43,7 +44,7 @@ class Ways:
         """Without an account."""
         return self.email
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Shown:
         """For who has sent nothing by which they are known."""
         ways = ["account", *(["proof"] if self.proof else []), *(["email"] if self.email else [])]
         return {"ways": ways} | ({"proof_url": api_url(self.proof)} if self.proof else {})
@@ -82,7 +83,7 @@ def _must_be_enough(viewer: Viewer, mode: Mode) -> None:
 
 
 def admit(
-    viewer: Viewer, action: Action, target: str, payload: dict[str, Any], *, about: str = ""
+    viewer: Viewer, action: Action, target: str, payload: Payload, *, about: str = ""
 ) -> list[str]:
     """Takes what a new contribution without an account has to give, and answers what a moderator
     should know of it (`quick`). To be called once the rest has been found right.

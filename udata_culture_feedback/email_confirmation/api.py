@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import request
 from udata.api import api, fields
 from udata.i18n import lazy_gettext as _
@@ -12,6 +10,7 @@ from ..people import limits, proof, tokens
 from ..people.access_modes import Action, Mode, mode_of
 from ..web import refusals
 from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
+from ..web.untyped import Shown
 from . import confirmation
 
 token_field = fields.String(description="Without an account: what `P/proof/` or `P/confirm/` gave")
@@ -96,7 +95,7 @@ class CultureFeedbackConfirmAPI(Route):
         return answer(body, 201 if outcome.created else 200)
 
 
-def confirmation_is_sent(action: Action, body: dict[str, Any]) -> Answer:
+def confirmation_is_sent(action: Action, body: Shown) -> Answer:
     """Keeps a contribution until its address is confirmed; the answer is the same for all."""
     confirmation.ask(action, body)
     return answer({"message": str(confirmation.SENT)}, 202)

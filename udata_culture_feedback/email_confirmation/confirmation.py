@@ -32,6 +32,7 @@ from ..people.models import Kind
 from ..people.viewer import Viewer
 from ..portal.collections import acknowledged, now
 from ..web import refusals
+from ..web.untyped import Payload, Shown
 
 #: How long somebody has to confirm.
 LIFETIME = timedelta(hours=24)
@@ -94,7 +95,7 @@ class Outcome:
     """What came of a contribution: as the API gives it, where it is (a path of ours), whether it is
     new, and until when the address is needed (None: no longer)."""
 
-    shown: dict[str, Any]
+    shown: Shown
     page: str
     created: bool
     write_until: datetime | None = None
@@ -115,15 +116,13 @@ class Contribution(Protocol):
     def target(self, reference: str) -> str:
         """The id of what a contribution is about, as a proof of work names it. Raises NotFound."""
 
-    def check(self, payload: dict[str, Any]) -> dict[str, Any]:
+    def check(self, payload: Payload) -> Shown:
         """What is to be kept of a payload: plain values. Raises what the action would."""
 
-    def preview(self, payload: dict[str, Any]) -> Preview | None:
+    def preview(self, payload: Payload) -> Preview | None:
         """What it is about; None when that is gone."""
 
-    def carry_out(
-        self, viewer: Viewer, payload: dict[str, Any], contact: contacts.Contact
-    ) -> Outcome:
+    def carry_out(self, viewer: Viewer, payload: Payload, contact: contacts.Contact) -> Outcome:
         """Does it. `payload` has a `submission_id`: done twice, it is done once."""
 
 
@@ -143,7 +142,7 @@ def offer(contribution: Contribution) -> None:
     _CONTRIBUTIONS[contribution.action] = contribution
 
 
-def scope_of(contribution: Contribution, payload: dict[str, Any]) -> str:
+def scope_of(contribution: Contribution, payload: Payload) -> str:
     """The scope of the fingerprint of who makes this contribution."""
     if contribution.of is None:
         return contribution.scope
@@ -186,12 +185,12 @@ def unconfirmed() -> Collection:
     return acknowledged(CultureFeedbackUnconfirmed)
 
 
-def is_wished(viewer: Viewer, payload: dict[str, Any]) -> bool:
+def is_wished(viewer: Viewer, payload: Payload) -> bool:
     """Whether somebody wants to take part by confirming an address."""
     return not viewer.account and bool(payload.get("email"))
 
 
-def ask(action: str, payload: dict[str, Any]) -> None:
+def ask(action: str, payload: Payload) -> None:
     """Keeps what somebody sends, and writes to the address it carries (`email`). The same comes of
     it whether that is known or not, and whether it has had all the mails it may have today.
 

@@ -7,8 +7,6 @@ the person of that address, whoever is logged in here.
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response, request
 
 from ..people import limits, proof
@@ -16,6 +14,7 @@ from ..people.viewer import NOBODY
 from ..web import refusals
 from ..web.api import only_for_its_holder
 from ..web.pages import blueprint, handle_form, handles_refusal, page_address, render
+from ..web.untyped import Shown
 from . import confirmation
 from . import mails as _mails  # noqa: F401 (whose links lead here)
 
@@ -23,7 +22,7 @@ from . import mails as _mails  # noqa: F401 (whose links lead here)
 
 
 @blueprint.app_context_processor
-def mail_proof() -> dict[str, Any]:
+def mail_proof() -> Shown:
     """Where a form that has a mail sent finds a challenge, while each mail costs one."""
 
     def address(what: str) -> str:

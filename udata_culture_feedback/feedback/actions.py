@@ -30,6 +30,7 @@ from ..portal.collections import Document, confirmed, now
 from ..search.terms import terms
 from ..web import refusals
 from ..web.payload import Payload
+from ..web.untyped import Shown
 from . import dataset_lookup, permissions, summaries
 from .dataset_lookup import Beforehand
 from .forms import read_answer
@@ -191,7 +192,7 @@ def take_back(viewer: Viewer, feedback: Feedback) -> None:
     bury(feedback["_id"])
 
 
-def checked(payload: Payload) -> tuple[DatasetFacts, dict[str, Any]]:
+def checked(payload: Payload) -> tuple[DatasetFacts, Shown]:
     """The dataset and the answer that somebody is about to give, found right: what `submit` would
     refuse of them is refused here."""
     dataset = _named_dataset(payload)

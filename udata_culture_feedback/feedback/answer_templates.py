@@ -28,6 +28,7 @@ from ..web.languages import speaking
 from ..web.moments import in_words as day_in_words
 from ..web.moments import iso
 from ..web.payload import Payload, Reading
+from ..web.untyped import Shown
 from .models import Feedback
 
 Template = dict[str, Any]
@@ -147,7 +148,7 @@ def rendered(dataset: DatasetFacts, feedback: Feedback, template_id: str) -> str
     return PLACEHOLDER.sub(lambda found: values[PLACEHOLDERS[found[1]]], found["text"])
 
 
-def as_json(template: Template) -> dict[str, Any]:
+def as_json(template: Template) -> Shown:
     return {
         "id": str(template["_id"]),
         "name": template["name"],
@@ -187,7 +188,7 @@ def _one(organization: ObjectId, template_id: Any) -> Template:
     return found
 
 
-def _read(payload: Payload) -> dict[str, Any]:
+def _read(payload: Payload) -> Shown:
     reading = Reading(payload)
     reading.text("name", NAME_LENGTH, required=True, one_line=True)
     reading.text("text", TEXT_LENGTH, required=True)

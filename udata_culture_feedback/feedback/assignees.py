@@ -11,6 +11,7 @@ from udata.core.organization.models import Organization
 
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts, UserFacts
+from ..web.untyped import Shown
 
 #: Who may edit everything of an organization.
 EVERYWHERE = ("admin", "editor")
@@ -41,7 +42,7 @@ def colleagues(dataset: DatasetFacts) -> list[UserFacts]:
     return sorted((user for user in found if not user.deleted), key=lambda user: user.name or "")
 
 
-def _members(organization: ObjectId) -> list[dict[str, Any]]:
+def _members(organization: ObjectId) -> list[Shown]:
     raw = Organization._get_collection().find_one({"_id": organization}, {"members": 1}) or {}
     return [
         {"user": _id(member["user"]), "role": member.get("role")}

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import Any
 
 from ..vocabulary import STEPS, vocabularies
+from ..web.untyped import Shown
 
 #: What was judged before the last change of the data counts also behind this, in a summary.
 BEFORE = "before:"
@@ -40,7 +40,7 @@ def lower_bound(some: float, of: float) -> float:
     return max(0.0, (centre - margin) / (1 + Z * Z / of))
 
 
-def attention(totals: Mapping[str, int]) -> dict[str, Any]:
+def attention(totals: Mapping[str, int]) -> Shown:
     """What a dataset needs, from the totals of its summary: `score`, 0 to 100; `axes`, for each
     criterion the lower bound of the share of ratings below the middle step."""
 

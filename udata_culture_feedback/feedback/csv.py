@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import Any
 
 from bson import ObjectId
 from flask import Response
@@ -148,7 +147,7 @@ def _file(name: str, scope: Query, summary_id: str) -> Response:
     return download(name, of_feedback.header, found, made_of)
 
 
-def _counted(scope: Query) -> dict[str, Any]:
+def _counted(scope: Query) -> Query:
     return STANDING | {"agent": {"$ne": True}} | scope
 
 

@@ -7,7 +7,6 @@ Its id was allocated with the answer (`treatment_history.decided`), before it ex
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 from udata.core.discussions.models import Discussion, Message
@@ -15,6 +14,7 @@ from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
 from ..contributions.discussions import add_message, rewrite_message
+from ..web.untyped import Document
 from .models import Feedback, feedbacks
 from .treatment_history import has_said, written
 
@@ -39,7 +39,7 @@ def carry(feedback: Feedback) -> bool:
     return False
 
 
-def _add(discussion_id: ObjectId, step: dict[str, Any]) -> bool:
+def _add(discussion_id: ObjectId, step: Document) -> bool:
     author = User.objects(id=step["by"], deleted=None).first()
     if author is None:
         return False

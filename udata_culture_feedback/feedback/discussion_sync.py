@@ -16,6 +16,7 @@ from udata.core.discussions.models import Discussion
 
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
+from ..web.untyped import Document, Shown
 from . import treatment
 from .assignees import who_answers
 from .discussion_answer import carry
@@ -92,7 +93,7 @@ def comment_removed(discussion_id: ObjectId, message_id: str, at: datetime) -> b
     return False
 
 
-def read(raw: dict[str, Any], feedback: Feedback, dataset: DatasetFacts) -> Thread:
+def read(raw: Document, feedback: Feedback, dataset: DatasetFacts) -> Thread:
     """What a stored discussion says of the treatment of a feedback."""
     stored = feedback["treatment"]
     producers = who_answers(dataset)
@@ -123,12 +124,12 @@ def read(raw: dict[str, Any], feedback: Feedback, dataset: DatasetFacts) -> Thre
 
 
 def _closing(
-    raw: dict[str, Any],
+    raw: Document,
     stored: TreatmentStored,
     author: ObjectId | None,
     producer: ObjectId | None,
     producers: set[ObjectId],
-) -> dict[str, Any]:
+) -> Shown:
     """Who has closed a discussion, if that says something: its author, or the producing side."""
     at, by = raw.get("closed"), _id(raw.get("closed_by"))
     if at is None:
@@ -145,7 +146,7 @@ def _closing(
     return {}
 
 
-def _said(message: dict[str, Any]) -> Said:
+def _said(message: Document) -> Said:
     return Said(
         message=str(message["id"]),
         text=message.get("content") or "",

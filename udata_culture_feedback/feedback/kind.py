@@ -27,6 +27,7 @@ from ..web import refusals
 from ..web.moments import iso
 from ..web.pages import page_address
 from ..web.payload import Payload
+from ..web.untyped import Document, Query
 from ..web.urls import api_url, pages_url
 from . import actions, lifecycle, models, permissions, summaries, treatment, upkeep
 from .by_email import FeedbackByEmail
@@ -51,7 +52,7 @@ class ModeratedFeedback(Moderated):
     def collection(self) -> Collection[Item]:
         return feedbacks()
 
-    def where(self) -> dict[str, Any]:
+    def where(self) -> Query:
         return {"deleted": {"$exists": False}}
 
     def texts(self, item: Item) -> dict[str, str]:
@@ -115,7 +116,7 @@ class Answers(EmbeddedText):
         step = answer_given(stored, at) if at else None
         return self.of(feedback, step, message_id) if step else None
 
-    def of(self, feedback: Item, step: dict[str, Any], message_id: str | None = None) -> ObjectId:
+    def of(self, feedback: Item, step: Document, message_id: str | None = None) -> ObjectId:
         """Return the id of the answer given with a step of the history."""
         natively = {}
         if message_id or step.get("message"):
@@ -172,7 +173,7 @@ class OwnFeedback(Owned):
     def collection(self) -> Collection[Row]:
         return feedbacks()
 
-    def where(self, person: Person) -> dict[str, Any]:
+    def where(self, person: Person) -> Query:
         return super().where(person) | {"deleted": {"$exists": False}}
 
     def shown(self, person: Person, rows: list[Row]) -> list[Shown]:

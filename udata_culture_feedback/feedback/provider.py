@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 from pymongo.cursor import Cursor
 
 from ..figures.summary_ids import dataset_summary
+from ..web.untyped import Shown
 from .models import feedbacks, summaries
 from .summaries import BEFORE, ensure_above
 
@@ -19,7 +19,7 @@ __all__ = ["ensure_above", "since_update", "stamped"]
 BATCH = 500
 
 
-def stamped(consultation: ObjectId, fields: Iterable[str]) -> Cursor[dict[str, Any]]:
+def stamped(consultation: ObjectId, fields: Iterable[str]) -> Cursor[Shown]:
     """Return a cursor over the feedback given during a consultation, tombstones left out."""
     where = {"consultation": consultation, "deleted": {"$exists": False}}
     return feedbacks().find(where, dict.fromkeys(fields, 1), batch_size=BATCH)

@@ -121,7 +121,7 @@ def _asked_organization() -> catalogue.OrganizationFacts | None:
 
 def _scope(
     dataset: DatasetFacts | None, organization: catalogue.OrganizationFacts | None
-) -> tuple[dict[str, Any], str | None]:
+) -> tuple[Shown, str | None]:
     """The part of the query that says whose feedback, and the summary that counts it."""
     if dataset and organization:
         return {"dataset": dataset.id, "organization": organization.id}, None

@@ -30,6 +30,7 @@ from ..portal.catalogue import DatasetFacts
 from ..vocabulary import LDQD, vocabularies
 from ..web import listing, refusals
 from ..web.api import cacheable
+from ..web.untyped import Document
 from ..web.urls import api_url
 from . import rdf_schemes as schemes
 from . import summaries
@@ -168,7 +169,7 @@ class _Graph(Graph):
         yield from sorted(found)
 
 
-def _measurements(node: URIRef, axes: dict[str, Any]) -> Iterator[Triple]:
+def _measurements(node: URIRef, axes: Document) -> Iterator[Triple]:
     """How many rated each axis and, from enough of them on, their mean."""
     for axis, figures in axes.items():
         values = [(schemes.count_of(axis), "count", Literal(figures["count"]))]

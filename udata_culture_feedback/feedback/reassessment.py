@@ -28,6 +28,7 @@ from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import acknowledged, now
 from ..web import refusals
+from ..web.untyped import Query
 from ..web.urls import pages_url
 from . import actions, summaries
 from .models import Feedback, feedbacks, live_totals
@@ -160,7 +161,7 @@ def bearer_of(token: str, feedback_id: str) -> ObjectId | None:
     return ObjectId(user_id) if about == feedback_id else None
 
 
-def _unsatisfied(dataset_id: ObjectId, changed_at: datetime) -> dict[str, Any]:
+def _unsatisfied(dataset_id: ObjectId, changed_at: datetime) -> Query:
     return {
         "dataset": dataset_id,
         "judged": {"$lt": changed_at},

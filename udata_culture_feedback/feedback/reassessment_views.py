@@ -3,8 +3,6 @@ session says who they are. Opening it changes nothing; the button does."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from bson import ObjectId
 from flask import Response, abort, redirect, request
 from udata.i18n import lazy_gettext as _
@@ -15,6 +13,7 @@ from ..vocabulary import vocabularies
 from ..web import refusals
 from ..web.api import bound_body, only_for_its_holder
 from ..web.pages import blueprint, check_guard, handles_refusal, page_address, render
+from ..web.untyped import Shown
 from ..web.urls import login_url
 from . import reassessment, summaries
 
@@ -64,7 +63,7 @@ def _page(
 ) -> Response:
     viewer = current_viewer()
     who = reassessment.bearer_of(_token(), id) or viewer.user_id
-    context: dict[str, Any] = {"feedback": None, "dataset": None}
+    context: Shown = {"feedback": None, "dataset": None}
     if who is None and not refusal:
         refusal = refusals.Unauthenticated(
             _("This link has expired. Log in to say whether these data are better.")
@@ -89,7 +88,7 @@ def _page(
     )
 
 
-def _about(id: str, who: ObjectId) -> dict[str, Any]:
+def _about(id: str, who: ObjectId) -> Shown:
     try:
         feedback, dataset, _author = reassessment.own(id, who)
     except refusals.NotFound:

@@ -18,6 +18,7 @@ from ..figures.summary_ids import dataset_summary
 from ..portal.collections import now
 from ..portal.queueing import later
 from ..portal.receivers import harmless
+from ..web.untyped import Document
 from . import lifecycle, tasks
 from .discussion import THREAD
 from .kind import ANSWERS
@@ -29,7 +30,7 @@ from .signals import on_feedback_changed, on_feedback_treated
 def feedback_changed(
     feedback_id: Any,
     dataset: Any,
-    new: dict[str, Any] | None = None,
+    new: Document | None = None,
     erased: bool = False,
     **_: Any,
 ) -> None:
@@ -43,7 +44,7 @@ def feedback_changed(
 
 
 @harmless
-def results_follow(feedback_id: Any, new: dict[str, Any] | None = None, **_: Any) -> None:
+def results_follow(feedback_id: Any, new: Document | None = None, **_: Any) -> None:
     """Take spam, found after its consultation had closed, out of the results; count in them what
     was held then and is no longer."""
     if new:
@@ -59,7 +60,7 @@ def results_follow(feedback_id: Any, new: dict[str, Any] | None = None, **_: Any
 
 @harmless
 def words_erased(
-    feedback_id: Any, new: dict[str, Any] | None = None, erased: bool = False, **_: Any
+    feedback_id: Any, new: Document | None = None, erased: bool = False, **_: Any
 ) -> None:
     """Let go what was said of words that are gone; answers follow their feedback."""
     if erased:

@@ -25,6 +25,7 @@ from ..portal.collections import now
 from ..vocabulary import TREATMENT_STATUSES, find
 from ..web import refusals
 from ..web.payload import Payload, Reading
+from ..web.untyped import Document, Shown
 from . import actions, answer_templates, permissions, summaries
 from .assignees import colleagues
 from .models import AUTHOR, Feedback, Treatment, TreatmentStored, feedbacks, live_totals
@@ -90,7 +91,7 @@ def treat(
     return treated
 
 
-def treat_many(viewer: Viewer, ids: Any, payload: Payload) -> dict[str, Any]:
+def treat_many(viewer: Viewer, ids: Any, payload: Payload) -> Shown:
     """The same for many at once, each with its own check: one that is refused leaves the others
     alone. Answers {id: the feedback as stored, or the Refusal}, in the order asked. The whole
     counts as one write.
@@ -105,7 +106,7 @@ def treat_many(viewer: Viewer, ids: Any, payload: Payload) -> dict[str, Any]:
     found = _found(viewer, ids)
     may = {d.id: permissions.may_treat(viewer, d) for _feedback, d in found.values()}
     spend_write(viewer, manages=any(may.values()))
-    results: dict[str, Any] = {}
+    results: Document = {}
     touched: dict[ObjectId, list[Feedback]] = {}
     for id in ids:
         try:

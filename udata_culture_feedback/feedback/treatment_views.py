@@ -30,6 +30,7 @@ from ..web.pages import (
     wants_fragment,
 )
 from ..web.text_cleaning import excerpt
+from ..web.untyped import Document, Shown
 from ..web.urls import login_url
 from . import answer_templates, representation, treatment
 from .assignees import colleagues
@@ -310,7 +311,7 @@ def _templates(
     )
 
 
-def _form_of(id: str, kept: dict[str, Any], changed: str | None) -> dict[str, Any]:
+def _form_of(id: str, kept: Document, changed: str | None) -> Shown:
     """The form of one template; the one that was refused shows what was typed, and has the ids that
     the summary of errors leads to."""
     typed = changed == id
@@ -329,7 +330,7 @@ def _typed() -> dict[str, str]:
     return {name: request.form.get(name, "") for name in (*FIELDS, "from")}
 
 
-def _stored(file: dict[str, Any]) -> dict[str, str]:
+def _stored(file: Document) -> dict[str, str]:
     """What the form shows of a treatment before anything is typed."""
     return {
         "status": file["status"] if file["status"] in treatment.CHOICES else "",
@@ -346,12 +347,12 @@ def _awaiting(feedback: Feedback) -> Any:
     return find(TREATMENT_STATUSES, status).label if status == Treatment.NEW else ""
 
 
-def _payload(typed: dict[str, str], emptied: tuple[str, ...] = ()) -> dict[str, Any]:
+def _payload(typed: dict[str, str], emptied: tuple[str, ...] = ()) -> Shown:
     """The same payload as a JSON body. `emptied`: fields whose emptiness says something."""
     return {name: value or None for name, value in typed.items() if value or name in emptied}
 
 
-def _step(step: dict[str, Any]) -> dict[str, Any]:
+def _step(step: Document) -> Shown:
     event = step["event"]
     return {
         "label": find(TREATMENT_STATUSES, step["to"]).label,

@@ -36,6 +36,7 @@ from ..web.pages import (
     wants_fragment,
 )
 from ..web.payload import Payload
+from ..web.untyped import Document, Shown
 from ..web.urls import api_url, login_url, pages_url
 from . import actions, page_query, rdf, representation
 from .forms import answer_of_form
@@ -201,7 +202,7 @@ def _context(
     refusal: refusals.Refusal | None = None,
     payload: Payload | None = None,
     by_email: bool = False,
-) -> dict[str, Any]:
+) -> Shown:
     """What the template is given. `by_email`: the step in which somebody without an account gives
     an address to confirm."""
     try:
@@ -245,8 +246,8 @@ def _details(
     viewer: Viewer,
     mine: Feedback | None,
     payload: Payload | None,
-    errors: dict[str, Any],
-) -> dict[str, Any]:
+    errors: Document,
+) -> Shown:
     """What the form of the details is given besides."""
     answer = typed_answer(_without_words(mine) if mine and viewer.by_token else mine, payload)
     return {
@@ -317,7 +318,7 @@ def _discussions(dataset: DatasetFacts) -> str | None:
     return cdata_url(f"/datasets/{dataset.slug or dataset.id}/discussions")
 
 
-def _without_words(mine: Feedback) -> dict[str, Any]:
+def _without_words(mine: Feedback) -> Shown:
     """What a browser is shown of its answer: perhaps somebody else uses it now."""
     return {name: value for name, value in mine.items() if name != "comment"}
 

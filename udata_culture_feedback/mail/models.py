@@ -95,7 +95,7 @@ def new_entry(
     event: str,
     to: ObjectId,
     builder: str,
-    params: dict[str, Any],
+    params: Document,
     scope: str | None,
     due_at: datetime | None = None,
 ) -> Entry:
@@ -160,7 +160,7 @@ def postpone(entry: Entry, due_at: datetime, **changes: Any) -> None:
 def close(ids: Iterable[str], outcome: Outcome, why: str | None = None) -> None:
     """Ends entries that wait, once: what was sent has been sent, whoever has the claim now."""
     moment = now()
-    ended: dict[str, Any] = {"outcome": outcome, "expires_at": moment + REMEMBERED}
+    ended: Document = {"outcome": outcome, "expires_at": moment + REMEMBERED}
     if why:
         ended["why"] = why
     if outcome == Outcome.SENT:

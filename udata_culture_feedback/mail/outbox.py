@@ -23,6 +23,7 @@ from ..portal.collections import now
 from ..portal.job_runs import each, recorded
 from ..portal.queueing import later
 from ..web.log_line import tell
+from ..web.untyped import Document, Query
 from . import digest as outbox_digest
 from . import mailing, unsubscribe
 from .digest import DIGEST
@@ -59,7 +60,7 @@ BATCH = 500
 
 
 def post(
-    event: str, to: ObjectId, builder: str, params: dict[str, Any], scope: str | None = None
+    event: str, to: ObjectId, builder: str, params: Document, scope: str | None = None
 ) -> bool:
     """Tells one person of one event, once however often it is posted.
 
@@ -77,7 +78,7 @@ def post_to_each(
     event: str,
     to: Iterable[ObjectId],
     builder: str,
-    params: dict[str, Any],
+    params: Document,
     scope: str,
 ) -> int:
     """The same for many people, in bounded memory: who has refused the subject is left out. Run
@@ -108,7 +109,7 @@ def deliver(self: Any) -> dict[str, int]:
     return run["done"]
 
 
-def lost() -> dict[str, Any]:
+def lost() -> Query:
     """Selects what was last changed too long ago for a task to be still about it."""
     return {"last_modified": {"$lt": now() - ON_ITS_WAY}}
 
@@ -157,9 +158,7 @@ def forget(user_id: ObjectId) -> None:
     unsubscribe.unsubscribed().delete_many({"user": user_id})
 
 
-def _entry(
-    event: str, to: ObjectId, builder: str, params: dict[str, Any], scope: str | None
-) -> Entry:
+def _entry(event: str, to: ObjectId, builder: str, params: Document, scope: str | None) -> Entry:
     return new_entry(f"{event}:user:{to}", to, builder, params, scope)
 
 

@@ -26,6 +26,7 @@ from ..mail import outbox
 from ..people import contacts, keys, limits, proof, tokens
 from ..portal.collections import acknowledged, now
 from ..web import refusals
+from ..web.untyped import Query
 
 #: How long a link is good for, and a visit.
 LIFETIME = timedelta(hours=1)
@@ -167,7 +168,7 @@ def keys_of(address: str) -> list[str]:
     return [contacts.fingerprint(address, scope) for scope in sorted(confirmation.scopes())]
 
 
-def _waiting(id: ObjectId) -> dict[str, Any]:
+def _waiting(id: ObjectId) -> Query:
     return {"_id": id, "visit": {"$exists": False}, "expires_at": {"$gt": now()}}
 
 

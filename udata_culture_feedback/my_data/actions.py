@@ -26,6 +26,7 @@ from ..portal.collections import now
 from ..web import listing, refusals
 from ..web.listing import Page
 from ..web.moments import iso
+from ..web.untyped import Document, Payload
 from ..web.urls import portal
 from . import access_link
 from .unconfirmed import contact_ids
@@ -70,7 +71,7 @@ def has_said_something(person: Person) -> bool:
     return any(kind.read(person, limit=1) for kind in kinds.owned().values())
 
 
-def listed(person: Person, page: Page, only: str | None = None) -> dict[str, Any]:
+def listed(person: Person, page: Page, only: str | None = None) -> Shown:
     """What a person has said: a page of each kind, the latest first; with `only`, of that kind. A
     constant number of queries. Raises Unauthenticated, NotFound for a page too far, Invalid."""
     if not person.known:
@@ -81,7 +82,7 @@ def listed(person: Person, page: Page, only: str | None = None) -> dict[str, Any
         raise refusals.Invalid(message, {"kind": message})
     if page.offset + page.size > listing.MAX_OFFSET:
         raise refusals.NotFound(_("There is no such page."))
-    body: dict[str, Any] = {}
+    body: Shown = {}
     for kind in [known[only]] if only else known.values():
         rows = kind.read(person, skip=page.offset, limit=page.size + 1)
         total, _capped = listing.count(kind.collection(), kind.where(person))
@@ -98,7 +99,7 @@ def listed(person: Person, page: Page, only: str | None = None) -> dict[str, Any
     return body
 
 
-def find(person: Person, kind: Any, id: Any) -> tuple[Owned, dict[str, Any]]:
+def find(person: Person, kind: Any, id: Any) -> tuple[Owned, Shown]:
     """One thing that this person has said. Raises NotFound for what is none of theirs."""
     known = kinds.owned().get(kind) if isinstance(kind, str) else None
     if known and isinstance(id, str) and ObjectId.is_valid(id) and person.known:
@@ -107,7 +108,7 @@ def find(person: Person, kind: Any, id: Any) -> tuple[Owned, dict[str, Any]]:
     raise refusals.NotFound(_("You have said no such thing."))
 
 
-def correct(person: Person, payload: dict[str, Any]) -> dict[str, Any]:
+def correct(person: Person, payload: Payload) -> Shown:
     """Changes one thing: the fields that the payload has besides `kind` and `id`. Answers it as its
     author sees it. Raises NotFound, Conflict for what can only be erased, and what the action of
     its domain raises."""
@@ -137,7 +138,7 @@ def erase_everything(person: Person) -> Erased:
     once, so that a request ends; the answer says what is left. Raises what `erase` does."""
     must_be_known(person.viewer, leaving=True)
     spend_write(person.viewer)
-    found: list[tuple[Owned, dict[str, Any]]] = []
+    found: list[tuple[Owned, Document]] = []
     for kind in kinds.owned().values():
         found += [(kind, row) for row in kind.read(person, limit=MOST + 1 - len(found))]
         if len(found) > MOST:
@@ -151,12 +152,12 @@ def erase_everything(person: Person) -> Erased:
     return Erased(erased.erased, erased.detached, left)
 
 
-def exported(person: Person) -> dict[str, Any]:
+def exported(person: Person) -> Shown:
     """All that a person has said, to take along: plain values, dates in ISO 8601, nothing of
     anybody else and no key. Words are left out where only a browser is recognised."""
     if not person.known:
         raise unknown()
-    body: dict[str, Any] = {
+    body: Shown = {
         "portal": str(portal()["name"]),
         "exported_at": iso(now()),
         "account": str(person.user_id) if person.user_id else None,
@@ -169,7 +170,7 @@ def exported(person: Person) -> dict[str, Any]:
     return body | _traces(person, section=None)
 
 
-def followed(person: Person) -> dict[str, Any]:
+def followed(person: Person) -> Shown:
     """Show what an account is written to about, and what it refuses to hear of."""
     shown = _traces(person, section=kinds.SUBSCRIPTIONS) | {"unsubscribed": _refused(person)}
     name = _Names(one["scope"] for some in shown.values() for one in some if "scope" in one)
@@ -244,7 +245,7 @@ def _confirmed(keys: Iterable[str], mailbox: str) -> Person:
     return Person({key: Viewer(key=key, kind=Kind.CONFIRMED) for key in keys}, mailbox=mailbox)
 
 
-def _erase(person: Person, found: list[tuple[Owned, dict[str, Any]]]) -> Erased:
+def _erase(person: Person, found: list[tuple[Owned, Document]]) -> Erased:
     detached = 0
     for kind, row in found:
         kind.erase(person, row)

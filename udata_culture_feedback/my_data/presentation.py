@@ -11,6 +11,7 @@ from udata.i18n import ngettext
 from ..contributions import kinds
 from ..contributions.owned import Entry, Person
 from ..web.pages import page_address
+from ..web.untyped import Document
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Section:
         return page_address("me/", kind=self.kind, page=page)
 
 
-def sections(person: Person, listed: dict[str, Any]) -> list[Section]:
+def sections(person: Person, listed: Document) -> list[Section]:
     """What `me.listed` answers, without the kinds of which there is nothing."""
     return [
         Section(

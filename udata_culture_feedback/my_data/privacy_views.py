@@ -3,8 +3,6 @@ beside each form."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response, abort, current_app, request
 
 from ..contributions import kinds
@@ -12,10 +10,11 @@ from ..people.viewer import current_viewer
 from ..web import privacy
 from ..web.pages import blueprint, page_address, render
 from ..web.privacy import Facts
+from ..web.untyped import Shown
 
 
 @blueprint.app_context_processor
-def privacy_of_forms() -> dict[str, Any]:
+def privacy_of_forms() -> Shown:
     """For every template: where the page is, and who answers for what people give."""
 
     def address(consultation: str | None = None) -> str:

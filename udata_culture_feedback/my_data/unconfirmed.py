@@ -4,7 +4,6 @@ it."""
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from bson import ObjectId
 from pymongo.collection import Collection
@@ -18,6 +17,7 @@ from ..email_confirmation import confirmation
 from ..people import contacts
 from ..portal.collections import now
 from ..web.moments import iso
+from ..web.untyped import Query
 
 
 class OwnUnconfirmed(Owned):
@@ -30,7 +30,7 @@ class OwnUnconfirmed(Owned):
     def collection(self) -> Collection[Row]:
         return confirmation.unconfirmed()
 
-    def where(self, person: Person) -> dict[str, Any]:
+    def where(self, person: Person) -> Query:
         return {"contact": {"$in": contact_ids(person)}, "expires_at": {"$gt": now()}}
 
     def shown(self, person: Person, rows: list[Row]) -> list[Shown]:

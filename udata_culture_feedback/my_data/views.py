@@ -34,6 +34,7 @@ from ..web.pages import (
     see_other,
     wants_fragment,
 )
+from ..web.untyped import Document, Shown
 from ..web.urls import api_url, login_url
 from . import access_link, actions, mails, presentation  # noqa: F401 (mails whose links lead here)
 from .api import COOKIE, download, person, visit_secret
@@ -53,7 +54,7 @@ CORRECTED = ("title", "description", "evidence_url", "spatial")
 
 
 @blueprint.app_context_processor
-def my_address() -> dict[str, Any]:
+def my_address() -> Shown:
     """Where somebody sees what they said, for every template."""
     return {"culture_feedback_me": lambda: page_address("me/")}
 
@@ -193,7 +194,7 @@ def _page(
     only = request.args.get("kind")
     only = only if only in kinds.owned() else None
     shown: list[presentation.Section] = []
-    followed: dict[str, Any] = {}
+    followed: Document = {}
     if who.known:
         page = Page(max(1, _whole(request.args.get("page"), 1)), SHOWN)
         try:
@@ -269,7 +270,7 @@ def _erase_page(who: Person, refusal: refusals.Refusal | None = None) -> Respons
 
 
 def _request_page(who: Person, id: str, refusal: refusals.Refusal | None = None) -> Response:
-    row: dict[str, Any] = {}
+    row: Document = {}
     if who.known:
         try:
             _kind, row = actions.find(who, "request", id)

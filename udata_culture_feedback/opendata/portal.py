@@ -25,6 +25,7 @@ from udata.tags import slug
 from ..portal import catalogue
 from ..portal.collections import now
 from ..web import refusals
+from ..web.untyped import Document, Shown
 from .models import published
 from .tables import Written
 
@@ -98,7 +99,7 @@ def put(name: str, organization: ObjectId, sheet: Sheet, files: list[File]) -> P
 
 
 @contextmanager
-def _claimed(name: str) -> Iterator[dict[str, Any]]:
+def _claimed(name: str) -> Iterator[Shown]:
     """The link, made where there is none, while nobody else publishes the same."""
     moment = now()
     free = {"_id": name, "$or": [{"claimed": None}, {"claimed": {"$lte": moment}}]}
@@ -124,9 +125,7 @@ def _must_be_ours(dataset: Dataset, organization: ObjectId) -> None:
         raise refusals.Conflict(_("This dataset belongs to another organization by now."))
 
 
-def _create(
-    link: dict[str, Any], organization: ObjectId, sheet: Sheet, files: list[File]
-) -> Dataset:
+def _create(link: Document, organization: ObjectId, sheet: Sheet, files: list[File]) -> Dataset:
     ids = {file.name: _resource_id(link["dataset"], file.name) for file in files}
     resources = []
     for file in files:
@@ -145,7 +144,7 @@ def _create(
     return dataset
 
 
-def _update_files(link: dict[str, Any], dataset: Dataset, files: list[File]) -> list[str]:
+def _update_files(link: Document, dataset: Dataset, files: list[File]) -> list[str]:
     """Writes the files that say something else, adds those that are missing, removes those of ours
     that there are no more."""
     known = {one["name"]: one for one in link.get("files") or ()}
@@ -178,7 +177,7 @@ def _update_files(link: dict[str, Any], dataset: Dataset, files: list[File]) -> 
     return changed
 
 
-def _update_sheet(link: dict[str, Any], dataset: Dataset, sheet: Sheet) -> list[str]:
+def _update_sheet(link: Document, dataset: Dataset, sheet: Sheet) -> list[str]:
     """Writes what we say of the dataset where it has changed and nobody has written something else
     there since."""
     before = link.get("written") or {}
@@ -193,7 +192,7 @@ def _update_sheet(link: dict[str, Any], dataset: Dataset, sheet: Sheet) -> list[
     return changed
 
 
-def _remember(link: dict[str, Any], sheet: Sheet, files: list[File]) -> None:
+def _remember(link: Document, sheet: Sheet, files: list[File]) -> None:
     moment = now()
     published().update_one(
         {"_id": link["_id"]},
@@ -208,9 +207,9 @@ def _remember(link: dict[str, Any], sheet: Sheet, files: list[File]) -> None:
     )
 
 
-def _fields(sheet: Sheet) -> dict[str, Any]:
+def _fields(sheet: Sheet) -> Shown:
     licence = current_app.config["CULTURE_FEEDBACK_OPEN_DATA_LICENSE"]
-    fields: dict[str, Any] = {
+    fields: Shown = {
         "title": sheet.title,
         "description": sheet.description,
         "tags": sorted({slug(tag) for tag in sheet.tags}),

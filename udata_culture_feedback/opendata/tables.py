@@ -23,6 +23,7 @@ from udata.i18n import lazy_gettext as _
 
 from ..vocabulary import vocabularies
 from ..web.csv import cell, written
+from ..web.untyped import Query, Shown
 from .suppression import LEAST_FOR_CROSSES, shown_groups
 
 #: Documents that the server sends at once, and those that are looked up at once.
@@ -31,7 +32,7 @@ BATCH = 200
 #: Bytes of the random id of a row.
 ID_LENGTH = 8
 #: The documents as they lie in their collection, rather than by an index.
-AS_THEY_LIE: dict[str, Any] = {"hint": {"$natural": 1}}
+AS_THEY_LIE: Query = {"hint": {"$natural": 1}}
 #: The column of random ids.
 ROW = "row"
 #: As the Table Schema names them: of values that a list of texts puts between its elements.
@@ -56,12 +57,12 @@ class Column:
     required: bool = False
     least: int | None = None
 
-    def field(self) -> dict[str, Any]:
+    def field(self) -> Shown:
         """As a field of a Table Schema."""
-        shown: dict[str, Any] = {"name": self.name, "title": str(self.title), "type": self.type}
+        shown: Shown = {"name": self.name, "title": str(self.title), "type": self.type}
         if self.description:
             shown["description"] = str(self.description)
-        constraints: dict[str, Any] = {}
+        constraints: Shown = {}
         if self.required:
             constraints["required"] = True
         if self.name == ROW:
@@ -104,9 +105,9 @@ class Table:
         for id, one in zip(_drawn_ids(), things, strict=False):
             yield [id, *[value(one) for value in values]]
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> Shown:
         """Its Table Schema."""
-        schema: dict[str, Any] = {
+        schema: Shown = {
             "$schema": "https://specs.frictionlessdata.io/schemas/table-schema.json",
             "name": self.name,
             "title": self.title,
@@ -187,8 +188,8 @@ def definitions(tables: Iterable[Table]) -> Iterator[list[Any]]:
 
 
 def shuffled(
-    collection: Collection, where: dict[str, Any], fields: Iterable[str], *, most: bool = False
-) -> Iterator[dict[str, Any]]:
+    collection: Collection, where: Query, fields: Iterable[str], *, most: bool = False
+) -> Iterator[Shown]:
     """Documents in an order drawn each time, whatever their number: the server puts them in order,
     on its disk where it must. `most` of the collection: it is read as it lies, which takes half of
     the time that an index does."""
@@ -215,7 +216,7 @@ def batches(things: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def version(collection: Collection, where: dict[str, Any], *also: Any, most: bool = False) -> str:
+def version(collection: Collection, where: Query, *also: Any, most: bool = False) -> str:
     """Tells whether a file made of these documents (and of what else is named) may have changed:
     each change of one increases its `v`. One pass over them; `most`: as in `shuffled`."""
     found = collection.aggregate(

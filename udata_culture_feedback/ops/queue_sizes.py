@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from pymongo.collection import Collection
 
@@ -22,6 +21,7 @@ from ..figures.summary_ids import SITE
 from ..mail.models import Outcome, outbox
 from ..portal.collections import now
 from ..web.listing import EPOCH
+from ..web.untyped import Query
 
 #: Nothing is counted further: what is over it is a bad day, however bad.
 COUNTED = 100_000
@@ -119,9 +119,9 @@ def _contributions() -> Iterator[tuple[str, Collection]]:
     yield "collected", collected()
 
 
-def _due() -> dict[str, Any]:
+def _due() -> Query:
     return {"due": {"$exists": True}}
 
 
-def _count(collection: Collection, where: dict[str, Any]) -> int:
+def _count(collection: Collection, where: Query) -> int:
     return collection.count_documents(where, limit=COUNTED)

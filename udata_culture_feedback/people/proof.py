@@ -14,7 +14,6 @@ import json
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import altcha
 from flask import current_app
@@ -26,6 +25,7 @@ from udata.mongo.document import UDataDocument as Document
 
 from ..portal.collections import acknowledged, now
 from ..web import refusals
+from ..web.untyped import Shown
 from . import keys, limits
 
 #: How long a challenge is good for: somebody may type for that long.
@@ -56,7 +56,7 @@ def spent() -> Collection:
     return acknowledged(CultureFeedbackSpent)
 
 
-def challenge(action: str, target: str, times: int = 1) -> dict[str, Any]:
+def challenge(action: str, target: str, times: int = 1) -> Shown:
     """A new challenge for one action on one target, `times` as hard as usual, as its JSON:
     `parameters` and `signature`. Which counter solves it is known to nobody but who finds it."""
     config = current_app.config

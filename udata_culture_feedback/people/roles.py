@@ -125,7 +125,7 @@ def team() -> list[Moderator]:
     ]
 
 
-def _remit(stored: dict[str, Any] | None) -> Remit:
+def _remit(stored: Document | None) -> Remit:
     limit = (stored or {}).get("organizations")
     return Remit(None if limit is None else frozenset(limit))
 

@@ -9,6 +9,7 @@ from typing import Any
 from udata.i18n import lazy_gettext as _
 
 from ..portal import catalogue
+from ..web.untyped import Shown
 from .models import Kind
 
 Contributor = Mapping[str, Any]
@@ -56,10 +57,10 @@ def signature(
     contributor: Contributor,
     users: dict[Any, catalogue.UserFacts],
     organizations: dict[Any, catalogue.OrganizationFacts],
-) -> dict[str, Any]:
+) -> Shown:
     """`kind`, `name` (None: without name, or has left), and the `user` or `organization` that
     signs."""
-    shown: dict[str, Any] = {"kind": contributor["kind"], "name": None}
+    shown: Shown = {"kind": contributor["kind"], "name": None}
     if contributor["kind"] == Kind.ORGANIZATION:
         organization = organizations.get(contributor.get("organization"))
         if organization and not organization.deleted:

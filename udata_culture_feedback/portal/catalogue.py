@@ -36,6 +36,7 @@ from udata.core.user.models import Role, User
 from udata.mongo.slug_fields import SlugFollow
 
 from ..web.text_cleaning import is_storable
+from ..web.untyped import Document, Query, Shown
 
 ADMIN = RoleNeed("admin")
 
@@ -89,7 +90,7 @@ class DatasetFacts:
     )
 
     @classmethod
-    def of(cls, raw: dict[str, Any]) -> DatasetFacts:
+    def of(cls, raw: Document) -> DatasetFacts:
         created = raw.get("created_at_internal") or raw["_id"].generation_time.replace(tzinfo=None)
         return cls(
             id=raw["_id"],
@@ -116,7 +117,7 @@ class DatasetFacts:
         link = self.slug or self.id
         return front_end(f"datasets/{link}") or url_for("api.dataset", dataset=link, _external=True)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Shown:
         return {"id": str(self.id), "title": self.title, "page": self.page}
 
 
@@ -133,7 +134,7 @@ class OrganizationFacts:
     FIELDS = ("name", "slug", "deleted", "acronym")
 
     @classmethod
-    def of(cls, raw: dict[str, Any]) -> OrganizationFacts:
+    def of(cls, raw: Document) -> OrganizationFacts:
         said = (raw.get(field) for field in cls.FIELDS[1:])
         return cls(raw["_id"], raw.get("name") or "", *said)
 
@@ -144,7 +145,7 @@ class OrganizationFacts:
             "api.organization", org=link, _external=True
         )
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Shown:
         return {"id": str(self.id), "name": self.name, "page": self.page}
 
 
@@ -160,7 +161,7 @@ class UserFacts:
     FIELDS = ("first_name", "last_name", "slug", "deleted")
 
     @classmethod
-    def of(cls, raw: dict[str, Any]) -> UserFacts:
+    def of(cls, raw: Document) -> UserFacts:
         name = f"{raw.get('first_name') or ''} {raw.get('last_name') or ''}".strip()
         deleted = raw.get("deleted")
         return cls(raw["_id"], None if deleted else name, raw.get("slug"), deleted)
@@ -170,7 +171,7 @@ class UserFacts:
         link = self.slug or self.id
         return front_end(f"users/{link}") or url_for("api.user", user=link, _external=True)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Shown:
         return {"id": str(self.id), "name": self.name, "page": self.page}
 
 
@@ -180,14 +181,14 @@ def find_dataset(reference: Any) -> DatasetFacts | None:
     return DatasetFacts.of(raw) if raw else None
 
 
-def find_with(reference: Any, stages: list[dict[str, Any]]) -> bytes | None:
+def find_with(reference: Any, stages: list[Query]) -> bytes | None:
     """What `find_dataset` reads of a dataset and what these stages of a pipeline add to it, as the
     BSON of one document, by one command (two more for an old slug). None where there is none."""
     named = _named(reference)
     if named is None:
         return None
     fields = _projection(DatasetFacts.FIELDS)
-    first: list[dict[str, Any]] = [{"$match": named}, {"$limit": 1}, {"$project": fields}]
+    first: list[Query] = [{"$match": named}, {"$limit": 1}, {"$project": fields}]
     # Not `aggregate_raw_batches`, which asks for nothing first, and then for more.
     datasets = _raw(Dataset).with_options(codec_options=DEFAULT_RAW_BSON_OPTIONS)
     found: Any = next(datasets.aggregate([*first, *stages]), None)
@@ -202,7 +203,7 @@ def find_remote(remote_id: Any, source: Any) -> DatasetFacts | None:
     domain, or by the id of the harvest source. Without it, and where several have that id, none."""
     if not isinstance(remote_id, str) or not remote_id or not is_storable(remote_id):
         return None
-    where: dict[str, Any] = {"harvest.remote_id": remote_id, "deleted": None}
+    where: Query = {"harvest.remote_id": remote_id, "deleted": None}
     if source:
         if not isinstance(source, str) or not is_storable(source):
             return None
@@ -389,14 +390,14 @@ def _projection(fields: Iterable[str]) -> dict[str, int]:
     return {field: 1 for field in fields}
 
 
-def _by_id(model: Any, ids: Iterable[ObjectId], fields: Iterable[str]) -> list[dict[str, Any]]:
+def _by_id(model: Any, ids: Iterable[ObjectId], fields: Iterable[str]) -> list[Shown]:
     ids = {id for id in ids if id}
     if not ids:
         return []
     return list(_raw(model).find({"_id": {"$in": list(ids)}}, _projection(fields)))
 
 
-def _find(model: Any, reference: Any, fields: Iterable[str]) -> dict[str, Any] | None:
+def _find(model: Any, reference: Any, fields: Iterable[str]) -> Shown | None:
     named = _named(reference)
     if named is None:
         return None
@@ -408,7 +409,7 @@ def _find(model: Any, reference: Any, fields: Iterable[str]) -> dict[str, Any] |
     return found
 
 
-def _named(reference: Any) -> dict[str, Any] | None:
+def _named(reference: Any) -> Query | None:
     """Selects the object of an id or a slug; None for what cannot be either."""
     if isinstance(reference, ObjectId):
         return {"_id": reference}

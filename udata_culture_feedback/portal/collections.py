@@ -13,15 +13,25 @@ from pymongo.collection import Collection
 from pymongo.write_concern import WriteConcern
 from udata.mongo.document import UDataDocument
 
+from ..web.untyped import Document, Query
+
+__all__ = [
+    "Document",
+    "Indexed",
+    "Query",
+    "acknowledged",
+    "as_of",
+    "collection_of",
+    "confirmed",
+    "lookup",
+    "now",
+]
+
 #: Milliseconds that a majority has to confirm a write.
 CONFIRMED_WITHIN = 10_000
 
 #: A document, of the type of its collection.
 D = TypeVar("D", bound=Mapping[str, Any])
-#: A query or an update of MongoDB: really anything.
-Query = dict[str, Any]
-#: A document, or a part of one, whose fields are not known here.
-Document = dict[str, Any]
 
 _building = threading.Lock()
 #: The collections whose indexes this process has built. mongoengine hands a collection to other
@@ -65,9 +75,7 @@ def confirmed(collection: Collection, document: D | None) -> D | None:
     return document
 
 
-def lookup(
-    name: str, of: Collection, here: str, there: str, stages: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
+def lookup(name: str, of: Collection, here: str, there: str, stages: Sequence[Query]) -> Query:
     """A stage of a pipeline: what these `stages` find among the documents `of` a collection whose
     field `there` is (or contains) the field `here` of each document, as the list `name`."""
     return {

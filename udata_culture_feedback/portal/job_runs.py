@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 from mongoengine.fields import DateTimeField, DictField, ListField, StringField
 from pymongo.collection import Collection
 from udata.mongo.document import UDataDocument as Document
 
+from ..web.untyped import Shown
 from .collections import collection_of, now
 
 log = logging.getLogger(__name__)
@@ -38,16 +38,16 @@ def runs() -> Collection:
 
 
 @contextmanager
-def recorded(job: str) -> Iterator[dict[str, Any]]:
+def recorded(job: str) -> Iterator[Shown]:
     """Records a run. What it does is to be put into the dictionary: `done` (name → count), `failed`
     (names). A run that raises has not ended."""
-    report: dict[str, Any] = {"done": {}, "failed": []}
+    report: Shown = {"done": {}, "failed": []}
     runs().update_one({"_id": job}, {"$set": {"started_at": now()}}, upsert=True)
     yield report
     runs().update_one({"_id": job}, {"$set": {"ended_at": now(), **report}})
 
 
-def each(steps: Mapping[str, Callable[[], int]], report: dict[str, Any]) -> None:
+def each(steps: Mapping[str, Callable[[], int]], report: Shown) -> None:
     """Does each step within a run, and reports how much of it there was. One that fails is logged
     and leaves the others alone."""
     for name, step in steps.items():

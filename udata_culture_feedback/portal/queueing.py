@@ -11,6 +11,8 @@ from celery import Celery
 from kombu import Connection, pools
 from kombu.exceptions import OperationalError
 
+from ..web.untyped import Shown
+
 log = logging.getLogger(__name__)
 
 #: Seconds given to a Redis that neither answers nor refuses, twice. By itself Celery waits on.
@@ -64,7 +66,7 @@ def _leave_alone(address: str, error: Exception) -> None:
 
 
 @cache
-def _address(celery: Celery, task: str) -> dict[str, Any]:
+def _address(celery: Celery, task: str) -> Shown:
     """Through Redis, an exchange costs each message a look at which queues it leads to. Where the
     settings know one queue of it only, that is named instead, by the exchange without a name that
     every broker has; nor is it declared then, being a list that comes with its first message.

@@ -37,6 +37,7 @@ from udata.mongo.document import UDataDocument as Document
 
 from ..portal import catalogue
 from ..portal.collections import collection_of
+from ..web.untyped import Query
 from .terms import root, sound, stems
 from .terms import words as words_of
 from .vocabulary import Vocabulary, vocabulary
@@ -161,7 +162,7 @@ class Source:
         return found
 
 
-def fields_read(*names: str) -> dict[str, Any]:
+def fields_read(*names: str) -> Query:
     """Return the projection of what an entry is made of. Of a description, which may be a book,
     only the beginning is sent."""
     description = {"$substrCP": [{"$ifNull": ["$description", ""]}, 0, MAX_TEXT]}
@@ -330,7 +331,7 @@ def _forget_others(source: Source, after: ObjectId | None, until: ObjectId | Non
     return len(gone)
 
 
-def _between(after: Any, until: Any) -> dict[str, Any]:
+def _between(after: Any, until: Any) -> Query:
     return {op: bound for op, bound in (("$gt", after), ("$lte", until)) if bound is not None}
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from bson import ObjectId
 
+from ..web.untyped import Query, Shown
 from .index import KINDS, MAX_TEXT, entries, full_title, is_listed, pair, whole
 from .terms import root
 from .understanding import How, Reason, Role, Wanted, understood
@@ -113,14 +114,14 @@ def matching(dataset: Mapping[str, Any], *, limit: int = 20) -> list[Similar]:
 
 
 def candidates(
-    kind: str, wanted: list[Wanted], limit: int, where: dict[str, Any] | None = None
+    kind: str, wanted: list[Wanted], limit: int, where: Query | None = None
 ) -> list[Compared]:
     """Read and compare at most `limit` entries, by one command that walks the index of terms probe
     by probe and stops as soon as it has enough."""
-    steps: list[dict[str, Any]] = []
+    steps: list[Query] = []
     for probe, most in _probes(wanted, limit):
         match = {"kind": kind, "terms": {"$in": probe}} | (where or {})
-        walk: list[dict[str, Any]] = [{"$match": match}, {"$limit": most}]
+        walk: list[Query] = [{"$match": match}, {"$limit": most}]
         if steps:
             steps.append({"$unionWith": {"coll": entries().name, "pipeline": walk}})
         else:
@@ -128,7 +129,7 @@ def candidates(
     if not steps:
         return []
     asked = {stem for one in wanted for way in (*one.ways, *one.unlike) for stem in way}
-    shown: dict[str, Any] = {"object": 1, "title": 1, "stems": 1, "tags": 1}
+    shown: Shown = {"object": 1, "title": 1, "stems": 1, "tags": 1}
     for place in ("aside", "rest"):  # nothing of the one in entries of the version before
         shown[place] = {"$setIntersection": [{"$ifNull": [f"${place}", []]}, sorted(asked)]}
     read = entries().aggregate([*steps, {"$limit": limit}, {"$project": shown}])

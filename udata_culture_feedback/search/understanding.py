@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from ..web.untyped import Query
 from .index import (
     BATCH,
     LONGEST_BEGINNING,
@@ -203,7 +204,7 @@ def understood(text: str, tags: Iterable[str] = ()) -> list[Wanted]:
     return wanted
 
 
-def conditions(text: str) -> list[dict[str, Any]]:
+def conditions(text: str) -> list[Query]:
     """Return what a filter asks of the `terms` of documents that are indexed too: each word of a
     text that something has, as it is understood; each word exactly where nothing has any."""
     known = [one for one in understood(text) if one.n and one.role is not Role.WEAK]

@@ -15,19 +15,18 @@ from udata.i18n import lazy_gettext as _
 
 from . import refusals
 from .refusals import Refusal
+from .untyped import Payload, Shown
 
 ns = api.namespace("culture-feedback", "What the public says of datasets, and asks for")
 
 
-def documented(name: str, described: dict[str, Any]) -> Model:
+def documented(name: str, described: Shown) -> Model:
     """Declare a model of the documentation. `described`: field name → flask-restx field."""
     return api.model(name, described)
 
 
 Answer = Response
 
-#: A JSON object as the API shows it.
-Shown = dict[str, Any]
 
 #: Carries the contributor token of somebody without an account where there is no body for it.
 TOKEN_HEADER = "X-Culture-Feedback-Token"
@@ -36,7 +35,7 @@ TOKEN_HEADER = "X-Culture-Feedback-Token"
 PUBLIC_MAX_AGE = 60
 
 
-def json_body() -> dict[str, Any]:
+def json_body() -> Payload:
     """The JSON object that was sent. Raises Invalid for anything else, TooLong over the bound;
     werkzeug answers 415 to what is not JSON."""
     bound_body()
@@ -55,7 +54,7 @@ def json_body() -> dict[str, Any]:
     return body
 
 
-def _well_formed(body: dict[str, Any]) -> dict[str, Any]:
+def _well_formed(body: Payload) -> Payload:
     """Without halves of characters, which JSON can write and nothing can store."""
     text = json.dumps(body, ensure_ascii=False)
     try:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from udata.i18n import lazy_gettext as _
 
 from ..vocabulary import vocabularies
+from .untyped import Document
 
-NAMES: dict[str, Any] = {
+NAMES: Document = {
     "title": _("Title"),
     "description": _("Description"),
     "kind": _("Kind of request"),

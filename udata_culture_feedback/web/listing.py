@@ -17,6 +17,7 @@ from pymongo.collection import Collection
 from udata.i18n import lazy_gettext as _
 
 from . import refusals
+from .untyped import Query, Shown
 
 #: Largest page anybody gets.
 MAX_PAGE_SIZE = 100
@@ -61,7 +62,7 @@ def asked_page(default_size: int = 20) -> Page:
 
 
 def newest_first(
-    collection: Collection, where: dict[str, Any], page: Page, projection: dict[str, int] | None
+    collection: Collection, where: Query, page: Page, projection: dict[str, int] | None
 ) -> list[Any]:
     """One page of documents by `created_at`, and one more where there is one. Raises Invalid with
     the cursor to go on with (`next`) when the offset is beyond the end of offsets; a list that ends
@@ -80,9 +81,7 @@ def newest_first(
     return list(found.skip(0 if page.cursor else page.offset).limit(page.size + 1))
 
 
-def newest_first_stages(
-    where: dict[str, Any], page: Page, projection: dict[str, int]
-) -> list[dict[str, Any]]:
+def newest_first_stages(where: Query, page: Page, projection: dict[str, int]) -> list[Query]:
     """The same as stages of a pipeline, for a page that is not `beyond`."""
     return [
         {"$match": _after(where, page)},
@@ -93,7 +92,7 @@ def newest_first_stages(
     ]
 
 
-def _after(where: dict[str, Any], page: Page) -> dict[str, Any]:
+def _after(where: Query, page: Page) -> Query:
     """What comes after the cursor of a page, if it has one."""
     if not page.cursor:
         return where
@@ -102,19 +101,19 @@ def _after(where: dict[str, Any], page: Page) -> dict[str, Any]:
     return {"$and": [where, {"created_at": {"$lte": moment}}, older]}
 
 
-def count(collection: Collection, where: dict[str, Any]) -> tuple[int, bool]:
+def count(collection: Collection, where: Query) -> tuple[int, bool]:
     """How many, counted up to a bound, and whether the bound was hit."""
     n = collection.count_documents(where, limit=MAX_COUNT + 1)
     return (MAX_COUNT, True) if n > MAX_COUNT else (n, False)
 
 
 def envelope(
-    shown: list[dict[str, Any]],
+    shown: list[Shown],
     found: Sequence[Mapping[str, Any]],
     page: Page,
     total: int,
     capped: bool = False,
-) -> dict[str, Any]:
+) -> Shown:
     """A page as udata's API gives it, with the addresses of the next and previous ones. `found` is
     what `newest_first` answered, `shown` its first `page.size` as JSON."""
     more = len(found) > page.size

@@ -39,6 +39,7 @@ from .languages import COOKIE, choose_for_request
 from .reader import Reader, must_have_account
 from .render_cache import fingerprint, kept
 from .text_cleaning import set_french_page
+from .untyped import Document, Shown
 from .urls import PREFIX, portal
 
 View = Callable[..., Any]
@@ -211,7 +212,7 @@ def render_cached(
     template: str,
     viewer: Reader,
     shown: tuple[Hashable, ...],
-    context: Callable[[], dict[str, Any]],
+    context: Callable[[], Document],
 ) -> Response:
     """Render a view; for anonymous people once, while what it shows stays as it is.
 
@@ -263,7 +264,7 @@ def _response(text: str, refusal: refusals.Refusal | None = None) -> Response:
     return same_for_all(response) if wants_fragment() else response
 
 
-def part(template: str, shown: Any, context: Callable[[], dict[str, Any]]) -> Markup:
+def part(template: str, shown: Any, context: Callable[[], Document]) -> Markup:
     """A part of a page that is the same for everybody, rendered when what it shows has changed.
 
     `shown`: plain values and dataclasses that say all that the part is made of; `context`: makes
@@ -281,7 +282,7 @@ def setting_key() -> tuple[Hashable, ...]:
     return request.args.get("lang"), *_setting().values()
 
 
-def _setting() -> dict[str, Any]:
+def _setting() -> Shown:
     """What a template is told of where it will stand."""
     fragment = wants_fragment()
     level = _heading_level()

@@ -14,12 +14,11 @@ from udata.i18n import lazy_gettext as _
 
 from . import refusals
 from .text_cleaning import clean, is_invisible
+from .untyped import Payload
 
 #: A submission's id is chosen by who sends it (a UUID does), so that a retry is stored once.
 SUBMISSION_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
 
-#: What somebody sent: a JSON object that nobody has checked yet.
-Payload = dict[str, Any]
 
 #: Characters of a slug or an id by which something is named.
 REFERENCE_LENGTH = 300
@@ -31,13 +30,13 @@ class Reading:
 
     def __init__(self, payload: Payload):
         self.payload = payload
-        self.values: dict[str, Any] = {}
+        self.values: Payload = {}
         self.errors: refusals.Errors = {}
 
     def has(self, field: str) -> bool:
         return field in self.payload
 
-    def checked(self) -> dict[str, Any]:
+    def checked(self) -> Payload:
         """The values. Raises Invalid with one error for each field at fault."""
         if self.errors:
             raise refusals.Invalid(_("Some answers need another look."), self.errors)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .untyped import Shown
+
 #: Field → what is wrong with it, perhaps a lazy translation.
 Errors = dict[str, Any]
 
@@ -21,8 +23,8 @@ class Refusal(Exception):
         self.errors = {field: str(text) for field, text in (errors or {}).items()}
         self.details = details
 
-    def as_json(self) -> dict[str, Any]:
-        body: dict[str, Any] = {"message": str(self.message), **self.details}
+    def as_json(self) -> Shown:
+        body: Shown = {"message": str(self.message), **self.details}
         if self.errors:
             body["errors"] = {field: str(text) for field, text in self.errors.items()}
         return body

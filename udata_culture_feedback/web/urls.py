@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection
-from typing import Any
 
 import slugify
 from bson import ObjectId
 from flask import current_app, request, url_for
 from udata.uris import cdata_url
+
+from .untyped import Shown
 
 #: Everything of ours lives there: portals already route `/api` to udata.
 PREFIX = "/api/1/culture-feedback"
@@ -39,7 +40,7 @@ def _with_next(address: str, back: str) -> str:
     return f"{address}{'&' if '?' in address else '?'}next={quote(back, safe='/')}"
 
 
-def portal() -> dict[str, Any]:
+def portal() -> Shown:
     """The portal as the header and the footer of whole pages name it."""
     config = current_app.config
     return {

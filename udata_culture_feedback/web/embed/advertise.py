@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
 
 from flask import current_app
 from pymongo import UpdateOne
@@ -17,6 +16,7 @@ from udata.core.dataset.models import Dataset
 from udata.i18n import lazy_gettext as _
 
 from ..languages import speaking
+from ..untyped import Document, Query, Shown
 from ..urls import pages_url
 
 #: Where cdata looks.
@@ -34,14 +34,14 @@ BUTTON = _("Give my opinion")
 PUBLIC = {"private": {"$ne": True}, "deleted": None, "archived": None}
 
 
-def advertise(where: dict[str, Any]) -> int:
+def advertise(where: Query) -> int:
     """Adds the call to the public datasets of a query (of MongoDB), or brings it up to date there.
     Answers how many have changed."""
     found = Dataset._get_collection().find(PUBLIC | where, {"slug": 1})
     return _write(UpdateOne({"_id": one["_id"]}, _adding(one)) for one in found)
 
 
-def withdraw(where: dict[str, Any]) -> int:
+def withdraw(where: Query) -> int:
     """Takes the call back from all datasets of a query. Answers how many had it."""
     found = Dataset._get_collection().find(where | {f"extras.{KEY}.source": SOURCE}, {"_id": 1})
     return _write(UpdateOne({"_id": one["_id"]}, _removing()) for one in found)
@@ -55,23 +55,23 @@ def _write(updates: Iterable[UpdateOne]) -> int:
     return changed
 
 
-def _adding(dataset: dict[str, Any]) -> list[dict[str, Any]]:
+def _adding(dataset: Document) -> list[Query]:
     both = {"$concatArrays": [_of_others(), [{"$literal": _call(dataset)}]]}
     return [{"$set": {f"extras.{KEY}": both}}]
 
 
-def _removing() -> list[dict[str, Any]]:
+def _removing() -> list[Query]:
     """Where nothing of others stays, nothing stays."""
     rest = {"$cond": [{"$eq": [_of_others(), []]}, "$$REMOVE", _of_others()]}
     return [{"$set": {f"extras.{KEY}": rest}}]
 
 
-def _of_others() -> dict[str, Any]:
+def _of_others() -> Query:
     there = {"$cond": [{"$isArray": f"$extras.{KEY}"}, f"$extras.{KEY}", []]}
     return {"$filter": {"input": there, "cond": {"$ne": ["$$this.source", SOURCE]}}}
 
 
-def _call(dataset: dict[str, Any]) -> dict[str, Any]:
+def _call(dataset: Document) -> Shown:
     return {
         "id": pages_url(f"datasets/{dataset.get('slug') or dataset['_id']}/"),
         "type": "external",

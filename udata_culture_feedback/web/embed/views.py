@@ -15,6 +15,7 @@ from ..api import same_for_all
 from ..field_names import name_of
 from ..languages import speaking
 from ..pages import blueprint, wants_fragment
+from ..untyped import Shown
 from . import assets
 from .placements import placements
 
@@ -103,7 +104,7 @@ def day_in_words(moment: Any) -> str:
 
 
 @blueprint.app_context_processor
-def asset_address() -> dict[str, Any]:
+def asset_address() -> Shown:
     return {
         "culture_feedback_asset": assets.address,
         "culture_feedback_sheets": assets.SHEETS,
