@@ -1,7 +1,8 @@
 """``python -m tools.fit_search``: learn from the labelled queries what of an entry says that it is
 what a query asks for, and print the weights for `search/similar.py`.
 
-Logistic regression by Newton's method. Cross-validated: learnt from one set, tried on the other.
+Logistic regression by Newton's method. Cross-validated: each set
+is tried with what was learnt from the others.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ def main() -> None:
         mongoengine.connect(host=f"{mongod.uri}/search", uuidRepresentation="standard")
         slugs, queries = load_catalogue(), read_queries()
         rows = {query.text: _rows(query, slugs) for query in queries}
-        sets = {name: [q for q in queries if q.set == name] for name in ("first", "second")}
-        for learnt, tried in (("first", "second"), ("second", "first")):
-            weights = _fit([row for query in sets[learnt] for row in rows[query.text]])
-            print(f"learnt from the {learnt} set: {_tried(weights, sets[tried], slugs)}")
+        for name in dict.fromkeys(query.set for query in queries):
+            weights = _fit([row for q in queries if q.set != name for row in rows[q.text]])
+            tried = [query for query in queries if query.set == name]
+            print(f"{name} set, learnt from the others: {_tried(weights, tried, slugs)}")
         weights = _fit([row for some in rows.values() for row in some])
-        print(f"learnt from both: {_tried(weights, queries, slugs)}")
+        print(f"all, learnt from all: {_tried(weights, queries, slugs)}")
         print(weights)
 
 

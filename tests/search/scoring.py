@@ -2,7 +2,8 @@
 
 `catalogue.json` is the catalogue of the demo; `queries.csv` says what each query should find, as
 slugs separated by "|" (nothing: nothing should be found), and after "also:" what is tolerated. Its
-first set was made to find causes, the second to see whether they were the causes.
+first set was given, the second made while causes were looked for, the third to see once whether
+they were the causes (recall 0.87, precision 0.94, before anything was learnt from it).
 """
 
 from __future__ import annotations

@@ -67,6 +67,12 @@ class WordsTest(SimilarTestCase):
         self.publish("Piscines")
         assert self.datasets(typed) == [ATTENDANCE]
 
+    def test_even_where_it_is_a_word(self):
+        self.publish("Part")
+        for year in range(20):
+            self.publish(f"Partitions {year}")
+        assert len(self.datasets("liste des part", limit=30)) > 1
+
     @pytest.mark.parametrize(
         ("typed", "title"),
         [

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from operator import mul
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from .vocabulary import Key, vocabulary
 #: Entries compared with a text, of all kinds together.
 CANDIDATES = 200
 #: From which probability on something is proposed.
-THRESHOLD = 0.32
+THRESHOLD = 0.28
 
 #: Pairs and single words of a text by which candidates are looked for, and the stems of a word that
 #: are paired.
@@ -66,7 +66,7 @@ class Signs(NamedTuple):
 
 
 #: Learnt by logistic regression from labelled queries: `python -m tools.fit_search`.
-LEARNT = Signs(-7.86, 0.91, 3.08, 2.94, 1.04, -3.22, 2.43, 5.21)
+LEARNT = Signs(-8.4, 0.41, 3.78, 3.4, 1.55, -2.7, 2.41, 5.33)
 
 
 @dataclass
@@ -128,7 +128,8 @@ def candidates(
             steps = walk
     if not steps:
         return []
-    asked = {stem for one in wanted for way in (*one.ways, *one.unlike) for stem in way}
+    ways = [way for one in wanted for way in chain(one.ways, *one.unlike.values())]
+    asked = {stem for way in ways for stem in way}
     shown: Shown = {"object": 1, "title": 1, "stems": 1, "tags": 1}
     for place in ("aside", "rest"):  # nothing of the one in entries of the version before
         shown[place] = {"$setIntersection": [{"$ifNull": [f"${place}", []]}, sorted(asked)]}
@@ -176,11 +177,12 @@ def _compare(kind: str, entry: Mapping[str, Any], wanted: list[Wanted]) -> Compa
     credits: dict[str, float] = {}
     for one in wanted:
         best, by = 0.0, Key()
-        share = UNLIKE if any(_satisfied(way, places) for way in one.unlike) else 1
         for way, credit in one.ways.items():
             if way[0] not in places and len(way) < LENIENT:
                 continue
-            value = credit * share * _satisfied(way, places)
+            value = credit * _satisfied(way, places)
+            if any(_satisfied(other, places) for other in one.unlike.get(way[0], ())):
+                value *= UNLIKE
             if value > best:
                 best, by = value, way
             if value:

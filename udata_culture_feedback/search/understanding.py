@@ -77,8 +77,9 @@ class Reason(NamedTuple):
 @dataclass
 class Wanted:
     """A word of the text. `ways`: the stems that satisfy it, all of one way together, and what each
-    way counts; `said`: how it is understood, where that is not as written. `unlike`: expressions in
-    which it means something else (« air » in « plein air »)."""
+    way counts; `said`: how it is understood, where that is not as written. `unlike`: for a stem the
+    expressions in which it means something else (« air » in « plein air »). `is_phrase`: it is part
+    of a name of several words."""
 
     word: str
     role: Role
@@ -88,7 +89,8 @@ class Wanted:
     weight: float = 0.0
     ways: dict[Key, float] = field(default_factory=dict)
     said: dict[Key, Reason] = field(default_factory=dict)
-    unlike: tuple[Key, ...] = ()
+    unlike: dict[str, list[Key]] = field(default_factory=dict)
+    is_phrase: bool = False
 
     def accept(
         self, keys: Iterable[Key], credit: float, how: How | None = None, found: str = ""
@@ -199,6 +201,8 @@ def understood(text: str, tags: Iterable[str] = ()) -> list[Wanted]:
     _finish(wanted, known)
     total = max(entries().estimated_document_count(), 1)
     for one in wanted:
+        if not one.is_phrase:
+            one.unlike = {way[0]: found for way in one.ways if (found := said.unlike(way))}
         one.n = sum(map(known.number, one.ways))
         one.weight = one.role.value * _rarity(one.n, total) * (TAG if one.is_tag else 1)
     return wanted
@@ -218,14 +222,17 @@ def conditions(text: str) -> list[Query]:
     ]
 
 
-def _asked(said: Vocabulary, text: str, joined: Iterable[str]) -> list[Wanted]:
+def _asked(said: Vocabulary, text: str, joined: Mapping[str, str]) -> list[Wanted]:
     """The words of a text, each once whatever its inflection; where there are too many, those that
-    say something."""
+    say something. « Sous-titres » is not about titles."""
     spelt = spellings(text)
     words = {root(word): word for word in reversed([*joined])}
     wanted = [
         Wanted(word, _role(said, word), spelt.get(word, word)) for word in reversed(words.values())
     ]
+    for one in wanted:
+        if said.others(joined[one.word]):
+            one.role = Role.SUBJECT
     kept = sorted(wanted, key=lambda one: one.role is Role.WEAK)[:MAX_WORDS]
     return [one for one in wanted if one in kept]
 
@@ -279,8 +286,7 @@ def _halves(one: Wanted) -> list[tuple[str, str]]:
 def _understand(one: Wanted, joined: str, near: list[str], said: Vocabulary, known: Known) -> None:
     for word in filter(None, (one.word, joined)):
         one.accept_word(word, AS_WRITTEN)
-    one.accept_names(said.others(one.word), _renamed(one, said))
-    one.unlike = tuple(said.expressions.get(root(one.word), ()))
+        one.accept_names(said.others(word), _renamed(one, said))
     if one.word in known.means:
         one.accept([known.means[one.word]], SAME, How.ACRONYM, one.typed)
     corrections = known.near(one.word) if one.role is Role.SUBJECT else []
@@ -326,31 +332,34 @@ def _understand_phrases(wanted: list[Wanted], said: Vocabulary) -> None:
         )
         for one in together:
             one.ways = {way: credit for way, credit in one.ways.items() if credit == AS_WRITTEN}
-            one.unlike = ()
+            one.is_phrase = True
             one.accept_names(names, _renamed(one, said))
             one.role = Role.ASPECT if is_aspect else Role.SUBJECT
 
 
 def _finish(wanted: list[Wanted], known: Known) -> None:
-    """Take a word that nothing has for the beginning of one: people are still typing the last, and
-    shorten others (« expos », « biblio »)."""
-    unknown = [
+    """Take a word for the beginning of another: the last one, which people are still typing, if the
+    other is that much more common; any that nothing has, which people shorten (« expos »)."""
+    last = wanted[-1]
+    begun = [
         one
         for one in wanted
-        if len(one.word) >= SHORTEST_BEGINNING + (one is not wanted[-1])
+        if len(one.word) >= SHORTEST_BEGINNING + (one is not last)
         and one.tells
-        and not known.has(one)
+        and (one is last or not known.has(one))
     ]
-    if not unknown:
+    if not begun:
         return
-    begins = [f"^{singular(one.word)[:LONGEST_BEGINNING]}" for one in unknown]
+    begins = [f"^{singular(one.word)[:LONGEST_BEGINNING]}" for one in begun]
     found = words().find({"keys": {"$in": begins}, "n": {"$gt": 0}}, WORD_FIELDS)
-    ended = list(found.sort("n", -1).limit(ENDINGS * len(unknown)))
+    ended = list(found.sort("n", -1).limit(ENDINGS * len(begun)))
+    written = {one.word: sum(map(known.number, one.ways)) for one in begun}
     known.add(ended)
-    for one in unknown:
-        for word in (found["_id"] for found in ended):
-            if word.startswith(singular(one.word)):
-                one.accept_word(word, FINISHED, How.BEGINNING)
+    for one in begun:
+        for word in ended:
+            common = word["n"] >= MORE_COMMON * written[one.word]
+            if common and word["_id"].startswith(singular(one.word)):
+                one.accept_word(word["_id"], FINISHED, How.BEGINNING)
 
 
 def _rarity(n: int, total: int) -> float:

@@ -78,6 +78,10 @@ class Vocabulary:
         """Return the other names of what a folded word names."""
         return [name for stem in stems(word) for name in self.names.get((stem,), {}).values()]
 
+    def unlike(self, way: Key) -> list[Key]:
+        """Return the expressions in which a single stem means something else."""
+        return self.expressions.get(way[0], []) if len(way) == 1 else []
+
     def phrase_at(self, roots: list[str], start: int) -> int:
         """Return how many of these roots, from `start`, are the longest name of several words."""
         for length in range(min(self.longest, len(roots) - start), 1, -1):
@@ -126,10 +130,14 @@ class Vocabulary:
                     known.setdefault(other.label, other)
 
     def _name(self, label: str, credit: float) -> Name:
-        telling = list(self.telling(label))
-        if len(telling) == 1:
-            return Name(label, tuple((stem,) for stem in stems(telling[0])), credit)
-        return Name(label, (tuple(map(root, telling)),) if telling else (), credit)
+        telling, keys = self.telling(label), list[Key]()
+        if " " not in label:  # « sous-titre » is one word
+            keys += [(stem,) for joined in telling.values() if joined for stem in stems(joined)]
+        if len(telling) == 1 and not (keys and self.weak.intersection(telling)):
+            keys += [(stem,) for word in telling for stem in stems(word)]
+        elif len(telling) > 1:
+            keys.append(tuple(map(root, telling)))
+        return Name(label, tuple(keys), credit)
 
 
 def vocabulary() -> Vocabulary:
