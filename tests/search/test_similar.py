@@ -541,6 +541,10 @@ SUBJECTS += ["théâtres", "jardins", "librairies", "orchestres", "châteaux", "
 FIGURES = ["Fréquentation", "Liste", "Budget", "Horaires", "Carte", "Tarifs", "Effectifs"]
 
 
+#: What one question costs, but for a word that may be unfinished.
+FOUR = ["aggregate", "aggregate", "count", "find"]
+
+
 class VolumeTest(SimilarTestCase):
     @pytest.fixture(autouse=True)
     def many(self, empty: None) -> None:
@@ -568,10 +572,10 @@ class VolumeTest(SimilarTestCase):
             " musées et de toutes les bibliothèques de Balville, Bamont et Lilville en 2024",
         ],
     )
-    def test_one_question_is_five_commands_whatever_the_volume(self, text: str):
+    def test_one_question_is_five_commands_at_most_whatever_the_volume(self, text: str):
         with COMMANDS.count() as asked:
             similar.similar(text)
-        assert sorted(asked) == ["aggregate", "aggregate", "count", "find", "find"]
+        assert sorted(asked) in (FOUR, [*FOUR, "find"])
 
     @pytest.mark.parametrize("text", ["musees", "liste des budgets", "tarifs des opéras et musées"])
     def test_at_most_200_are_compared_and_none_twice(self, text: str):
