@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import json
 import random
 import resource
@@ -24,7 +25,7 @@ from udata.core.storages import resources as storage
 from udata.core.user.factories import UserFactory
 
 from udata_culture_feedback.app import site_open_data
-from udata_culture_feedback.consultations import answering, publishing
+from udata_culture_feedback.consultations import answering, publishing, release
 from udata_culture_feedback.consultations import csv as consultation_csv
 from udata_culture_feedback.consultations.models import of_responses, responses, results
 from udata_culture_feedback.consultations.repository import find
@@ -54,8 +55,12 @@ LATER = "2023-02-08T12:00:00+00:00"
 
 
 class PublishingCase(ConsultationCase):
+    #: People from whom on a row tells its values. `AttackTest` has those of the portal.
+    least = 1
+
     @pytest.fixture(autouse=True)
-    def world(self, plugin: Any, instance_path: Any) -> None:
+    def world(self, plugin: Any, instance_path: Any, monkeypatch: Any) -> None:
+        monkeypatch.setattr(release, "LEAST", self.least)
         LicenseFactory(id="lov2", title="Licence Ouverte 2.0")
         self.team = team_member()
         self.producer = Producer(title="Musées")
@@ -729,3 +734,116 @@ class ManyAnswersTest(PublishingCase):
                 ),
                 ordered=False,
             )
+
+
+#: What others may know of somebody who answered, and a file might tell.
+KNOWN = ("month", "channel", "profile")
+
+
+@pytest.mark.options(**UNLIMITED)
+class AttackTest(PublishingCase):
+    """Whoever knows when, how and as what somebody answered finds at least ten rows."""
+
+    least = 10
+
+    def crowd(self) -> None:
+        chance = random.Random(7)
+        for number in range(240):
+            moment = utc("2022-12-20" if number % 3 else "2023-01-15")
+            profile = chance.choices(("student", "teacher", "journalist", None), (9, 6, 2, 5))[0]
+            id = ObjectId()
+            who = Viewer(key=f"user:{id}", user_id=id)
+            answers = ANSWERS | {"satisfied": 1 + number % 4}
+            answers["use"] = "no" if number < 12 else "yes"
+            answers["themes"] = ["museums", *(["archives"] if number % 60 == 59 else [])]
+            with self.app.test_request_context("/"):
+                stored, _new = answering.submit(
+                    who,
+                    self.made["id"],
+                    {"answers": answers, "profile": profile},
+                    at=moment,
+                    asking=False,
+                )
+            if number % 20 == 0:
+                update = {"$set": {"channel": "post"}}
+                responses().update_one({"_id": stored["_id"]}, update)
+            elif number % 71 == 0:
+                responses().update_one({"_id": stored["_id"]}, {"$set": {"channel": "phone"}})
+
+    def late(self, many: int) -> None:
+        """Answers collected elsewhere, brought in after the closing."""
+        template = responses().find_one({"profile": "journalist"})
+        for _ in range(many):
+            id = ObjectId()
+            who = {"kind": "unverified", "key": f"import:{id}"}
+            responses().insert_one(
+                template
+                | {"_id": id, "contributor": who, "channel": "import", "imported": utc(LATER)}
+            )
+
+    def test_by_grouping_nobody_is_found_among_fewer_than_ten(self):
+        self.crowd()
+        rows = self.rows(self.publish(), "responses.csv")
+        assert len(rows) == 240
+        groups = Counter(tuple(row[name] for name in KNOWN) for row in rows)
+        assert min(groups.values()) >= 10, groups
+        assert len(groups) > 4  # and something is told
+        for size in range(1, len(KNOWN)):
+            for names in itertools.combinations(KNOWN, size):
+                some = Counter(tuple(row[name] for name in names) for row in rows)
+                assert min(some.values()) >= 10, (names, some)
+        assert {row["answers.themes"] for row in rows} == {"museums", ""}  # four said archives
+        for name in ("answers.use", "answers.satisfied"):
+            told = Counter(row[name] for row in rows)
+            assert min(told.values()) >= 10, (name, told)
+
+    def test_by_comparing_two_days_nobody_is_found_among_fewer_than_ten(self):
+        self.crowd()
+        first = self.rows(self.publish(), "responses.csv")
+        self.late(3)
+        with freeze_time(LATER):
+            assert publishing.publish(self.made["id"]).changed in ((), ("results.csv",))
+        second = self.download_later()
+        assert _said(first) == _said(second)
+        self.late(9)
+        third = self.download_later()
+        assert len(third) == len(first) + 12  # these are many enough
+
+    def download_later(self) -> list[dict[str, str]]:
+        with freeze_time(LATER):
+            path = f"/consultations/{self.made['id']}/responses.csv"
+            response = self.ask("GET", path, buffered=True)
+        assert response.status_code == 200
+        return read(response.get_data(as_text=True))
+
+    def test_where_too_little_would_be_left_only_tables_are_published(self):
+        for profile in ("student", "teacher", "journalist"):
+            for _ in range(3):
+                self.said(profile)
+        done = self.publish()
+        names = {
+            urlsplit(one["url"]).path.rpartition("/")[2] for one in self.shown(done)["resources"]
+        }
+        assert "responses.csv" not in names
+        assert "results.csv" in names
+        with freeze_time(AFTER):
+            path = f"/consultations/{self.made['id']}/responses.csv?lang=en"
+            refused = self.ask("GET", path)
+        assert refused.status_code == 404
+        assert "tables only" in refused.json["message"]
+
+    def test_an_address_that_udata_refuses_is_said_before_anything_is_written(self, monkeypatch):
+        for _ in range(12):
+            self.said()
+        before = everything_stored()
+        monkeypatch.setattr(type(storage), "url", lambda *args, **kwargs: "http://[nowhere")
+        with pytest.raises(refusals.Conflict, match="refuses the address"):
+            self.publish()
+        assert everything_stored() == before
+
+
+def _said(rows: list[dict[str, str]]) -> Counter[tuple[tuple[str, str], ...]]:
+    """What rows say, whatever their order and their random ids."""
+    return Counter(
+        tuple(sorted((name, cell) for name, cell in row.items() if name != "row")) for row in rows
+    )

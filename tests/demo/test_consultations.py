@@ -15,6 +15,7 @@ from demo import consultations as demo
 from demo.requests import record_requests
 from demo.requests import sample_requests as requests_of_the_demo
 from udata_culture_feedback import vocabulary
+from udata_culture_feedback.consultations import csv as consultation_csv
 from udata_culture_feedback.consultations import permissions, results
 from udata_culture_feedback.consultations.models import (
     TextState,
@@ -122,6 +123,14 @@ class RecordedTest(PluginTestCase):
         opinions = sum(one["answers"] for one in PAST["opinions"])
         assert shown["feedback"]["total"] == opinions == collected().count_documents({})
         assert shown["requests"][0]["title"] == PAST["requests"][0]["title"]
+
+        release = consultation_csv.released(past)
+        assert not release.tables_only
+        rows = list(consultation_csv.response_rows(past, release))
+        groups = Counter((row.month, row.channel, row.profile) for row in rows)
+        assert sum(groups.values()) == 800
+        assert min(groups.values()) >= 10, groups
+        assert len(groups) > 12
 
         synthesis = results.synthesis(past)
         assert synthesis is not None

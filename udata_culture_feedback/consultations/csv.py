@@ -4,7 +4,9 @@ answer are there where their author agreed, and once they were read one by one."
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any
 
 from bson import ObjectId
@@ -13,6 +15,7 @@ from udata.i18n import lazy_gettext as _
 
 from ..contributions.neighbours import requests_asked
 from ..figures.settle import Document
+from ..opendata.generalisation import Known, generalised
 from ..opendata.named import Datasets
 from ..opendata.opinions import Row, opinion_columns
 from ..opendata.tables import (
@@ -27,15 +30,19 @@ from ..opendata.tables import (
 )
 from ..portal import catalogue
 from ..vocabulary import vocabularies
+from ..web import refusals
 from ..web.csv import download
 from . import figures, results
+from . import release as release_module
 from .models import Channel, Consultation, Question, TextState, collected, responses
 from .questions import BINNED, COUNTED, Kind, bin_of, labels, rows_of, wordless
+from .release import Release, known_of, rows_where
+from .release import of as release_of
 from .wording import said
 
 #: What is read of an answer: nothing of who gave it.
 READ = (
-    *("answers", "profile", "channel", "sent_at", "open_data"),
+    *("answers", "profile", "channel", "sent_at", "open_data", "imported"),
     *("texts.question", "texts.text", "texts.state"),
 )
 #: The same of what was kept of feedback.
@@ -66,12 +73,13 @@ class ResponseRow:
     """An answer, and what of it may be told."""
 
     def __init__(
-        self, response: Document, profiles: set[str], datasets: dict[Any, Any] | None = None
+        self, response: Document, release: Release, datasets: dict[Any, Any] | None = None
     ):
-        self.response = response
+        self.release = release
         self.answers: Document = response.get("answers") or {}
-        told = response.get("profile")
-        self.profile = told if told in profiles else None
+        self.month, self.channel, self.profile = release.told(response)
+        #: Their profile within the ranges of numbers and dates, told or not.
+        self.within = known_of(response, release.profiles)[-1]
         self.datasets = datasets or {}
         #: The texts that may be told, by question.
         self.texts = {
@@ -81,8 +89,33 @@ class ResponseRow:
         }
 
     def chosen(self, question: str) -> Any:
-        """What was chosen, without the words that go with « other »."""
-        return wordless(self.answers.get(question))
+        """What was chosen, without the words that go with « other », nor what few people chose."""
+        rare = self.release.rare.get(question, set())
+        answer = wordless(self.answers.get(question))
+        if isinstance(answer, list):
+            return [one for one in answer if one not in rare]
+        return None if answer in rare else answer
+
+    def ranked(self, question: str) -> Any:
+        """An order, where ten people put the same one first."""
+        answer = self.answers.get(question)
+        rare = self.release.rare.get(question, set())
+        return None if not answer or answer[0] in rare else answer
+
+    def on_row(self, question: str, row: str) -> Any:
+        """The step chosen on a line of a matrix."""
+        step = (self.answers.get(question) or {}).get(row)
+        return None if step in self.release.rare.get(f"{question}.{row}", set()) else step
+
+    def range(self, question: Question) -> str | None:
+        """The range of a number or a date, where ten people of this profile share it: the value
+        itself might be one person's."""
+        answer = self.answers.get(question["id"])
+        if answer is None:
+            return None
+        found = bin_of(question, answer)
+        hidden = self.release.ranges.get((question["id"], self.within), set())
+        return None if found in hidden else found
 
     def dataset(self, question: str) -> str | None:
         named = self.answers.get(question)
@@ -91,11 +124,12 @@ class ResponseRow:
 
 
 class CollectedRow(Row):
-    """What was kept of a feedback, in the form of one."""
+    """What was kept of a feedback, in the form of one. `month`, and the profile, as far as they may
+    be told."""
 
-    @property
-    def month(self) -> str:
-        return str(self.feedback["month"])
+    __slots__ = ("month",)
+
+    month: str | None
 
 
 # --- What is in each file -------------------------------------------------------------------------
@@ -111,18 +145,22 @@ def responses_table(consultation: Consultation) -> Table:
             Column(
                 "month",
                 _("Month"),
-                lambda row: f"{row.response['sent_at']:%Y-%m}",
-                _("Month in which the answer was sent (UTC)."),
+                attrgetter("month"),
+                _(
+                    "Month in which the answer was sent (UTC). Empty where less than ten people "
+                    "would share month, channel and profile."
+                ),
                 type="yearmonth",
-                required=True,
             ),
             Column(
                 "channel",
                 _("Channel"),
-                lambda row: row.response["channel"],
-                _("How the answer was given."),
+                attrgetter("channel"),
+                _(
+                    "How the answer was given. Empty where less than ten people would share "
+                    "channel and profile."
+                ),
                 values=tuple((one.value, str(label)) for one, label in CHANNELS.items()),
-                required=True,
             ),
             profile_column(),
             *(column for one in consultation["questions"] for column in _answer_columns(one)),
@@ -168,10 +206,12 @@ def feedback_table() -> Table:
         Column(
             "month",
             column.title,
-            lambda row: row.month,
-            column.description,
+            attrgetter("month"),
+            _(
+                "Month in which the feedback was given (UTC). Empty where less than ten people "
+                "would share month and profile."
+            ),
             type="yearmonth",
-            required=True,
         )
         if column.name == "month"
         else column
@@ -197,16 +237,24 @@ def requests_table() -> Table:
 # --- Their rows -----------------------------------------------------------------------------------
 
 
-def response_rows(consultation: Consultation) -> Iterator[ResponseRow]:
-    """Every answer, in an order drawn each time. Who calls has looked at the seal."""
+def released(consultation: Consultation) -> Release:
+    """Find what the file of answers may tell. Whoever calls has looked at the seal."""
     answered, _given = figures.read(consultation["_id"])
-    profiles = _told(answered.get("totals") or {})
+    return release_of(consultation, answered.get("totals") or {})
+
+
+def response_rows(
+    consultation: Consultation, release: Release | None = None
+) -> Iterator[ResponseRow]:
+    """Yield every answer, in an order drawn each time. Whoever calls has looked at the seal."""
+    release = release or released(consultation)
     asked = [q["id"] for q in consultation["questions"] if q["kind"] == Kind.DATASET]
-    for batch in batches(shuffled(responses(), _sent(consultation), READ)):
+    where = rows_where(consultation, release.until)
+    for batch in batches(shuffled(responses(), where, READ)):
         named = {(one.get("answers") or {}).get(id) for one in batch for id in asked}
         datasets = catalogue.datasets_by_id(id for id in named if isinstance(id, ObjectId))
         for one in batch:
-            yield ResponseRow(one, profiles, datasets)
+            yield ResponseRow(one, release, datasets)
 
 
 def result_rows(found: Document) -> Iterator[Document]:
@@ -227,11 +275,29 @@ def feedback_rows(consultation: Consultation) -> Iterator[CollectedRow]:
     _answered, given = figures.read(consultation["_id"])
     profiles = _told(given.get("totals") or {})
     where = {"consultation": consultation["_id"], "live.total": 1}
+    known = _known_of_collected(where, profiles)
     datasets = Datasets()
     for batch in batches(shuffled(collected(), where, READ_OF_COLLECTED)):
         about = datasets.about([one["dataset"] for one in batch])
         for one, named in zip(batch, about, strict=True):
-            yield CollectedRow(one, named, profiles)
+            row = CollectedRow(one, named, profiles)
+            row.month, row.profile = known[one["month"], row.profile]
+            yield row
+
+
+def _known_of_collected(where: Document, profiles: set[str]) -> dict[Known, Known]:
+    """Say what month and profile of feedback are published as."""
+    groups: Iterator[Any] = collected().aggregate(
+        [
+            {"$match": where},
+            {"$group": {"_id": {"m": "$month", "p": "$profile"}, "n": {"$sum": 1}}},
+        ]
+    )
+    sizes: Counter[Known] = Counter()
+    for group in groups:
+        profile = group["_id"].get("p")
+        sizes[group["_id"]["m"], profile if profile in profiles else None] += group["n"]
+    return generalised(sizes, release_module.LEAST)
 
 
 def request_rows(consultation: Consultation) -> Iterator[Any]:
@@ -245,13 +311,17 @@ def responses_csv(consultation: Consultation) -> Response:
     """`P/consultations/<c>/responses.csv`. Raises NotFound while the seal holds."""
     results.must_be_there(consultation)
     table = responses_table(consultation)
-    made_of = version(responses(), _sent(consultation), table.header)
-    rows = table.rows(response_rows(consultation))
+    release = released(consultation)
+    if release.tables_only:
+        raise refusals.NotFound(
+            _(
+                "So few people answered alike that their answers are published as tables only: see "
+                "the results."
+            )
+        )
+    made_of = version(responses(), rows_where(consultation, release.until), table.header)
+    rows = table.rows(response_rows(consultation, release))
     return download(f"responses-{consultation['slug']}", table.header, rows, made_of)
-
-
-def _sent(consultation: Consultation) -> Document:
-    return {"consultation": consultation["_id"], "sent_at": {"$exists": True}}
 
 
 def _told(totals: dict[str, int]) -> set[str]:
@@ -281,7 +351,7 @@ def _answer_columns(question: Question) -> Iterator[Column]:
         yield Column(name, title, _binned(question), told, values=values)
     elif kind is Kind.RANKING:
         options = tuple(rows_of(question))
-        yield Column(name, title, lambda row: row.answers.get(id), told, values=options, many=True)
+        yield Column(name, title, lambda row: row.ranked(id), told, values=options, many=True)
     elif kind in COUNTED:
         several = kind is Kind.MULTIPLE
         yield Column(
@@ -320,17 +390,11 @@ def _text_column(name: str, title: str, id: str) -> Column:
 
 
 def _on_row(id: str, row: str) -> Callable[[ResponseRow], Any]:
-    return lambda one: (one.answers.get(id) or {}).get(row)
+    return lambda one: one.on_row(id, row)
 
 
 def _binned(question: Question) -> Callable[[ResponseRow], Any]:
-    """A number or a date as the range it is counted in: the value itself might be one person's."""
-
-    def told(row: ResponseRow) -> str | None:
-        answer = row.answers.get(question["id"])
-        return None if answer is None else bin_of(question, answer)
-
-    return told
+    return lambda row: row.range(question)
 
 
 def _figures() -> tuple[Column, ...]:

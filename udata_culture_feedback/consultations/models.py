@@ -165,7 +165,8 @@ class Consultation(Dates):
     it is not said. `show_participation`: everybody sees how many have answered. `journal`: what was
     changed since it was published. `collected`: when everything stamped was copied into its
     results. `reminded`: the closing date of which people were reminded;
-    `reminders`: when. `version` counts changes;
+    `reminders`: when. `released_until`: up to when imported answers are in the public files.
+    `version` counts changes;
     `edits`: the latest of them, for whoever edits an older version.
     """
 
@@ -192,6 +193,7 @@ class Consultation(Dates):
     collected: NotRequired[datetime | None]
     reminded: NotRequired[datetime]
     reminders: NotRequired[list[datetime]]
+    released_until: NotRequired[datetime]
     version: int
     edits: NotRequired[list[Edit]]
     created_by: ObjectId | None

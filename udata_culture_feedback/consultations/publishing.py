@@ -29,6 +29,7 @@ from ..web.moments import iso, local_day, portal_zone
 from ..web.urls import api_url, pages_url
 from . import csv, figures, permissions, representation, results, results_collection
 from .models import Consultation, consultations
+from .release import Release
 from .repository import addresses, find, no_such_consultation, readable
 from .signals import on_publication_wanted
 from .window import Window, grace, in_words, until_in_words
@@ -63,9 +64,15 @@ def publish(consultation_id: Any) -> Published:
         tempfile.TemporaryDirectory(prefix="culture-feedback-") as folder,
     ):
         found = results.read(consultation)
-        files = _files(consultation, found, organization.name, Path(folder))
+        moment, release = now(), csv.released(consultation)
+        files = _files(consultation, found, organization.name, Path(folder), release)
         sheet = _sheet(consultation, found)
-        return portal.put(_name(consultation), organization.id, sheet, files)
+        made = portal.put(_name(consultation), organization.id, sheet, files)
+        if release.until is None:  # otherwise later imports wait for others
+            consultations().update_one(
+                {"_id": consultation["_id"]}, {"$set": {"released_until": moment}}
+            )
+        return made
 
 
 def publish_as(viewer: Viewer, reference: Any) -> Published | None:
@@ -126,16 +133,22 @@ def _must_be_unsealed(consultation: Consultation) -> None:
 
 
 def _files(
-    consultation: Consultation, found: dict[str, Any], organization: str, folder: Path
+    consultation: Consultation,
+    found: dict[str, Any],
+    organization: str,
+    folder: Path,
+    release: Release,
 ) -> list[File]:
     """Every file, written."""
     made: list[Made] = [
-        (csv.responses_table(consultation), partial(csv.response_rows, consultation)),
         (csv.results_table(), partial(csv.result_rows, found)),
         (csv.crosses_table(), partial(csv.cross_rows, found)),
         (csv.feedback_table(), partial(csv.feedback_rows, consultation)),
         (csv.requests_table(), partial(csv.request_rows, consultation)),
     ]
+    if not release.tables_only:
+        rows = partial(csv.response_rows, consultation, release)
+        made.insert(0, (csv.responses_table(consultation), rows))
     questionnaire = folder / "questionnaire.json"
     asked = as_json(questionnaire, _questionnaire(consultation, organization))
     return [
@@ -202,9 +215,12 @@ def _description(consultation: Consultation, found: dict[str, Any]) -> str:
         f"## {_('What protects people')}",
         _(
             "No name and no pseudonym. Rows have ids and an order drawn at random at each "
-            "publication; dates are months; a profile stands in a file only where at least "
-            "%(crosses)d people share it. A text is there only if its author agreed to its "
-            "publication as open data, and once a moderator has read it.",
+            "publication. When, how and by which profile an answer was given is told only as far "
+            "as at least %(crosses)d people share all of it: months are left out first, then the "
+            "channel, then the profile. Left out too are answers that fewer people gave, and "
+            "ranges of a number or a date that fewer people of a profile share; where that takes "
+            "more than a fifth of the cells, tables only are published. A text is there only if "
+            "its author agreed to its publication as open data, and once a moderator has read it.",
             crosses=method["least_for_crosses"],
         ),
         f"## {_('Files')}",

@@ -20,7 +20,9 @@ from .models import RESERVED_SLUGS, Consultation, Entry, consultations
 Changed = tuple[Consultation, Query]
 
 #: Fields that edits leave alone: others write them.
-KEPT_BY_OTHERS = frozenset(("_id", "version", "answered", "collected", "reminded", "reminders"))
+KEPT_BY_OTHERS = frozenset(
+    ("_id", "version", "answered", "collected", "reminded", "reminders", "released_until")
+)
 
 #: Entries of a journal: it is one document with its consultation.
 MAX_JOURNAL = 300

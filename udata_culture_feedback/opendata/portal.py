@@ -13,6 +13,7 @@ from typing import Any
 
 from bson import ObjectId
 from flask import current_app
+from mongoengine.errors import ValidationError
 from pymongo.errors import DuplicateKeyError
 from udata.core import storages
 from udata.core.dataset.constants import UpdateFrequency
@@ -84,13 +85,20 @@ def put(name: str, organization: ObjectId, sheet: Sheet, files: list[File]) -> P
         dataset = Dataset.objects(id=link["dataset"]).first()
         if dataset is None and link.get("created_at"):
             raise refusals.Conflict(_("This dataset has been deleted: it is not published again."))
-        if dataset is None:
-            dataset = _create(link, organization, sheet, files)
-            changed = [file.name for file in files]
-        else:
-            _must_be_ours(dataset, organization)
-            changed = _update_files(link, dataset, files)
-            changed += _update_sheet(link, dataset, sheet)
+        _clean(link, dataset)
+        _must_be_addressable()
+        try:
+            if dataset is None:
+                dataset = _create(link, organization, sheet, files)
+                changed = [file.name for file in files]
+            else:
+                _must_be_ours(dataset, organization)
+                changed = _update_files(link, dataset, files)
+                changed += _update_sheet(link, dataset, sheet)
+        except ValidationError as error:
+            _clean(link, Dataset.objects(id=link["dataset"]).first())
+            message = _("The portal refuses this dataset: %(why)s", why=str(error))
+            raise refusals.Conflict(message) from error
         if changed or not link.get("created_at"):
             _remember(link, sheet, files)
         facts = catalogue.find_dataset(dataset.id)
@@ -117,6 +125,30 @@ def _claimed(name: str) -> Iterator[Shown]:
         published().update_one({"_id": name}, {"$set": {"claimed": None}})
 
 
+def _must_be_addressable() -> None:
+    """Raise Conflict where udata would refuse the address of a file, before any is written."""
+    address = storages.resources.url("culture-feedback/file.csv", external=True)
+    try:
+        Resource(title="file", url=address).validate()
+    except ValidationError as error:
+        message = _(
+            "The portal refuses the address of its own files (%(url)s): see SERVER_NAME and the "
+            "addresses of storages in its settings. Nothing was written.",
+            url=address,
+        )
+        raise refusals.Conflict(message) from error
+
+
+def _clean(link: dict[str, Any], dataset: Dataset | None) -> None:
+    """Delete the files that a run which failed has stored, and nothing refers to."""
+    found = published().find_one({"_id": link["_id"]}, {"stored": 1}) or {}
+    used = {resource.fs_filename for resource in dataset.resources} if dataset else set()
+    for name in set(found.get("stored") or ()) - used:
+        with suppress(FileNotFoundError):
+            storages.resources.delete(name)
+    published().update_one({"_id": link["_id"]}, {"$unset": {"stored": ""}})
+
+
 def _must_be_ours(dataset: Dataset, organization: ObjectId) -> None:
     owner = dataset.organization.id if dataset.organization else None
     if dataset.deleted:
@@ -131,7 +163,7 @@ def _create(link: Document, organization: ObjectId, sheet: Sheet, files: list[Fi
     for file in files:
         resource = Resource(id=ids[file.name])
         _describe(resource, file, ids)
-        _store(resource, file, str(link["dataset"]))
+        _store(resource, file, link)
         resources.append(resource)
     dataset = Dataset(
         id=link["dataset"],
@@ -159,12 +191,12 @@ def _update_files(link: Document, dataset: Dataset, files: list[File]) -> list[s
         if resource is None:
             resource = Resource(id=ids[file.name])
             _describe(resource, file, ids)
-            _store(resource, file, str(dataset.id))
+            _store(resource, file, link)
             dataset.add_resource(resource)
             continue
         before = resource.fs_filename
         _describe(resource, file, ids)
-        _store(resource, file, str(dataset.id))
+        _store(resource, file, link)
         dataset.update_resource(resource)
         if before:
             with suppress(FileNotFoundError):
@@ -202,7 +234,8 @@ def _remember(link: Document, sheet: Sheet, files: list[File]) -> None:
                 "written": {field: _plain(value) for field, value in _fields(sheet).items()},
                 "created_at": link.get("created_at") or moment,
                 "published_at": moment,
-            }
+            },
+            "$unset": {"stored": ""},
         },
     )
 
@@ -255,11 +288,13 @@ def _describe(resource: Resource, file: File, ids: dict[str, uuid.UUID]) -> None
         resource.schema = Schema(url=Resource(id=ids[file.schema]).latest)
 
 
-def _store(resource: Resource, file: File, folder: str) -> None:
-    """Puts the file in udata's storage, read some bytes at a time."""
-    prefix = f"culture-feedback/{folder}/{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
+def _store(resource: Resource, file: File, link: dict[str, Any]) -> None:
+    """Put the file in udata's storage, read some bytes at a time, and remember it until the dataset
+    refers to it."""
+    prefix = f"culture-feedback/{link['dataset']}/{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
     with file.path.open("rb") as source:
         stored = save_upload(storages.resources, source, file.name, prefix)
+    published().update_one({"_id": link["_id"]}, {"$push": {"stored": stored["fs_filename"]}})
     resource.url = stored["url"]
     resource.fs_filename = stored["fs_filename"]
     resource.checksum = Checksum(type=CHECKSUM_TYPE, value=stored[CHECKSUM_TYPE])
