@@ -299,6 +299,7 @@ FORMS: dict[str, Write] = {
     "pages/consultations/<reference>/results/texts": Write(
         "team", lambda s: {"text": s.text, "decision": "publish"}
     ),
+    "pages/consultations/<reference>/try": Write("team", _of(step="1", go="next", carried="")),
     "pages/consultations/<reference>/resume": Write("anonymous", _of(token="")),
     "pages/consultations/<reference>/synthesis": Write(
         "team",

@@ -250,6 +250,93 @@ class PagesTest(KindsCase):
         assert stored(self.made)["title"] == {"en": "Mine"}
 
 
+class EditorTest(KindsCase):
+    def editor(self) -> Browser:
+        return Browser(self, self.team).goes_to(
+            f"/pages/consultations/{self.made['slug']}/edit?lang=en"
+        )
+
+    def order(self) -> list[str]:
+        return [question["id"] for question in stored(self.made)["questions"]]
+
+    def of(self, page: Browser, question: str, button: str) -> int:
+        """The small form of a question that has this button."""
+        mine = f'name="question" value="{question}"'
+        return next(n for n, form in enumerate(page.forms) if mine in form and button in form)
+
+    def test_questions_move_and_are_duplicated_by_buttons(self):
+        with freeze_time(BEFORE):
+            page = self.editor()
+            page.presses(form=self.of(page, "last", 'value="up"'), move="up")
+            assert self.order() == ["barrier", "first", "axes", "last", "shows"]
+            page.presses(form=self.of(page, "first", 'value="down"'), move="down")
+            assert self.order() == ["barrier", "axes", "first", "last", "shows"]
+            page.presses(form=self.of(page, "axes", "duplicate"), duplicate="1")
+        assert self.order()[:3] == ["barrier", "axes", "how-good-are-they"]
+        one, other = stored(self.made)["questions"][1:3]
+        assert one["rows"] == other["rows"]
+
+    def test_what_is_frozen_is_shown_as_such(self):
+        with freeze_time(DURING):
+            self.answered(self.made, answers=ANSWERS)
+            page = self.editor()
+            assert page.sees("What follows is fixed, since people have answered: a ranking")
+            assert not page.sees("Move up")
+            form = self.of(page, "axes", "Save the question")
+            assert "<select" not in page.forms[form]
+            page.presses(
+                form=form,
+                text__en="How good are they really?",
+                answers__en="bad\nfair\ngood",
+                rows__en="Fresh\nWhole",
+            )
+            assert page.sees("The question is saved."), page.text
+        assert stored(self.made)["questions"][2]["text"]["en"] == "How good are they really?"
+
+    def test_a_trial_acts_on_conditions_and_stores_nothing(self):
+        before = responses().count_documents({})
+        with freeze_time(BEFORE):
+            page = Browser(self, self.team).goes_to(
+                f"/pages/consultations/{self.made['slug']}/try?lang=en"
+            )
+            page.presses("go", "next", answers__barrier=["old"], profile="researcher")
+            assert page.sees("What comes first?")
+            assert not page.sees("How many shows a year?")
+            page.presses("go", "previous")
+            page.presses("go", "next", answers__barrier=["found"], profile="researcher")
+            assert page.sees("How many shows a year?")
+            page.presses("go", "next")
+            assert page.sees("This question needs an answer.")
+            lines = {"answers.axes.fresh": "1", "answers.axes.whole": "2"}
+            page.presses("go", "next", **lines)
+            assert page.sees("People would send this:", "Fresh: bad"), page.text
+        assert responses().count_documents({}) == before
+        assert not stored(self.made).get("answered")
+
+    def test_the_checklist_says_what_is_better_looked_at(self):
+        with freeze_time(BEFORE):
+            self.made = self.make(self.team, publish=False)
+            assert self.editor().sees(
+                "Worth a look:", "There is no contact for questions.", "“Which dataset is missing?”"
+            )
+
+    def test_it_is_made_known_by_an_address_a_code_and_texts(self):
+        with freeze_time(DURING):
+            page = Browser(self, self.team).goes_to(
+                f"/pages/consultations/{self.made['slug']}/spread?lang=en"
+            )
+            assert page.sees("A code to scan", "Opening culture: this public consultation is open")
+            code = Browser(self).goes_to(f"/pages/consultations/{self.made['slug']}/qr.svg")
+            assert code.status == 200
+            assert code.text.startswith("<?xml")
+            assert "<path" in code.text
+            draft = self.make(self.team, publish=False)
+            hidden = Browser(self, self.team).goes_to(
+                f"/pages/consultations/{draft['slug']}/qr.svg"
+            )
+            assert hidden.status == 404
+
+
 class ResultsTest(KindsCase):
     @pytest.fixture(autouse=True)
     def answers(self, consultation: None) -> None:

@@ -29,6 +29,7 @@ PAGES = (
     "app.home_views",
     "consultations.editor_views",
     "consultations.results_views",
+    "consultations.spreading_views",
     "consultations.team_views",
     "consultations.views",
     "dashboard.public",

@@ -22,11 +22,11 @@ from ..web.refusals import Errors
 from . import permissions
 from .forms import TEXTS, read_consultation, read_synthesis
 from .models import Consultation, Correction, Edit, Entry, Question, Synthesis, consultations
-from .questions import structure
+from .questions import Kind, structure
 from .repository import MAX_JOURNAL, Changed, change, entry, free_slug, readable
 from .signals import on_synthesis_published
 from .window import State, Window, until_in_words
-from .wording import Texts
+from .wording import FORM_LANGUAGES, Texts, said
 
 #: Edits that a consultation remembers.
 MAX_EDITS = 30
@@ -184,6 +184,44 @@ def what_is_missing(consultation: Consultation) -> Errors:
     if not consultation["controller"] and not privacy.by_default("controller"):
         errors["controller"] = _("Say who is responsible for the answers.")
     return errors
+
+
+def worth_a_look(consultation: Consultation) -> list[str]:
+    """List what does not keep a consultation from being published, but is better looked at: texts
+    that are not in both languages of the forms, no contact, nothing about what becomes of it, free
+    texts without a word on personal data."""
+    found = []
+    untranslated = [
+        said(question["text"])
+        for question in consultation["questions"]
+        if any(language not in question["text"] for language in FORM_LANGUAGES)
+    ]
+    if any(language not in consultation["title"] for language in FORM_LANGUAGES):
+        found.append(str(_("The title is not in both languages.")))
+    if untranslated:
+        named = ", ".join(str(_("“%(text)s”", text=one)) for one in untranslated[:5])
+        found.append(str(_("Not in both languages: %(questions)s.", questions=named)))
+    if not consultation.get("contact"):
+        found.append(str(_("There is no contact for questions.")))
+    if not consultation["outcome"]:
+        found.append(str(_("It is not said what becomes of the answers.")))
+    unhelped = [
+        said(question["text"])
+        for question in consultation["questions"]
+        if question["kind"] == Kind.TEXT and not question.get("help")
+    ]
+    if unhelped:
+        named = ", ".join(str(_("“%(text)s”", text=one)) for one in unhelped[:5])
+        found.append(
+            str(
+                _(
+                    "Free texts without a help that asks to leave out names and addresses: "
+                    "%(questions)s.",
+                    questions=named,
+                )
+            )
+        )
+    return found
 
 
 def delete(viewer: Viewer, reference: Any) -> None:

@@ -132,10 +132,24 @@ def questions_of_form(questions: list[Question], form: Form) -> list[Any]:
     others = [question for question in questions if question["id"] != id]
     if "delete" in form:
         return others
+    if old is not None and ("move" in form or "duplicate" in form):
+        return _arranged(questions, old, form)
     position = whole_number(form.get("position")) or len(others) + 1
     changed = _question(old, form)
     place = min(max(position, 1), len(others) + 1) - 1
     return [*others[:place], changed, *others[place:]]
+
+
+def _arranged(questions: list[Question], question: Question, form: Form) -> list[Any]:
+    """Return all questions once one of them was moved up or down, or duplicated after itself."""
+    place = questions.index(question)
+    if "duplicate" in form:
+        copied = {**question, "id": None}
+        return [*questions[: place + 1], copied, *questions[place + 1 :]]
+    target = place + (1 if form.get("move") == "down" else -1)
+    target = min(max(target, 0), len(questions) - 1)
+    arranged = [one for one in questions if one is not question]
+    return [*arranged[:target], question, *arranged[target:]]
 
 
 def form_of_question(question: Question | None, position: int) -> dict[str, Any]:

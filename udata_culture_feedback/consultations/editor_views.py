@@ -235,6 +235,7 @@ def _form(
             "question": one,
             "shown": editor_forms.form_of_question(one, number),
             "conditions": editor_forms.conditions(questions, one),
+            "condition": condition_in_words(one, questions),
         }
         for number, one in enumerate(questions, 1)
     ]
@@ -272,6 +273,7 @@ def _form(
             state=window.state(now()).value if window else "draft",
             frozen=bool(consultation and actions.is_frozen(consultation)),
             missing=actions.what_is_missing(consultation) if consultation else {},
+            worth_a_look=actions.worth_a_look(consultation) if consultation else [],
             unsealed=bool(consultation and permissions.may_see_results(consultation)),
             opens=in_words(window.opens_at) if window else "",
             closes=until_in_words(window.closes_at) if window else "",

@@ -18,6 +18,7 @@ from ..vocabulary import vocabularies
 from ..web import charts, refusals
 from ..web.api import bound_body, never_stored
 from ..web.pages import blueprint, check_guard, handles_refusal, page_address, render
+from ..web.refusals import Errors
 from . import (
     actions,
     answering,
@@ -27,10 +28,11 @@ from . import (
     permissions,
     presentation,
 )
+from .answers import missing, read_answers
 from .figures import Way
 from .forms import MAX_COMMITMENTS
-from .models import Channel, Consultation
-from .questions import condition_in_words
+from .models import Answers, Channel, Consultation
+from .questions import condition_in_words, depends_on_profile
 from .response_content import warn_of_personal_data
 from .team_pages import asked, common, go_on, readable_page, team
 from .window import Window
@@ -79,6 +81,53 @@ def enter_answer(reference: str) -> Response:
     except refusals.Refusal as refusal:
         return _entry(viewer, consultation, answers, refusal=refusal)
     return go_on(consultation, "entry", done="entered")
+
+
+@blueprint.route("/pages/consultations/<string:reference>/try")
+def trial_page(reference: str) -> Response:
+    """Let the team answer as people will; nothing is stored."""
+    viewer = team()
+    return _trial(viewer, readable_page(viewer, reference), {}, None, 1)
+
+
+@blueprint.route("/pages/consultations/<string:reference>/try", methods=["POST"])
+@handles_refusal
+def go_on_trying(reference: str) -> Response:
+    """Go on to the next step of a trial, or back; conditions act, and nothing is stored."""
+    viewer = team()
+    consultation = readable_page(viewer, reference)
+    questions = consultation["questions"]
+    sent = request.form
+    refusal = None
+    answers = read_answers(questions, presentation.uncarried(sent.get("carried")), {})[0]
+    profile = sent.get("profile") or None
+    index = editor_forms.whole_number(sent.get("step")) or 1
+    try:
+        bound_body()
+        check_guard(viewer)
+        step = presentation.step_of(consultation, answers, index, profile)
+        given, _picked = presentation.answers_of_form(step.questions, sent)
+        answers = {key: one for key, one in {**answers, **given}.items() if one is not None}
+        index = _next_of_trial(consultation, answers, step, profile)
+    except refusals.Refusal as wrong:
+        refusal = wrong
+    return _trial(viewer, consultation, answers, profile, index, refusal)
+
+
+def _next_of_trial(
+    consultation: Consultation, answers: Answers, step: presentation.Step, profile: str | None
+) -> int:
+    """Return the step that follows, or that goes before. Raises Invalid for what is wrong with the
+    answers of this one."""
+    errors: Errors = {}
+    read_answers(step.questions, answers, errors)
+    asked_now = presentation.step_of(consultation, answers, step.index, profile)
+    if request.form.get("go") == "previous":
+        return asked_now.previous or 1
+    missing(asked_now.questions, answers, errors)
+    if errors:
+        raise refusals.Invalid(_("Some answers need another look."), errors)
+    return asked_now.following or step.index
 
 
 @blueprint.route("/pages/consultations/<string:reference>/participation")
@@ -223,3 +272,31 @@ def _chart_of_days(days: list[dict[str, Any]]) -> charts.Chart | None:
 
 def _day(day: str) -> str:
     return str(format_date(date.fromisoformat(day), "medium"))
+
+
+def _trial(
+    viewer: Viewer,
+    consultation: Consultation,
+    answers: Answers,
+    profile: str | None,
+    index: int,
+    refusal: refusals.Refusal | None = None,
+) -> Response:
+    step = presentation.step_of(consultation, answers, index, profile)
+    fields = {f"answers.{question['id']}" for question in step.questions}
+    return never_stored(
+        render(
+            "consultations/try.html",
+            **common(viewer, consultation, refusal, fields),
+            title=said(consultation["title"]),
+            step=step,
+            answers=answers,
+            profile=profile,
+            profile_first=depends_on_profile(consultation["questions"]),
+            carried=presentation.carried(answers),
+            picked=presentation.picked_of(step.questions, answers),
+            review=presentation.in_words(consultation, answers, profile) if step.last else [],
+            vocabularies=vocabularies(),
+            here=page_address(f"consultations/{consultation['slug']}/try"),
+        )
+    )

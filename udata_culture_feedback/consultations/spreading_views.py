@@ -1,0 +1,75 @@
+"""How a consultation is made known: its short address, a code to scan, texts to paste."""
+
+from __future__ import annotations
+
+import io
+
+import segno
+from flask import Response, abort
+from udata.i18n import lazy_gettext as _
+
+from ..people.viewer import current_viewer
+from ..web.api import never_stored
+from ..web.pages import blueprint, page_address, render
+from ..web.urls import pages_url
+from .models import Consultation
+from .team_pages import common, readable_page, team
+from .window import until_in_words
+from .wording import said
+
+#: Modules of white around a code: what readers need.
+QUIET = 4
+#: Pixels of a module: it is drawn as an image that prints at any size.
+SCALE = 6
+
+
+@blueprint.route("/pages/consultations/<string:reference>/qr.svg")
+def code_to_scan(reference: str) -> Response:
+    """Return the address of a consultation as a QR code (SVG), once everybody may see it."""
+    consultation = readable_page(current_viewer(), reference)
+    if not consultation.get("published"):
+        abort(404)
+    drawn = io.BytesIO()
+    code = segno.make(_address(consultation), error="m")
+    code.save(drawn, kind="svg", scale=SCALE, border=QUIET, title=str(said(consultation["title"])))
+    response = Response(drawn.getvalue(), mimetype="image/svg+xml")
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+@blueprint.route("/pages/consultations/<string:reference>/spread")
+def spread_page(reference: str) -> Response:
+    """Show the team what to paste elsewhere."""
+    viewer = team()
+    consultation = readable_page(viewer, reference)
+    title, address = str(said(consultation["title"])), _address(consultation)
+    until = until_in_words(consultation["closes_at"])
+    mail = _(
+        "Hello,\n\n%(title)s: this public consultation is open %(until)s. Everybody may answer, in "
+        "a few minutes:\n%(address)s\n\nThe results will be published as open data.",
+        title=title,
+        until=until,
+        address=address,
+    )
+    post = _(
+        "%(title)s: your answer counts, %(until)s. %(address)s",
+        title=title,
+        until=until,
+        address=address,
+    )
+    return never_stored(
+        render(
+            "consultations/spread.html",
+            **common(viewer, consultation),
+            title=said(consultation["title"]),
+            address=address,
+            published=bool(consultation.get("published")),
+            code_url=page_address(f"consultations/{consultation['slug']}/qr.svg"),
+            texts=[(_("For a mail"), str(mail), 8), (_("For a social network"), str(post), 3)],
+            here=page_address(f"consultations/{consultation['slug']}/spread"),
+        )
+    )
+
+
+def _address(consultation: Consultation) -> str:
+    return pages_url(f"consultations/{consultation['slug']}/")
