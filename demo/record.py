@@ -9,9 +9,10 @@ from datetime import timedelta
 from udata.core.user.models import User
 
 from udata_culture_feedback.feedback.actions import own_feedback, submit
+from udata_culture_feedback.feedback.models import Feedback
 from udata_culture_feedback.feedback.notifications import reader_of
 from udata_culture_feedback.feedback.reassessment import confirm
-from udata_culture_feedback.feedback.treatment import Feedback, treat
+from udata_culture_feedback.feedback.treatment import treat
 from udata_culture_feedback.people.service_account import acting_as
 from udata_culture_feedback.people.viewer import viewer_of
 from udata_culture_feedback.portal.collections import now

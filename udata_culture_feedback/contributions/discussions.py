@@ -71,7 +71,7 @@ class Thread:
     #: Whether the title follows an edit even where the first message no longer does.
     title_follows = False
 
-    def collection(self) -> Collection:
+    def collection(self) -> Collection[Any]:
         raise NotImplementedError
 
     def words(self, one: Contribution) -> str:
@@ -102,7 +102,8 @@ class Thread:
         """Whether messages take the signature that the contribution has now. Not for who has left:
         udata finds what they said by its author."""
         contributor = one["contributor"]
-        return contributor["key"] == account_key(contributor.get("user"))
+        found: bool = contributor["key"] == account_key(contributor.get("user"))
+        return found
 
     def speak_for_data(self, one: Contribution, dataset: DatasetFacts) -> Answering:
         """Whose message is an answer of the producing side."""
@@ -474,13 +475,15 @@ def own_ids(one: Contribution) -> set[str]:
 def hidden_words() -> str:
     """What stands where moderation has hidden words; everybody reads the same."""
     with speaking(portal_language()):
-        return _("[Hidden by moderation]")
+        found: str = _("[Hidden by moderation]")
+        return found
 
 
 def withdrawn() -> str:
     """What stands where somebody has taken their words back; everybody reads the same."""
     with speaking(portal_language()):
-        return _("[Withdrawn by its author]")
+        found: str = _("[Withdrawn by its author]")
+        return found
 
 
 def forget_reports(discussion: Discussion, ours: Iterable[str] = ()) -> None:
@@ -585,4 +588,5 @@ def _sign(
 
 def portal_language() -> str:
     """What is written in a thread is read by everybody: in the portal's language."""
-    return current_app.config["DEFAULT_LANGUAGE"]
+    found: str = current_app.config["DEFAULT_LANGUAGE"]
+    return found

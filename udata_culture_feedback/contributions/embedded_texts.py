@@ -161,14 +161,14 @@ class EmbeddedText(Moderated):
         on."""
         where = {"kind": self.kind, "parent": parent, "part": part}
         known = words().find_one(where, {"_id": 1})
-        if known:
-            return known["_id"]
-        made = self.new(parent, part, **fields)
-        try:
-            words().insert_one(made)
-        except DuplicateKeyError:
-            return words().find_one(where, {"_id": 1})["_id"]  # type: ignore[index]
-        return made["_id"]
+        if known is None:
+            known = self.new(parent, part, **fields)
+            try:
+                words().insert_one(known)
+            except DuplicateKeyError:  # another process opened it meanwhile
+                return self.open(parent, part, **fields)
+        found: ObjectId = known["_id"]
+        return found
 
     def new(self, parent: ObjectId, part: str, **fields: Any) -> Item:
         """Make the record of words about which nothing was decided yet. Fields that are None are
@@ -250,7 +250,8 @@ def account(user: ObjectId | None, organization: ObjectId | None) -> Shown:
         signed |= {"user": user, "name": str(user)}
     if organization:
         signed |= {"kind": Kind.ORGANIZATION.value, "organization": organization}
-    return signed
+    found: Shown = signed
+    return found
 
 
 # --- What they are part of changes ----------------------------------------------------------------

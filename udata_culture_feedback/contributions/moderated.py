@@ -77,7 +77,8 @@ class Moderated(ABC):
 
     def organization(self, item: Item) -> ObjectId | None:
         """Return the organization whose moderators decide about it."""
-        return item.get("organization")
+        found: ObjectId | None = item.get("organization")
+        return found
 
     def published(self, item: Item) -> Item:
         """Return the contribution as it becomes public for the first time."""
@@ -126,7 +127,8 @@ class Moderated(ABC):
         found = self.collection().find_one(here, {"messages": 1})
         if found is None or (message_id and message_id not in discussions.own_ids(found)):
             return None
-        return found["_id"]
+        value: ObjectId | None = found["_id"]
+        return value
 
     def black_out_natively(self, item: Item, strings: list[str], placeholder: str) -> None:
         """Black words out of what was said in native discussions, in titles too. An author's edit

@@ -296,12 +296,13 @@ def _remember(text: str, who: str, where: str) -> list[Query]:
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
             )
-            return found["seen"]
+            value: list[Query] = found["seen"]
+            return value
         except DuplicateKeyError:
             continue  # two people say it first at the same moment
 
 
-def repeated() -> Collection:
+def repeated() -> Collection[Any]:
     return collection_of(CultureFeedbackRepeated)
 
 

@@ -16,6 +16,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from ..figures.settle import becomes_due
+from ..mail.models import DUPLICATE_KEY
 from ..people.models import Kind
 from ..people.viewer import Viewer
 from ..portal.collections import confirmed, now
@@ -26,7 +27,6 @@ from .models import Query, Request, Support, requests, supports
 BATCH = 500
 #: Looks before leaving the rest to the next run.
 ATTEMPTS = 10
-DUPLICATE_KEY = 11000
 
 
 def support(viewer: Viewer, target: Request) -> Request | None:

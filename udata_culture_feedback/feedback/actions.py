@@ -374,7 +374,7 @@ def _edited(
     changed = feedback | {"last_modified": now(), "agent": agent}
     for field in ("fitness", "ratings", "wants_answer", "usages"):
         if field in answer:
-            changed[field] = answer[field]  # type: ignore[literal-required]
+            changed[field] = answer[field]
     if changed["fitness"] != feedback["fitness"]:
         changed.pop("confirmed", None)  # what was confirmed is not what they say now
     for field in ("profile", "open_data"):

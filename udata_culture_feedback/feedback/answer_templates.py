@@ -68,7 +68,7 @@ class CultureFeedbackAnswerTemplate(Document):
     }
 
 
-def answer_templates() -> Collection:
+def answer_templates() -> Collection[Any]:
     return acknowledged(CultureFeedbackAnswerTemplate)
 
 
@@ -185,7 +185,8 @@ def _one(organization: ObjectId, template_id: Any) -> Template:
         )
     if found is None:
         raise refusals.NotFound(_("There is no such answer."))
-    return found
+    value: Template = found
+    return value
 
 
 def _read(payload: Payload) -> Shown:

@@ -66,4 +66,5 @@ def _assigned(dataset: DatasetFacts, members: list[ObjectId]) -> set[ObjectId]:
 
 def _id(reference: Any) -> ObjectId:
     """References are stored as ids, or as DBRefs by old versions of udata."""
-    return getattr(reference, "id", reference)
+    found: ObjectId = getattr(reference, "id", reference)
+    return found

@@ -91,4 +91,5 @@ class FeedbackByEmail:
 
 
 def _kept_for() -> int:
-    return current_app.config["CULTURE_FEEDBACK_FEEDBACK_EMAIL_DAYS"]
+    found: int = current_app.config["CULTURE_FEEDBACK_FEEDBACK_EMAIL_DAYS"]
+    return found

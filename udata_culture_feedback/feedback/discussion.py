@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bson import ObjectId
 from pymongo.collection import Collection
 from udata.i18n import gettext as _
@@ -19,7 +21,7 @@ __all__ = ["THREAD", "fingerprint", "tell"]
 class FeedbackThread(Thread):
     """The comment speaks, under the answer to the first question."""
 
-    def collection(self) -> Collection:
+    def collection(self) -> Collection[Any]:
         return feedbacks()
 
     def words(self, one: Feedback) -> str:
@@ -29,7 +31,8 @@ class FeedbackThread(Thread):
         """« [Retour] En partie · « il manque les musées d'outre-mer… » »."""
         fitness = vocabulary.vocabularies().label("fitness", one["fitness"])
         words = excerpt(one["comment"], TITLE_WORDS)
-        return _("[Feedback] %(fitness)s · “%(words)s”", fitness=fitness, words=words)
+        found: str = _("[Feedback] %(fitness)s · “%(words)s”", fitness=fitness, words=words)
+        return found
 
     def speaks(self, one: Feedback) -> bool:
         return (

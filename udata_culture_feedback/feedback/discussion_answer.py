@@ -51,4 +51,5 @@ def _add(discussion_id: ObjectId, step: Document) -> bool:
 
 def _changed_at(comment: Message) -> datetime:
     """When a native message was last changed, as naive UTC."""
-    return (comment.last_modified_at or comment.posted_on).replace(tzinfo=None)
+    found: datetime = (comment.last_modified_at or comment.posted_on).replace(tzinfo=None)
+    return found

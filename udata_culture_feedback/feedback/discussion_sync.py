@@ -157,4 +157,5 @@ def _said(message: Document) -> Said:
 
 
 def _id(reference: Any) -> ObjectId | None:
-    return getattr(reference, "id", reference)
+    found: ObjectId | None = getattr(reference, "id", reference)
+    return found

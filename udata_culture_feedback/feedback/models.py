@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from bson import ObjectId
 from pymongo.collection import Collection
@@ -275,12 +275,12 @@ class CultureFeedbackSummary(Indexed):
     }
 
 
-def feedbacks() -> Collection:
+def feedbacks() -> Collection[Any]:
     """The collection of feedback, its indexes built, its writes acknowledged by a majority."""
     return acknowledged(CultureFeedbackFeedback)
 
 
-def summaries() -> Collection:
+def summaries() -> Collection[Any]:
     return acknowledged(CultureFeedbackSummary)
 
 

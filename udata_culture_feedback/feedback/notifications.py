@@ -79,7 +79,8 @@ def mailed_by_udata(feedback: Feedback) -> bool:
     if not feedback.get("comment") or feedback["visibility"] != Visibility.PUBLIC:
         return False
     speaker, _organization = voice_of(feedback["contributor"])
-    return speaker.email != SERVICE_EMAIL
+    found: bool = speaker.email != SERVICE_EMAIL
+    return found
 
 
 def scope_of(feedback: Feedback) -> str:

@@ -109,7 +109,8 @@ class Gathered:
     @property
     def feedback(self) -> list[Feedback]:
         """One page, and one more where there is one."""
-        return self.document["feedback"]
+        found: list[Feedback] = self.document["feedback"]
+        return found
 
     @property
     def mine(self) -> Feedback | None:

@@ -17,8 +17,9 @@ from ..web.api import Shown
 from ..web.charts import Chart, Criterion, answers, criteria, share_of
 from ..web.moments import in_words as day_in_words
 from ..web.payload import Payload
+from .attention import BEFORE
 from .models import Summary, Treatment
-from .summaries import BEFORE, as_json
+from .summaries import as_json
 
 #: Characters of a comment shown at once; the rest unfolds.
 COMMENT_BEGINNING = 700

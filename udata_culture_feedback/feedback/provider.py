@@ -10,8 +10,9 @@ from pymongo.cursor import Cursor
 
 from ..figures.summary_ids import dataset_summary
 from ..web.untyped import Shown
+from .attention import BEFORE
 from .models import feedbacks, summaries
-from .summaries import BEFORE, ensure_above
+from .summaries import ensure_above
 
 __all__ = ["ensure_above", "since_update", "stamped"]
 

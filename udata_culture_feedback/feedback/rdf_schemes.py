@@ -71,7 +71,8 @@ def schemes() -> tuple[Triple, ...]:
 
 
 def _base() -> str:
-    return current_app.config["CULTURE_FEEDBACK_BASE_IRI"]
+    found: str = current_app.config["CULTURE_FEEDBACK_BASE_IRI"]
+    return found
 
 
 @lru_cache(maxsize=4)

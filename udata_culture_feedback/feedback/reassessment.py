@@ -31,6 +31,7 @@ from ..web import refusals
 from ..web.untyped import Query
 from ..web.urls import pages_url
 from . import actions, summaries
+from .attention import BEFORE
 from .models import Feedback, feedbacks, live_totals
 from .models import summaries as stored_summaries
 from .notifications import reader_of, scope_of
@@ -61,7 +62,7 @@ class CultureFeedbackAsked(Document):
     meta = {"strict": False, "indexes": [{"fields": ["expires_at"], "expireAfterSeconds": 0}]}
 
 
-def asked() -> Collection:
+def asked() -> Collection[Any]:
     return acknowledged(CultureFeedbackAsked)
 
 
@@ -70,7 +71,7 @@ def ask_authors(dataset: DatasetFacts) -> int:
     each once, and nobody again within `PAUSE`. May run twice. Answers how many were asked."""
     summary = stored_summaries().find_one(
         {"_id": dataset_summary(dataset.id)},
-        {"data_updated_at": 1, f"totals.{summaries.BEFORE}total": 1},
+        {"data_updated_at": 1, f"totals.{BEFORE}total": 1},
     )
     changed_at = (summary or {}).get("data_updated_at")
     if not dataset.listed or changed_at is None or now() - changed_at > STILL_NEW:
@@ -84,7 +85,7 @@ def ask_authors(dataset: DatasetFacts) -> int:
 def ask_everywhere() -> int:
     """For maintenance: every dataset that has changed lately."""
     lately = {"data_updated_at": {"$gt": now() - STILL_NEW}, "dataset": {"$exists": True}}
-    aged = lately | {f"totals.{summaries.BEFORE}total": {"$gt": 0}, "listed": True}
+    aged = lately | {f"totals.{BEFORE}total": {"$gt": 0}, "listed": True}
     ids = [summary["dataset"] for summary in stored_summaries().find(aged, {"dataset": 1})]
     told = 0
     for start in range(0, len(ids), outbox.BATCH):

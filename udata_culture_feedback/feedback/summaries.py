@@ -40,11 +40,11 @@ class FeedbackIntoDataset(Flow):
     fields = ("live", "judged", "created_at")
 
     @property
-    def contributions(self) -> Collection:
+    def contributions(self) -> Collection[Any]:
         return feedbacks()
 
     @property
-    def summaries(self) -> Collection:
+    def summaries(self) -> Collection[Any]:
         return summaries()
 
     def snapshot(self, contribution: Document, summary_id: str) -> Document:
@@ -87,11 +87,11 @@ class DatasetsInto(Flow):
     fields = ("totals", "listed", "organization", "last_feedback_at")
 
     @property
-    def contributions(self) -> Collection:
+    def contributions(self) -> Collection[Any]:
         return summaries()
 
     @property
-    def summaries(self) -> Collection:
+    def summaries(self) -> Collection[Any]:
         return summaries()
 
     def snapshot(self, contribution: Document, summary_id: str) -> Document:
@@ -124,7 +124,7 @@ def _latest(summary: Document, entries: list[Document]) -> datetime | None:
     return max((date for date in dates if date), default=None)
 
 
-def _newest(collection: Collection, where: Query, field: str) -> datetime | None:
+def _newest(collection: Collection[Any], where: Query, field: str) -> datetime | None:
     newest = collection.find_one(where, {field: 1}, sort=[(field, -1)])
     return newest[field] if newest else None
 

@@ -205,7 +205,8 @@ def read_ids(ids: Any) -> list[str]:
     if len(ids) > MAX_AT_ONCE:
         message = _("%(n)d at once at most.", n=MAX_AT_ONCE)
         raise refusals.Invalid(message, {"ids": message})
-    return ids
+    found: list[str] = ids
+    return found
 
 
 def _apply(

@@ -142,7 +142,7 @@ def columns() -> list[str]:
 def rows(shown: Iterable[Month]) -> Iterator[list[Any]]:
     """Yield the months as rows of that file."""
     for one in shown:
-        axes = [axis[name] for axis in one["axes"].values() for name in ("count", "sum")]  # type: ignore[literal-required]
+        axes = [axis[name] for axis in one["axes"].values() for name in ("count", "sum")]
         yield [
             one["month"],
             *one["fitness"].values(),

@@ -315,7 +315,8 @@ def _alternates(dataset: DatasetFacts) -> list[tuple[str, str]]:
 
 
 def _discussions(dataset: DatasetFacts) -> str | None:
-    return cdata_url(f"/datasets/{dataset.slug or dataset.id}/discussions")
+    found: str | None = cdata_url(f"/datasets/{dataset.slug or dataset.id}/discussions")
+    return found
 
 
 def _without_words(mine: Feedback) -> Shown:
@@ -348,7 +349,8 @@ def _asked_page() -> Page:
 
 
 def _page_size() -> int:
-    return min(current_app.config["CULTURE_FEEDBACK_WIDGET_PAGE_SIZE"], listing.MAX_PAGE_SIZE)
+    found: int = min(current_app.config["CULTURE_FEEDBACK_WIDGET_PAGE_SIZE"], listing.MAX_PAGE_SIZE)
+    return found
 
 
 def _back(dataset: DatasetFacts) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from bson import ObjectId
 from pymongo.collection import Collection
@@ -18,7 +19,7 @@ MODELS = {"dataset": Dataset, "organization": Organization}
 ROUNDS = 10
 
 
-def publish(metric: str, stored: Collection, summary_ids: Iterable[str]) -> None:
+def publish(metric: str, stored: Collection[Any], summary_ids: Iterable[str]) -> None:
     """Writes the totals of summaries as a metric of the objects they are about: again where
     somebody counted meanwhile, so that the last to write is never behind."""
     ids = sorted(summary_ids)

@@ -60,11 +60,11 @@ class Flow:
     fields: tuple[str, ...] = ()
 
     @property
-    def contributions(self) -> Collection:
+    def contributions(self) -> Collection[Any]:
         raise NotImplementedError
 
     @property
-    def summaries(self) -> Collection:
+    def summaries(self) -> Collection[Any]:
         raise NotImplementedError
 
     def snapshot(self, contribution: Document, summary_id: Any) -> Document:
@@ -74,7 +74,8 @@ class Flow:
 
     def effect(self, snapshot: Document, summary: Document) -> Totals:
         """How a snapshot counts in a summary as it stands."""
-        return snapshot["totals"]
+        found: Totals = snapshot["totals"]
+        return found
 
     def upwards(self, summary: Document) -> list[Any]:
         """The summaries in which this summary counts in turn."""
@@ -365,7 +366,7 @@ def _forget(flow: Flow, summary_id: Any, contributions: list[Document]) -> None:
         )
 
 
-def heard(collection: Collection, contribution: Mapping[str, Any], listener: Any) -> None:
+def heard(collection: Collection[Any], contribution: Mapping[str, Any], listener: Any) -> None:
     """Drops a listener that is no summary (the discussion) from the dues of a contribution, unless
     it has changed since it was read."""
     collection.update_one(

@@ -17,6 +17,7 @@ from ..contributions import kinds, review_rules
 from ..contributions.moderated import AGAINST, Decision, How, Item, Moderated
 from ..contributions.review_rules import Visibility, erased_at
 from ..contributions.signals import on_decided
+from ..mail.models import DUPLICATE_KEY
 from ..people.limits import spend_write
 from ..people.viewer import Viewer
 from ..portal import catalogue
@@ -430,7 +431,7 @@ def checked_reason(decision: Decision, reason: str | None) -> str:
 
 def _refuse_taken(outcome: Outcome, error: BulkWriteError) -> None:
     for failed in error.details["writeErrors"]:
-        if failed["code"] != journal.DUPLICATE_KEY:
+        if failed["code"] != DUPLICATE_KEY:
             raise error
         taken = failed["op"]["q"]["_id"]
         outcome.done.remove(taken)

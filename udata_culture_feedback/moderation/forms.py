@@ -29,7 +29,8 @@ def read_gesture(payload: dict[str, Any]) -> str:
     if gesture not in GESTURES:
         message = _("Choose one of: %(ids)s.", ids=", ".join(GESTURES))
         raise refusals.Invalid(message, {"decision": message})
-    return gesture
+    found: str = gesture
+    return found
 
 
 def read_items(payload: dict[str, Any]) -> list[Wanted]:

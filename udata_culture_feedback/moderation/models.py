@@ -7,6 +7,7 @@ that nothing can wait unseen. No words of anybody's are in the journal.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from mongoengine.fields import (
     DateTimeField,
@@ -168,25 +169,25 @@ class CultureFeedbackTransparency(Document):
     meta = {"strict": False}
 
 
-def journal() -> Collection:
+def journal() -> Collection[Any]:
     return acknowledged(CultureFeedbackDecision)
 
 
-def claims() -> Collection:
+def claims() -> Collection[Any]:
     return acknowledged(CultureFeedbackClaim)
 
 
-def flags() -> Collection:
+def flags() -> Collection[Any]:
     return acknowledged(CultureFeedbackFlag)
 
 
-def appeals() -> Collection:
+def appeals() -> Collection[Any]:
     return acknowledged(CultureFeedbackAppeal)
 
 
-def bulks() -> Collection:
+def bulks() -> Collection[Any]:
     return acknowledged(CultureFeedbackBulk)
 
 
-def past_months() -> Collection:
+def past_months() -> Collection[Any]:
     return collection_of(CultureFeedbackTransparency)

@@ -148,7 +148,8 @@ _REASONS = vocabulary.MODERATION_REASONS
 def clock(moment: datetime) -> str:
     """A time of day as the portal's clocks show it. `moment`: in UTC, naive or not."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return format_time(aware.astimezone(portal_zone()), "short", rebase=False)
+    found: str = format_time(aware.astimezone(portal_zone()), "short", rebase=False)
+    return found
 
 
 def gestures(viewer: Viewer) -> list[Gesture]:

@@ -264,7 +264,8 @@ def _appeal_address(**arguments: Any) -> str:
 
 
 def _asked(name: str) -> str:
-    return (request.view_args or {})[name]
+    found: str = (request.view_args or {})[name]
+    return found
 
 
 def _here(**more: Any) -> str:

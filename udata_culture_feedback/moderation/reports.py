@@ -82,7 +82,8 @@ def _discussion(report: Report) -> ObjectId | None:
     subject: Any = report.subject
     if subject is None or subject.document_type is not Discussion:
         return None
-    return subject.pk
+    found: ObjectId | None = subject.pk
+    return found
 
 
 def _unanswered(discussion_id: ObjectId, message: str | None) -> list[Report]:

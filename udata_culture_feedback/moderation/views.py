@@ -325,7 +325,7 @@ def _queue(
         number=queue.count(viewer, filters, bulk.MOST_TEXTS)[0] if many else total,
         typed_from=bulk.TYPED_FROM,
         seen_at=iso(now()),
-        picked=picking.read(request.args, "organization", picking.ORGANIZATION),  # type: ignore[arg-type]
+        picked=picking.read(request.args, "organization", picking.ORGANIZATION),
         pick_url=page_address("requests/pick", kind="organization"),
         classes=kinds.moderated().values(),
         why=REASONS,
@@ -367,24 +367,25 @@ def _done(outcome: actions.Outcome | None) -> str | None:
         return str(_("It is being done: you can go on meanwhile."))
     if not count:
         return None
+    said: str | None = None
     match gesture:
         case Decision.PUBLISH:
-            return ngettext("%(num)d text is published.", "%(num)d texts are published.", count)
+            said = ngettext("%(num)d text is published.", "%(num)d texts are published.", count)
         case Decision.REJECT:
-            return ngettext("%(num)d text is rejected.", "%(num)d texts are rejected.", count)
+            said = ngettext("%(num)d text is rejected.", "%(num)d texts are rejected.", count)
         case Decision.HIDE:
-            return ngettext("%(num)d text is hidden.", "%(num)d texts are hidden.", count)
+            said = ngettext("%(num)d text is hidden.", "%(num)d texts are hidden.", count)
         case Decision.REDACT:
-            return ngettext("%(num)d text is blacked out.", "%(num)d texts are blacked out.", count)
+            said = ngettext("%(num)d text is blacked out.", "%(num)d texts are blacked out.", count)
         case Decision.RESTORE:
-            return ngettext("%(num)d decision is undone.", "%(num)d decisions are undone.", count)
+            said = ngettext("%(num)d decision is undone.", "%(num)d decisions are undone.", count)
         case forms.CLAIM:
-            return ngettext("You have taken %(num)d text.", "You have taken %(num)d texts.", count)
+            said = ngettext("You have taken %(num)d text.", "You have taken %(num)d texts.", count)
         case forms.RELEASE:
-            return ngettext(
+            said = ngettext(
                 "You have put %(num)d text back.", "You have put %(num)d texts back.", count
             )
-    return None
+    return said
 
 
 #: What was just done with the team.

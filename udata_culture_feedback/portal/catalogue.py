@@ -390,14 +390,14 @@ def _projection(fields: Iterable[str]) -> dict[str, int]:
     return {field: 1 for field in fields}
 
 
-def _by_id(model: Any, ids: Iterable[ObjectId], fields: Iterable[str]) -> list[Shown]:
+def _by_id(model: Any, ids: Iterable[ObjectId], fields: Iterable[str]) -> list[Document]:
     ids = {id for id in ids if id}
     if not ids:
         return []
     return list(_raw(model).find({"_id": {"$in": list(ids)}}, _projection(fields)))
 
 
-def _find(model: Any, reference: Any, fields: Iterable[str]) -> Shown | None:
+def _find(model: Any, reference: Any, fields: Iterable[str]) -> Document | None:
     named = _named(reference)
     if named is None:
         return None
