@@ -93,6 +93,22 @@ class FeedbackReportTest(ReportTestCase):
         assert shown["hidden_at"]
         assert Discussion.objects.count() == 0
 
+    @pytest.mark.options(SPAM_WORDS=["cialis"], SPAM_ALLOWED_LANGS=["fr"])
+    @pytest.mark.parametrize(
+        "comment",
+        [
+            "Un spécialiste du cirque manque dans la liste.",
+            "Mankout a ra mirdioù Breizh e-barzh ar roll-mañ, ha re gozh eo ar roadennoù.",
+        ],
+    )
+    def test_what_udata_alone_takes_for_spam_is_no_report(self, comment):
+        producer = Producer()
+        self.said(producer.dataset, comment=comment)
+        [report] = Report.objects
+        assert report.dismissed_at
+        assert Notification.objects(user=producer.admin).count() == 1
+        assert self.waiting(moderator()) == []
+
     @pytest.mark.options(SPAM_WORDS=["casino"])
     def test_words_of_spam_wait_here_and_once_published_are_announced_there(self):
         producer, who = Producer(), moderator()
