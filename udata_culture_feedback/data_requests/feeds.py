@@ -15,7 +15,7 @@ from udata.rdf import ILLEGAL_XML_CHARS
 from .. import vocabulary
 from ..web.api import cacheable
 from ..web.listing import EPOCH
-from ..web.urls import pages_url, portal
+from ..web.urls import asked_url, pages_url, portal
 from . import queries, representation
 from .models import Request
 
@@ -39,11 +39,11 @@ def atom() -> Response:
     found = queries.newest(LENGTH)
     feed = ElementTree.Element(_tag("feed"), {"xml:lang": str(g.get("lang_code") or "")})
     asked = [(name, value) for name, value in request.args.items(True) if name in FILTERS]
-    _text(feed, "id", _address(request.base_url, asked))
+    _text(feed, "id", _address(asked_url(), asked))
     _text(feed, "title", _("Requests for data — %(portal)s", portal=portal()["name"]))
     _text(feed, "updated", _date(max((one["last_modified"] for one in found), default=EPOCH)))
     _text(ElementTree.SubElement(feed, _tag("author")), "name", portal()["name"])
-    _link(feed, "self", request.url, MEDIA_TYPE)
+    _link(feed, "self", _address(asked_url(), [*request.args.items(True)]), MEDIA_TYPE)
     _link(feed, "alternate", _address(pages_url("requests/"), asked), "text/html")
     for one in found:
         _entry(feed, one)

@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 
 from bson import ObjectId
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS
-from flask import current_app, g, url_for
+from flask import current_app, g
 from flask_principal import Permission as NeedAnyOf
 from flask_principal import RoleNeed
 from pymongo.collation import Collation
@@ -37,6 +37,7 @@ from udata.mongo.slug_fields import SlugFollow
 
 from ..web.text_cleaning import is_storable
 from ..web.untyped import Document, Query, Shown
+from ..web.urls import own_url
 
 ADMIN = RoleNeed("admin")
 
@@ -115,7 +116,7 @@ class DatasetFacts:
     def page(self) -> str:
         """Its page on the front-end, or its API address on a portal without one."""
         link = self.slug or self.id
-        return front_end(f"datasets/{link}") or url_for("api.dataset", dataset=link, _external=True)
+        return front_end(f"datasets/{link}") or own_url("api.dataset", dataset=link)
 
     def as_json(self) -> Shown:
         return {"id": str(self.id), "title": self.title, "page": self.page}
@@ -141,9 +142,7 @@ class OrganizationFacts:
     @property
     def page(self) -> str:
         link = self.slug or self.id
-        return front_end(f"organizations/{link}") or url_for(
-            "api.organization", org=link, _external=True
-        )
+        return front_end(f"organizations/{link}") or own_url("api.organization", org=link)
 
     def as_json(self) -> Shown:
         return {"id": str(self.id), "name": self.name, "page": self.page}
@@ -169,7 +168,7 @@ class UserFacts:
     @property
     def page(self) -> str:
         link = self.slug or self.id
-        return front_end(f"users/{link}") or url_for("api.user", user=link, _external=True)
+        return front_end(f"users/{link}") or own_url("api.user", user=link)
 
     def as_json(self) -> Shown:
         return {"id": str(self.id), "name": self.name, "page": self.page}

@@ -46,12 +46,18 @@ def json_body() -> Payload:
             raise refusals.Invalid(message, {"request": message})
         body = _well_formed(body)
     except RecursionError:
-        raise refusals.Invalid(_("That is nested too deeply.")) from None
+        raise nested_too_deeply() from None
     # A body that did not say its length was perhaps read before we could bound it, by whoever
     # looked for a token in it.
     if len(request.get_data()) > current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]:
         raise _too_long()
     return body
+
+
+def nested_too_deeply() -> refusals.Invalid:
+    """Refuse JSON that Python cannot read without running out of its stack."""
+    message = _("That is nested too deeply.")
+    return refusals.Invalid(message, {"request": message})
 
 
 def _well_formed(body: Payload) -> Payload:

@@ -22,6 +22,7 @@ from pymongo.errors import (
 from udata.i18n import lazy_gettext as _
 from werkzeug.exceptions import HTTPException
 
+from .api import nested_too_deeply, refuse
 from .embed import assets
 from .log_line import tell
 from .urls import PREFIX, portal
@@ -73,8 +74,15 @@ def register(app: Flask) -> None:
     handled_by_udata, dispatched_by_flask = app.handle_user_exception, app.full_dispatch_request
 
     def handle(error: Exception) -> Any:
-        if request.path.startswith(f"{PREFIX}/") and is_passing(error):
+        if not request.path.startswith(f"{PREFIX}/"):
+            return handled_by_udata(error)
+        if is_passing(error):
             return unavailable(error)
+        if isinstance(error, RecursionError) and request.is_json:
+            # Flask-Security looks for a token in each body before anything of ours reads it, and
+            # again for whoever asks which language they prefer.
+            g.lang_code = _language()
+            return refuse(nested_too_deeply())
         return handled_by_udata(error)
 
     def dispatch(*context: Any) -> Response:

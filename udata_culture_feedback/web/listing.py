@@ -18,6 +18,7 @@ from udata.i18n import lazy_gettext as _
 
 from . import refusals
 from .untyped import Query, Shown
+from .urls import asked_url
 
 #: Largest page anybody gets.
 MAX_PAGE_SIZE = 100
@@ -153,7 +154,7 @@ def address(**changed: Any) -> str:
         if name not in changed and name != "cursor"
     ]
     arguments += [(name, value) for name, value in changed.items() if value is not None]
-    return f"{request.base_url}?{urlencode(arguments)}"
+    return f"{asked_url()}?{urlencode(arguments)}"
 
 
 def _write_cursor(document: Mapping[str, Any]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection
+from typing import Any
+from urllib.parse import urljoin
 
 import slugify
 from bson import ObjectId
@@ -25,7 +27,21 @@ def pages_url(path: str = "") -> str:
 
 def api_url(path: str = "") -> str:
     """The absolute address of something of ours on udata."""
-    return url_for("culture-feedback.embed_js", _external=True).removesuffix("embed.js") + path
+    return own_url("culture-feedback.embed_js").removesuffix("embed.js") + path
+
+
+def own_url(endpoint: str, **values: Any) -> str:
+    """Return the absolute address of a route, by the portal's own name (`SERVER_NAME`) where it has
+    one: the `Host` header is whatever somebody sends, and answers are kept for others."""
+    portal = current_app.create_url_adapter(None)
+    if portal is None:
+        return url_for(endpoint, _external=True, **values)
+    return portal.build(endpoint, values, force_external=True)
+
+
+def asked_url() -> str:
+    """Return the address that is being answered, without its query, by the portal's own name."""
+    return own_url(request.endpoint or "", **(request.view_args or {}))
 
 
 def login_url(back: str) -> str:
@@ -45,7 +61,7 @@ def portal() -> Shown:
     config = current_app.config
     return {
         "name": config["CULTURE_FEEDBACK_PORTAL_NAME"] or config["SITE_TITLE"],
-        "home": config["CULTURE_FEEDBACK_HOME_URL"] or cdata_url("/") or request.host_url,
+        "home": config["CULTURE_FEEDBACK_HOME_URL"] or cdata_url("/") or urljoin(api_url(), "/"),
         "legal": config["CULTURE_FEEDBACK_LEGAL_URL"],
         "privacy": config["CULTURE_FEEDBACK_PRIVACY_URL"],
         "accessibility": config["CULTURE_FEEDBACK_ACCESSIBILITY_URL"],
