@@ -181,3 +181,16 @@ def test_python_says_nothing_to_people_outside_gettext():
             and re.match(r"[A-ZÀ-Ý«“\[][\w’'«“]*( [\w’'»”]+)+[.!?…»”\]]$", node.value)
         ]
     assert not spoken
+
+
+def test_no_text_stands_inside_an_f_string():
+    """gettext never sees it there: it would be English in every language."""
+    inside = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.FormattedValue):
+                continue
+            called = {ast.unparse(one.func) for one in ast.walk(node) if isinstance(one, ast.Call)}
+            if called & {"_", "gettext", "ngettext", "lazy_gettext", "pgettext", "_p"}:
+                inside.append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
+    assert not inside

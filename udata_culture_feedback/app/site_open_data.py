@@ -19,7 +19,7 @@ from ..feedback import csv as feedback_csv
 from ..figures.summary_ids import SITE
 from ..opendata import portal
 from ..opendata.files import Made, files_of
-from ..opendata.portal import Published, Sheet
+from ..opendata.portal import Published, Sheet, heading
 from ..opendata.suppression import LEAST_FOR_CROSSES
 from ..portal import catalogue
 from ..web import refusals
@@ -74,12 +74,12 @@ def _sheet() -> Sheet:
             "they stand.",
             portal=config["CULTURE_FEEDBACK_PORTAL_NAME"] or config["SITE_TITLE"],
         ),
-        f"## {_('Limits')}",
+        heading(_("Limits")),
         _(
             "Whoever wished to speak did: these are not the opinions of a representative sample. "
             "What producers say of their own data is left out."
         ),
-        f"## {_('What protects people')}",
+        heading(_("What protects people")),
         _(
             "No name and no pseudonym. Rows have ids and an order drawn at random at each "
             "publication; dates are months; a profile stands in a file only where at least "
@@ -87,7 +87,7 @@ def _sheet() -> Sheet:
             "publication as open data, and once a moderator has read it.",
             crosses=LEAST_FOR_CROSSES,
         ),
-        f"## {_('Files')}",
+        heading(_("Files")),
         _(
             "CSV in UTF-8, semicolons, texts in quotes; each has its Table Schema, and all of them "
             "a data dictionary. A text that begins like a formula has an apostrophe before it."

@@ -354,11 +354,12 @@ def _answer_columns(question: Question) -> Iterator[Column]:
         yield Column(name, title, lambda row: row.ranked(id), told, values=options, many=True)
     elif kind in COUNTED:
         several = kind is Kind.MULTIPLE
+        commas = str(_("(with commas between them)"))
         yield Column(
             name,
             title,
             lambda row: row.chosen(id),
-            f"{told} {_('(with commas between them)')}" if several else told,
+            f"{told} {commas}" if several else told,
             type="integer" if kind is Kind.SCALE else "string",
             values=values,
             many=several,

@@ -17,7 +17,7 @@ from udata.i18n import lazy_gettext as _
 
 from ..opendata import portal
 from ..opendata.files import Made, files_of
-from ..opendata.portal import File, Published, Sheet
+from ..opendata.portal import File, Published, Sheet, heading
 from ..opendata.tables import as_json
 from ..people.limits import spend_write
 from ..people.viewer import Viewer, must_be_known
@@ -196,7 +196,7 @@ def _description(consultation: Consultation, found: dict[str, Any]) -> str:
             until=until_in_words(window.closes_at),
             results=results_page,
         ),
-        f"## {_('Method')}",
+        heading(_("Method")),
         _(
             "%(total)d answers: %(web)d online, %(phone)d by phone, %(post)d by post. One answer "
             "per person, changed as often as they wished until the closing. %(feedback)d opinions "
@@ -206,13 +206,13 @@ def _description(consultation: Consultation, found: dict[str, Any]) -> str:
             feedback=found["feedback"]["total"],
             **channels,
         ),
-        f"## {_('Limits')}",
+        heading(_("Limits")),
         _(
             "Whoever wished to answer did: these are not the opinions of a representative sample. "
             "Shares and means are given from %(means)d answers on.",
             means=method["least_for_means"],
         ),
-        f"## {_('What protects people')}",
+        heading(_("What protects people")),
         _(
             "No name and no pseudonym. Rows have ids and an order drawn at random at each "
             "publication. When, how and by which profile an answer was given is told only as far "
@@ -223,7 +223,7 @@ def _description(consultation: Consultation, found: dict[str, Any]) -> str:
             "its author agreed to its publication as open data, and once a moderator has read it.",
             crosses=method["least_for_crosses"],
         ),
-        f"## {_('Files')}",
+        heading(_("Files")),
         _(
             "CSV in UTF-8, semicolons, texts in quotes; each has its Table Schema, and all of them "
             "a data dictionary. A text that begins like a formula has an apostrophe before it."

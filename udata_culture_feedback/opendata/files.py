@@ -38,7 +38,8 @@ def files_of(made: list[Made], folder: Path) -> list[File]:
     for table in (*tables, words):
         path = folder / f"{table.name}.schema.json"
         written = as_json(path, table.schema())
-        title = str(_("Schema of %(file)s", file=f"{table.name}.csv"))
+        described = f"{table.name}.csv"
+        title = str(_("Schema of %(file)s", file=described))
         told = str(_("Table Schema: the columns of the file and what they may have."))
         files.append(File(path.name, title, told, path, written, type="documentation"))
     return files

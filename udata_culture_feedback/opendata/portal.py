@@ -71,6 +71,12 @@ class Published:
     changed: tuple[str, ...]
 
 
+def heading(text: Any) -> str:
+    """Return a heading of the description of a dataset, in Markdown. `text`: translated already:
+    gettext never sees what stands inside an f-string."""
+    return f"## {text}"
+
+
 def dataset_of(name: str) -> catalogue.DatasetFacts | None:
     """The dataset under which something is published, if everybody may see it."""
     link = published().find_one({"_id": name, "created_at": {"$ne": None}}, {"dataset": 1})
