@@ -188,7 +188,8 @@ class LetterTest(Prepared):
         for field in ("name", "address", "reach", "place"):
             assert f'for="cf-{field}"' in page
             assert re.search(rf'<(input|textarea)[^>]* id="cf-{field}"', page)
-        assert self.camille.last_name not in page
+        # Whose request it is, for the letter: who opens it is its requester.
+        assert f'id="cf-name" autocomplete="name" value="{self.camille.fullname}"' in page
         assert f'href="{FORM}"' in page
 
     def test_once_it_is_too_late_only_the_proof_is_left(self):

@@ -7,16 +7,21 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from bson import ObjectId
 from freezegun import freeze_time
 from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
 
 from tests.cases import P
-from udata_culture_feedback.data_requests import upkeep
+from udata_culture_feedback.data_requests import repository, upkeep
+from udata_culture_feedback.data_requests import supports as supporting
+from udata_culture_feedback.data_requests.figures import settle_supports
 from udata_culture_feedback.data_requests.models import requests, supports
 from udata_culture_feedback.people import contacts
 from udata_culture_feedback.people.contacts import contacts as addresses
+from udata_culture_feedback.people.models import Kind
+from udata_culture_feedback.people.viewer import Viewer
 
 from ..people.without_account import Mailbox, WithoutAccountTestCase
 
@@ -98,6 +103,28 @@ class SupportingTest(RequestsTestCase):
                 self.ask("POST", f"/requests/{request['id']}/support/", {"email": EMAIL})
             self.confirm(mailbox.token())
         assert self.people(request) == 2
+
+    @pytest.mark.parametrize("again", ["c.martin@gmail.com", "CMartin+x@googlemail.com"])
+    def test_one_mailbox_of_gmail_supports_once_however_it_is_written(self, again: str):
+        request = self.asked()
+        for address in ("cmartin@gmail.com", again):
+            with Mailbox() as mailbox:
+                self.ask("POST", f"/requests/{request['id']}/support/", {"email": address})
+            self.confirm(mailbox.token())
+        assert self.people(request) == 2
+
+    def test_who_was_known_by_the_former_fingerprint_is_no_newcomer(self):
+        request, address = self.asked(), "c.martin@gmail.com"
+        former = contacts.former_fingerprint(address, "requests")
+        known = Viewer(key=former, kind=Kind.CONFIRMED)
+        supporting.support(known, repository.fresh(ObjectId(request["id"])))
+        settle_supports(ObjectId(request["id"]))
+        with Mailbox() as mailbox:
+            self.ask("POST", f"/requests/{request['id']}/support/", {"email": address})
+        self.confirm(mailbox.token())
+        assert self.people(request) == 2
+        [row] = supports().find()
+        assert row["key"] == contacts.fingerprint(address, "requests")
 
     def test_the_page_leads_to_a_confirmation_by_email(self):
         request = self.asked()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ..consultations import kind as consultations
 from ..contributions import owned
-from ..contributions.kinds import register, register_trace
+from ..contributions.kinds import register, register_trace, rename_person
 from ..dashboard import subscriptions
 from ..data_requests import kind as data_requests
+from ..email_confirmation import confirmation
 from ..feedback import kind as feedback
 from ..moderation import appeals, flags
 from ..my_data import unconfirmed
@@ -33,3 +34,4 @@ def register_all() -> None:
     for trace in TRACES:
         register_trace(trace)
     owned.contest_with(appeals.shown_to_author)
+    confirmation.on_key_changed.connect(rename_person)

@@ -136,6 +136,19 @@ def search_anew(database: Database) -> str:
     return "the index of words was replaced" if old else "nothing to replace"
 
 
+def recognise_mailboxes(_database: Database[Any]) -> str:
+    """Addresses that are kept are found by their mailbox, however those of Gmail are written."""
+    if keys.problems():
+        return "the keys are not set"
+    found, stored = 0, contacts.contacts()
+    for one in stored.find({"person": {"$exists": True}}, {"person": 1}):
+        if contact := contacts.find(one["_id"]):
+            person = contacts.fingerprint(contact.address, contacts.SCOPE)
+            if person != one["person"]:
+                found += stored.update_one(one, {"$set": {"person": person}}).modified_count
+    return f"{found} addresses are found by their mailbox"
+
+
 #: Name → migration, in order. Names are for ever: they are recorded.
 MIGRATIONS: dict[str, Migration] = {
     "0001-count-what-is-new": count_what_is_new,
@@ -146,6 +159,7 @@ MIGRATIONS: dict[str, Migration] = {
     "0006-count-month-by-month": count_what_is_new,
     "0007-count-participation": count_participation,
     "0008-search-anew": search_anew,
+    "0009-recognise-mailboxes": recognise_mailboxes,
 }
 
 

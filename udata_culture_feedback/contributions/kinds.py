@@ -126,6 +126,12 @@ def forget_account(user_id: ObjectId) -> int:
     return sum(kind.forget_account(user_id) for kind in KINDS.values() if kind.forget_account)
 
 
+def rename_person(_scope: str, former: str, key: str) -> None:
+    """Give what the person of a former key said their key of today, in every kind."""
+    for kind in owned().values():
+        kind.rename(former, key)
+
+
 def upkeep() -> dict[str, Callable[[], int]]:
     """Return the steps of the nightly maintenance of every kind, in their order."""
     return {name: step for kind in KINDS.values() for name, step in kind.upkeep.items()}

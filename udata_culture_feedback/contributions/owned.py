@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
 from udata.i18n import gettext
 from udata.i18n import lazy_gettext as _
 
@@ -131,6 +133,13 @@ class Owned(ABC):
     @abstractmethod
     def entries(self, person: Person, items: list[Shown]) -> list[Entry]:
         """Put what `shown` gives in words, for the page."""
+
+    def rename(self, former: str, key: str) -> None:
+        """Give what the person of a former key said their key of today; what they have said under
+        both stays as it is."""
+        for row in list(self.collection().find({"contributor.key": former}, {"_id": 1})):
+            with suppress(DuplicateKeyError):
+                self.collection().update_one(row, {"$set": {"contributor.key": key}})
 
     @abstractmethod
     def erase(self, person: Person, row: Row) -> None:

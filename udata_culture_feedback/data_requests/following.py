@@ -80,6 +80,15 @@ def forget_account(user_id: ObjectId) -> int:
     return follows().delete_many({"user": user_id}).deleted_count
 
 
+def rename(former: str, key: str) -> None:
+    """Give the follows of one person another key; one that they have under both stays once."""
+    for row in list(follows().find({"key": former})):
+        try:
+            follows().update_one({"_id": row["_id"]}, {"$set": {"key": key}})
+        except DuplicateKeyError:
+            _end({"_id": row["_id"]})
+
+
 def remove_all(request_id: ObjectId) -> None:
     """End every follow of a request that is gone."""
     _end({"request": request_id})

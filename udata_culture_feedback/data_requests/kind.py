@@ -29,6 +29,7 @@ from ..web.pages import page_address
 from ..web.urls import api_url, pages_url
 from . import actions, discussion, following, lifecycle, move_messages, replies, repository, upkeep
 from . import messages as conversation
+from . import supports as supports_of_requests
 from .by_email import FollowByEmail, RequestByEmail, SupportByEmail
 from .clock import Clock
 from .forms import TITLE_LENGTH
@@ -334,6 +335,9 @@ class OwnSupport(Owned):
     def entries(self, person: Person, items: list[Shown]) -> list[Entry]:
         return [_entry_about(item) for item in items]
 
+    def rename(self, former: str, key: str) -> None:
+        supports_of_requests.rename(former, key)
+
     def erase(self, person: Person, row: Row) -> None:
         actions.take_support_back(person.viewers[row["key"]], row["target"])
 
@@ -364,6 +368,9 @@ class OwnFollow(Owned):
 
     def entries(self, person: Person, items: list[Shown]) -> list[Entry]:
         return [_entry_about(item) for item in items]
+
+    def rename(self, former: str, key: str) -> None:
+        following.rename(former, key)
 
     def erase(self, person: Person, row: Row) -> None:
         following.take_back(row["key"], row["request"])

@@ -51,6 +51,7 @@ def prepare_appeal(reference: str) -> Response:
         viewer=viewer,
         asked=representation.in_full(viewer, found),
         say=lambda name: window.law.sentence(name, **window.words()),
+        name=viewer.name or found["contributor"].get("name"),
         letter=_letter(window, found) if window.state(moment) is State.OPEN else None,
         facts=_facts(viewer, window, found),
         in_words=in_words,

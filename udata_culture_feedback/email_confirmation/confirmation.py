@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
+from blinker import Namespace
 from bson import ObjectId
 from flask import current_app, g
 from itsdangerous import BadData
@@ -49,6 +50,10 @@ ERASED = _(
     "hours. A fingerprint of it that nobody can turn back is kept with your contribution, so that "
     "nobody answers twice."
 )
+
+#: Somebody is recognised under another key than before (`former`, `key`): what they said goes
+#: along, so that nobody who is known becomes a newcomer. Sender: the scope of both.
+on_key_changed = Namespace().signal("culture-feedback-key-changed")
 
 PURPOSE = "confirm"
 MAIL = "confirm-contribution"
@@ -284,6 +289,8 @@ def confirm(token: object) -> tuple[Outcome, str]:
     payload = json.loads(found["payload"]) | {"submission_id": f"confirmed-{found['_id']}"}
     scope = scope_of(contribution, payload)
     key = contacts.fingerprint(contact.address, scope)
+    if former := contacts.former_fingerprint(contact.address, scope):
+        on_key_changed.send(scope, former=former, key=key)
     viewer = Viewer(key=key, kind=Kind.CONFIRMED)
     outcome = contribution.carry_out(viewer, payload, contact)
     if outcome.write_until:

@@ -165,7 +165,9 @@ def guard_of(secret: str) -> str:
 
 def keys_of(address: str) -> list[str]:
     """The keys under which somebody of that address may have said something."""
-    return [contacts.fingerprint(address, scope) for scope in sorted(confirmation.scopes())]
+    scopes = sorted(confirmation.scopes())
+    former = (contacts.former_fingerprint(address, scope) for scope in scopes)
+    return [*(contacts.fingerprint(address, scope) for scope in scopes), *filter(None, former)]
 
 
 def _waiting(id: ObjectId) -> Query:

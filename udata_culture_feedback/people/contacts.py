@@ -147,6 +147,17 @@ def erase(contact_id: ObjectId | None) -> None:
 
 def fingerprint(address: str, scope: str) -> str:
     """The key of the person of this address within a scope (`feedback`, `consultation:<id>`)."""
+    return _fingerprint(mailbox(address), scope)
+
+
+def former_fingerprint(address: str, scope: str) -> str | None:
+    """Return the key that the person of this address had before the dots and the second name of
+    Gmail were recognised; None where it is the same."""
+    former = _without_tag(address)
+    return None if former == mailbox(address) else _fingerprint(former, scope)
+
+
+def _fingerprint(box: str, scope: str) -> str:
     stored = peppers().find_one_and_update(
         {"_id": scope},
         {"$setOnInsert": {"pepper": secrets.token_bytes(32), "created_at": now()}},
@@ -155,12 +166,23 @@ def fingerprint(address: str, scope: str) -> str:
     )
     assert stored is not None  # it was inserted if it was not there
     secret = hmac.new(keys.for_email_hash(), stored["pepper"], hashlib.sha256).digest()
-    return f"mail:{hmac.new(secret, mailbox(address).encode(), hashlib.sha256).hexdigest()}"
+    return f"mail:{hmac.new(secret, box.encode(), hashlib.sha256).hexdigest()}"
+
+
+#: Domains of one provider, which does not read the dots of a name.
+GMAIL = frozenset(("gmail.com", "googlemail.com"))
 
 
 def mailbox(address: str) -> str:
-    """What is one person's among all the ways to write an address: ten aliases (`name+tag@…`) are
-    not ten votes, nor do they receive ten times as many mails."""
+    """What is one person's among all the ways to write an address: ten aliases (`name+tag@…`, dots
+    at Gmail) are not ten votes, nor do they receive ten times as many mails."""
+    name, _at, domain = _without_tag(address).rpartition("@")
+    if domain in GMAIL:
+        return f"{name.replace('.', '')}@gmail.com"
+    return f"{name}@{domain}"
+
+
+def _without_tag(address: str) -> str:
     name, _at, domain = address.strip().rpartition("@")
     name = name.partition("+")[0] or name
     return f"{name}@{domain}".casefold()
