@@ -104,10 +104,12 @@ def test_shortcuts_are_off_until_somebody_wants_them(moderator: Visitor):
     assert page.locator("[data-check]:checked").count() == 0
     assert waiting(page) == before
     page.locator("[data-toggle]").check()
-    page.locator("main summary").first.focus()
-    press(page, "s", "a")  # not while a text has the focus
+    page.locator("main summary").first.click()
+    page.locator("[name=q]").focus()
+    press(page, "s", "a", "1")  # somebody types
+    assert page.locator("[name=q]").input_value() == "sa1"
     assert page.locator("[data-check]:checked").count() == 0
-    page.locator("[data-item]").first.focus()
+    page.locator("main summary").first.focus()  # anywhere else: the first text is active
     press(page, "j", "j", "k", "x")
     second = page.locator("[data-item]").nth(1)
     expect(second).to_be_focused()
@@ -127,6 +129,45 @@ def test_one_text_is_decided_by_one_key_and_the_next_has_the_focus(moderator: Vi
     assert has_focus(page) != first
     press(page, "u")
     expect(page.locator("#cf-title")).to_contain_text(f"({before})")
+
+
+def test_each_reason_has_a_key(moderator: Visitor):
+    page = opens(moderator, "moderation/")
+    page.locator("[data-toggle]").check()
+    before = waiting(page)
+    label = page.locator("[data-reason='1'] dd").inner_text()
+    press(page, "1")
+    expect(page.locator("#cf-done")).to_be_visible()
+    assert waiting(page) == before - 1
+    expect(page.locator(".cf-gestures li").first).to_contain_text(label)
+    press(page, "u")
+    expect(page.locator("#cf-title")).to_contain_text(f"({before})")
+
+
+def test_texts_that_say_nearly_the_same_are_cleared_in_four_clicks(moderator: Visitor):
+    page = opens(moderator, "moderation/")
+    before = waiting(page)
+    clicks = 0
+
+    def click(selector: str) -> None:
+        nonlocal clicks
+        page.locator(selector).first.click()
+        clicks += 1
+
+    click("a[href*='group=text']")
+    click(".cf-groups a")
+    wave = waiting(page)
+    assert wave >= WAVE // 5  # the wave has five texts
+    click("input[name=scope][value=filter]")
+    click("button[data-bulk=refuse]")
+    expect(page.locator("#cf-done")).to_be_visible(timeout=PATIENCE)
+    assert clicks == 4
+    page.goto(f"{moderator.portal.url}{PAGES}/moderation/")
+    assert waiting(page) == before - wave
+    page.locator("[data-undo]").click()
+    expect(page.locator("#cf-done")).to_be_visible(timeout=PATIENCE)
+    page.goto(f"{moderator.portal.url}{PAGES}/moderation/")
+    assert waiting(page) == before
 
 
 def test_what_will_remain_is_seen_before_it_is_published(moderator: Visitor):

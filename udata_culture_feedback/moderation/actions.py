@@ -25,7 +25,7 @@ from ..portal.collections import now
 from ..vocabulary import MODERATION_REASONS
 from ..web import refusals
 from . import journal, permissions, redaction
-from .models import claims, flags
+from .models import Claim, claims, flags
 from .permissions import OK
 from .redaction import Choice
 
@@ -172,7 +172,7 @@ def release(viewer: Viewer, wanted: list[Wanted]) -> Outcome:
     return Outcome(ObjectId(), "release", OK, ids)
 
 
-def claimed(ids: Iterable[ObjectId]) -> dict[ObjectId, dict[str, Any]]:
+def claimed(ids: Iterable[ObjectId]) -> dict[ObjectId, Claim]:
     """Who has taken which of these, in one query."""
     where = {"_id": {"$in": list(ids)}, "until": {"$gt": now()}}
     return {one["_id"]: one for one in claims().find(where)}
@@ -408,7 +408,7 @@ def _must_be_few(wanted: list[Wanted]) -> None:
         raise refusals.Invalid(message, {"items": message})
 
 
-def _must_be_free(viewer: Viewer, taken: dict[str, Any] | None) -> None:
+def _must_be_free(viewer: Viewer, taken: Claim | None) -> None:
     if taken and taken["by"] != viewer.user_id:
         raise refusals.Conflict(_("Another moderator is looking at this."), claimed=True)
 

@@ -7,7 +7,7 @@ Who is the author is proved by the signed link of the mail, or by the session.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from bson import ObjectId
@@ -30,10 +30,8 @@ from ..web.moments import iso
 from ..web.text_cleaning import clean
 from ..web.urls import pages_url
 from . import actions, journal, permissions
-from .models import Outcome, appeals
+from .models import Appeal, Line, Outcome, appeals
 from .models import journal as stored_journal
-
-Appeal = dict[str, Any]
 
 #: Longest text and answer, in characters.
 LONGEST = 5000
@@ -49,7 +47,7 @@ def address(decision_id: ObjectId) -> str:
     return f"{pages_url(f'moderation/decisions/{decision_id}/appeal')}?token={quote(token)}"
 
 
-def may_appeal(viewer: Viewer, decision_id: Any, token: str | None) -> dict[str, Any]:
+def may_appeal(viewer: Viewer, decision_id: Any, token: str | None) -> Line:
     """The line of the journal that this person may contest. Raises NotFound for what is none of
     theirs, or none at all."""
     line = None
@@ -82,7 +80,7 @@ def appeal(viewer: Viewer, decision_id: Any, token: str | None, text: Any) -> Ap
     item = _decided(line)
     if item is None:
         raise refusals.Conflict(_("This decision stands no longer."))
-    made = {
+    made: Appeal = {
         "_id": line["_id"],
         "item": line["item"],
         "kind": line["kind"],
@@ -91,12 +89,10 @@ def appeal(viewer: Viewer, decision_id: Any, token: str | None, text: Any) -> Ap
         "created_at": now(),
         "month": f"{now():%Y-%m}",
     }
-    for field, value in (
-        ("user", item["contributor"].get("user")),
-        ("contact", item.get("contact")),
-    ):
-        if value:
-            made[field] = value
+    if user := item["contributor"].get("user"):
+        made["user"] = user
+    if contact := item.get("contact"):
+        made["contact"] = contact
     try:
         appeals().insert_one(made)
     except DuplicateKeyError:
@@ -119,7 +115,7 @@ def answer(viewer: Viewer, decision_id: Any, payload: dict[str, Any]) -> Appeal:
         raise refusals.Invalid(message, {"outcome": message})
     said = payload.get("answer")
     words = _text(said, "answer") if said or outcome == Outcome.DISMISSED else None
-    changed = {
+    changed: dict[str, Any] = {
         "outcome": Outcome(outcome),
         "answered_by": viewer.user_id,
         "answered_at": now(),
@@ -129,8 +125,9 @@ def answer(viewer: Viewer, decision_id: Any, payload: dict[str, Any]) -> Appeal:
         raise refusals.Conflict(_("This appeal was answered already."), outcome=found["outcome"])
     if outcome == Outcome.UPHELD:
         _take_back(viewer, found)
-    on_appeal_answered.send(found["_id"], appeal=found | changed)
-    return found | changed
+    answered = cast(Appeal, found | changed)
+    on_appeal_answered.send(found["_id"], appeal=answered)
+    return answered
 
 
 def find(decision_id: ObjectId) -> Appeal | None:
@@ -173,7 +170,7 @@ def _shown(made: Row, appealed: Appeal | None, by_token: bool) -> Shown:
 
 def _take_back(viewer: Viewer, found: Appeal) -> None:
     """The decision is undone; what waited before it is published."""
-    if _decided(journal.find(found["_id"]) or {}) is None:
+    if _decided(journal.find(found["_id"])) is None:
         return  # decided anew meanwhile
     outcome = actions.decide(viewer, [actions.Wanted(found["item"])], Decision.RESTORE)
     item = kinds.find([found["item"]]).get(found["item"])
@@ -181,15 +178,15 @@ def _take_back(viewer: Viewer, found: Appeal) -> None:
         actions.decide(viewer, [actions.Wanted(found["item"])], Decision.PUBLISH)
 
 
-def _decided(line: dict[str, Any]) -> Item | None:
+def _decided(line: Line | None) -> Item | None:
     """The contribution, as long as it is as that decision left it."""
     entry = kinds.find([line["item"]]).get(line["item"]) if line else None
-    if entry is None or (entry[1].get("moderated") or {}).get("id") != line["_id"]:
+    if line is None or entry is None or (entry[1].get("moderated") or {}).get("id") != line["_id"]:
         return None
     return entry[1]
 
 
-def _unwritten(decision_id: ObjectId) -> dict[str, Any] | None:
+def _unwritten(decision_id: ObjectId) -> Line | None:
     """A decision that a crash has kept from the journal until now."""
     for moderated in kinds.moderated().values():
         journal.catch_up(moderated)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from udata.core.user.models import User
@@ -22,7 +22,7 @@ from ..web import refusals
 from . import actions, journal, permissions, queue, tasks
 from .actions import MOST, Wanted
 from .forms import REFUSE
-from .models import bulks
+from .models import Bulk, bulks
 from .queue import Filters
 
 #: One decision about more texts than that asks to type their number.
@@ -35,8 +35,6 @@ KEPT = timedelta(days=7)
 INTERRUPTED_AFTER = timedelta(minutes=15)
 
 DECISIONS = (str(Decision.PUBLISH), REFUSE)
-
-Bulk = dict[str, Any]
 
 
 def start(
@@ -123,7 +121,7 @@ def is_large(batch: ObjectId) -> bool:
 
 def _started(viewer: Viewer, total: int, **fields: Any) -> Bulk:
     moment = now()
-    bulk: Bulk = {
+    started = {
         "_id": ObjectId(),
         "batch": ObjectId(),
         "by": viewer.user_id,
@@ -133,6 +131,7 @@ def _started(viewer: Viewer, total: int, **fields: Any) -> Bulk:
         "started_at": moment,
         "expires_at": moment + KEPT,
     } | fields
+    bulk = cast(Bulk, started)
     bulks().insert_one(bulk)
     later(tasks.decide_all, str(bulk["_id"]))
     return bulk

@@ -27,7 +27,7 @@ from ..web import refusals
 from ..web.moments import iso
 from ..web.text_cleaning import clean
 from .actions import REASONS
-from .models import appeals, claims, flags
+from .models import Flag, appeals, claims, flags
 from .permissions import OK
 
 #: Longest explanation, in characters.
@@ -66,7 +66,8 @@ def flag(viewer: Viewer, kind: str, reference: str, payload: dict[str, Any]) -> 
 
 def _store(viewer: Viewer, flagged: Flagged, reason: str, message: str | None) -> bool:
     days = current_app.config["CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS"]
-    made = {
+    made: Flag = {
+        "_id": ObjectId(),
         "item": flagged.item["_id"],
         "kind": flagged.kind,
         "key": hidden_key(viewer.key or ""),
@@ -74,9 +75,11 @@ def _store(viewer: Viewer, flagged: Flagged, reason: str, message: str | None) -
         "created_at": now(),
         "expires_at": now() + timedelta(days=days),
     }
+    if message:
+        made["message"] = message
     new = True
     try:
-        flags().insert_one(made | ({"message": message} if message else {}))
+        flags().insert_one(made)
     except DuplicateKeyError:
         new = False
         mine = flags().find_one({"item": made["item"], "key": made["key"]}, {"handled": 1})

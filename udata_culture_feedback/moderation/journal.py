@@ -6,7 +6,7 @@ same contribution or the nightly maintenance writes down. Nothing here changes o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from pymongo import UpdateOne
@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError
 from ..contributions import kinds
 from ..contributions.moderated import Moderated
 from ..mail.models import DUPLICATE_KEY
-from .models import journal
+from .models import Line, journal
 
 #: A decision, as a contribution carries it in `moderated`.
 Made = dict[str, Any]
@@ -70,22 +70,17 @@ def catch_up(moderated: Moderated) -> int:
     return len(made)
 
 
-def of_batch(batch: ObjectId) -> list[dict[str, Any]]:
+def of_batch(batch: ObjectId) -> list[Line]:
     """The lines of one gesture."""
     return list(journal().find({"batch": batch}))
 
 
-def of_item(item: ObjectId) -> list[dict[str, Any]]:
-    """What was decided about one contribution, the latest first."""
-    return list(journal().find({"item": item}, sort=[("at", -1), ("_id", -1)]))
-
-
-def find(decision_id: ObjectId) -> dict[str, Any] | None:
+def find(decision_id: ObjectId) -> Line | None:
     return journal().find_one({"_id": decision_id})
 
 
-def _line(made: Made) -> dict[str, Any]:
+def _line(made: Made) -> Line:
     line = {field: made[field] for field in WRITTEN if made.get(field) is not None}
     before = made.get("before") or {}
     line["before"] = {field: before[field] for field in WRITTEN_BEFORE if before.get(field)}
-    return {"_id": made["id"]} | line
+    return cast(Line, {"_id": made["id"]} | line)

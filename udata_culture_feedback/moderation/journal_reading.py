@@ -23,9 +23,8 @@ from ..web.listing import Page
 from ..web.moments import iso, portal_zone
 from ..web.text_cleaning import excerpt
 from . import actions, permissions
-from .models import journal
+from .models import Line, journal
 
-Line = dict[str, Any]
 Shown = dict[str, Any]
 
 #: Filters by their argument, and the field of a line that each compares.
@@ -214,6 +213,7 @@ def _rows(lines: list[Line]) -> Iterator[list[Any]]:
     undone = _undone(lines)
     for line in lines:
         by, organization = people.get(line.get("by")), organizations.get(line.get("organization"))  # type: ignore[arg-type]
+        back = undone.get(line["_id"])
         yield [
             str(line["_id"]),
             line["at"],
@@ -225,7 +225,7 @@ def _rows(lines: list[Line]) -> Iterator[list[Any]]:
             str(line["item"]),
             organization.name if organization else None,
             str(line["batch"]),
-            undone.get(line["_id"], {}).get("at"),
+            back["at"] if back else None,
         ]
 
 

@@ -21,7 +21,8 @@ from ..portal.collections import now
 from ..web.moments import portal_zone
 from ..web.text_cleaning import excerpt
 from . import redaction
-from .models import journal
+from .models import Appeal, journal
+from .models import Line as Decided
 
 #: Gestures of the last minutes that the page lists.
 GESTURES = 10
@@ -158,7 +159,7 @@ def gestures(viewer: Viewer) -> list[Gesture]:
     where = {"by": viewer.user_id, "at": {"$gt": now() - timedelta(minutes=minutes)}}
     lines = list(journal().find(where, sort=[("at", -1)]).limit(MOST_LINES))
     undone = {line["undoes"] for line in lines if line.get("undoes")}
-    found: dict[ObjectId, list[dict[str, Any]]] = {}
+    found: dict[ObjectId, list[Decided]] = {}
     for line in lines:
         if line["decision"] != Decision.RESTORE and line["_id"] not in undone:
             found.setdefault(line["batch"], []).append(line)
@@ -183,7 +184,7 @@ class Contested:
     stands: bool
 
 
-def contested(found: list[dict[str, Any]]) -> list[Contested]:
+def contested(found: list[Appeal]) -> list[Contested]:
     """Appeals, with what they are about, in a constant number of queries."""
     lines = {
         line["_id"]: line for line in journal().find({"_id": {"$in": [a["_id"] for a in found]}})
@@ -197,8 +198,8 @@ def contested(found: list[dict[str, Any]]) -> list[Contested]:
 
 
 def _contested(
-    appeal: dict[str, Any],
-    line: dict[str, Any],
+    appeal: Appeal,
+    line: Decided,
     entry: tuple[Moderated, Item] | None,
 ) -> Contested:
     moderated, item = entry if entry else (kinds.moderated()[appeal["kind"]], {})
@@ -285,7 +286,7 @@ def _line(viewer: Viewer, line: dict[str, Any], at: datetime) -> Line:
 
 def _gesture(
     batch: ObjectId,
-    made: list[dict[str, Any]],
+    made: list[Decided],
     minutes: int,
     items: dict[ObjectId, tuple[Moderated, Item]],
 ) -> Gesture:

@@ -30,6 +30,7 @@ from ..web.text_cleaning import excerpt
 from ..web.urls import api_url, login_url
 from . import appeals, flags, permissions, transparency
 from .mails import charter_url
+from .models import Line
 
 #: How much of a text the form to report it repeats.
 REPEATED = 300
@@ -232,7 +233,7 @@ def _flag_page(
 
 
 def _appeal_page(
-    line: dict[str, Any], *, refusal: refusals.Refusal | None = None, done: bool = False
+    line: Line, *, refusal: refusals.Refusal | None = None, done: bool = False
 ) -> Response:
     earlier = appeals.find(line["_id"])
     contested = _("You have contested this decision already.") if earlier else None

@@ -16,7 +16,7 @@ from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..web.moments import iso
 from . import actions, permissions
-from .models import flags
+from .models import Claim, Flag, flags
 from .queue import Entry
 
 #: Flags of one page that are read: more say nothing more.
@@ -106,7 +106,7 @@ def outcome_as_json(outcome: actions.Outcome) -> dict[str, Any]:
 def _flags(ids: list[ObjectId]) -> dict[ObjectId, list[dict[str, Any]]]:
     """What readers say of each: the reasons with their number, and what they wrote."""
     where = {"item": {"$in": ids}, "handled": {"$exists": False}}
-    found: dict[ObjectId, list[dict[str, Any]]] = {}
+    found: dict[ObjectId, list[Flag]] = {}
     for flag in flags().find(where, {"item": 1, "reason": 1, "message": 1}).limit(MOST_FLAGS):
         found.setdefault(flag["item"], []).append(flag)
     return {
@@ -129,7 +129,7 @@ def _request_as_json(item: Item) -> dict[str, Any] | None:
     return {"id": str(request["_id"]), "title": request["title"]} if request else None
 
 
-def _claim_as_json(claim: dict[str, Any], objects: Objects) -> dict[str, Any]:
+def _claim_as_json(claim: Claim, objects: Objects) -> dict[str, Any]:
     moderator = objects.moderators.get(claim["by"])
     return {
         "by": {"id": str(claim["by"]), "name": moderator.name if moderator else None},

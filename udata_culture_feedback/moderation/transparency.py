@@ -8,14 +8,14 @@ The journal only grows, so a month that is over is counted once and for all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from .. import vocabulary
 from ..contributions.moderated import Decision
 from ..portal.collections import now
-from .models import Outcome, appeals, journal, past_months
+from .models import Month, Outcome, Waited, appeals, journal, past_months
 
 #: How long after its end a month may still change: a decision that a crash kept from the journal.
 SETTLED_AFTER = timedelta(days=2)
@@ -54,7 +54,7 @@ def rows(months: list[dict[str, Any]]) -> Iterator[list[Any]]:
             yield [month["month"], one["decision"], one["reason"], one["count"]]
 
 
-def _month(month: str, figures: dict[str, Any], contested: Counter[str]) -> dict[str, Any]:
+def _month(month: str, figures: Month, contested: Counter[str]) -> dict[str, Any]:
     decisions = figures["decisions"]
     return {
         "month": month,
@@ -71,7 +71,7 @@ def _month(month: str, figures: dict[str, Any], contested: Counter[str]) -> dict
     }
 
 
-def _median(waited: list[dict[str, Any]]) -> int | None:
+def _median(waited: list[Waited]) -> int | None:
     """The whole hours within which half of the texts were decided; None for too few to say."""
     number = sum(one["count"] for one in waited)
     if number < FEWEST:
@@ -91,13 +91,14 @@ def _appeals(months: list[str]) -> dict[str, Counter[str]]:
         {"$group": {"_id": {"month": "$month", "outcome": "$outcome"}, "n": {"$sum": 1}}},
     ]
     found: dict[str, Counter[str]] = {}
-    for one in appeals().aggregate(steps):
+    groups: Iterable[Any] = appeals().aggregate(steps)
+    for one in groups:
         key = one["_id"]
         found.setdefault(key["month"], Counter())[key["outcome"]] += one["n"]
     return found
 
 
-def _counted(month: str, moment: datetime) -> dict[str, Any]:
+def _counted(month: str, moment: datetime) -> Month:
     """Count a month that is not kept yet; keep it once it can change no longer. An undoing is no
     decision: it is told apart."""
     made = {"$match": {"decision": {"$ne": Decision.RESTORE}}}
@@ -120,8 +121,9 @@ def _counted(month: str, moment: datetime) -> dict[str, Any]:
             {"$group": {"_id": None, "n": {"$sum": "$n"}}},
         ],
     }
-    [found] = journal().aggregate([{"$match": {"month": month}}, {"$facet": facets}])
-    counted = {
+    stages: list[dict[str, Any]] = [{"$match": {"month": month}}, {"$facet": facets}]
+    [found] = cast(Iterable[Any], journal().aggregate(stages))
+    counted: Month = {
         "decisions": [group["_id"] | {"count": group["count"]} for group in found["decisions"]],
         "undone": found["undone"][0]["n"] if found["undone"] else 0,
         "waited": [{"hours": g["_id"], "count": g["count"]} for g in found["waited"]],

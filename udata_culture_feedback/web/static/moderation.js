@@ -1,45 +1,71 @@
-/* Keyboard shortcuts of the queue of moderators: only while a text has the focus, and only once they
-   have been switched on (RGAA 12.10). Everything they do, a button does. */
+/* Keyboard shortcuts of the queue of moderators, once they have been switched on (RGAA 12.10): they
+   act anywhere on the page but in text fields, on the active text. Everything they do, a button
+   does. */
 
 const ON = "culture-feedback-shortcuts";
 const PLACE = "culture-feedback-place";
+/* Inputs in which one does not type. */
+const UNTYPED = ["checkbox", "radio", "button", "submit", "reset", "file", "range", "color"];
 
 const panel = document.querySelector("[data-shortcuts]");
 const items = [...document.querySelectorAll("[data-item]")];
+let active = items[0];
 
 if (panel && items.length) {
   const toggle = panel.querySelector("[data-toggle]");
   panel.hidden = false;
-  toggle.checked = sessionStorage.getItem(ON) === "1";
-  toggle.addEventListener("change", () => switchTo(toggle.checked));
-  switchTo(toggle.checked);
+  toggle.checked = localStorage.getItem(ON) === "1";
+  toggle.addEventListener("change", () => {
+    localStorage.setItem(ON, toggle.checked ? "1" : "0");
+    mark(toggle.checked ? active : null);
+  });
+  for (const item of items) item.addEventListener("focusin", () => toggle.checked && mark(item));
+  document.addEventListener("keydown", (event) => toggle.checked && react(event));
   const place = Number(sessionStorage.getItem(PLACE));
   sessionStorage.removeItem(PLACE);
-  if (toggle.checked && place) {
-    const item = items[Math.min(place, items.length) - 1];
+  if (toggle.checked) {
+    mark(items[Math.min(place || 1, items.length) - 1]);
     // What was just done is read with the text that has the focus.
-    if (document.getElementById("cf-done")) item.setAttribute("aria-describedby", "cf-done");
+    if (document.getElementById("cf-done")) active.setAttribute("aria-describedby", "cf-done");
     // Once the browser has gone where the address says.
-    addEventListener("load", () => requestAnimationFrame(() => item.focus()));
+    if (place) addEventListener("load", () => requestAnimationFrame(() => active.focus()));
   }
 }
 
-function switchTo(on) {
-  sessionStorage.setItem(ON, on ? "1" : "0");
-  for (const item of items) {
-    if (on) item.tabIndex = 0;
-    else item.removeAttribute("tabindex");
-    item.onkeydown = on ? react : null;
+/* Shows which text the keys are about; null: none. */
+function mark(item) {
+  for (const one of items) {
+    one.tabIndex = item ? 0 : -1;
+    one.toggleAttribute("data-active", one === item);
+    if (!item) one.removeAttribute("tabindex");
   }
+  if (item) active = item;
 }
 
 function react(event) {
-  const item = event.currentTarget;
-  if (event.target !== item || event.ctrlKey || event.metaKey || event.altKey) return;
-  const act = ACTS[event.key.toLowerCase()];
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  const [target] = event.composedPath();
+  if (isTyped(target) || document.querySelector("dialog[open]")) return;
+  const act = /^[1-9]$/.test(event.key) ? refuse(Number(event.key)) : ACTS[event.key.toLowerCase()];
   if (!act) return;
   event.preventDefault();
-  act(item);
+  act(active);
+}
+
+function isTyped(target) {
+  if (target.isContentEditable || ["TEXTAREA", "SELECT"].includes(target.tagName)) return true;
+  return target.tagName === "INPUT" && !UNTYPED.includes(target.type);
+}
+
+/* Refuses a text for the reason of that number, in the order of the list of keys. */
+function refuse(number) {
+  const reason = panel.querySelector(`[data-reason="${number}"]`)?.dataset.id;
+  return (item) => {
+    const choice = item.querySelector(`select[name^="reason:"]`);
+    if (!reason || ![...(choice?.options ?? [])].some((one) => one.value === reason)) return;
+    choice.value = reason;
+    leave(item, choice.closest("details").querySelector("button[name=one]"));
+  };
 }
 
 const ACTS = {
@@ -79,7 +105,10 @@ function showWhatRemains(remains) {
 }
 
 function step(item, by) {
-  items[items.indexOf(item) + by]?.focus();
+  const next = items[items.indexOf(item) + by];
+  if (!next) return;
+  mark(next);
+  next.focus();
 }
 
 function check(item) {
