@@ -24,12 +24,12 @@ JSON; an error answers `{"message", "errors"}`.
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, EmbeddedMongod(Path(folder, "mongo")) as mongod:
-        PAGE.write_text(written(described(mongod.uri)), encoding="utf-8")
+        PAGE.write_text(written(*described(mongod.uri)), encoding="utf-8")
     print(f"{PAGE.name} written")
 
 
-def described(mongodb: str) -> dict[str, Any]:
-    """Our routes in swagger.json: path → verb → what it says."""
+def described(mongodb: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Our routes in swagger.json: path → verb → what it says; and its schemas by name."""
 
     class Settings(Testing):
         MONGODB_HOST = f"{mongodb}/reference"
@@ -39,14 +39,15 @@ def described(mongodb: str) -> dict[str, Any]:
     app = standalone(create_app(override=Settings))
     with app.test_client() as client:
         swagger = client.get("/api/1/swagger.json", base_url="http://portal.example").json
-    return {
+    ours = {
         path.removeprefix(PREFIX): verbs
         for path, verbs in sorted(swagger["paths"].items())
         if path.startswith(PREFIX)
     }
+    return ours, swagger["definitions"]
 
 
-def written(paths: dict[str, Any]) -> str:
+def written(paths: dict[str, Any], schemas: dict[str, Any]) -> str:
     lines = [HEAD]
     for path, verbs in paths.items():
         lines.append(f"## `P{path}`\n")
@@ -62,7 +63,8 @@ def written(paths: dict[str, Any]) -> str:
             ]
             if parameters:
                 lines += ["| parameter | in | type | meaning |", "|---|---|---|---|"]
-                lines += [_row(parameter) for parameter in parameters]
+                lines += [_row(parameter) for parameter in parameters if "schema" not in parameter]
+                lines += [row for one in parameters for row in _body(one, schemas)]
                 lines.append("")
             answers = ", ".join(
                 f"{status} {_line(answer.get('description')) or ''}".strip()
@@ -70,6 +72,26 @@ def written(paths: dict[str, Any]) -> str:
             )
             lines.append(f"Answers: {answers}.\n" if answers else "")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _body(parameter: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
+    """The fields of a body, a row each."""
+    schema = schemas.get(parameter.get("schema", {}).get("$ref", "").rpartition("/")[2], {})
+    required = schema.get("required", ())
+    return [
+        _row(
+            {"name": name, "in": "body", "required": name in required}
+            | field
+            | {"type": _type(field)}
+        )
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _type(field: dict[str, Any]) -> str:
+    if field.get("type") == "array":
+        return f"list of {_type(field.get('items', {}))}"
+    return field.get("type") or field.get("$ref", "JSON").rpartition("/")[2]
 
 
 def _row(parameter: dict[str, Any]) -> str:

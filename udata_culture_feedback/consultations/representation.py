@@ -13,6 +13,7 @@ from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.collections import now
 from ..web import privacy
+from ..web.broken_documents import left_out
 from ..web.moments import iso
 from . import form_tokens, permissions, results
 from .models import Consultation, Draft, Entry, Mode, Option, Question, Response, Said
@@ -27,6 +28,7 @@ PUBLIC_ENTRIES = frozenset(
 )
 
 
+@left_out
 def as_json(viewer: Viewer, found: Iterable[Consultation]) -> list[dict[str, Any]]:
     """Consultations as lists show them."""
     found = list(found)

@@ -14,6 +14,7 @@ from ..people.signature import signature, signing_users
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.collections import now
+from ..web.broken_documents import left_out
 from ..web.moments import iso, portal_zone
 from ..web.urls import api_url, pages_url
 from . import actions, deadlines_shown, permissions, supports
@@ -106,6 +107,7 @@ def _hidden(message: Message) -> Shown:
     }
 
 
+@left_out
 def as_json(viewer: Viewer, requests: Iterable[Request]) -> list[Shown]:
     """Requests for a list: without their history."""
     found = list(requests)

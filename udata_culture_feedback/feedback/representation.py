@@ -19,6 +19,7 @@ from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..web import render_cache
 from ..web.api import Shown
+from ..web.broken_documents import left_out
 from ..web.moments import iso
 from ..web.urls import api_url, pages_url
 from . import permissions, summaries
@@ -29,6 +30,7 @@ from .treatment_history import own_answer
 DECLARED = (Kind.CONFIRMED, Kind.UNVERIFIED)
 
 
+@left_out
 def as_json(viewer: Viewer, feedbacks: Iterable[Feedback]) -> list[Shown]:
     """Feedback on datasets the viewer may read; those on others, or hidden whole, are left out."""
     feedbacks = list(feedbacks)
@@ -80,6 +82,7 @@ def just_given(
     return About(viewer, dataset, summary, names).as_json(feedback)
 
 
+@left_out
 def _about(
     viewer: Viewer, feedbacks: list[Feedback], dataset: DatasetFacts, summary: Summary
 ) -> list[Shown]:
