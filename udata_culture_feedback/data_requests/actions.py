@@ -64,7 +64,7 @@ def ask(
     at: datetime | None = None,
     contact: ObjectId | None = None,
 ) -> tuple[Request, bool]:
-    """Records a request. Answers it as stored, and whether it is new (False: a retry).
+    """Record a request. Return it as stored, and whether it is new (False: a retry).
 
     `payload`: the fields of `forms.read_request`. `at` (naive UTC): when it was asked, for requests
     collected elsewhere; they are exempt from limits. `contact`: where the address is kept of
@@ -95,7 +95,7 @@ def ask(
 
 
 def edit(viewer: Viewer, reference: Any, payload: Values) -> Request:
-    """Changes the fields that the payload has; the history says that it was edited. `open_data`
+    """Change the fields that the payload has; the history says that it was edited. `open_data`
     alone is agreed to or taken back whatever became of the request. Raises Unauthenticated,
     NotFound, Forbidden, Invalid, TooLong, Conflict when it is decided already."""
     must_be_known(viewer, Action.REQUEST)
@@ -129,7 +129,7 @@ def edit(viewer: Viewer, reference: Any, payload: Values) -> Request:
 
 
 def delete(viewer: Viewer, reference: Any) -> bool:
-    """Deletes one's own request; what others carry stays, without its author. True when it is
+    """Delete one's own request; what others carry stays, without its author. True when it is
     gone, False when only its author was detached. Raises NotFound, Forbidden."""
     must_be_known(viewer, leaving=True)
     request = readable(viewer, reference)
@@ -139,7 +139,7 @@ def delete(viewer: Viewer, reference: Any) -> bool:
 
 
 def take_back(viewer: Viewer, request: Request) -> bool:
-    """Deletes a request of this person's, as `delete` does."""
+    """Delete a request of this person's, as `delete` does."""
     if request.get("submission_id"):
         remember_deletion(viewer, request["submission_id"], "request")
     supports.withdraw(viewer, request)  # who leaves does not stay as a supporter
@@ -151,7 +151,7 @@ def take_back(viewer: Viewer, request: Request) -> bool:
 
 
 def move(viewer: Viewer, reference: Any, payload: Values) -> Request:
-    """Moves a request to another status. Answers it as stored.
+    """Move a request to another status. Return it as stored.
 
     `payload`: the fields of `forms.read_move`. Raises Unauthenticated, NotFound; Conflict with
     `status` and `allowed_transitions` for a move that the table does not have, or when the request
@@ -220,7 +220,7 @@ def _expect(viewer: Viewer, request: Request, asked: Values) -> Request:
 
 
 def transfer(viewer: Viewer, reference: Any, payload: Values) -> Request:
-    """Sends a request to the organization that holds the data. Its reception date is kept. Raises
+    """Send a request to the organization that holds the data. Its reception date is kept. Raises
     Invalid naming `organization` or `message`, Forbidden, NotFound, Conflict."""
     must_be_known(viewer)
     request = readable(viewer, reference)
@@ -262,7 +262,7 @@ def transfer(viewer: Viewer, reference: Any, payload: Values) -> Request:
 
 
 def extend(viewer: Viewer, reference: Any, payload: Values) -> Request:
-    """Extends the service date once, by `days` (31 at most), for a public `reason`. Raises
+    """Extend the service date once, by `days` (31 at most), for a public `reason`. Raises
     Forbidden, Invalid naming the field, Conflict when it was extended or answered already."""
     must_be_known(viewer)
     request = readable(viewer, reference)
@@ -309,8 +309,8 @@ def confirm(viewer: Viewer, reference: Any) -> Request:
 
 
 def answer(viewer: Viewer, reference: Any, payload: Values) -> tuple[Message, Request, bool]:
-    """Writes about a request: `message`, and `signature`, `submission_id` as when asking. What that
-    does to the request is in `replies`. Answers the message, the request, and whether the message
+    """Write about a request: `message`, and `signature`, `submission_id` as when asking. What that
+    does to the request is in `replies`. Return the message, the request, and whether the message
     is new."""
     must_be_known(viewer, Action.REQUEST)
     request = readable(viewer, reference)
@@ -380,7 +380,7 @@ def _own_message(viewer: Viewer, request: Request, message_id: Any) -> Message:
 
 
 def support(viewer: Viewer, reference: Any, payload: Values | None = None) -> Request:
-    """Supports a request (of a merged one: the one it was merged into); again changes nothing.
+    """Support a request (of a merged one: the one it was merged into); again changes nothing.
 
     `payload`: from a browser without an account, `proof`. Raises Unauthenticated, Unproven,
     NotFound, TooMany, Conflict for one that is no longer open.
@@ -423,7 +423,7 @@ def checked(payload: Values) -> Values:
 
 
 def withdraw_support(viewer: Viewer, reference: Any) -> Request:
-    """Takes one's support back; again changes nothing."""
+    """Take one's support back; again changes nothing."""
     must_be_known(viewer, leaving=True)
     request = readable(viewer, reference)
     spend_write(viewer)
@@ -438,7 +438,7 @@ def withdraw_support(viewer: Viewer, reference: Any) -> Request:
 
 
 def take_support_back(viewer: Viewer, request_id: ObjectId) -> None:
-    """The same, of this person's, also where they may not see the request any more."""
+    """The same, of this person's, also where they may not see the request any longer."""
     request = requests().find_one({"_id": request_id})
     if request is None:
         supports.remove_one(viewer, request_id)
@@ -478,7 +478,7 @@ def leave(request: Request) -> Request:
 
 
 def remove(request: Request) -> None:
-    """Takes a request that nobody else carries out of everything. It goes for good once everything
+    """Take a request that nobody else carries out of everything. It goes for good once everything
     has heard of it; should somebody support it at this moment, it stays, without its author."""
 
     def removed(request: Request) -> Request | None:
@@ -496,7 +496,7 @@ def remove(request: Request) -> None:
 
 
 def bury(request_id: ObjectId) -> bool:
-    """Removes a deleted request that nothing has to hear of any more. True when it is gone."""
+    """Remove a deleted request that nothing has to hear of any longer. True when it is gone."""
     spent = {"_id": request_id, "removed": {"$exists": True}, "due": {"$exists": False}}
     if not requests().delete_one(spent).deleted_count:
         return False
@@ -561,7 +561,7 @@ def _but_consent(asked: Values) -> Values:
 
 
 def _agreed(request: Request, open_data: bool) -> Request | None:
-    """The same request, whose words its requester lets be open data, or not any more."""
+    """The same request, whose words its requester lets be open data, or not any longer."""
     if bool(request.get("open_data")) == open_data:
         return None
     changed = request | {"open_data": open_data}

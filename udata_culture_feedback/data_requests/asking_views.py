@@ -64,7 +64,7 @@ def new_request() -> Response:
 @blueprint.route("/pages/requests/new", methods=["POST"])
 @handles_refusal
 def ask() -> Response:
-    """Records a request. What resembles it is shown first, once: supporting it takes one click."""
+    """Record a request. What resembles it is shown first, once: supporting it takes one click."""
     viewer = current_viewer()
     typed: dict[str, Any] = {}
     holder, checked = Picked(), False

@@ -82,7 +82,7 @@ def matches() -> Collection[Any]:
 
 
 def propose(raw: Mapping[str, Any]) -> int:
-    """Proposes a dataset (raw, with `search_index.DATASET_FIELDS`) that everybody can see now, and
+    """Propose a dataset (raw, with `search_index.DATASET_FIELDS`) that everybody can see now, and
     answers for how many requests: those addressed to its organization, and those whose holder
     nobody knows. Its producer and who may answer them have one mail for the dataset; again changes
     nothing."""
@@ -158,8 +158,8 @@ def proposed_requests(dataset_id: ObjectId) -> list[Request]:
 
 
 def accept(viewer: Viewer, id: Any) -> Request:
-    """Publishes the request with the dataset: the ordinary move, with its own checks (Forbidden,
-    Conflict, Invalid), or where the holder was unknown a claim. Answers the request. Raises
+    """Publish the request with the dataset: the ordinary move, with its own checks (Forbidden,
+    Conflict, Invalid), or where the holder was unknown a claim. Return the request. Raises
     NotFound for no match that this person may see, Conflict for one that was dismissed."""
     match, request = _readable(viewer, id)
     if match["state"] == State.DISMISSED:
@@ -180,7 +180,7 @@ def accept(viewer: Viewer, id: Any) -> Request:
 
 
 def dismiss(viewer: Viewer, id: Any) -> None:
-    """Says that the dataset is not what was asked for; again changes nothing. Raises NotFound,
+    """Say that the dataset is not what was asked for; again changes nothing. Raises NotFound,
     Forbidden, Conflict for one that was accepted."""
     match, request = _readable(viewer, id)
     may = permissions.deals_with(viewer, request) or _may_claim(viewer, match, request)
@@ -226,7 +226,7 @@ def _may_claim(viewer: Viewer, match: Match, request: Request) -> bool:
 
 
 def _claim(viewer: Viewer, match: Match, request: Request, payload: Values) -> Request:
-    """Sends a request that is nobody's to the producer of the dataset, and publishes it: two
+    """Send a request that is nobody's to the producer of the dataset, and publishes it: two
     entries of the history in one update, of which followers hear as one. Raises Conflict when
     somebody else dealt with it meanwhile."""
     spend_write(viewer, manages=True)

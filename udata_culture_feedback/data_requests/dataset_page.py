@@ -24,7 +24,7 @@ SAID_OF = dict.fromkeys(
 
 
 def stages() -> list[Query]:
-    """Adds to datasets in a pipeline what their pages say of requests: `asked`, the latest open
+    """Add to datasets in a pipeline what their pages say of requests: `asked`, the latest open
     ones that were asked from there, and `opened`, those that the dataset answers."""
     waiting = PUBLIC | {"status": {"$in": list(OPEN)}}
     return [

@@ -53,7 +53,7 @@ def window_of(request: Request) -> AppealWindow | None:
 
 def refused_window(request: Request) -> AppealWindow | None:
     """The same once there is a refusal, by silence or by a decision, also when it is too late to
-    appeal; None before, and where nothing is refused (any more)."""
+    appeal; None before, and where nothing is refused (any longer)."""
     if _status(request) in _SATISFIED:
         return None
     window = window_of(request)

@@ -92,7 +92,7 @@ class RequestThread(Thread):
         return one["visibility"] == Visibility.HIDDEN and not one.get("removed")
 
     def signs_anew(self, one: Request) -> bool:
-        """Who left a request to those who carry it is not named there any more."""
+        """Who left a request to those who carry it is not named there any longer."""
         return bool(one.get("detached")) or super().signs_anew(one)
 
     def speak_for_data(self, one: Request, dataset: DatasetFacts) -> Answering:
@@ -208,7 +208,7 @@ def move_id(request_id: ObjectId, number: int) -> str:
 
 
 def withdraw_moves(request: Request) -> None:
-    """Who asked has left: what they said with their moves is not said any more."""
+    """Who asked has left: what they said with their moves is not said any longer."""
     if request.get("discussion"):
         for move in told_moves(request):
             if move.by_requester:
@@ -216,7 +216,7 @@ def withdraw_moves(request: Request) -> None:
 
 
 def rewrite_move(request: Request, number: int) -> None:
-    """Makes the message that tells a move say what the history says now."""
+    """Make the message that tells a move say what the history says now."""
     if not request.get("discussion"):
         return
     with speaking(discussions.portal_language()):
@@ -225,7 +225,7 @@ def rewrite_move(request: Request, number: int) -> None:
 
 
 def ring(request: Request, number: int, mailed: Callable[[ObjectId], bool]) -> None:
-    """Tells of a move, once, those who take part in the discussion: in the bell, and by mail except
+    """Tell of a move, once, those who take part in the discussion: in the bell, and by mail except
     who is `mailed` already."""
     untold = {"_id": request["_id"], "discussed": True, "rung": {"$ne": number}}
     discussion = Discussion.objects(id=request.get("discussion")).first()
@@ -353,7 +353,7 @@ def _written(request: Request, which: Query) -> set[str]:
 
 
 def _add_written(request: Request, silenced: set[str]) -> None:
-    """Adds the messages that are not in this discussion, the oldest first. In a closed one they
+    """Add the messages that are not in this discussion, the oldest first. In a closed one they
     stay where they are: on the page of the request."""
     elsewhere = {
         "request": request["_id"],

@@ -49,7 +49,7 @@ def clarification_reminder(request: Request) -> None:
 
 
 def catch_up(request_id: ObjectId) -> int:
-    """Announces what nobody was told of yet, and answers how much that was. A request that waits
+    """Announce what nobody was told of yet, and return how much that was. A request that waits
     for moderation waits with it; of a hidden one nothing is told."""
     request = requests().find_one({"_id": request_id})
     if request is None or TOLD not in request.get("due", []):

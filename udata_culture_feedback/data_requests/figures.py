@@ -94,7 +94,7 @@ def above(request: Request) -> list[str]:
 
 
 def ensure(figures_ids: Iterable[str]) -> None:
-    """Makes the figures that do not exist yet."""
+    """Make the figures that do not exist yet."""
     wanted = set(figures_ids)
     # An organization that is only asked for data stands on the board of the portal too.
     feedback_given().ensure_above(wanted)
@@ -109,7 +109,7 @@ def ensure(figures_ids: Iterable[str]) -> None:
 
 
 def ensure_all() -> None:
-    """Makes the figures of every dataset and holder that has requests, and of the site: those that
+    """Make the figures of every dataset and holder that has requests, and of the site: those that
     a restored backup lacks would otherwise be counted by nobody."""
     wanted = {SITE}
     for field, name in (("organization", organization_summary), ("dataset", dataset_summary)):
@@ -122,13 +122,13 @@ def settle_supports(request_id: ObjectId) -> None:
 
 
 def settle_supports_of(request: Request) -> Request | None:
-    """The same for a request that has just been read. Answers it as it is then, None where it is
+    """The same for a request that has just been read. Return it as it is then, None where it is
     gone."""
     return cast(Request | None, settle_and_read(SUPPORTS, cast(Document, request)))
 
 
 def settle_dataset(request: Request) -> None:
-    """Counts a request in its dataset, within the request that writes. Its holder and the site,
+    """Count a request in its dataset, within the request that writes. Its holder and the site,
     which many write to, are left to the task and to who reads them."""
     if request.get("dataset"):
         settle(REQUESTS, dataset_summary(request["dataset"]))
@@ -142,7 +142,7 @@ def read(figures_id: str) -> dict[str, int]:
 
 
 def stages() -> list[Document]:
-    """Adds to the documents of a pipeline that have the id of figures in `key`: the figures, as
+    """Add to the documents of a pipeline that have the id of figures in `key`: the figures, as
     `totals`; in `due` whether some have to be settled before (see `read`)."""
     due: list[Document] = [
         {"$match": {"due": {"$exists": True}}},

@@ -121,7 +121,7 @@ def import_file(
     dry_run: bool = False,
     each: Callable[[list[Line]], Iterable[Line]] = lambda lines: lines,
 ) -> Report:
-    """Imports what is new and right in a file, and answers what became of each line. With
+    """Import what is new and right in a file, and return what became of each line. With
     `dry_run` nothing is written. `each` goes round the lines (a progress bar). Raises
     Unreadable."""
     report, reader = Report(), _Reader()
@@ -297,7 +297,7 @@ class _Reader:
 def _decide(
     request: Request, tracked: Tracked, moved: forms.Values, at: datetime, decided: datetime
 ) -> None:
-    """Puts a request where the file says it stands: status, history and clock. A date that is past
+    """Put a request where the file says it stands: status, history and clock. A date that is past
     counts as told, so that nobody has a mail for it."""
     months = current_app.config["CULTURE_FEEDBACK_SERVICE_MONTHS"]
     clock = Clock.start(at, months, portal_zone())
@@ -321,7 +321,7 @@ def _decide(
 
 
 def _store(request: Request) -> bool:
-    """Stores a request; False when it is there already."""
+    """Store a request; False when it is there already."""
     request["terms"] = terms.terms(f"{request['title']} {request['description']}")
     request["slug"] = free_slug(request["title"])
     request["live"] = live_totals(request)

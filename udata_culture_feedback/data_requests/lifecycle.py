@@ -39,7 +39,7 @@ def forget_account(user_id: ObjectId) -> int:
     still counts as one person, under one key that says nobody, the same everywhere. What it asked
     for stays: it is about data, and others may carry it. Where its words are to go with it, as far
     as we have heard of that, what nobody else carries goes, and what it wrote about any request.
-    Answers how much changed."""
+    Return how much changed."""
     raw = User._get_collection().find_one({"_id": user_id}, {"deleted": 1})
     if raw is not None and not raw.get("deleted"):
         return 0
@@ -84,7 +84,7 @@ def _take_words_along(user_id: ObjectId, key: str) -> int:
 
 def erase_words() -> int:
     """Who leaves udata may have their words deleted there (`delete_comments`), which is told to
-    nobody and applied late: so we look at what became of them in discussions. Answers how many
+    nobody and applied late: so we look at what became of them in discussions. Return how many
     messages went."""
     erased = 0
     for row in messages().find({"left": {"$exists": True}, "discussion": {"$exists": True}}):
@@ -134,7 +134,7 @@ def message_deleted(discussion: Discussion, message_id: str, by: ObjectId | None
 
 
 def hide(request: Request, reason: str) -> Request | None:
-    """Hides a request whole: it does not exist any more, but for its author and moderators."""
+    """Hide a request whole: it does not exist any more, but for its author and moderators."""
 
     def hidden(one: Request) -> Request | None:
         if one["visibility"] == Visibility.HIDDEN:

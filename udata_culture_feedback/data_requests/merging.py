@@ -27,7 +27,7 @@ from .workflow import Role, Status
 
 
 def reconcile_merge(request_id: ObjectId) -> None:
-    """Brings in line: where a merged request points (no cycle, no chain), those merged into it, who
+    """Bring in line: where a merged request points (no cycle, no chain), those merged into it, who
     is behind which, and what was withdrawn or deleted though others carry it."""
     for _attempt in range(ATTEMPTS):
         request = requests().find_one({"_id": request_id})
@@ -60,7 +60,7 @@ def detach(request: Request) -> Request | None:
 
 
 def _repointed(request: Request, target: Request | None) -> bool:
-    """Ends what a merge must not be: into nothing, into itself by a detour, into a request that is
+    """End what a merge must not be: into nothing, into itself by a detour, into a request that is
     itself merged. True when it had to do something."""
     path = {request["_id"]: request}
     while target and target.get("duplicate_of") and target["_id"] not in path:
@@ -86,7 +86,7 @@ def _repointed(request: Request, target: Request | None) -> bool:
 
 
 def _unmerge(request: Request) -> None:
-    """Undoes a merge that cannot be, unless it was done away with meanwhile."""
+    """Undo a merge that cannot be, unless it was done away with meanwhile."""
 
     def unmerged(one: Request) -> Request | None:
         if one.get("duplicate_of") != request["duplicate_of"]:
@@ -178,6 +178,6 @@ def _revived(request: Request) -> Request:
 
 
 def _heard(request: Request) -> bool:
-    """Ends a look. False when the request has changed since, so that another is needed."""
+    """End a look. False when the request has changed since, so that another is needed."""
     heard(requests(), request, PEOPLE)
     return not requests().find_one({"_id": request["_id"], "due": PEOPLE}, {"_id": 1})

@@ -49,7 +49,7 @@ def write(
     submission: str | None = None,
     why: list[str] | None = None,
 ) -> tuple[Message, bool]:
-    """Stores a message. Answers it, and whether it is new (False: a retry). `announce` does the
+    """Store a message. Return it, and whether it is new (False: a retry). `announce` does the
     rest, in a task. `why`: the reasons for which it waits for a moderator, if there are any."""
     message: Message = {
         "_id": ObjectId(),
@@ -80,8 +80,8 @@ def write(
 
 
 def announce(request_id: ObjectId) -> int:
-    """Tells of the messages that nobody was told of: udata those whom it tells, we the others.
-    Answers how many there were. May run twice: udata is asked once, the outbox knows its mails."""
+    """Tell of the messages that nobody was told of: udata those whom it tells, we the others.
+    Return how many there were. May run twice: udata is asked once, the outbox knows its mails."""
     waiting = {"request": request_id, "untold": True, "visibility": Visibility.PUBLIC}
     untold = list(messages().find(waiting, sort=[("_id", 1)]))
     if not untold:
@@ -122,7 +122,7 @@ def read(request: Request, page: Page) -> tuple[list[Message], int, bool]:
     beyond the end of offsets.
 
     The words of the request and what its moves say are not among them: they have their own place.
-    Of a discussion on a dataset that its reader may not see (any more) only what was written here
+    Of a discussion on a dataset that its reader may not see (any longer) only what was written here
     is shown.
     """
     if page.offset + page.size > listing.MAX_OFFSET:
@@ -164,7 +164,7 @@ def native_message(request: Request, message_id: str) -> Message | None:
 
 
 def deleted_natively(message_id: str) -> None:
-    """A message was deleted in udata: it is not said here any more."""
+    """A message was deleted in udata: it is not said here any longer."""
     messages().update_one(
         {"message_id": message_id},
         {

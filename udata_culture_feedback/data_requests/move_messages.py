@@ -20,7 +20,7 @@ def said_with(request: Request, number: int) -> str | None:
 def moderate(request_id: ObjectId, number: int, text: str, hidden: Hidden | None) -> bool:
     """Has the message of an entry say `text`; `hidden`: the reason and the date, where that stands
     for hidden words. The native discussion follows. Again changes nothing; False where there is no
-    such message (any more)."""
+    such message (any longer)."""
     request = find(request_id)
     if request is None or said_with(request, number) is None:
         return False

@@ -82,7 +82,7 @@ def moved(_sender: Any, request: Request, entry: Entry, number: int, **_: Any) -
 
 
 def _hears(request: Request, step: Step | None) -> Callable[[ObjectId], bool]:
-    """Tells who has a mail of ours of a step, as one who follows the request."""
+    """Tell who has a mail of ours of a step, as one who follows the request."""
     if step is None or step is Step.RESUBMITTED:
         return lambda user: False
     if step is Step.ASKED:
@@ -128,7 +128,7 @@ def message(
 
 
 def connect() -> None:
-    """Connects every listener. They may raise: what was not told stays due."""
+    """Connect every listener. They may raise: what was not told stays due."""
     on_request_received.connect(received)
     on_request_moved.connect(moved)
     on_request_overdue.connect(overdue)
@@ -139,7 +139,7 @@ def connect() -> None:
 def _tell_holder(
     event: str, request: Request, builder: str, *, number: int = 0, but: ObjectId | None = None
 ) -> set[ObjectId]:
-    """Tells who deals with a request, but not who has just made it or moved it. Answers whom."""
+    """Tell who deals with a request, but not who has just made it or moved it. Return whom."""
     holder = request.get("organization")
     left_out = {but, requester_of(request)} if builder == "request-arrived" else {but}
     admins = {user for user in admins_dealing_with(holder) if user not in left_out}

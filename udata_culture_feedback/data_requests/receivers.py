@@ -104,7 +104,7 @@ def message_removed(discussion: Any, message: Any = None, **_: Any) -> None:
 
 
 def connect() -> None:
-    """Connects every receiver. Connecting twice is connecting once."""
+    """Connect every receiver. Connecting twice is connecting once."""
     on_request_changed.connect(request_changed)
     on_request_changed.connect(words_follow)
     on_request_moved.connect(request_moved)

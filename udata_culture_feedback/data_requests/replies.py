@@ -51,7 +51,7 @@ def take_up(
 
 
 def follow(request_id: ObjectId) -> bool:
-    """Looks at the native discussion of a request: whoever wrote in it since the request waits, and
+    """Look at the native discussion of a request: whoever wrote in it since the request waits, and
     whoever of the holder has closed it, has read it. True when the request moved. Closing decides
     nothing: a decision has a reason, or the data."""
     request = requests().find_one({"_id": request_id})

@@ -56,7 +56,7 @@ def replace(
     due: Iterable[str] = (),
     also: Iterable[str] = (),
 ) -> bool:
-    """Writes `changed` over a request that has not moved since it was read, in one update: status,
+    """Write `changed` over a request that has not moved since it was read, in one update: status,
     history and clock together. False when it has. `due`: what else is due with it; `also`: figures
     that it leaves."""
     changed["live"] = live_totals(changed)
@@ -81,8 +81,8 @@ def change(
     *,
     due: Iterable[str] = (),
 ) -> Request | None:
-    """Applies `how` to a request, again when somebody else changed it meanwhile. `how` answers None
-    where there is nothing to do (any more): so does this. Answers the request as it was written,
+    """Apply `how` to a request, again when somebody else changed it meanwhile. `how` answers None
+    where there is nothing to do (any longer): so does this. Return the request as it was written,
     and lets others hear of it."""
     for _attempt in range(ATTEMPTS):
         changed = how(request) if request else None

@@ -30,8 +30,8 @@ ATTEMPTS = 10
 
 
 def support(viewer: Viewer, target: Request) -> Request | None:
-    """Puts this person behind a request. Supporting twice, or one's own request, changes nothing.
-    Answers the request as it was read after that, for the caller to see where it went meanwhile and
+    """Put this person behind a request. Supporting twice, or one's own request, changes nothing.
+    Return the request as it was read after that, for the caller to see where it went meanwhile and
     to settle; None where it is gone.
 
     Whether they are behind it already is not asked first: the update passes over such a row, and
@@ -60,7 +60,7 @@ def support(viewer: Viewer, target: Request) -> Request | None:
 
 
 def withdraw(viewer: Viewer, target: Request) -> None:
-    """Takes this person back from a request and from those merged into it. Who asked for one of
+    """Take this person back from a request and from those merged into it. Who asked for one of
     those still asks for it."""
     merged = list(requests().find({"duplicate_of": target["_id"]}, _REQUESTER))
     for one in (*merged, target):
@@ -82,7 +82,7 @@ def supported(viewer: Viewer, request_ids: Iterable[ObjectId]) -> set[ObjectId]:
 
 
 def bring_in_line(merged: Request, into: Request | None, only: str | None = None) -> None:
-    """Puts behind `into` whoever is behind a request merged into it, `via` it, and nobody else
+    """Put behind `into` whoever is behind a request merged into it, `via` it, and nobody else
     anywhere: with `into` None, it is merged no more. May be repeated, and run twice at once: it
     looks again after it has written. `only`: the key of the one person concerned."""
     for _attempt in range(ATTEMPTS):
@@ -132,7 +132,7 @@ def strays() -> set[ObjectId]:
 
 
 def rename(key: str, other: str) -> int:
-    """Gives the rows of one person another key, and nothing that says which account it was. Where
+    """Give the rows of one person another key, and nothing that says which account it was. Where
     both keys have a row (an earlier run was interrupted) it becomes one."""
     renamed = 0
     anonymous = {"$set": {"key": other}, "$unset": {"user": "", "next": ""}}
@@ -154,7 +154,7 @@ def rename(key: str, other: str) -> int:
 
 
 def sweep() -> int:
-    """Removes the rows without reason that a crash left: nobody should stay behind a request that
+    """Remove the rows without reason that a crash left: nobody should stay behind a request that
     they left. They count nothing."""
     return supports().delete_many(_SPENT).deleted_count
 
@@ -183,12 +183,12 @@ def is_verified(request: Request) -> bool:
 
 
 def remove_one(viewer: Viewer, request_id: ObjectId) -> None:
-    """Removes the row of a person, of a request that is gone."""
+    """Remove the row of a person, of a request that is gone."""
     supports().delete_one({"key": viewer.key, "target": request_id})
 
 
 def remove_all(request_id: ObjectId) -> None:
-    """Removes every row of a request that is gone."""
+    """Remove every row of a request that is gone."""
     supports().delete_many({"target": request_id})
 
 
@@ -271,7 +271,7 @@ def _write(operations: list[UpdateOne]) -> None:
 
 
 def _settle_and_sweep(targets: Iterable[ObjectId], key: str | None = None) -> None:
-    """Counts what has changed, and removes the rows that have no reason left."""
+    """Count what has changed, and removes the rows that have no reason left."""
     for target in targets:
         settle_supports(target)
         supports().delete_many({"target": target} | _SPENT | _of(key))

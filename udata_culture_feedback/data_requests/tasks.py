@@ -19,7 +19,7 @@ LISTENERS = frozenset((PEOPLE, TOLD, DISCUSSION))
 
 @task(name="culture-feedback-follow-request", route="low.culture-feedback")
 def follow_request(request_id: str) -> None:
-    """Counts a request wherever it counts, brings its discussion in line, announces its moves and
+    """Count a request wherever it counts, brings its discussion in line, announces its moves and
     messages, buries it once it is deleted."""
     id = ObjectId(request_id)
     request = requests().find_one({"_id": id}, {"organization": 1, "dataset": 1, "due": 1})
@@ -89,7 +89,7 @@ def follow_dataset(dataset_id: str) -> None:
 
 
 def settle_and_publish(figures_ids: set[str]) -> None:
-    """Settles figures, and writes them as metrics of the objects they are about."""
+    """Settle figures, and writes them as metrics of the objects they are about."""
     for one in sorted(figures_ids):
         settle(REQUESTS, one)
     metrics.publish("requests", figures(), figures_ids)

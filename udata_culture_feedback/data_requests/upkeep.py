@@ -71,7 +71,7 @@ def reconcile_merges() -> int:
 
 
 def bury_removed() -> int:
-    """Deleted requests that nothing has to hear of any more."""
+    """Deleted requests that nothing has to hear of any longer."""
     removed = requests().find({"removed": {"$exists": True}}, {"_id": 1})
     buried = [request["_id"] for request in removed if actions.bury(request["_id"])]
     for request_id in buried:
@@ -135,7 +135,7 @@ def hear_replies() -> int:
 
 
 def announce() -> int:
-    """Moves that nobody was told of."""
+    """Move that nobody was told of."""
     waiting = [r["_id"] for r in requests().find({"due": TOLD}, {"_id": 1})]
     return sum(events.catch_up(request_id) for request_id in waiting)
 
@@ -260,7 +260,7 @@ def _tick(
     how: Callable[[Clock], Clock],
     tell: Callable[[Request], None] | None = None,
 ) -> int:
-    """Changes the clocks of some requests, and tells of it before it says so: a crash in between
+    """Change the clocks of some requests, and tells of it before it says so: a crash in between
     repeats what listeners recognise."""
     ids = [request["_id"] for request in requests().find(where | _STANDING, {"_id": 1})]
     done = 0

@@ -155,7 +155,7 @@ def request_page(reference: str) -> Response:
 @form_address("/pages/requests/<string:reference>/support", page="requests/{reference}/")
 @handles_refusal
 def support_request(reference: str) -> Response:
-    """Supports a request: without an account under a proof of work, or by e-mail."""
+    """Support a request: without an account under a proof of work, or by e-mail."""
     viewer = current_viewer()
     found = _readable(viewer, reference)
     id, by_email = str(found["_id"]), False
@@ -220,7 +220,7 @@ def unfollow_request(reference: str) -> Response:
 @form_address("/pages/requests/<string:reference>/move", page="requests/{reference}/")
 @handles_refusal
 def move_request(reference: str) -> Response:
-    """Moves a request; the form says from which status the person saw it."""
+    """Move a request; the form says from which status the person saw it."""
 
     def move(viewer: Viewer, id: str) -> Any:
         return actions.move(viewer, id, _move_of_form())
@@ -262,7 +262,7 @@ def extend_request(reference: str) -> Response:
 @form_address("/pages/requests/<string:reference>/message", page="requests/{reference}/")
 @handles_refusal
 def answer_request(reference: str) -> Response:
-    """Writes about a request; where a question was asked, this answers it."""
+    """Write about a request; where a question was asked, this answers it."""
 
     def write(viewer: Viewer, id: str) -> Any:
         payload = {
@@ -330,7 +330,7 @@ def decide_match(reference: str) -> Response:
 @form_address("/pages/requests/<string:reference>/delete", page="requests/{reference}/")
 @handles_refusal
 def delete_request(reference: str) -> Response:
-    """Deletes one's own request; one that others carry stays, without its author."""
+    """Delete one's own request; one that others carry stays, without its author."""
     viewer = current_viewer()
     found = _readable(viewer, reference)
     try:
@@ -367,7 +367,7 @@ def _act(
 
 def go_on(found: Request, done: str, sent: str = "") -> Response:
     """After a form: the request as it is now; for a whole page a redirection, so that reloading
-    does not send the form again. `sent`: the name of the draft that is of no use any more."""
+    does not send the form again. `sent`: the name of the draft that is of no use any longer."""
     if _wants_card():
         return card(current_viewer(), found, done=done, sent=sent)
     if wants_fragment():

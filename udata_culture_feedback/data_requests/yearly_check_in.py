@@ -35,7 +35,7 @@ MAIL = "request-still-interested"
 
 
 def ask_everybody() -> int:
-    """Asks those who were not asked, and have not asked, for a year. Again changes nothing."""
+    """Ask those who were not asked, and have not asked, for a year. Again changes nothing."""
     days = current_app.config["CULTURE_FEEDBACK_STILL_INTERESTED_DAYS"]
     long_ago = now() - timedelta(days=days)
     waiting = {
