@@ -46,7 +46,7 @@ messages: $(VENV)/test.stamp ## bring the gettext catalogues up to date with the
 docs: $(VENV)/test.stamp ## write the settings and the API reference, then build the site (build/site)
 	$(BIN)/python docs/rooms.py
 	$(BIN)/python docs/settings.py
-	$(BIN)/python docs/reference.py
+	$(BIN)/python -m docs.reference
 	$(PIP) --quiet 'mkdocs>=1.6,<2'
 	$(BIN)/mkdocs build --strict --quiet
 

@@ -1,5 +1,5 @@
 """Writes `reference.md`, every route of our JSON API, from udata's own description of it
-(`swagger.json`), which needs a database: `python docs/reference.py` (or `make docs`)."""
+(`swagger.json`), which needs a database: `python -m docs.reference` (or `make docs`)."""
 
 from __future__ import annotations
 
