@@ -257,6 +257,10 @@ CULTURE_FEEDBACK_DELETED_SUBMISSION_DAYS = 30
 
 # --- Monitoring -----------------------------------------------------------------------------------
 
+#: Level from which our log is shown, by web servers, workers and commands alike: "INFO" shows what
+#: happens, an event a line. On the standard error where nothing else takes it. None: warnings only.
+CULTURE_FEEDBACK_LOG_LEVEL: str | None = None
+
 #: The bearer token under which Prometheus reads `P/metrics`, where `prometheus_client` is installed
 #: (`pip install "udata-culture-feedback[metrics]"`). None: there is no such page.
 CULTURE_FEEDBACK_METRICS_TOKEN: str | None = None

@@ -46,6 +46,8 @@ def init_app(app: Flask) -> None:
     for name in dir(settings):
         if name.startswith("CULTURE_FEEDBACK_"):
             app.config.setdefault(name, getattr(settings, name))
+    if level := app.config["CULTURE_FEEDBACK_LOG_LEVEL"]:
+        logs.show(level)
     replacements = app.config["CULTURE_FEEDBACK_VOCABULARIES"]
     app.extensions["culture-feedback"] = State(Vocabularies(replacements))
     _count_beside_udata()

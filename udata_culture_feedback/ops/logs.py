@@ -20,6 +20,17 @@ from ..web.log_line import tell
 log = logging.getLogger(__name__)
 
 
+def show(level: str) -> None:
+    """Show our log from a level on. Nothing of udata's takes what is below a warning: it then goes
+    to the standard error, as warnings do."""
+    ours = logging.getLogger("udata_culture_feedback")
+    ours.setLevel(level)
+    if not ours.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        ours.addHandler(handler)
+
+
 def connect() -> None:
     """Called once by `init_app`, harmlessly again: has what happens logged at INFO."""
     on_feedback_changed.connect(_feedback_changed)
