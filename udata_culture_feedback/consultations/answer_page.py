@@ -1,0 +1,278 @@
+"""The page of one consultation as the public sees it: the form of a step, or what was answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from flask import Response, request
+from udata.i18n import lazy_gettext as _
+
+from .. import vocabulary
+from ..contributions import picking
+from ..email_confirmation import confirmation
+from ..email_confirmation.anonymous import ways
+from ..people.access_modes import Action
+from ..people.viewer import Viewer, sent_token
+from ..portal import catalogue
+from ..portal.collections import now
+from ..web import refusals
+from ..web.api import never_stored
+from ..web.pages import (
+    page_address,
+    render,
+)
+from ..web.urls import login_url
+from . import (
+    answering,
+    form_tokens,
+    notifications,
+    participation,
+    permissions,
+    presentation,
+)
+from .markdown import rendered
+from .models import Answers, Consultation, Said
+from .models import Response as Stored
+from .questions import depends_on_profile, pruned
+from .representation import informed
+from .respondents import address_of, by_link, keeps_draft
+from .response_content import begun
+from .response_repository import own
+from .window import Window, in_words, until_in_words
+from .wording import said
+
+#: What was just done, and what is said of it.
+DONE = {
+    "sent": _("Thank you, your answer is recorded. You can change it until the closing."),
+    "saved": _("What you have begun is saved."),
+    "erased": _("Your answer has been deleted."),
+    "texts-back": _(
+        "Your texts will not be in the open data any more, from the next publication on."
+    ),
+    "forgotten": _("What you had begun has been deleted."),
+    "followed": _("Your choice is recorded."),
+    "confirmed": _("Thank you, your answer is recorded."),
+    "to-confirm": confirmation.SENT,
+    "deleted": _("The consultation has been deleted."),
+}
+
+
+@dataclass
+class Form:
+    """What the page of a form shows: where somebody is, and what they have answered so far."""
+
+    answers: Answers = field(default_factory=dict)
+    profile: str | None = None
+    open_data: bool = False
+    step: int | None = None
+    picked: dict[str, picking.Picked] = field(default_factory=dict)
+    email: str = ""
+    by_email: bool = False
+
+
+def begun_form(mine: Stored | None) -> Form:
+    """What somebody goes on with."""
+    said: Said = begun(mine) or {"answers": {}}
+    draft = mine.get("draft") if mine else None
+    return Form(
+        answers=dict(said.get("answers") or {}),
+        profile=said.get("profile"),
+        open_data=bool(said.get("open_data")),
+        step=draft.get("step") if draft else None,
+    )
+
+
+def refused_page(
+    viewer: Viewer, consultation: Consultation, form: Form, refusal: refusals.Refusal
+) -> Response:
+    """The form again, with what was typed, at the first step that has something wrong in it."""
+    mine = own(viewer, consultation)
+    wrong = {name.removeprefix("answers.") for name in refusal.errors}
+    for question in consultation["questions"]:
+        if question["id"] in wrong and consultation["steps"]:
+            form.step = question["step"]
+            break
+    return answer_page(viewer, consultation, mine, form, editing=True, refusal=refusal)
+
+
+def answer_page(
+    viewer: Viewer,
+    consultation: Consultation,
+    mine: Stored | None,
+    form: Form,
+    *,
+    editing: bool = False,
+    done: str | None = None,
+    refusal: refusals.Refusal | None = None,
+) -> Response:
+    window, moment = Window.of(consultation), now()
+    state = window.state(moment)
+    hidden = viewer.by_token and mine is not None and not editing
+    answers = {} if hidden else given(form.answers)
+    step = presentation.step_of(consultation, answers, form.step, form.profile)
+    open_ways = ways(viewer, Action.RESPONSE, consultation["_id"])
+    sent = bool(mine and mine.get("sent_at"))
+    draft = bool(mine and mine.get("draft"))
+    opening, began = opening_of(viewer, consultation, mine)
+    errors = refusal.errors if refusal else {}
+    done = done or request.args.get("done")
+    asking = (
+        window.accepts(moment, began)
+        and not consultation.get("read_only")
+        and (viewer.known or open_ways.open)
+        and (not sent or draft or editing)
+        and done != "to-confirm"
+    )
+    # What was typed is never lost.
+    may_show_form = asking or (refusal is not None and request.method == "POST" and form.step)
+    link = address_of(consultation)
+    response = render(
+        "consultations/one.html",
+        viewer=viewer,
+        refusal=refusal,
+        errors=errors,
+        fields=fields_of(step),
+        consultation=consultation,
+        title=said(consultation["title"]),
+        organizer=organizer(consultation),
+        introduction=said(consultation.get("introduction")),
+        outcome=said(consultation.get("outcome")),
+        controller=said(informed(consultation, "controller")),
+        dpo=said(informed(consultation, "dpo")),
+        retention=said(informed(consultation, "retention")),
+        said=said,
+        rendered=rendered,
+        until=until_in_words,
+        when=presentation.when(Window.of(consultation)),
+        opens=in_words(window.opens_at),
+        unsealed=in_words(window.unsealed_at),
+        sealed=window.sealed(moment),
+        state=state.value,
+        journal=consultation["journal"],
+        in_words=moment_in_words,
+        mine=mine,
+        sent=sent,
+        draft=draft,
+        by_link=by_link(viewer),
+        show_form=bool(may_show_form),
+        form_state=form,
+        step=step,
+        answers=answers,
+        picked={**presentation.picked_of(step.questions, answers), **form.picked},
+        review=presentation.in_words(consultation, answers, form.profile)
+        if step.last or sent
+        else [],
+        carried="" if keeps_draft(viewer) else presentation.carried(answers),
+        keeps=keeps_draft(viewer),
+        ways=open_ways,
+        contributor_token=sent_token(viewer),
+        opening=opening,
+        submission_id=request.form.get("submission_id") or answering.new_submission(),
+        resume_url=resume_url(consultation, mine) if viewer.account and mine else "",
+        followed=notifications.followed(viewer, consultation),
+        team=permissions.is_team(viewer),
+        vocabularies=vocabulary.vocabularies(),
+        participation=participation.total(consultation),
+        profile_first=depends_on_profile(consultation["questions"]),
+        done=DONE.get(done or ""),
+        here=link,
+        act=lambda what: address_of(consultation, what),
+        edit_url=page_address(f"consultations/{consultation['slug']}/", edit=1),
+        step_url=lambda index: page_address(f"consultations/{consultation['slug']}/", step=index),
+        results_url=address_of(consultation, "results/"),
+        list_url=page_address("consultations/"),
+        pick_url=lambda kind: page_address("requests/pick", kind=kind),
+        login=login_url(link),
+    )
+    # By a cookie that the cache does not know, or with words of theirs: for this person alone.
+    return never_stored(response) if viewer.known else response
+
+
+def opening_of(
+    viewer: Viewer, consultation: Consultation, mine: Stored | None
+) -> tuple[str, datetime]:
+    """The token of the form that is shown, and when it was first opened: who goes on with what they
+    have saved began when they first saved it."""
+    id = consultation["_id"]
+    sent = request.form.get("opening", "")
+    if began := form_tokens.opened_at(sent, viewer, id):
+        return sent, began
+    draft = mine.get("draft") if mine else None
+    began = (draft.get("opened_at") if draft else None) or now()
+    return form_tokens.token_for(viewer, id, began), began
+
+
+def given(answers: Answers) -> Answers:
+    return {id: answer for id, answer in answers.items() if answer is not None}
+
+
+def too_late_page(viewer: Viewer, consultation: Consultation, form: Form) -> Response:
+    """It has closed: what was typed is given back, to be copied."""
+    window = Window.of(consultation)
+    typed = presentation.in_words(
+        consultation,
+        pruned(consultation["questions"], form.answers, form.profile),
+        form.profile,
+    )
+    return never_stored(
+        render(
+            "consultations/late.html",
+            viewer=viewer,
+            refusal=refusals.Gone(
+                _(
+                    "This consultation was open %(until)s.",
+                    until=presentation.when(Window.of(consultation))["until"],
+                )
+            ),
+            errors={},
+            fields=(),
+            title=said(consultation["title"]),
+            typed=[one for one in typed if one.words],
+            contact=consultation.get("contact"),
+            unsealed=in_words(window.unsealed_at),
+            sealed=window.sealed(now()),
+            here=address_of(consultation),
+            results_url=address_of(consultation, "results/"),
+            list_url=page_address("consultations/"),
+            login=login_url(address_of(consultation)),
+        )
+    )
+
+
+def fields_of(step: presentation.Step) -> set[str]:
+    """The fields that an error may lead to."""
+    found = {f"answers.{question['id']}" for question in step.questions}
+    return found | ({"profile", "email"} if step.last else set())
+
+
+def resume_url(consultation: Consultation, mine: Stored) -> str:
+    return page_address(
+        f"consultations/{consultation['slug']}/resume",
+        token=form_tokens.resume_token(mine["_id"], mine["contributor"]["key"]),
+    )
+
+
+def asked_step() -> int | None:
+    return small_number(request.args.get("step"))
+
+
+def small_number(value: str | None) -> int | None:
+    return int(value) if value and value.isascii() and value.isdigit() and len(value) < 3 else None
+
+
+def organizer(consultation: Consultation) -> str:
+    """The name of the organization that consults, as long as there is one."""
+    id = consultation["organization"]
+    found = catalogue.organizations_by_id([id]).get(id)
+    return found.name if found and not found.deleted else ""
+
+
+def moment_in_words(moment: str) -> str:
+    """A date of the API in words."""
+    return in_words(stored_moment(moment))
+
+
+def stored_moment(text: str) -> datetime:
+    """A date of the API as a stored one."""
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,88 @@
+"""Who answers a consultation from its pages (an account, a browser, the holder of a signed link),
+and what their forms have to prove."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import abort, request
+from udata.i18n import lazy_gettext as _
+
+from ..email_confirmation.anonymous import ways
+from ..people.access_modes import Action
+from ..people.models import Kind as ContributorKind
+from ..people.viewer import Viewer, current_viewer
+from ..web import refusals
+from ..web.pages import (
+    check_guard,
+    page_address,
+)
+from . import (
+    form_tokens,
+)
+from .models import Consultation, responses
+from .repository import readable
+
+#: Holds the answer that is gone on with by a signed link, for the pages of its consultation alone.
+COOKIE = "culture-feedback-response"
+
+
+def respondent(reference: str, sent: Any = None) -> tuple[Viewer, Consultation]:
+    """Who asks, and for what: an account, what was `sent` in a form, or the holder of a signed
+    link."""
+    viewer = current_viewer(sent)
+    consultation = readable_here(viewer, reference)
+    if viewer.known:
+        return viewer, consultation
+    held = resumed(request.cookies.get(COOKIE), consultation)
+    return held or viewer, consultation
+
+
+def resumed(token: str | None, consultation: Consultation) -> Viewer | None:
+    """The person whose answer a link leads to; they can do nothing else by it."""
+    found = form_tokens.resumed(token)
+    if found is None:
+        return None
+    id, person = found
+    response = responses().find_one({"_id": id, "consultation": consultation["_id"]})
+    if response is None or response.get("deleted") or not form_tokens.is_of(response, person):
+        return None
+    contributor = response["contributor"]
+    return Viewer(
+        key=contributor["key"],
+        user_id=contributor.get("user"),
+        kind=ContributorKind(contributor["kind"]),
+    )
+
+
+def by_link(viewer: Viewer) -> bool:
+    return viewer.known and not current_viewer(request.form).known
+
+
+def keeps_draft(viewer: Viewer) -> bool:
+    """Whether what they answer is kept for them between two steps."""
+    return viewer.account
+
+
+def check_form(viewer: Viewer, consultation: Consultation) -> None:
+    if by_link(viewer):
+        # The token of a form is made for one person: another site cannot have theirs.
+        token = request.form.get("opening")
+        if not form_tokens.is_for(token, viewer, consultation["_id"]):
+            raise refusals.Forbidden(
+                _("This form has expired. Your text is still here: please send it again.")
+            )
+        return
+    open_to_them = ways(viewer, Action.RESPONSE, consultation["_id"]).open
+    check_guard(viewer, without_account=open_to_them)
+
+
+def readable_here(viewer: Viewer, reference: str) -> Consultation:
+    try:
+        return readable(viewer, reference)
+    except refusals.NotFound:
+        abort(404)
+
+
+def address_of(consultation: Consultation, what: str = "") -> str:
+    return page_address(f"consultations/{consultation['slug']}/{what}")
