@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from contextvars import Context
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from bson import ObjectId
@@ -18,9 +19,10 @@ from udata_culture_feedback.consultations.models import followers, of_responses,
 from udata_culture_feedback.consultations.tasks import forget_account
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.figures.settle import recount
-from udata_culture_feedback.people.models import account_key
+from udata_culture_feedback.people.models import COUNTED_AS, Kind, account_key
 from udata_culture_feedback.people.service_account import acting_as
 from udata_culture_feedback.people.viewer import Viewer, viewer_of
+from udata_culture_feedback.web.moments import to_local
 from udata_culture_feedback.web.refusals import Conflict, Refusal, Unauthenticated
 
 from .consulting import (
@@ -73,6 +75,11 @@ def truth(consultation: Any) -> dict[str, int]:
     for response in responses().find(sent):
         profile = response.get("profile") or "-"
         counted.update(["total", f"channel:{response['channel']}", f"profile:{profile}"])
+        online = response["channel"] == "web"
+        way = COUNTED_AS[Kind(response["contributor"]["kind"])] if online else "entered"
+        day = to_local(response["sent_at"], ZoneInfo("Europe/Paris")).date()
+        counted.update([f"way:{way}", f"day:{day}"])
+        group = "unverified" if way == "unverified" else "verified"
         for question in QUESTIONS:
             answer = response["answers"].get(question["id"])
             if answer is None:
@@ -83,6 +90,7 @@ def truth(consultation: Any) -> dict[str, int]:
                 keys += [f"option:{question['id']}:{one}" for one in given]
             counted.update(keys)
             counted.update(f"cross:{profile}:{key}" for key in keys)
+            counted.update(f"by:{group}:{key}" for key in keys)
     return dict(counted)
 
 

@@ -53,7 +53,7 @@ FROZEN = ("organization", "opens_at", "scope")
 
 
 def create(viewer: Viewer, payload: Payload) -> Consultation:
-    """A new consultation, which only its team sees. `payload`: see `forms.read_consultation`.
+    """Make a new consultation, which only its team sees. `payload`: see `forms.read_consultation`.
     Raises Unauthenticated, Forbidden, Invalid naming the field."""
     _must_be_team(viewer)
     spend_write(viewer, manages=True)
@@ -88,7 +88,7 @@ def create(viewer: Viewer, payload: Payload) -> Consultation:
 
 
 def edit(viewer: Viewer, reference: Any, payload: Payload) -> Consultation:
-    """Changes the fields that the payload has. What people have answered to is frozen: then only
+    """Change the fields that the payload has. What people have answered to is frozen: then only
     words may be corrected (journaled, with what they were) and `closes_at` go forward. `version`:
     the one that is being edited. Returns it as stored. Raises Unauthenticated, NotFound, Forbidden;
     Invalid naming the field; Conflict for what is frozen, and, saying what was changed, where
@@ -155,8 +155,8 @@ def _changed_meanwhile(consultation: Consultation, version: int) -> refusals.Con
 
 
 def publish(viewer: Viewer, reference: Any) -> Consultation:
-    """Shows it to everybody: from now on its window counts. Again changes nothing. Raises Invalid
-    naming what is missing."""
+    """Show a consultation to everybody: from now on its window counts. Again changes nothing.
+    Raises Invalid naming what is missing."""
     _must_be_team(viewer)
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
@@ -225,7 +225,7 @@ def worth_a_look(consultation: Consultation) -> list[str]:
 
 
 def delete(viewer: Viewer, reference: Any) -> None:
-    """Deletes what nobody has seen. Raises Conflict once it is published."""
+    """Delete a consultation that nobody has seen. Raises Conflict once it is published."""
     _must_be_team(viewer)
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
@@ -235,9 +235,9 @@ def delete(viewer: Viewer, reference: Any) -> None:
 
 
 def write_synthesis(viewer: Viewer, reference: Any, payload: Payload) -> Consultation:
-    """Writes what came of it: `text` and `commitments`, see `forms.read_synthesis`. Not shown until
-    `publish_synthesis`; what is changed after that is seen at once, and journaled. Raises Conflict
-    while the seal holds."""
+    """Write what came of a consultation: `text` and `commitments`, see `forms.read_synthesis`. Not
+    shown until `publish_synthesis`; what is changed after that is seen at once, and journaled.
+    Raises Conflict while the seal holds."""
     _must_be_team(viewer)
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
@@ -259,7 +259,7 @@ def write_synthesis(viewer: Viewer, reference: Any, payload: Payload) -> Consult
 
 
 def publish_synthesis(viewer: Viewer, reference: Any) -> Consultation:
-    """Shows the synthesis, and tells those who asked for it; again changes nothing. Raises Conflict
+    """Show the synthesis, and tell those who asked for it; again changes nothing. Raises Conflict
     while the seal holds, Invalid without a text."""
     _must_be_team(viewer)
     consultation = readable(viewer, reference)
@@ -284,7 +284,7 @@ def publish_synthesis(viewer: Viewer, reference: Any) -> Consultation:
 
 
 def is_frozen(consultation: Consultation) -> bool:
-    """Somebody has answered: only words may be corrected."""
+    """Tell whether somebody has answered: then only words may be corrected."""
     return bool(consultation.get("answered"))
 
 
@@ -392,7 +392,7 @@ def _by_language(where: str, texts: Texts | None) -> Iterator[tuple[tuple[str, s
 
 
 def _check(consultation: Consultation) -> None:
-    """What fields have to say to each other. Raises Invalid naming the field."""
+    """Check the fields that depend on each other. Raises Invalid naming the field."""
     errors: Errors = {}
     if consultation["opens_at"] >= consultation["closes_at"]:
         errors["closes_at"] = _("It closes after it opens.")

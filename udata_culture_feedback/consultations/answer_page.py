@@ -72,7 +72,7 @@ class Form:
 
 
 def begun_form(mine: Stored | None) -> Form:
-    """What somebody goes on with."""
+    """Make the form that somebody goes on with."""
     said: Said = begun(mine) or {"answers": {}}
     draft = mine.get("draft") if mine else None
     return Form(
@@ -86,7 +86,8 @@ def begun_form(mine: Stored | None) -> Form:
 def refused_page(
     viewer: Viewer, consultation: Consultation, form: Form, refusal: refusals.Refusal
 ) -> Response:
-    """The form again, with what was typed, at the first step that has something wrong in it."""
+    """Show the form again, with what was typed, at the first step that has something wrong in
+    it."""
     mine = own(viewer, consultation)
     wrong = {name.removeprefix("answers.") for name in refusal.errors}
     for question in consultation["questions"]:
@@ -192,8 +193,8 @@ def answer_page(
 def opening_of(
     viewer: Viewer, consultation: Consultation, mine: Stored | None
 ) -> tuple[str, datetime]:
-    """The token of the form that is shown, and when it was first opened: who goes on with what they
-    have saved began when they first saved it."""
+    """Return the token of the form that is shown, and when it was first opened: a draft keeps the
+    moment of its first saving."""
     id = consultation["_id"]
     sent = request.form.get("opening", "")
     if began := form_tokens.opened_at(sent, viewer, id):
@@ -208,7 +209,7 @@ def given(answers: Answers) -> Answers:
 
 
 def too_late_page(viewer: Viewer, consultation: Consultation, form: Form) -> Response:
-    """It has closed: what was typed is given back, to be copied."""
+    """Give back what was typed after the closing, to be copied."""
     window = Window.of(consultation)
     typed = presentation.in_words(
         consultation,
@@ -241,7 +242,7 @@ def too_late_page(viewer: Viewer, consultation: Consultation, form: Form) -> Res
 
 
 def fields_of(step: presentation.Step) -> set[str]:
-    """The fields that an error may lead to."""
+    """Name the fields that an error may lead to."""
     found = {f"answers.{question['id']}" for question in step.questions}
     return found | ({"profile", "email"} if step.last else set())
 
@@ -262,17 +263,17 @@ def small_number(value: str | None) -> int | None:
 
 
 def organizer(consultation: Consultation) -> str:
-    """The name of the organization that consults, as long as there is one."""
+    """Return the name of the organization that consults, as long as there is one."""
     id = consultation["organization"]
     found = catalogue.organizations_by_id([id]).get(id)
     return found.name if found and not found.deleted else ""
 
 
 def moment_in_words(moment: str) -> str:
-    """A date of the API in words."""
+    """Say a date of the API in words."""
     return in_words(stored_moment(moment))
 
 
 def stored_moment(text: str) -> datetime:
-    """A date of the API as a stored one."""
+    """Return a date of the API as a stored one."""
     return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)

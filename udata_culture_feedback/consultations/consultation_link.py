@@ -37,9 +37,9 @@ def put(
     holder: ObjectId | None = None,
     waiting: Iterable[scope.Scoped] | None = None,
 ) -> None:
-    """Stamps what is given or changed at a moment about a dataset (or asked of a `holder`): with
-    the consultation that was `named` by id or slug, otherwise with the one in scope that closes
-    first. An earlier stamp stays while that consultation is open, or no other is. `waiting`: the
+    """Stamp what is given or changed at a moment about a dataset (or asked of a `holder`): with the
+    consultation that was `named` by id or slug, otherwise with the one in scope that closes first.
+    An earlier stamp stays while that consultation is open, or no other is. `waiting`: the
     consultations that have not closed at that moment, where they have been read.
 
     Raises Invalid naming `consultation` for one that is not open, or not about these data.
@@ -59,8 +59,8 @@ def put(
 
 
 def disclosed(ids: Iterable[Any]) -> set[ObjectId]:
-    """Of these consultations, those whose seal is broken: only these may be named beside what was
-    given. No command where there are none."""
+    """Return which of these consultations have a broken seal: only these may be named beside what
+    was given. No command where there are none."""
     wanted = {id for id in ids if isinstance(id, ObjectId)}
     if not wanted:
         return set()
@@ -72,8 +72,8 @@ def disclosed(ids: Iterable[Any]) -> set[ObjectId]:
 
 
 def filtered_by(reference: str) -> ObjectId:
-    """The consultation that a list is to be filtered by, by id or slug; an id that is none filters
-    all out. Raises Invalid while its seal holds, and for a slug that is none."""
+    """Return the consultation that a list is to be filtered by, named by id or slug; an id that is
+    none filters all out. Raises Invalid while its seal holds, and for a slug that is none."""
     found = None
     if ObjectId.is_valid(reference):
         found = consultations().find_one({"_id": ObjectId(reference)}, scope.FIELDS)
@@ -105,7 +105,7 @@ def keep(feedback: Contribution) -> None:
 
 
 def copy(feedback: Contribution) -> bool:
-    """Copies what a feedback says into the results of the consultation it is stamped with, once.
+    """Copy what a feedback says into the results of the consultation it is stamped with, once.
     Agents of the producer and spam count in no figure. True when it was not there yet."""
     left_out = feedback.get("hidden_reason") == "spam" or feedback.get("held")
     if feedback.get("agent") or left_out:
@@ -137,7 +137,7 @@ def copy(feedback: Contribution) -> bool:
 
 
 def drop(feedback: Contribution) -> None:
-    """What was kept of a feedback counts no longer: it was spam, or is held again."""
+    """Uncount what was kept of a feedback: it was spam, or is held again."""
     change = becomes_due([of_feedback(feedback["consultation"])])
     change["$set"] = {"live": {}}
     collected().update_one({"_id": _copy_id(feedback), "live.total": 1}, change)
@@ -158,7 +158,7 @@ def count_late(feedback: Contribution) -> None:
 
 
 def totals_of_collected(kept: Collected) -> Totals:
-    """What a copy counts, in the counters of summaries."""
+    """Return what a copy counts, in the counters of summaries."""
     counters = ["total", f"fitness:{kept['fitness']}", f"contributor:{kept['kind']}"]
     counters += [f"axis:{axis}:{step}" for axis, step in sorted(kept["ratings"].items())]
     counters += [f"usage:{usage}" for usage in kept["usages"]]
@@ -168,7 +168,7 @@ def totals_of_collected(kept: Collected) -> Totals:
 
 
 def ensure(*figures_ids: str) -> None:
-    """Makes the figures that do not exist yet."""
+    """Make the figures that do not exist yet."""
     known = {one["_id"] for one in results().find({"_id": {"$in": list(figures_ids)}}, {"_id": 1})}
     for one in set(figures_ids) - known:
         with suppress(DuplicateKeyError):  # another process made it meanwhile
@@ -199,7 +199,7 @@ def _named(
 
 
 def _freeze(found: scope.Scoped) -> None:
-    """Somebody takes part: what it is about changes no more."""
+    """Freeze the scope of a consultation once somebody has taken part."""
     if not found.answered:
         consultations().update_one(
             {"_id": found.id, "answered": {"$ne": True}}, {"$set": {"answered": True}}

@@ -89,7 +89,8 @@ class ResponseRow:
         }
 
     def chosen(self, question: str) -> Any:
-        """What was chosen, without the words that go with « other », nor what few people chose."""
+        """Return what was chosen, without the words that go with « other », nor what few people
+        chose."""
         rare = self.release.rare.get(question, set())
         answer = wordless(self.answers.get(question))
         if isinstance(answer, list):
@@ -97,19 +98,19 @@ class ResponseRow:
         return None if answer in rare else answer
 
     def ranked(self, question: str) -> Any:
-        """An order, where ten people put the same one first."""
+        """Return an order, where ten people put the same one first."""
         answer = self.answers.get(question)
         rare = self.release.rare.get(question, set())
         return None if not answer or answer[0] in rare else answer
 
     def on_row(self, question: str, row: str) -> Any:
-        """The step chosen on a line of a matrix."""
+        """Return the step chosen on a line of a matrix."""
         step = (self.answers.get(question) or {}).get(row)
         return None if step in self.release.rare.get(f"{question}.{row}", set()) else step
 
     def range(self, question: Question) -> str | None:
-        """The range of a number or a date, where ten people of this profile share it: the value
-        itself might be one person's."""
+        """Return the range of a number or a date, where ten people of this profile share it: the
+        value itself might be one person's."""
         answer = self.answers.get(question["id"])
         if answer is None:
             return None
@@ -136,7 +137,7 @@ class CollectedRow(Row):
 
 
 def responses_table(consultation: Consultation) -> Table:
-    """One row for each answer."""
+    """Describe the file of answers: one row for each."""
     return Table(
         "responses",
         str(_("Answers to the questions")),
@@ -169,7 +170,7 @@ def responses_table(consultation: Consultation) -> Table:
 
 
 def results_table() -> Table:
-    """The figures of the page, one row for each possible answer."""
+    """Describe the file of figures: one row for each possible answer."""
     return Table(
         "results",
         str(_("Results, question by question")),
@@ -180,7 +181,7 @@ def results_table() -> Table:
 
 
 def crosses_table() -> Table:
-    """The same for each profile that may be told."""
+    """Describe the file of figures by profile, of those that may be told."""
     who = (
         Column("profile", _("Profile"), _of("profile"), values=terms(vocabularies()["profiles"])),
         Column("profile_label", _("Label of the profile"), _of("profile_label")),
@@ -201,7 +202,7 @@ def crosses_table() -> Table:
 
 
 def feedback_table() -> Table:
-    """One row for each feedback that was stamped, as it stood at the closing."""
+    """Describe the file of feedback that was stamped, as it stood at the closing."""
     columns = tuple(
         Column(
             "month",
@@ -271,7 +272,7 @@ def cross_rows(found: Document) -> Iterator[Document]:
 
 
 def feedback_rows(consultation: Consultation) -> Iterator[CollectedRow]:
-    """What was collected and counts, in an order drawn each time."""
+    """Yield what was collected and counts, in an order drawn each time."""
     _answered, given = figures.read(consultation["_id"])
     profiles = _told(given.get("totals") or {})
     where = {"consultation": consultation["_id"], "live.total": 1}
@@ -325,14 +326,14 @@ def responses_csv(consultation: Consultation) -> Response:
 
 
 def _told(totals: dict[str, int]) -> set[str]:
-    """The profiles that a file may tell."""
+    """Return the profiles that a file may tell."""
     sizes = {id: totals.get(f"profile:{id}", 0) for id in vocabularies().ids("profiles")}
     return told_profiles(sizes, totals.get("total", 0))
 
 
 def _answer_columns(question: Question) -> Iterator[Column]:
-    """The columns of a question: one, one for each line of a matrix, and one for the words that go
-    with an option."""
+    """Yield the columns of a question: one, one for each line of a matrix, and one for the words
+    that go with an option."""
     id, kind = question["id"], Kind(question["kind"])
     name, title = f"answers.{id}", str(said(question["text"]))
     told = str(KINDS[kind])
@@ -450,7 +451,7 @@ def _of(field: str) -> Callable[[Document], Any]:
 
 
 def _of_question(question: Document, figures: Document, **who: Any) -> Iterator[Document]:
-    """The rows of a question, of all who answered it or of some."""
+    """Yield the rows of a question, of all who answered it or of some."""
     common = {
         "question": question["id"],
         "text": question["text"],

@@ -51,8 +51,8 @@ MODE_LABELS = {
 
 
 def consultation_of_form(form: Form) -> tuple[dict[str, Any], dict[str, picking.Picked]]:
-    """What the form of a consultation says, and what was picked in it: whether that is clear
-    is for who calls to ask."""
+    """Read the form of a consultation as a payload, and what was picked in it; the caller asks
+    whether that is clear."""
     picked = {
         name: picking.read(form, name, kind, several=several)
         for name, (kind, several) in PICKED.items()
@@ -81,7 +81,7 @@ def version_of(form: Form) -> int | None:
 
 
 def form_of(consultation: Consultation) -> dict[str, Any]:
-    """What the form of a consultation shows before anything is typed."""
+    """Return what the form of a consultation shows before anything is typed."""
     zone = portal_zone()
     shown: dict[str, Any] = {
         f"{name}.{language}": cast(Texts, consultation.get(name) or {}).get(language, "")
@@ -104,7 +104,7 @@ def form_of(consultation: Consultation) -> dict[str, Any]:
 
 
 def picked_of(consultation: Consultation) -> dict[str, picking.Picked]:
-    """What is picked already."""
+    """Return what is picked already."""
     scope = consultation["scope"]
     chosen = {
         "organization": [consultation["organization"]],
@@ -126,7 +126,8 @@ def nothing_picked() -> dict[str, picking.Picked]:
 
 
 def questions_of_form(questions: list[Question], form: Form) -> list[Any]:
-    """All questions after the form of one was sent: that one changed, added, moved or removed."""
+    """Return all questions after the form of one was sent: that one changed, added, moved or
+    removed."""
     id = form.get("question", "")
     old = next((question for question in questions if question["id"] == id), None)
     others = [question for question in questions if question["id"] != id]
@@ -153,7 +154,7 @@ def _arranged(questions: list[Question], question: Question, form: Form) -> list
 
 
 def form_of_question(question: Question | None, position: int) -> dict[str, Any]:
-    """What the form of a question shows before anything is typed."""
+    """Return what the form of a question shows before anything is typed."""
     if question is None:
         blank = Kind.SINGLE.value
         question = {"id": "", "kind": blank, "text": {}, "required": False, "step": 1}
@@ -236,7 +237,7 @@ def _question(old: Question | None, form: Form) -> dict[str, Any]:
 
 
 def _with_ids(labels: list[Texts], old: list[Option]) -> list[dict[str, Any]]:
-    """Options of these labels; each keeps the id of the one that stood in its place."""
+    """Make options of these labels; each keeps the id of the one that stood in its place."""
     return [
         {"id": old[number]["id"] if number < len(old) else None, "label": label}
         for number, label in enumerate(labels)
@@ -244,7 +245,7 @@ def _with_ids(labels: list[Texts], old: list[Option]) -> list[dict[str, Any]]:
 
 
 def _conditions(ticked: list[str]) -> list[dict[str, Any]]:
-    """Conditions from what was ticked (`<question>:<answer>`): one for each question."""
+    """Make conditions of what was ticked (`<question>:<answer>`): one for each question."""
     found: dict[str, list[Any]] = {}
     for one in ticked:
         question, _colon, answer = one.partition(":")
@@ -253,7 +254,7 @@ def _conditions(ticked: list[str]) -> list[dict[str, Any]]:
 
 
 def _number(text: str | None) -> Any:
-    """A number as the API takes it; what is none is left for it to refuse."""
+    """Read a number as the API takes it; what is none is left for it to refuse."""
     written = (text or "").strip().replace(",", ".")
     if not written:
         return None
@@ -283,7 +284,8 @@ def synthesis_of_form(form: Form) -> dict[str, Any]:
 
 
 def form_of_synthesis(consultation: Consultation, slugs: dict[Any, str]) -> dict[str, Any]:
-    """What the form of the synthesis shows. `slugs`: the addresses of the requests it names."""
+    """Return what the form of the synthesis shows. `slugs`: the addresses of the requests it
+    names."""
     synthesis: Synthesis = consultation.get("synthesis") or {}
     shown: dict[str, Any] = {
         f"text.{language}": (synthesis.get("text") or {}).get(language, "")
@@ -310,7 +312,8 @@ def _texts(form: Form, name: str) -> Texts:
 
 
 def _lines(form: Form, name: str) -> list[Texts]:
-    """One text for each line; the lines of the other languages belong to them in their order."""
+    """Read one text for each line; the lines of the other languages belong to them in their
+    order."""
     lines = {
         language: form.get(f"{name}.{language}", "").replace("\r", "").strip("\n").split("\n")
         for language in FORM_LANGUAGES
@@ -332,5 +335,5 @@ def whole_number(text: str | None) -> int | None:
 
 
 def _answer(text: str) -> Any:
-    """An answer that a question hangs on: a step of a scale, or the id of an option."""
+    """Read an answer that a question depends on: a step of a scale, or the id of an option."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 3 else text

@@ -71,7 +71,7 @@ def make_consultation() -> Response:
 
 @blueprint.route("/pages/consultations/<string:reference>/edit")
 def edit_consultation_page(reference: str) -> Response:
-    """The consultation, its questions, and what can be done with it."""
+    """Show a consultation to its team, its questions, and what can be done with it."""
     viewer = team()
     return _form(viewer, readable_page(viewer, reference))
 
@@ -155,7 +155,7 @@ def delete_consultation(reference: str) -> Response:
 
 @blueprint.route("/pages/consultations/<string:reference>/preview")
 def preview_consultation(reference: str) -> Response:
-    """Every step as people will see it, and what hangs on what."""
+    """Show every step as people will see it, and what depends on what."""
     viewer = team()
     consultation = readable_page(viewer, reference)
     count = max(1, len(consultation["steps"]))
@@ -221,8 +221,8 @@ def _form(
     question: str | None = None,
     refusal: refusals.Refusal | None = None,
 ) -> Response:
-    """The form of a consultation and those of its questions. `question`: the one whose form was
-    sent, and refused."""
+    """Show the form of a consultation and those of its questions. `question`: the one whose form
+    was sent, and refused."""
     shown = editor_forms.form_of(consultation) if consultation else {}
     if picked is None:
         picked = (
@@ -287,7 +287,7 @@ def _form(
 
 
 def _of_one_question(errors: Errors, asked: str) -> dict[str, Any]:
-    """Errors named as the fields of the form of one question: they come with the place that the
+    """Name errors as the fields of the form of one question: they come with the place that the
     question has among the others."""
     found = {}
     for name, text in errors.items():
@@ -298,7 +298,7 @@ def _of_one_question(errors: Errors, asked: str) -> dict[str, Any]:
 
 
 def _untranslated(consultation: Consultation) -> list[str]:
-    """The languages of the forms in which something is not written."""
+    """List the languages of the forms in which something is not written."""
     texts = [consultation["title"], *consultation["steps"]]
     for question in consultation["questions"]:
         texts += [question["text"], *question.get("scale", ())]

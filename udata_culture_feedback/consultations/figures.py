@@ -133,14 +133,14 @@ def live_totals(questions: list[Question], response: Response) -> Totals:
 
 
 def settle_all(consultation_id: Any) -> None:
-    """Counts what is due, by a task: within the request that answers, many would wait for one
+    """Count what is due, by a task: within the request that answers, many would wait for one
     document."""
     settle(RESPONSES, of_responses(consultation_id))
     settle(COLLECTED, of_feedback(consultation_id))
 
 
 def settle_everything(consultation_id: Any) -> None:
-    """The same, however much is due: after an import."""
+    """Count responses that are due, however many: after an import."""
     while responses().find_one({"due": of_responses(consultation_id)}, {"_id": 1}):
         settle(RESPONSES, of_responses(consultation_id))
 
@@ -154,8 +154,8 @@ def totals(consultation_id: ObjectId) -> Totals:
 
 
 def read(consultation_id: ObjectId) -> tuple[Results, Results]:
-    """The figures of responses, and of collected feedback, settled first (a bounded effort). Who
-    calls has looked at the seal."""
+    """Return the figures of responses, and of collected feedback, settled first (a bounded effort).
+    Who calls has looked at the seal."""
     ids = (of_responses(consultation_id), of_feedback(consultation_id))
     settle_some(RESPONSES, ids[0])
     settle_some(COLLECTED, ids[1])

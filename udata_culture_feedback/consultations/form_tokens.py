@@ -26,14 +26,15 @@ LONGEST = 512
 
 
 def token_for(viewer: Viewer, consultation_id: ObjectId, opened_at: datetime | None = None) -> str:
-    """A token that says: this person has opened the form now (or then, as was found out)."""
+    """Make a token that says: this person has opened the form now (or at another moment that is
+    known)."""
     at = ((opened_at or now()) - EPOCH) // MILLISECOND
     return str(tokens.signer(OPENING).dumps([str(consultation_id), _person(viewer), at]))
 
 
 def opened_at(token: object, viewer: Viewer, consultation_id: ObjectId) -> datetime | None:
-    """When this person opened the form of this consultation (naive UTC), if the token says so. Who
-    was nobody then may have become known meanwhile."""
+    """Return when this person opened the form of this consultation (naive UTC), if the token says
+    so. Who was nobody then may have become known meanwhile."""
     said = _read(OPENING, token)
     if not isinstance(said, list) or len(said) != 3 or said[0] != str(consultation_id):
         return None
@@ -43,7 +44,7 @@ def opened_at(token: object, viewer: Viewer, consultation_id: ObjectId) -> datet
 
 
 def is_for(token: object, viewer: Viewer, consultation_id: ObjectId) -> bool:
-    """Whether a token was made for this very person."""
+    """Tell whether a token was made for this very person."""
     said = _read(OPENING, token)
     return (
         viewer.known
@@ -59,7 +60,7 @@ def resume_token(response_id: ObjectId, key: str) -> str:
 
 
 def resumed(token: object) -> tuple[ObjectId, str] | None:
-    """The answer that a link leads to, and a hash of whose it was."""
+    """Return the answer that a link leads to, and a hash of whose it was."""
     said = _read(RESUME, token)
     if not isinstance(said, list) or len(said) != 2 or not ObjectId.is_valid(said[0]):
         return None
@@ -67,7 +68,7 @@ def resumed(token: object) -> tuple[ObjectId, str] | None:
 
 
 def is_of(response: Response, person: str) -> bool:
-    """Whether an answer is still that person's: not of somebody who has left."""
+    """Tell whether an answer is still that person's: not of somebody who has left."""
     return hmac.compare_digest(_hash(response["contributor"]["key"]), str(person))
 
 

@@ -39,7 +39,7 @@ MAX_SCOPE = 500
 
 
 def read_consultation(payload: Values, *, partial: bool = False) -> Values:
-    """The fields of a consultation that the payload has, normalised; unknown ones are ignored.
+    """Read the fields of a consultation that the payload has, normalised; unknown ones are ignored.
 
     `title`, `organization` (id or slug), `opens_at`, `closes_at` are required unless `partial`.
     Texts (`title`, `introduction`, `outcome`, `controller`, `dpo`, `retention`): `{language: text}`

@@ -140,7 +140,7 @@ class Mapped:
 
     @property
     def columns(self) -> set[str]:
-        """The columns that the file must have."""
+        """Name the columns that the file must have."""
         found = {name for asked in self.questions for name in asked.columns}
         found |= {name for name in (self.id, self.date, self.open_data) if name}
         return found | {one.name for one in (self.channel, self.profile) if isinstance(one, Column)}
@@ -256,7 +256,7 @@ class _Mapping:
         return self._column("profile", words)
 
     def _column(self, name: str, words: Mapping[Any, list[str]]) -> Column | None:
-        """A column given by its name, or as a table with `values` besides."""
+        """Read a column given by its name, or as a table with `values` besides."""
         given = self.given.get(name)
         if given is None:
             return None
@@ -272,7 +272,7 @@ class _Mapping:
     def _choices(
         self, column: str, values: Any, words: Mapping[Any, list[str]], where: str
     ) -> Column:
-        """A column whose cells stand for ids: as the mapping says, as ids, or as labels."""
+        """Read a column whose cells stand for ids: as the mapping says, as ids, or as labels."""
         if not isinstance(values, dict):
             self._is_wrong(f"{where}.values", "a table: word → id")
             values = {}
@@ -311,14 +311,14 @@ class _Mapping:
 
 
 def _words(question: Question) -> dict[Any, list[str]]:
-    """What may stand for each answer to a question: its id, its label in any language."""
+    """List what may stand for each answer to a question: its id, its label in any language."""
     if question["kind"] in (Kind.SCALE, Kind.MATRIX):
         return {n: [str(n), *label.values()] for n, label in enumerate(question["scale"], 1)}
     return {one["id"]: [one["id"], *one["label"].values()] for one in question["options"]}
 
 
 def ticked(values: Values, column: str) -> bool:
-    """Whether a box is ticked. Raises Invalid, naming the column, for what is neither yes nor
+    """Tell whether a box is ticked. Raises Invalid, naming the column, for what is neither yes nor
     no."""
     cell = values.get(column, "")
     word = folded(cell)
@@ -329,5 +329,5 @@ def ticked(values: Values, column: str) -> bool:
 
 
 def folded(word: str) -> str:
-    """A word whatever its capitals, accents, apostrophes and spaces."""
+    """Fold a word, whatever its capitals, accents, apostrophes and spaces."""
     return " ".join(fold(word.replace("’", "'")).split())

@@ -67,7 +67,7 @@ def import_file(
     told: Callable[[Problem], None] = lambda problem: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
-    """Imports what is new in a file. Nothing is written in a `dry_run`, nor where one line is wrong
+    """Import what is new in a file. Nothing is written in a `dry_run`, nor where one line is wrong
     unless the others shall be (`skip_errors`).
 
     `batch`: lines written at once. `told` hears of each problem, `progress` of how many lines of
@@ -140,7 +140,8 @@ class _Source:
         self.wrong = 0
 
     def answers(self, told: Callable[[Problem], None]) -> Iterator[Answer]:
-        """The lines that are right, one by one; `told` hears what is wrong with the others."""
+        """Yield the lines that are right, one by one; `told` hears what is wrong with the
+        others."""
         self.wrong = 0
         seen: dict[bytes, int] = {}
         for line, values in records(self.path, self.encoding, self._header):
@@ -163,8 +164,8 @@ class _Source:
         return [name if name in wanted else "" for name in theirs]
 
     def _key(self, line: int, values: Values, seen: dict[bytes, int], errors: Errors) -> str:
-        """Who a line stands for: the same in each run. Without an id two lines may well say the
-        same, and are told apart by being the first and the second."""
+        """Return the key of the person a line stands for: the same in each run. Without an id two
+        lines may well say the same, and are told apart by being the first and the second."""
         name = self.mapped.id
         if name is None:
             said = _digest(json.dumps(sorted(values.items())))
@@ -184,7 +185,7 @@ class _Source:
         return "import:" + _digest(f"{self.consultation['_id']}\n{said}").hex()
 
     def _response(self, key: str, values: Values, errors: Errors) -> Response | None:
-        """A line as it would be stored; what is wrong with it is in `errors`, by column."""
+        """Make the response of a line; what is wrong with it is in `errors`, by column."""
         mapped = self.mapped
         answers: dict[str, Any] = {}
         for asked in mapped.questions:
@@ -214,11 +215,11 @@ class _Source:
             for name, why in (refusal.errors or {"": refusal.message}).items():
                 errors[columns.get(name, name.removeprefix("answers."))] = why
             return None
-        return _imported(self.consultation, key, said, channel or Channel.IMPORT, at)
+        return _imported(self.consultation, key, said, Channel(channel or Channel.IMPORT), at)
 
     def _moment(self, values: Values, errors: Errors) -> datetime:
-        """When it was said: a day, or a day and a time, of the consultation; without a date, now or
-        the last moment of it."""
+        """Return when a line was said: a day, or a day and a time, of the consultation; without a
+        date, now or the last moment of it."""
         end = min(now(), self.window.closes_at - A_MOMENT)
         name = self.mapped.date
         written = values.get(name, "") if name else ""
@@ -235,7 +236,7 @@ class _Source:
         return at
 
     def _noon(self, day: date, end: datetime) -> datetime:
-        """The middle of a day, or the moment of it nearest to that when it was open."""
+        """Return the middle of a day, or the moment of it nearest to that when it was open."""
         zone = portal_zone()
         begins = midnight(day, zone)
         ends = midnight(day + timedelta(days=1), zone) - A_MOMENT
@@ -260,7 +261,7 @@ def _imported(
 
 @contextmanager
 def _named(column: str, errors: Errors) -> Iterator[None]:
-    """Collects what is wrong with a column under its name."""
+    """Collect what is wrong with a column under its name."""
     try:
         yield
     except refusals.Refusal as refusal:
@@ -268,7 +269,7 @@ def _named(column: str, errors: Errors) -> Iterator[None]:
 
 
 def _iso(written: str) -> str:
-    """A moment as spreadsheets write it in France, in the order of ISO 8601."""
+    """Put a moment as spreadsheets write it in France in the order of ISO 8601."""
     return re.sub(r"^(\d\d)/(\d\d)/(\d{4})", r"\3-\2-\1", written)
 
 

@@ -14,9 +14,10 @@ from .signals import on_response_changed
 
 
 def forget_account(user_id: ObjectId) -> int:
-    """An account was deleted: nobody is recognised in what it answered, and nothing is left of what
-    it had begun. What was sent stays counted; its texts stay, since nobody is named with them,
-    unless its words were to go with it. Answers how much changed."""
+    """Forget whose answers those of a deleted account were: nobody is recognised in what it
+    answered, and nothing is left of what it had begun. What was sent stays counted; its texts stay,
+    since nobody is named with them, unless its words were to go with it. Answers how much changed.
+    """
     raw = User._get_collection().find_one({"_id": user_id}, {"deleted": 1})
     if raw is not None and not raw.get("deleted"):
         return 0

@@ -23,7 +23,8 @@ from .wording import said
 
 @mail("consultation-reminder", at_once=True)
 def reminder(reader: User, consultation: str) -> MailMessage | None:
-    """It closes soon. To who asked to be reminded, and has not answered meanwhile."""
+    """Write that a consultation closes soon, to those who asked to be reminded and have not
+    answered meanwhile. To who asked to be reminded, and has not answered meanwhile."""
     found = _public(consultation)
     if found is None or Window.of(found).state(now()) is not State.OPEN:
         return None
@@ -46,7 +47,7 @@ def reminder(reader: User, consultation: str) -> MailMessage | None:
 
 @mail("consultation-synthesis")
 def synthesis(reader: Reader, consultation: str) -> MailMessage | None:
-    """What came of it is published. To who asked for it."""
+    """Write that the synthesis is published, to those who asked for it. To who asked for it."""
     found = _public(consultation)
     if found is None or not (found.get("synthesis") or {}).get("published_at"):
         return None
@@ -66,7 +67,7 @@ def synthesis(reader: Reader, consultation: str) -> MailMessage | None:
 
 @names("consultation")
 def name(id: str) -> str | None:
-    """What a subject is called on the page of who stops its mails."""
+    """Return what a consultation is called on the page by which its mails are stopped."""
     found = _public(id)
     return said(found["title"]) if found else None
 

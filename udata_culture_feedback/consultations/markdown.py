@@ -37,7 +37,7 @@ _to_html = mistune.create_markdown(renderer=Renderer(), plugins=["table", "strik
 
 
 def rendered(text: str | None) -> Markup:
-    """A text in Markdown as HTML that may be shown as it is."""
+    """Render a text in Markdown as HTML that may be shown as it is."""
     if not text:
         return Markup("")
     html = str(_to_html(str(text)))

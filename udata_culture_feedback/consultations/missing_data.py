@@ -16,9 +16,9 @@ log = logging.getLogger(__name__)
 
 
 def ask_for_data(viewer: Viewer, consultation: Consultation, response: Response) -> int:
-    """Asks for what an answer names as missing and wishes to ask for, once; answers how many are
-    new. Somebody must be answerable for a request: who only has a browser makes none. A refusal
-    (a limit, perhaps) leaves the answer as it is."""
+    """Ask for what an answer names as missing and wishes to ask for, once; returns how many
+    requests are new. Somebody must be answerable for a request: who only has a browser makes none.
+    A refusal (a limit, perhaps) leaves the answer as it is."""
     if not (viewer.account or viewer.kind is ContributorKind.CONFIRMED):
         return 0
     made = 0

@@ -22,8 +22,8 @@ from .window import State, Window
 
 
 def follow(viewer: Viewer, reference: Any, *, reminder: bool, synthesis: bool) -> None:
-    """What somebody wants to be written to about: a reminder before it closes, the synthesis.
-    Neither: nothing any more. Raises Unauthenticated without an account, NotFound."""
+    """Record what somebody wants to be written to about: a reminder before it closes, the
+    synthesis. Neither: nothing any more. Raises Unauthenticated without an account, NotFound."""
     must_be_known(viewer)
     if not viewer.account:
         raise refusals.Unauthenticated(_("Log in to be written to."))
@@ -47,8 +47,8 @@ def follow(viewer: Viewer, reference: Any, *, reminder: bool, synthesis: bool) -
 
 
 def follow_by_email(consultation: Consultation, contact: ObjectId) -> datetime:
-    """Somebody without an account wants the synthesis. Answers until when their address is kept for
-    now: `keep_addresses` keeps it for longer."""
+    """Record that somebody without an account wants the synthesis. Answers until when their address
+    is kept for now: `keep_addresses` keeps it for longer."""
     followers().insert_one(
         {
             "_id": f"{consultation['_id']}:{contact}",
@@ -63,7 +63,7 @@ def follow_by_email(consultation: Consultation, contact: ObjectId) -> datetime:
 
 
 def keep_addresses() -> int:
-    """The addresses of who wants a synthesis: kept until some days after it, or until the
+    """Keep the addresses of those who want a synthesis until some days after it, or until the
     fingerprints of the consultation end where there is none. It is keeping them that takes this
     step, not erasing them."""
     kept = 0
@@ -91,7 +91,7 @@ def _kept_for() -> timedelta:
 
 
 def followed(viewer: Viewer, consultation: Consultation) -> dict[str, bool]:
-    """What somebody has asked for."""
+    """Return what somebody has asked for."""
     found = None
     if viewer.account:
         found = followers().find_one({"_id": f"{consultation['_id']}:{viewer.user_id}"})
@@ -102,8 +102,8 @@ def followed(viewer: Viewer, consultation: Consultation) -> dict[str, bool]:
 
 
 def remind(consultation: Consultation) -> int:
-    """Before it closes, reminds those who asked for it and have not answered. Once for each closing
-    date; again changes nothing."""
+    """Remind those who asked for it and have not answered, some days before the closing. Once for
+    each closing date; again changes nothing."""
     window, moment = Window.of(consultation), now()
     days = timedelta(days=current_app.config["CULTURE_FEEDBACK_CONSULTATION_REMINDER_DAYS"])
     if window.state(moment) is not State.OPEN or moment < window.closes_at - days:
@@ -123,7 +123,7 @@ def remind(consultation: Consultation) -> int:
 
 
 def synthesis(consultation_id: ObjectId) -> int:
-    """Tells those who asked that the synthesis is there. Again changes nothing."""
+    """Tell those who asked that the synthesis is there. Again changes nothing."""
     found = find(consultation_id)
     if found is None or not (found.get("synthesis") or {}).get("published_at"):
         return 0

@@ -48,7 +48,7 @@ def may_edit(viewer: Viewer, consultation: Consultation) -> bool:
 
 
 def may_delete(viewer: Viewer, consultation: Consultation) -> bool:
-    """What nobody has seen."""
+    """Tell whether a consultation may be deleted: nobody has seen it."""
     return is_team(viewer) and not consultation.get("published")
 
 
@@ -61,7 +61,7 @@ def may_see_results(consultation: Consultation) -> bool:
 
 
 def may_moderate(viewer: Viewer, consultation: Consultation) -> bool:
-    """Texts are answers: under the seal they are nobody's to read."""
+    """Tell whether somebody may moderate texts: under the seal they are nobody's to read."""
     judges = is_team(viewer) or viewer.moderates_everything
     return judges and may_see_results(consultation)
 

@@ -47,7 +47,8 @@ class Banner:
 
 
 def banner(dataset: DatasetFacts) -> Banner | None:
-    """The open consultation that a dataset is in, if there is one. Usually without any command."""
+    """Return the open consultation that a dataset is in, if there is one. Usually without any
+    command."""
     found = scope.open_for(dataset)
     if found is None:
         return None
@@ -56,15 +57,15 @@ def banner(dataset: DatasetFacts) -> Banner | None:
 
 
 def open_consultations() -> str:
-    """All that banners are made of, besides the dataset and the language: the same text as long as
-    they are the same."""
+    """Return all that banners are made of, besides the dataset and the language: the same text as
+    long as they are the same."""
     at = now()
     found = [(one, one.window.days_left(at)) for one in scope.open_at(at)]
     return repr(found) if found else ""
 
 
 def days_left(window: Window) -> str:
-    """How long it is still open, in words."""
+    """Say how long it is still open."""
     days = window.days_left(now())
     if days <= 0:
         return str(_("last day"))
@@ -103,9 +104,9 @@ class Step:
 
 
 def steps(consultation: Consultation, answers: Answers, profile: str | None = None) -> list[int]:
-    """The steps that somebody is shown, by their number from 1: those in which something is asked.
-    The last one (their number and one) is where the answer is looked over and sent; a questionnaire
-    on one page has no other."""
+    """List the steps that somebody is shown, by their number from 1: those in which something is
+    asked. The last one (their number and one) is where the answer is looked over and sent; a
+    questionnaire on one page has no other."""
     if not consultation["steps"]:
         return [1]
     asked = {question["step"] for question in shown(consultation["questions"], answers, profile)}
@@ -117,7 +118,7 @@ def steps(consultation: Consultation, answers: Answers, profile: str | None = No
 def step_of(
     consultation: Consultation, answers: Answers, index: int | None, profile: str | None = None
 ) -> Step:
-    """A step as it is shown; the first that is, where that one is not."""
+    """Return a step as it is shown; the first that is, where that one is not."""
     shown_steps = steps(consultation, answers, profile)
     if index not in shown_steps:
         later = [one for one in shown_steps if index is not None and one > index]
@@ -144,7 +145,7 @@ def step_of(
 def in_order(
     consultation: Consultation, answers: Answers, profile: str | None = None
 ) -> list[Question]:
-    """What somebody is asked, in the order in which it was written."""
+    """List what somebody is asked, in the order in which it was written."""
     asked = {question["id"] for question in shown(consultation["questions"], answers, profile)}
     return [question for question in consultation["questions"] if question["id"] in asked]
 
@@ -163,8 +164,8 @@ def _title(consultation: Consultation, step: int) -> str:
 def answers_of_form(
     questions: list[Question], form: MultiDict[str, str]
 ) -> tuple[Answers, dict[str, picking.Picked]]:
-    """What a form says of these questions, as the JSON API takes it (null: no answer), and what was
-    picked for those about datasets."""
+    """Read what a form says of these questions, as the JSON API takes it (null: no answer), and
+    what was picked for those about datasets."""
     answers: Answers = {}
     picked: dict[str, picking.Picked] = {}
     for question in questions:
@@ -187,7 +188,7 @@ def answers_of_form(
 
 
 def picked_of(questions: list[Question], answers: Answers) -> dict[str, picking.Picked]:
-    """What is picked already, for the forms to show."""
+    """Return what is picked already, for the forms to show."""
     found: dict[str, picking.Picked] = {}
     for question in questions:
         if question["kind"] == Kind.DATASET:
@@ -198,13 +199,13 @@ def picked_of(questions: list[Question], answers: Answers) -> dict[str, picking.
 
 
 def carried(answers: Answers) -> str:
-    """Answers as a form carries them from step to step."""
+    """Write answers as a form carries them from step to step."""
     plain = {id: str(one) if isinstance(one, ObjectId) else one for id, one in answers.items()}
     return json.dumps(plain, ensure_ascii=False)
 
 
 def uncarried(text: str | None) -> Answers:
-    """The answers that a form carries; none where it carries something else."""
+    """Read the answers that a form carries; none where it carries something else."""
     if not text or len(text) > CARRIED:
         return {}
     try:
@@ -267,7 +268,7 @@ class Said:
 def in_words(
     consultation: Consultation, answers: Answers, profile: str | None = None
 ) -> list[Said]:
-    """What somebody answers to each question they are asked."""
+    """Say what somebody answers to each question they are asked."""
     asked = in_order(consultation, answers, profile)
     datasets = catalogue.datasets_by_id(
         answer for answer in answers.values() if isinstance(answer, ObjectId)

@@ -42,7 +42,7 @@ AT_ONCE = 5000
 
 
 def publish(consultation_id: Any) -> Published:
-    """Publishes the results of a consultation (its id or slug), or what of them has changed; again
+    """Publish the results of a consultation (its id or slug), or what of them has changed; again
     changes nothing. Answers the dataset, and what was written of it.
 
     Raises NotFound for a consultation that is not there; Conflict while its seal holds, while
@@ -93,8 +93,8 @@ def publish_as(viewer: Viewer, reference: Any) -> Published | None:
 
 
 def publish_all() -> dict[ObjectId, Published | refusals.Refusal]:
-    """Every consultation whose seal is broken, one after the other: one that is refused leaves the
-    others alone."""
+    """Publish every consultation whose seal is broken, one after the other: one that is refused
+    leaves the others alone."""
     closed = {"published": {"$ne": None}, "closes_at": {"$lte": now() - grace()}}
     made: dict[ObjectId, Published | refusals.Refusal] = {}
     for one in list(consultations().find(closed, {"_id": 1}, sort=[("closes_at", 1)])):
@@ -109,12 +109,12 @@ def publish_all() -> dict[ObjectId, Published | refusals.Refusal]:
 
 
 def dataset_of(consultation: Consultation) -> catalogue.DatasetFacts | None:
-    """The dataset of its results, if everybody may see it."""
+    """Return the dataset of its results, if everybody may see it."""
     return portal.dataset_of(_name(consultation))
 
 
 def responses_address(consultation: Consultation) -> str:
-    """Where the answers can be downloaded as they are now."""
+    """Return where the answers can be downloaded as they are now."""
     return api_url(f"consultations/{consultation['slug']}/responses.csv")
 
 
@@ -139,7 +139,7 @@ def _files(
     folder: Path,
     release: Release,
 ) -> list[File]:
-    """Every file, written."""
+    """Write every file."""
     made: list[Made] = [
         (csv.results_table(), partial(csv.result_rows, found)),
         (csv.crosses_table(), partial(csv.cross_rows, found)),
@@ -179,7 +179,7 @@ def _sheet(consultation: Consultation, found: dict[str, Any]) -> Sheet:
 
 
 def _description(consultation: Consultation, found: dict[str, Any]) -> str:
-    """What it is, how it was made, and what it does not say: Markdown."""
+    """Say what the dataset is, how it was made, and what it does not say, in Markdown."""
     window = Window.of(consultation)
     channels = found["responses"]["channels"]
     method = found["method"]
@@ -233,7 +233,7 @@ def _description(consultation: Consultation, found: dict[str, Any]) -> str:
 
 
 def _questionnaire(consultation: Consultation, organization: str) -> dict[str, Any]:
-    """The questions as they were asked, in each language."""
+    """Return the questions as they were asked, in each language."""
     source = representation.source(consultation)
     told = ("title", "introduction", "outcome", "opens_at", "closes_at", "steps", "questions")
     return {

@@ -96,7 +96,7 @@ def conditions_of(question: Question) -> tuple[str, list[Condition]]:
 
 
 def depends_on_profile(questions: Iterable[Question]) -> bool:
-    """Whether the profile has to be asked before the questions that depend on it."""
+    """Tell whether the profile has to be asked before the questions that depend on it."""
     questions = list(questions)
     if any(question["id"] == PROFILE for question in questions):
         return False
@@ -247,7 +247,7 @@ def _edges(question: Question) -> list[float]:
 
 
 def _one_by_one(question: Question) -> bool:
-    """Whether a number has so few values that each is counted."""
+    """Tell whether a number has so few values that each is counted."""
     least, most = question.get("min"), question.get("max")
     if not isinstance(least, int) or not isinstance(most, int):
         return False

@@ -60,7 +60,7 @@ def publication_wanted(consultation_id: Any, **_: Any) -> None:
 
 
 def connect() -> None:
-    """Connects every receiver. Connecting twice is connecting once."""
+    """Connect every receiver. Connecting twice is connecting once."""
     on_response_changed.connect(response_changed)
     on_response_changed.connect(response_gone)
     on_consultation_collected.connect(consultation_collected)

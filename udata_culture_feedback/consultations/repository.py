@@ -29,7 +29,7 @@ MAX_JOURNAL = 300
 
 
 def find(reference: Any) -> Consultation | None:
-    """A consultation by id or slug (plain text: anything else finds nothing)."""
+    """Find a consultation by id or slug (plain text: anything else finds nothing)."""
     if isinstance(reference, ObjectId):
         return consultations().find_one({"_id": reference})
     if not isinstance(reference, str) or not is_storable(reference):
@@ -40,7 +40,7 @@ def find(reference: Any) -> Consultation | None:
 
 
 def readable(viewer: Viewer, reference: Any) -> Consultation:
-    """One that this person may see. Raises NotFound, whatever the reason."""
+    """Return a consultation that this person may see. Raises NotFound, whatever the reason."""
     found = find(reference)
     if found is None or not permissions.may_read(viewer, found):
         raise no_such_consultation()
@@ -48,7 +48,7 @@ def readable(viewer: Viewer, reference: Any) -> Consultation:
 
 
 def fresh(consultation_id: ObjectId) -> Consultation:
-    """A consultation as it is now. Raises NotFound when it is gone."""
+    """Return a consultation as it is now. Raises NotFound when it is gone."""
     found = find(consultation_id)
     if found is None:
         raise no_such_consultation()
@@ -63,7 +63,7 @@ def change(
     consultation: Consultation,
     how: Callable[[Consultation], Changed | None],
 ) -> Consultation:
-    """Applies `how` to a consultation, again when somebody changed it meanwhile. `how` answers the
+    """Apply `how` to a consultation, again when somebody changed it meanwhile. `how` answers the
     changed document and what else must still be so when it is written, or None where there is
     nothing to change. Answers it as stored. Raises Conflict when others keep changing it."""
     for _attempt in range(ATTEMPTS):
@@ -95,10 +95,10 @@ def addresses(consultation: Consultation) -> dict[str, str]:
 
 
 def entry(viewer: Viewer, what: str, **details: Any) -> Entry:
-    """One entry of a journal: who (never shown), what, when, and its details."""
+    """Make an entry of a journal: who (never shown), what, when, and its details."""
     return cast(Entry, {"what": what, "at": now(), "by": viewer.user_id, **details})
 
 
 def free_slug(title: str, *, taken: bool = False) -> str:
-    """A short address for a title, see `addresses.free_slug`."""
+    """Find a short address for a title, see `urls.free_slug`."""
     return urls.free_slug(title, instead="consultation", reserved=RESERVED_SLUGS, taken=taken)

@@ -30,15 +30,15 @@ PUBLIC_ENTRIES = frozenset(
 
 @left_out
 def as_json(viewer: Viewer, found: Iterable[Consultation]) -> list[dict[str, Any]]:
-    """Consultations as lists show them."""
+    """Return consultations as lists show them."""
     found = list(found)
     organizations = catalogue.organizations_by_id(one["organization"] for one in found)
     return [_common(viewer, one, organizations) for one in found]
 
 
 def in_full(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
-    """One consultation with its questions, its scope and its journal; for its team also `source`,
-    as it was made in every language."""
+    """Return a consultation with its questions, its scope and its journal; for its team also
+    `source`, as it was made in every language."""
     shown = as_json(viewer, [consultation])[0] | {
         "introduction": said(consultation.get("introduction")) or None,
         "outcome": said(consultation.get("outcome")) or None,
@@ -90,7 +90,7 @@ def _option(option: Option) -> dict[str, Any]:
 
 
 def source(consultation: Consultation) -> dict[str, Any]:
-    """A consultation as it may be sent back to change it: all languages, ids as texts."""
+    """Return a consultation as it may be sent back to change it: all languages, ids as texts."""
     window = Window.of(consultation)
     fields = ("title", "introduction", "outcome", "controller", "dpo", "retention")
     return {
@@ -112,7 +112,8 @@ def source(consultation: Consultation) -> dict[str, Any]:
 
 
 def own_as_json(viewer: Viewer, consultation: Consultation, response: Response) -> dict[str, Any]:
-    """One's own answer; its words are never shown to a browser alone, which others may use."""
+    """Return one's own answer; its words are never shown to a browser alone, which others may
+    use."""
     shown: dict[str, Any] = {
         "sent": bool(response.get("sent_at")),
         "created_at": iso(response["created_at"]),
@@ -144,7 +145,8 @@ def mode_of(consultation: Consultation) -> Mode:
 
 
 def informed(consultation: Consultation, field: Literal["controller", "dpo", "retention"]) -> Texts:
-    """What people are told of their data: of this consultation, or of the portal by default."""
+    """Return what people are told of their data: of this consultation, or of the portal by
+    default."""
     return consultation.get(field) or privacy.by_default(field)
 
 
@@ -170,7 +172,7 @@ def _common(
 
 
 def _scope(consultation: Consultation) -> dict[str, Any]:
-    """What it is about, as far as anybody may see it."""
+    """Return what a consultation is about, as far as anybody may see it."""
     scope = consultation["scope"]
     organizations = catalogue.organizations_by_id(scope.get("organizations") or ())
     datasets = catalogue.datasets_by_id(scope.get("datasets") or ())

@@ -28,8 +28,8 @@ COOKIE = "culture-feedback-response"
 
 
 def respondent(reference: str, sent: Any = None) -> tuple[Viewer, Consultation]:
-    """Who asks, and for what: an account, what was `sent` in a form, or the holder of a signed
-    link."""
+    """Return who asks, and for what: an account, what was `sent` in a form, or the holder of a
+    signed link."""
     viewer = current_viewer(sent)
     consultation = readable_here(viewer, reference)
     if viewer.known:
@@ -39,7 +39,7 @@ def respondent(reference: str, sent: Any = None) -> tuple[Viewer, Consultation]:
 
 
 def resumed(token: str | None, consultation: Consultation) -> Viewer | None:
-    """The person whose answer a link leads to; they can do nothing else by it."""
+    """Return the person whose answer a link leads to; they can do nothing else by it."""
     found = form_tokens.resumed(token)
     if found is None:
         return None
@@ -60,7 +60,7 @@ def by_link(viewer: Viewer) -> bool:
 
 
 def keeps_draft(viewer: Viewer) -> bool:
-    """Whether what they answer is kept for them between two steps."""
+    """Tell whether what they answer is kept for them between two steps."""
     return viewer.account
 
 

@@ -34,8 +34,8 @@ REQUESTS = 20
 
 
 def read(consultation: Consultation) -> Shown:
-    """Everything but the free texts. Raises NotFound while the seal holds, and for the moment that
-    collecting takes."""
+    """Return everything but the free texts. Raises NotFound while the seal holds, and for the
+    moment that collecting takes."""
     must_be_there(consultation)
     answered, given = figures.read(consultation["_id"])
     totals: Totals = answered.get("totals") or {}
@@ -60,7 +60,7 @@ def read(consultation: Consultation) -> Shown:
 
 
 def must_be_there(consultation: Consultation) -> None:
-    """Raises NotFound where there are no results to see yet."""
+    """Raise NotFound where there are no results to see yet."""
     if not permissions.may_see_results(consultation):
         window = Window.of(consultation)
         raise refusals.NotFound(
@@ -221,7 +221,7 @@ def _by_contributor(question: Question, totals: Totals) -> list[Shown]:
 
 
 def _named(named: list[Named]) -> list[Shown]:
-    """The datasets that were named, as far as anybody may see them now."""
+    """Return the datasets that were named, as far as anybody may see them now."""
     found = catalogue.datasets_by_id(one["dataset"] for one in named)
     return [
         found[one["dataset"]].as_json() | {"count": one["count"]}
@@ -258,7 +258,8 @@ def _axis(id: str, totals: Totals) -> Shown:
 
 
 def _requests(consultation: Consultation) -> list[Shown]:
-    """The requests that were made during it, the most supported first, as they stand today."""
+    """Return the requests that were made during it, the most supported first, as they stand
+    today."""
     found = requests_asked().public_requests({"consultation": consultation["_id"]})
     supported = found.sort([("totals.supports", -1), ("_id", -1)]).limit(REQUESTS)
     return [_request(request) for request in supported]

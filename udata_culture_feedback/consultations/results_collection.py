@@ -43,7 +43,7 @@ STAMPED_FIELDS = (
 
 
 def collect(consultation: Consultation, limit: int | None = None) -> bool:
-    """Copies what was stamped with a consultation into its results. True when all of it is there;
+    """Copy what was stamped with a consultation into its results. True when all of it is there;
     False before its seal is broken, and when there is more than `limit`."""
     if consultation.get("collected"):
         return True
@@ -86,7 +86,7 @@ def refresh_since(consultation_id: ObjectId) -> None:
 
 
 def name_datasets(consultation: Consultation) -> None:
-    """The datasets that answers name most often, by question: added up once, at closing."""
+    """Find the datasets that answers name most often, by question: added up once, at closing."""
     named: dict[str, list[Named]] = {}
     for question in consultation["questions"]:
         if question["kind"] != Kind.DATASET:

@@ -46,8 +46,8 @@ MOST_PARTS = 5
 
 @blueprint.route("/pages/consultations/<string:reference>/results/")
 def results_page(reference: str, *, refusal: refusals.Refusal | None = None) -> Response:
-    """Everything that may be known, once it has closed. `refusal`: why something asked for from
-    here was not done."""
+    """Show everything that may be known, once it has closed. `refusal`: why something asked for
+    from here was not done."""
     viewer = current_viewer()
     consultation = _readable(viewer, reference)
     try:
@@ -84,7 +84,7 @@ def results_page(reference: str, *, refusal: refusals.Refusal | None = None) -> 
 )
 @handles_refusal
 def publish_results(reference: str) -> Response:
-    """Publishes the results, or what of them has changed."""
+    """Publish the results, or what of them has changed."""
     viewer = current_viewer()
     try:
         bound_body()
@@ -99,7 +99,7 @@ def publish_results(reference: str) -> Response:
 
 @blueprint.route("/pages/consultations/<string:reference>/results/texts")
 def texts_page(reference: str) -> Response:
-    """The free texts: of one question, with some words; for who moderates, those that wait."""
+    """Show the free texts: of one question, with some words; for moderators, those that wait."""
     viewer = current_viewer()
     consultation = _readable(viewer, reference)
     return _texts(viewer, consultation)
@@ -108,7 +108,7 @@ def texts_page(reference: str) -> Response:
 @blueprint.route("/pages/consultations/<string:reference>/results/texts", methods=["POST"])
 @handles_refusal
 def moderate_text(reference: str) -> Response:
-    """Decides of one text, and shows what waits next."""
+    """Decide about one text, and show what waits next."""
     viewer = current_viewer()
     consultation = _readable(viewer, reference)
     try:
@@ -189,7 +189,8 @@ def _texts(
 
 
 def _not_yet(viewer: Viewer, consultation: Consultation, refusal: refusals.Refusal) -> Response:
-    """A page that says when: answered 200, since udata puts its own page in place of any 404."""
+    """Show when the results will be there; with 200, since udata puts its own page in place of any
+    404."""
     return render(
         "consultations/sealed.html",
         **_common(viewer, consultation),
@@ -235,13 +236,14 @@ def _url(consultation: Consultation, what: str = "") -> str:
 
 
 def _kept(synthesis: dict[str, Any] | None) -> int:
-    """How many commitments are kept: the whole of what their request asks for is published."""
+    """Count the commitments that are kept: the whole of what their request asks for is
+    published."""
     asked = [one["request"] or {} for one in (synthesis or {}).get("commitments", ())]
     return sum(one.get("status") == "published" and not one["partial"] for one in asked)
 
 
 def _plots(found: dict[str, Any]) -> dict[str, Any]:
-    """A chart by profile for each question whose answers a bar can show."""
+    """Draw a chart by profile for each question whose answers a bar can show."""
     plots = {}
     for question in found["questions"]:
         options = question.get("options") or []
@@ -264,7 +266,7 @@ def _plots(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answers(found: dict[str, Any]) -> dict[str, Any]:
-    """A chart of what everybody answered, for each question whose shares may be given."""
+    """Draw a chart of what everybody answered, for each question whose shares may be given."""
     drawn = {}
     for question in found["questions"]:
         if not (question.get("options") and question["answered"] and question["shared"]):

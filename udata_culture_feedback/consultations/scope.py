@@ -65,7 +65,7 @@ class Scoped:
         )
 
     def concerns(self, dataset: DatasetFacts | None, holder: ObjectId | None = None) -> bool:
-        """Whether a dataset, or what is asked of an organization, is in its scope."""
+        """Tell whether a dataset, or what is asked of an organization, is in its scope."""
         return bool(
             (dataset is not None and self.includes(dataset))
             or (holder is not None and holder in self.organizations)
@@ -79,19 +79,19 @@ class _Kept:
 
 
 def open_for(dataset: DatasetFacts, at: datetime | None = None) -> Scoped | None:
-    """The open consultation that a dataset is in, for pages; of several, the one that closes first.
-    Usually without any command."""
+    """Return the open consultation that a dataset is in, for pages; of several, the one that closes
+    first. Usually without any command."""
     at = at or now()
     return first_open(_windows(at), at, dataset)
 
 
 def open_at(at: datetime) -> list[Scoped]:
-    """The consultations that are open, for pages. Usually without any command."""
+    """List the consultations that are open, for pages. Usually without any command."""
     return [one for one in _windows(at) if one.window.is_open(at)]
 
 
 def forget() -> None:
-    """A consultation has changed in this process: read them anew."""
+    """Have this process read consultations anew: one has changed."""
     _state().consultations = None
 
 
@@ -101,8 +101,8 @@ def first_open(
     dataset: DatasetFacts | None,
     holder: ObjectId | None = None,
 ) -> Scoped | None:
-    """Of some consultations, the one that a dataset (or whatever is asked of a `holder`) is in at a
-    moment; of several, the one that closes first."""
+    """Return, of some consultations, the one that a dataset (or whatever is asked of a `holder`) is
+    in at a moment; of several, the one that closes first."""
     found = [
         one
         for one in windows

@@ -14,7 +14,7 @@ from .response_repository import bury
 
 @task(name="culture-feedback-count-response", route="low.culture-feedback")
 def count_response(consultation_id: str, response_id: str) -> None:
-    """Counts what is due of a consultation, and buries an answer that was taken back."""
+    """Count what is due of a consultation, and bury an answer that was taken back."""
     settle(figures.RESPONSES, of_responses(consultation_id))
     if responses().find_one({"_id": ObjectId(response_id), "deleted": {"$exists": True}}):
         bury(ObjectId(response_id))
@@ -22,7 +22,7 @@ def count_response(consultation_id: str, response_id: str) -> None:
 
 @task(name="culture-feedback-close-consultation", route="low.culture-feedback")
 def close(consultation_id: str) -> None:
-    """Copies what was stamped into the results."""
+    """Copy what was stamped into the results."""
     found = find(ObjectId(consultation_id))
     if found:
         results_collection.collect(found)
@@ -40,7 +40,7 @@ def forget_account(user_id: str) -> None:
 
 @task(name="culture-feedback-publish-results", route="low.culture-feedback")
 def publish_results(consultation_id: str) -> None:
-    """Publishes the results as a dataset, or what of them has changed."""
+    """Publish the results as a dataset, or what of them has changed."""
     publishing.publish(consultation_id)
 
 

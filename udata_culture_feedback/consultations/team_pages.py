@@ -33,7 +33,7 @@ DONE = {
 
 
 def team() -> Viewer:
-    """A member of the team; for others these pages do not exist."""
+    """Return a member of the team; for others these pages do not exist."""
     viewer = current_viewer()
     if not permissions.is_team(viewer):
         abort(404)

@@ -50,7 +50,7 @@ WAYS = {
 
 @blueprint.route("/pages/consultations/<string:reference>/entry")
 def entry_page(reference: str) -> Response:
-    """Where the team enters what it received by phone or post."""
+    """Show the form by which the team enters what it received by phone or post."""
     viewer = team()
     return _entry(viewer, readable_page(viewer, reference), {})
 
@@ -153,7 +153,7 @@ def participation_page(reference: str) -> Response:
 
 @blueprint.route("/pages/consultations/<string:reference>/synthesis")
 def synthesis_page(reference: str) -> Response:
-    """Where the team writes what came of it."""
+    """Show the form by which the team writes what came of it."""
     viewer = team()
     return _synthesis(viewer, readable_page(viewer, reference))
 

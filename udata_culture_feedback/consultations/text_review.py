@@ -34,7 +34,7 @@ WORDED = frozenset((Kind.TEXT, Kind.MISSING_DATASET))
 
 
 def worded(consultation: Consultation) -> list[Question]:
-    """The questions that are answered in words."""
+    """List the questions that are answered in words."""
     return [
         question
         for question in consultation["questions"]
@@ -51,9 +51,9 @@ def listed(
     words: str | None = None,
     state: TextState = TextState.PUBLIC,
 ) -> tuple[list[dict[str, Any]], bool]:
-    """Texts in one state, newest first, and whether there are more: of one question, with all of
-    some words. Nobody is named with them. Among public ones stand stubs of those that were hidden
-    since. Raises NotFound while the seal holds."""
+    """List texts in one state, newest first, and tell whether there are more: of one question, with
+    all of some words. Nobody is named with them. Among public ones stand stubs of those that were
+    hidden since. Raises NotFound while the seal holds."""
     results.must_be_there(consultation)
     wanted = terms.query_terms(words[:200]) if words else []
     which = _in_state(state, stubs=not wanted)
@@ -116,9 +116,9 @@ def _stub(text: Text) -> dict[str, Any]:
 def moderate(
     viewer: Viewer, reference: Any, text_id: Any, decision: str, reason: str | None = None
 ) -> Consultation:
-    """Publishes a text, hides it (for a `reason` of the moderation), or takes a decision back; the
-    same decision again changes nothing. Raises Forbidden, NotFound, Invalid; Conflict while the
-    seal holds."""
+    """Publish a text, hide it (for a `reason` of the moderation), or take a decision back; the same
+    decision again changes nothing. Raises Forbidden, NotFound, Invalid; Conflict while the seal
+    holds."""
     must_be_known(viewer)
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
@@ -156,7 +156,7 @@ def moderate(
 
 
 def find_text(text_id: Any) -> Response | None:
-    """The answer that has a text; None where there is none (any more)."""
+    """Find the answer that has a text; None where there is none."""
     if not ObjectId.is_valid(text_id):
         return None
     return responses().find_one({"texts.id": ObjectId(text_id)})
@@ -167,7 +167,7 @@ def text_of(response: Response, text_id: ObjectId) -> Text:
 
 
 def put(text_id: ObjectId, state: TextState, words: str, hidden: Hidden | None = None) -> bool:
-    """Has a text say `words`, in a state; `hidden`: the `reason`, and the date (`at`) where it was
+    """Make a text say `words`, in a state; `hidden`: the `reason`, and the date (`at`) where it was
     public before. The answer that it is part of says the same. Again changes nothing; False where
     there is no such text (any more)."""
     while (response := find_text(text_id)) is not None:
@@ -190,8 +190,8 @@ def put(text_id: ObjectId, state: TextState, words: str, hidden: Hidden | None =
 
 
 def _answer_with(response: Response, question: str, words: str) -> Any:
-    """The answer to a question, with other words: of data that are missing, the first paragraph is
-    the title."""
+    """Return the answer to a question with other words: of data that are missing, the first
+    paragraph is the title."""
     answer = response["answers"].get(question)
     if not isinstance(answer, dict):
         return words

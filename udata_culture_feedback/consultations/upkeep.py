@@ -22,7 +22,7 @@ SINCE_FOR = timedelta(days=3 * 366)
 
 
 def settle_dues() -> int:
-    """Figures that a crash or a lost task left behind."""
+    """Count what a crash or a lost task left behind."""
     settled = 0
     for flow, contributions in ((figures.RESPONSES, responses()), (figures.COLLECTED, collected())):
         waiting = contributions.distinct("due", {"due": {"$exists": True}})
@@ -31,13 +31,13 @@ def settle_dues() -> int:
 
 
 def collect() -> int:
-    """Consultations that have closed, and whose stamped answers are not all copied yet."""
+    """Collect consultations that have closed, and whose stamped answers are not all copied yet."""
     where = {"published": {"$ne": None}, "closes_at": {"$lte": now()}, "collected": None}
     return sum(results_collection.collect(one) for one in list(consultations().find(where)))
 
 
 def refresh_since() -> int:
-    """What is said since of data that were looked at: the axes « after »."""
+    """Refresh what is said since of data that were looked at: the axes « after »."""
     recent = {"collected": {"$ne": None}, "closes_at": {"$gte": now() - SINCE_FOR}}
     found = list(consultations().find(recent, {"_id": 1}))
     for one in found:
@@ -52,13 +52,13 @@ def remind() -> int:
 
 
 def tell_syntheses() -> int:
-    """Syntheses that somebody may not have been told of: a lost task."""
+    """Tell of syntheses again that somebody may not have been told of: a lost task."""
     recent = {"synthesis.published_at": {"$gte": now() - timedelta(days=7)}}
     return sum(notifications.synthesis(one["_id"]) for one in list(consultations().find(recent)))
 
 
 def erase_drafts() -> int:
-    """What was begun and never sent, a while after the closing."""
+    """Erase what was begun and never sent, a while after the closing."""
     days = timedelta(days=current_app.config["CULTURE_FEEDBACK_CONSULTATION_DRAFT_DAYS"])
     closed = consultations().distinct("_id", {"closes_at": {"$lt": now() - days}})
     erased = 0
@@ -74,7 +74,7 @@ def erase_drafts() -> int:
 
 
 def bury_tombstones() -> int:
-    """Answers that were taken back, and that nothing has to hear of any more."""
+    """Remove answers that were taken back, and that nothing has to hear of."""
     deleted = responses().find(
         {"deleted": {"$exists": True}, "sent_at": {"$exists": False}}, {"_id": 1}
     )
@@ -82,7 +82,7 @@ def bury_tombstones() -> int:
 
 
 def forget_followers() -> int:
-    """Who asked for a synthesis that is out since some days."""
+    """Forget who asked for a synthesis that is out since some days."""
     days = timedelta(days=current_app.config["CULTURE_FEEDBACK_CONSULTATION_EMAIL_DAYS"])
     out = {"synthesis.published_at": {"$lt": now() - days}}
     done = consultations().distinct("_id", out)
@@ -90,7 +90,7 @@ def forget_followers() -> int:
 
 
 def destroy_peppers() -> int:
-    """Consultations whose fingerprints end: nobody can tell any more whose address answered."""
+    """End the fingerprints of old consultations: nobody can tell whose address answered."""
     days = current_app.config["CULTURE_FEEDBACK_CONSULTATION_FINGERPRINT_DAYS"]
     ended = 0
     for scope in contacts.scopes_of("consultation:"):
@@ -117,7 +117,7 @@ STEPS: dict[str, Callable[[], int]] = {
 
 
 def look_at_the_clock() -> dict[str, int]:
-    """What should not wait for the night: results at closing, reminders."""
+    """Do what should not wait for the night: results at closing, reminders."""
     with recorded("culture-feedback-consultations") as run:
         run["done"] = {"collected": collect(), "reminded": remind()}
     done: dict[str, int] = run["done"]

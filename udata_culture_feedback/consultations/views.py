@@ -75,7 +75,7 @@ from .wording import said
 
 @blueprint.route("/pages/consultations/")
 def consultations_page() -> Response:
-    """Every consultation: those that are open first."""
+    """List every consultation: those that are open first."""
     viewer = current_viewer()
     try:
         listed = queries.listed(viewer)
@@ -103,7 +103,7 @@ def consultations_page() -> Response:
 
 @blueprint.route("/pages/consultations/<string:reference>/")
 def consultation_page(reference: str) -> Response:
-    """One consultation: what it is about, and one's answer to it."""
+    """Show one consultation: what it is about, and one's answer to it."""
     viewer, consultation = respondent(reference)
     mine = own(viewer, consultation)
     form = begun_form(mine)
@@ -115,7 +115,7 @@ def consultation_page(reference: str) -> Response:
 @blueprint.route("/pages/consultations/<string:reference>/", methods=["POST"])
 @handles_refusal
 def answer_consultation(reference: str) -> Response:
-    """One step of an answer: goes on, back, keeps it for later, or sends it."""
+    """Take one step of an answer: go on, back, keep it for later, or send it."""
     viewer, consultation = respondent(reference)
     form = Form()
     try:
@@ -169,7 +169,7 @@ def resume_page(reference: str) -> Response:
 @blueprint.route("/pages/consultations/<string:reference>/resume", methods=["POST"])
 @handles_refusal  # the signed token is the proof; it opens one's own answer and nothing else
 def resume(reference: str) -> Response:
-    """Exchanges the link for a cookie that only the pages of this consultation receive."""
+    """Exchange the link for a cookie that only the pages of this consultation receive."""
     try:
         bound_body()
     except refusals.TooLong:
@@ -195,7 +195,7 @@ def resume(reference: str) -> Response:
 @form_address("/pages/consultations/<string:reference>/erase", page="consultations/{reference}/")
 @handles_refusal
 def erase_response(reference: str) -> Response:
-    """Takes one's answer back, or gives up what one had begun."""
+    """Take one's answer back, or give up what one had begun."""
 
     def erase(viewer: Viewer, id: ObjectId) -> str:
         if "draft" in request.form:
@@ -212,7 +212,7 @@ def erase_response(reference: str) -> Response:
 )
 @handles_refusal
 def take_texts_back(reference: str) -> Response:
-    """One's texts are not to be open data any more."""
+    """Withdraw one's texts from the open data."""
 
     def take_back(viewer: Viewer, id: ObjectId) -> str:
         answering.take_texts_back(viewer, id)
@@ -224,7 +224,7 @@ def take_texts_back(reference: str) -> Response:
 @form_address("/pages/consultations/<string:reference>/follow", page="consultations/{reference}/")
 @handles_refusal
 def follow_consultation(reference: str) -> Response:
-    """What one wants to be written to about."""
+    """Record what one wants to be written to about."""
 
     def follow(viewer: Viewer, id: ObjectId) -> str:
         notifications.follow(
@@ -244,7 +244,7 @@ def follow_consultation(reference: str) -> Response:
 def _read_step(
     viewer: Viewer, consultation: Consultation, form: Form, *, strictly: bool = True
 ) -> presentation.Step:
-    """Reads what the form says into `form`, and answers the step it was. `strictly`: a search that
+    """Read what the form says into `form`, and return the step it was. `strictly`: a search that
     names nothing, or several things, is Invalid."""
     sent = request.form
     if not keeps_draft(viewer):
@@ -272,7 +272,7 @@ def _read_step(
 def _with_account(
     viewer: Viewer, consultation: Consultation, form: Form, step: presentation.Step, go: str
 ) -> Response:
-    """Saves the step and goes where the person wants to, or sends the whole."""
+    """Save the step and go where the person wants to, or send the whole."""
     if go == "send":
         warn_of_personal_data(step.questions, form.answers, read_again="read_again" in request.form)
         return _send(viewer, consultation, form)
@@ -296,7 +296,7 @@ def _with_account(
 
 
 def _send(viewer: Viewer, consultation: Consultation, form: Form) -> Response:
-    """Sends what was saved, with what the last step says."""
+    """Send what was saved, with what the last step says."""
     id = consultation["_id"]
     whole = {q["id"]: form.answers.get(q["id"]) for q in consultation["questions"]}
     payload = _payload(form) | {"answers": whole, "submission_id": _submission()}
@@ -312,7 +312,7 @@ def _send(viewer: Viewer, consultation: Consultation, form: Form) -> Response:
 def _without_account(
     viewer: Viewer, consultation: Consultation, form: Form, step: presentation.Step, go: str
 ) -> Response:
-    """Goes on with the answers in the form; sends them by a proof, or by an address to confirm."""
+    """Go on with the answers in the form; send them by a proof, or by an address to confirm."""
     errors: Errors = {}
     form.answers = read_answers(consultation["questions"], form.answers, errors)[0]
     if go == "previous":
@@ -359,7 +359,7 @@ def _without_account(
 def _check_step(
     consultation: Consultation, answers: Answers, step: presentation.Step, profile: str | None
 ) -> None:
-    """Raises Invalid where a required question of the step has no answer."""
+    """Raise Invalid where a required question of the step has no answer."""
     errors: Errors = {}
     asked = presentation.step_of(consultation, answers, step.index, profile)
     missing(asked.questions if asked.index == step.index else [], answers, errors)

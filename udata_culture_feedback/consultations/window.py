@@ -66,7 +66,7 @@ class Window:
         return self.closes_at + grace()
 
     def accepts(self, at: datetime, opened_at: datetime | None) -> bool:
-        """Whether an answer that arrives now counts. `opened_at`: when its form was opened."""
+        """Tell whether an answer that arrives now counts. `opened_at`: when its form was opened."""
         if self.state(at) is State.OPEN:
             return True
         return (
@@ -84,14 +84,14 @@ class Window:
 
 
 def grace() -> timedelta:
-    """How long after closing an answer is accepted that was begun before."""
+    """Return how long after closing an answer is accepted that was begun before."""
     return timedelta(minutes=max(0, current_app.config["CULTURE_FEEDBACK_CONSULTATION_GRACE"]))
 
 
 def to_utc(local: datetime, zone: ZoneInfo, *, closing: bool = False) -> datetime:
-    """A local time, naive, as a stored date. One that exists twice is the first for an opening, the
-    second for a `closing`. Raises Invalid for one that does not exist, naming the next that does.
-    """
+    """Return a local time, naive, as a stored date. One that exists twice is the first for an
+    opening, the second for a `closing`. Raises Invalid for one that does not exist, naming the next
+    that does."""
     moment = local.replace(tzinfo=zone, fold=int(closing)).astimezone(UTC)
     if moment.astimezone(zone).replace(tzinfo=None) != local:
         # Clocks go forward: the first moment after the jump.
@@ -110,15 +110,15 @@ def to_utc(local: datetime, zone: ZoneInfo, *, closing: bool = False) -> datetim
 
 
 def is_ambiguous(local: datetime, zone: ZoneInfo) -> bool:
-    """Whether a local time exists twice: clocks go back on that day."""
+    """Tell whether a local time exists twice: clocks go back on that day."""
     first = local.replace(tzinfo=zone, fold=0).utcoffset()
     second = local.replace(tzinfo=zone, fold=1).utcoffset()
     return first is not None and second is not None and first > second
 
 
 def read_moment(value: object, zone: ZoneInfo, *, closing: bool = False) -> datetime:
-    """What was typed or sent as a date and time, as a stored date: ISO 8601, whole seconds; local
-    time of the portal unless it says its offset. Raises Invalid."""
+    """Read what was typed or sent as a date and time, as a stored date: ISO 8601, whole seconds;
+    local time of the portal unless it says its offset. Raises Invalid."""
     wrong = refusals.Invalid(_("A date and a time, such as 2026-12-31T09:00."))
     if not isinstance(value, str) or not 16 <= len(value.strip()) <= 40:
         raise wrong
@@ -136,13 +136,13 @@ def read_moment(value: object, zone: ZoneInfo, *, closing: bool = False) -> date
 
 
 def typed_moment(moment: datetime, zone: ZoneInfo) -> str:
-    """A stored date as `<input type="datetime-local">` has it."""
+    """Write a stored date as `<input type="datetime-local">` has it."""
     return to_local(moment, zone).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def in_words(moment: datetime) -> str:
-    """A stored date with its time, in the portal's zone and the current language; where clocks go
-    back and the time exists twice, with its offset."""
+    """Say a stored date with its time, in the portal's zone and the current language; where clocks
+    go back and the time exists twice, with its offset."""
     zone = portal_zone()
     local = to_local(moment, zone)
     naive = local.replace(tzinfo=None, fold=0)

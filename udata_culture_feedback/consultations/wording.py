@@ -29,7 +29,8 @@ class Words(str):
 
 
 def said(texts: Texts | None) -> Words:
-    """A text in the language asked for; where it has none, in the portal's; otherwise in any."""
+    """Return a text in the language asked for; where it has none, in the portal's; otherwise in
+    any."""
     texts = texts or {}
     for language in (get_locale(), current_app.config["DEFAULT_LANGUAGE"], *FORM_LANGUAGES):
         if texts.get(language):
@@ -47,8 +48,8 @@ def read_texts(
     one_line: bool = True,
     name: str | None = None,
 ) -> Texts:
-    """A text per language: `{"fr": "…", "en": "…"}`, or a plain one in the portal's language. Empty
-    ones are left out; errors are named `name` (or the field)."""
+    """Read a text per language: `{"fr": "…", "en": "…"}`, or a plain one in the portal's language.
+    Empty ones are left out; errors are named `name` (or the field)."""
     value = payload.get(field)
     name = name or field
     if isinstance(value, str):
