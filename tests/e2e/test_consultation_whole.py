@@ -97,7 +97,9 @@ def ask(page: Page, text: str, kind: str, *, answers: str = "", step: int = 1, *
     form.get_by_label("What it asks for").select_option(kind)
     form.get_by_label("Step", exact=True).select_option(str(step))
     if answers:
-        form.get_by_label("Answers to choose among, or steps of the scale in English").fill(answers)
+        form.get_by_label(
+            "Answers to choose among or to rank, or steps of the scale in English"
+        ).fill(answers)
     if more.get("required"):
         form.get_by_label("An answer is required").check()
     form.get_by_role("button", name="Add the question").click()
