@@ -204,3 +204,16 @@ class WholeFilterTest(ModerationTestCase):
         self.held(DatasetFactory())
         page = self.page(chief, "?organization_q=Bibliothèque+de+Rouen")
         assert len(page.select("[data-item]")) == 1
+
+    def test_what_else_an_author_said_and_what_was_decided_stand_beside(self):
+        chief, author = moderator(), UserFactory()
+        earlier = self.held(DatasetFactory(), author, comment="Écrivez à zoe@example.org.")
+        self.decided(chief, earlier, "reject", "personal_data")
+        self.give(author, DatasetFactory(), comment=SPAM.format(1))
+        link = self.page(chief, "?lang=en").select_one("a[href*='author=']")
+        assert str(author.id) not in link["href"]
+        page = self.page(chief, "?" + re.split(r"[?#]", link["href"])[1] + "&lang=en")
+        [beside] = page.select("aside[aria-labelledby=cf-author]")
+        assert "zoe@example.org" in beside.text
+        assert "hidden" in beside.text
+        assert "Reject" in beside.text

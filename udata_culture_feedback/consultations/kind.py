@@ -38,6 +38,7 @@ class Texts(EmbeddedText):
     kind = "text"
     label = _("Text of an answer to a consultation")
     replaced = False
+    nameless = True
 
     def said(self, items: list[Item]) -> dict[ObjectId, str]:
         found = _responses_of(items)

@@ -53,6 +53,8 @@ class Moderated(ABC):
     kept_by_others: frozenset[str] = frozenset(("_id", "v"))
     #: How its words are told in native discussions, if they are.
     thread: discussions.Thread | None = None
+    #: Whether moderators do not see what else its author has said: results name nobody.
+    nameless = False
     #: Whether it stands in one message of a native discussion, not in a whole one.
     in_message = False
 

@@ -44,7 +44,8 @@ def made(viewer: Viewer, filters: Filters, by: str) -> list[Group]:
 def _authors(entries: list[Entry]) -> list[Group]:
     found: dict[str, list[Entry]] = {}
     for entry in entries:
-        found.setdefault(queue.author_of(entry[1]), []).append(entry)
+        if author := queue.author_of(entry):
+            found.setdefault(author, []).append(entry)
     return [
         Group(_sample(some[0]), len(some), ("author", author))
         for author, some in found.items()

@@ -89,6 +89,7 @@ class Row:
     mine: bool
     decisions: list[str]
     reasons: list[vocabulary.Term]
+    author: str | None
 
     @classmethod
     def of(cls, item: dict[str, Any], viewer: Viewer) -> Row:
@@ -127,6 +128,7 @@ class Row:
             mine=mine,
             decisions=item["decisions"],
             reasons=[term for term in _REASONS if term.id in item["reasons"]],
+            author=item["author"],
         )
 
 

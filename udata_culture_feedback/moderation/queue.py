@@ -274,9 +274,10 @@ def _claimed(viewer: Viewer, filters: Filters) -> dict[str, Any]:
     return {"_id": {"$nin" if filters.claimed == "nobody" else "$in": ids}}
 
 
-def author_of(item: Item) -> str:
-    """Tell an author from others, without saying who it is."""
-    return hidden_key(item["contributor"]["key"])
+def author_of(entry: Entry) -> str | None:
+    """Tell an author from others, without saying who it is; None where nobody is to be told."""
+    moderated, item = entry
+    return None if moderated.nameless else hidden_key(item["contributor"]["key"])
 
 
 def said(entry: Entry) -> str:
@@ -294,7 +295,7 @@ def _fits(filters: Filters) -> Callable[[Entry], bool]:
 
     def fits(entry: Entry) -> bool:
         moderated, item = entry
-        if filters.author and author_of(item) != filters.author:
+        if filters.author and author_of(entry) != filters.author:
             return False
         if filters.words:
             text = fold(" ".join(moderated.texts(item).values()))

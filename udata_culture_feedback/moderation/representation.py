@@ -15,7 +15,7 @@ from ..people.signature import signature, signing_users
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..web.moments import iso
-from . import actions, permissions
+from . import actions, permissions, queue
 from .models import Claim, Flag, flags
 from .queue import Entry
 
@@ -73,6 +73,7 @@ def _one(viewer: Viewer, moderated: Moderated, item: Item, objects: Objects) -> 
         "since": iso(review.get("since")),
         "flags": objects.flags.get(item["_id"], []),
         "signals": item.get("signals") or [],
+        "author": queue.author_of((moderated, item)),
         "contributor": signature(item["contributor"], objects.signing, objects.organizations),
         "dataset": dataset.as_json() if dataset else None,
         "request": _request_as_json(item),

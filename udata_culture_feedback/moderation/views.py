@@ -15,6 +15,7 @@ from udata.i18n import ngettext
 from .. import vocabulary
 from ..contributions import kinds, picking
 from ..contributions.moderated import Decision
+from ..contributions.owned import STANDINGS
 from ..contributions.review_rules import REASONS
 from ..people import roles
 from ..people.viewer import Viewer, current_viewer
@@ -38,6 +39,7 @@ from ..web.urls import api_url, login_url
 from . import (
     actions,
     appeals,
+    authors,
     bulk,
     forms,
     groups,
@@ -319,7 +321,10 @@ def _queue(
         bulks=bulk.latest(viewer),
         groups=groups.made(viewer, filters, by) if by in groups.BY else None,
         group_by=by,
+        **_author(viewer, filters, found),
         group_url=lambda name: _address(group=name),
+        author_url=lambda author: _address(author=author),
+        standings=STANDINGS,
         in_group=lambda group: _address(**{group.filter[0]: group.filter[1]}),
         whole=bulk.may_be_whole(filters) and bool(rows),
         number=queue.count(viewer, filters, bulk.MOST_TEXTS)[0] if many else total,
@@ -342,6 +347,14 @@ def _queue(
         appeals_waiting=len(appeals.open_ones(100)) if viewer.sysadmin else 0,
         **_parts("queue"),
     )
+
+
+def _author(viewer: Viewer, filters: queue.Filters, found: list[queue.Entry]) -> dict[str, Any]:
+    """What else somebody has said, once the queue is filtered by them."""
+    if not filters.author or not found:
+        return {"texts": [], "lines": []}
+    texts, lines = authors.said_by(viewer, found[0][1]["contributor"]["key"])
+    return {"texts": texts, "lines": presentation.by_day(viewer, lines)}
 
 
 def _page() -> Page:
