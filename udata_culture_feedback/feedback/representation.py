@@ -84,10 +84,11 @@ def just_given(
 
 @left_out
 def _about(
-    viewer: Viewer, feedbacks: list[Feedback], dataset: DatasetFacts, summary: Summary
+    viewer: Viewer, feedbacks: Iterable[Feedback], dataset: DatasetFacts, summary: Summary
 ) -> list[Shown]:
-    about = About(viewer, dataset, summary, Names.of(feedbacks))
-    return [about.as_json(feedback) for feedback in feedbacks]
+    found = list(feedbacks)
+    about = About(viewer, dataset, summary, Names.of(found))
+    return [about.as_json(feedback) for feedback in found]
 
 
 class Names:
