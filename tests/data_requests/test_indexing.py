@@ -194,3 +194,30 @@ class UnmetTest(Upkeep):
         said = self.cli("feedback unmet").output
         assert "5  cartes postales" in said
         assert "jardins" not in said
+
+
+class BoardTest(Upkeep):
+    """The list of requests understands what is looked for as the search does."""
+
+    def found(self, text: str) -> list[str]:
+        response = self.ask("GET", "/requests/", query_string={"q": text})
+        return sorted(one["title"] for one in response.json["data"])
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "affluence musées",
+            "frequantation",
+            "musées Bretagne",
+            "museum attendance",
+            "fréquentation mus",
+        ],
+    )
+    def test_other_names_typos_places_and_unfinished_words(self, text: str):
+        wish(somebody(), title=MUSEUMS)
+        wish(somebody(), title="Horaires des piscines")
+        assert self.found(text) == [MUSEUMS]
+
+    def test_what_nobody_wrote_is_not_found(self):
+        wish(somebody(), title=MUSEUMS)
+        assert self.found("cloches") == []

@@ -175,7 +175,7 @@ def test_the_form_is_a_page_where_it_cannot_come_into_the_widget(
 def test_an_existing_request_is_supported_instead_while_typing(
     visitor: Come, newcomers: Iterator[str], where: str
 ) -> None:
-    title = {"widget": "Tarifs des ateliers pour enfants", "page": "Menus des restaurants d’été"}
+    title = {"widget": "Tarifs des ateliers pour enfants", "page": "Menus des cantines d’été"}
     address = known_request(visitor(), title[where], newcomers, visitor)
     somebody = visitor(next(newcomers))
     if where == "widget":

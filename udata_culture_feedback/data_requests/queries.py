@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bson import ObjectId
+from flask import g
 from flask import request as asked
 from pymongo import ASCENDING, DESCENDING
 from udata.i18n import lazy_gettext as _
@@ -172,10 +173,18 @@ def _filters(*, status: bool = True) -> tuple[Query, str | None, str]:
         late = {"clock.due_at": {"$gte": EPOCH, "$lt": overdue_bound(now())}}
         where |= late if overdue in ("true", "1") else {"$nor": [late]}
         counter = None
-    if words := conditions(asked.args.get("q", "")[:200]):
+    if words := _words():
         where["$and"] = words
         counter = None
     return where, counter, key
+
+
+def _words() -> list[Query]:
+    """What `q` asks for, understood once for a page that counts too."""
+    if "culture_feedback_words" not in g:
+        g.culture_feedback_words = conditions(asked.args.get("q", "")[:200])
+    words: list[Query] = g.culture_feedback_words
+    return words
 
 
 def _choice(argument: str, ids: Any) -> str | None:

@@ -25,7 +25,7 @@ from .vocabulary import Key, vocabulary
 #: Entries compared with a text, of all kinds together.
 CANDIDATES = 200
 #: From which probability on something is proposed.
-THRESHOLD = 0.28
+THRESHOLD = 0.33
 
 #: Pairs and single words of a text by which candidates are looked for, and the stems of a word that
 #: are paired.
