@@ -131,14 +131,6 @@ class PurgeTest(PluginTestCase):
         assert figures().find_one({"_id": f"organization:{producer.organization.id}"}) is None
         assert_figures()
 
-    def test_a_dataset_that_changes_hands_leaves_requests_with_who_received_them(self):
-        producer, other = Producer(), Producer()
-        request = self.asked(producer)
-        producer.dataset.organization = other.organization
-        producer.dataset.save()
-        shown = self.ask("GET", f"/requests/{request}/").json
-        assert shown["organization"]["id"] == str(producer.organization.id)
-
     def test_maintenance_catches_up_on_a_purge_nobody_heard_of(self):
         producer = Producer()
         request = self.asked(producer)
