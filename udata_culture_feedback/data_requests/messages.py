@@ -15,7 +15,6 @@ from uuid import uuid4
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 from udata.core.discussions.models import Discussion
-from udata.i18n import gettext
 from udata.i18n import lazy_gettext as _
 
 from ..contributions import discussions, review_rules
@@ -214,7 +213,7 @@ def say_natively(message: Message) -> None:
     with speaking(discussions.portal_language()):
         text = message["text"]
         if message["visibility"] != Visibility.PUBLIC:
-            text = gettext("[Hidden by moderation]")
+            text = str(_("[Hidden by moderation]"))
         discussions.rewrite_message(message["discussion"], message["message_id"], text)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from bson import ObjectId
 from pymongo.collection import Collection
-from udata.i18n import gettext
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
@@ -218,10 +217,10 @@ class OwnFeedback(Owned):
         fitness = lists.label("fitness", item["fitness"])
         return owned.entry(
             item,
-            title=dataset["title"] if dataset else gettext("Data that are not public any more"),
+            title=dataset["title"] if dataset else str(_("Data that are not public any more")),
             page=owned.local(item["self_web_url"]) if dataset else None,
             facts=[
-                (gettext("Do these data meet your need?"), fitness),
+                (str(_("Do these data meet your need?")), fitness),
                 *ratings,
                 *owned.published_under(item),
             ],

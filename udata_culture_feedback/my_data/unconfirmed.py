@@ -7,7 +7,6 @@ import json
 
 from bson import ObjectId
 from pymongo.collection import Collection
-from udata.i18n import gettext
 from udata.i18n import lazy_gettext as _
 
 from ..contributions import kinds, owned
@@ -61,7 +60,7 @@ class OwnUnconfirmed(Owned):
             for name in ("title", "comment", "description", "name")
             if isinstance(sent.get(name), str) and sent[name]
         ]
-        hint = gettext("It is erased by itself unless it is confirmed within 24 hours.")
+        hint = str(_("It is erased by itself unless it is confirmed within 24 hours."))
         return owned.entry(item, title=title, words=words, hint=hint)
 
     def erase(self, person: Person, row: Row) -> None:
