@@ -103,7 +103,12 @@ def edit(viewer: Viewer, reference: Any, payload: Payload) -> Consultation:
     def edited(one: Consultation) -> Changed | None:
         if version is not None and version != one["version"]:
             raise _changed_meanwhile(one, version)
-        values = {field: value for field, value in asked.items() if value is not None}
+        values = {
+            field: value
+            for field, value in asked.items()
+            # What is not there is not ticked: saying so changes nothing.
+            if value is not None and not (value is False and field not in one)
+        }
         changed = cast(Consultation, {**one, **values})
         if "contact" in asked and asked["contact"] is None:
             changed.pop("contact", None)
