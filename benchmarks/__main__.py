@@ -217,7 +217,7 @@ class Bench:
             self._read("— logged in", lambda p: p.get(f"{P}/pages/requests/", p.reader), known),
             self._read("similar search", lambda p: _similar(p), anonymous, milliseconds=30),
             self._read("dashboard", lambda p: p.get(_dashboard(""), p.producer), known),
-            self._read("— feedback", lambda p: p.get(_dashboard("feedback/"), p.producer), known),
+            self._read("— feedback", lambda p: p.get(_dashboard("inbox/"), p.producer), known),
             self._read("— datasets", lambda p: p.get(_dashboard("datasets/"), p.producer), known),
             self._read("moderation", lambda p: p.get(f"{P}/pages/moderation/", p.admin), known),
             self._read(

@@ -55,11 +55,11 @@ def addresses(organization: str, dataset: str) -> dict[str, str]:
     home = f"dashboard/organizations/{organization}/"
     return {
         "overview": home,
-        "feedback": f"{home}feedback/",
-        "feedback, waiting": f"{home}feedback/?waiting=1",
-        "feedback, one dataset": f"{home}feedback/?dataset={dataset}&fitness=no",
-        "feedback, words looked for": f"{home}feedback/?q=colonne",
-        "feedback, four filters": f"{home}feedback/?low=completeness&profile=researcher"
+        "feedback": f"{home}inbox/",
+        "feedback, waiting": f"{home}inbox/?waiting=1",
+        "feedback, one dataset": f"{home}inbox/?dataset={dataset}&fitness=no",
+        "feedback, words looked for": f"{home}inbox/?q=colonne",
+        "feedback, four filters": f"{home}inbox/?low=completeness&profile=researcher"
         "&treatment=new&fitness=unmet",
         "datasets, by priority": f"{home}datasets/",
         "datasets, by users’ view": f"{home}datasets/?axis=completeness&sort=view",

@@ -49,7 +49,7 @@ def main() -> None:
                 for part in ("settings", "templates"):
                     page.goto(f"{portal.url}{DASHBOARD}{part}")
                     take_page(page, f"dashboard-{part}", height=1400)
-                page.goto(f"{portal.url}{DASHBOARD}feedback/?waiting=1")
+                page.goto(f"{portal.url}{DASHBOARD}inbox/?waiting=1")
                 page.get_by_role("link", name="Répondre").first.click()
                 page.get_by_role("heading", level=1).wait_for()
                 take_page(page, "treatment", height=1600)

@@ -37,6 +37,10 @@ def _treatment(_scene: Scene) -> Body:
     return {"status": "planned", "answer": "C’est prévu.", "note": "À voir.", "from": "new"}
 
 
+def _in_inbox(scene: Scene) -> Body:
+    return _treatment(scene) | {"read": scene.feedback, "template": "", "assignee": ""}
+
+
 def _consultation(scene: Scene) -> Body:
     return {
         "title": {"fr": "Titre", "en": "Title"},
@@ -316,6 +320,8 @@ FORMS: dict[str, Write] = {
     "pages/dashboard/feedback/<id>": Write(
         "editor", lambda s: _treatment(s) | {"template": "", "assignee": ""}
     ),
+    "pages/dashboard/me/inbox/": Write("editor", _in_inbox),
+    "pages/dashboard/organizations/<organization>/inbox/": Write("editor", _in_inbox),
     "pages/dashboard/organizations/<org>/templates": Write(
         "admin", lambda s: {"template": s.template, "name": "Oui", "text": "Oui."}
     ),
@@ -422,6 +428,7 @@ ELSEWHERE = {
     "pages/requests/answer": (400, 410),  # nobody was asked
     "pages/consultations/<reference>/resume": (303,),  # to the page that says it is not whole
     "pages/requests/<reference>/match": (404,),  # nothing is proposed
+    "pages/dashboard/me/inbox/": (403,),  # the dataset belongs to an organization
 }
 
 

@@ -79,7 +79,7 @@ class FiltersTest(DashboardCase):
     def listed(self, producer: Producer, user: User, **filters: Any) -> tuple[list[str], list[str]]:
         """What the page shows, through all its pages, and what the file has."""
         query = urlencode(filters)
-        page = of(producer.organization, f"feedback/?{query}&page_size=7")
+        page = of(producer.organization, f"inbox/?{query or 'words=0'}&page_size=7")
         ids: list[str] = []
         while page:
             text = self.see(page, user)
@@ -141,7 +141,7 @@ class FiltersTest(DashboardCase):
     def test_without_filter_everything_is_there_and_counted(self, producer: Producer) -> None:
         ids, rows = self.listed(producer, producer.admin)
         assert ids == rows == self.expected([])
-        text = self.see(of(producer.organization, "feedback/?lang=en"), producer.admin)
+        text = self.see(of(producer.organization, "inbox/?words=0&lang=en"), producer.admin)
         assert f"{len(ids)} opinions</h" in text
 
     def test_what_waits_comes_from_the_oldest_on(self, producer: Producer) -> None:
@@ -152,7 +152,7 @@ class FiltersTest(DashboardCase):
         ids, rows = self.listed(producer, producer.admin, waiting="1")
         assert ids == rows == self.expected([waits])[::-1]
         assert ids
-        page = of(producer.organization, "feedback/?waiting=1&lang=en")
+        page = of(producer.organization, "inbox/?waiting=1&lang=en")
         assert re.search(rf"\b{len(ids)} opinions?</h", self.see(page, producer.admin))
         latest, _rows = self.listed(producer, producer.admin, waiting="1", sort="-created_at")
         assert latest == ids[::-1]
@@ -169,7 +169,7 @@ class FiltersTest(DashboardCase):
     def test_a_filter_that_makes_no_sense_is_named(self, name: str, value: str) -> None:
         producer = Producer()
         query = urlencode({name: value, "lang": "en"})
-        text = self.see(of(producer.organization, f"feedback/?{query}"), producer.admin, 400)
+        text = self.see(of(producer.organization, f"inbox/?{query}"), producer.admin, 400)
         assert 'id="cf-errors"' in text
         if name != "page":
             assert f'href="#cf-by-{name}"' in text
@@ -180,12 +180,12 @@ class FiltersTest(DashboardCase):
     def test_a_filter_without_effect_is_none(self, value: str) -> None:
         producer = Producer()
         say(producer.dataset, comment="Texte")
-        page = of(producer.organization, f"feedback/?to={value}&q=&fitness=&sort=x")
+        page = of(producer.organization, f"inbox/?words=0&to={value}&q=&fitness=&sort=x")
         assert len(shown_in(self.see(page, producer.admin))) == 1
 
     def test_filters_stay_in_the_form_and_in_the_addresses(self, producer: Producer) -> None:
         asked = {"dataset": str(producer.dataset.id), "fitness": "no", "q": "“musée” & <co>"}
-        page = of(producer.organization, f"feedback/?{urlencode(asked | {'lang': 'fr'})}")
+        page = of(producer.organization, f"inbox/?{urlencode(asked | {'lang': 'fr'})}")
         text = self.see(page, producer.admin)
         assert '<option value="no" selected>' in text
         assert f'<option value="{producer.dataset.id}" selected>' in text
@@ -202,7 +202,7 @@ class FiltersTest(DashboardCase):
         say(producer.dataset, fitness="yes")
         for n in range(queries.CHOICES + 1):
             say(DatasetFactory(organization=producer.organization, title=f"Jeu {n:03}"))
-        page = of(producer.organization, f"feedback/?dataset={producer.dataset.slug}")
+        page = of(producer.organization, f"inbox/?dataset={producer.dataset.slug}")
         form = self.see(page, producer.admin)
         choices = form[form.index('id="cf-by-dataset"') :].split("</select>")[0]
         options = re.findall(r'<option value="(\w{24})"( selected)?>', choices)
@@ -215,7 +215,7 @@ class FiltersTest(DashboardCase):
             producer.dataset, comment="Texte", wants_answer=True,
             treatment={"status": "acknowledged", "assignee": producer.editor.id},
         )  # fmt: skip
-        text = self.see(of(producer.organization, "feedback/?lang=en"), producer.admin)
+        text = self.see(of(producer.organization, "inbox/?words=0&lang=en"), producer.admin)
         assert f"Looked after by {html.escape(producer.editor.fullname)}" in text.replace(
             "&#39;", "&#x27;"
         )
@@ -255,7 +255,7 @@ class FileTest(DashboardCase):
         producer = Producer()
         for visibility in ("pending", "hidden"):
             say(producer.dataset, comment="Mots retenus", visibility=visibility)
-        for part in ("feedback.csv", "feedback/"):
+        for part in ("feedback.csv", "inbox/"):
             text = self.see(of(producer.organization, part), producer.admin)
             assert "Mots retenus" not in text
         rows = rows_of(self.see(of(producer.organization, "feedback.csv"), producer.admin))

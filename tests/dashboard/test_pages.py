@@ -158,7 +158,7 @@ class OverviewTest(DashboardCase):
         ):  # fmt: skip
             assert words in text_of(page)
 
-    @pytest.mark.parametrize("part", ["", "feedback/", "datasets/"])
+    @pytest.mark.parametrize("part", ["", "inbox/", "datasets/"])
     def test_nothing_is_inline_and_a_fragment_brings_its_style(self, part: str) -> None:
         producer = Producer(title="<script>alert(1)</script>")
         say(
@@ -180,7 +180,7 @@ class BulkTest(DashboardCase):
         producer = Producer()
         ids = say(producer.dataset, 4, comment="Il manque 2023.", wants_answer=True)
         client = self.browser_of(producer.editor)
-        page = of(producer.organization, "feedback/?waiting=1&lang=en")
+        page = of(producer.organization, "inbox/?waiting=1&lang=en")
         shown = self.visit("GET", f"/api/1/culture-feedback/pages/{page}", client=client).text
         boxes = re.findall(r'name="ids" value="(\w+)" form="cf-bulk"', shown)
         assert sorted(boxes) == sorted(map(str, ids))

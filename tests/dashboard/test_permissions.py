@@ -11,7 +11,7 @@ from udata.core.user.factories import UserFactory
 from ..cases import Producer, sysadmin
 from .producing import PAGES, DashboardCase, of, say
 
-PARTS = ("", "feedback/", "datasets/", "feedback.csv")
+PARTS = ("", "inbox/", "datasets/", "feedback.csv")
 
 ROLES = {
     "nobody": 401,
@@ -112,7 +112,7 @@ class PermissionsTest(DashboardCase):
     def test_a_filter_never_leads_out_of_the_dashboard(self) -> None:
         producer, elsewhere = Producer(), Producer()
         say(elsewhere.dataset, comment="Pas pour vous")
-        for part in ("feedback/", "feedback.csv"):
+        for part in ("inbox/", "feedback.csv"):
             page = of(producer.organization, f"{part}?dataset={elsewhere.dataset.id}")
             assert "Pas pour vous" not in self.see(page, producer.admin)
 

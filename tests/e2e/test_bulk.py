@@ -11,7 +11,7 @@ from .visitor import PAGES, Visitor
 
 Come = Callable[..., Visitor]
 
-LIST = f"{PAGES}/dashboard/organizations/ministere-de-la-culture/feedback/?words=1&lang=en"
+LIST = f"{PAGES}/dashboard/organizations/ministere-de-la-culture/inbox/?words=1&lang=en"
 ANSWER = "Thank you: the next version of these data takes it into account."
 
 

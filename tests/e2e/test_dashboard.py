@@ -21,8 +21,8 @@ PUBLIC = f"{PAGES}/organizations/{MINISTRY}/"
 PARTS = {
     "list of dashboards": f"{PAGES}/dashboard/",
     "overview": HOME,
-    "feedback": f"{HOME}feedback/",
-    "a filter that makes no sense": f"{HOME}feedback/?from=yesterday",
+    "feedback": f"{HOME}inbox/",
+    "a filter that makes no sense": f"{HOME}inbox/?from=yesterday",
     "datasets": f"{HOME}datasets/",
     "datasets, another criterion": f"{HOME}datasets/?axis=georeferencing&sort=age",
     "public page": PUBLIC,
@@ -85,7 +85,7 @@ def test_a_newcomer_finds_the_dataset_that_needs_attention_and_its_oldest_text(
 
 
 def test_filters_combine_by_keyboard_and_live_in_the_address(visitor: Come) -> None:
-    producer = opens(visitor(PRODUCER), f"{HOME}feedback/")
+    producer = opens(visitor(PRODUCER), f"{HOME}inbox/")
     keyboard = producer.page.keyboard
     producer.page.locator("#cf-title").focus()
     tabs_to(producer, "Words of the text")
@@ -171,7 +171,7 @@ def test_on_paper_the_figures_are_there_and_the_forms_are_not(visitor: Come) -> 
     expect(page.locator(".cf-chart").first).to_be_visible()
     for hidden in (".cf-header nav", ".cf-footer", ".cf-parts", "summary"):
         expect(page.locator(hidden).first).to_be_hidden()
-    opens(producer, f"{HOME}feedback/")
+    opens(producer, f"{HOME}inbox/")
     page.emulate_media(media="print")
     expect(page.locator("#cf-list > ul > li").first).to_be_visible()
     for hidden in (".cf-filters", ".cf-treat", ".cf-choice"):

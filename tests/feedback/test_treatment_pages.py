@@ -215,7 +215,7 @@ class ManyTest(PagesTestCase):
     def test_ten_are_answered_in_one_gesture_and_one_is_back_on_the_list(self):
         producer = Producer(title="Musées")
         ids = self.given(producer, 10)
-        back = f"{P}/pages/dashboard/organizations/{producer.organization.id}/feedback/?waiting=1"
+        back = f"{P}/pages/dashboard/organizations/{producer.organization.id}/inbox/?waiting=1"
         response = self.send(
             self.PATH,
             producer.editor,

@@ -56,7 +56,7 @@ class FeedbackChannelsTest(ModerationTestCase):
                 "page": page,
                 "list": f"{P}/feedback/?dataset={dataset.id}",
                 "dashboard": dashboard,
-                "dashboard list": f"{dashboard}feedback/?words=1",
+                "dashboard list": f"{dashboard}inbox/?words=1",
                 "bell": "/api/1/notifications/",
                 "file": f"{P}/organizations/{producer.organization.id}/feedback.csv",
                 "board file": f"{dashboard}feedback.csv",

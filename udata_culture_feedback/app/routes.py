@@ -32,6 +32,7 @@ PAGES = (
     "consultations.spreading_views",
     "consultations.team_views",
     "consultations.views",
+    "dashboard.inbox_views",
     "dashboard.public",
     "dashboard.settings_views",
     "dashboard.views",

@@ -19,16 +19,18 @@ from ..feedback.queries import MAX_AGED
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
+from ..portal.collections import now
 from ..search import terms
 from ..vocabulary import vocabularies
 from ..web import refusals
+from ..web.listing import EPOCH
 from ..web.moments import midnight, portal_zone
 from .permissions import Scope
 
 #: Every filter, as the address names it.
 NAMES = (
     *("dataset", "words", "waiting", "fitness", "low", "treatment", "outdated", "profile"),
-    *("from", "to", "assignee", "q"),
+    *("from", "to", "older", "assignee", "answered", "q"),
 )
 
 #: Those that the form folds away while none of them is set.
@@ -36,6 +38,9 @@ FOLDED = frozenset(("fitness", "low", "profile", "outdated", "assignee", "from",
 
 #: Orders of the list: the latest first, or the oldest, which have waited longest.
 SORTS = {"-created_at": -1, "created_at": 1}
+
+#: Most days that something can be asked to have waited.
+MOST_DAYS = 3650
 
 #: Longest text looked for.
 Q_LENGTH = 200
@@ -130,8 +135,19 @@ class _Reading:
         return {"treatment.status": _one_of([t.id for t in vocabulary.TREATMENT_STATUSES], value)}
 
     def _words(self, value: str) -> dict[str, Any]:
+        """1: comments; 0: opinions without words too, which is said where comments are usual."""
+        return dict(WORDED) if _one_of(("0", "1"), value) == "1" else {}
+
+    def _answered(self, value: str) -> dict[str, Any]:
         _one_of(("1",), value)
-        return dict(WORDED)
+        return {"treatment.answered_at": {"$gt": EPOCH}}
+
+    def _older(self, value: str) -> dict[str, Any]:
+        """Given more than so many days ago."""
+        days = int(value) if value.isascii() and value.isdigit() else 0
+        if not 0 < days <= MOST_DAYS:
+            raise _Senseless(_("A number of days."))
+        return {"created_at": {"$lt": now() - timedelta(days)}}
 
     def _waiting(self, value: str) -> dict[str, Any]:
         _one_of(("1",), value)

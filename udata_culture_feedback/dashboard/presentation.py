@@ -369,6 +369,7 @@ class FeedbackRow:
 
     comment: Comment
     dataset: dict[str, Any]
+    fitness: str
     profile: str | None
     waiting: bool
     assignee: str | None
@@ -386,6 +387,7 @@ class FeedbackRow:
         return cls(
             comment=comment,
             dataset=feedback["dataset"],
+            fitness=feedback["fitness"],
             profile=vocabularies().label("profiles", profile) if profile else None,
             waiting=bool(
                 feedback["comment"]

@@ -245,6 +245,51 @@ def feedback(viewer: Viewer, scope: Scope, filters: Filters, page: Page) -> Foun
     )
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where one feedback stands in a list, or would if the list had it: its number from 1 (None
+    where counting takes too long), and those beside it."""
+
+    number: int | None
+    before: ObjectId | None
+    after: ObjectId | None
+    inside: bool
+
+
+def place(filters: Filters, one: Feedback) -> Place:
+    """Find where a feedback stands in a list."""
+    ahead, behind = _beside(filters, one, -1), _beside(filters, one, 1)
+    fields, order = {"_id": 1}, filters.order
+    back = [(field, -way) for field, way in order]
+    itself = {"$and": [filters.where, {"_id": one["_id"]}]}
+    try:
+        before = feedbacks().find_one(ahead, fields, sort=back, max_time_ms=FIND_MS)
+        after = feedbacks().find_one(behind, fields, sort=order, max_time_ms=FIND_MS)
+        number = feedbacks().count_documents(ahead, limit=MOST_COUNTED, maxTimeMS=COUNT_MS) + 1
+    except ExecutionTimeout:
+        return Place(None, None, None, False)
+    return Place(
+        number=number if number <= MOST_COUNTED else None,
+        before=before["_id"] if before else None,
+        after=after["_id"] if after else None,
+        inside=feedbacks().find_one(itself, fields) is not None,
+    )
+
+
+def _beside(filters: Filters, one: Feedback, way: int) -> dict[str, Any]:
+    """What comes before (-1) or after (1) a feedback in the order of a list."""
+    further = "$gt" if way * filters.order[0][1] > 0 else "$lt"
+    moment, id = one["created_at"], one["_id"]
+    return {
+        "$and": [
+            filters.where,
+            # Says no more than the next line, but as the bound of an index.
+            {"created_at": {f"{further}e": moment}},
+            {"$or": [{"created_at": {further: moment}}, {"_id": {further: id}}]},
+        ]
+    }
+
+
 def every_feedback(filters: Filters) -> Iterator[list[Feedback]]:
     """All of it, some at a time, raw."""
     fields = SHOWN | {"treatment.assignee": 1}
@@ -259,7 +304,9 @@ COUNTERS = {"": "total", "words": "commented", "waiting": "waiting"}
 
 def _total(scope: Scope, filters: Filters) -> int | None:
     """From the summary where it holds that figure, otherwise counted as far as that is quick."""
-    names = "".join(filters.chosen)
+    names = "".join(
+        name for name, value in filters.chosen.items() if (name, value) != ("words", "0")
+    )
     if names in COUNTERS:
         return totals_of(scope).get(COUNTERS[names], 0)
     try:

@@ -10,19 +10,15 @@ from typing import Any
 from flask import Response, abort, redirect, request
 from udata.i18n import gettext as _
 
-from .. import vocabulary
-from ..feedback import actions, answer_templates
-from ..feedback.treatment_views import TREATMENTS
+from ..feedback import actions
 from ..people.viewer import Viewer, current_viewer
-from ..portal import catalogue
 from ..vocabulary import vocabularies
 from ..web import listing, refusals
 from ..web.api import never_stored
 from ..web.listing import Page
 from ..web.pages import blueprint, page_address, render
 from ..web.urls import api_url, login_url
-from . import csv, filters, permissions, portal_board, presentation, queries
-from .filters import Filters
+from . import permissions, portal_board, presentation, queries
 from .permissions import Scope
 
 #: How the table of datasets can be sorted.
@@ -59,7 +55,7 @@ def dashboards_page(viewer: Viewer) -> Response:
         viewer=viewer,
         dashboards=found,
         here=page_address("dashboard/"),
-        url=lambda one: _address(Scope(one.organization, None)),
+        url=lambda one: address_of(Scope(one.organization, None)),
     )
 
 
@@ -117,7 +113,7 @@ def _address_of(organization: str) -> str:
 @private
 def dashboard_page(viewer: Viewer, organization: str | None) -> Response:
     """In ten seconds: what waits, what to do first, what users think."""
-    scope = _scope(viewer, organization)
+    scope = scope_of(viewer, organization)
     totals, portal = queries.totals_of(scope), queries.totals_of_portal()
     return render(
         "dashboard/overview.html",
@@ -135,66 +131,8 @@ def dashboard_page(viewer: Viewer, organization: str | None) -> Response:
         months=presentation.Months.of(totals, portal),
         shown=queries.FIRST,
         due_day=presentation.due_day,
-        **_common(scope),
+        **common(scope),
     )
-
-
-@blueprint.route("/pages/dashboard/me/feedback/", defaults={"organization": None})
-@blueprint.route("/pages/dashboard/organizations/<string:organization>/feedback/")
-@private
-def feedback_page(viewer: Viewer, organization: str | None) -> Response:
-    """The list of feedback, with its filters."""
-    scope = _scope(viewer, organization)
-    refusal: refusals.Refusal | None = None
-    chosen: Filters | None = None
-    found = None
-    page = Page(1, queries.ROWS)
-    try:
-        page = listing.asked_page(queries.ROWS)
-        chosen = filters.read(request.args, viewer, scope)
-        found = queries.feedback(viewer, scope, chosen, page)
-    except refusals.Invalid as senseless:
-        refusal = senseless
-    refused = refusal.errors if refusal else {}
-    kept = chosen.arguments if chosen else {}
-    names = _names(found)
-    return render(
-        "dashboard/feedback.html",
-        viewer=viewer,
-        refusal=refusal,
-        errors={f"by-{name}": text for name, text in refused.items()},
-        fields=[f"by-{name}" for name in filters.NAMES],
-        asked=chosen.chosen if chosen else request.args,
-        sort=chosen.sort if chosen else "-created_at",
-        found=found,
-        rows=presentation.feedback_rows(found, names) if found else [],
-        page=page,
-        vocabularies=vocabularies(),
-        statuses=vocabulary.TREATMENT_STATUSES,
-        datasets=queries.dataset_choices(scope),
-        dataset=chosen.dataset if chosen else None,
-        colleagues=queries.colleagues(scope),
-        **_answering(scope),
-        back=_address(scope, "feedback/", **kept, page=page.number),
-        treated=request.args.get("treated", 0, type=int),
-        unfolded=not filters.FOLDED.isdisjoint((*kept, *refused)),
-        csv_url=_address(scope, "feedback.csv", **kept),
-        page_url=lambda number: _address(scope, "feedback/", **kept, page=number),
-        sort_url=lambda sort: _address(scope, "feedback/", **(kept | {"sort": sort})),
-        without=lambda name: _address(
-            scope, "feedback/", **{key: value for key, value in kept.items() if key != name}
-        ),
-        **_common(scope, "feedback"),
-    )
-
-
-@blueprint.route("/pages/dashboard/me/feedback.csv", defaults={"organization": None})
-@blueprint.route("/pages/dashboard/organizations/<string:organization>/feedback.csv")
-@private
-def feedback_file(viewer: Viewer, organization: str | None) -> Response:
-    """The same as a file, all pages of it."""
-    scope = _scope(viewer, organization)
-    return csv.feedback_csv(filters.read(request.args, viewer, scope))
 
 
 @blueprint.route("/pages/dashboard/me/datasets/", defaults={"organization": None})
@@ -202,7 +140,7 @@ def feedback_file(viewer: Viewer, organization: str | None) -> Response:
 @private
 def datasets_page(viewer: Viewer, organization: str | None) -> Response:
     """On one criterion, what users say of each dataset beside what the portal knows of it."""
-    scope = _scope(viewer, organization)
+    scope = scope_of(viewer, organization)
     known = vocabularies()["axes"]
     axis = vocabularies().find("axes", request.args.get("axis")) or known[0]
     sort = request.args.get("sort")
@@ -211,7 +149,7 @@ def datasets_page(viewer: Viewer, organization: str | None) -> Response:
     rows, more = queries.datasets(scope, axis.id, sort, page)
 
     def url(**changed: Any) -> str:
-        return _address(scope, "datasets/", **({"axis": axis.id, "sort": sort} | changed))
+        return address_of(scope, "datasets/", **({"axis": axis.id, "sort": sort} | changed))
 
     return render(
         "dashboard/datasets.html",
@@ -223,57 +161,40 @@ def datasets_page(viewer: Viewer, organization: str | None) -> Response:
         page=page,
         more=more,
         url=url,
-        **_common(scope, "datasets"),
+        **common(scope, "datasets"),
     )
 
 
-def _scope(viewer: Viewer, organization: str | None) -> Scope:
+def scope_of(viewer: Viewer, organization: str | None) -> Scope:
     if organization is None:
         return permissions.own_scope(viewer)
     return permissions.scope_of_organization(viewer, organization)
 
 
-def _address(scope: Scope, part: str = "", **arguments: Any) -> str:
+def address_of(scope: Scope, part: str = "", **arguments: Any) -> str:
     return page_address(f"dashboard/{scope.link}{part}", **arguments)
 
 
-def _common(scope: Scope, part: str = "") -> dict[str, Any]:
+def common(scope: Scope, part: str = "") -> dict[str, Any]:
     """What the pages of one dashboard share: their names and addresses."""
     organization = scope.organization
     return {
         "scope": scope,
         "part": part,
-        "here": _address(scope, f"{part}/" if part else ""),
-        "overview_url": _address(scope),
-        "feedback_url": lambda **kept: _address(scope, "feedback/", **kept),
-        "datasets_url": lambda **kept: _address(scope, "datasets/", **kept),
+        "here": address_of(scope, f"{part}/" if part else ""),
+        "overview_url": address_of(scope),
+        "inbox_url": lambda **kept: address_of(scope, "inbox/", **kept),
+        "datasets_url": lambda **kept: address_of(scope, "datasets/", **kept),
         "dashboards_url": page_address("dashboard/"),
         "treatment_url": lambda id: page_address(f"dashboard/feedback/{id}"),
         "dataset_url": lambda id: page_address(f"datasets/{id}/"),
         "request_url": lambda found: page_address(f"requests/{found['slug']}/"),
-        "settings_url": _address(scope, "settings") if organization else None,
+        "settings_url": address_of(scope, "settings") if organization else None,
         "public_url": (
             page_address(f"organizations/{organization.slug or organization.id}/")
             if organization
             else None
         ),
-    }
-
-
-def _names(found: Any) -> dict[Any, str | None]:
-    """How the colleagues of a page of the list are named."""
-    ids = set(found.assignees.values()) if found else set()
-    users = catalogue.users_by_id(ids) if ids else {}
-    return {id: user.name for id, user in users.items()}
-
-
-def _answering(scope: Scope) -> dict[str, Any]:
-    """What the form of many needs."""
-    holder = scope.organization.id if scope.organization else None
-    return {
-        "treatments": TREATMENTS,
-        "templates": answer_templates.of_organization(holder),
-        "treat_url": page_address("dashboard/treat"),
     }
 
 
@@ -297,5 +218,5 @@ def dashboard_of_dataset(dataset: str) -> Response:
         abort(404)
     whose = f"organizations/{found.organization}" if found.organization else "me"
     kept = {name: request.args[name] for name in ("as", "level") if name in request.args}
-    address = page_address(f"dashboard/{whose}/feedback/", dataset=str(found.id), **kept)
+    address = page_address(f"dashboard/{whose}/inbox/", dataset=str(found.id), **kept)
     return redirect(address, code=302)  # type: ignore[return-value]

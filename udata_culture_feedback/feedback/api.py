@@ -147,6 +147,7 @@ treat_fields = documented(
             enum=list(treatment.CHOICES), description="Required with an answer"
         ),
         "answer": fields.String(description="Public; `declined` needs one; empty: it stays"),
+        "withdraw_answer": fields.Boolean(description="Takes back what was answered here"),
         "template": fields.String(description="Id of an answer template, instead of an answer"),
         "from": fields.String(description="The status one saw: 409 when it has changed since"),
         "assignee": fields.String(description="Id of a member of the organization; null: nobody"),

@@ -13,19 +13,20 @@ from udata.core.discussions.models import Discussion, Message
 from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
-from ..contributions.discussions import add_message, rewrite_message
+from ..contributions.discussions import add_message, rewrite_message, withdrawn
 from ..web.untyped import Document
 from .models import Feedback, feedbacks
-from .treatment_history import has_said, written
+from .treatment_history import has_said, withdrawn_messages, written
 
 
 def carry(feedback: Feedback) -> bool:
     """Brings the comment in line with the answer, and answers whether it had to be. A comment that
     was deleted there, or that the producer has rewritten there since, stays as they want it."""
     treatment = feedback["treatment"]
+    changed = take_back(feedback)
     step = written(treatment)
     if step is None or step["message"] in feedback.get("silenced", ()):
-        return False
+        return changed
     thread = feedbacks().find_one({"_id": feedback["_id"]}, {"discussion": 1}) or {}
     discussion = Discussion.objects(id=thread.get("discussion")).first()
     if discussion is None:
@@ -37,6 +38,16 @@ def carry(feedback: Feedback) -> bool:
     if has_said(treatment, comment.content) or _changed_at(comment) < step["at"]:
         return rewrite_message(discussion.id, step["message"], step["answer"])
     return False
+
+
+def take_back(feedback: Feedback) -> bool:
+    """Have each comment whose answer was withdrawn here say so, and tell whether one had to be
+    changed."""
+    gone = set(withdrawn_messages(feedback["treatment"])) - set(feedback.get("silenced", ()))
+    if not gone:
+        return False
+    thread = feedbacks().find_one({"_id": feedback["_id"]}, {"discussion": 1}) or {}
+    return any([rewrite_message(thread.get("discussion"), one, withdrawn()) for one in gone])
 
 
 def _add(discussion_id: ObjectId, step: Document) -> bool:

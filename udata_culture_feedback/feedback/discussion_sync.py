@@ -14,12 +14,13 @@ from typing import Any
 from bson import ObjectId
 from udata.core.discussions.models import Discussion
 
+from ..contributions.discussions import withdrawn
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..web.untyped import Document, Shown
 from . import treatment
 from .assignees import who_answers
-from .discussion_answer import carry
+from .discussion_answer import carry, take_back
 from .models import Feedback, TreatmentStored, feedbacks
 from .treatment_history import (
     Event,
@@ -28,6 +29,7 @@ from .treatment_history import (
     caught_up,
     essence,
     has_said,
+    withdrawn_messages,
     without_comment,
     written,
 )
@@ -75,6 +77,7 @@ def check_threads() -> int:
         for discussion_id, feedback in about.items():
             mended += discussion_id in said and follow_thread(discussion_id)
             step = written(feedback["treatment"])
+            mended += take_back(feedback)
             if step and step["message"] not in said.get(discussion_id, ()):
                 mended += carry(feedback)
     return mended
@@ -100,6 +103,8 @@ def read(raw: Document, feedback: Feedback, dataset: DatasetFacts) -> Thread:
     remembered = set(stored.get("replies") or ())
     author = feedback["contributor"].get("user")
     ours = {message["id"] for message in feedback.get("messages") or ()}
+    ours.update(withdrawn_messages(stored))
+    unsaid = (ERASED, withdrawn(), "")
     replies, rewritten, erased = [], None, False
     for message in raw.get("discussion") or ():
         said = _said(message)
@@ -108,7 +113,7 @@ def read(raw: Document, feedback: Feedback, dataset: DatasetFacts) -> Thread:
             if not erased and not has_said(stored, said.text):
                 modified = message.get("last_modified_at") or said.at
                 rewritten = replace(said, at=modified)
-        elif said.message not in ours and said.text not in (ERASED, ""):
+        elif said.message not in ours and said.text not in unsaid:
             signed = said.organization is not None and said.organization == dataset.organization
             if said.message in remembered or (
                 said.by != author and (signed or said.by in producers)

@@ -51,8 +51,8 @@ class TreatmentStored(TypedDict):
     the answer that is shown; `first_answered_at` is when the producing side first answered in
     public, which a later answer never moves. They and `status` follow from `history` (see
     `treatment_history`). `message`: the id of our comment in the discussion, allocated before it is
-    there. `unsaid`: until when that comment was deleted. `replies`: ids of native messages known to
-    be the producer's.
+    there. `unsaid`: until when that comment was deleted. `withdrawn`: until when what was answered
+    here was taken back. `replies`: ids of native messages known to be the producer's.
 
     `assignee` (account) and `note` are internal: neither is ever shown outside the producing side.
     """
@@ -68,6 +68,7 @@ class TreatmentStored(TypedDict):
     closed_by_author: NotRequired[datetime | None]
     message: NotRequired[str]
     unsaid: NotRequired[datetime]
+    withdrawn: NotRequired[datetime]
     hidden: NotRequired[Hidden]
     replies: NotRequired[list[str]]
     assignee: NotRequired[ObjectId]

@@ -38,6 +38,7 @@ from .treatment_history import (
     moderated,
     new_treatment,
     own_answer,
+    withdrawn,
 )
 
 #: Those one can choose: `new` is what nobody has done anything about.
@@ -59,6 +60,7 @@ class Wanted:
     answer: str | None = None
     template: str | None = None
     seen: str | None = None
+    withdraw: bool = False
     assignee: tuple[ObjectId | None] | None = None
     note: tuple[str | None] | None = None
 
@@ -70,8 +72,9 @@ def treat(
     sample data; the default is now.
 
     `payload`: `status` (one of `CHOICES`; may be left out with `assignee` or `note` only),
-    `answer` (public text; absent, null or empty: what was answered stays), `template` (id of an
-    answer template, where there is no `answer`), `from` (the status one saw), `assignee` (id of a
+    `answer` (public text; absent, null or empty: what was answered stays), `withdraw_answer` (what
+    was answered here is taken back, unless there is an answer), `template` (id of an answer
+    template, where there is no `answer`), `from` (the status one saw), `assignee` (id of a
     member of the organization, or null), `note` (internal text, or null).
 
     Raises Unauthenticated, ReadOnly, TooMany; NotFound for a feedback one may not see; Forbidden
@@ -101,8 +104,9 @@ def treat_many(viewer: Viewer, ids: Any, payload: Payload) -> Shown:
     """
     must_be_known(viewer)
     ids = read_ids(ids)
-    # A note is about one person.
-    wanted = read_wanted({field: value for field, value in payload.items() if field != "note"})
+    # A note is about one person, and so is an answer that is withdrawn.
+    alone = ("note", "withdraw_answer")
+    wanted = read_wanted({field: value for field, value in payload.items() if field not in alone})
     found = _found(viewer, ids)
     may = {d.id: permissions.may_treat(viewer, d) for _feedback, d in found.values()}
     spend_write(viewer, manages=any(may.values()))
@@ -177,12 +181,15 @@ def read_wanted(payload: Payload) -> Wanted:
     reading.choice("from", [status.value for status in Treatment])
     reading.text("answer")
     reading.text("note", NOTE_LENGTH)
+    reading.boolean("withdraw_answer")
     for field in ("template", "assignee"):
         reading.reference(field)
         if not ObjectId.is_valid(reading.values.get(field) or ObjectId()):
             reading.errors[field] = _("Not an identifier.")
     said = reading.values.get("answer") or reading.values.get("template")
-    if not payload.get("status") and (said or not {"assignee", "note"} & payload.keys()):
+    if not payload.get("status") and (
+        said or not {"assignee", "note", "withdraw_answer"} & payload.keys()
+    ):
         reading.errors["status"] = _("Choose what becomes of it.")
     values = reading.checked()
     assignee = ObjectId(values["assignee"]) if values["assignee"] else None
@@ -191,6 +198,7 @@ def read_wanted(payload: Payload) -> Wanted:
         answer=values["answer"],
         template=None if values["answer"] else values["template"],
         seen=values["from"],
+        withdraw=bool(values["withdraw_answer"]) and not said,
         assignee=(assignee,) if reading.has("assignee") else None,
         note=(values["note"],) if reading.has("note") else None,
     )
@@ -234,6 +242,9 @@ def _changed(
 ) -> TreatmentStored:
     stored = feedback["treatment"] or new_treatment()
     changed = stored.copy()
+    if wanted.withdraw and own_answer(stored):
+        _check_withdrawal(wanted.status or stored["status"])
+        changed = withdrawn(changed, moment, viewer.user_id)
     if wanted.status:
         answer = wanted.answer
         if wanted.template:
@@ -285,6 +296,12 @@ def _check_declined(stored: TreatmentStored, status: str, answer: str | None) ->
         raise refusals.Invalid(message, {"answer": message})
 
 
+def _check_withdrawal(status: str) -> None:
+    if status == Treatment.DECLINED:
+        message = _("A refusal keeps its reason: choose another status, or another answer.")
+        raise refusals.Invalid(message, {"answer": message})
+
+
 def _check_assignee(dataset: DatasetFacts, user_id: ObjectId | None) -> None:
     if user_id and user_id not in {user.id for user in colleagues(dataset)}:
         message = _("Choose a member of the organization.")
@@ -328,6 +345,15 @@ def _missing() -> refusals.NotFound:
 
 def _not_yours() -> refusals.Forbidden:
     return refusals.Forbidden(_("Only the producer of these data may answer."))
+
+
+def answered_since(feedback: Feedback) -> refusals.Conflict:
+    """Refuse a form that was made before the answer that is there now."""
+    step = next((s for s in reversed(feedback["treatment"]["history"]) if s.get("by")), {})
+    user = catalogue.users_by_id([step.get("by")]).get(step.get("by"))
+    name = user.name if user and user.name else _("A colleague")
+    message = _("%(name)s has changed the answer meanwhile: it stands below.", name=name)
+    return refusals.Conflict(message, {"from": message}, status=feedback["treatment"]["status"])
 
 
 def _moved_since(feedback: Feedback) -> refusals.Conflict:

@@ -37,17 +37,19 @@ MOMENT = timedelta(milliseconds=1)
 
 
 class Event(StrEnum):
-    """What the producing side does in the native discussion."""
+    """What the producing side does besides deciding, most of it in the native discussion."""
 
     REPLIED = "replied"
     REWROTE = "rewrote"  # the comment that we had written there
     CLOSED = "closed"
+    WITHDREW = "withdrew"  # here: the answer that was given here
 
 
 #: How each event moves a treatment: event → from → to. What is not there does not move.
 MOVES = {
     Event.REPLIED: {Treatment.NEW: Treatment.ACKNOWLEDGED},
     Event.REWROTE: {},
+    Event.WITHDREW: {},
     Event.CLOSED: dict.fromkeys(
         (Treatment.NEW, Treatment.ACKNOWLEDGED, Treatment.PLANNED), Treatment.RESOLVED
     ),
@@ -120,9 +122,7 @@ def decided(
     as they were said. `worded`: the feedback has words, so that the answer belongs below them in
     the discussion: the id of that message is allocated now, and is the same for later answers."""
     history = treatment.get("history") or []
-    # Later than everything that was seen when it was decided, whatever the clocks of others say.
-    latest = max((step["at"] for step in history), default=None)
-    step: Step = {"to": str(status), "at": max(at, latest + MOMENT) if latest else at, "by": by}
+    step: Step = {"to": str(status), "at": _after_all(history, at), "by": by}
     changed = treatment.copy()
     if answer:
         step["answer"] = answer
@@ -132,6 +132,34 @@ def decided(
             changed.setdefault("message", str(uuid4()))
             step["message"] = changed["message"]
     return _folded(changed, [*history, step])
+
+
+def withdrawn(treatment: TreatmentStored, at: datetime, by: ObjectId | None) -> TreatmentStored:
+    """Take back the answer that was given here, if there is one. A later answer is another comment
+    of the discussion; a reply that was written there stays."""
+    if own_answer(treatment) is None:
+        return treatment
+    history = treatment.get("history") or []
+    moment = _after_all(history, at)
+    step: Step = {"event": Event.WITHDREW.value, "at": moment, "by": by}
+    changed = treatment.copy()
+    changed["withdrawn"] = moment
+    if message := changed.pop("message", None):
+        step["message"] = message
+    return _folded(changed, [*history, step])
+
+
+def withdrawn_messages(treatment: TreatmentStored) -> list[str]:
+    """List the ids of the comments of the discussion whose answer was withdrawn here."""
+    steps = treatment.get("history") or ()
+    return [s["message"] for s in steps if s.get("event") == Event.WITHDREW and "message" in s]
+
+
+def _after_all(history: Iterable[Step], at: datetime) -> datetime:
+    """Date a step later than everything that was seen when it was decided, whatever the clocks of
+    others say."""
+    latest = max((step["at"] for step in history), default=None)
+    return max(at, latest + MOMENT) if latest else at
 
 
 def caught_up(treatment: TreatmentStored, thread: Thread) -> TreatmentStored:
@@ -268,10 +296,13 @@ def _folded(treatment: TreatmentStored, steps: Iterable[Step]) -> TreatmentStore
 
 
 def _still_says(treatment: TreatmentStored, step: Step) -> bool:
-    """Whether a step has an answer which has not been deleted since."""
+    """Whether a step has an answer which has been neither deleted nor withdrawn since."""
     unsaid = treatment.get("unsaid")
-    taken_back = unsaid and "discussion" not in step and "message" in step and step["at"] <= unsaid
-    return bool(step.get("answer")) and not taken_back
+    deleted = unsaid and "discussion" not in step and "message" in step and step["at"] <= unsaid
+    until = treatment.get("withdrawn")
+    given_here = "discussion" not in step or step.get("event") == Event.REWROTE
+    taken_back = until and given_here and step["at"] <= until
+    return bool(step.get("answer")) and not deleted and not taken_back
 
 
 def _with_first_answer(treatment: TreatmentStored, steps: list[Step]) -> TreatmentStored:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -36,11 +37,12 @@ from . import answer_templates, representation, treatment
 from .assignees import colleagues
 from .models import Feedback, Treatment
 from .presentation import Comment
-from .treatment_history import Event
+from .treatment_history import Event, mark_of, own_answer
 
 #: What was just done, and what is said of it.
 DONE = {
     "treated": _("Your response is saved."),
+    "withdrawn": _("Your answer is withdrawn, here and in the discussion."),
     "kept": _("The answer is kept."),
     "forgotten": _("The answer is forgotten."),
 }
@@ -50,6 +52,7 @@ EVENTS = {
     Event.REPLIED: _("replied in the discussion"),
     Event.REWROTE: _("rewritten in the discussion"),
     Event.CLOSED: _("closed the discussion"),
+    Event.WITHDREW: _("answer withdrawn"),
 }
 
 #: To whom it was pointed out that it waits.
@@ -106,8 +109,8 @@ def private(view: Callable[..., Any]) -> Callable[..., Any]:
 @private
 def treatment_page(viewer: Viewer, id: str) -> Response:
     """One feedback: what was said, what was done, the form."""
-    feedback, dataset = treatment.treatable(viewer, id)
-    return _one(viewer, feedback, dataset, done=request.args.get("done"))
+    sent = Sent(*treatment.treatable(viewer, id), done=request.args.get("done"))
+    return render("treat/one.html", viewer=viewer, **_page(viewer, sent))
 
 
 @blueprint.route("/pages/dashboard/feedback/<string:id>", methods=["POST"])
@@ -115,21 +118,10 @@ def treatment_page(viewer: Viewer, id: str) -> Response:
 @private
 def treat_feedback(viewer: Viewer, id: str) -> Response:
     """Treats it; or only puts a kept answer into the text, for whoever wants to change it first."""
-    feedback, dataset = treatment.treatable(viewer, id)
-    typed = _typed()
-    try:
-        bound_body()
-        check_guard(viewer)
-        if "insert" in request.form:
-            kept = answer_templates.rendered(dataset, feedback, typed["template"])
-            return _one(viewer, feedback, dataset, typed=typed | {"answer": kept})
-        feedback = treatment.treat(viewer, id, _payload(typed, emptied=("assignee", "note")))
-    except refusals.Refusal as refusal:
-        feedback, dataset = treatment.treatable(viewer, id)
-        return _one(viewer, feedback, dataset, refusal=refusal, typed=typed)
-    if wants_fragment():
-        return _one(viewer, feedback, dataset, done="treated")
-    address = page_address(f"dashboard/feedback/{id}", done="treated")
+    sent = send(viewer, id)
+    if not sent.done or wants_fragment():
+        return render("treat/one.html", viewer=viewer, **_page(viewer, sent))
+    address = page_address(f"dashboard/feedback/{id}", done=sent.done)
     return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
 
 
@@ -188,55 +180,119 @@ def change_templates(viewer: Viewer, org: str) -> Response:
     return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
 
 
-def _one(
-    viewer: Viewer,
-    feedback: Feedback,
-    dataset: DatasetFacts,
-    *,
-    done: str | None = None,
-    refusal: refusals.Refusal | None = None,
-    typed: dict[str, str] | None = None,
-) -> Response:
+@dataclass(frozen=True)
+class Sent:
+    """What came of the form of one feedback: `done` names what is said of it; otherwise the form is
+    shown again with what was `typed`. `confirm`: whether to withdraw the answer is asked first."""
+
+    feedback: Feedback
+    dataset: DatasetFacts
+    done: str | None = None
+    refusal: refusals.Refusal | None = None
+    typed: dict[str, str] | None = None
+    confirm: bool = False
+
+
+def send(viewer: Viewer, id: str) -> Sent:
+    """Do what the form of one feedback asks. Raises like `treatment.treatable`."""
+    feedback, dataset = treatment.treatable(viewer, id)
+    typed = _typed()
+    try:
+        bound_body()
+        check_guard(viewer)
+        if "insert" in request.form:
+            kept = answer_templates.rendered(dataset, feedback, typed["template"])
+            return Sent(feedback, dataset, typed=typed | {"answer": kept})
+        payload = _payload(typed, emptied=("assignee", "note"))
+        clears = _clears_answer(feedback, typed)
+        if clears and "withdraw" not in request.form:
+            return Sent(feedback, dataset, typed=typed, confirm=True)
+        if clears:
+            payload["withdraw_answer"] = True
+        feedback = treatment.treat(viewer, id, payload)
+    except refusals.Refusal as refusal:
+        return Sent(*treatment.treatable(viewer, id), refusal=refusal, typed=typed)
+    return Sent(feedback, dataset, done="withdrawn" if clears else "treated")
+
+
+def _clears_answer(feedback: Feedback, typed: dict[str, str]) -> bool:
+    """Whether the form had an answer, and has none any more. Raises Conflict where a colleague has
+    answered since it was shown."""
+    stored = own_answer(feedback["treatment"])
+    if "had_answer" not in request.form:
+        return False
+    shown = request.form["had_answer"]
+    if shown != answer_mark(feedback):
+        raise treatment.answered_since(feedback)
+    return bool(stored and not typed["answer"].strip() and not typed["template"])
+
+
+def answer_mark(feedback: Feedback) -> str:
+    """Tell one answer given here from another, for a form that was made before."""
+    answer = own_answer(feedback["treatment"])
+    return mark_of(answer) if answer else ""
+
+
+def _page(viewer: Viewer, sent: Sent) -> dict[str, Any]:
+    """Make what the page of one feedback is given."""
+    here = page_address(f"dashboard/feedback/{sent.feedback['_id']}")
+    link, name = _dashboard_of(sent.dataset)
+    return reading(viewer, sent, here) | {
+        "here": here,
+        "templates": answer_templates.of_organization(sent.dataset.organization),
+        "colleagues": colleagues(sent.dataset),
+        "dashboard_name": name,
+        "dashboard_url": page_address(f"dashboard/{link}/"),
+    }
+
+
+def _dashboard_of(dataset: DatasetFacts) -> tuple[str, Any]:
+    organization = catalogue.find_organization(dataset.organization)
+    if organization is None:
+        return "me", _("My own datasets")
+    return f"organizations/{organization.slug or organization.id}", organization.name
+
+
+def reading(viewer: Viewer, sent: Sent, action: str) -> dict[str, Any]:
+    """Make what shows one feedback and the form that answers it (`treat/pane.html`), which is sent
+    to `action`; `templates` and `colleagues` are for the caller to add."""
+    feedback, dataset = sent.feedback, sent.dataset
     (shown,) = representation.as_json(viewer, [feedback])
     file = representation.working_file(feedback, dataset)
     organization = catalogue.find_organization(dataset.organization)
     speaks = organization and catalogue.produces(dataset)
     link = organization.slug or organization.id if organization else None
-    return render(
-        "treat/one.html",
-        viewer=viewer,
-        refusal=refusal,
-        errors=refusal.errors if refusal else {},
-        fields=FIELDS,
-        comment=Comment.of(shown),
-        waits=bool(feedback.get("comment")) and feedback["visibility"] != Visibility.PUBLIC,
-        dataset=dataset,
-        history=[_step(step) for step in file["history"]],
-        pointed_out=[
+    seen = {"from": feedback["treatment"]["status"], "had_answer": answer_mark(feedback)}
+    return {
+        "refusal": sent.refusal,
+        "errors": sent.refusal.errors if sent.refusal else {},
+        "fields": FIELDS,
+        "pane_url": action,
+        "comment": Comment.of(shown),
+        "waits": bool(feedback.get("comment")) and feedback["visibility"] != Visibility.PUBLIC,
+        "dataset": dataset,
+        "history": [_step(step) for step in file["history"]],
+        "pointed_out": [
             (POINTED_OUT[step], datetime.fromisoformat(at))
             for step, at in file["pointed_out"].items()
         ],
-        typed=(typed or _stored(file)) | {"from": feedback["treatment"]["status"]},
-        treatments=TREATMENTS,
-        awaiting=_awaiting(feedback),
-        templates=answer_templates.of_organization(dataset.organization),
-        colleagues=colleagues(dataset),
-        voice=organization.name if organization and speaks else viewer.name,
-        discussed=bool(feedback.get("comment")),
-        done=DONE.get(done or ""),
-        here=page_address(f"dashboard/feedback/{feedback['_id']}"),
-        dashboard_url=page_address(f"dashboard/organizations/{link}/" if link else "dashboard/me/"),
-        dashboard_name=organization.name if organization else _("My own datasets"),
-        templates_url=(
+        "typed": (sent.typed or _stored(file)) | seen,
+        "confirm": sent.confirm,
+        "treatments": TREATMENTS,
+        "awaiting": _awaiting(feedback),
+        "voice": organization.name if organization and speaks else viewer.name,
+        "discussed": bool(feedback.get("comment")),
+        "done": DONE.get(sent.done or ""),
+        "templates_url": (
             page_address(f"dashboard/organizations/{link}/templates")
             if organization and (viewer.sysadmin or catalogue.may_speak_for(organization.id))
             else None
         ),
-        public_url=page_address(f"datasets/{dataset.slug or dataset.id}/")
+        "public_url": page_address(f"datasets/{dataset.slug or dataset.id}/")
         + f"#feedback-{feedback['_id']}",
-        discussions=cdata_url(f"/datasets/{dataset.slug or dataset.id}/discussions"),
-        login=login_url(request.full_path.rstrip("?")),
-    )
+        "discussions": cdata_url(f"/datasets/{dataset.slug or dataset.id}/discussions"),
+        "login": login_url(request.full_path.rstrip("?")),
+    }
 
 
 def _many(

@@ -151,7 +151,7 @@ def erase_answer(dataset: str) -> Response:
 def _dashboard(dataset: DatasetFacts) -> str:
     """Where its producer finds what waits, after `pages/`."""
     whose = f"organizations/{dataset.organization}" if dataset.organization else "me"
-    return f"dashboard/{whose}/feedback/?dataset={dataset.id}&waiting=1"
+    return f"dashboard/{whose}/inbox/?dataset={dataset.id}&waiting=1"
 
 
 def _readable(reference: str) -> DatasetFacts:

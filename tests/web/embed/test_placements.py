@@ -127,7 +127,7 @@ class DashboardOfDatasetTest(PluginTestCase):
         answer = self.visit("GET", page)
         assert answer.status_code == 302
         where = answer.headers["Location"]
-        assert f"dashboard/organizations/{producer.organization.id}/feedback/" in where
+        assert f"dashboard/organizations/{producer.organization.id}/inbox/" in where
         for kept in (f"dataset={dataset.id}", "as=fragment", "level=3", "lang=fr"):
             assert kept in where
         key = {"X-API-KEY": self.key_of(producer.admin)}

@@ -1,0 +1,277 @@
+"""The inbox of comments: saved views, the list that the filters leave, and beside it the comment
+that is read, with the form that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flask import Response, redirect, request
+from udata.i18n import gettext as _
+from udata.i18n import pgettext
+
+from .. import vocabulary
+from ..feedback import answer_templates, treatment, treatment_views
+from ..feedback.treatment_views import TREATMENTS, Sent
+from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..vocabulary import vocabularies
+from ..web import listing, refusals
+from ..web.listing import Page
+from ..web.pages import (
+    blueprint,
+    handles_refusal,
+    page_address,
+    render,
+    see_other,
+    wants_fragment,
+)
+from . import csv, filters, presentation, queries
+from .filters import Filters
+from .permissions import Scope
+from .queries import FoundFeedback, Place
+from .views import address_of, common, private, scope_of
+
+#: Days after which what waits has a view of its own.
+LONG = 30
+
+#: What is shown where nothing is asked.
+USUAL = {"waiting": "1"}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The comment that is read. `asked`: somebody asked for it; otherwise it is the first one."""
+
+    sent: Sent
+    place: Place
+    asked: bool
+
+    @property
+    def id(self) -> str:
+        return str(self.sent.feedback["_id"])
+
+
+@blueprint.route("/pages/dashboard/me/inbox/", defaults={"organization": None})
+@blueprint.route("/pages/dashboard/organizations/<string:organization>/inbox/")
+@private
+def inbox_page(viewer: Viewer, organization: str | None) -> Response:
+    """Comments with their filters, and the one that is read."""
+    scope = scope_of(viewer, organization)
+    try:
+        chosen = filters.read(_asked(), viewer, scope)
+        opened = _opened(viewer, scope, chosen, request.args.get("read", ""))
+        return _inbox(viewer, scope, chosen, opened)
+    except refusals.Invalid as senseless:
+        return _senseless(viewer, scope, senseless)
+
+
+@blueprint.route(
+    "/pages/dashboard/me/inbox/",
+    defaults={"organization": None},
+    methods=["POST"],
+    endpoint="answer_from_inbox",
+)
+@blueprint.route(
+    "/pages/dashboard/organizations/<string:organization>/inbox/",
+    methods=["POST"],
+    endpoint="answer_from_inbox",
+)
+@handles_refusal
+@treatment_views.private
+def answer_from_inbox(viewer: Viewer, organization: str | None) -> Response:
+    """Answer the comment that is read, then show it as it stands now or the one after it."""
+    scope = scope_of(viewer, organization)
+    chosen = filters.read(_asked(), viewer, scope)
+    id = request.args.get("read") or request.form.get("read", "")
+    _check_within(scope, treatment.treatable(viewer, id)[0])
+    sent = treatment_views.send(viewer, id)
+    further = request.form.get("next", "")
+    if not sent.done:
+        return _inbox(viewer, scope, chosen, _placed(sent, chosen))
+    if wants_fragment():
+        after = _opened(viewer, scope, chosen, further) if further else None
+        return _inbox(viewer, scope, chosen, after or _placed(sent, chosen), done=sent.done)
+    address = _address(scope, chosen, read=further or id, done=sent.done)
+    return see_other(f"{address}#cf-done")
+
+
+@blueprint.route("/pages/dashboard/me/feedback/", defaults={"organization": None})
+@blueprint.route("/pages/dashboard/organizations/<string:organization>/feedback/")
+def feedback_page(organization: str | None) -> Response:
+    """Lead from where the list was to the inbox, with what was asked of it."""
+    whose = f"organizations/{quote(organization, safe='')}" if organization else "me"
+    address = page_address(f"dashboard/{whose}/inbox/").partition("?")[0]
+    query = urlencode(list(request.args.items(multi=True)))
+    return redirect(f"{address}?{query}" if query else address, code=302)  # type: ignore[return-value]
+
+
+@blueprint.route("/pages/dashboard/me/feedback.csv", defaults={"organization": None})
+@blueprint.route("/pages/dashboard/organizations/<string:organization>/feedback.csv")
+@private
+def feedback_file(viewer: Viewer, organization: str | None) -> Response:
+    """The same as a file, all pages of it."""
+    scope = scope_of(viewer, organization)
+    return csv.feedback_csv(filters.read(request.args, viewer, scope))
+
+
+def _asked() -> Mapping[str, str]:
+    """The filters of the address; what waits where there is none."""
+    named = any(request.args.get(name, "").strip() for name in filters.NAMES)
+    return request.args if named else request.args.to_dict() | USUAL
+
+
+def _address(scope: Scope, chosen: Filters, **more: Any) -> str:
+    return address_of(scope, "inbox/", **chosen.arguments, **more)
+
+
+def _check_within(scope: Scope, feedback: Mapping[str, Any]) -> None:
+    """Raise NotFound for a comment that is in no list of this dashboard."""
+    owner = scope.organization.id if scope.organization else None
+    covered = scope.datasets is None or feedback["dataset"] in scope.datasets
+    if feedback["organization"] != owner or not covered:
+        raise refusals.NotFound(_("There is no such feedback."))
+
+
+def _opened(viewer: Viewer, scope: Scope, chosen: Filters, id: str) -> Opened | None:
+    """Open the comment that is asked for; None where nothing is, or where it is not there."""
+    if not id:
+        return None
+    try:
+        feedback, dataset = treatment.treatable(viewer, id)
+        _check_within(scope, feedback)
+    except (refusals.NotFound, refusals.Forbidden):
+        return None
+    return _placed(Sent(feedback, dataset, done=request.args.get("done")), chosen)
+
+
+def _placed(sent: Sent, chosen: Filters, asked: bool = True) -> Opened:
+    return Opened(sent, queries.place(chosen, sent.feedback), asked)
+
+
+def _inbox(
+    viewer: Viewer, scope: Scope, chosen: Filters, opened: Opened | None, done: str | None = None
+) -> Response:
+    page = _page_of(opened)
+    found = queries.feedback(viewer, scope, chosen, page)
+    missing = bool(request.args.get("read")) and opened is None
+    if opened is None and found.shown and found.shown[0]["permissions"]["treat"]:
+        feedback, dataset = treatment.treatable(viewer, found.shown[0]["id"])
+        opened = _placed(Sent(feedback, dataset), chosen, asked=False)
+
+    def url(**changed: Any) -> str:
+        return _address(scope, chosen, **changed)
+
+    pane = _pane(viewer, opened, url) if opened else {}
+    if done:
+        pane["done"] = treatment_views.DONE[done]
+    shared = _shared(viewer, scope, chosen.chosen, chosen)
+    return render(
+        "dashboard/inbox.html",
+        **shared
+        | {
+            "sort": chosen.sort,
+            "found": found,
+            "rows": presentation.feedback_rows(found, _names(found)),
+            "page": page,
+            "dataset_filter": chosen.dataset,
+            "missing": missing,
+            "back": url(page=page.number),
+            "opened": opened,
+            "position": _position(opened, found),
+            "read_url": lambda id: url(read=id),
+            "page_url": lambda number: url(page=number),
+            "csv_url": address_of(scope, "feedback.csv", **chosen.arguments),
+            "sort_url": lambda sort: address_of(scope, "inbox/", **chosen.chosen, sort=sort),
+        }
+        | pane,
+    )
+
+
+def _pane(viewer: Viewer, opened: Opened, url: Any) -> dict[str, Any]:
+    after = opened.place.after
+    return treatment_views.reading(viewer, opened.sent, url(read=opened.id)) | {
+        "next_url": str(after) if after else "",
+    }
+
+
+def _senseless(viewer: Viewer, scope: Scope, refusal: refusals.Invalid) -> Response:
+    """Show the filters again, with what is wrong with them."""
+    asked = {name: value for name, value in request.args.items() if name in filters.NAMES}
+    shared = _shared(viewer, scope, asked)
+    errors = {f"by-{name}": text for name, text in refusal.errors.items()}
+    return render("dashboard/inbox.html", **shared | {"refusal": refusal, "errors": errors})
+
+
+def _shared(
+    viewer: Viewer, scope: Scope, asked: Mapping[str, str], chosen: Filters | None = None
+) -> dict[str, Any]:
+    """What the page needs whatever is found."""
+    holder = scope.organization.id if scope.organization else None
+    members = queries.colleagues(scope)
+    return {
+        "viewer": viewer,
+        "errors": {},
+        "fields": [*(f"by-{name}" for name in filters.NAMES), *treatment_views.FIELDS],
+        "asked": asked,
+        "found": None,
+        "opened": None,
+        "views": _views(scope, chosen),
+        "vocabularies": vocabularies(),
+        "statuses": vocabulary.TREATMENT_STATUSES,
+        "datasets": queries.dataset_choices(scope),
+        "dataset_filter": None,
+        "colleagues": members,
+        "members": members,
+        "treatments": TREATMENTS,
+        "templates": answer_templates.of_organization(holder),
+        "treat_url": page_address("dashboard/treat"),
+        "treated": request.args.get("treated", 0, type=int),
+        "unfolded": not filters.FOLDED.isdisjoint(asked),
+        **common(scope, "inbox"),
+    }
+
+
+def _page_of(opened: Opened | None) -> Page:
+    """The page that is asked for; otherwise that of the comment that is read."""
+    page = listing.asked_page(queries.ROWS)
+    number = opened.place.number if opened else None
+    if number and "page" not in request.args:
+        return Page(-(-number // page.size), page.size)
+    return page
+
+
+def _position(opened: Opened | None, found: FoundFeedback) -> tuple[int, str] | None:
+    """The number of the comment that is read, and of how many."""
+    if not opened or not opened.place.inside or not opened.place.number or found.total is None:
+        return None
+    return opened.place.number, f"{found.total}+" if found.capped else str(found.total)
+
+
+def _views(scope: Scope, chosen: Filters | None) -> list[tuple[str, str, bool, int | None]]:
+    """The saved views: text, address, whether it is the one shown, how many wait there."""
+    totals = queries.totals_of(scope)
+    known: list[tuple[str, dict[str, str], int | None]] = [
+        (_("To answer"), {"waiting": "1"}, totals.get("waiting", 0)),
+        (
+            _("Waiting for more than %(n)d days", n=LONG),
+            {"waiting": "1", "older": str(LONG)},
+            None,
+        ),
+        (_("Assigned to me"), {"words": "1", "assignee": "me"}, None),
+        (pgettext("comments", "Answered"), {"words": "1", "answered": "1"}, None),
+        (pgettext("comments", "All"), {"words": "1"}, totals.get("commented", 0)),
+    ]
+    return [
+        (label, address_of(scope, "inbox/", **asked), bool(chosen and chosen.chosen == asked), n)
+        for label, asked, n in known
+    ]
+
+
+def _names(found: FoundFeedback) -> dict[Any, str | None]:
+    """How the colleagues of a page of the list are named."""
+    ids = set(found.assignees.values())
+    users = catalogue.users_by_id(ids) if ids else {}
+    return {id: user.name for id, user in users.items()}
