@@ -128,11 +128,11 @@ def _address(scope: Scope, chosen: Filters, **more: Any) -> str:
 
 
 def _check_within(scope: Scope, feedback: Mapping[str, Any]) -> None:
-    """Raise NotFound for a comment that is in no list of this dashboard."""
+    """Raise Forbidden for a comment that is in no list of this dashboard."""
     owner = scope.organization.id if scope.organization else None
     covered = scope.datasets is None or feedback["dataset"] in scope.datasets
     if feedback["organization"] != owner or not covered:
-        raise refusals.NotFound(_("There is no such feedback."))
+        raise refusals.Forbidden(_("This comment is in another dashboard."))
 
 
 def _opened(viewer: Viewer, scope: Scope, chosen: Filters, id: str) -> Opened | None:
