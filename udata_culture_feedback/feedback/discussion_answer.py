@@ -47,7 +47,8 @@ def take_back(feedback: Feedback) -> bool:
     if not gone:
         return False
     thread = feedbacks().find_one({"_id": feedback["_id"]}, {"discussion": 1}) or {}
-    return any([rewrite_message(thread.get("discussion"), one, withdrawn()) for one in gone])
+    discussion = thread.get("discussion")
+    return bool(discussion) and any([rewrite_message(discussion, one, withdrawn()) for one in gone])
 
 
 def _add(discussion_id: ObjectId, step: Document) -> bool:

@@ -349,8 +349,9 @@ def _not_yours() -> refusals.Forbidden:
 
 def answered_since(feedback: Feedback) -> refusals.Conflict:
     """Refuse a form that was made before the answer that is there now."""
-    step = next((s for s in reversed(feedback["treatment"]["history"]) if s.get("by")), {})
-    user = catalogue.users_by_id([step.get("by")]).get(step.get("by"))
+    steps = reversed(feedback["treatment"].get("history") or [])
+    by = next((step["by"] for step in steps if step.get("by")), None)
+    user = catalogue.users_by_id([by]).get(by) if by else None
     name = user.name if user and user.name else _("A colleague")
     message = _("%(name)s has changed the answer meanwhile: it stands below.", name=name)
     return refusals.Conflict(message, {"from": message}, status=feedback["treatment"]["status"])
