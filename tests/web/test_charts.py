@@ -46,7 +46,8 @@ class ChartsTest(PluginTestCase):
         for chart in self.every_chart():
             root = parsed(chart)
             assert root.attrib["role"] == "img"
-            named = [root.find(f"./*[@id='{id}']") for id in root.attrib["aria-labelledby"].split()]
+            ids = [root.attrib[name] for name in ("aria-labelledby", "aria-describedby")]
+            named = [root.find(f"./*[@id='{id}']") for id in ids]
             assert [element.tag for element in named] == [f"{SVG}title", f"{SVG}desc"]
             assert all(element.text for element in named)
 

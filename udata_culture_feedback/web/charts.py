@@ -257,7 +257,7 @@ def _svg(id: str, title: str, said: str, height: int, *parts: Markup) -> Markup:
     return Markup(
         '<svg xmlns="http://www.w3.org/2000/svg" class="cf-chart" id="{id}" width="100%" '
         'height="{height}" direction="ltr" font-family="Marianne, Arial, sans-serif" '
-        'font-size="14" role="img" aria-labelledby="{id}-title {id}-said">'
+        'font-size="14" role="img" aria-labelledby="{id}-title" aria-describedby="{id}-said">'
         '<title id="{id}-title">{title}</title><desc id="{id}-said">{said}</desc>{parts}</svg>'
     ).format(id=id, height=height, title=title, said=said, parts=Markup("").join(parts))
 
