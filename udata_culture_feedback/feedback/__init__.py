@@ -1,1 +1,2 @@
-"""One contributor's answer about one dataset (or one of its files), and its summaries."""
+"""Feedback: one contributor's opinion on one dataset (or one of its files), and the summaries of
+all."""

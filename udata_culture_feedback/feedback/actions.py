@@ -1,5 +1,5 @@
-"""The use cases of feedback: submit, edit, erase. Views, the API and commands call these; a rule is
-never written there."""
+"""The use cases of feedback: submit, edit, erase. Views, the API and commands call these and write
+no rule of their own."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ from .forms import read_answer
 from .models import Feedback, Summary, Treatment, feedbacks, is_held, live_totals
 from .signals import on_feedback_changed
 
-#: Feedback of one browser within that time from which on moderators look at it first.
+#: Number of feedbacks from one browser within this period from which moderators look at it first.
 MANY, LATELY = 5, timedelta(hours=1)
 
-#: Fields of a feedback that its edits leave alone: those of the settle protocol, of the discussion,
-#: of what was told and of the dataset, which other processes may be writing at the same moment.
+#: Fields of a feedback that edits leave untouched, since other processes may be writing them at the
+#: same moment: those of the settle protocol, of the discussion, of notifications and of the
+#: dataset.
 KEPT_BY_OTHERS = frozenset(
     [
         "_id",
@@ -64,9 +65,9 @@ KEPT_BY_OTHERS = frozenset(
 
 @dataclass(frozen=True)
 class Given:
-    """What became of an answer that somebody gave: the stored `feedback`, whether it is `new` (not
-    a retry of the same `submission_id`), its `dataset`, the `organization` of that as far as it
-    was read, and the `summary` as it was when the answer came (None for a retry)."""
+    """The outcome of a submission: the stored `feedback`, whether it is `new` (not a retry of the
+    same `submission_id`), its `dataset`, the `organization` of the dataset as far as it was read,
+    and the `summary` as it was before the submission (None for a retry)."""
 
     feedback: Feedback
     new: bool
@@ -78,26 +79,27 @@ class Given:
 def submit(
     viewer: Viewer, payload: Payload, *, at: datetime | None = None
 ) -> tuple[Feedback, bool]:
-    """Records one person's answer about a dataset, as `give` does. Answers the stored feedback, and
-    whether it is new."""
+    """Record one person's feedback on a dataset with `give`. Return it as stored, and whether it is
+    new."""
     given = give(viewer, payload, at=at)
     return given.feedback, given.new
 
 
 def give(viewer: Viewer, payload: Payload, *, at: datetime | None = None) -> Given:
-    """Records one person's answer about a dataset.
+    """Record one person's feedback on a dataset.
 
-    The summary of the dataset is read once, with the dataset: to know which data are judged, and
-    for the count that follows. Whoever counts meanwhile makes that reading old, which the count
-    finds out (see `summaries`).
+    The summary of the dataset is read once, together with the dataset: it tells which data are
+    judged, and serves the count that follows. If another process counts meanwhile, the count
+    notices that this reading is stale (see `summaries`).
 
     `payload`: `dataset` (id or slug) and the fields of `forms.read_answer`; from a browser without
-    an account also `proof`. `at` (naive UTC): when it was said, for answers collected elsewhere;
-    they are exempt from limits.
+    an account also `proof`. `at` (naive UTC): when it was said, for feedback collected elsewhere,
+    which is exempt from limits.
 
-    Raises Unauthenticated, Unproven, ReadOnly, TooMany; Invalid or TooLong naming the field;
-    NotFound for a dataset one may not read; Conflict when this person already answered about it
-    (its addresses are in the details); Gone when this submission was deleted since.
+    Raise Unauthenticated, Unproven, ReadOnly, TooMany; Invalid or TooLong naming the field;
+    NotFound for a dataset the viewer may not read; Conflict when this person has already given
+    feedback on it (its addresses are in the details); Gone when this submission has been deleted
+    since.
     """
     must_take_part(viewer, Action.FEEDBACK, payload.get("dataset"))
     moment = at or now()
@@ -149,10 +151,10 @@ def give(viewer: Viewer, payload: Payload, *, at: datetime | None = None) -> Giv
 
 
 def edit(viewer: Viewer, feedback_id: Any, payload: Payload) -> Feedback:
-    """Changes one's own answer: the fields the payload has, the others stay. Answers it as stored.
+    """Change the viewer's own feedback: fields absent from the payload stay. Return it as stored.
 
-    Raises what `submit` raises, Forbidden for somebody else's. It takes no other proof of work: one
-    was given for the answer.
+    Raise what `submit` raises, and Forbidden for somebody else's feedback. No second proof of work
+    is asked for.
     """
     must_be_known(viewer, Action.FEEDBACK)
     feedback, dataset = readable_feedback(feedback_id)
@@ -172,8 +174,8 @@ def edit(viewer: Viewer, feedback_id: Any, payload: Payload) -> Feedback:
 
 
 def erase(viewer: Viewer, feedback_id: Any) -> None:
-    """Deletes one's own answer: the words everywhere (the discussion included), the figures
-    exactly. Raises Unauthenticated, ReadOnly, TooMany, NotFound, Forbidden."""
+    """Delete the viewer's own feedback: its words everywhere (the discussion included), its figures
+    exactly. Raise Unauthenticated, ReadOnly, TooMany, NotFound, Forbidden."""
     must_be_known(viewer, leaving=True)
     feedback, dataset = readable_feedback(feedback_id)
     spend_write(viewer, manages=catalogue.produces(dataset))
@@ -183,7 +185,7 @@ def erase(viewer: Viewer, feedback_id: Any) -> None:
 
 
 def take_back(viewer: Viewer, feedback: Feedback) -> None:
-    """Deletes an answer of this person's, whether or not they may still read the dataset."""
+    """Delete a feedback of the viewer's, whether or not they may still read the dataset."""
     if feedback.get("submission_id"):
         remember_deletion(viewer, feedback["submission_id"])
     tombstone(feedback)
@@ -193,8 +195,8 @@ def take_back(viewer: Viewer, feedback: Feedback) -> None:
 
 
 def checked(payload: Payload) -> tuple[DatasetFacts, Shown]:
-    """The dataset and the answer that somebody is about to give, found right: what `submit` would
-    refuse of them is refused here."""
+    """Check feedback that is about to be given, and return its dataset and its fields. Raise what
+    `submit` would raise for them."""
     dataset = _named_dataset(payload)
     answer = read_answer(payload)
     _check_standing(dataset)
@@ -203,7 +205,7 @@ def checked(payload: Payload) -> tuple[DatasetFacts, Shown]:
 
 
 def readable_dataset(reference: Any) -> DatasetFacts:
-    """A dataset that the current user may read. Raises NotFound, whatever the reason."""
+    """Return a dataset that the current user may read. Raise NotFound, whatever the reason."""
     dataset = catalogue.find_dataset(reference)
     if dataset is None or not catalogue.may_read(dataset):
         raise _no_such_dataset()
@@ -211,7 +213,8 @@ def readable_dataset(reference: Any) -> DatasetFacts:
 
 
 def readable_feedback(feedback_id: Any) -> tuple[Feedback, DatasetFacts]:
-    """A feedback on a dataset that the current user may read, and that dataset. Raises NotFound."""
+    """Return a feedback on a dataset that the current user may read, and the dataset. Raise
+    NotFound."""
     missing = refusals.NotFound(_("There is no such feedback."))
     if not ObjectId.is_valid(feedback_id):
         raise missing
@@ -225,7 +228,7 @@ def readable_feedback(feedback_id: Any) -> tuple[Feedback, DatasetFacts]:
 
 
 def own_feedback(viewer: Viewer, dataset: ObjectId, resource: str | None = None) -> Feedback | None:
-    """What this person said about a dataset (or one of its files)."""
+    """Find the viewer's own feedback on a dataset (or one of its files)."""
     if not viewer.known:
         return None
     return feedbacks().find_one(
@@ -234,8 +237,8 @@ def own_feedback(viewer: Viewer, dataset: ObjectId, resource: str | None = None)
 
 
 def tombstone(feedback: Feedback) -> None:
-    """Empties a feedback: no words, no person, nothing counted. The document stays until the
-    summary and the discussion have heard of it."""
+    """Empty a feedback: no words, no person, nothing counted. The document stays until the summary
+    and the discussion have taken note of it."""
     while True:
         kept: Document = {
             key: feedback[key]
@@ -264,8 +267,8 @@ def tombstone(feedback: Feedback) -> None:
 
 
 def keep_contact(feedback_id: ObjectId, contact: ObjectId | None) -> None:
-    """Where its author is told of what becomes of it; None: nowhere (any more). The address that
-    was kept before is erased."""
+    """Set the contact through which the author of a feedback is notified, None for nowhere. The
+    address kept before is erased."""
     while True:
         feedback = feedbacks().find_one({"_id": feedback_id, "deleted": {"$exists": False}})
         if feedback is None or feedback.get("contact") == contact:
@@ -280,7 +283,7 @@ def keep_contact(feedback_id: ObjectId, contact: ObjectId | None) -> None:
 
 
 def bury(feedback_id: ObjectId) -> bool:
-    """Removes a tombstone that nothing has to hear of any more. True when it is gone."""
+    """Remove a tombstone for which nothing is due any longer. Return True when it is gone."""
     return bool(
         feedbacks()
         .delete_one({"_id": feedback_id, "deleted": {"$exists": True}, "due": {"$exists": False}})
@@ -289,7 +292,7 @@ def bury(feedback_id: ObjectId) -> bool:
 
 
 def withdraw_words(feedback: Feedback, reason: str | None) -> None:
-    """Hides the words of a feedback (its ratings stay counted unless `reason` is spam)."""
+    """Hide the words of a feedback (its ratings stay counted unless `reason` is spam)."""
     standing = {"_id": feedback["_id"], "deleted": {"$exists": False}}
     while True:
         changed = feedback.copy()
@@ -338,7 +341,7 @@ def _new_feedback(
     agent: bool,
     moment: datetime,
 ) -> Feedback:
-    """A feedback but for its words, and for what follows from them."""
+    """Make a feedback without its words and what follows from them."""
     feedback: Feedback = {
         "_id": ObjectId(),
         "dataset": dataset.id,
@@ -376,7 +379,7 @@ def _edited(
         if field in answer:
             changed[field] = answer[field]
     if changed["fitness"] != feedback["fitness"]:
-        changed.pop("confirmed", None)  # what was confirmed is not what they say now
+        changed.pop("confirmed", None)  # the confirmation was of the opinion before this edit
     for field in ("profile", "open_data"):
         if field in answer:
             changed.pop(field, None)  # type: ignore[misc]
@@ -401,8 +404,8 @@ def _edited(
 def _await_moderation(
     feedback: Feedback, before: Feedback | None = None, *, imported: bool = False
 ) -> None:
-    """Words, and the name that somebody without an account declares, wait for a moderator or not
-    whenever they change. Ratings never do."""
+    """Have words, and the declared name of somebody without an account, wait for a moderator where
+    the rules want it, whenever they change. Ratings never wait."""
     words = _said(feedback)
     if before is not None and words == _said(before):
         return
@@ -420,8 +423,8 @@ def _await_moderation(
 
 
 def _catch(feedback: Feedback) -> None:
-    """Mark a new feedback whose words wait since a check of abuse has caught them: it does not move
-    the figures until somebody has read them."""
+    """Mark a new feedback whose words wait because a check of abuse caught them: it does not move
+    the figures until a moderator has read them."""
     why = (feedback.get("review") or {}).get("why") or []
     abuse = review_rules.ABUSE.intersection(why) or feedback.get("signals")
     if feedback["visibility"] == Visibility.PENDING and abuse:
@@ -430,19 +433,21 @@ def _catch(feedback: Feedback) -> None:
 
 
 def _says_much(viewer: Viewer, moment: datetime) -> bool:
-    """Tell whether one browser has given so much feedback lately that somebody should look."""
+    """Return whether one browser has lately given so much feedback that moderators should look at
+    it."""
     lately = {"contributor.key": viewer.key, "created_at": {"$gt": moment - LATELY}}
     return feedbacks().count_documents(lately, limit=MANY) == MANY
 
 
 def _said(feedback: Feedback) -> tuple[str | None, str | None]:
-    """The words of a feedback. The name of an account is udata's, who looks after it."""
+    """Return the words of a feedback: comment and declared name. The name of an account is udata's
+    to look after."""
     contributor = feedback["contributor"]
     return feedback.get("comment"), None if contributor.get("user") else contributor.get("name")
 
 
 def _put_words(feedback: Feedback, comment: str | None) -> None:
-    """Sets or removes the words."""
+    """Set or remove the comment of a feedback."""
     if comment:
         feedback["comment"] = comment
         feedback["terms"] = terms(comment)
@@ -452,8 +457,9 @@ def _put_words(feedback: Feedback, comment: str | None) -> None:
 
 
 def replace(feedback: Feedback, changed: Feedback, also: Iterable[str] = ()) -> bool:
-    """Writes `changed` over a feedback that nobody has changed since it was read, with what is due
-    (`also`: to whom besides). The fields that belong to others are not taken from what was read."""
+    """Write `changed` over a feedback by compare-and-set, with what becomes due (`also`: to whom
+    besides). The fields in `KEPT_BY_OTHERS` are not overwritten. Return False when it has changed
+    since it was read."""
     consultation_link().keep(feedback)
     changed.pop("held", None)
     if is_held(changed):
@@ -465,14 +471,15 @@ def replace(feedback: Feedback, changed: Feedback, also: Iterable[str] = ()) -> 
 
 
 def _listeners(feedback: Feedback) -> list[str]:
-    """Who has to hear of the latest version of a feedback."""
+    """List what the latest version of a feedback is due to: the summary, and the discussion where
+    there are words."""
     spoken = feedback.get("comment") or feedback.get("discussion")
     return [dataset_summary(feedback["dataset"]), *([DISCUSSION] if spoken else [])]
 
 
 def judged_at(dataset: DatasetFacts, moment: datetime) -> datetime:
-    """The date of the data that were judged: as the summary knows it, never before that, even where
-    a harvester goes back in time; what was said before the last update judged what came before."""
+    """Return the date of the data that feedback given at `moment` judges: the one the summary knows
+    or a later one, even where a harvester goes back in time; never later than `moment`."""
     return _judged_at(dataset, summaries.open_summary(dataset), moment)
 
 
@@ -499,7 +506,8 @@ def _check_resource(dataset: DatasetFacts, answer: Payload) -> None:
 
 
 def _submitted(viewer: Viewer, submission: str) -> Feedback | None:
-    """The result of an earlier POST of the same submission. Raises Gone if it was deleted since."""
+    """Return the result of an earlier POST of the same submission. Raise Gone if it was deleted
+    since."""
     if was_deleted(viewer, submission):
         raise refusals.Gone(_("This feedback has been deleted."))
     mine = {"contributor.key": viewer.key, "submission_id": submission}

@@ -1,8 +1,8 @@
-"""Answers that an organization gives often: kept once, filled in for each feedback.
+"""Answer templates of an organization: kept once, filled in for each feedback.
 
 A template is plain text in which `{title}`, `{date}`, `{organization}` and `{fitness}` (or their
-French names) stand for what they say. Nothing else of it is interpreted, and what is put in is not
-looked at again: a title in braces stays a title.
+French names) are placeholders. Nothing else in it is interpreted, and inserted text is not
+interpreted again: a title in braces stays a title.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from .models import Feedback
 
 Template = dict[str, Any]
 
-#: Templates of one organization.
+#: Maximum number of templates of one organization.
 MOST = 50
 NAME_LENGTH = 100
 TEXT_LENGTH = 5000
 
-#: What stands in a template → what it says.
+#: Placeholder of a template → the value it stands for.
 PLACEHOLDERS = {
     "title": "title",
     "titre": "title",
@@ -52,7 +52,7 @@ PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
 
 
 class CultureFeedbackAnswerTemplate(Document):
-    """An answer that the members of an organization can choose. Dates are naive UTC."""
+    """An answer template that the members of an organization can choose. Dates are naive UTC."""
 
     organization = ObjectIdField(required=True)
     name = StringField(required=True)
@@ -73,12 +73,14 @@ def answer_templates() -> Collection[Any]:
 
 
 def listed(viewer: Viewer, organization: Any) -> list[Template]:
-    """The templates of an organization, by name. Raises Unauthenticated, NotFound, Forbidden."""
+    """List the templates of an organization, by name. Raise Unauthenticated, NotFound,
+    Forbidden."""
     return of_organization(_managed(viewer, organization).id)
 
 
 def of_organization(organization: ObjectId | None) -> list[Template]:
-    """The same for who is known to treat feedback of that organization."""
+    """List the templates of an organization, by name, for a viewer already known to treat its
+    feedback."""
     if organization is None:
         return []
     found = answer_templates().find({"organization": organization})
@@ -86,7 +88,7 @@ def of_organization(organization: ObjectId | None) -> list[Template]:
 
 
 def add(viewer: Viewer, organization: Any, payload: Payload) -> Template:
-    """Keeps a new template: `name` and `text`. Raises what `listed` raises, ReadOnly, TooMany, and
+    """Keep a new template: `name` and `text`. Raise what `listed` raises, ReadOnly, TooMany, and
     Invalid naming the field: no name, a name that is taken, too long, one template too many."""
     holder = _managed(viewer, organization, writing=True)
     values = _read(payload)
@@ -107,7 +109,7 @@ def add(viewer: Viewer, organization: Any, payload: Payload) -> Template:
 
 
 def change(viewer: Viewer, organization: Any, template_id: Any, payload: Payload) -> Template:
-    """Replaces a template. Answers given with it stay as they were given. Raises what `add`
+    """Replace a template. Answers already given with it stay as they are. Raise what `add`
     raises."""
     holder = _managed(viewer, organization, writing=True)
     template = _one(holder.id, template_id)
@@ -118,19 +120,20 @@ def change(viewer: Viewer, organization: Any, template_id: Any, payload: Payload
 
 
 def remove(viewer: Viewer, organization: Any, template_id: Any) -> None:
-    """Forgets a template. Raises what `listed` raises, ReadOnly, TooMany."""
+    """Delete a template. Raise what `listed` raises, ReadOnly, TooMany."""
     holder = _managed(viewer, organization, writing=True)
     answer_templates().delete_one({"_id": _one(holder.id, template_id)["_id"]})
 
 
 def forget_organization(organization: ObjectId) -> None:
-    """An organization is gone for good."""
+    """Delete the templates of an organization that is gone for good."""
     answer_templates().delete_many({"organization": organization})
 
 
 def rendered(dataset: DatasetFacts, feedback: Feedback, template_id: str) -> str:
-    """The text of a template for one feedback, in the portal's language: it is public. Raises
-    Invalid naming `template` where the organization of the dataset has no such one."""
+    """Return the text of a template filled in for one feedback, in the portal's language: it is
+    public. Raise Invalid naming `template` where the organization of the dataset has no such
+    template."""
     found = answer_templates().find_one(
         {"_id": ObjectId(template_id), "organization": dataset.organization}
     )
@@ -158,8 +161,8 @@ def as_json(template: Template) -> Shown:
 
 
 def _managed(viewer: Viewer, reference: Any, *, writing: bool = False) -> OrganizationFacts:
-    """An organization for which this person speaks. Raises Unauthenticated, ReadOnly, NotFound,
-    TooMany, Forbidden."""
+    """Return an organization for which the viewer speaks. Raise Unauthenticated, ReadOnly,
+    NotFound, TooMany, Forbidden."""
     must_be_known(viewer) if writing else _must_be_logged_in(viewer)
     organization = catalogue.find_organization(reference)
     if organization is None or organization.deleted:

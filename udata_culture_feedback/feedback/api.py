@@ -461,7 +461,7 @@ class CultureFeedbackSummariesAPI(Route):
 
 
 def _result(result: Any) -> Shown:
-    """What became of one feedback of many."""
+    """Show the outcome for one of several feedbacks answered at once."""
     if isinstance(result, refusals.Refusal):
         return {"done": False, "code": result.status, **result.as_json()}
     return {"done": True, "status": result["treatment"]["status"]}

@@ -1,5 +1,5 @@
-"""The people of the producing side of a dataset, for when nobody in particular is asking: in a
-task, or to choose one of them from a list."""
+"""The people of the producing side of a dataset, where no viewer is asking: in a task, or to choose
+one of them from a list."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts, UserFacts
 from ..web.untyped import Shown
 
-#: Who may edit everything of an organization.
+#: Roles that may edit every dataset of an organization.
 EVERYWHERE = ("admin", "editor")
 
 
 def who_answers(dataset: DatasetFacts) -> set[ObjectId]:
-    """The accounts whose words in a discussion are an answer: who may edit the dataset, without the
-    administrators of the portal. They may edit everything, and speak for nobody by that."""
+    """Return the accounts whose words in a discussion count as the producer's answer: those that
+    may edit the dataset, without the administrators of the portal, who may edit everything but do
+    not speak for the producer."""
     if dataset.organization is None:
         return {dataset.owner} if dataset.owner else set()
     found, partial = set(), []
@@ -32,8 +33,8 @@ def who_answers(dataset: DatasetFacts) -> set[ObjectId]:
 
 
 def colleagues(dataset: DatasetFacts) -> list[UserFacts]:
-    """Those to whom feedback may be assigned, by name: the members of the organization, or the
-    owner of a dataset that belongs to none."""
+    """List the accounts to whom feedback may be assigned, by name: the members of the organization,
+    or the owner of a dataset that belongs to none."""
     if dataset.organization:
         ids = [member["user"] for member in _members(dataset.organization)]
     else:
@@ -51,7 +52,7 @@ def _members(organization: ObjectId) -> list[Shown]:
 
 
 def _assigned(dataset: DatasetFacts, members: list[ObjectId]) -> set[ObjectId]:
-    """Those of some members to whom the dataset is assigned."""
+    """Return those of some members to whom the dataset is assigned."""
     if not members:
         return set()
     found = Assignment._get_collection().find(
@@ -65,6 +66,6 @@ def _assigned(dataset: DatasetFacts, members: list[ObjectId]) -> set[ObjectId]:
 
 
 def _id(reference: Any) -> ObjectId:
-    """References are stored as ids, or as DBRefs by old versions of udata."""
+    """Read the id of a reference: stored as an id, or as a DBRef by old versions of udata."""
     found: ObjectId = getattr(reference, "id", reference)
     return found

@@ -1,8 +1,8 @@
-"""Which dataset deserves attention first: one number from what its users say, stored in its summary
-so that lists can be sorted by it. docs/scores.md tells the formula and works an example.
+"""The attention score of a dataset: one number from what its users say, stored in its summary so
+that lists can be sorted by it. docs/scores.md explains the formula with a worked example.
 
-Shares are those that people give, taken at the lower bound of their 95 % confidence interval: three
-dissatisfied persons of three weigh less than sixty of eighty, and one alone next to nothing.
+Shares are taken at the lower bound of their 95 % confidence interval: three dissatisfied persons of
+three weigh less than sixty of eighty, and one alone next to nothing.
 """
 
 from __future__ import annotations
@@ -13,25 +13,26 @@ from math import sqrt
 from ..vocabulary import STEPS, vocabularies
 from ..web.untyped import Shown
 
-#: What was judged before the last change of the data counts also behind this, in a summary.
+#: Prefix of the counters, in a summary, of what was judged before the last change of the data.
 BEFORE = "before:"
 
 #: The quantile of the normal distribution for a 95 % confidence interval.
 Z = 1.959964
 
-#: Points out of 100: needs that are not met, the worst criterion, answers that wait.
+#: Maximum points, of 100: unmet needs, the worst criterion, waiting answers.
 NEED, CRITERION, WAITING = 50, 25, 25
-#: As many answers that wait give half of those points.
+#: Number of waiting answers that give half of those points.
 HALF_WAITING = 5
-#: An opinion on data that have changed since is worth that much of one on the data as they are.
+#: Weight of an opinion on data that have changed since; one on the data as they are weighs 1.
 AGED = 0.5
 #: The steps of a criterion below the middle one.
 LOW = (1, 2)
 
 
 def lower_bound(some: float, of: float) -> float:
-    """The lower bound of the 95 % confidence interval of a share (E. B. Wilson, 1927), between 0
-    and 1; 0 where nobody was asked. Weights may be fractions: `of` is a number of opinions."""
+    """Return the lower bound of the 95 % confidence interval of a share (E. B. Wilson, 1927),
+    between 0 and 1; 0 where nobody was asked. Weights may be fractions: `of` is a number of
+    opinions."""
     if of <= 0:
         return 0.0
     share = some / of
@@ -41,8 +42,8 @@ def lower_bound(some: float, of: float) -> float:
 
 
 def attention(totals: Mapping[str, int]) -> Shown:
-    """What a dataset needs, from the totals of its summary: `score`, 0 to 100; `axes`, for each
-    criterion the lower bound of the share of ratings below the middle step."""
+    """Compute the attention score of a dataset from the totals of its summary: `score`, 0 to 100;
+    `axes`, for each criterion the lower bound of the share of ratings below the middle step."""
 
     def weight(counter: str) -> float:
         all_of_them = totals.get(counter, 0)

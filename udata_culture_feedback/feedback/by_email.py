@@ -1,5 +1,4 @@
-"""Feedback of somebody who confirms an e-mail address: an answer, or a change of the one they have
-given before."""
+"""Feedback given by confirming an e-mail address: new, or a change of what was given before."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from . import actions, representation
 
 
 class FeedbackByEmail:
-    """What `confirmation` asks of a domain."""
+    """What `email_confirmation` has to know of feedback."""
 
     action = Action.FEEDBACK
     scope = "feedback"
@@ -73,7 +72,8 @@ class FeedbackByEmail:
         )
 
     def carry_out(self, viewer: Viewer, payload: Payload, contact: Contact) -> Outcome:
-        """Who has answered before by this address changes that answer: it is the way to do so."""
+        """Record the confirmed feedback. Where this address has already given some, change it:
+        confirming again is how it is edited."""
         dataset = actions.readable_dataset(payload["dataset"])
         try:
             feedback, created = actions.submit(viewer, payload)

@@ -1,5 +1,6 @@
-"""Feedback as open data: one row each, nobody's name, the words only of who agreed and once a
-moderator has read them. Agents of producers and spam are in no figure, and in no file."""
+"""Feedback as open data, one row each: no names, and words only where their author agreed and a
+moderator has read them. Feedback of producers' agents and spam, counted in no figure, is in no
+file."""
 
 from __future__ import annotations
 
@@ -32,12 +33,12 @@ from ..web.csv import download
 from . import permissions, summaries
 from .models import STANDING, feedbacks
 
-#: What is read of a feedback, nothing of who gave it.
+#: Fields read of a feedback, none of them about its author.
 READ = (
     *("dataset", "resource", "fitness", "ratings", "usages", "profile", "wants_answer"),
     *("treatment.status", "consultation", "created_at", "open_data"),
 )
-#: What is read besides, where its author lets its words be open data.
+#: Fields read besides, where the author lets the words be open data.
 READ_OF_WORDS = (
     *("comment", "open_data", "visibility", "moderated.decision", "moderated.after"),
     *("contributor.user", "contributor.name"),
@@ -45,7 +46,7 @@ READ_OF_WORDS = (
 
 
 def table() -> Table:
-    """The file of feedback, of the site or of an organization."""
+    """Return the columns of the file of feedback, of the site or of an organization."""
     columns = (
         *opinion_columns(),
         Column(
@@ -94,12 +95,13 @@ def table() -> Table:
 
 
 def site_csv() -> Response:
-    """`P/site/feedback.csv`."""
+    """Return the file at `P/site/feedback.csv`."""
     return _file("feedback", {"listed": True}, SITE)
 
 
 def organization_csv(reference: str) -> Response:
-    """`P/organizations/<o>/feedback.csv`. Raises NotFound for one that is not there."""
+    """Return the file at `P/organizations/<o>/feedback.csv`. Raise NotFound for an unknown
+    organization."""
     found = catalogue.find_organization(reference)
     if found is None or found.deleted:
         raise refusals.NotFound(_("There is no such organization."))
@@ -108,8 +110,8 @@ def organization_csv(reference: str) -> Response:
 
 
 def rows(scope: Query, summary_id: str) -> Iterator[Row]:
-    """The feedback of public datasets, in an order drawn each time. `summary_id`: the figures that
-    count it, which say how many share a profile."""
+    """Yield the feedback of public datasets, in an order drawn each time. `summary_id`: the figures
+    that count it, which tell how many people share a profile."""
     told = _profiles(summary_id)
     datasets = Datasets()
     found = shuffled(feedbacks(), _counted(scope), READ, most=_is_most(scope))
@@ -124,7 +126,7 @@ def rows(scope: Query, summary_id: str) -> Iterator[Row]:
 
 
 def _words(ids: Iterable[ObjectId]) -> dict[ObjectId, str | None]:
-    """The comments of these feedbacks that may be published, as they are now. No command where
+    """Read the comments of these feedbacks that may be published, as they are now. No command where
     there are none."""
     agreed = list(ids)
     if not agreed:

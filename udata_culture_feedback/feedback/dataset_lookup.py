@@ -1,5 +1,5 @@
-"""What is known of a dataset before somebody's answer about it is stored, read in one command: each
-costs the process that asks more than what MongoDB does for it."""
+"""What has to be known of a dataset before feedback on it is stored, read in one command: each
+command costs the calling process more CPU than it costs MongoDB."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from .models import Summary, summaries
 
 @dataclass(frozen=True)
 class Beforehand:
-    """A dataset; its `summary` whole, None where nothing was said of it; its organization (None
-    where it has none, or one that is to be looked for); the consultations that have not closed."""
+    """A dataset as it is before feedback on it is stored: its whole `summary`, None where nothing
+    was ever said of it; its organization, None where it has none or where it has to be looked up
+    apart; the consultations that have not closed."""
 
     dataset: DatasetFacts
     summary: Summary | None
@@ -30,8 +31,8 @@ class Beforehand:
 
 
 def read(reference: Any, at: datetime) -> Beforehand | None:
-    """What is known at a moment of the dataset of an id, a slug or an old slug; None where there is
-    no such dataset, readable or not."""
+    """Look up a dataset by id, slug or old slug, as at a moment. Return None where there is no such
+    dataset; whether it is readable is not checked."""
     raw = catalogue.find_with(reference, _stages(at))
     if raw is None:
         return None

@@ -19,7 +19,8 @@ __all__ = ["THREAD", "fingerprint", "tell"]
 
 
 class FeedbackThread(Thread):
-    """The comment speaks, under the answer to the first question."""
+    """The thread of a feedback: the comment is its message, the answer to the first question its
+    title."""
 
     def collection(self) -> Collection[Any]:
         return feedbacks()
@@ -28,7 +29,7 @@ class FeedbackThread(Thread):
         return one["comment"]
 
     def title(self, one: Feedback) -> str:
-        """« [Retour] En partie · « il manque les musées d'outre-mer… » »."""
+        """Word the title: « [Retour] En partie · « il manque les musées d'outre-mer… » »."""
         fitness = vocabulary.vocabularies().label("fitness", one["fitness"])
         words = excerpt(one["comment"], TITLE_WORDS)
         found: str = _("[Feedback] %(fitness)s · “%(words)s”", fitness=fitness, words=words)
@@ -45,15 +46,15 @@ class FeedbackThread(Thread):
         return one["visibility"] == Visibility.HIDDEN and not one.get("deleted")
 
     def add_others(self, one: Feedback) -> bool:
-        """The answer that the producing side gave here."""
+        """Add the answer that the producing side gave here."""
         discussion_answer.carry(one)
         return True
 
     def told(self, id: ObjectId) -> None:
-        actions.bury(id)  # if it was a tombstone that waited for this only
+        actions.bury(id)  # if it was a tombstone that waited only for this
 
 
 THREAD = FeedbackThread()
 
-#: Brings the discussion of a feedback in line with it.
+#: Bring the discussion of a feedback in line with it.
 tell = THREAD.tell

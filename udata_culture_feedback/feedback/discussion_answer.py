@@ -1,7 +1,8 @@
 """The public answer that the producing side gives here, as a comment in the native discussion: in
 the organization's name, exactly once, rewritten when it changes.
 
-Its id was allocated with the answer (`treatment_history.decided`), before it exists there.
+The id of the comment is allocated with the answer (`treatment_history.decided`), before the comment
+exists.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from .treatment_history import has_said, withdrawn_messages, written
 
 
 def carry(feedback: Feedback) -> bool:
-    """Brings the comment in line with the answer, and answers whether it had to be. A comment that
-    was deleted there, or that the producer has rewritten there since, stays as they want it."""
+    """Bring the comment in line with the answer. Return whether it had to be changed. A comment
+    that was deleted in the discussion, or rewritten there by the producer since, stays as they left
+    it."""
     treatment = feedback["treatment"]
     changed = take_back(feedback)
     step = written(treatment)
@@ -41,7 +43,7 @@ def carry(feedback: Feedback) -> bool:
 
 
 def take_back(feedback: Feedback) -> bool:
-    """Have each comment whose answer was withdrawn here say so, and tell whether one had to be
+    """Make each comment whose answer was withdrawn here say so. Return whether one had to be
     changed."""
     gone = set(withdrawn_messages(feedback["treatment"])) - set(feedback.get("silenced", ()))
     if not gone:
@@ -62,6 +64,6 @@ def _add(discussion_id: ObjectId, step: Document) -> bool:
 
 
 def _changed_at(comment: Message) -> datetime:
-    """When a native message was last changed, as naive UTC."""
+    """Return when a native message was last changed, as naive UTC."""
     found: datetime = (comment.last_modified_at or comment.posted_on).replace(tzinfo=None)
     return found

@@ -1,7 +1,7 @@
 """What the producing side says and does in the native discussion of a feedback moves its treatment.
 
-`follow_thread` reads the whole discussion and never trusts an event: it may run twice, late or in
-any order. The author's own messages and ours are recognised and move nothing.
+`follow_thread` reads the whole discussion and trusts no event: it is idempotent, and may run late
+or in any order. Messages of the author and our own are recognised and move nothing.
 """
 
 from __future__ import annotations
@@ -34,17 +34,18 @@ from .treatment_history import (
     written,
 )
 
-#: What udata leaves of the messages of an account that had them deleted.
+#: Content that udata leaves in the messages of an account that had them deleted.
 ERASED = "DELETED"
 
-#: Feedback looked at together.
+#: Feedbacks checked in one batch.
 BATCH = 500
 
 READ = {"discussion": 1, "closed": 1, "closed_by": 1, "closed_by_organization": 1}
 
 
 def follow_thread(discussion_id: ObjectId) -> bool:
-    """Brings the treatment of a feedback in line with its discussion. True when it changed."""
+    """Bring the treatment of a feedback in line with its discussion. Return True when it
+    changed."""
     standing = {"discussion": discussion_id, "deleted": {"$exists": False}}
     while True:
         feedback = feedbacks().find_one(standing)
@@ -60,9 +61,9 @@ def follow_thread(discussion_id: ObjectId) -> bool:
 
 
 def check_threads() -> int:
-    """Looks at every discussion in which somebody else wrote, or should have: for maintenance.
-    udata writes whole discussions, so that two people who write at once may lose what one of them
-    wrote; and a lost task leaves a treatment behind. Answers how many needed something."""
+    """Check every discussion in which somebody other than the author wrote, or should have: for
+    maintenance. udata saves whole discussions, so that one of two concurrent messages may get lost;
+    and a lost task leaves a treatment behind. Return how many had to be changed."""
     mended = 0
     discussed = {"discussion": {"$exists": True}, "deleted": {"$exists": False}}
     fields = {"discussion": 1, "treatment": 1, "silenced": 1}
@@ -84,8 +85,8 @@ def check_threads() -> int:
 
 
 def comment_removed(discussion_id: ObjectId, message_id: str, at: datetime) -> bool:
-    """A message was deleted in udata at that moment. Where it was our answer, it is not said any
-    more, here neither; it would come back otherwise. True when it was."""
+    """Record that a message was deleted in udata. Where it was our answer, the answer is removed
+    here too: otherwise the comment would be posted again. Return True when it was."""
     ours = {"discussion": discussion_id, "treatment.message": message_id}
     while feedback := feedbacks().find_one(ours | {"deleted": {"$exists": False}}):
         changed = without_comment(feedback["treatment"], at)
@@ -97,7 +98,7 @@ def comment_removed(discussion_id: ObjectId, message_id: str, at: datetime) -> b
 
 
 def read(raw: Document, feedback: Feedback, dataset: DatasetFacts) -> Thread:
-    """What a stored discussion says of the treatment of a feedback."""
+    """Read what a stored discussion says of the treatment of a feedback."""
     stored = feedback["treatment"]
     producers = who_answers(dataset)
     remembered = set(stored.get("replies") or ())
@@ -135,7 +136,8 @@ def _closing(
     producer: ObjectId | None,
     producers: set[ObjectId],
 ) -> Shown:
-    """Who has closed a discussion, if that says something: its author, or the producing side."""
+    """Find who closed a discussion, where that means something: its author, or the producing
+    side."""
     at, by = raw.get("closed"), _id(raw.get("closed_by"))
     if at is None:
         return {}

@@ -10,23 +10,23 @@ from werkzeug.datastructures import MultiDict
 from .. import vocabulary
 from ..web.payload import Payload, Reading
 
-#: Characters of the name that somebody without an account declares.
+#: Longest declared name of somebody without an account, in characters.
 NAME_LENGTH = 100
-#: Characters of the id of a file, and of a signature.
+#: Longest id of a file, and longest signature, in characters.
 ID_LENGTH = 64
 
 
 def read_answer(payload: Payload, *, partial: bool = False) -> Payload:
-    """The fields of an answer that the payload has, normalised. Unknown fields are ignored, as
-    udata does; `partial` (an edit) requires none.
+    """Read the fields of a feedback that the payload has, normalised. Unknown fields are ignored,
+    as in udata; with `partial` (an edit) none is required.
 
     `fitness`: an id of the vocabulary, required. `ratings`: {axis: 1..5}, absent or null = no
     opinion. `comment`: text or null. `wants_answer`, `open_data`: boolean. `usages`: list of ids.
-    `profile`: id or null. `signature`: "name", "none" or an organization's id. `name`: what
-    somebody without an account calls themselves, or null. `resource`: id of a file or null.
-    `submission_id`: 8 to 64 characters.
+    `profile`: id or null. `signature`: "name", "none" or an organization's id. `name`: the declared
+    name of somebody without an account, or null. `resource`: id of a file or null. `submission_id`:
+    8 to 64 characters.
 
-    Raises Invalid with an error for each field at fault, TooLong for a comment over the bound.
+    Raise Invalid with an error for each field at fault, TooLong for a comment over the limit.
     """
     reading = Reading(payload)
     lists = vocabulary.vocabularies()
@@ -57,8 +57,8 @@ def read_answer(payload: Payload, *, partial: bool = False) -> Payload:
 
 
 def answer_of_form(form: MultiDict[str, str]) -> Payload:
-    """The same payload as a JSON body, from a submitted HTML form. A form that only has the three
-    buttons says nothing of the rest."""
+    """Turn a submitted HTML form into the payload that a JSON body would be. A form that has only
+    the three buttons leaves the other fields absent."""
     payload: Payload = {"fitness": form.get("fitness") or None}
     if form.get("submission_id"):
         payload["submission_id"] = form["submission_id"]
@@ -81,8 +81,8 @@ def answer_of_form(form: MultiDict[str, str]) -> Payload:
 
 
 def _keep_words(form: MultiDict[str, str], payload: Payload) -> None:
-    """A browser is not shown the words it has sent: an empty field changes nothing, and a box says
-    that they are to be removed."""
+    """Keep the stored words where the form leaves them empty: a browser is not shown the words it
+    has sent, so they are removed only where a box says so."""
     if "words_kept" not in form:
         return
     if "remove_words" in form:

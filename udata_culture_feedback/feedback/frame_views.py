@@ -1,5 +1,5 @@
-"""A page to be shown in a frame, for sites that accept nothing else: the widget and nothing around
-it. It tells the page it is in how high it is (`frame.js`); who may frame it is a setting."""
+"""A page to be shown in a frame, for sites that accept nothing else: the widget alone. It reports
+its height to the embedding page (`frame.js`); a setting says who may frame it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from . import actions
 
 @blueprint.route("/pages/frame/datasets/<string:dataset>/")
 def frame_of_dataset(dataset: str) -> Response:
-    """The widget of a dataset, alone."""
+    """Show the widget of a dataset, alone."""
     try:
         return _frame(actions.readable_dataset(dataset))
     except refusals.NotFound:
@@ -24,7 +24,7 @@ def frame_of_dataset(dataset: str) -> Response:
 
 @blueprint.route("/pages/frame/remote/")
 def frame_of_remote_dataset() -> Response:
-    """The same for a dataset that another portal names by its own id: see `pages/remote/`."""
+    """Show the widget of a dataset that another portal names by its own id: see `pages/remote/`."""
     found = catalogue.find_remote(request.args.get("id"), request.args.get("source"))
     if found is None or not catalogue.may_read(found):
         abort(404)
@@ -32,7 +32,7 @@ def frame_of_remote_dataset() -> Response:
 
 
 def _frame(dataset: DatasetFacts) -> Response:
-    # The widget finds out by itself who looks.
+    # The widget finds out by itself who is looking.
     return render(
         "embed/frame.html",
         viewer=NOBODY,

@@ -35,10 +35,10 @@ from .models import TreatmentStored, feedbacks
 from .signals import on_feedback_changed
 from .treatment_history import answer_given, is_ours
 
-#: What the answer of a producer is called where a reader points it out.
+#: Name of a producer's answer as a kind, where a reader reports it.
 ANSWER = "answer"
 
-#: What is read of a feedback that is not there any longer.
+#: Stand-in for a feedback that no longer exists.
 UNKNOWN: dict[str, TreatmentStored] = {"treatment": {"status": models.Treatment.NEW}}
 
 
@@ -79,8 +79,8 @@ class ModeratedFeedback(Moderated):
 
 
 class Answers(EmbeddedText):
-    """What a producer answered to a feedback, here. (What they say in the native discussion is for
-    udata's moderation: gone there, it is gone here.)"""
+    """The answers that producers give to feedback here. (What they say in the native discussion is
+    for udata's moderation: deleted there, it is deleted here.)"""
 
     kind = ANSWER
     label = _("Answer of a producer")
@@ -152,7 +152,7 @@ class Answers(EmbeddedText):
             self.look(self.of(feedback, ours[-1]), why)
 
     def follow(self, feedback_id: ObjectId) -> None:
-        """Have answers follow their feedback to another organization, and go with it."""
+        """Keep answers with the organization of their feedback, and delete them with it."""
         if not embedded_texts.has_parts(feedback_id):
             return
         fields = {"organization": 1, "deleted": 1}
@@ -239,8 +239,8 @@ ANSWERS = Answers()
 
 
 def flagged(viewer: Viewer, feedback_id: str, about: Any) -> Flagged:
-    """Find a comment that is pointed out, or (`about`: "answer") what its producer has answered
-    here. Raise NotFound for what this person may not see."""
+    """Find a reported comment, or (`about`: "answer") the answer its producer gave here. Raise
+    NotFound for what the viewer may not see."""
     feedback, dataset = actions.readable_feedback(feedback_id)
     if not permissions.may_see(viewer, feedback):
         raise refusals.NotFound(_("There is no such feedback."))
@@ -260,8 +260,8 @@ def flagged(viewer: Viewer, feedback_id: str, about: Any) -> Flagged:
 
 
 def _shown_answer(feedback: Item, about: Any) -> Item:
-    """Find the answer of a producer that is shown. Raise NotFound for one that is not there, or
-    that stands in the discussion only, where udata has it reported."""
+    """Find the producer's answer that is shown. Raise NotFound where there is none, or where it
+    stands only in the discussion: it is then reported through udata."""
     words = feedback["visibility"] == Visibility.PUBLIC
     id = ANSWERS.latest(feedback) if about == ANSWER and words else None
     found = ANSWERS.find([id]).get(id) if id else None
@@ -271,7 +271,7 @@ def _shown_answer(feedback: Item, about: Any) -> Item:
 
 
 def _way(person: Person, item: Shown, key: str | None) -> Way | None:
-    """Where a feedback is corrected: on the page of its dataset."""
+    """Return the address where the author corrects a feedback: the page of its dataset."""
     if not item["dataset"] or item["resource"]:
         return None
     path = f"datasets/{item['dataset']['id']}/"

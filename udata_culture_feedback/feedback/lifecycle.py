@@ -1,5 +1,5 @@
 """What happens to feedback when a dataset, an organization, an account or a discussion of udata
-goes away. Everything here may run twice and catches up on what an earlier run left."""
+goes away. Everything here is idempotent and catches up on what an interrupted run left."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from .signals import on_feedback_changed
 
 log = logging.getLogger(__name__)
 
-#: Feedback deleted at once when a dataset is purged.
+#: Feedbacks deleted in one batch when a dataset is purged.
 BATCH = 500
 
 
 def purge_dataset(dataset_id: ObjectId) -> list[str]:
-    """The dataset is gone for good: its figures leave the summaries above, then its feedback goes
-    (udata deletes the discussions of a purged dataset itself). Answers the summaries above."""
+    """Purge a dataset: take its figures out of the summaries above, then delete its feedback (udata
+    deletes the discussions of a purged dataset itself). Return the ids of the summaries above."""
     summary_id = dataset_summary(dataset_id)
     summary = stored_summaries().find_one({"_id": summary_id})
     above: list[str] = []
@@ -52,7 +52,7 @@ def purge_dataset(dataset_id: ObjectId) -> list[str]:
 
 
 def purge_organization(organization_id: ObjectId) -> None:
-    """The organization is gone for good: signatures lose it, its datasets have none any more."""
+    """Purge an organization: remove it from signatures, and from its datasets."""
     feedbacks().update_many(
         {"contributor.organization": organization_id}, {"$unset": {"contributor.organization": ""}}
     )
@@ -70,11 +70,13 @@ def purge_organization(organization_id: ObjectId) -> None:
 
 
 def forget_account(user_id: ObjectId) -> int:
-    """An account was deleted: nobody is recognised in its feedback any more. The words follow what
-    the person chose in udata (`delete_comments`), which is told to nobody and applied late: so we
-    look at what became of them in the discussion, and at what was asked of udata as far as we have
-    heard of it: words that wait, or that the service account says, are not among theirs. Answers
-    how many feedbacks changed."""
+    """Unlink a deleted account from its feedback. Return how many feedbacks changed.
+
+    The words follow what the person chose in udata (`delete_comments`), which fires no signal and
+    is applied late. So we look at what became of them in the discussion, and at the request to
+    udata where we have seen it: words that wait, or that the service account posted, are not among
+    those udata deletes.
+    """
     raw = User._get_collection().find_one({"_id": user_id}, {"deleted": 1})
     if raw is not None and not raw.get("deleted"):
         return 0
@@ -86,7 +88,7 @@ def forget_account(user_id: ObjectId) -> int:
 
 
 def discussion_deleted(discussion_id: ObjectId) -> None:
-    """A moderator (or its author) deleted the native discussion: the words are hidden here too, the
+    """Hide the words of a feedback whose native discussion a moderator (or its author) deleted; the
     ratings stay."""
     feedback = feedbacks().find_one({"discussion": discussion_id, "deleted": {"$exists": False}})
     if feedback and feedback.get("comment") and feedback["visibility"] != Visibility.HIDDEN:
@@ -124,7 +126,7 @@ def _forget_in(feedback: Feedback, with_words: bool, *, unlink: bool) -> bool:
 
 
 def _words_erased(feedback: Feedback) -> bool:
-    """Whether udata has deleted what this person said in the discussion of a feedback."""
+    """Return whether udata has deleted what the author said in the discussion of a feedback."""
     if feedback.get("hidden_reason") == REMOVED:
         return True
     if not feedback.get("discussed"):

@@ -1,7 +1,7 @@
-"""The words of our mails about feedback. Whom they go to is in `telling`.
+"""The text of our mails about feedback. Their recipients are chosen in `notifications`.
 
-A builder runs when its mail leaves, as its reader: what is hidden, deleted or said otherwise
-meanwhile is told as it is then, or not at all. Names of builders are stored.
+A builder runs when its mail leaves, as its reader: what has been hidden, deleted or changed
+meanwhile is shown as it is then, or not at all. Names of builders are stored.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from .models import Feedback, Treatment, feedbacks
 from .notifications import is_author
 from .representation import is_outdated
 
-#: What is shown of a text that the page shows in full.
+#: Characters shown of a text that the page shows in full.
 BEGINNING = 1000
 
 
 @mail("feedback-treated")
 def treated(reader: User, feedback: str) -> MailMessage | None:
-    """What the producer answered. To the author."""
+    """Tell the author what the producer answered."""
     found, dataset = _about(feedback)
     if found is None or dataset is None or not is_author(reader, found):
         return None
@@ -56,7 +56,7 @@ def treated(reader: User, feedback: str) -> MailMessage | None:
 
 @mail("feedback-better")
 def better(reader: User, feedback: str) -> MailMessage | None:
-    """The data have changed since they gave their opinion: is it better? To the author."""
+    """Ask the author, now that the data have changed, whether they are better."""
     found, dataset = _about(feedback)
     if found is None or dataset is None or not is_author(reader, found):
         return None
@@ -88,7 +88,7 @@ def better(reader: User, feedback: str) -> MailMessage | None:
 
 @mail("feedback-assigned")
 def assigned(reader: User, feedback: str) -> MailMessage | None:
-    """Somebody gave it to them to answer. To a member of the producing side."""
+    """Tell a member of the producing side that a comment was assigned to them."""
     found, dataset = _about(feedback)
     if found is None or dataset is None or found["treatment"].get("assignee") != reader.id:
         return None
@@ -107,7 +107,7 @@ def assigned(reader: User, feedback: str) -> MailMessage | None:
 
 
 def _about(feedback_id: str) -> tuple[Feedback | None, DatasetFacts | None]:
-    """A feedback that stands on a dataset the reader may read, and that dataset."""
+    """Find a feedback that still exists on a dataset the reader may read, and that dataset."""
     found = feedbacks().find_one({"_id": ObjectId(feedback_id), "deleted": {"$exists": False}})
     dataset = catalogue.find_dataset(found["dataset"]) if found else None
     if found is None or dataset is None or not catalogue.may_read(dataset):

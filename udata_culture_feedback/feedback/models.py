@@ -22,7 +22,7 @@ from .trend import MOST_DAYS
 
 
 class Treatment(StrEnum):
-    """What the producer answers (labels in `vocabulary.TREATMENT_STATUSES`)."""
+    """A status of the producer's treatment (labels in `vocabulary.TREATMENT_STATUSES`)."""
 
     NEW = "new"
     ACKNOWLEDGED = "acknowledged"
@@ -31,9 +31,9 @@ class Treatment(StrEnum):
     DECLINED = "declined"
 
 
-#: Another, besides the native discussion: the author has not heard of what the producer answered.
+#: Another listener, besides the native discussion: the author, to be told of the producer's answer.
 AUTHOR = "author"
-#: Who has to hear of a feedback and is no summary.
+#: The listeners of a feedback that are no summaries.
 LISTENERS = (DISCUSSION, AUTHOR)
 
 #: Feedback that is neither deleted, nor hidden whole, nor held.
@@ -49,10 +49,11 @@ class TreatmentStored(TypedDict):
 
     `answer`, `answered_at`, `answered_by` (account) and `organization` (in whose name) are those of
     the answer that is shown; `first_answered_at` is when the producing side first answered in
-    public, which a later answer never moves. They and `status` follow from `history` (see
-    `treatment_history`). `message`: the id of our comment in the discussion, allocated before it is
-    there. `unsaid`: until when that comment was deleted. `withdrawn`: until when what was answered
-    here was taken back. `replies`: ids of native messages known to be the producer's.
+    public, which a later answer never moves. They and `status` are derived from `history` (see
+    `treatment_history`). `message`: the id of our comment in the discussion, allocated before the
+    comment exists. `unsaid`: the moment up to which that comment was deleted. `withdrawn`: the
+    moment up to which answers given here were withdrawn. `replies`: ids of native messages known to
+    be the producer's.
 
     `assignee` (account) and `note` are internal: neither is ever shown outside the producing side.
     """
@@ -77,27 +78,27 @@ class TreatmentStored(TypedDict):
 
 
 class MessageStored(TypedDict):
-    """A message of ours in a native discussion: its id, allocated before it exists there, and a
-    fingerprint of the words it carries."""
+    """A message of ours in a native discussion: its id, allocated before the message exists there,
+    and a fingerprint of the words it carries."""
 
     id: str
     words: str
 
 
 class Feedback(TypedDict):
-    """One person's answer about a dataset.
+    """One person's opinion on a dataset.
 
     `listed` and `organization` are copied from the dataset and follow it. `judged` is the dataset's
     last update when it was judged. `open_data`: its author lets the words be published as open
     data. `agent`: written by somebody who may edit the dataset; counts in no figure. `signals`:
-    what a moderator should know of how it came (`quick`: typed faster than anybody types).
+    hints for moderators on how it was submitted (`quick`: typed faster than a human types).
     `confirmed`: what its author said of the data after they had changed (`answer`, `at`); `told`:
-    what the author knows of the treatment. `contact_told`: the contact point has heard of it;
-    `escalated`: when it was pointed out, to `admins` and to the `desk` (see
+    the state of the treatment last notified to the author. `contact_told`: the contact point was
+    notified; `escalated`: when it was pointed out, to `admins` and to the `desk` (see
     `dashboard.producer_alerts`). `live`, `counted`, `due`, `v`: see `figures.settle`. `hidden_at`,
     `words_until`, `review`, `moderated`: see `contributions.review_rules`. `contact`: where the
-    address is kept of an author who asked to be told. `deleted` marks a tombstone, which says
-    nothing, belongs to nobody and goes when every listener has heard of it.
+    address is kept of an author who asked to be notified. `deleted` marks a tombstone, which has no
+    words and no author and is removed once nothing is due for it.
     """
 
     _id: ObjectId
@@ -153,7 +154,7 @@ class Feedback(TypedDict):
 
 
 class CultureFeedbackFeedback(Indexed):
-    """Of `Feedback`."""
+    """The collection of `Feedback`."""
 
     meta = {
         "indexes": [
@@ -221,12 +222,11 @@ class Summary(TypedDict, total=False):
     `contributor:<kind>`, `profile:<id>`, `month:<yyyy-mm>`, for each of these months and axes
     `rated:<yyyy-mm>:<axis>` and, below the middle step, `low:<yyyy-mm>:<axis>`; of the texts whose
     author wants an answer, `awaited` (all of them) and `answered_in:<whole local days, 366 at
-    most>`; `confirmed:<yes, partly, no>`, what authors said once their data had changed; and the
-    same behind `before:` for what was judged before `data_updated_at`; `trend:<yyyy-mm>:…`, see
-    `trend`. The summary of a dataset is
-    itself a contribution to those of its organization and of the site, as long as it is `listed`.
-    Lists are sorted by `attention`, which follows from its totals, and by `updated_at`, the
-    dataset's own `last_update`.
+    most>`; `confirmed:<yes, partly, no>`, what authors said once their data had changed; each of
+    these again behind `before:` for what was judged before `data_updated_at`; `trend:<yyyy-mm>:…`,
+    see `trend`. The summary of a dataset is itself a contribution to those of its organization and
+    of the site, as long as it is `listed`. Lists are sorted by `attention`, which is derived from
+    its totals, and by `updated_at`, the dataset's own `last_update`.
     """
 
     _id: str
@@ -249,7 +249,7 @@ class Summary(TypedDict, total=False):
 
 
 class CultureFeedbackSummary(Indexed):
-    """Of `Summary`."""
+    """The collection of `Summary`."""
 
     meta = {
         "indexes": [
@@ -277,7 +277,8 @@ class CultureFeedbackSummary(Indexed):
 
 
 def feedbacks() -> Collection[Any]:
-    """The collection of feedback, its indexes built, its writes acknowledged by a majority."""
+    """Return the collection of feedback, its indexes built, its writes acknowledged by a
+    majority."""
     return acknowledged(CultureFeedbackFeedback)
 
 
@@ -286,13 +287,14 @@ def summaries() -> Collection[Any]:
 
 
 def is_held(feedback: Feedback) -> bool:
-    """Tell whether a feedback counts nowhere yet: a check of abuse has its words wait."""
+    """Return whether a feedback counts nowhere yet: a check of abuse has its words wait."""
     return bool(feedback.get("caught")) and feedback["visibility"] == Visibility.PENDING
 
 
 def live_totals(feedback: Feedback) -> Totals:
-    """What a feedback counts now. A tombstone counts nothing; spam, hidden whole, neither; what is
-    held only among the held; a producer's agent only among agents, which is no public figure."""
+    """Compute what a feedback counts now. A tombstone counts nothing, nor does spam, hidden whole;
+    held feedback counts only as held; that of a producer's agent only among agents, which is no
+    public figure."""
     if feedback.get("deleted") or feedback.get("hidden_reason") == "spam":
         return {}
     if is_held(feedback):
@@ -333,7 +335,7 @@ def live_totals(feedback: Feedback) -> Totals:
 
 
 def _awaited(feedback: Feedback) -> list[str]:
-    """What the words of somebody who wants an answer count: the only denominator of answer rates,
+    """Compute what words count whose author wants an answer: the only denominator of answer rates,
     and how long the first answer took."""
     counters = ["awaited"]
     closed = feedback["treatment"].get("closed_by_author")

@@ -1,7 +1,6 @@
-"""Who hears of what producers answer: the author, once for each change, and only where udata has
-not told them already. An answer that is a comment in a discussion under their name is udata's to
-mail; a change of status, or an answer to who gave no name or no words, is ours.
-"""
+"""Notify authors of what producers answer: once for each change, and only where udata has not done
+so. A comment in a discussion under the author's name is mailed by udata; a change of status, or an
+answer to an author who gave no name or no words, by us."""
 
 from __future__ import annotations
 
@@ -23,8 +22,8 @@ from .treatment_history import Step, is_ours
 
 
 def tell_author(feedback_id: ObjectId) -> bool:
-    """Tells the author of a feedback what has changed since they were last told, if anything. It
-    stays due until that is done, and may run twice. True when a mail was posted."""
+    """Notify the author of a feedback of what has changed since the last notification, if anything.
+    Idempotent; it stays due until done. Return True when a mail was posted."""
     feedback = feedbacks().find_one({"_id": feedback_id})
     if feedback is None or AUTHOR not in feedback.get("due", ()):
         return False
@@ -44,13 +43,15 @@ def tell_author(feedback_id: ObjectId) -> bool:
 
 
 def tell_authors() -> int:
-    """Those who were to be told and were not yet: for maintenance."""
+    """Notify the authors who should have been notified and were not: for maintenance. Return how
+    many mails were posted."""
     waiting = feedbacks().find({"due": AUTHOR}, {"_id": 1})
     return sum(tell_author(feedback["_id"]) for feedback in waiting)
 
 
 def is_news(feedback: Feedback) -> bool:
-    """Whether something has changed that its author knows neither of themselves nor by udata."""
+    """Return whether something has changed that the author neither did themselves nor learnt from
+    udata."""
     treatment, told = feedback["treatment"], feedback.get("told") or {}
     history: list[Step] = treatment.get("history") or []
     moved = treatment["status"] != told.get("status", Treatment.NEW)
@@ -60,7 +61,7 @@ def is_news(feedback: Feedback) -> bool:
     move = next((s for s in reversed(history) if s["from"] != s["to"]), {})
     user = feedback["contributor"].get("user")
     by_author = {id(step) for step in history if user and step["by"] == user}
-    # A comment that is only rewritten is no event: nor does udata tell of it.
+    # A rewritten comment is no event: udata does not mail it either.
     rewritten = is_ours(answer) and any(is_ours(s) and s["at"] < answer["at"] for s in history)
     mailed = mailed_by_udata(feedback)
 
@@ -74,8 +75,8 @@ def is_news(feedback: Feedback) -> bool:
 
 
 def mailed_by_udata(feedback: Feedback) -> bool:
-    """Whether what is said in the discussion of a feedback reaches its author: it is there, under
-    their own account."""
+    """Return whether udata mails the discussion of a feedback to its author: it stands under their
+    own account."""
     if not feedback.get("comment") or feedback["visibility"] != Visibility.PUBLIC:
         return False
     speaker, _organization = voice_of(feedback["contributor"])
@@ -84,7 +85,7 @@ def mailed_by_udata(feedback: Feedback) -> bool:
 
 
 def scope_of(feedback: Feedback) -> str:
-    """The subject of what its author hears."""
+    """Return the unsubscribe scope of the mails that the author of a feedback receives."""
     return f"feedback:{feedback['_id']}"
 
 
@@ -105,8 +106,8 @@ def _name_of(dataset_id: ObjectId, sentence: Any) -> str | None:
 
 
 def reader_of(feedback: Feedback) -> ObjectId | None:
-    """Who hears of what becomes of a feedback: the account that gave it, or where the address is
-    kept of somebody without one who asked to be told."""
+    """Return who is notified about a feedback: the account that gave it, or the contact kept for
+    somebody without one who asked to be notified."""
     return feedback["contributor"].get("user") or feedback.get("contact")
 
 

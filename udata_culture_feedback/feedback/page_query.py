@@ -1,9 +1,9 @@
 """What is shown of one dataset, read in one command: the dataset and its figures, with a page of
-its feedback, one's own answer and the requests about it.
+its feedback, the viewer's own feedback and the requests about it.
 
-Each command costs the process that asks more than what MongoDB does for it, so that the pages read
-most ask once. The answer stays as MongoDB sent it until something of it is needed: what is rendered
-for everybody is found by its `fingerprint` (see `rendered`).
+Each command costs the calling process more CPU than it costs MongoDB, so the most read pages send
+one. The result stays undecoded until something of it is needed: what is rendered for all is found
+in the cache by its `fingerprint` (see `web.render_cache`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .models import summaries as all_summaries
 
 Stages = list[Query]
 
-#: What is read of a feedback to show it.
+#: Fields read of a feedback to show it.
 SHOWN = {
     field: 1
     for field in (
@@ -67,7 +67,7 @@ SHOWN = {
     )
 }
 
-#: That say something in words; of what was public before it was hidden a stub stays.
+#: Feedback with words; of what was public before it was hidden a notice stays.
 WORDED: Query = {
     "comment": {"$exists": True},
     "visibility": {"$in": [Visibility.PUBLIC, Visibility.HIDDEN]},
@@ -77,19 +77,20 @@ WORDED: Query = {
 
 @dataclass(frozen=True)
 class Gathered:
-    """The answer to one command, with a `page` of feedback where there is one."""
+    """The result of one command, with a `page` of feedback where there is one."""
 
     raw: bytes
     page: Page
 
     @cached_property
     def _shared(self) -> bytes:
-        """All but one's own answer, which comes last. No text has such a character."""
+        """The result without the viewer's own feedback, which comes last. No text contains this
+        byte sequence."""
         return self.raw.rpartition(b"\x04mine\0")[0] or self.raw
 
     @cached_property
     def fingerprint(self) -> bytes:
-        """Changes with anything that was read, but for one's own answer."""
+        """A fingerprint of everything that was read but the viewer's own feedback."""
         return hashlib.blake2b(self._shared, digest_size=16).digest()
 
     @cached_property
@@ -102,13 +103,13 @@ class Gathered:
 
     @property
     def summary(self) -> Summary:
-        """Empty when nothing was ever said."""
+        """The summary of the dataset; empty when nothing was ever said."""
         found: list[Summary] = self.document["summary"]
         return found[0] if found else {}
 
     @property
     def feedback(self) -> list[Feedback]:
-        """One page, and one more where there is one."""
+        """One page of feedback, and one more where there is a next page."""
         found: list[Feedback] = self.document["feedback"]
         return found
 
@@ -118,19 +119,19 @@ class Gathered:
 
     @property
     def totals_of_requests(self) -> dict[str, int] | None:
-        """None where some have to be settled before."""
+        """The totals of requests; None where some have to be settled first."""
         if self.document["due"]:
             return None
         return next((one["totals"] for one in self.document["requests"]), {})
 
     def must_be_readable(self) -> None:
-        """Raises NotFound for a dataset that the current user may not read."""
+        """Raise NotFound for a dataset that the current user may not read."""
         if not catalogue.may_read(self.dataset):
             raise refusals.NotFound(_("There is no such dataset."))
 
     def is_everybodys(self, viewer: Viewer) -> bool:
-        """Whether this person is shown it as everybody else is, but for their own answer, so that
-        it may be rendered once for all. For who is not known it has yet to be told whether they may
+        """Return whether this viewer sees what everybody sees, but for their own feedback, so that
+        one rendering serves all. For an anonymous viewer it remains to be checked whether they may
         read the dataset."""
         if current_user.is_anonymous and viewer.key is None:
             return True
@@ -143,8 +144,8 @@ class Gathered:
 
 
 def page_of(reference: Any, viewer: Viewer, page: Page) -> Gathered:
-    """What the page of a dataset shows, with what people say in words. `reference`: id, slug or old
-    slug. Raises NotFound, also for a page beyond the end of offsets."""
+    """Read what the page of a dataset shows, with the feedback that has words. `reference`: id,
+    slug or old slug. Raise NotFound, also for a page beyond the end of offsets."""
     stages = [_figures(), _feedback(STANDING | WORDED, page), *requests_beside().stages()]
     if viewer.known:
         mine = {"contributor.key": viewer.key, "resource": None}
@@ -154,12 +155,12 @@ def page_of(reference: Any, viewer: Viewer, page: Page) -> Gathered:
 
 
 def listed(reference: Any, page: Page) -> Gathered:
-    """A page of all feedback of a dataset, with words or without. Raises NotFound."""
+    """Read a page of all feedback on a dataset, with words or without. Raise NotFound."""
     return _gather(reference, [_figures(), _feedback(STANDING, page)], page)
 
 
 def figures_of(reference: Any) -> Gathered:
-    """The figures of a dataset: of feedback and of requests. Raises NotFound."""
+    """Read the figures of a dataset: of feedback and of requests. Raise NotFound."""
     return _gather(
         reference,
         [_figures(), {"$set": {"key": DATASET_SUMMARY}}, *requests_beside().figure_stages()],
