@@ -338,7 +338,7 @@ def settings_to_look_at() -> list[str]:
 
 
 def _account(email: str) -> Any:
-    """The id of an account. Raises ClickException for an address that is nobody's."""
+    """The id of an account. Raise ClickException for an address that is nobody's."""
     found = catalogue.user_of_email(email)
     if found is None:
         raise click.ClickException(f"No account has the address {email}")
@@ -346,7 +346,7 @@ def _account(email: str) -> Any:
 
 
 def _pair(option: str) -> tuple[str, str]:
-    """A mapping as it is typed. Raises UsageError for a column that is not ours."""
+    """A mapping as it is typed. Raise UsageError for a column that is not ours."""
     theirs, _, ours = option.partition("=")
     if not theirs or ours not in importing.COLUMNS:
         columns = ", ".join(importing.COLUMNS)

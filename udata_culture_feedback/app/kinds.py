@@ -28,7 +28,7 @@ TRACES = (subscriptions.SUBSCRIBED, consultations.FOLLOWS, flags.GIVEN)
 
 
 def register_all() -> None:
-    """Fill the registry. Twice is once."""
+    """Fill the registry. Idempotent."""
     for kind in KINDS:
         register(kind)
     for trace in TRACES:

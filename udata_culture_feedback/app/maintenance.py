@@ -32,8 +32,8 @@ FORGOTTEN_WITHIN = timedelta(days=40)
 
 
 def maintain() -> dict[str, int]:
-    """Does all there is to catch up on, and answers how much of each there was. One thing that
-    fails is logged and leaves the others alone: it is answered as `<name>_failed`."""
+    """Do all there is to catch up on, and return how much of each there was. One thing that fails
+    is logged and leaves the others alone: it is answered as `<name>_failed`."""
     with recorded(JOB) as run:
         each(steps(), run)
     done: dict[str, int] = run["done"]

@@ -59,7 +59,7 @@ def count_what_is_new(_database: Database) -> str:
 def _says(
     stored: Collection, contribution: Mapping[str, Any], live: Totals, concerned: Iterable[str]
 ) -> bool:
-    """Has a contribution count what it counts now, and makes it due. Whoever changes it meanwhile
+    """Have a contribution count what it counts now, and makes it due. Whoever changes it meanwhile
     does so too."""
     if contribution.get("live") == live:
         return False
@@ -168,7 +168,7 @@ def pending() -> list[str]:
 
 
 def run(name: str) -> str:
-    """Applies a migration and records it; answers what it says it did."""
+    """Apply a migration and records it; answers what it says it did."""
     report = MIGRATIONS[name](get_db())
     _record(name).add("migrate", MIGRATIONS[name], [["info", report]], {}, True)
     return report

@@ -29,9 +29,8 @@ log = logging.getLogger(__name__)
 
 
 def publish_site() -> Published | None:
-    """Publishes the files of the portal, or what of them has changed; None where no organization is
-    set for that. Raises Conflict as `portal.put` does, and for an organization that is not there.
-    """
+    """Publish the files of the portal, or what of them has changed; None where no organization is
+    set for that. Raise Conflict as `portal.put` does, and for an organization that is not there."""
     reference = current_app.config["CULTURE_FEEDBACK_OPEN_DATA_ORGANIZATION"]
     if not reference:
         return None
@@ -52,7 +51,7 @@ def publish_site() -> Published | None:
 
 @job("culture-feedback-publish", route="low.culture-feedback")
 def publish_everything(self: object) -> dict[str, int]:
-    """Brings our datasets in line with what there is to publish. To be scheduled every day."""
+    """Bring our datasets in line with what there is to publish. To be scheduled every day."""
     done = publishing.publish_all()
     refused = sum(isinstance(one, refusals.Refusal) for one in done.values())
     changed = sum(isinstance(one, Published) and bool(one.changed) for one in done.values())

@@ -87,11 +87,12 @@ class Thread:
         raise NotImplementedError
 
     def speaks(self, one: Contribution) -> bool:
-        """Whether there is something to say at all, as far as this depends on the contribution."""
+        """Return whether there is something to say at all, as far as this depends on the
+        contribution."""
         raise NotImplementedError
 
     def is_hidden(self, one: Contribution) -> bool:
-        """Whether its words were hidden by moderation, and not withdrawn by their author."""
+        """Return whether its words were hidden by moderation, and not withdrawn by their author."""
         raise NotImplementedError
 
     def voice(self, one: Contribution) -> Voice:
@@ -99,8 +100,8 @@ class Thread:
         return voice_of(one["contributor"])
 
     def signs_anew(self, one: Contribution) -> bool:
-        """Whether messages take the signature that the contribution has now. Not for who has left:
-        udata finds what they said by its author."""
+        """Return whether messages take the signature that the contribution has now. Not for who has
+        left: udata finds what they said by its author."""
         contributor = one["contributor"]
         found: bool = contributor["key"] == account_key(contributor.get("user"))
         return found
@@ -118,7 +119,7 @@ class Thread:
         return self.signed_messages(one)
 
     def add_others(self, one: Contribution) -> bool:
-        """Writes what else belongs in the discussion, once it exists. False to look again."""
+        """Write what else belongs in the discussion, once it exists. False to look again."""
         return True
 
     def told(self, id: ObjectId) -> None:
@@ -127,7 +128,7 @@ class Thread:
     # --- Bringing in line -------------------------------------------------------------------------
 
     def tell(self, id: ObjectId) -> None:
-        """Brings the discussion of a contribution in line with it."""
+        """Bring the discussion of a contribution in line with it."""
         for _attempt in range(ATTEMPTS):
             one = self.collection().find_one({"_id": id})
             if one is None:
@@ -140,12 +141,12 @@ class Thread:
         self.told(id)
 
     def take_back_silently(self, discussion: Discussion) -> None:
-        """Deletes a thread of ours. Receivers hear of it like of any other, hence the mark."""
+        """Delete a thread of ours. Receivers hear of it like of any other, hence the mark."""
         discussion.taken_back = True
         discussion.delete()
 
     def silence(self, discussion_id: ObjectId, message_id: str) -> Contribution | None:
-        """A message was deleted there: it does not come back. Answers the contribution whose
+        """A message was deleted there: it does not come back. Return the contribution whose
         discussion it is, as it was before."""
         return self.collection().find_one_and_update(
             {"discussion": discussion_id}, {"$addToSet": {"silenced": message_id}}
@@ -160,15 +161,15 @@ class Thread:
         return self._retract(one) if one.get("discussion") else True
 
     def _heard(self, one: Contribution) -> bool:
-        """Ends a look. False when the contribution has changed since: what was just written may be
+        """End a look. False when the contribution has changed since: what was just written may be
         old."""
         heard(self.collection(), one, DISCUSSION)
         unmoved = {"_id": one["_id"], "v": one["v"]}
         return self.collection().find_one(unmoved, {"_id": 1}) is not None
 
     def _create(self, one: Contribution, dataset: DatasetFacts) -> bool:
-        """Creates the discussion under the id allocated for it, and announces it. Raises
-        DoesNotExist when the dataset has just been purged."""
+        """Create the discussion under the id allocated for it, and announce it. Raise DoesNotExist
+        when the dataset has just been purged."""
         allocated = self._allocate(one)
         if allocated is None:
             return False
@@ -238,7 +239,7 @@ class Thread:
         return bool(claimed.modified_count)
 
     def _update(self, one: Contribution, dataset: DatasetFacts) -> bool:
-        """Carries an edit over: our latest message says the new words, or, once the producer has
+        """Carry an edit over: our latest message says the new words, or, once the producer has
         answered it, a complement follows. False when somebody else changed the contribution."""
         discussion = Discussion.objects(id=one["discussion"]).first()
         if discussion is None:
@@ -281,8 +282,8 @@ class Thread:
         author: User,
         organization: Organization | None,
     ) -> None:
-        """Adds our latest words below the producer's answer, once, beside whatever replies come;
-        in a closed thread too: what is said here is said there. Quietly where it had been there."""
+        """Add our latest words below the producer's answer, once, beside whatever replies come; in
+        a closed thread too: what is said here is said there. Quietly where it had been there."""
         date = day_in_words(one["last_modified"])
         content = _("Added on %(date)s:", date=date) + "\n\n" + self.text(one)
         add_message(
@@ -321,7 +322,7 @@ class Thread:
     # --- Taking back ------------------------------------------------------------------------------
 
     def _retract(self, one: Contribution) -> bool:
-        """Takes our words back: the whole thread when nobody else wrote in it, otherwise our
+        """Take our words back: the whole thread when nobody else wrote in it, otherwise our
         messages say that they were withdrawn and the thread is closed. Others' words are never
         deleted. False when the discussion came into being meanwhile."""
         discussion = Discussion.objects(id=one["discussion"]).first()
@@ -378,7 +379,7 @@ def add_message(
     quietly: bool = False,
     into_closed: bool = False,
 ) -> bool:
-    """Adds a message to a discussion where no message has that id yet, and lets udata announce it
+    """Add a message to a discussion where no message has that id yet, and lets udata announce it
     (bell, mails, activity): once, whoever calls it, how often and at the same time.
 
     `message_id`: a UUID as text, kept by the caller *before* calling. `posted_on`: naive UTC, now
@@ -420,7 +421,7 @@ def add_message(
 
 
 def announce_message(discussion_id: ObjectId, message_id: str) -> None:
-    """Lets udata announce a message that was added quietly. Once is the caller's business."""
+    """Let udata announce a message that was added quietly. Once is the caller's business."""
     discussion = Discussion.objects(id=discussion_id).first()
     message = _message(discussion, message_id) if discussion else None
     if message is None:
@@ -442,7 +443,7 @@ def _message(discussion: Discussion, message_id: str) -> Message | None:
 
 
 def rewrite_message(discussion_id: ObjectId, message_id: str, content: str) -> bool:
-    """Changes what a message of ours says, wherever it stands, with the date of the change. Tells
+    """Change what a message of ours says, wherever it stands, with the date of the change. Tells
     nobody, as udata. False when it is not there, or says that already."""
     other = {"$elemMatch": {"id": message_id, "content": {"$ne": content}}}
     changed = Discussion._get_collection().update_one(
@@ -463,7 +464,7 @@ def rewrite_message(discussion_id: ObjectId, message_id: str, content: str) -> b
 
 
 def fingerprint(words: str) -> str:
-    """Tells whether a message carries these words, without storing them twice."""
+    """Return a hash of words, to tell whether a message carries them without storing them twice."""
     return hashlib.sha256(words.encode()).hexdigest()[:32]
 
 
@@ -487,8 +488,8 @@ def withdrawn() -> str:
 
 
 def forget_reports(discussion: Discussion, ours: Iterable[str] = ()) -> None:
-    """Reports of udata repeat what they are about: once that is taken back they do not any more.
-    `ours`: the messages that were, the first one of the discussion among them; none: all."""
+    """Erase the words that udata's reports repeat, once those are taken back. `ours`: the ids of
+    the messages taken back, the first one of the discussion among them; none: all."""
     found = Report.objects(subject=discussion)
     if messages := set(ours):
         first = str(discussion.discussion[0].id) if discussion.discussion else None
@@ -531,7 +532,7 @@ class Answering:
         return Answering(self.organizations | other.organizations, self.users | other.users)
 
     def wrote(self, message: Message) -> bool:
-        """Whether a native message is theirs."""
+        """Return whether a native message is theirs."""
         organization, author = message.posted_by_organization, message.posted_by
         return bool(
             (organization and organization.id in self.organizations)
@@ -565,7 +566,7 @@ def voice_of(contributor: Mapping[str, Any]) -> Voice:
 def _sign(
     discussion: Discussion, ours: set[str], author: User, organization: Organization | None
 ) -> None:
-    """Puts the signature that the author has chosen since under our messages: the name would stay
+    """Put the signature that the author has chosen since under our messages: the name would stay
     otherwise under those of who now prefers « Sans mon nom »."""
     organization_id = organization.id if organization else None
     signed = {"_id": discussion.id, "user": author.id, "organization": organization_id}

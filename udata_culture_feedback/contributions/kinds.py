@@ -84,14 +84,14 @@ TRACES: dict[str, Trace] = {}
 
 
 def register(kind: Kind) -> None:
-    """Add a kind. Twice is once."""
+    """Add a kind. Idempotent."""
     KINDS[kind.id] = kind
     if kind.by_email:
         confirmation.offer(kind.by_email)
 
 
 def register_trace(trace: Trace) -> None:
-    """Add what is kept of people. Twice is once."""
+    """Add what is kept of people. Idempotent."""
     TRACES[trace.name] = trace
 
 

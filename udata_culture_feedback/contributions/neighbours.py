@@ -108,7 +108,7 @@ class RequestsAsked(Protocol):
     """What consultations ask of data requests."""
 
     def ask(self, viewer: Any, payload: Document) -> tuple[Document, bool]:
-        """Submit a request; return it and whether it is new. Raises Refusal."""
+        """Submit a request; return it and whether it is new. Raise Refusal."""
 
     def find_request(self, reference: Any) -> Document | None:
         """Return the request of an id or slug, readable or not; None without one."""
@@ -168,7 +168,7 @@ class Slot(Generic[T]):
         self._provider = provider
 
     def __call__(self) -> T:
-        """Return the provider. Raises LookupError where `app` has registered none."""
+        """Return the provider. Raise LookupError where `app` has registered none."""
         if self._provider is None:
             raise LookupError(f"Nobody provides {self.name}: was init_app called?")
         return self._provider

@@ -175,7 +175,7 @@ _appealable: list[Appealable] = []
 
 
 def contest_with(appealable: Appealable) -> None:
-    """Say how decisions are contested. Twice is once."""
+    """Say how decisions are contested. Idempotent."""
     _appealable[:] = [appealable]
 
 

@@ -66,7 +66,7 @@ class Picked:
         return self.values[0] if self.values else None
 
     def must_be_clear(self, field: str) -> Picked:
-        """Itself. Raises Invalid naming the field where words were typed that name nothing, or
+        """Itself. Raise Invalid naming the field where words were typed that name nothing, or
         several things."""
         if not self.unclear:
             return self

@@ -62,7 +62,7 @@ def ways(viewer: Viewer, action: Action, target: object) -> Ways:
 
 
 def must_take_part(viewer: Viewer, action: Action, target: object) -> None:
-    """Raises Unauthenticated for who is not known, saying which ways are open; ReadOnly."""
+    """Raise Unauthenticated for who is not known, saying which ways are open; ReadOnly."""
     try:
         once = confirmation.counts_once(viewer, action, target)
         must_be_known(viewer if once else NOBODY, action)
@@ -85,12 +85,12 @@ def _must_be_enough(viewer: Viewer, mode: Mode) -> None:
 def admit(
     viewer: Viewer, action: Action, target: str, payload: Payload, *, about: str = ""
 ) -> list[str]:
-    """Takes what a new contribution without an account has to give, and answers what a moderator
+    """Take what a new contribution without an account has to give, and return what a moderator
     should know of it (`quick`). To be called once the rest has been found right.
 
     `payload`: `proof` (or `captcha`), and `submission_id` by which a retry is recognised. `about`:
-    what it says something of, where that is not the target itself: a retry is one of the same
-    thing only. Raises Unproven, TooMany.
+    what it says something of, where that is not the target itself: a retry is one of the same thing
+    only. Raise Unproven, TooMany.
     """
     if not viewer.by_token:
         return []
@@ -106,13 +106,14 @@ def admit(
 
 
 def needs_another_way(refusal: refusals.Refusal) -> bool:
-    """Whether somebody who was refused under a proof of work had better confirm an address."""
+    """Return whether somebody who was refused under a proof of work had better confirm an
+    address."""
     proof = refusal.details.get("proof")
     return isinstance(refusal, refusals.TooMany) or proof not in (None, "trap")
 
 
 def avoid_trap(sent: Any) -> None:
-    """Raises Unproven for a form whose trap was filled in: it is shown again, with the trap empty,
+    """Raise Unproven for a form whose trap was filled in: it is shown again, with the trap empty,
     and may be sent again."""
     if sent.get(TRAP):
         raise refusals.Unproven(

@@ -96,7 +96,7 @@ class CultureFeedbackConfirmAPI(Route):
 
 
 def confirmation_is_sent(action: Action, body: Shown) -> Answer:
-    """Keeps a contribution until its address is confirmed; the answer is the same for all."""
+    """Keep a contribution until its address is confirmed; the answer is the same for all."""
     confirmation.ask(action, body)
     return answer({"message": str(confirmation.SENT)}, 202)
 

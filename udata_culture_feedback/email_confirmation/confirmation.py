@@ -119,16 +119,16 @@ class Contribution(Protocol):
         """One of `Action`, or the name of another: a kind may have an action of its own."""
 
     def target(self, reference: str) -> str:
-        """The id of what a contribution is about, as a proof of work names it. Raises NotFound."""
+        """The id of what a contribution is about, as a proof of work names it. Raise NotFound."""
 
     def check(self, payload: Payload) -> Shown:
-        """What is to be kept of a payload: plain values. Raises what the action would."""
+        """What is to be kept of a payload: plain values. Raise what the action would."""
 
     def preview(self, payload: Payload) -> Preview | None:
         """What it is about; None when that is gone."""
 
     def carry_out(self, viewer: Viewer, payload: Payload, contact: contacts.Contact) -> Outcome:
-        """Does it. `payload` has a `submission_id`: done twice, it is done once."""
+        """Do it. `payload` has a `submission_id`: done twice, it is done once."""
 
 
 @runtime_checkable
@@ -143,7 +143,7 @@ _CONTRIBUTIONS: dict[str, Contribution] = {}
 
 
 def offer(contribution: Contribution) -> None:
-    """Opens one action of a domain to people who confirm an e-mail address."""
+    """Open one action of a domain to people who confirm an e-mail address."""
     _CONTRIBUTIONS[contribution.action] = contribution
 
 
@@ -161,9 +161,9 @@ def mode_for(action: str, reference: object) -> Mode:
 
 
 def counts_once(viewer: Viewer, action: str, reference: object) -> bool:
-    """Whether somebody is known by the fingerprint of the scope in which this action counts people.
-    The token of a confirmed address is that of one scope: in another the same address would count
-    a second time. Raises NotFound where `reference` is nothing."""
+    """Return whether somebody is known by the fingerprint of the scope in which this action counts
+    people. The token of a confirmed address is that of one scope: in another the same address would
+    count a second time. Raise NotFound where `reference` is nothing."""
     contribution = contribution_of(action)
     if viewer.scope is None or contribution is None:
         return viewer.scope is None
@@ -191,16 +191,16 @@ def unconfirmed() -> Collection:
 
 
 def is_wished(viewer: Viewer, payload: Payload) -> bool:
-    """Whether somebody wants to take part by confirming an address."""
+    """Return whether somebody wants to take part by confirming an address."""
     return not viewer.account and bool(payload.get("email"))
 
 
 def ask(action: str, payload: Payload) -> None:
-    """Keeps what somebody sends, and writes to the address it carries (`email`). The same comes of
+    """Keep what somebody sends, and writes to the address it carries (`email`). The same comes of
     it whether that is known or not, and whether it has had all the mails it may have today.
 
-    Raises Unauthenticated where the portal asks for an account, ReadOnly, Invalid, TooMany,
-    Unproven while many are sent (`proof`), and what the action would.
+    Raise Unauthenticated where the portal asks for an account, ReadOnly, Invalid, TooMany, Unproven
+    while many are sent (`proof`), and what the action would.
     """
     contribution = _CONTRIBUTIONS[action]
     about = payload.get(contribution.of) if contribution.of else None
@@ -249,7 +249,7 @@ def link_of(id: ObjectId) -> str:
 
 
 def opened(token: object) -> Unconfirmed:
-    """What a link opens. Raises Gone for one that was used or is too old, Invalid for one that is
+    """What a link opens. Raise Gone for one that was used or is too old, Invalid for one that is
     not whole."""
     try:
         if not isinstance(token, str) or len(token) > tokens.LONGEST:
@@ -270,7 +270,7 @@ def opened(token: object) -> Unconfirmed:
 
 
 def preview(found: Unconfirmed) -> Preview:
-    """What would come of confirming. Raises Gone when what it is about is gone."""
+    """What would come of confirming. Raise Gone when what it is about is gone."""
     said = _contribution(found).preview(json.loads(found["payload"]))
     if said is None:
         raise refusals.Gone(_("What this is about has been removed meanwhile."))
@@ -278,9 +278,9 @@ def preview(found: Unconfirmed) -> Preview:
 
 
 def confirm(token: object) -> tuple[Outcome, str]:
-    """Does what somebody had sent, and erases what was kept for that, the address too unless it is
-    still needed. Answers what came of it, and a contributor token by which they can change it for a
-    while. Raises what `opened` and the action raise."""
+    """Do what somebody had sent, and erases what was kept for that, the address too unless it is
+    still needed. Return what came of it, and a contributor token by which they can change it for a
+    while. Raise what `opened` and the action raise."""
     found = opened(token)
     contact = contacts.find(found["contact"])
     contribution = _contribution(found)

@@ -45,7 +45,7 @@ def confirm_page() -> Response:
 @blueprint.route("/pages/confirm/", methods=["POST"])
 @handles_refusal  # it has no use for the guard
 def confirm() -> Response:
-    """Confirms, and leads to where it is shown now."""
+    """Confirm, and leads to where it is shown now."""
 
     def act() -> str:
         outcome, _token = confirmation.confirm(request.form.get("token", ""))

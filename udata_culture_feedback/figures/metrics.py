@@ -20,8 +20,8 @@ ROUNDS = 10
 
 
 def publish(metric: str, stored: Collection[Any], summary_ids: Iterable[str]) -> None:
-    """Writes the totals of summaries as a metric of the objects they are about: again where
-    somebody counted meanwhile, so that the last to write is never behind."""
+    """Write the totals of summaries as a metric of the objects they are about: again where somebody
+    counted meanwhile, so that the last to write is never behind."""
     ids = sorted(summary_ids)
     written: dict[str, int] = {}
     for _round in range(ROUNDS):

@@ -91,7 +91,7 @@ class Flow:
         return {}
 
     def population(self, summary_id: Any) -> Document:
-        """Selects every contribution that counts, or ever counted, in that summary."""
+        """Select every contribution that counts, or ever counted, in that summary."""
         return {f"counted.{summary_id}": {"$exists": True}}
 
 
@@ -104,7 +104,7 @@ def becomes_due(summary_ids: Iterable[Any]) -> Document:
 def settle(
     flow: Flow, summary_id: Any, rounds: int = ROUNDS, *, known: Document | None = None
 ) -> bool:
-    """Counts whatever is due to a summary. False if others kept changing it for `rounds` rounds:
+    """Count whatever is due to a summary. False if others kept changing it for `rounds` rounds:
     nothing is lost, the dues stay. `known`: the summary, whole, as it was read before what is due
     was written, or after."""
     for attempt in range(rounds):
@@ -128,8 +128,8 @@ def settle(
 
 
 def settle_and_read(flow: Flow, known: Document) -> Document | None:
-    """Settles a summary that has just been read (`known`, whole), and answers it as it is then;
-    None where it is gone. Mostly it is not read again: the update that counts answers it."""
+    """Settle a summary that has just been read (`known`, whole), and return it as it is then; None
+    where it is gone. Mostly it is not read again: the update that counts answers it."""
     due = _due(flow, known)
     if not due:
         return known
@@ -148,13 +148,13 @@ def settle_and_read(flow: Flow, known: Document) -> Document | None:
 
 
 def settle_some(flow: Flow, summary_id: Any) -> None:
-    """Settles for a reader: a bounded effort, who reads must not wait for who writes."""
+    """Settle for a reader: a bounded effort, who reads must not wait for who writes."""
     if flow.contributions.find_one({"due": summary_id}, {"_id": 1}):
         settle(flow, summary_id, rounds=3)
 
 
 def recount(flow: Flow, summary_id: Any, *, check: bool = False) -> dict[str, tuple[int, int]]:
-    """Compares a summary with the sum of what its contributions say, and mends it unless `check`.
+    """Compare a summary with the sum of what its contributions say, and mends it unless `check`.
     Answers the counters that differed: {counter: (in the summary, recounted)}.
 
     Writers may go on: a summary that moved while it was summed is summed again, and what is due is
@@ -228,7 +228,7 @@ def _population(flow: Flow, summary: Document) -> Iterator[tuple[Document, Total
 
 
 def _reopen(flow: Flow, summary_id: Any, strays: list[Document]) -> None:
-    """Makes strays due, for `settle` to count them."""
+    """Make strays due, for `settle` to count them."""
     flow.contributions.bulk_write(
         [UpdateOne({"_id": c["_id"], "v": c["v"]}, _adds_due([summary_id])) for c in strays]
     )
@@ -319,7 +319,7 @@ def _read_due(flow: Flow, summary_id: Any) -> list[Document]:
 
 
 def _finish(flow: Flow, summary: Document) -> None:
-    """Finishes `last`. A finished entry costs one look, no write: until then its contribution is
+    """Finish `last`. A finished entry costs one look, no write: until then its contribution is
     due."""
     last = summary.get("last") or []
     if not last:
@@ -353,7 +353,7 @@ def _counted(summary_id: Any, entry: Document) -> tuple[Document, list[Document]
 
 
 def _forget(flow: Flow, summary_id: Any, contributions: list[Document]) -> None:
-    """Drops a summary from the dues of contributions that have nothing to tell it."""
+    """Drop a summary from the dues of contributions that have nothing to tell it."""
     if contributions:
         flow.contributions.bulk_write(
             [
@@ -367,7 +367,7 @@ def _forget(flow: Flow, summary_id: Any, contributions: list[Document]) -> None:
 
 
 def heard(collection: Collection[Any], contribution: Mapping[str, Any], listener: Any) -> None:
-    """Drops a listener that is no summary (the discussion) from the dues of a contribution, unless
+    """Drop a listener that is no summary (the discussion) from the dues of a contribution, unless
     it has changed since it was read."""
     collection.update_one(
         {"_id": contribution["_id"], "v": contribution["v"]},

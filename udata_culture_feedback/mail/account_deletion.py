@@ -46,12 +46,12 @@ def leavings() -> Collection:
 
 
 def takes_words_along(user_id: ObjectId) -> bool:
-    """Whether a deleted account wanted its words deleted, as far as we have heard of it."""
+    """Return whether a deleted account wanted its words deleted, as far as we have heard of it."""
     return leavings().find_one({"_id": user_id}, {"_id": 1}) is not None
 
 
 def remember(user_id: ObjectId) -> None:
-    """Remembers that somebody leaves with their words."""
+    """Remember that somebody leaves with their words."""
     leavings().update_one({"_id": user_id}, {"$set": {"expires_at": now() + KEPT}}, upsert=True)
 
 
@@ -77,6 +77,6 @@ def account_changed(user: Any, **_: Any) -> None:
 
 
 def connect() -> None:
-    """Connects the receivers. Connecting twice is connecting once."""
+    """Connect the receivers. Connecting twice is connecting once."""
     pre_save.connect(account_saved, sender=User)
     User.on_update.connect(account_changed)

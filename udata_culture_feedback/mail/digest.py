@@ -35,7 +35,7 @@ LOOK_AGAIN = timedelta(hours=1)
 
 
 def join(entry: Entry, reader: User) -> None:
-    """Makes an entry wait for the next digest of its reader."""
+    """Make an entry wait for the next digest of its reader."""
     cadence = reader.mail_cadence
     turn = next_turn(now(), cadence)
     event = f"digest:{cadence}:{turn:%Y-%m-%d}:user:{reader.id}"
@@ -54,7 +54,7 @@ def next_turn(moment: datetime, cadence: MailCadence) -> datetime:
 
 
 def waits_for_its_turn(digest: Entry, reader: User) -> bool:
-    """Whether a weekly digest was only looked at, and has been put off by a day."""
+    """Return whether a weekly digest was only looked at, and has been put off by a day."""
     turn = datetime.fromisoformat(digest["params"]["turn"])
     if reader.mail_cadence is not MailCadence.WEEKLY or now() >= turn:
         return False
@@ -73,9 +73,9 @@ def members(digest: Entry) -> Iterator[Entry]:
 
 
 def gather(digest: Entry, reader: User) -> tuple[MailMessage | None, list[str]]:
-    """What a digest says, and the entries it says it for. To be called within
-    `mailing.speaking_to`. Entries that have nothing to say any more are closed on the way; one that
-    fails is left, and will leave on its own."""
+    """What a digest says, and the entries it says it for. Call within `mailing.speaking_to`.
+    Entries that have nothing to say any more are closed on the way; one that fails is left, and
+    will leave on its own."""
     refused = unsubscribe.refused_scopes(reader.id)
     subjects: dict[str, list[MailMessage]] = {}
     told, silent = [], []

@@ -75,11 +75,11 @@ _BUILDERS: dict[str, Builder] = {}
 def mail(
     name: str, *, at_once: bool = False, required: bool = False
 ) -> Callable[[Callable[..., MailMessage | None]], Callable[..., MailMessage | None]]:
-    """Registers a builder: a function of the reader and of the parameters that were posted.
+    """Register a builder: a function of the reader and of the parameters that were posted.
 
     It runs when the mail leaves, as the reader (their language, their permissions), and answers
-    None when there is nothing left to say: the object is deleted, or the reader may not see it.
-    Its `footer` says why they receive it; the way out is added. Names are stored: once in use, one
+    None when there is nothing left to say: the object is deleted, or the reader may not see it. Its
+    `footer` says why they receive it; the way out is added. Names are stored: once in use, one
     never changes.
     """
 
@@ -93,7 +93,7 @@ def mail(
 
 
 def builder(name: str) -> Builder:
-    """Raises LookupError for an unknown one (posted by a newer version, perhaps)."""
+    """Raise LookupError for an unknown one (posted by a newer version, perhaps)."""
     return _BUILDERS[name]
 
 
@@ -139,7 +139,7 @@ def reader_of(id: ObjectId) -> Reader | None:
 
 @contextmanager
 def speaking_to(reader: Reader) -> Iterator[None]:
-    """Runs code in the language and with the rights of a reader: those of everybody for who has no
+    """Run code in the language and with the rights of a reader: those of everybody for who has no
     account."""
     somebody = None if isinstance(reader, Correspondent) else reader
     with acting_as(somebody), speaking(language_of(reader)):
@@ -154,7 +154,7 @@ def language_of(reader: Reader) -> str:
 
 
 def words(entry: Entry, reader: Reader) -> MailMessage | None:
-    """What an entry says, in plain words. To be called within `speaking_to`."""
+    """What an entry says, in plain words. Call within `speaking_to`."""
     built = builder(entry["builder"]).build(reader, **entry["params"])
     return _plain(built) if built else None
 
@@ -162,7 +162,7 @@ def words(entry: Entry, reader: Reader) -> MailMessage | None:
 def written(
     content: MailMessage, entry: Entry, reader: Reader, *, way_out: bool = True
 ) -> OutboxMessage:
-    """The mail itself. To be called within `speaking_to`."""
+    """The mail itself. Call within `speaking_to`."""
     headers = {"Auto-Submitted": "auto-generated"}  # RFC 3834: no out-of-office replies
     if way_out:
         address = unsubscribe.address(reader.id, entry["scope"])
@@ -195,9 +195,9 @@ class OutboxMessage(Message):
 
 
 def send(message: Message) -> None:
-    """Hands a mail to the SMTP server, or only says so where udata's settings send no mail.
+    """Hand a mail to the SMTP server, or only says so where udata's settings send no mail.
 
-    Raises Unreachable when the server is at fault, and whatever the library raises when it refuses
+    Raise Unreachable when the server is at fault, and whatever the library raises when it refuses
     this mail. Nothing is raised once the server has accepted it.
     """
     config = current_app.config

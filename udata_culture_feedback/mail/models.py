@@ -99,9 +99,9 @@ def new_entry(
     scope: str | None,
     due_at: datetime | None = None,
 ) -> Entry:
-    """An entry that waits; `to` is an account or a contact. Raises TypeError for parameters that
-    are no plain values: the words, and whatever else may change or vanish, are looked up when the
-    mail leaves."""
+    """An entry that waits; `to` is an account or a contact. Raise TypeError for parameters that are
+    no plain values: the words, and whatever else may change or vanish, are looked up when the mail
+    leaves."""
     for name, value in params.items():
         if not isinstance(value, (str, int, float, bool, type(None))):
             raise TypeError(f"{name} of {builder} is a {type(value).__name__}, not a plain value")
@@ -119,8 +119,8 @@ def new_entry(
 
 
 def insert(entries: Iterable[Entry]) -> int:
-    """Stores entries, and answers how many were new: an event that is already there is left as it
-    is, whoever stores it at the same time."""
+    """Store entries, and return how many were new: an event that is already there is left as it is,
+    whoever stores it at the same time."""
     entries = list(entries)
     if not entries:
         return 0
@@ -144,13 +144,13 @@ def claim() -> Entry | None:
 
 
 def is_ours(entry: Entry) -> bool:
-    """Whether a claim still stands: nobody has ended or taken the entry since."""
+    """Return whether a claim still stands: nobody has ended or taken the entry since."""
     ours = {"_id": entry["_id"], "claimed_until": entry["claimed_until"]}
     return outbox().find_one(ours, {"_id": 1}) is not None
 
 
 def postpone(entry: Entry, due_at: datetime, **changes: Any) -> None:
-    """Gives a claim back, unless it has expired and somebody else has taken the entry."""
+    """Give a claim back, unless it has expired and somebody else has taken the entry."""
     outbox().update_one(
         {"_id": entry["_id"], "claimed_until": entry["claimed_until"]},
         {"$set": {"due_at": due_at, **changes}, "$unset": {"claimed_until": ""}},
@@ -158,7 +158,7 @@ def postpone(entry: Entry, due_at: datetime, **changes: Any) -> None:
 
 
 def close(ids: Iterable[str], outcome: Outcome, why: str | None = None) -> None:
-    """Ends entries that wait, once: what was sent has been sent, whoever has the claim now."""
+    """End entries that wait, once: what was sent has been sent, whoever has the claim now."""
     moment = now()
     ended: Document = {"outcome": outcome, "expires_at": moment + REMEMBERED}
     if why:

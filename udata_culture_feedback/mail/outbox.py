@@ -66,7 +66,7 @@ def post(
 
     `event`: what happened, for all time (`request:<id>:3`, the third entry of its history), ids
     only. `builder`: the name of a `mailing.mail`; `params`: its plain parameters. `scope`: what one
-    can refuse to hear of (`request:<id>`). Answers whether it was new.
+    can refuse to hear of (`request:<id>`). Return whether it was new.
     """
     if not insert([_entry(event, to, builder, params, scope)]):
         return False
@@ -82,7 +82,7 @@ def post_to_each(
     scope: str,
 ) -> int:
     """The same for many people, in bounded memory: who has refused the subject is left out. Run
-    again after a crash, it tells only those who have not been told. Answers how many are new."""
+    again after a crash, it tells only those who have not been told. Return how many are new."""
     told = 0
     people = unsubscribe.subscribed(to, scope)
     while batch := list(islice(people, BATCH)):
@@ -95,7 +95,7 @@ def post_to_each(
 
 @job("culture-feedback-deliver", route="low.culture-feedback")
 def deliver(self: Any) -> dict[str, int]:
-    """Sends what is due, then has the rest and the first retries done; and catches up."""
+    """Send what is due, then has the rest and the first retries done; and catches up."""
     with recorded("culture-feedback-deliver") as run:
         done = deliver_due(AT_ONCE)
         run["done"] |= done
@@ -110,12 +110,12 @@ def deliver(self: Any) -> dict[str, int]:
 
 
 def lost() -> Query:
-    """Selects what was last changed too long ago for a task to be still about it."""
+    """Select what was last changed too long ago for a task to be still about it."""
     return {"last_modified": {"$lt": now() - ON_ITS_WAY}}
 
 
 def deliver_due(limit: int | None = None) -> Counter[str]:
-    """Sends what is due, at most `limit` of it, and answers how many ended how: `sent`, `skipped`,
+    """Send what is due, at most `limit` of it, and return how many ended how: `sent`, `skipped`,
     `failed`, `delayed`, `grouped` (waiting for a digest). Stops at an SMTP server that cannot be
     reached: the others would fare no better."""
     done: Counter[str] = Counter()
@@ -134,12 +134,12 @@ def deliver_due(limit: int | None = None) -> Counter[str]:
 
 
 def deliver_all() -> int:
-    """For maintenance: sends everything that is due, and answers how many mails that was."""
+    """For maintenance: sends everything that is due, and return how many mails that was."""
     return deliver_due()["sent"]
 
 
 def requeue_failed() -> int:
-    """Starts again with every mail that was refused for days, and answers how many there are."""
+    """Start again with every mail that was refused for days, and return how many there are."""
     again = outbox().update_many(
         {"outcome": Outcome.FAILED},
         {
@@ -153,7 +153,7 @@ def requeue_failed() -> int:
 
 
 def forget(user_id: ObjectId) -> None:
-    """Removes what is kept of somebody who has left: their mails and what they refused."""
+    """Remove what is kept of somebody who has left: their mails and what they refused."""
     outbox().delete_many({"user": user_id})
     unsubscribe.unsubscribed().delete_many({"user": user_id})
 
@@ -163,7 +163,7 @@ def _entry(event: str, to: ObjectId, builder: str, params: Document, scope: str 
 
 
 def _deliver(entry: Entry) -> str:
-    """Sends what was claimed, or finds out why not. Raises whatever prevented it."""
+    """Send what was claimed, or finds out why not. Raise whatever prevented it."""
     if entry["attempts"] > len(DELAYS) + 1:  # each attempt ended without a word
         return _end(entry, Outcome.FAILED, "interrupted")
     reader = mailing.reader_of(entry["user"])
@@ -212,8 +212,8 @@ def _why_not(entry: Entry, reader: Reader | None) -> str | None:
 
 
 def _waits(entry: Entry, reader: Reader) -> bool:
-    """Whether an entry waits for a digest, or has left with it since it was claimed. One whose
-    digest left without it does not."""
+    """Return whether an entry waits for a digest, or has left with it since it was claimed. One
+    whose digest left without it does not."""
     if digest := entry.get("digest"):
         if not outbox_digest.still_to_come(digest):
             return not is_ours(entry)
@@ -231,7 +231,7 @@ def _end(entry: Entry, outcome: Outcome, why: str | None = None) -> str:
 
 
 def _delay(entry: Entry, error: Exception) -> str:
-    """Tries again later what has just failed, less and less often."""
+    """Try again later what has just failed, less and less often."""
     outbox_digest.log_failure(entry, error)
     name = type(error.__cause__ or error).__name__
     if entry["attempts"] > len(DELAYS):

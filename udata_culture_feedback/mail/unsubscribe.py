@@ -72,7 +72,7 @@ def refused_scopes(user_id: ObjectId) -> set[str]:
 
 
 def refuses(user_id: ObjectId, scope: str | None) -> bool:
-    """Whether one person does not want to be told of a subject."""
+    """Return whether one person does not want to be told of a subject."""
     return (
         unsubscribed().find_one({"user": user_id, "scope": {"$in": [scope or ALL, ALL]}})
         is not None
@@ -80,7 +80,7 @@ def refuses(user_id: ObjectId, scope: str | None) -> bool:
 
 
 def stop(way: Way, *, everything: bool = False) -> None:
-    """No more mails about the subject, or none of ours at all. Twice is once."""
+    """No more mails about the subject, or none of ours at all. Idempotent."""
     scope = ALL if everything else way.scope
     refusal = {"_id": f"{way.user_id}:{scope}", "user": way.user_id, "scope": scope}
     with suppress(DuplicateKeyError):
@@ -114,7 +114,7 @@ _NAMINGS: dict[str, Naming] = {}
 
 
 def names(kind: str) -> Callable[[Naming], Naming]:
-    """Registers how the subjects `<kind>:<id>` are called: a function of the id, which answers None
+    """Register how the subjects `<kind>:<id>` are called: a function of the id, which answers None
     for what is not public."""
 
     def register(naming: Naming) -> Naming:

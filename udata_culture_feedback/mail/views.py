@@ -39,7 +39,7 @@ def unsubscribe_page() -> Response:
 @blueprint.route("/unsubscribe/", methods=["POST"])
 @handles_refusal  # it has no use for the guard
 def change_subscription() -> Response:
-    """Stops mails about the subject of the token, or all of ours, or has them sent again. 400 for a
+    """Stop mails about the subject of the token, or all of ours, or has them sent again. 400 for a
     token or a wish that is none."""
     try:
         way, reader = _opened()
@@ -63,7 +63,7 @@ def change_subscription() -> Response:
 
 
 def _opened() -> tuple[Way, Reader]:
-    """What the token opens and whose it is. Raises Invalid for no token of ours, and for that of
+    """What the token opens and whose it is. Raise Invalid for no token of ours, and for that of
     somebody who has left."""
     way = unsubscribe.read(request.args.get("token", ""))
     reader = way and reader_of(way.user_id)

@@ -85,8 +85,8 @@ def dataset_of(name: str) -> catalogue.DatasetFacts | None:
 
 
 def put(name: str, organization: ObjectId, sheet: Sheet, files: list[File]) -> Published:
-    """Publishes files under a name of ours, for an organization. Raises Conflict where the dataset
-    was taken down, or is somebody else's by now, and while somebody is publishing the same."""
+    """Publish files under a name of ours, for an organization. Raise Conflict where the dataset was
+    taken down, or is somebody else's by now, and while somebody is publishing the same."""
     with _claimed(name) as link:
         dataset = Dataset.objects(id=link["dataset"]).first()
         if dataset is None and link.get("created_at"):
@@ -183,7 +183,7 @@ def _create(link: Document, organization: ObjectId, sheet: Sheet, files: list[Fi
 
 
 def _update_files(link: Document, dataset: Dataset, files: list[File]) -> list[str]:
-    """Writes the files that say something else, adds those that are missing, removes those of ours
+    """Write the files that say something else, adds those that are missing, removes those of ours
     that there are no more."""
     known = {one["name"]: one for one in link.get("files") or ()}
     ids = {file.name: _resource_id(dataset.id, file.name) for file in files}
@@ -216,7 +216,7 @@ def _update_files(link: Document, dataset: Dataset, files: list[File]) -> list[s
 
 
 def _update_sheet(link: Document, dataset: Dataset, sheet: Sheet) -> list[str]:
-    """Writes what we say of the dataset where it has changed and nobody has written something else
+    """Write what we say of the dataset where it has changed and nobody has written something else
     there since."""
     before = link.get("written") or {}
     changed = []

@@ -118,7 +118,7 @@ class Table:
         return schema | ({"primaryKey": [ROW]} if self.drawn else {})
 
     def write(self, path: Path, things: Iterable[Any]) -> Written:
-        """Writes the file, some rows at a time. Two files of the same digest say the same: it is
+        """Write the file, some rows at a time. Two files of the same digest say the same: it is
         that of the rows as a set, without their ids."""
         total, number = 0, 0
 
@@ -146,7 +146,7 @@ class Written:
 
 
 def as_json(path: Path, document: Any) -> Written:
-    """Writes a document as JSON, the same document to the same bytes."""
+    """Write a document as JSON, the same document to the same bytes."""
     text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     path.write_text(text, encoding="utf-8")
     return Written(hashlib.sha256(text.encode()).hexdigest(), 1)

@@ -182,7 +182,7 @@ def _tell_changes(names: list[str], found: list[Problem]) -> None:
 
 
 def _consulting() -> bool:
-    """Whether a consultation is under way, or has closed and its results are to be made."""
+    """Return whether a consultation is under way, or has closed and its results are to be made."""
     under_way = {"published": {"$ne": None}, "collected": None}
     return consultations().find_one(under_way, {"_id": 1}) is not None
 

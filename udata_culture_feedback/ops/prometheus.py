@@ -95,7 +95,7 @@ _registered: list[Collector] = []
 
 
 def register(app: Flask) -> None:
-    """Adds the route, and the collector to the default registry; nothing where there is no
+    """Add the route, and the collector to the default registry; nothing where there is no
     `prometheus_client`."""
     app.register_blueprint(blueprint)
     if not INSTALLED:

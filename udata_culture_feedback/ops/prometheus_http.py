@@ -46,7 +46,7 @@ def _meters() -> tuple[Any, Any]:
 
 
 def register(app: Flask) -> None:
-    """Has an application count what it answers at our addresses, errors included."""
+    """Have an application count what it answers at our addresses, errors included."""
     _meters()
     app.before_request(_came)
     app.after_request(_answered)

@@ -29,13 +29,13 @@ LONGEST = 100
 
 
 def is_offered() -> bool:
-    """Whether an answer to CaptchEtat is accepted on this portal."""
+    """Return whether an answer to CaptchEtat is accepted on this portal."""
     config = current_app.config
     return bool(config["CULTURE_FEEDBACK_CAPTCHETAT"] and config["CAPTCHETAT_BASE_URL"])
 
 
 def spend(captcha: object, what_for: str) -> None:
-    """Has the service check an answer, `{uuid, code}`, and spends it on one contribution. Raises
+    """Have the service check an answer, `{uuid, code}`, and spends it on one contribution. Raises
     Unproven for a wrong or spent one, and when the service cannot be asked."""
     if not isinstance(captcha, dict):
         raise _wrong()

@@ -83,7 +83,7 @@ def peppers() -> Collection:
 
 
 def checked(address: object) -> str:
-    """An address as it can be written to. Raises Invalid naming `email`. No look-up in the DNS: who
+    """An address as it can be written to. Raise Invalid naming `email`. No look-up in the DNS: who
     gives a wrong one receives nothing."""
     if isinstance(address, str) and len(address) <= LONGEST:
         wishes = dict(current_app.config.get("SECURITY_EMAIL_VALIDATOR_ARGS") or {})
@@ -100,7 +100,7 @@ def checked(address: object) -> str:
 
 
 def keep(address: str, language: str | None, until: datetime) -> ObjectId:
-    """Keeps an address until a moment (naive UTC), and answers its id."""
+    """Keep an address until a moment (naive UTC), and return its id."""
     id = ObjectId()
     contact = {
         "_id": id,
@@ -128,7 +128,7 @@ def find(contact_id: ObjectId | None) -> Contact | None:
 
 
 def keep_until(contact_id: ObjectId, until: datetime) -> bool:
-    """Keeps an address for longer, or for less long, under the newest of the keys. False when there
+    """Keep an address for longer, or for less long, under the newest of the keys. False when there
     is none."""
     contact = find(contact_id)
     if contact is None:
@@ -141,7 +141,7 @@ def keep_until(contact_id: ObjectId, until: datetime) -> bool:
 
 
 def erase(contact_id: ObjectId | None) -> None:
-    """Erases an address after use. Twice is once."""
+    """Erase an address after use. Idempotent."""
     contacts().delete_one({"_id": contact_id})
 
 
@@ -195,5 +195,5 @@ def scopes_of(beginning: str) -> list[str]:
 
 
 def destroy_pepper(scope: str) -> None:
-    """Makes the fingerprints of a scope those of nobody, at the end of its retention."""
+    """Make the fingerprints of a scope those of nobody, at the end of its retention."""
     peppers().delete_one({"_id": scope})

@@ -43,7 +43,7 @@ def for_email_hash() -> bytes:
 
 
 def for_email_encryption() -> MultiFernet:
-    """Encrypts with the first key, reads what any of them encrypted."""
+    """Encrypt with the first key, reads what any of them encrypted."""
     return MultiFernet([Fernet(key) for key in current_app.config[EMAIL_ENCRYPTION]])
 
 

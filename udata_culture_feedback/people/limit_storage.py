@@ -19,7 +19,7 @@ COLLECTION = "culture_feedback_limits"
 
 @cache
 def parse(setting: str) -> Bound:
-    """A bound in the notation of the library. Raises ValueError for what is none."""
+    """A bound in the notation of the library. Raise ValueError for what is none."""
     return limits.parse(setting)
 
 
@@ -36,7 +36,7 @@ class HostStorage(MongoDBStorage):
 
 
 def limiter() -> Limiter:
-    """Counts in fixed windows. Raises StorageError where the database cannot answer."""
+    """Count in fixed windows. Raise StorageError where the database cannot answer."""
     return Limiter(
         HostStorage(
             "culture-feedback://",

@@ -60,7 +60,7 @@ STRAINED = 0.5
 
 
 def spend_write(viewer: Viewer, *, manages: bool = False) -> None:
-    """Counts one write of this contributor, refused or not. Raises TooMany over the limit.
+    """Count one write of this contributor, refused or not. Raise TooMany over the limit.
 
     `manages`: they manage what they write about (producers, moderators), which lifts the bound.
     """
@@ -70,8 +70,8 @@ def spend_write(viewer: Viewer, *, manages: bool = False) -> None:
 
 
 def spend_without_account(target: str) -> None:
-    """Counts one contribution without an account. Raises TooMany when there are so many at once
-    that those have to wait."""
+    """Count one contribution without an account. Raise TooMany when there are so many at once that
+    those have to wait."""
     for rule, whom in ((ON_TARGET, target), (ON_SITE, EVERYBODY)):
         wait = _spend(rule, whom)
         if wait is not None:
@@ -94,7 +94,7 @@ def difficulty(target: str) -> int:
 def spend_mail(what: str, address: str) -> bool:
     """Count one mail (`CONFIRMATION`, `ACCESS`) to an address, from the narrow bound to the wide
     one: what this address may not have is not counted for everybody. False when it has received all
-    it may: it gets no other, and nobody is told. Raises TooMany when that goes for everybody."""
+    it may: it gets no other, and nobody is told. Raise TooMany when that goes for everybody."""
     wait = _wait(Rule(what, TO_EVERYBODY), EVERYBODY)
     if wait is None and _spend(Rule(what, TO_ADDRESS), address) is not None:
         return False
@@ -111,8 +111,8 @@ def mails_strained(what: str) -> bool:
 
 
 def _spend(rule: Rule, whom: str) -> int | None:
-    """Counts one, and answers the seconds to wait when that is over the bound. A database that
-    cannot count does not stop people from speaking: the write itself will tell."""
+    """Count one, and return the seconds to wait when that is over the bound. A database that cannot
+    count does not stop people from speaking: the write itself will tell."""
     bound = _bound(rule)
     if bound is None:
         return None

@@ -74,10 +74,10 @@ def challenge(action: str, target: str, times: int = 1) -> Shown:
 
 
 def spend(proof: object, action: str, target: str, what_for: str) -> int:
-    """Spends a proof on one contribution, named by `what_for`, and answers how many seconds ago its
+    """Spend a proof on one contribution, named by `what_for`, and return how many seconds ago its
     challenge was made.
 
-    `proof`: the challenge and its solution, as ALTCHA's base64. Raises Unproven, saying why:
+    `proof`: the challenge and its solution, as ALTCHA's base64. Raise Unproven, saying why:
     `missing`, `invalid` (forged, changed, not solved), `elsewhere` (for another action or target),
     `expired`, `spent`.
     """
@@ -100,14 +100,14 @@ def spend(proof: object, action: str, target: str, what_for: str) -> int:
 
 
 def spend_for_mail(proof: object, what: str, mailbox: str) -> None:
-    """Ask for a proof of work before a mail is sent to an address, while many are: whoever wants
-    to use up what the portal may send in an hour pays for each. Raises Unproven, as `spend`."""
+    """Ask for a proof of work before a mail is sent to an address, while many are: whoever wants to
+    use up what the portal may send in an hour pays for each. Raise Unproven, as `spend`."""
     if limits.mails_strained(what):
         spend(proof, MAIL, "", f"{what}\n{mailbox}")
 
 
 def mark(what: str, what_for: str, until: datetime) -> None:
-    """Marks something as spent. Raises Unproven when it has been, for something else."""
+    """Mark something as spent. Raise Unproven when it has been, for something else."""
     id, by = (hashlib.sha256(text.encode()).hexdigest() for text in (what, what_for))
     try:
         spent().insert_one({"_id": id, "by": by, "expires_at": until})

@@ -80,7 +80,7 @@ def remit_of(user: Any) -> Remit | None:
 def grant(
     user_id: ObjectId, organizations: Iterable[ObjectId] | None = None, by: ObjectId | None = None
 ) -> None:
-    """Makes a moderator of an account, of everything or of some organizations; again replaces the
+    """Make a moderator of an account, of everything or of some organizations; again replaces the
     limit."""
     limit = None if organizations is None else sorted(set(organizations))
     given = {"granted_at": now(), "granted_by": by} | ({"organizations": limit} if limit else {})
@@ -90,21 +90,20 @@ def grant(
 
 
 def revoke(user_id: ObjectId) -> bool:
-    """Takes the role of moderators back. False where the account did not have it."""
+    """Take the role of moderators back. False where the account did not have it."""
     taken = take_back(user_id, MODERATOR)
     moderators().delete_one({"_id": user_id})
     return taken
 
 
 def give(user_id: ObjectId, role: str) -> bool:
-    """Gives a role to an account; moderators are made by `grant`. False where it had it."""
+    """Give a role to an account; moderators are made by `grant`. False where it had it."""
     given = {"$addToSet": {"roles": _role(role)}}
     return bool(User._get_collection().update_one({"_id": user_id}, given).modified_count)
 
 
 def take_back(user_id: ObjectId, role: str) -> bool:
-    """Takes a role back; from moderators `revoke` does. False where the account did not have
-    it."""
+    """Take a role back; from moderators `revoke` does. False where the account did not have it."""
     taken = {"$pull": {"roles": _role(role)}}
     return bool(User._get_collection().update_one({"_id": user_id}, taken).modified_count)
 

@@ -36,7 +36,7 @@ def service_account() -> User:
 
 @contextmanager
 def acting_as(user: User | None) -> Iterator[None]:
-    """Runs code as that user, or as somebody who has not logged in: udata's receivers and
+    """Run code as that user, or as somebody who has not logged in: udata's receivers and
     permissions read flask_login's `current_user` and flask_principal's `identity`, which need a
     request. `g` is shared with an outer application context, hence the restoring."""
     with current_app.test_request_context("/"):

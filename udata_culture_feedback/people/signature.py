@@ -38,7 +38,7 @@ def unnamed(contributor: Contributor) -> str:
 
 
 def same_signature(one: Contributor, other: Contributor) -> bool:
-    """Whether two contributions of one person are signed in the same way."""
+    """Return whether two contributions of one person are signed in the same way."""
     return (
         one["kind"] == other["kind"]
         and one.get("organization") == other.get("organization")

@@ -29,14 +29,14 @@ def deleted_submissions() -> Collection:
 
 
 def was_deleted(viewer: Viewer, submission: str, kind: str = "") -> bool:
-    """Whether what this person sent under this `submission_id` was deleted. `kind`: which sort of
-    contribution, where several share the ids ("request"; feedback has none)."""
+    """Return whether what this person sent under this `submission_id` was deleted. `kind`: which
+    sort of contribution, where several share the ids ("request"; feedback has none)."""
     known = {"_id": _hash(viewer, submission, kind)}
     return deleted_submissions().find_one(known, {"_id": 1}) is not None
 
 
 def remember_deletion(viewer: Viewer, submission: str, kind: str = "") -> None:
-    """Remembers it for the days that the settings say."""
+    """Remember it for the days that the settings say."""
     days = current_app.config["CULTURE_FEEDBACK_DELETED_SUBMISSION_DAYS"]
     deleted_submissions().replace_one(
         {"_id": _hash(viewer, submission, kind)},

@@ -71,7 +71,7 @@ def _browser(secret: str) -> str:
 
 
 def signer(purpose: str) -> URLSafeSerializer:
-    """Signs and checks tokens for one purpose, for all time; a token for another is refused."""
+    """Sign and checks tokens for one purpose, for all time; a token for another is refused."""
     return URLSafeSerializer(keys.for_tokens(purpose), **_manner(purpose))
 
 

@@ -61,7 +61,8 @@ class Viewer:
         return self.sysadmin or (self.remit is not None and self.remit.everything)
 
     def moderates(self, organization: ObjectId | None) -> bool:
-        """Whether they moderate what concerns that organization (None: what concerns none)."""
+        """Return whether they moderate what concerns that organization (None: what concerns
+        none)."""
         return self.sysadmin or (self.remit is not None and self.remit.covers(organization))
 
     @property
@@ -75,7 +76,7 @@ class Viewer:
 
         `choice`: "name" (default: one's own name), "none" (« Sans mon nom »), or the id of an
         organization one speaks for. `declared`: the name that somebody without an account gives.
-        Raises Invalid naming the field `signature`.
+        Raise Invalid naming the field `signature`.
         """
         contributor: Contributor = {"kind": self.kind, "key": cast(str, self.key)}
         if self.account:
@@ -134,7 +135,7 @@ def viewer_of(user: Any) -> Viewer:
 
 
 def must_be_known(viewer: Viewer, action: Action | None = None, *, leaving: bool = False) -> None:
-    """Raises Unauthenticated for who is not known, ReadOnly while the portal is read-only. Who has
+    """Raise Unauthenticated for who is not known, ReadOnly while the portal is read-only. Who has
     no account passes only for an `action` that the portal opens to them; to take back what is
     theirs (`leaving`) they always do."""
     if not (viewer.account or (viewer.known and (leaving or _is_open(viewer, action)))):

@@ -259,7 +259,7 @@ def myself() -> dict[ObjectId, UserFacts]:
 
 
 def has_resource(dataset: ObjectId, resource: str) -> bool:
-    """Whether this dataset has a file of that id."""
+    """Return whether this dataset has a file of that id."""
     return (
         _raw(Dataset).find_one({"_id": dataset, "resources._id": resource}, {"_id": 1}) is not None
     )
@@ -314,7 +314,7 @@ def may_speak_for(organization: ObjectId) -> bool:
 
 
 def belongs_to(organization: ObjectId) -> bool:
-    """Whether the current user is a member of an organization, whatever their role there."""
+    """Return whether the current user is a member of an organization, whatever their role there."""
     if current_user.is_anonymous:
         return False
     return NeedAnyOf(
@@ -371,7 +371,7 @@ def sysadmins() -> list[ObjectId]:
 
 
 def set_metrics(model: type, id: ObjectId, **metrics: int) -> None:
-    """Writes metrics of ours beside udata's own, without loading or saving the object."""
+    """Write metrics of ours beside udata's own, without loading or saving the object."""
     _raw(model).update_one(
         {"_id": id}, {"$set": {f"metrics.{key}": value for key, value in metrics.items()}}
     )
@@ -409,7 +409,7 @@ def _find(model: Any, reference: Any, fields: Iterable[str]) -> Document | None:
 
 
 def _named(reference: Any) -> Query | None:
-    """Selects the object of an id or a slug; None for what cannot be either."""
+    """Select the object of an id or a slug; None for what cannot be either."""
     if isinstance(reference, ObjectId):
         return {"_id": reference}
     if not isinstance(reference, str) or not is_storable(reference):

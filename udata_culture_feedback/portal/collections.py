@@ -101,7 +101,7 @@ def now() -> datetime:
 
 @contextmanager
 def as_of(moment: datetime) -> Iterator[None]:
-    """Records what happened at `moment` (naive UTC), with every date that follows from it: for what
+    """Record what happened at `moment` (naive UTC), with every date that follows from it: for what
     is told afterwards, as the sample data of the demo are. Never for what people do now."""
     before = _moment.set(moment)
     try:

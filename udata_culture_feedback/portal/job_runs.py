@@ -39,7 +39,7 @@ def runs() -> Collection:
 
 @contextmanager
 def recorded(job: str) -> Iterator[Shown]:
-    """Records a run. What it does is to be put into the dictionary: `done` (name → count), `failed`
+    """Record a run. What it does is to be put into the dictionary: `done` (name → count), `failed`
     (names). A run that raises has not ended."""
     report: Shown = {"done": {}, "failed": []}
     runs().update_one({"_id": job}, {"$set": {"started_at": now()}}, upsert=True)
@@ -48,8 +48,8 @@ def recorded(job: str) -> Iterator[Shown]:
 
 
 def each(steps: Mapping[str, Callable[[], int]], report: Shown) -> None:
-    """Does each step within a run, and reports how much of it there was. One that fails is logged
-    and leaves the others alone."""
+    """Do each step within a run, and reports how much of it there was. One that fails is logged and
+    leaves the others alone."""
     for name, step in steps.items():
         try:
             report["done"][name] = step()

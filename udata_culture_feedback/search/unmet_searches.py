@@ -66,7 +66,7 @@ class Unmet(NamedTuple):
 
 
 def record(text: str) -> bool:
-    """Counts a search that found nothing satisfying; to be called when it is submitted, never while
+    """Count a search that found nothing satisfying; to be called when it is submitted, never while
     it is typed. False when it was not kept: nothing is left of it, or it might say who asks."""
     if _may_name_somebody(text):
         return False
@@ -87,7 +87,7 @@ def record(text: str) -> bool:
 
 
 def take_back(text: str) -> None:
-    """Counts a search one time less: who asked for it has deleted their request. One that nobody
+    """Count a search one time less: who asked for it has deleted their request. One that nobody
     else made is forgotten. (A search is nobody's: where that request was not counted, because
     something resembled it then, the same words of others are counted one time less.)"""
     known = {"_id": _id(_terms(text))}
@@ -103,7 +103,7 @@ def shown(limit: int = 100) -> list[Unmet]:
 
 
 def forget_old() -> int:
-    """Forgets what nobody has looked for lately, however often before, and answers how many there
+    """Forget what nobody has looked for lately, however often before, and return how many there
     were: people have found it, or given up."""
     long_ago = now() - timedelta(days=current_app.config["CULTURE_FEEDBACK_UNMET_DAYS"])
     return _unmet().delete_many({"last_seen": {"$lt": long_ago}}).deleted_count

@@ -36,7 +36,7 @@ PUBLIC_MAX_AGE = 60
 
 
 def json_body() -> Payload:
-    """The JSON object that was sent. Raises Invalid for anything else, TooLong over the bound;
+    """The JSON object that was sent. Raise Invalid for anything else, TooLong over the bound;
     werkzeug answers 415 to what is not JSON."""
     bound_body()
     try:
@@ -71,7 +71,7 @@ def _well_formed(body: Payload) -> Payload:
 
 
 def bound_body() -> None:
-    """Refuses a body over the bound, whether or not it says its length."""
+    """Refuse a body over the bound, whether or not it says its length."""
     limit = current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]
     request.max_content_length = limit
     if (request.content_length or 0) > limit:
@@ -98,7 +98,7 @@ def comes_from_elsewhere() -> bool:
 
 def _must_not_be_a_form() -> None:
     """Refuse what a form or a link of another site can send with somebody's cookies, whichever they
-    are: `remember_token` logs people in too, and has no SameSite. Raises Forbidden."""
+    are: `remember_token` logs people in too, and has no SameSite. Raise Forbidden."""
     if request.method in ("GET", "HEAD", "OPTIONS") or not request.cookies or carries_key():
         return
     ours = request.is_json or "X-Culture-Feedback" in request.headers
@@ -123,8 +123,8 @@ def written(body: str, status: int = 200) -> Response:
 
 
 def cacheable(response: Response) -> Response:
-    """Sets ETag, Cache-Control and Vary on the answer to a read, and turns it into 304 where the
-    client has it already. Answers to writes are not stored."""
+    """Set ETag, Cache-Control and Vary on the answer to a read, and turns it into 304 where the
+    client has it already. Return to writes are not stored."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.vary.update(("Origin", "Cookie", "Authorization", "X-API-KEY", TOKEN_HEADER))
     if request.method not in ("GET", "HEAD") or response.status_code != 200:

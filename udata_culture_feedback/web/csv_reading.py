@@ -38,7 +38,7 @@ class Unreadable(Exception):
 def records(path: Path, encoding: str, header: Callable[[list[str]], list[str]]) -> Iterator[Line]:
     """The lines of a file that are not empty, with the number of the line where each begins. Its
     delimiter is that of its first line. `header`: what its columns are called here; empty for those
-    that are left out. Raises Unreadable."""
+    that are left out. Raise Unreadable."""
     try:
         with path.open(encoding=encoding, newline="") as file:
             yield from _records(file, header)

@@ -69,7 +69,7 @@ KEPT = _("What you typed is below: nothing is lost as long as this page stays op
 
 
 def register(app: Flask) -> None:
-    """Has an application answer so at our addresses, whichever layer the error comes from: ours,
+    """Have an application answer so at our addresses, whichever layer the error comes from: ours,
     udata's API, or udata finding out who asks. Elsewhere udata's own behaviour is left alone."""
     handled_by_udata, dispatched_by_flask = app.handle_user_exception, app.full_dispatch_request
 
@@ -99,7 +99,8 @@ def register(app: Flask) -> None:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether MongoDB could not do it now and may do it later; anything else is a fault of ours."""
+    """Return whether MongoDB could not do it now and may do it later; anything else is a fault of
+    ours."""
     if isinstance(error, mongoengine.errors.MongoEngineException):
         cause = error.__cause__ or error.__context__
         return cause is not None and is_passing(cause)

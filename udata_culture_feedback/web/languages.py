@@ -48,7 +48,7 @@ def _offered() -> list[str]:
 
 @contextmanager
 def speaking(lang: str) -> Iterator[None]:
-    """Translates into `lang` inside the block. udata's own `language` does not restore the language
+    """Translate into `lang` inside the block. udata's own `language` does not restore the language
     when the block raises, which in an eager task would change that of the request."""
     before = g.get("lang_code")
     g.lang_code = lang

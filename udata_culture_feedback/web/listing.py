@@ -53,7 +53,7 @@ class Page:
 
 
 def asked_page(default_size: int = 20) -> Page:
-    """The page that the query asks for: `page`, `page_size` (capped), or `cursor`. Raises Invalid
+    """The page that the query asks for: `page`, `page_size` (capped), or `cursor`. Raise Invalid
     naming the argument."""
     size = min(_positive("page_size", default_size), MAX_PAGE_SIZE)
     cursor = request.args.get("cursor")
@@ -65,7 +65,7 @@ def asked_page(default_size: int = 20) -> Page:
 def newest_first(
     collection: Collection, where: Query, page: Page, projection: dict[str, int] | None
 ) -> list[Any]:
-    """One page of documents by `created_at`, and one more where there is one. Raises Invalid with
+    """One page of documents by `created_at`, and one more where there is one. Raise Invalid with
     the cursor to go on with (`next`) when the offset is beyond the end of offsets; a list that ends
     before that has nothing there."""
     order = list(NEWEST.items())

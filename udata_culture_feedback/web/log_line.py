@@ -8,7 +8,7 @@ from typing import Any
 
 
 def tell(logger: logging.Logger, level: int, event: str, **pairs: Any) -> None:
-    """Logs one event. Pairs that are None are left out."""
+    """Log one event. Pairs that are None are left out."""
     known = {key: value for key, value in pairs.items() if value is not None}
     if not logger.isEnabledFor(level):
         return

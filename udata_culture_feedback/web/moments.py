@@ -38,7 +38,7 @@ def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> int:
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The beginning of a local day, as naive UTC. Raises OverflowError at the ends of the
+    """The beginning of a local day, as naive UTC. Raise OverflowError at the ends of the
     calendar."""
     return datetime.combine(day, time(), zone).astimezone(UTC).replace(tzinfo=None)
 

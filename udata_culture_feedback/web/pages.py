@@ -58,7 +58,7 @@ NO_TIME_LIMIT = 10**9
 
 
 def handles_refusal(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Marks a view that shows its form again, text kept, when `check_guard` refuses. Any other view
+    """Mark a view that shows its form again, text kept, when `check_guard` refuses. Any other view
     is not even called."""
     view.handles_refusal = True  # type: ignore[attr-defined]
     return view
@@ -125,7 +125,7 @@ def prepare() -> None:
 
 
 def check_guard(viewer: Reader, *, without_account: bool = False) -> None:
-    """Raises Unauthenticated for somebody unknown (the session may have ended since the form was
+    """Raise Unauthenticated for somebody unknown (the session may have ended since the form was
     shown), Forbidden when nothing proves that the form was sent from one of our pages.
 
     `without_account`: the form may be sent without one. It then carries all that it is worth: there

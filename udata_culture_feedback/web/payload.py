@@ -37,7 +37,7 @@ class Reading:
         return field in self.payload
 
     def checked(self) -> Payload:
-        """The values. Raises Invalid with one error for each field at fault."""
+        """The values. Raise Invalid with one error for each field at fault."""
         if self.errors:
             raise refusals.Invalid(_("Some answers need another look."), self.errors)
         return self.values
@@ -148,7 +148,8 @@ def _too_long(length: int, longest: int) -> Any:
 
 
 def is_web_address(text: str) -> bool:
-    """Whether a text is an http(s) address that shows no secret: no user or password in it."""
+    """Return whether a text is an http(s) address that shows no secret: no user or password in
+    it."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -162,7 +163,7 @@ def is_web_address(text: str) -> bool:
 
 
 def is_date(text: str) -> bool:
-    """Whether a text is a day as `2026-12-31`."""
+    """Return whether a text is a day as `2026-12-31`."""
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:

@@ -32,7 +32,7 @@ def api_url(path: str = "") -> str:
 
 def own_url(endpoint: str, **values: Any) -> str:
     """Return the absolute address of a route, by the portal's own name (`SERVER_NAME`) where it has
-    one: the `Host` header is whatever somebody sends, and answers are kept for others."""
+    one: the `Host` header is whatever somebody sends, and return are kept for others."""
     portal = current_app.create_url_adapter(None)
     if portal is None:
         return url_for(endpoint, _external=True, **values)

@@ -35,14 +35,14 @@ PUBLIC = {"private": {"$ne": True}, "deleted": None, "archived": None}
 
 
 def advertise(where: Query) -> int:
-    """Adds the call to the public datasets of a query (of MongoDB), or brings it up to date there.
+    """Add the call to the public datasets of a query (of MongoDB), or brings it up to date there.
     Answers how many have changed."""
     found = Dataset._get_collection().find(PUBLIC | where, {"slug": 1})
     return _write(UpdateOne({"_id": one["_id"]}, _adding(one)) for one in found)
 
 
 def withdraw(where: Query) -> int:
-    """Takes the call back from all datasets of a query. Answers how many had it."""
+    """Take the call back from all datasets of a query. Return how many had it."""
     found = Dataset._get_collection().find(where | {f"extras.{KEY}.source": SOURCE}, {"_id": 1})
     return _write(UpdateOne({"_id": one["_id"]}, _removing()) for one in found)
 
