@@ -28,14 +28,16 @@ def test_ten_texts_are_answered_at_once_by_keyboard_and_everybody_sees_it(visito
     producer = visitor("editrice@demo.test")
     producer.page.goto(producer.portal.url + LIST)
     keyboard = producer.page.keyboard
-    boxes = producer.page.locator("#cf-list input[type=checkbox]")
+    boxes = producer.page.locator(".cf-rows input[type=checkbox]")
     assert boxes.count() >= 10
     chosen = []
     for _box in range(10):
-        tabs_until(producer, "one.matches('#cf-list input[type=checkbox]')")
+        tabs_until(producer, "one.matches('.cf-rows input[type=checkbox]')")
         keyboard.press("Space")
         chosen.append(producer.page.evaluate("document.activeElement.value"))
     assert len(set(chosen)) == 10
+    tabs_until(producer, "one.matches('#cf-several > summary')")
+    keyboard.press("Enter")
     tabs_until(producer, "one.matches('#cf-bulk input[name=status]')")
     planned = "one.value == 'planned'"
     while not producer.page.evaluate(f"(one => {planned})(document.activeElement)"):
