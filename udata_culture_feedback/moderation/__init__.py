@@ -1,2 +1,2 @@
-"""The queue of moderators, what they decide, and the journal of it. It reads the domains; no domain
-knows it (see `publication` for the rule that makes something wait)."""
+"""The moderators' queue, their decisions and the journal of decisions. It reads the domains; no
+domain imports it (`contributions.review_rules` decides what has to wait)."""

@@ -1,4 +1,4 @@
-"""The use cases of moderators: decide, undo, take something to look at, put it back."""
+"""The use cases of moderators: decide, undo, claim and release contributions."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from .models import Claim, claims, flags
 from .permissions import OK
 from .redaction import Choice
 
-#: Contributions that one gesture decides about.
+#: Most contributions that one gesture decides about.
 MOST = 200
 
 REASONS = tuple(term.id for term in MODERATION_REASONS)
 
-#: What says where a contribution stands, besides what its class adds.
+#: Fields that hold the state of a contribution, besides those that its class adds.
 STATE = ("visibility", "hidden_reason", "hidden_at", "words_until", "review")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A contribution somebody decides about. `version`: what it said when they saw it; None: they
-    do not care."""
+    """A contribution to decide about. `version`: the version that the moderator saw; None skips the
+    comparison."""
 
     id: ObjectId
     version: str | None = None
@@ -49,7 +49,7 @@ class Wanted:
 
 @dataclass
 class Outcome:
-    """What became of a gesture: the contributions that are decided, and why others are not."""
+    """The result of a gesture: the contributions decided about, and why the others were refused."""
 
     batch: ObjectId
     decision: str
@@ -80,12 +80,12 @@ def decide(
     *,
     batch: ObjectId | None = None,
 ) -> Outcome:
-    """Decides about contributions of any class, one by one: what cannot be decided is refused with
-    its own reason, and the rest is done. `restore` undoes the latest decision about each. `batch`:
-    the gesture that this is part of.
+    """Decide about contributions of any class, one by one: one that cannot be decided about is
+    refused with its own reason, and the others go ahead. `restore` undoes the latest decision about
+    each. `batch`: the gesture that this call is part of.
 
-    Raises Unauthenticated, Forbidden for who moderates nothing, ReadOnly, TooMany; Invalid naming
-    `items`, `reason` or `strings`.
+    Raise Unauthenticated, Forbidden for someone who moderates nothing, ReadOnly, TooMany; Invalid
+    naming `items`, `reason` or `strings`.
     """
     permissions.must_moderate(viewer)
     spend_write(viewer, manages=True)
@@ -115,8 +115,8 @@ def decide(
 
 
 def undo(viewer: Viewer, batch: Any) -> Outcome:
-    """Undoes everything that one gesture decided, where nothing else happened since. Raises
-    NotFound for a gesture nobody made, and what `decide` raises."""
+    """Undo all decisions of one gesture that nothing has happened to since. Raise NotFound for an
+    unknown gesture, and what `decide` raises."""
     permissions.must_moderate(viewer)
     lines = journal.of_batch(ObjectId(batch)) if ObjectId.is_valid(batch) else []
     made = [line for line in lines if line["decision"] != Decision.RESTORE]
@@ -135,8 +135,8 @@ def undo(viewer: Viewer, batch: Any) -> Outcome:
 
 
 def claim(viewer: Viewer, wanted: list[Wanted]) -> Outcome:
-    """Takes contributions for some minutes, so that no other moderator looks at the same; again
-    takes them for as long once more. What somebody else has taken is refused."""
+    """Reserve contributions for this moderator for some minutes, so that no two look at the same;
+    claiming again renews the lease. One that another moderator holds is refused."""
     permissions.must_moderate(viewer)
     spend_write(viewer, manages=True)
     _must_be_few(wanted)
@@ -158,13 +158,13 @@ def claim(viewer: Viewer, wanted: list[Wanted]) -> Outcome:
         try:
             claims().bulk_write(takes, ordered=False)
         except BulkWriteError as error:
-            # Who has it does not match, and a second one cannot be inserted under its id.
+            # A claim held by another does not match, so the upsert fails on its id.
             _refuse_taken(outcome, error)
     return outcome
 
 
 def release(viewer: Viewer, wanted: list[Wanted]) -> Outcome:
-    """Puts back what one has taken; what one has not, stays."""
+    """Release the claims that this moderator holds on contributions; those of others stay."""
     permissions.must_moderate(viewer)
     _must_be_few(wanted)
     ids = [one.id for one in wanted]
@@ -173,7 +173,7 @@ def release(viewer: Viewer, wanted: list[Wanted]) -> Outcome:
 
 
 def claimed(ids: Iterable[ObjectId]) -> dict[ObjectId, Claim]:
-    """Who has taken which of these, in one query."""
+    """Find the current claims on these contributions, in one query."""
     where = {"_id": {"$in": list(ids)}, "until": {"$gt": now()}}
     return {one["_id"]: one for one in claims().find(where)}
 
@@ -187,8 +187,8 @@ def record_decision(
     reason: str | None,
     by: Viewer,
 ) -> None:
-    """Write down, in the journal too, a decision that a domain has let its team make on a page of
-    its own. `how`: makes what the contribution is then."""
+    """Record, in the journal too, a decision that the team of a domain made on a page of its own.
+    `how`: returns the contribution as it is afterwards."""
 
     def decided(item: Item) -> Item | None:
         changed = how(item)
@@ -213,7 +213,8 @@ def record_decision(
 
 
 def version_of(moderated: Moderated, item: Item) -> str:
-    """Tells whether a contribution still says what somebody saw."""
+    """Return the version of a contribution's words and visibility, to detect a change since it was
+    read."""
     return review_rules.version_of(item, moderated.texts(item))
 
 
@@ -237,7 +238,7 @@ class Gesture:
         self.strings: dict[ObjectId, list[str]] = {}
 
     def make(self, found: Found, version: str | None) -> tuple[Item, Item]:
-        """Decides about one contribution; answers it before and after. Raises a Refusal."""
+        """Decide about one contribution; return it before and after. Raise a Refusal."""
         written = found.moderated.change(
             found.item["_id"], lambda one: self._how(found, one, version)
         )
@@ -300,7 +301,8 @@ def decision_of(
     batch: ObjectId,
     at: datetime,
 ) -> dict[str, Any]:
-    """A decision as a contribution carries it: what was before, and what it takes to undo it."""
+    """Build the decision that is stored in a contribution: the state before it, and what undoing it
+    needs."""
     before = {field: item[field] for field in (*STATE, *moderated.restored) if field in item}
     if decision is Decision.REDACT:
         before["texts"] = moderated.texts(item)
@@ -329,8 +331,8 @@ def decision_of(
 
 
 def _restored(moderated: Moderated, item: Item) -> Item:
-    """A contribution as it was before the latest decision about it. Raises Conflict when it has
-    changed since, or when what it said has been erased."""
+    """Return a contribution as it was before the latest decision about it. Raise Conflict when it
+    has changed since, or when its words have been erased."""
     decision = item["moderated"]
     if version_of(moderated, item) != decision["after"]:
         raise refusals.Conflict(_("This has changed since: decide anew."))
@@ -346,8 +348,8 @@ def _restored(moderated: Moderated, item: Item) -> Item:
 
 
 def _conclude(gesture: Gesture, changes: list[tuple[Found, Item, Item]]) -> None:
-    """After the contributions were written: the journal, native discussions, everybody who has to
-    hear of it, the flags that are answered."""
+    """Follow up on written decisions: journal, native discussions, announcements, the flags that
+    they close."""
     if not changes:
         return
     journal.record(after["moderated"] for _found, _before, after in changes)
@@ -383,7 +385,7 @@ def _answer_flags(gesture: Gesture, changes: list[tuple[Found, Item, Item]]) -> 
 
 
 def _read(ids: Iterable[ObjectId]) -> dict[ObjectId, Found]:
-    """Contributions with the datasets they are about, in a constant number of queries."""
+    """Read contributions with the datasets they are about, in a constant number of queries."""
     found = kinds.find(ids)
     about = {id: dataset_of(item) for id, (_moderated, item) in found.items()}
     datasets = catalogue.datasets_by_id(dataset for dataset in about.values() if dataset)
@@ -394,7 +396,7 @@ def _read(ids: Iterable[ObjectId]) -> dict[ObjectId, Found]:
 
 
 def dataset_of(item: Item) -> ObjectId | None:
-    """The dataset that a contribution, or the request that it is about, is about."""
+    """Return the dataset of a contribution, or that of the request it belongs to."""
     return item.get("dataset") or (item.get("of") or {}).get("dataset")
 
 
@@ -414,7 +416,8 @@ def _must_be_free(viewer: Viewer, taken: Claim | None) -> None:
 
 
 def checked_reason(decision: Decision, reason: str | None) -> str:
-    """The reason of a decision. Raises Invalid naming it."""
+    """Return the reason of a decision, filled in where only one is allowed. Raise Invalid naming
+    it."""
     if decision in (Decision.PUBLISH, Decision.RESTORE):
         allowed: tuple[str, ...] = (OK,)
     elif decision is Decision.REDACT:

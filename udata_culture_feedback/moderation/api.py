@@ -235,7 +235,8 @@ class CultureFeedbackTransparencyCsvAPI(Route):
 
 
 def gesture(payload: dict[str, Any]) -> actions.Outcome:
-    """Does what a body asks for, as whoever asks. Raises what `actions` raises."""
+    """Carry out the gesture of a body, on behalf of the current viewer. Raise what `actions`
+    raises."""
     viewer = current_viewer()
     permissions.must_moderate(viewer)
     wanted = forms.read_gesture(payload)

@@ -1,7 +1,7 @@
 """« Contester cette décision »: the author of something that was refused, hidden or blacked out
-says why that is wrong, once; who administers the portal looks again.
+says once why that is wrong, and the administrators of the portal look again.
 
-Who is the author is proved by the signed link of the mail, or by the session.
+The signed link of the mail, or the session, proves who the author is.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from .models import journal as stored_journal
 
 #: Longest text and answer, in characters.
 LONGEST = 5000
-#: How long after a decision it can be contested.
+#: How long after a decision it can be appealed against.
 WITHIN = timedelta(days=183)
 
 _PURPOSE = "moderation-appeal"
 
 
 def address(decision_id: ObjectId) -> str:
-    """Where the author of what was decided contests it."""
+    """Return the signed address at which its author contests a decision."""
     token = tokens.signer(_PURPOSE).dumps(str(decision_id))
     return f"{pages_url(f'moderation/decisions/{decision_id}/appeal')}?token={quote(token)}"
 
 
 def may_appeal(viewer: Viewer, decision_id: Any, token: str | None) -> Line:
-    """The line of the journal that this person may contest. Raises NotFound for what is none of
-    theirs, or none at all."""
+    """Find the line of the journal that this person may contest. Raise NotFound for another
+    author's, or an unknown one."""
     line = None
     if ObjectId.is_valid(decision_id):
         id = ObjectId(decision_id)
@@ -61,7 +61,7 @@ def may_appeal(viewer: Viewer, decision_id: Any, token: str | None) -> Line:
 
 
 def opens(token: str | None, decision_id: Any) -> bool:
-    """Whether a token is that of the mail about this decision."""
+    """Check whether a token is that of the mail about this decision."""
     try:
         return bool(token) and tokens.signer(_PURPOSE).loads(token or "") == str(decision_id)
     except (BadData, UnicodeError):
@@ -69,8 +69,8 @@ def opens(token: str | None, decision_id: Any) -> bool:
 
 
 def appeal(viewer: Viewer, decision_id: Any, token: str | None, text: Any) -> Appeal:
-    """Contests a decision. Raises NotFound, Invalid and TooLong naming `text`, Conflict for one
-    that was contested before or stands no longer, Gone after six months."""
+    """Contest a decision. Raise NotFound, Invalid and TooLong naming `text`, Conflict for one
+    already contested or no longer in force, Gone after six months."""
     line = may_appeal(viewer, decision_id, token)
     if viewer.known:
         spend_write(viewer)
@@ -102,9 +102,9 @@ def appeal(viewer: Viewer, decision_id: Any, token: str | None, text: Any) -> Ap
 
 
 def answer(viewer: Viewer, decision_id: Any, payload: dict[str, Any]) -> Appeal:
-    """Looks again. `payload`: `outcome` ("upheld": the decision is taken back, "dismissed"),
-    `answer` (a text, required to dismiss). Raises Forbidden, NotFound, Invalid, TooLong, Conflict
-    for one that was answered before."""
+    """Answer an appeal. `payload`: `outcome` ("upheld": the decision is taken back, "dismissed"),
+    `answer` (a text, required to dismiss). Raise Forbidden, NotFound, Invalid, TooLong, Conflict
+    for one already answered."""
     permissions.must_administer(viewer)
     found = find(ObjectId(decision_id)) if ObjectId.is_valid(decision_id) else None
     if found is None:
@@ -135,20 +135,20 @@ def find(decision_id: ObjectId) -> Appeal | None:
 
 
 def shown_to_author(made: list[Row], by_token: bool) -> dict[ObjectId, Shown]:
-    """Show how the author of what was decided contests each decision, as long as they can, and what
-    became of that. `by_token`: only their browser is recognised."""
+    """Show the author of contributions how to contest each decision about them, while they can, and
+    the outcome of their appeal. `by_token`: only their browser is recognised."""
     ids = {"_id": {"$in": [one["id"] for one in made]}}
     contested = {one["_id"]: one for one in appeals().find(ids)}
     return {one["id"]: _shown(one, contested.get(one["id"]), by_token) for one in made}
 
 
 def open_ones(limit: int) -> list[Appeal]:
-    """The appeals that wait, the oldest first."""
+    """List the appeals that wait for an answer, the oldest first."""
     return list(appeals().find({"outcome": Outcome.OPEN}, sort=[("created_at", 1)]).limit(limit))
 
 
 def erase_texts() -> int:
-    """Forgets what was said in appeals, with hidden words."""
+    """Erase the texts of answered appeals as old as hidden words may be; return how many."""
     days = current_app.config["CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS"]
     old = {"created_at": {"$lt": now() - timedelta(days=days)}, "outcome": {"$ne": Outcome.OPEN}}
     spoken = old | {"$or": [{"text": {"$exists": True}}, {"answer": {"$exists": True}}]}
@@ -169,7 +169,7 @@ def _shown(made: Row, appealed: Appeal | None, by_token: bool) -> Shown:
 
 
 def _take_back(viewer: Viewer, found: Appeal) -> None:
-    """The decision is undone; what waited before it is published."""
+    """Undo the contested decision; publish the contribution if it was pending before."""
     if _decided(journal.find(found["_id"])) is None:
         return  # decided anew meanwhile
     outcome = actions.decide(viewer, [actions.Wanted(found["item"])], Decision.RESTORE)
@@ -179,7 +179,7 @@ def _take_back(viewer: Viewer, found: Appeal) -> None:
 
 
 def _decided(line: Line | None) -> Item | None:
-    """The contribution, as long as it is as that decision left it."""
+    """Find the contribution, while that decision is the latest about it."""
     entry = kinds.find([line["item"]]).get(line["item"]) if line else None
     if line is None or entry is None or (entry[1].get("moderated") or {}).get("id") != line["_id"]:
         return None
@@ -187,7 +187,7 @@ def _decided(line: Line | None) -> Item | None:
 
 
 def _unwritten(decision_id: ObjectId) -> Line | None:
-    """A decision that a crash has kept from the journal until now."""
+    """Find a decision that a crash has kept out of the journal, after writing it there."""
     for moderated in kinds.moderated().values():
         journal.catch_up(moderated)
     return stored_journal().find_one({"_id": decision_id})

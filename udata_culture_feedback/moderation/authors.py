@@ -1,4 +1,4 @@
-"""What else the author of a text has said lately, and what was decided about it."""
+"""Other recent texts of an author, and the decisions about them."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Said:
 
 
 def said_by(viewer: Viewer, key: str) -> tuple[list[Said], list[dict[str, Any]]]:
-    """Return the latest texts of an author that this moderator decides about, and the lines of the
-    journal about them, the latest first: one query of an index for each kind."""
+    """Return the latest texts of an author within this moderator's remit, and the journal lines
+    about them, the latest first. One indexed query for each kind."""
     texts: list[Said] = []
     ids = []
     for moderated in kinds.moderated().values():

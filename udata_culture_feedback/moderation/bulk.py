@@ -1,6 +1,7 @@
-"""One decision about all that a filter of the queue keeps, done behind in chunks, and undone as a
-whole. Texts that came into the queue after the moderator looked at it are left alone, and each text
-is decided by the rules of a single one: what somebody else decides meanwhile is refused."""
+"""One decision about everything that a filter of the queue keeps, made in the background in chunks,
+and undone as a whole. Texts that entered the queue after the moderator saw it are left alone, and
+each text follows the rules of a single decision: one that somebody else decides about meanwhile is
+refused."""
 
 from __future__ import annotations
 
@@ -25,13 +26,13 @@ from .forms import REFUSE
 from .models import Bulk, bulks
 from .queue import Filters
 
-#: One decision about more texts than that asks to type their number.
+#: A decision about more texts than this asks the moderator to type their number.
 TYPED_FROM = 100
-#: What one decision is about, at most.
+#: Most texts that one decision is about.
 MOST_TEXTS = queue.SEARCHED
-#: How long a bulk is remembered.
+#: How long a bulk is kept.
 KEPT = timedelta(days=7)
-#: A bulk that has not ended for so long was interrupted, and goes on.
+#: A bulk that is still open after this long was interrupted: it is resumed.
 INTERRUPTED_AFTER = timedelta(minutes=15)
 
 DECISIONS = (str(Decision.PUBLISH), REFUSE)
@@ -46,8 +47,9 @@ def start(
     reason: str | None = None,
     number: str | None = None,
 ) -> Bulk:
-    """Decide about all that the filters keep. `decision`: "publish", or "refuse" for a `reason`;
-    `number`: what the moderator typed as their number, where there are many.
+    """Start deciding about everything that the filters keep. `decision`: "publish", or "refuse" for
+    a `reason`; `number`: the number of texts as the moderator typed it, required where there are
+    many.
 
     Raise Unauthenticated, Forbidden; Invalid naming `decision`, `scope` (no filter, nothing, too
     many), `reason` or `number`.
@@ -73,7 +75,8 @@ def start(
 
 
 def undo(viewer: Viewer, batch: ObjectId) -> Bulk:
-    """Undo all that one gesture decided, where nothing else happened since. Raise NotFound."""
+    """Start undoing all decisions of one gesture that nothing has happened to since. Raise
+    NotFound."""
     permissions.must_moderate(viewer)
     made = [line for line in journal.of_batch(batch) if line["decision"] != Decision.RESTORE]
     if not made:
@@ -82,7 +85,8 @@ def undo(viewer: Viewer, batch: ObjectId) -> Bulk:
 
 
 def run(bulk_id: ObjectId) -> None:
-    """Do what is left of a bulk, as whoever started it. Again does nothing."""
+    """Do what is left of a bulk, on behalf of the moderator who started it. Idempotent once it is
+    finished."""
     bulk = bulks().find_one({"_id": bulk_id, "finished_at": {"$exists": False}})
     user = User.objects(id=bulk["by"]).first() if bulk else None
     if bulk is None:
@@ -94,7 +98,7 @@ def run(bulk_id: ObjectId) -> None:
 
 
 def go_on() -> int:
-    """Go on with what was interrupted: a lost task, a process that died."""
+    """Resume interrupted bulks (a lost task, a process that died); return how many."""
     since = {"started_at": {"$lt": now() - INTERRUPTED_AFTER}, "finished_at": {"$exists": False}}
     waiting = list(bulks().find(since, {"_id": 1}))
     for bulk in waiting:
@@ -103,19 +107,18 @@ def go_on() -> int:
 
 
 def latest(viewer: Viewer, limit: int = 3) -> list[Bulk]:
-    """Return what a moderator has started lately, for its progress."""
+    """Return the bulks that a moderator started within the last hour, to show their progress."""
     lately = {"by": viewer.user_id, "started_at": {"$gt": now() - timedelta(hours=1)}}
     return list(bulks().find(lately, sort=[("started_at", -1)]).limit(limit))
 
 
 def may_be_whole(filters: Filters) -> bool:
-    """Tell whether one decision may be about all that the filters keep: not about all that
-    waits."""
+    """Check whether the filters are narrow enough for one decision about all they keep."""
     return bool(set(filters.asked) & {"class", "reason", "organization", "q", "author", "like"})
 
 
 def is_large(batch: ObjectId) -> bool:
-    """Tell whether a gesture decided about more texts than are undone at once."""
+    """Check whether a gesture decided about more texts than one request undoes."""
     return len(journal.of_batch(batch)) > MOST
 
 
@@ -151,7 +154,8 @@ def _decide_all(viewer: Viewer, bulk: Bulk) -> None:
 
 
 def _chunks(viewer: Viewer, bulk: Bulk) -> Iterator[tuple[Decision, list[Wanted]]]:
-    """What is to be decided, some texts at a time; what is public is hidden, not rejected."""
+    """Yield the texts to decide about in chunks, with the decision: public ones are hidden, not
+    rejected."""
     if bulk.get("undoes"):
         made = journal.of_batch(bulk["undoes"])
         ids = [line["item"] for line in made if line["decision"] != Decision.RESTORE]
@@ -159,7 +163,7 @@ def _chunks(viewer: Viewer, bulk: Bulk) -> Iterator[tuple[Decision, list[Wanted]
         return
     filters = queue.filters_of(bulk["filters"])
     filters.until = bulk["seen_at"]
-    # All of them first: what is decided leaves the queue, and what is like it may be decided too.
+    # Read all of them first: deciding removes texts from the queue, even the one that `like` names.
     found = [item for _kind, item in queue.all_of(viewer, filters, MOST_TEXTS)]
     if bulk["decision"] == Decision.PUBLISH:
         yield from ((Decision.PUBLISH, chunk) for chunk in _some(item["_id"] for item in found))

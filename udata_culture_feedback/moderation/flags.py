@@ -1,4 +1,5 @@
-"""Readers point something out to moderators: once per person, and it never hides anything."""
+"""Flags: readers report a contribution to moderators, once per person. A flag never hides
+anything."""
 
 from __future__ import annotations
 
@@ -33,27 +34,27 @@ from .permissions import OK
 #: Longest explanation, in characters.
 LONGEST = 2000
 
-#: Why a reader may point something out.
+#: Reasons for which a reader may flag a contribution.
 FLAG_REASONS = tuple(reason for reason in REASONS if reason != OK)
 
 
 def shown(viewer: Viewer, kind: str, reference: str, about: Any) -> Flagged:
-    """Find what somebody points out. Raise NotFound for what they may not see."""
+    """Find the contribution that a reader flags. Raise NotFound for one they may not see."""
     flaggable = kinds.KINDS[kind].flagged
     assert flaggable
     return flaggable(viewer, reference, about)
 
 
 def flag(viewer: Viewer, kind: str, reference: str, payload: dict[str, Any]) -> bool:
-    """Point a contribution out to moderators, or (`about`) something that belongs to it. `payload`:
-    `reason` (an id of the vocabulary), `message`; from a browser without an account also `proof`.
-    Return False when this person has done so before.
+    """Flag a contribution, or (`about`) something that belongs to it. `payload`: `reason` (an id of
+    the vocabulary), `message`; from a browser without an account also `proof`. Return False when
+    this person has flagged it before.
 
     Raise Unauthenticated, Unproven, ReadOnly, TooMany; NotFound for what one may not see; Invalid,
     TooLong naming the field; Conflict for words that are not public.
     """
     flagged = shown(viewer, kind, reference, payload.get("about"))
-    # Somebody without an account gives the proof of work of those who contribute there.
+    # Anonymous readers give the proof of work that contributing there asks for.
     must_take_part(viewer, flagged.action, flagged.target)
     spend_write(viewer)
     reason, message = _read(payload)
@@ -85,14 +86,14 @@ def _store(viewer: Viewer, flagged: Flagged, reason: str, message: str | None) -
         mine = flags().find_one({"item": made["item"], "key": made["key"]}, {"handled": 1})
         if mine is None or "handled" in mine:
             return False
-    # Again for who has flagged before: a crash may have come between.
+    # Also when the flag exists already: a crash may have come between the two writes.
     put_in_queue(flagged.kind, made["item"], FLAG)
     return new
 
 
 def forget(items: Iterable[ObjectId]) -> None:
-    """Forget what was said of words that are gone for good: flags and objections, which may quote
-    them. Nobody has to look at them any more."""
+    """Delete flags and claims about words that are gone for good, and erase the texts of appeals,
+    which may quote them."""
     about = {"item": {"$in": list(items)}}
     flags().delete_many(about)
     claims().delete_many({"_id": about["item"]})
@@ -100,7 +101,7 @@ def forget(items: Iterable[ObjectId]) -> None:
 
 
 def given(person: Person) -> list[Shown]:
-    """Show somebody what they have pointed out."""
+    """Show a person the flags they have given."""
     keys = [hidden_key(key) for key in person.keys]
     found = flags().find({"key": {"$in": keys}}, sort=[("created_at", -1)])
     return [
@@ -116,18 +117,17 @@ def given(person: Person) -> list[Shown]:
 
 
 def forget_words_of(person: Person) -> None:
-    """Forget what somebody who erases everything has said of what they pointed out, which stays
-    so."""
+    """Erase the messages of the flags of a person who erases everything; the flags stay."""
     keys = {"key": {"$in": [hidden_key(key) for key in person.keys]}}
     flags().update_many(keys, {"$unset": {"message": ""}})
 
 
-#: What is kept of people besides what they said.
+#: Flags, among what is kept of people besides their contributions.
 GIVEN = Trace("flags", given, forget_words_of)
 
 
 def put_in_queue(kind: str, id: ObjectId, why: str) -> None:
-    """Puts what is public in the queue, for one more reason if it is there already."""
+    """Put a public contribution in the queue, or add one more reason if it is there already."""
 
     def queued(item: Item) -> Item | None:
         reasons = (item.get("review") or {}).get("why") or []
@@ -143,7 +143,7 @@ def put_in_queue(kind: str, id: ObjectId, why: str) -> None:
 
 
 def take_from_queue(kind: str, id: ObjectId, why: str) -> None:
-    """One reason for which something is in the queue has gone."""
+    """Remove one reason for which a contribution is in the queue."""
 
     def freed(item: Item) -> Item | None:
         reasons = (item.get("review") or {}).get("why") or []
@@ -174,6 +174,7 @@ def _read(payload: dict[str, Any]) -> tuple[str, str | None]:
 
 
 def hidden_key(key: str) -> str:
-    """Who flags, as nobody can read it: it only serves to count them once."""
+    """Return a keyed hash of a contributor's key: it counts and groups, and nobody can reverse
+    it."""
     secret = keys.for_tokens("flags")
     return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()[:32]

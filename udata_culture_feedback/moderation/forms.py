@@ -1,4 +1,4 @@
-"""What moderators and readers send, read and checked."""
+"""Read and check what moderators and readers send."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from . import redaction
 from .actions import MOST, Wanted
 from .redaction import SHORTEST, Choice
 
-#: Not decisions: who is looking at what.
+#: Gestures that are not decisions: they claim and release contributions.
 CLAIM, RELEASE = "claim", "release"
-#: Of the page alone: reject or hide, whichever fits.
+#: A gesture of the page alone: reject or hide, by visibility.
 REFUSE = "refuse"
 GESTURES = (*(str(decision) for decision in Decision), CLAIM, RELEASE)
 
 
 def read_gesture(payload: dict[str, Any]) -> str:
-    """What is done: a decision, `claim` or `release`. Raises Invalid naming `decision`."""
+    """Read the gesture: a decision, `claim` or `release`. Raise Invalid naming `decision`."""
     gesture = payload.get("decision")
     if gesture not in GESTURES:
         message = _("Choose one of: %(ids)s.", ids=", ".join(GESTURES))
@@ -34,7 +34,8 @@ def read_gesture(payload: dict[str, Any]) -> str:
 
 
 def read_items(payload: dict[str, Any]) -> list[Wanted]:
-    """The contributions, each once: ids, or {id, version}. Raises Invalid naming `items`."""
+    """Read the contributions, without repetition: ids, or {id, version}. Raise Invalid naming
+    `items`."""
     items = payload.get("items")
     if not isinstance(items, list):
         message = _("A list of ids.")
@@ -55,7 +56,7 @@ def read_reason(payload: dict[str, Any]) -> str | None:
 
 
 def read_moment(value: str | None) -> datetime:
-    """Read when a page was shown, as its form says (naive UTC). Raise Invalid naming `seen_at`."""
+    """Read when a page was shown, as its form says (naive UTC). Raise Invalid naming `scope`."""
     try:
         moment = datetime.fromisoformat(value or "")
         return moment.astimezone(UTC).replace(tzinfo=None)
@@ -65,13 +66,13 @@ def read_moment(value: str | None) -> datetime:
 
 
 def gesture_of_form(form: MultiDict[str, str]) -> dict[str, Any]:
-    """The same payload as a JSON body, from the page of the queue.
+    """Build the payload of a JSON body from the form of the queue.
 
-    One form holds the whole queue. `shown` is what the moderator has seen of each row:
-    "<id>.<version>.<visibility>". `one`, the button of a row, says "<decision>:<id>", or
-    "<decision>:<reason>:<id>" for what takes one gesture; otherwise `decision` and `reason` are
-    about the rows that are checked (`items`), or about all of them (`scope`). `refuse` takes rows
-    away, whether they are public or wait: `pending` and `public` say which do what.
+    One form contains the whole queue. `shown` is what the moderator saw of each row:
+    "<id>.<version>.<visibility>". `one`, the button of a row, has the value "<decision>:<id>", or
+    "<decision>:<reason>:<id>" where one click decides; otherwise `decision` and `reason` apply to
+    the checked rows (`items`), or to all rows (`scope`). `refuse` removes rows, public or pending:
+    the lists `pending` and `public` say which are rejected and which are hidden.
     """
     shown = {row.partition(".")[0]: row.split(".") for row in form.getlist("shown")}
     reason: str | None
@@ -99,17 +100,18 @@ def gesture_of_form(form: MultiDict[str, str]) -> dict[str, Any]:
 
 
 def choice_of(payload: dict[str, Any]) -> Choice | None:
-    """What to black out, from a body that decides that."""
+    """Read what to black out from a body whose decision is `redact`; None otherwise."""
     return redaction.read(payload) if payload.get("decision") == Decision.REDACT else None
 
 
 def _seen(id: str, row: list[str]) -> dict[str, Any] | str:
-    """A row, with the version that was seen of it."""
+    """Return the item of a row, with the version that the moderator saw."""
     return {"id": id, "version": row[1]} if len(row) == 3 else id
 
 
 def _lines(text: str | None) -> list[str]:
-    """What a moderator types, one string a line; what is too short to be meant is left out."""
+    """Split what a moderator typed into strings, one a line, without those too short to be
+    meant."""
     lines = (line.strip() for line in (text or "").splitlines())
     return [line for line in lines if len(line) >= SHORTEST]
 

@@ -1,6 +1,6 @@
-"""What waits, in groups: of one author, of the same or nearly the same text, of one check that hit.
+"""The queue in groups: by author, by equal or nearly equal text, by the check that hit.
 
-Groups are made of what is filtered, the first texts of it; each leads to the queue filtered by it.
+Groups are made of the first texts that the filters keep; each links to the queue filtered by it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Group:
 
 
 def made(viewer: Viewer, filters: Filters, by: str) -> list[Group]:
-    """Group what waits, the largest group first; alone is no group, but for a check."""
+    """Group the queue, the largest group first. One text alone makes a group only for a check."""
     entries = queue.all_of(viewer, filters, GROUPED)
     groups = {"author": _authors, "text": _texts, "check": _checks}[by](entries)
     return sorted(groups, key=lambda group: -group.count)[:SHOWN]
@@ -54,7 +54,7 @@ def _authors(entries: list[Entry]) -> list[Group]:
 
 
 def _texts(entries: list[Entry]) -> list[Group]:
-    """Each text joins the first one that it is like; the same ones are compared once."""
+    """Group texts with the first one they are alike; equal texts are compared once."""
     firsts: dict[str, Entry] = {}
     counts: Counter[str] = Counter()
     known: dict[str, str] = {}

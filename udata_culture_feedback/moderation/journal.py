@@ -1,7 +1,6 @@
-"""The journal of decisions: append-only. A decision is first written with the contribution that it
-changes, in the same update, then here: what a crash leaves in between, the next decision about the
-same contribution or the nightly maintenance writes down. Nothing here changes or removes a line.
-"""
+"""The journal of decisions, append-only. A decision is first written in the contribution that it
+changes, in the same update, then here: what a crash leaves unwritten, the next decision about that
+contribution or the nightly maintenance records. Nothing here changes or removes a line."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from .models import Line, journal
 #: A decision, as a contribution carries it in `moderated`.
 Made = dict[str, Any]
 
-#: What a line has of a decision.
+#: Fields of a decision that its line copies.
 WRITTEN = (
     "batch",
     "item",
@@ -35,12 +34,12 @@ WRITTEN = (
     "undoes",
     "waited",
 )
-#: What a line has of what was before: never words.
+#: Fields of the state before that a line copies: never words.
 WRITTEN_BEFORE = ("visibility", "hidden_reason")
 
 
 def record(made: Iterable[Made]) -> None:
-    """Writes decisions down, those that are there already once more."""
+    """Write decisions to the journal. Idempotent: those that are already there are skipped."""
     made = list(made)
     if not made:
         return
@@ -63,7 +62,7 @@ def record(made: Iterable[Made]) -> None:
 
 
 def catch_up(moderated: Moderated) -> int:
-    """Writes down what a crash has left unwritten of one class, and answers how many that was."""
+    """Record the decisions that a crash left unwritten in one class; return how many."""
     waiting = moderated.collection().find({"moderated.recorded": False}, {"moderated": 1})
     made = [item["moderated"] for item in waiting]
     record(made)
@@ -71,7 +70,7 @@ def catch_up(moderated: Moderated) -> int:
 
 
 def of_batch(batch: ObjectId) -> list[Line]:
-    """The lines of one gesture."""
+    """Return the lines of one gesture."""
     return list(journal().find({"batch": batch}))
 
 

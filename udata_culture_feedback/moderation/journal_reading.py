@@ -1,5 +1,6 @@
-"""Reading the journal of decisions: who decided what, when and why, and what was undone. Words are
-not in it: those of a line are looked up where they are, as they are now, for who may read them."""
+"""Reading the journal of decisions: who decided what, when and why, and what was undone. It holds
+no words: those of a line are looked up in the contribution, as they are now, for readers who may
+see them."""
 
 from __future__ import annotations
 
@@ -27,13 +28,13 @@ from .models import Line, journal
 
 Shown = dict[str, Any]
 
-#: Filters by their argument, and the field of a line that each compares.
+#: Filters: their argument, and the field of a line that it is compared with.
 CHOICES = {"class": "kind", "decision": "decision", "reason": "reason"}
-#: Lines that a search for words looks at, at most, the latest first.
+#: Most lines that a search for words reads, the latest first.
 SEARCHED = 2000
 #: Lines looked up at once.
 BATCH = 200
-#: How much of the words a line shows.
+#: Longest excerpt of the words in a line, in characters.
 SHOWN_WORDS = 200
 
 #: Columns of the file. No words are in it.
@@ -54,8 +55,8 @@ COLUMNS = (
 
 @dataclass
 class Filters:
-    """What is asked of the journal: `where` of its lines, `words` looked for in what they are
-    about; `asked`: as the address says it."""
+    """Filters of the journal. `where`: a query of its lines; `words`: looked for in what the lines
+    are about; `asked`: the arguments as the address has them."""
 
     where: dict[str, Any] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
@@ -63,8 +64,8 @@ class Filters:
 
 
 def asked() -> Filters:
-    """Read the filters of the query. Raise Invalid naming the argument, NotFound for an
-    organization that is not there."""
+    """Read the filters of the query. Raise Invalid naming the argument, NotFound for an unknown
+    organization."""
     names = (*CHOICES, "by", "organization", "since", "until", "q")
     given = {name: request.args[name] for name in names if request.args.get(name)}
     where: dict[str, Any] = {}
@@ -85,8 +86,8 @@ def asked() -> Filters:
 
 
 def read(viewer: Viewer, filters: Filters, page: Page) -> list[Shown]:
-    """Read one page of the lines that a moderator may see, the latest first, and one more where
-    there is one. Raise Unauthenticated, Forbidden."""
+    """Read one page of the lines within a moderator's remit, the latest first, and one line more
+    where there is a next page. Raise Unauthenticated, Forbidden."""
     permissions.must_moderate(viewer)
     where = _within_remit(viewer, filters.where)
     if page.cursor:
@@ -99,20 +100,20 @@ def read(viewer: Viewer, filters: Filters, page: Page) -> list[Shown]:
 
 
 def cursor(line: Shown) -> str:
-    """Return where the list goes on after a line."""
+    """Return the cursor at which the list continues after a line."""
     at = datetime.fromisoformat(line["at"]).replace(tzinfo=None)
     return listing.write_cursor(at, ObjectId(line["id"]))
 
 
 def count(viewer: Viewer, filters: Filters) -> tuple[int, bool] | None:
-    """Count the lines, up to a bound; None for a search, which does not look at all of them."""
+    """Count the lines, up to a bound; None for a search, which does not read all of them."""
     if filters.words:
         return None
     return listing.count(journal(), _within_remit(viewer, filters.where))
 
 
 def rows(viewer: Viewer, filters: Filters) -> Iterator[list[Any]]:
-    """Read all lines for a file: without words, and without looking for any."""
+    """Yield all lines for a file: without words, and ignoring the search for words."""
     permissions.must_moderate(viewer)
     where = _within_remit(viewer, filters.where)
     batch: list[Line] = []
@@ -125,7 +126,7 @@ def rows(viewer: Viewer, filters: Filters) -> Iterator[list[Any]]:
 
 
 def shown(viewer: Viewer, lines: list[Line]) -> list[Shown]:
-    """Show lines in a constant number of queries."""
+    """Show lines of the journal, in a constant number of queries."""
     items = kinds.find(line["item"] for line in lines)
     undone = _undone(lines)
     about = {id: actions.dataset_of(item) for id, (_kind, item) in items.items()}
@@ -170,7 +171,7 @@ def shown(viewer: Viewer, lines: list[Line]) -> list[Shown]:
 
 
 def deciders(viewer: Viewer) -> list[tuple[str, str]]:
-    """List who has decided something that this moderator sees: id and name."""
+    """List the moderators whose decisions this one may see: id and name."""
     ids = journal().distinct("by", _within_remit(viewer, {}))
     found = catalogue.users_by_id(id for id in ids if id)
     return sorted(((str(id), one.name or "?") for id, one in found.items()), key=lambda one: one[1])
@@ -181,7 +182,7 @@ def _latest(where: dict[str, Any], limit: int = 0) -> Iterator[Line]:
 
 
 def _searched(viewer: Viewer, where: dict[str, Any], words: list[str], enough: int) -> list[Shown]:
-    """Look among the latest lines for those about something that has all of these words."""
+    """Search the latest lines for those about a contribution that contains all of these words."""
     found: list[Shown] = []
     batch: list[Line] = []
     for number, line in enumerate(_latest(where, SEARCHED), 1):
@@ -230,7 +231,7 @@ def _rows(lines: list[Line]) -> Iterator[list[Any]]:
 
 
 def _undone(lines: list[Line]) -> dict[ObjectId, Line]:
-    """Find the lines that take some others back, by the id of the other."""
+    """Find the lines that undo these, by the id of the line undone."""
     ids = {"undoes": {"$in": [line["_id"] for line in lines]}}
     return {one["undoes"]: one for one in journal().find(ids, {"undoes": 1, "at": 1, "by": 1})}
 
@@ -265,8 +266,8 @@ def _id(name: str, value: str) -> ObjectId:
 
 
 def _day(given: dict[str, str], name: str, after: int = 0) -> datetime | None:
-    """Read a date as the beginning of that day on the portal's clocks, in UTC, or `after` so many
-    days."""
+    """Read a date as the beginning of that day in the portal's time zone, in UTC, or `after` so
+    many days."""
     if name not in given:
         return None
     try:

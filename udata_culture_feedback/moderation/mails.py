@@ -1,7 +1,7 @@
-"""What authors hear of a decision about what they wrote, and administrators of an appeal.
+"""Mails to authors about decisions on their contributions, and to administrators about appeals.
 
-A decision is told once it can no longer be undone by a gesture: two hundred mails do not leave for
-what was a mistake.
+A decision is announced only once moderators can no longer undo it: two hundred mails do not leave
+for a mistake.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from ..web.urls import pages_url
 from . import appeals
 from .models import Outcome
 
-#: What administrators can refuse to hear of.
+#: The scope that administrators can unsubscribe from.
 SCOPE = "moderation:appeals"
 
-#: How much of the words a mail repeats.
+#: Longest excerpt of the words in a mail, in characters.
 BEGINNING = 300
 
 
 def post_decisions(made: list[tuple[Moderated, Item, Item]]) -> None:
-    """Posts what authors hear of decisions, to leave when these can no longer be undone."""
+    """Queue the mails to authors about decisions, to leave once these can no longer be undone."""
     wait = timedelta(minutes=current_app.config["CULTURE_FEEDBACK_UNDO_MINUTES"])
     entries = []
     for moderated, before, after in made:
@@ -56,7 +56,7 @@ def post_decisions(made: list[tuple[Moderated, Item, Item]]) -> None:
 
 @mail("moderation-against", required=True)
 def against(reader: Any, item: str, decision: str, **params: str) -> MailMessage | None:
-    """Words were refused, hidden or blacked out: why, and how to contest it."""
+    """Tell an author why their words were refused, hidden or blacked out, and how to contest it."""
     found = _standing(params["class"], item, decision)
     if found is None:
         return None
@@ -89,7 +89,7 @@ def against(reader: Any, item: str, decision: str, **params: str) -> MailMessage
 
 @mail("moderation-published", required=True)
 def published(reader: Any, item: str, decision: str, **params: str) -> MailMessage | None:
-    """What waited for a moderator is published."""
+    """Tell an author that their pending contribution is published."""
     found = _standing(params["class"], item, decision)
     if found is None or found[1]["visibility"] != Visibility.PUBLIC:
         return None
@@ -107,7 +107,7 @@ def published(reader: Any, item: str, decision: str, **params: str) -> MailMessa
 
 @mail("moderation-appeal")
 def appeal(reader: Any, decision: str) -> MailMessage | None:
-    """An author contests a decision. To the administrators of the portal."""
+    """Tell the administrators of the portal that an author contests a decision."""
     found = appeals.find(ObjectId(decision))
     if found is None or found["outcome"] != Outcome.OPEN:
         return None
@@ -123,7 +123,7 @@ def appeal(reader: Any, decision: str) -> MailMessage | None:
 
 @mail("moderation-appeal-answer", required=True)
 def appeal_answer(reader: Any, decision: str) -> MailMessage | None:
-    """What became of an appeal. To its author."""
+    """Tell an author the outcome of their appeal."""
     found = appeals.find(ObjectId(decision))
     if found is None or found["outcome"] == Outcome.OPEN:
         return None
@@ -150,7 +150,7 @@ def name_of_subject(id: str) -> str | None:
 
 
 def tell_administrators(decision: ObjectId) -> None:
-    """Tells those who administer the portal of an appeal."""
+    """Write to the administrators of the portal about an appeal."""
     outbox.post_to_each(
         f"moderation-appeal:{decision}",
         catalogue.sysadmins(),
@@ -161,7 +161,7 @@ def tell_administrators(decision: ObjectId) -> None:
 
 
 def tell_appellant(appeal: dict[str, Any]) -> None:
-    """Tells who contested a decision what became of it."""
+    """Write to the author of an appeal about its outcome."""
     event, params = f"moderation-appeal:{appeal['_id']}:answer", {"decision": str(appeal["_id"])}
     if appeal.get("user"):
         outbox.post(event, appeal["user"], "moderation-appeal-answer", params)
@@ -170,7 +170,7 @@ def tell_appellant(appeal: dict[str, Any]) -> None:
 
 
 def charter_url() -> str:
-    """The charter: the portal's own, or ours."""
+    """Return the address of the charter: the portal's own, or ours."""
     return current_app.config["CULTURE_FEEDBACK_CHARTER_URL"] or pages_url("charter/")
 
 
@@ -184,14 +184,14 @@ def _builder(before: Item, after: Item) -> str | None:
 
 
 def _reader(item: Item) -> tuple[ObjectId, str] | None:
-    """Who wrote it, if they can be written to: an account, or a kept address."""
+    """Return the author's account or kept address, with its kind; None when neither is known."""
     if user := item["contributor"].get("user"):
         return user, "user"
     return (item["contact"], "contact") if item.get("contact") else None
 
 
 def _standing(kind: str, item: str, decision: str) -> tuple[Moderated, Item] | None:
-    """A contribution as long as that decision about it stands."""
+    """Find a contribution while that decision is the latest about it."""
     moderated = kinds.moderated().get(kind)
     found = moderated.find([ObjectId(item)]).get(ObjectId(item)) if moderated else None
     if moderated is None or found is None:
@@ -202,7 +202,7 @@ def _standing(kind: str, item: str, decision: str) -> tuple[Moderated, Item] | N
 
 
 def _what(moderated: Moderated, item: Item) -> list[LabelledContent]:
-    """The words it is about: as they are now, which after blacking out is what everybody reads."""
+    """Quote the contribution as it is now: after blacking out, as everybody reads it."""
     words = " — ".join(moderated.texts(item).values())
     if not words:
         return []

@@ -1,7 +1,7 @@
-"""Documents of the moderation: the journal, who is at what, what the public points out, appeals.
+"""Documents of moderation: journal, claims, flags, bulk decisions, appeals.
 
-What waits is not copied here: it is marked in the contributions themselves (see `review_rules`), so
-that nothing can wait unseen. No words of anybody's are in the journal.
+The queue is not copied here: contributions themselves are marked (see `review_rules`), so that none
+can wait unseen. The journal contains nobody's words.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..portal.collections import Indexed, acknowledged, collection_of
 
 
 class Before(TypedDict, total=False):
-    """Where a contribution stood before a decision: never words."""
+    """The state of a contribution before a decision: never words."""
 
     visibility: str
     hidden_reason: str
@@ -25,7 +25,7 @@ class Before(TypedDict, total=False):
 
 class Line(TypedDict):
     """A line of the journal, written once and never changed, under the id that the decision has in
-    the contribution. `batch`: those made by one gesture share it; `month`: "2025-03", in UTC;
+    the contribution. `batch`: shared by the lines of one gesture; `month`: "2025-03", in UTC;
     `undoes`: the decision that a `restore` takes back; `waited`: whole hours that a text waited for
     its decision; `role`: "moderator" or "admin"."""
 
@@ -46,7 +46,7 @@ class Line(TypedDict):
 
 
 class Claim(TypedDict):
-    """Who is looking at something, under the id of the contribution, and until when."""
+    """A lease: the moderator who is looking at a contribution, under its id, and until when."""
 
     _id: ObjectId
     by: ObjectId
@@ -54,8 +54,9 @@ class Claim(TypedDict):
 
 
 class Flag(TypedDict):
-    """One person points something out to moderators, once. `key`: a keyed hash of the person's.
-    `handled`: the decision that closed it. It is forgotten with hidden words (`expires_at`)."""
+    """A contribution reported to moderators by one person, once. `key`: a keyed hash of the
+    person's key. `handled`: the decision that closed it. It expires with hidden words
+    (`expires_at`)."""
 
     _id: ObjectId
     item: ObjectId
@@ -69,10 +70,10 @@ class Flag(TypedDict):
 
 
 class Bulk(TypedDict):
-    """One decision about all of a filter, or its undoing, done behind. `batch`: that of its lines
-    in the journal; `filters`: as the address of the queue says them; `seen_at`: what came into the
-    queue later is left alone; `undoes`: the batch that is taken back instead. `done`, `refused`:
-    how many texts so far."""
+    """One decision about everything a filter keeps, or its undoing, made in the background.
+    `batch`: that of its lines in the journal; `filters`: the arguments of the queue's address;
+    `seen_at`: texts that entered the queue later are left alone; `undoes`: the batch that is taken
+    back instead. `done`, `refused`: numbers of texts so far."""
 
     _id: ObjectId
     batch: ObjectId
@@ -91,7 +92,7 @@ class Bulk(TypedDict):
 
 
 class Outcome(StrEnum):
-    """What became of an appeal."""
+    """The outcome of an appeal."""
 
     OPEN = "open"
     UPHELD = "upheld"  # the author was right: the decision is taken back
@@ -99,8 +100,9 @@ class Outcome(StrEnum):
 
 
 class Appeal(TypedDict):
-    """An author contests a decision, once: under the id of the decision. `text`, `answer`: what the
-    author says, and what the administrators answer; both are forgotten with hidden words."""
+    """An author's appeal against a decision, at most one, under the id of the decision. `text`,
+    `answer`: the words of the author and of the administrators; both are erased with hidden
+    words."""
 
     _id: ObjectId
     item: ObjectId
@@ -117,7 +119,7 @@ class Appeal(TypedDict):
 
 
 class Counted(TypedDict):
-    """How many decisions there were for one reason."""
+    """The number of decisions of one kind for one reason."""
 
     decision: str
     reason: str
@@ -125,16 +127,16 @@ class Counted(TypedDict):
 
 
 class Waited(TypedDict):
-    """How many texts waited so many whole hours."""
+    """The number of texts that waited so many whole hours."""
 
     hours: int
     count: int
 
 
 class Month(TypedDict):
-    """The figures of a month (`_id`: "2025-03"), kept once it is over: its journal does not change
-    any longer. `decisions`: without undoings; `undone`: those that were taken back; `in_bulk`:
-    texts decided with others."""
+    """The figures of a month (`_id`: "2025-03"), kept once it is over, since its journal no longer
+    changes. `decisions`: without undoings; `undone`: decisions taken back; `in_bulk`: texts decided
+    about together with others."""
 
     _id: NotRequired[str]
     decisions: list[Counted]
@@ -144,7 +146,7 @@ class Month(TypedDict):
 
 
 class CultureFeedbackDecision(Indexed):
-    """Of `Line`."""
+    """The indexes of `Line`."""
 
     meta = {
         "indexes": [
@@ -160,13 +162,13 @@ class CultureFeedbackDecision(Indexed):
 
 
 class CultureFeedbackClaim(Indexed):
-    """Of `Claim`."""
+    """The indexes of `Claim`."""
 
     meta = {"indexes": [{"fields": ["until"], "expireAfterSeconds": 0}, "by"]}
 
 
 class CultureFeedbackFlag(Indexed):
-    """Of `Flag`."""
+    """The indexes of `Flag`."""
 
     meta = {
         "indexes": [
@@ -178,7 +180,7 @@ class CultureFeedbackFlag(Indexed):
 
 
 class CultureFeedbackBulk(Indexed):
-    """Of `Bulk`."""
+    """The indexes of `Bulk`."""
 
     meta = {
         "indexes": [
@@ -189,13 +191,13 @@ class CultureFeedbackBulk(Indexed):
 
 
 class CultureFeedbackAppeal(Indexed):
-    """Of `Appeal`."""
+    """The indexes of `Appeal`."""
 
     meta = {"indexes": [["outcome", "created_at"], ["month", "outcome"], "item"]}
 
 
 class CultureFeedbackTransparency(Indexed):
-    """Of `Month`: found by its id."""
+    """The collection of `Month`, found by its id."""
 
 
 def journal() -> Collection[Line]:

@@ -30,12 +30,12 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..web import refusals
 
-#: Reasons for taking away what is about one's own organization.
+#: Reasons for which a moderator may act against contributions about their own organization.
 OWN_REASONS = ("personal_data", "illegal_content", "abuse", "spam")
-#: What goes with publishing and undoing.
+#: The reason of publishing and undoing.
 OK = "ok"
 
-#: From where a decision leads, apart from `restore`.
+#: The states from which each decision is possible; for `restore` see `_is_possible`.
 STATES: dict[Decision, frozenset[Visibility]] = {
     Decision.PUBLISH: frozenset((Visibility.PENDING, Visibility.PUBLIC)),
     Decision.REJECT: frozenset((Visibility.PENDING,)),
@@ -46,9 +46,9 @@ STATES: dict[Decision, frozenset[Visibility]] = {
 
 @dataclass(frozen=True)
 class Case:
-    """What a decision depends on. `own`: it is about an organization the moderator belongs to, or
-    about their own dataset; `queued`: it is in the queue; `decided_at`: when the latest decision
-    that can be undone was made; `worded`: it has words."""
+    """The facts that a permission depends on. `own`: the contribution is about an organization the
+    moderator belongs to, or about their own dataset; `queued`: it is in the queue; `decided_at`:
+    time of the latest decision that can be undone; `worded`: it has words."""
 
     visibility: Visibility
     organization: ObjectId | None
@@ -62,7 +62,7 @@ class Case:
 def case_of(
     viewer: Viewer, moderated: Moderated, item: Item, dataset: catalogue.DatasetFacts | None
 ) -> Case:
-    """The case of a contribution; `dataset`: the one it is about, if it is about one."""
+    """Build the case of a contribution; `dataset`: the one it is about, if any."""
     organization = moderated.organization(item)
     own = bool(organization and catalogue.belongs_to(organization))
     decision = item.get("moderated") or {}
@@ -79,7 +79,7 @@ def case_of(
 
 
 def must_moderate(viewer: Viewer) -> None:
-    """Raises Unauthenticated, Forbidden for who moderates nothing."""
+    """Raise Unauthenticated, or Forbidden for someone who moderates nothing."""
     if not viewer.known:
         raise refusals.Unauthenticated(_("Log in to moderate."))
     if not viewer.moderator:
@@ -87,7 +87,7 @@ def must_moderate(viewer: Viewer) -> None:
 
 
 def must_administer(viewer: Viewer) -> None:
-    """Raises Unauthenticated, Forbidden for who does not administer the portal."""
+    """Raise Unauthenticated, or Forbidden for someone who does not administer the portal."""
     if not viewer.known:
         raise refusals.Unauthenticated(_("Log in to moderate."))
     if not viewer.sysadmin:
@@ -95,7 +95,7 @@ def must_administer(viewer: Viewer) -> None:
 
 
 def refusal(viewer: Viewer, case: Case, decision: Decision, reason: str) -> refusals.Refusal | None:
-    """Why somebody may not decide that; None where they may."""
+    """Return why a moderator may not make a decision; None where they may."""
     if not viewer.moderator:
         return refusals.Forbidden(_("Only moderators may do that."))
     if not viewer.moderates(case.organization):
@@ -116,21 +116,22 @@ def refusal(viewer: Viewer, case: Case, decision: Decision, reason: str) -> refu
 
 
 def possible(viewer: Viewer, case: Case) -> list[Decision]:
-    """The decisions that somebody may make about something, with one reason at least."""
+    """List the decisions that a moderator may make about a contribution, for one reason at
+    least."""
     if not viewer.moderates(case.organization) or (case.author and not viewer.sysadmin):
         return []
     return [one for one in Decision if _is_possible(viewer, case, one, OWN_REASONS[0])]
 
 
 def reasons_against(viewer: Viewer, case: Case, known: list[str]) -> list[str]:
-    """Of the reasons that there are, those for which somebody may take something away."""
+    """Filter known reasons to those for which a moderator may act against a contribution."""
     if case.own and not viewer.sysadmin:
         known = [reason for reason in known if reason in OWN_REASONS]
     return [reason for reason in known if reason != OK]
 
 
 def undo_ends(decided_at: datetime) -> datetime:
-    """Until when a decision can be undone by moderators (naive UTC)."""
+    """Return until when moderators can undo a decision (naive UTC)."""
     return decided_at + timedelta(minutes=current_app.config["CULTURE_FEEDBACK_UNDO_MINUTES"])
 
 

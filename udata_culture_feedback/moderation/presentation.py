@@ -1,4 +1,4 @@
-"""What the pages of the moderation show: rows of the queue, gestures that can be undone."""
+"""What the pages of moderation show: rows of the queue, gestures to undo, appeals, the journal."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from . import redaction
 from .models import Appeal, journal
 from .models import Line as Decided
 
-#: Gestures of the last minutes that the page lists.
+#: Most recent gestures that the page lists.
 GESTURES = 10
-#: Texts that each of them shows, and how much of each.
+#: Texts that each gesture shows, and the longest excerpt of each, in characters.
 SAMPLES, SAMPLE = 3, 100
-#: Lines of the journal that are read for them.
+#: Most lines of the journal that are read for these gestures.
 MOST_LINES = GESTURES * 200
 
-#: What each field of words is called.
+#: Labels of the fields of words.
 FIELDS = {
     "title": _("Title"),
     "description": _("Description"),
@@ -42,7 +42,7 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Piece:
-    """Some characters of a text, and what a check takes them for."""
+    """A stretch of a text, and the label of the check that found it."""
 
     text: str
     found: str | None = None
@@ -58,8 +58,8 @@ class Words:
 
 @dataclass(frozen=True)
 class Personal:
-    """Words that the checks take for personal data; `chosen`: they are proposed to be blacked out,
-    an institution's own details are not."""
+    """Words that the checks take for personal data. `chosen`: proposed for blacking out, unlike an
+    institution's own contact details."""
 
     text: str
     chosen: bool
@@ -67,7 +67,8 @@ class Personal:
 
 @dataclass(frozen=True)
 class Row:
-    """One contribution that waits. `seen` is what its form sends back of it."""
+    """One contribution in the queue. `seen`: the value by which its form says what the moderator
+    saw."""
 
     id: str
     kind: str
@@ -93,7 +94,7 @@ class Row:
 
     @classmethod
     def of(cls, item: dict[str, Any], viewer: Viewer) -> Row:
-        """`item`: as the API gives it."""
+        """Build a row. `item`: as the API shows it."""
         claimed = item["claimed"]
         mine = bool(claimed and claimed["by"]["id"] == str(viewer.user_id))
         pending = item["visibility"] == Visibility.PENDING
@@ -134,7 +135,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Gesture:
-    """What was decided at once, and can still be undone."""
+    """A decision about one or several contributions that can still be undone."""
 
     batch: str
     label: str
@@ -149,14 +150,14 @@ _REASONS = vocabulary.MODERATION_REASONS
 
 
 def clock(moment: datetime) -> str:
-    """A time of day as the portal's clocks show it. `moment`: in UTC, naive or not."""
+    """Format a time of day in the portal's time zone. `moment`: in UTC, naive or not."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     found: str = format_time(aware.astimezone(portal_zone()), "short", rebase=False)
     return found
 
 
 def gestures(viewer: Viewer) -> list[Gesture]:
-    """What this moderator has decided in the last minutes and not undone, the latest first."""
+    """List this moderator's gestures of the last minutes that are not undone, the latest first."""
     minutes = current_app.config["CULTURE_FEEDBACK_UNDO_MINUTES"]
     where = {"by": viewer.user_id, "at": {"$gt": now() - timedelta(minutes=minutes)}}
     lines = list(journal().find(where, sort=[("at", -1)]).limit(MOST_LINES))
@@ -187,7 +188,7 @@ class Contested:
 
 
 def contested(found: list[Appeal]) -> list[Contested]:
-    """Appeals, with what they are about, in a constant number of queries."""
+    """Show appeals with what they are about, in a constant number of queries."""
     lines = {
         line["_id"]: line for line in journal().find({"_id": {"$in": [a["_id"] for a in found]}})
     }
@@ -246,7 +247,8 @@ class Line:
 
 
 def by_day(viewer: Viewer, lines: list[dict[str, Any]]) -> list[tuple[datetime, list[Line]]]:
-    """Lines of the journal, as `journal_reading` shows them, by the day of the portal's clocks."""
+    """Group lines of the journal, as `journal_reading` shows them, by day in the portal's time
+    zone."""
     zone = portal_zone()
     days: dict[Any, list[Line]] = {}
     for line in lines:
@@ -255,7 +257,7 @@ def by_day(viewer: Viewer, lines: list[dict[str, Any]]) -> list[tuple[datetime, 
     return [(some[0].at, some) for some in days.values()]
 
 
-#: The kind of badge of each decision.
+#: The badge of each decision.
 BADGES = {
     Decision.PUBLISH: "done",
     Decision.REJECT: "refused",
@@ -308,7 +310,7 @@ def _gesture(
 
 
 def _personal(item: dict[str, Any]) -> list[Personal]:
-    """Return what the checks take for personal data, each once."""
+    """Return what the checks take for personal data, without repetition."""
     chosen: dict[str, bool] = {}
     for one in item["findings"]:
         if one["check"] in text_checks.PERSONAL:
@@ -325,7 +327,7 @@ def _remains(item: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _pieces(text: str, findings: Iterable[dict[str, Any]]) -> list[Piece]:
-    """A text cut where something was found in it; of what overlaps, the first."""
+    """Cut a text where checks found something; of overlapping findings, keep the first."""
     pieces: list[Piece] = []
     position = 0
     for one in sorted(findings, key=lambda one: one["start"]):

@@ -1,5 +1,5 @@
-"""The pages of the moderation that are for everybody: the charter, transparency, reporting a text,
-contesting a decision about one's own."""
+"""The public pages of moderation: the charter, transparency, flagging a text, contesting a decision
+about one's own."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from . import appeals, flags, permissions, transparency
 from .mails import charter_url
 from .models import Line
 
-#: How much of a text the form to report it repeats.
+#: Longest excerpt of a text in the form that flags it, in characters.
 REPEATED = 300
-#: What is said once a text is reported.
+#: The message shown once a text is flagged.
 FLAGGED = _("Thank you. Moderators will look at this text.")
 
 
 @blueprint.app_context_processor
 def addresses() -> dict[str, Any]:
-    """Where one reads the charter and reports a text, for every template."""
+    """Give every template the addresses of the charter and of flagging a text."""
 
     def charter() -> str:
         return current_app.config["CULTURE_FEEDBACK_CHARTER_URL"] or page_address("charter/")
@@ -57,7 +57,7 @@ def addresses() -> dict[str, Any]:
 
 @blueprint.route("/pages/charter/")
 def charter_page() -> Response:
-    """What is asked of contributors, and what moderators do."""
+    """Show what is asked of contributors, and what moderators do."""
     own = current_app.config["CULTURE_FEEDBACK_CHARTER_URL"]
     if own:
         return redirect(own, code=302)  # type: ignore[return-value]
@@ -72,7 +72,7 @@ def charter_page() -> Response:
 
 @blueprint.route("/pages/transparency/")
 def transparency_page() -> Response:
-    """What moderators decided, month by month."""
+    """Show the decisions of moderators, month by month."""
     labels = {
         kind: {term.id: str(term.label) for term in terms}
         for kind, terms in (
@@ -108,7 +108,7 @@ def transparency_page() -> Response:
 
 
 def _trend(months: list[dict[str, Any]]) -> charts.Chart:
-    """How many decisions each month, the earliest first."""
+    """Chart the decisions of the last twelve months, the earliest first."""
     latest = months[:12][::-1]
     labels = [format_date(date.fromisoformat(f"{month['id']}-01"), "MMM yy") for month in latest]
     title, counts = str(_("Decisions month by month")), [month["total"] for month in latest]
@@ -117,33 +117,33 @@ def _trend(months: list[dict[str, Any]]) -> charts.Chart:
 
 @blueprint.route("/pages/feedback/<string:id>/flag")
 def flag_feedback_page(id: str) -> Response:
-    """The form by which somebody reports a comment."""
+    """Show the form that flags a comment."""
     return _flag_page(current_viewer(), _flagged("feedback", id))
 
 
 @blueprint.route("/pages/feedback/<string:id>/flag", methods=["POST"])
 @handles_refusal
 def flag_feedback(id: str) -> Response:
-    """Reports a comment."""
+    """Flag a comment."""
     return _flag("feedback", id)
 
 
 @blueprint.route("/pages/requests/<string:reference>/flag")
 def flag_request_page(reference: str) -> Response:
-    """The form by which somebody reports a request, or a message about it."""
+    """Show the form that flags a request, or a message about it."""
     return _flag_page(current_viewer(), _flagged("request", reference))
 
 
 @blueprint.route("/pages/requests/<string:reference>/flag", methods=["POST"])
 @handles_refusal
 def flag_request(reference: str) -> Response:
-    """Reports a request, or a message about it."""
+    """Flag a request, or a message about it."""
     return _flag("request", reference)
 
 
 @blueprint.route("/pages/moderation/decisions/<string:id>/appeal")
 def appeal_page(id: str) -> Response:
-    """The form by which an author contests a decision. Opening it changes nothing."""
+    """Show the form by which an author contests a decision. Opening it changes nothing."""
     try:
         line = appeals.may_appeal(current_viewer(), id, request.args.get("token"))
     except refusals.NotFound:
@@ -154,7 +154,7 @@ def appeal_page(id: str) -> Response:
 @blueprint.route("/pages/moderation/decisions/<string:id>/appeal", methods=["POST"])
 @handles_refusal  # the signed token in its address is a proof too
 def contest(id: str) -> Response:
-    """Contests a decision."""
+    """Contest a decision."""
     viewer, token = current_viewer(), request.args.get("token")
     try:
         line = appeals.may_appeal(viewer, id, token)
@@ -178,7 +178,7 @@ def contest(id: str) -> Response:
 
 
 def _flagged(kind: str, reference: str) -> Flagged:
-    """The public words that this person may point out."""
+    """Find the public words that this reader may flag; abort with 404 otherwise."""
     try:
         found = flags.shown(current_viewer(), kind, reference, request.args.get("about"))
     except refusals.NotFound:
@@ -189,7 +189,7 @@ def _flagged(kind: str, reference: str) -> Flagged:
 
 
 def _flag(kind: str, reference: str) -> Response:
-    """Report what is shown, as the form says."""
+    """Handle the form that flags a contribution."""
     shown, viewer = _flagged(kind, reference), current_viewer()
 
     def act() -> str | Response:
@@ -258,7 +258,7 @@ def _appeal_page(
 
 
 def _appeal_address(**arguments: Any) -> str:
-    """The address of the form, with its token."""
+    """Return the address of the appeal form, with its token."""
     if request.args.get("token"):
         arguments["token"] = request.args["token"]
     return page_address(f"moderation/decisions/{_asked('id')}/appeal", **arguments)
@@ -270,7 +270,7 @@ def _asked(name: str) -> str:
 
 
 def _here(**more: Any) -> str:
-    """The address of this page, with what it is about."""
+    """Return the address of this page, with the arguments that say what it is about."""
     names = ("about", "lang", "as", "level")
     arguments: dict[str, Any] = {n: request.args[n] for n in names if n in request.args} | more
     return url_for(request.endpoint or "", **(request.view_args or {}), **arguments)

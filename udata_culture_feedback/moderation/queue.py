@@ -1,7 +1,6 @@
-"""What waits for moderators: one list of all classes, the oldest first. Each class is read by an
-index of its own, one page of each in one command, and the pages are merged; nothing that waits can
-be missing, since what marks it is in the contribution itself.
-"""
+"""The moderators' queue: one list of all classes, the oldest first. Each class is read by an index
+of its own, all in one command, and the pages are merged. Nothing that waits can be missing, since
+the mark is in the contribution itself."""
 
 from __future__ import annotations
 
@@ -32,25 +31,25 @@ from . import permissions
 from .flags import hidden_key
 from .models import claims
 
-#: Whose claims a list is of.
+#: Values of the filter by claim.
 CLAIMED = ("mine", "others", "nobody")
-#: Days since which something waits, as the page proposes them.
+#: Ages in days that the page proposes as filters.
 AGES = (1, 3, 7, 30)
-#: What waits is counted up to there: of more, a moderator needs to know no more.
+#: The queue is counted up to this number; beyond it a moderator needs no exact count.
 MOST_COUNTED = 500
-#: Texts read at once, and at most, for what no index finds.
+#: Texts read at once, and at most, for filters that no index serves.
 SCANNED, SEARCHED = 200, 2000
-#: From where on two texts are nearly the same, of 100.
+#: Similarity, out of 100, from which two texts count as nearly equal.
 ALIKE = 90
 
 Entry = tuple[Moderated, Item]
-#: Of a pipeline.
+#: A stage of an aggregation pipeline.
 Stage = dict[str, Any]
 
 
 @dataclass
 class Filters:
-    """What is asked of the queue, as its address says it."""
+    """The filters of the queue, as its address has them."""
 
     kind: str | None = None
     why: str | None = None
@@ -69,7 +68,7 @@ class Filters:
 
     @property
     def looks_at_words(self) -> bool:
-        """Whether no index finds it: texts are looked at one by one."""
+        """Whether texts have to be read one by one, since no index serves these filters."""
         return bool(self.words or self.author or self.like)
 
 
@@ -88,7 +87,7 @@ NAMES = (
 
 
 def asked() -> Filters:
-    """Read the filters of the query, where an organization may be named by its words too. Raise
+    """Read the filters of the query, where an organization may also be given by its name. Raise
     what `filters_of` raises."""
     given = request.args.to_dict()
     if given.get("organization_q"):
@@ -98,8 +97,8 @@ def asked() -> Filters:
 
 
 def filters_of(arguments: Mapping[str, str]) -> Filters:
-    """Read filters. Raise Invalid naming the argument, NotFound for an organization that is not
-    there."""
+    """Read filters from arguments. Raise Invalid naming the argument, NotFound for an unknown
+    organization."""
     given = {name: arguments[name] for name in NAMES if arguments.get(name)}
     like = given.get("like")
     if like and not ObjectId.is_valid(like):
@@ -120,7 +119,8 @@ def filters_of(arguments: Mapping[str, str]) -> Filters:
 
 
 def read(viewer: Viewer, filters: Filters, page: Page) -> list[Entry]:
-    """One page of the queue, and one more where there is one. Only what the viewer moderates."""
+    """Read one page of the queue within the viewer's remit, and one entry more where there is a
+    next page."""
     permissions.must_moderate(viewer)
     if filters.looks_at_words:
         return list(islice(matching(viewer, filters, page.cursor), page.size + 1))
@@ -130,8 +130,8 @@ def read(viewer: Viewer, filters: Filters, page: Page) -> list[Entry]:
 def matching(
     viewer: Viewer, filters: Filters, cursor: tuple[datetime, ObjectId] | None = None
 ) -> Iterator[Entry]:
-    """Look through what waits, the oldest first, for what all filters keep: the first `SEARCHED` of
-    what indexes find, after a cursor."""
+    """Yield the entries that all filters keep, the oldest first, among the first `SEARCHED` that
+    indexes find after a cursor."""
     fits = _fits(filters)
     looked_at = 0
     while looked_at < SEARCHED:
@@ -144,13 +144,13 @@ def matching(
 
 
 def all_of(viewer: Viewer, filters: Filters, most: int) -> list[Entry]:
-    """Return the first of what waits and the filters keep, read in chunks."""
+    """Return the first entries of the queue that the filters keep, read in chunks."""
     return list(islice(matching(viewer, filters), most))
 
 
 def _read(viewer: Viewer, filters: Filters, page: Page) -> list[Entry]:
     def first(moderated: Moderated, where: dict[str, Any]) -> list[Stage]:
-        """As many as the merged page could need."""
+        """Build the stages that find as many as the merged page could need."""
         left_out = dict.fromkeys(moderated.left_out, 0)
         return [
             {"$match": _after(page, where)},
@@ -173,7 +173,8 @@ def _read(viewer: Viewer, filters: Filters, page: Page) -> list[Entry]:
 
 
 def bounded(viewer: Viewer) -> list[tuple[Collection[Item], list[Stage]]]:
-    """Where what waits for a moderator is, and the stages that find the ids of what does."""
+    """Return the collections of a moderator's queue, with the stages that find the ids of its
+    entries."""
     return [
         (
             moderated.collection(),
@@ -188,7 +189,7 @@ def bounded(viewer: Viewer) -> list[tuple[Collection[Item], list[Stage]]]:
 
 
 def count(viewer: Viewer, filters: Filters, most: int = MOST_COUNTED) -> tuple[int, bool]:
-    """How much waits, counted up to `most`, and whether there is more."""
+    """Count the entries of the queue up to `most`; return the number and whether there are more."""
     if filters.looks_at_words:
         n = sum(1 for _one in islice(matching(viewer, filters), most + 1))
         return min(n, most), n > most
@@ -202,7 +203,7 @@ def count(viewer: Viewer, filters: Filters, most: int = MOST_COUNTED) -> tuple[i
 
 
 def cursor(item: Item) -> str:
-    """Where the list goes on after this one."""
+    """Return the cursor at which the queue continues after an entry."""
     return listing.write_cursor(item["review"]["since"], item["_id"])
 
 
@@ -212,8 +213,7 @@ def _of_all(
     stages: Callable[[Moderated, dict[str, Any]], list[Stage]],
     then: Sequence[Stage] = (),
 ) -> CommandCursor[dict[str, Any]]:
-    """What `stages` make of the documents of each class, one class after the other in one command,
-    and what `then` makes of all of them."""
+    """Run the `stages` of each class in one command, and `then` on what they yield together."""
     claimed = _claimed(viewer, filters)
     (collection, pipeline), *others = [
         (moderated.collection(), stages(moderated, _where(viewer, moderated, filters, claimed)))
@@ -227,7 +227,7 @@ def _of_all(
 
 
 def _after(page: Page, where: dict[str, Any]) -> dict[str, Any]:
-    """The part of `where` that comes after the cursor of the page."""
+    """Narrow `where` to what comes after the cursor of the page."""
     if not page.cursor:
         return where
     since, id = page.cursor
@@ -262,7 +262,7 @@ def _where(
 
 
 def _claimed(viewer: Viewer, filters: Filters) -> dict[str, Any]:
-    """The part of the query that says who is looking at it. Few are, at any moment."""
+    """Build the part of the query for the filter by claim. Few claims exist at any moment."""
     if not filters.claimed:
         return {}
     current: dict[str, Any] = {"until": {"$gt": now()}}
@@ -275,19 +275,20 @@ def _claimed(viewer: Viewer, filters: Filters) -> dict[str, Any]:
 
 
 def author_of(entry: Entry) -> str | None:
-    """Tell an author from others, without saying who it is; None where nobody is to be told."""
+    """Return a hidden key that groups the texts of an author without naming them; None where
+    authors must not be told apart."""
     moderated, item = entry
     return None if moderated.nameless else hidden_key(item["contributor"]["key"])
 
 
 def said(entry: Entry) -> str:
-    """The words of a text as they are compared with others."""
+    """Return the words of a text, normalised for comparison with others."""
     moderated, item = entry
     return normalised(" ".join(moderated.texts(item).values()))
 
 
 def _fits(filters: Filters) -> Callable[[Entry], bool]:
-    """Tell what the filters keep that no index finds."""
+    """Build the check for the filters that no index serves."""
     alike = None
     if filters.like:
         known = kinds.find([filters.like]).get(filters.like)
@@ -307,7 +308,7 @@ def _fits(filters: Filters) -> Callable[[Entry], bool]:
 
 
 def is_like(one: str, other: str) -> bool:
-    """Tell whether two texts say the same, or nearly."""
+    """Check whether two texts are equal, or nearly."""
     return bool(one) and fuzz.ratio(one, other, score_cutoff=ALIKE) > 0
 
 

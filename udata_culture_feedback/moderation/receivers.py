@@ -1,5 +1,5 @@
-"""What the moderation listens to. A receiver never raises: that would break a request of udata's or
-a decision that is made."""
+"""Receivers of signals in moderation. A receiver never raises: that would break a request of udata
+or a decision that is made."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def decided_in_place(moderated: Moderated, id: Any, how: How, **made: Any) -> No
 
 
 def connect() -> None:
-    """Connects every receiver. Connecting twice is connecting once."""
+    """Connect every receiver. Idempotent."""
     post_save.connect(report_saved, sender=Report)
     on_decided.connect(decided)
     on_decided.connect(tell_authors)

@@ -1,5 +1,5 @@
-"""Black words out: what was chosen is replaced by a fixed sentence, the rest stays as it was
-written. Nothing is ever rewritten."""
+"""Blacking out: the chosen words are replaced by a fixed placeholder, and the rest stays as
+written."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..contributions import text_checks
 from ..web import refusals
 from ..web.languages import speaking
 
-#: Shortest words that can be chosen: a letter would be blacked out everywhere.
+#: Shortest string that can be chosen: a single letter would be blacked out everywhere.
 SHORTEST = 3
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What to black out: `strings` wherever they stand, `ranges` (field, start, end), and what the
-    checks take for personal data, but an institution's own details (`found`)."""
+    """What to black out: `strings` wherever they occur, `ranges` (field, start, end), and with
+    `found` what the checks take for personal data, except an institution's own contact details."""
 
     strings: tuple[str, ...] = ()
     ranges: tuple[tuple[str, int, int], ...] = ()
@@ -32,14 +32,14 @@ class Choice:
 
 @dataclass
 class Redacted:
-    """Words after it: `texts` by field, and the `strings` that went."""
+    """The result of blacking out: `texts` by field, and the `strings` that were removed."""
 
     texts: dict[str, str] = field(default_factory=dict)
     strings: list[str] = field(default_factory=list)
 
 
 def black_out(texts: dict[str, str], choice: Choice) -> Redacted:
-    """Replace what was chosen in each text. Raises Invalid where nothing of it is there."""
+    """Replace the chosen words in each text. Raise Invalid where none of them occurs."""
     redacted = Redacted()
     for name, text in texts.items():
         spans = _merged(_spans(name, text, choice))
@@ -54,14 +54,13 @@ def black_out(texts: dict[str, str], choice: Choice) -> Redacted:
 
 
 def placeholder() -> str:
-    """Return « [donnée personnelle occultée] », in the portal's language: everybody reads the
-    same."""
+    """Return « [donnée personnelle occultée] », in the portal's language whoever reads it."""
     with speaking(current_app.config["DEFAULT_LANGUAGE"]):
         return str(_("[personal data blacked out]"))
 
 
 def read(payload: dict[str, Any]) -> Choice:
-    """Read what a JSON body chooses: `strings`, `ranges` ([{field, start, end}]), `found`. Raises
+    """Read the choice from a JSON body: `strings`, `ranges` ([{field, start, end}]), `found`. Raise
     Invalid naming the field."""
     strings, ranges = payload.get("strings") or [], payload.get("ranges") or []
     if not isinstance(strings, list) or not all(_is_choosable(one) for one in strings):

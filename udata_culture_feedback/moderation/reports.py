@@ -1,7 +1,6 @@
-"""With udata's own moderation: what is reported in native discussions is in our queue, and what is
-decided here answers the report there. (What is deleted there is hidden here by the domains; what is
-hidden here leaves the discussions by `threads`.)
-"""
+"""The bridge to udata's own moderation: a report in a native discussion puts the contribution in
+our queue, and a decision here closes the report there. (The domains hide here what is deleted
+there; `contributions.discussions` removes from discussions what is hidden here.)"""
 
 from __future__ import annotations
 
@@ -19,12 +18,12 @@ from ..contributions.review_rules import REPORT, Visibility
 from ..portal.collections import now
 from .flags import put_in_queue, take_from_queue
 
-#: Decisions by which a moderator has found that something may be said.
+#: Decisions by which a moderator has accepted a text.
 FOR = frozenset((Decision.PUBLISH, Decision.REDACT))
 
 
 def reported(report: Report) -> None:
-    """A report was made, changed or answered in udata."""
+    """Update the queue after a report was made, changed or closed in udata."""
     discussion_id = _discussion(report)
     if discussion_id is None:
         return
@@ -38,7 +37,7 @@ def reported(report: Report) -> None:
             take_from_queue(moderated.kind, id, REPORT)
         return
     if report.reason == REASON_AUTO_SPAM:
-        # udata holds back what it announces until somebody has looked; a moderator may have.
+        # udata holds notifications back until the report is closed; a moderator may have decided.
         item = moderated.find([id]).get(id)
         if item is None:
             return  # gone meanwhile
@@ -51,13 +50,13 @@ def reported(report: Report) -> None:
 
 
 def _is_spam(moderated: Moderated, item: Item) -> bool:
-    """Tell whether our own check agrees with udata's, which finds « cialis » in « spécialiste »
+    """Check whether our own check agrees with udata's, which finds « cialis » in « spécialiste »
     and takes Breton for Dutch."""
     return any(any(text_checks.spam(text)) for text in moderated.texts(item).values())
 
 
 def decided(moderated: Moderated, before: Item, after: Item) -> None:
-    """What stays public was looked at: the reports about it are answered."""
+    """Close the reports about a contribution that a moderator has decided about."""
     if REPORT not in ((before.get("review") or {}).get("why") or []):
         return
     if not after.get("discussion"):
@@ -65,15 +64,15 @@ def decided(moderated: Moderated, before: Item, after: Item) -> None:
     hidden = after["visibility"] != Visibility.PUBLIC
     message = after.get("message_id") if moderated.in_message else None
     if hidden and message is None:
-        return  # what is hidden goes from the discussion, which answers reports by itself
+        return  # hiding removes it from the discussion, which closes its reports
     for report in _unanswered(after["discussion"], message):
         if hidden:
-            report.callbacks = {}  # what they would announce is hidden
+            report.callbacks = {}  # they would announce hidden words
         dismiss(report, after["moderated"]["by"])
 
 
 def dismiss(report: Report, by: ObjectId | None) -> None:
-    """Answers a report as udata's own API does: what it held back is announced."""
+    """Close a report as udata's own API does, sending the notifications it held back."""
     callbacks = report.callbacks if report.reason == REASON_AUTO_SPAM else {}
     report.dismissed_at = now()
     report.dismissed_by = User.objects(id=by).first()
@@ -87,7 +86,7 @@ def dismiss(report: Report, by: ObjectId | None) -> None:
 
 
 def _discussion(report: Report) -> ObjectId | None:
-    """The discussion that a report is about; None for one about anything else."""
+    """Return the discussion that a report is about; None for a report about anything else."""
     subject: Any = report.subject
     if subject is None or subject.document_type is not Discussion:
         return None

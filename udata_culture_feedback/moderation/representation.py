@@ -1,5 +1,5 @@
-"""What waits, as the API and the page show it: words, what the checks find in them, who points it
-out, who is looking at it, and what this moderator may decide."""
+"""The queue as the API and the page show it: words, findings of the checks, flags, claims, and the
+decisions open to this moderator."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from . import actions, permissions, queue
 from .models import Claim, Flag, flags
 from .queue import Entry
 
-#: Flags of one page that are read: more say nothing more.
+#: Most flags that are read for one page; more add nothing.
 MOST_FLAGS = 1000
 
 
 class Objects:
-    """What some contributions name, looked up once, in a constant number of queries."""
+    """The objects that contributions refer to, looked up in a constant number of queries."""
 
     def __init__(self, entries: list[Entry]):
         items = [item for _moderated, item in entries]
@@ -45,7 +45,7 @@ class Objects:
 
 
 def as_json(viewer: Viewer, entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """Contributions of any class, for who moderates them."""
+    """Show contributions of any class to a moderator."""
     entries = list(entries)
     objects = Objects(entries)
     return [_one(viewer, moderated, item, objects) for moderated, item in entries]
@@ -87,7 +87,7 @@ def _one(viewer: Viewer, moderated: Moderated, item: Item, objects: Objects) -> 
 
 
 def outcome_as_json(outcome: actions.Outcome) -> dict[str, Any]:
-    """What became of a gesture, contribution by contribution."""
+    """Show the result of a gesture, contribution by contribution."""
     done = [{"id": str(id), "status": 200} for id in outcome.done]
     refused = [
         {"id": str(id), "status": refusal.status, **refusal.as_json()}
@@ -105,7 +105,7 @@ def outcome_as_json(outcome: actions.Outcome) -> dict[str, Any]:
 
 
 def _flags(ids: list[ObjectId]) -> dict[ObjectId, list[dict[str, Any]]]:
-    """What readers say of each: the reasons with their number, and what they wrote."""
+    """Show the open flags of each contribution: the reasons with their number, and the messages."""
     where = {"item": {"$in": ids}, "handled": {"$exists": False}}
     found: dict[ObjectId, list[Flag]] = {}
     for flag in flags().find(where, {"item": 1, "reason": 1, "message": 1}).limit(MOST_FLAGS):

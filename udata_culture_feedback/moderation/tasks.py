@@ -1,4 +1,4 @@
-"""What moderators have done behind them."""
+"""Background tasks of moderation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from udata.tasks import task
 
 @task(name="culture-feedback-moderate-all", route="low.culture-feedback")
 def decide_all(bulk_id: str) -> None:
-    """Decide about all of a filter, or undo that."""
-    from . import bulk  # what decides starts this task
+    """Run a bulk: decide about everything a filter keeps, or undo such a decision."""
+    from . import bulk  # `bulk` imports this module
 
     bulk.run(ObjectId(bulk_id))

@@ -1,8 +1,7 @@
-"""What the public is told of moderation: how many decisions, month by month, of which kind and for
-which reason; how long texts waited, how many were decided with others; appeals, and what became of
-these.
+"""Public figures of moderation: decisions month by month, by kind and reason; how long texts
+waited, how many were decided about in bulk; appeals and their outcome.
 
-The journal only grows, so a month that is over is counted once and for all.
+The journal only grows, so a finished month is counted once.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from ..contributions.moderated import Decision
 from ..portal.collections import now
 from .models import Month, Outcome, Waited, appeals, journal, past_months
 
-#: How long after its end a month may still change: a decision that a crash kept from the journal.
+#: How long after its end a month may still change, by a decision that a crash kept out of it.
 SETTLED_AFTER = timedelta(days=2)
 #: Months that are shown.
 SHOWN = 24
-#: Texts from which on a delay is told.
+#: Fewest texts for which a median delay is published.
 FEWEST = 5
 #: Columns of the file.
 COLUMNS = ("month", "decision", "reason", "count")
 
 
 def as_json(at: datetime | None = None) -> dict[str, Any]:
-    """`GET P/transparency/`: `months`, the latest first, with the words of the vocabulary."""
+    """Show `GET P/transparency/`: `months`, the latest first, with the vocabulary."""
     moment = at or now()
     shown = _months(moment)
     kept = {
@@ -48,7 +47,7 @@ def as_json(at: datetime | None = None) -> dict[str, Any]:
 
 
 def rows(months: list[dict[str, Any]]) -> Iterator[list[Any]]:
-    """The months as lines of a file: `COLUMNS`."""
+    """Yield the months as lines of a file: `COLUMNS`."""
     for month in months:
         for one in month["decisions"]:
             yield [month["month"], one["decision"], one["reason"], one["count"]]
@@ -72,7 +71,8 @@ def _month(month: str, figures: Month, contested: Counter[str]) -> dict[str, Any
 
 
 def _median(waited: list[Waited]) -> int | None:
-    """The whole hours within which half of the texts were decided; None for too few to say."""
+    """Compute the whole hours within which half of the texts were decided; None for too few
+    texts."""
     number = sum(one["count"] for one in waited)
     if number < FEWEST:
         return None
@@ -85,7 +85,7 @@ def _median(waited: list[Waited]) -> int | None:
 
 
 def _appeals(months: list[str]) -> dict[str, Counter[str]]:
-    """How many appeals of each month had which outcome; they are few."""
+    """Count the appeals of each month by outcome; they are few."""
     steps: list[dict[str, Any]] = [
         {"$match": {"month": {"$in": months}}},
         {"$group": {"_id": {"month": "$month", "outcome": "$outcome"}, "n": {"$sum": 1}}},
@@ -99,8 +99,8 @@ def _appeals(months: list[str]) -> dict[str, Counter[str]]:
 
 
 def _counted(month: str, moment: datetime) -> Month:
-    """Count a month that is not kept yet; keep it once it can change no longer. An undoing is no
-    decision: it is told apart."""
+    """Count a month that is not stored yet; store it once it can no longer change. Undoings are
+    counted apart from decisions."""
     made = {"$match": {"decision": {"$ne": Decision.RESTORE}}}
     one: dict[str, Any] = {"$sum": 1}
     facets: dict[str, list[dict[str, Any]]] = {
@@ -135,7 +135,7 @@ def _counted(month: str, moment: datetime) -> Month:
 
 
 def _months(moment: datetime) -> list[str]:
-    """The months that are shown, the latest first: since the first decision."""
+    """List the months to show, the latest first, back to the first decision."""
     first = journal().find_one({}, {"month": 1}, sort=[("month", 1)])
     months: list[str] = []
     if first is None:

@@ -1,5 +1,5 @@
-"""What time brings to the moderation: hidden words are erased, and what a crash left unwritten is
-written down. Each step may run at any time, twice at once, and again after a crash."""
+"""Nightly upkeep of moderation: erase hidden words, record what a crash left unwritten. Each step
+is idempotent and may run at any time, twice at once, and again after a crash."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ ERASED = "…"
 
 
 def apply_decisions() -> int:
-    """Do what was decided about words that are part of something else, and not yet done there."""
+    """Apply decisions to embedded texts where they were not applied yet; return how many."""
     return sum(one.apply_all() for one in _embedded())
 
 
 def forget_orphans() -> int:
-    """Forget where words stand that are gone with what they were part of."""
+    """Delete the references of embedded texts whose parent is gone; return how many."""
     return sum(one.forget_orphans() for one in _embedded())
 
 
 def write_journal() -> int:
-    """Decisions that a crash kept from the journal."""
+    """Record the decisions that a crash kept out of the journal; return how many."""
     return sum(journal.catch_up(moderated) for moderated in kinds.moderated().values())
 
 
 def erase_hidden_words() -> int:
-    """Words that have been hidden, or blacked out, for as long as the settings keep them."""
+    """Erase hidden and blacked-out words whose time in the settings is over; return how many."""
     return sum(_erase(moderated) for moderated in kinds.moderated().values())
 
 

@@ -1,4 +1,4 @@
-"""The pages of moderators: the queue, the team, what is contested. Nobody stores them."""
+"""The pages of moderators: queue, journal, team, appeals. They are never stored."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ from . import (
     representation,
 )
 
-#: Rows of a page, and the most that one asks for.
+#: Rows of a page, by default and at most.
 ROWS, MOST_ROWS = 20, 50
 #: Appeals on a page.
 APPEALS = 50
@@ -60,7 +60,7 @@ View = Callable[..., Any]
 
 
 def for_moderators(view: View) -> View:
-    """A page that nobody stores, and that says no in words."""
+    """Wrap a page of moderators: never stored, and refused in words."""
 
     @wraps(view)
     def careful(**arguments: Any) -> Response:
@@ -80,7 +80,7 @@ def for_moderators(view: View) -> View:
 @blueprint.route("/pages/moderation/")
 @for_moderators
 def moderation_page(viewer: Viewer) -> Response:
-    """What waits, the oldest first."""
+    """Show the queue, the oldest first."""
     return _queue(viewer)
 
 
@@ -88,7 +88,7 @@ def moderation_page(viewer: Viewer) -> Response:
 @handles_refusal
 @for_moderators
 def moderate(viewer: Viewer) -> Response:
-    """One gesture: about a row, the rows that are checked, or all of the page."""
+    """Carry out one gesture: on a row, on the checked rows, or on the whole page."""
 
     def act() -> str | Response:
         if request.form.get("scope") == "filter" and not request.form.get("one"):
@@ -102,7 +102,7 @@ def moderate(viewer: Viewer) -> Response:
 @handles_refusal
 @for_moderators
 def undo_gesture(viewer: Viewer) -> Response:
-    """Undo all that one gesture decided, or the latest decision about one text."""
+    """Undo all decisions of one gesture, or the latest decision about one text."""
 
     def act() -> str | Response:
         one = request.form.get("item", "")
@@ -121,7 +121,7 @@ def undo_gesture(viewer: Viewer) -> Response:
 @blueprint.route("/pages/moderation/journal/")
 @for_moderators
 def journal_page(viewer: Viewer) -> Response:
-    """What was decided, by whom and why, the latest first."""
+    """Show the journal: what was decided, by whom and why, the latest first."""
     refusal, lines, counted = None, [], None
     filters, page = journal_reading.Filters(), Page(1, ROWS)
     try:
@@ -161,7 +161,7 @@ def journal_page(viewer: Viewer) -> Response:
 @blueprint.route("/pages/moderation/team/")
 @for_moderators
 def team_page(viewer: Viewer) -> Response:
-    """Who moderates what. For who administers the portal."""
+    """Show administrators of the portal who moderates what."""
     permissions.must_administer(viewer)
     return _team(viewer)
 
@@ -170,7 +170,7 @@ def team_page(viewer: Viewer) -> Response:
 @handles_refusal
 @for_moderators
 def change_team(viewer: Viewer) -> Response:
-    """Gives the role to an account, or takes it back."""
+    """Give a role to an account, or take it back."""
     permissions.must_administer(viewer)
 
     def act() -> str | Response:
@@ -185,7 +185,7 @@ def change_team(viewer: Viewer) -> Response:
 @blueprint.route("/pages/moderation/appeals/")
 @for_moderators
 def appeals_page(viewer: Viewer) -> Response:
-    """The decisions that authors contest. For who administers the portal."""
+    """Show administrators of the portal the decisions that authors contest."""
     permissions.must_administer(viewer)
     return _appeals(viewer, done="done" in request.args)
 
@@ -194,7 +194,7 @@ def appeals_page(viewer: Viewer) -> Response:
 @handles_refusal
 @for_moderators
 def answer_appeal(viewer: Viewer) -> Response:
-    """Looks again, and answers."""
+    """Answer an appeal."""
     permissions.must_administer(viewer)
 
     def act() -> str | Response:
@@ -209,7 +209,7 @@ def answer_appeal(viewer: Viewer) -> Response:
 def _handled(
     viewer: Viewer, act: Callable[[], str | Response], page: Callable[..., Response]
 ) -> Response:
-    """Answer a form of these pages; `page` shows it again with what was refused."""
+    """Handle a form of these pages; `page` shows it again with a refusal."""
     return handle_form(
         act,
         lambda refusal: page(viewer, refusal=refusal),
@@ -218,7 +218,7 @@ def _handled(
 
 
 def _all_of_filter(viewer: Viewer) -> str | Response:
-    """Have all that the filters keep decided, as it was when the page was shown."""
+    """Start deciding about everything the filters keep, as of when the page was shown."""
     form = request.form
     seen_at = forms.read_moment(form.get("seen_at"))
     bulk.start(
@@ -233,14 +233,14 @@ def _all_of_filter(viewer: Viewer) -> str | Response:
 
 
 def _behind(viewer: Viewer) -> str | Response:
-    """After something that goes on behind: the queue, with its progress."""
+    """Return to the queue, with the progress of what runs in the background."""
     if wants_fragment():
         return _queue(viewer)
     return f"{page_address('moderation/', done='started')}#cf-done"
 
 
 def _gesture(viewer: Viewer) -> actions.Outcome:
-    """What the form of the queue asks for."""
+    """Carry out the gesture that the form of the queue asks for."""
     payload = forms.gesture_of_form(request.form)
     gesture = payload["decision"]
     if gesture == forms.REFUSE:
@@ -257,7 +257,7 @@ def _gesture(viewer: Viewer) -> actions.Outcome:
 
 
 def _refuse(viewer: Viewer, payload: dict[str, Any]) -> actions.Outcome:
-    """Takes rows away: what waits is rejected, what is public hidden, under one batch."""
+    """Remove rows: reject the pending ones and hide the public ones, under one batch."""
     pending, public = payload["pending"], payload["public"]
     reason = forms.read_reason(payload)
     outcome: actions.Outcome | None = None
@@ -275,8 +275,8 @@ def _refuse(viewer: Viewer, payload: dict[str, Any]) -> actions.Outcome:
 
 
 def _after(viewer: Viewer, outcome: actions.Outcome) -> str | Response:
-    """After a gesture: what is left; for a whole page by a redirection, unless something was
-    refused, which has to be said."""
+    """Return to the queue after a gesture: a whole page by a redirect, unless a refusal has to be
+    shown."""
     if wants_fragment() or outcome.refused:
         return _queue(viewer, outcome=outcome)
     done = f"{outcome.decision}.{len(outcome.done)}"
@@ -350,7 +350,7 @@ def _queue(
 
 
 def _author(viewer: Viewer, filters: queue.Filters, found: list[queue.Entry]) -> dict[str, Any]:
-    """What else somebody has said, once the queue is filtered by them."""
+    """Show the other recent texts of an author, once the queue is filtered by them."""
     if not filters.author or not found:
         return {"texts": [], "lines": []}
     texts, lines = authors.said_by(viewer, found[0][1]["contributor"]["key"])
@@ -363,14 +363,14 @@ def _page() -> Page:
 
 
 def _address(**arguments: Any) -> str:
-    """The address of the queue with its filters; where it goes on is an argument."""
+    """Return the address of the queue with its filters; the cursor is an argument."""
     names = (*queue.NAMES, "page_size")
     kept = {name: request.args[name] for name in names if request.args.get(name)}
     return page_address("moderation/", **(kept | arguments))
 
 
 def _done(outcome: actions.Outcome | None) -> str | None:
-    """What is said of what was just done."""
+    """Return the message about the gesture that was just done."""
     if outcome:
         gesture, count = outcome.decision, len(outcome.done)
     else:
@@ -401,7 +401,7 @@ def _done(outcome: actions.Outcome | None) -> str | None:
     return said
 
 
-#: What was just done with the team.
+#: Messages after a change of the team.
 TEAM_DONE = {
     "granted": _("The role is given."),
     "revoked": _("The role is taken back."),
@@ -518,7 +518,7 @@ def _parts(part: str) -> dict[str, Any]:
 
 
 def _refused(viewer: Viewer, refusal: refusals.Refusal) -> Response:
-    """Why somebody does not see a page."""
+    """Show why a person may not see a page."""
     return render(
         "moderation/refused.html",
         viewer=viewer,

@@ -1,1 +1,1 @@
-"""What each person controls of what they said: see it, correct it, take it along, erase it."""
+"""What each person controls of their own contributions: see, correct, export and erase them."""

@@ -1,9 +1,9 @@
-"""How somebody without an account comes to what they said: a link in a mail, good for an hour and
-once, exchanged for a visit of an hour.
+"""How people without an account reach their contributions: a link sent by e-mail, valid once and
+for an hour, opens a visit of an hour.
 
-Whoever asks for a link is answered the same, and the same is done: whether an address has said
-anything is only looked up when the mail leaves. Nothing in the database opens anything: the link is
-signed and made anew when it is sent, of the secret of a visit a hash is kept.
+The response and the work done are the same for any address: whether it has contributed is only
+looked up when the mail leaves. Nothing stored opens anything: the link is signed anew when it is
+sent, and only a hash of a visit's secret is kept.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from ..portal.collections import acknowledged, now
 from ..web import refusals
 from ..web.untyped import Query
 
-#: How long a link is good for, and a visit.
+#: How long a link is valid, and how long a visit lasts.
 LIFETIME = timedelta(hours=1)
 
 PURPOSE = "my-contributions"
 MAIL = "my-contributions"
 
-#: Longest secret of a visit that is looked at, in characters.
+#: Longest secret of a visit that is checked, in characters.
 LONGEST = 64
 
-#: What is answered, whether the address has said anything or not.
+#: The message shown whether the address has contributed or not.
 SENT = _(
     "If something was said here with this address, a message with a link is on its way to it. The "
     "link is good for one hour, and once. No more than three messages a day are sent to one "
@@ -46,9 +46,9 @@ SENT = _(
 
 
 class CultureFeedbackVisit(Document):
-    """A link that was asked for, by the owner of an address or somebody else (`contact`); once it
-    is opened, a visit of who owns it: `visit`, a hash of its secret, `keys` of what they said, and
-    `person`, their fingerprint among contacts."""
+    """A link asked for by the owner of an address or by another (`contact`); once opened, a visit
+    of the owner: `visit`, a hash of its secret, `keys` of their contributions, and `person`, their
+    fingerprint among contacts."""
 
     contact = ObjectIdField()
     visit = StringField()
@@ -77,15 +77,15 @@ def visits() -> Collection:
 
 
 def is_offered() -> bool:
-    """Whether people without an account have ever been able to say something here. Not whether they
-    still can: what they said stays theirs."""
+    """Check whether people without an account have ever been able to contribute here. It does not
+    matter whether they still can: their contributions stay theirs."""
     return not keys.problems()
 
 
 def ask(email: object, work: object) -> None:
-    """Have a link sent to an address that has said something; the same comes of it for any other.
-    `work`: a proof, asked for while many links are. Raises Invalid naming `email`, Unproven,
-    TooMany, ReadOnly, Unauthenticated where all have an account."""
+    """Have a link sent to an address that has contributed; for any other the response is the same.
+    `work`: a proof of work, required while many links are asked for. Raise Invalid naming `email`,
+    Unproven, TooMany, ReadOnly, Unauthenticated where contributing takes an account."""
     if not is_offered():
         raise refusals.Unauthenticated(_("Log in to see what you said."))
     if current_app.config["READ_ONLY_MODE"]:
@@ -102,13 +102,13 @@ def ask(email: object, work: object) -> None:
 
 
 def link_of(id: ObjectId) -> str:
-    """What the link in the mail carries."""
+    """Return the signed token of the link in the mail."""
     return tokens.signer(PURPOSE).dumps(str(id))  # type: ignore[return-value]
 
 
 def opened(token: object) -> Visit:
-    """The link that a token is; looking at it spends nothing. Raises Gone for one that was used or
-    is too old, Invalid for one that is not whole."""
+    """Find the link that a token stands for, without using it up. Raise Gone for one that was used
+    or has expired, Invalid for a damaged one."""
     try:
         if not isinstance(token, str) or not 0 < len(token) <= tokens.LONGEST:
             raise BadData("no token")
@@ -123,8 +123,8 @@ def opened(token: object) -> Visit:
 
 
 def exchange(token: object) -> str:
-    """Spends a link, and answers the secret of the visit that it opens. Raises what `opened` does,
-    also for who comes second with the same link."""
+    """Use up a link, and return the secret of the visit that it opens. Raise what `opened` does,
+    also when the same link was used meanwhile."""
     link = opened(token)
     contact = contacts.find(link["contact"])
     if contact is None:
@@ -146,25 +146,25 @@ def exchange(token: object) -> str:
 
 
 def visit(secret: object) -> Visit | None:
-    """The visit that a secret opens, while it lasts."""
+    """Find the visit that a secret opens, while it lasts."""
     if not isinstance(secret, str) or not 0 < len(secret) <= LONGEST:
         return None
     return visits().find_one({"visit": _hash(secret), "expires_at": {"$gt": now()}})
 
 
 def end(secret: object) -> None:
-    """Ends a visit before its time. Twice is once."""
+    """End a visit early. Idempotent."""
     if isinstance(secret, str):
         visits().delete_one({"visit": _hash(secret)})
 
 
 def guard_of(secret: str) -> str:
-    """What the forms of a visit carry, which another site cannot know."""
+    """Return the guard in the forms of a visit, which another site cannot know."""
     return hashlib.sha256(f"form\n{secret}".encode()).hexdigest()
 
 
 def keys_of(address: str) -> list[str]:
-    """The keys under which somebody of that address may have said something."""
+    """List the contributor keys that belong to an e-mail address."""
     scopes = sorted(confirmation.scopes())
     former = (contacts.former_fingerprint(address, scope) for scope in scopes)
     return [*(contacts.fingerprint(address, scope) for scope in scopes), *filter(None, former)]

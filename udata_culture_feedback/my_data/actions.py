@@ -1,7 +1,7 @@
-"""What each person controls of what they said: see it, correct it, take it along, erase it.
+"""What each person controls of their own contributions: see, correct, export and erase them.
 
-By an account, by the link of a mail (`access_link`), or by the token of a browser. What is whose,
-each kind of the registry says.
+People are recognised by an account, by the link of a mail (`access_link`), or by the token of a
+browser. Each kind of the registry decides which contributions are theirs.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from ..web.urls import portal
 from . import access_link
 from .unconfirmed import contact_ids
 
-#: Contributions that one gesture erases; what is left takes another one.
+#: Most contributions that one call erases; the rest takes another call.
 MOST = 200
-#: Contributions read at once for a file.
+#: Contributions read in one batch for a file.
 BATCH = 500
-#: What a file and a page have of refused mails, at most.
+#: Most unsubscriptions that a file and a page list.
 SUBSCRIPTIONS = 200
 
 
 @dataclass(frozen=True)
 class Erased:
-    """What came of erasing: how many contributions are gone; those that only lost their author,
-    since others carry them; and how many are left to erase."""
+    """The result of erasing: contributions that are gone; those that only lost their author, since
+    others support them; and those left to erase."""
 
     erased: int
     detached: int
@@ -50,20 +50,20 @@ class Erased:
 
 
 def of_viewer(viewer: Viewer) -> Person:
-    """Whoever asks, by an account or by a contributor token."""
+    """Return the person behind the current viewer, known by an account or a contributor token."""
     if not viewer.known or viewer.key is None:
         return Person()
     return Person({viewer.key: viewer}, viewer.user_id)
 
 
 def of_address(address: str) -> Person:
-    """Who owns an e-mail address."""
+    """Return the person who owns an e-mail address."""
     mailbox = contacts.fingerprint(address, contacts.SCOPE)
     return _confirmed(access_link.keys_of(address), mailbox)
 
 
 def of_visit(visit: access_link.Visit) -> Person:
-    """Who has opened the link that was sent to an address."""
+    """Return the person who opened the link sent to their address."""
     return _confirmed(visit["keys"], visit["person"])
 
 
@@ -72,8 +72,9 @@ def has_said_something(person: Person) -> bool:
 
 
 def listed(person: Person, page: Page, only: str | None = None) -> Shown:
-    """What a person has said: a page of each kind, the latest first; with `only`, of that kind. A
-    constant number of queries. Raises Unauthenticated, NotFound for a page too far, Invalid."""
+    """List a person's contributions: a page of each kind, the latest first; with `only`, of that
+    kind. A constant number of queries. Raise Unauthenticated, NotFound for a page too far,
+    Invalid."""
     if not person.known:
         raise unknown()
     known = kinds.owned()
@@ -100,7 +101,7 @@ def listed(person: Person, page: Page, only: str | None = None) -> Shown:
 
 
 def find(person: Person, kind: Any, id: Any) -> tuple[Owned, Shown]:
-    """One thing that this person has said. Raises NotFound for what is none of theirs."""
+    """Find one contribution of this person. Raise NotFound for anything that is not theirs."""
     known = kinds.owned().get(kind) if isinstance(kind, str) else None
     if known and isinstance(id, str) and ObjectId.is_valid(id) and person.known:
         for row in known.read(person, ids=[ObjectId(id)], limit=1):
@@ -109,9 +110,9 @@ def find(person: Person, kind: Any, id: Any) -> tuple[Owned, Shown]:
 
 
 def correct(person: Person, payload: Payload) -> Shown:
-    """Changes one thing: the fields that the payload has besides `kind` and `id`. Answers it as its
-    author sees it. Raises NotFound, Conflict for what can only be erased, and what the action of
-    its domain raises."""
+    """Correct one contribution: the fields of the payload other than `kind` and `id`. Return it as
+    its author sees it. Raise NotFound, Conflict for one that can only be erased, and what the
+    action of its domain raises."""
     if not person.known:
         raise unknown()
     kind, row = find(person, payload.get("kind"), payload.get("id"))
@@ -121,9 +122,10 @@ def correct(person: Person, payload: Payload) -> Shown:
 
 
 def erase(person: Person, items: Iterable[tuple[Any, Any]]) -> Erased:
-    """Erases some things, pairs of a kind and an id: the words everywhere, the figures exactly. A
-    request that others carry stays, without its author. Raises Unauthenticated, ReadOnly, TooMany,
-    NotFound for what is none of theirs (before anything is erased), Invalid for too many."""
+    """Erase contributions, pairs of a kind and an id: the words everywhere, and their share in the
+    figures exactly. A request that others support stays, without its author. Raise Unauthenticated,
+    ReadOnly, TooMany, NotFound for one that is not theirs (before anything is erased), Invalid for
+    too many."""
     must_be_known(person.viewer, leaving=True)
     spend_write(person.viewer)
     wanted = list(dict.fromkeys(items))
@@ -134,8 +136,8 @@ def erase(person: Person, items: Iterable[tuple[Any, Any]]) -> Erased:
 
 
 def erase_everything(person: Person) -> Erased:
-    """Erases all that a person has said, and what is kept of them besides: `MOST` contributions at
-    once, so that a request ends; the answer says what is left. Raises what `erase` does."""
+    """Erase all contributions of a person, and what else is kept of them: `MOST` contributions a
+    call, to bound a request; the result says how many are left. Raise what `erase` does."""
     must_be_known(person.viewer, leaving=True)
     spend_write(person.viewer)
     found: list[tuple[Owned, Document]] = []
@@ -153,8 +155,8 @@ def erase_everything(person: Person) -> Erased:
 
 
 def exported(person: Person) -> Shown:
-    """All that a person has said, to take along: plain values, dates in ISO 8601, nothing of
-    anybody else and no key. Words are left out where only a browser is recognised."""
+    """Export all contributions of a person: plain values, dates in ISO 8601, nothing about anybody
+    else and no key. Words are left out where only a browser is recognised."""
     if not person.known:
         raise unknown()
     body: Shown = {
@@ -171,7 +173,7 @@ def exported(person: Person) -> Shown:
 
 
 def followed(person: Person) -> Shown:
-    """Show what an account is written to about, and what it refuses to hear of."""
+    """Show an account's subscriptions, and its unsubscriptions."""
     shown = _traces(person, section=kinds.SUBSCRIPTIONS) | {"unsubscribed": _refused(person)}
     name = _Names(one["scope"] for some in shown.values() for one in some if "scope" in one)
     return {
@@ -181,7 +183,7 @@ def followed(person: Person) -> Shown:
 
 
 def _traces(person: Person, section: str | None) -> dict[str, list[Shown]]:
-    """Show what is kept of a person besides what they said, by name."""
+    """Show what is kept of a person besides their contributions, by name."""
     return {
         trace.name: trace.shown(person)
         for trace in kinds.TRACES.values()
@@ -204,7 +206,7 @@ def unknown() -> refusals.Unauthenticated:
 
 
 class _Names:
-    """What the scopes of mails are called, as far as it may be said; looked up at once."""
+    """Names of the scopes of mails, as far as they may be shown; looked up in bulk."""
 
     def __init__(self, scopes: Iterable[str]) -> None:
         ids: dict[str, set[ObjectId]] = {}
@@ -237,7 +239,7 @@ class _Names:
         return None
 
 
-#: Scopes of mails that are followed by the id of an organization.
+#: Scopes of mails followed by the id of an organization.
 _OF_ORGANIZATIONS = ("organization", "requests-of", "digest-of", "answers-of", "contact-point")
 
 
@@ -254,8 +256,8 @@ def _erase(person: Person, found: list[tuple[Owned, Document]]) -> Erased:
 
 
 def _forget(person: Person) -> None:
-    """Forget what is kept of somebody besides what they said: what they said of others' words to
-    moderators, their address, the mails that wait for them there."""
+    """Erase what is kept of a person besides their contributions: traces such as flags, their
+    address, and the mails waiting for it."""
     for trace in kinds.TRACES.values():
         if trace.forget:
             trace.forget(person)

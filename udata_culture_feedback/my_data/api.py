@@ -1,4 +1,4 @@
-"""The JSON API of what each person controls: what they said, as a list and as a file."""
+"""The JSON API of what each person controls: their contributions, as a list and as a file."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ..web import listing, refusals
 from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
 from . import access_link, actions
 
-#: Holds the secret of a visit that was opened by the link of a mail; it is sent to `pages/me/` and
+#: The cookie with the secret of a visit opened by the link of a mail; sent to `pages/me/` and
 #: to `me/` alone.
 COOKIE = "culture-feedback-me"
-#: Carries it where there is no cookie.
+#: The header that carries this secret where there is no cookie.
 VISIT_HEADER = "X-Culture-Feedback-Visit"
-#: Those by which a program says which account it speaks for: that wins over a visit.
+#: Headers by which a program names its account, which takes precedence over a visit.
 KEYS = (HEADER_API_KEY, "Authorization")
 
 item_fields = documented(
@@ -80,13 +80,13 @@ parser.add_argument("page_size", type=int, location="args", help="100 at most")
 
 
 def visit_secret() -> str:
-    """What opens the visit of who came by the link of a mail; empty for others."""
+    """Return the secret of the visit opened by the link of a mail; empty without one."""
     return request.headers.get(VISIT_HEADER) or request.cookies.get(COOKIE, "")
 
 
 def person(sent: Mapping[str, Any] | None = None) -> Person:
-    """Whose contributions these are: an account that gives its key; who has opened a link; an
-    account by its session; a contributor token."""
+    """Identify whose contributions to show: an account by its API key, else a visit, else an
+    account by its session, else a contributor token."""
     viewer = current_viewer(sent)
     by_key = viewer.account and any(name in request.headers for name in KEYS)
     if not by_key and (visit := access_link.visit(visit_secret())):
@@ -155,7 +155,7 @@ class CultureFeedbackMyExportAPI(Route):
 
 
 def download(who: Person) -> Response:
-    """All that somebody has said, as a file to save. Raises Unauthenticated."""
+    """Return a person's export as a file to save. Raise Unauthenticated."""
     text = json.dumps(actions.exported(who), ensure_ascii=False, indent=2)
     response = Response(text, mimetype="application/json")
     name = f"my-contributions-{datetime.now(UTC):%Y-%m-%d}.json"
@@ -176,8 +176,8 @@ def _text(value: Any) -> str:
 
 
 def _must_be_ours() -> None:
-    """A cookie alone changes nothing here: another site could send it with a form of its own, were
-    it not for the browser. Raises Forbidden."""
+    """Refuse a change made with the cookie alone: where the browser does not prevent it, another
+    site could send it from a form. Raise Forbidden."""
     by_cookie = request.cookies.get(COOKIE) and VISIT_HEADER not in request.headers
     if by_cookie and current_user.is_anonymous and "X-Culture-Feedback" not in request.headers:
         raise refusals.Forbidden(_("Send the header X-Culture-Feedback."))

@@ -1,4 +1,4 @@
-"""The mail that brings somebody without an account to what they said."""
+"""The mail that leads people without an account to their contributions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from . import access_link, actions
 
 @mail(access_link.MAIL, required=True)
 def my_contributions(reader: Correspondent, id: str) -> MailMessage | None:
-    """The link; nothing for an address that has said nothing, whoever asked."""
+    """Build the mail with the link; None for an address that never contributed, whoever asked."""
     token = access_link.link_of(ObjectId(id))
     try:
         access_link.opened(token)

@@ -1,4 +1,4 @@
-"""What one person said, as the page shows it: everything in words, and what may be done with it."""
+"""One person's contributions as the page shows them: in words, with what may be done with each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..web.untyped import Document
 
 @dataclass(frozen=True)
 class Section:
-    """Those of one kind."""
+    """A person's contributions of one kind."""
 
     kind: str
     label: Any
@@ -30,7 +30,7 @@ class Section:
 
 
 def sections(person: Person, listed: Document) -> list[Section]:
-    """What `me.listed` answers, without the kinds of which there is nothing."""
+    """Build the sections of what `actions.listed` returns, without empty kinds."""
     return [
         Section(
             kind=kind.kind,
@@ -46,7 +46,7 @@ def sections(person: Person, listed: Document) -> list[Section]:
 
 
 def told(erased: int, detached: int, left: int) -> str:
-    """What came of erasing, in words."""
+    """Return the message about what was erased."""
     said = []
     if erased:
         said.append(

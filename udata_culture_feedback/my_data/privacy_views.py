@@ -1,5 +1,4 @@
-"""The page that tells people what becomes of their data, and what templates need for the notice
-beside each form."""
+"""The privacy page, and what templates need for the notice beside each form."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from ..web.untyped import Shown
 
 @blueprint.app_context_processor
 def privacy_of_forms() -> Shown:
-    """For every template: where the page is, and who answers for what people give."""
+    """Give every template the address of the privacy page and the retention periods."""
 
     def address(consultation: str | None = None) -> str:
         return page_address("privacy/", **({"consultation": consultation} if consultation else {}))
@@ -31,8 +30,8 @@ def privacy_of_forms() -> Shown:
 
 @blueprint.route("/pages/privacy/")
 def privacy_page() -> Response:
-    """What is kept of people, why, how long, and what they can do. `consultation`: of one of them,
-    which may have another controller."""
+    """Show what is kept of people, why, how long, and what they can do. `consultation`: show that
+    of one consultation, which may have another controller."""
     facts, title, slug = privacy.facts(), None, None
     if asked := request.args.get("consultation"):
         found = _of_consultation(asked)
@@ -54,6 +53,6 @@ def privacy_page() -> Response:
 
 
 def _of_consultation(reference: str) -> tuple[Facts, str, str] | None:
-    """Whose the data are that are given to a consultation, its title and its slug."""
+    """Find who is responsible for the data of a consultation, its title and its slug."""
     found = (kind.privacy(reference) for kind in kinds.KINDS.values() if kind.privacy)
     return next(found, None)

@@ -1,5 +1,5 @@
-"""What was sent with an address and is not confirmed yet, as the owner of the address controls
-it."""
+"""Contributions sent with an address and not confirmed yet, as the owner of the address controls
+them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from ..web.untyped import Query
 
 
 class OwnUnconfirmed(Owned):
-    """Perhaps it is not the owner of the address who typed it, but they may erase it."""
+    """Unconfirmed contributions: the owner of the address may not have typed them, but may erase
+    them."""
 
     kind = "unconfirmed"
     section = "unconfirmed"
@@ -69,7 +70,7 @@ class OwnUnconfirmed(Owned):
 
 
 def contact_ids(person: Person) -> list[ObjectId]:
-    """Find where the address of this person is kept, for now."""
+    """Find the ids under which this person's address is stored for now."""
     if person.mailbox is None:
         return []
     return [one["_id"] for one in contacts.contacts().find({"person": person.mailbox}, {"_id": 1})]

@@ -1,9 +1,9 @@
-"""The pages of what each person controls: what they said, correcting a request, erasing, the file;
-and for who has no account, asking for a link by e-mail and opening it.
+"""The pages of what each person controls: their contributions, correcting a request, erasing, the
+file; and for people without an account, asking for a link by e-mail and opening it.
 
-Opening a link changes nothing, since mail scanners do: its button exchanges it for a cookie that
-only these pages and the API of the same receive, for an hour. Nobody keeps what they answer, and no
-other site hears of their addresses.
+Opening a link changes nothing, since mail scanners do it too: its button exchanges it for a cookie,
+valid for an hour, that only these pages and their API receive. The pages are never stored, and send
+no referrer.
 """
 
 from __future__ import annotations
@@ -39,29 +39,29 @@ from ..web.urls import api_url, login_url
 from . import access_link, actions, mails, presentation  # noqa: F401 (mails whose links lead here)
 from .api import COOKIE, download, person, visit_secret
 
-#: Things of each kind on one page.
+#: Contributions of each kind on one page.
 SHOWN = 10
 
-#: What was just done, and what is said of it.
+#: Messages after a form was handled.
 DONE = {
     "sent": access_link.SENT,
     "corrected": _("Your correction is recorded."),
     "left": _("This page has forgotten you."),
 }
 
-#: The texts of a request that are corrected here; the API has them all.
+#: The texts of a request that this page corrects; the API takes all of them.
 CORRECTED = ("title", "description", "evidence_url", "spatial")
 
 
 @blueprint.app_context_processor
 def my_address() -> Shown:
-    """Where somebody sees what they said, for every template."""
+    """Give every template the address of a person's contributions."""
     return {"culture_feedback_me": lambda: page_address("me/")}
 
 
 @blueprint.route("/pages/me/")
 def my_page() -> Response:
-    """What one has said; to who is not recognised, how to get there."""
+    """Show a person's contributions; to a visitor not recognised, how to reach them."""
     done = request.args.get("done", "")
     if done == "erased":
         counts = (_whole(request.args.get(name)) for name in ("erased", "detached", "left"))
@@ -72,7 +72,7 @@ def my_page() -> Response:
 @blueprint.route("/pages/me/", methods=["POST"])
 @handles_refusal
 def ask_for_link() -> Response:
-    """Has a link sent to an address, whatever it has said."""
+    """Have a link sent to an address, whether it has contributed or not."""
 
     def act() -> str | Response:
         avoid_trap(request.form)
@@ -84,7 +84,7 @@ def ask_for_link() -> Response:
 
 @blueprint.route("/pages/me/open")
 def link_page() -> Response:
-    """Behind the link of a mail: one button."""
+    """Show the one button behind the link of a mail."""
     token = request.args.get("token", "")
     try:
         access_link.opened(token)
@@ -94,9 +94,9 @@ def link_page() -> Response:
 
 
 @blueprint.route("/pages/me/open", methods=["POST"])
-@handles_refusal  # the signed token is the proof; it opens what the owner of an address said
+@handles_refusal  # the signed token is the proof; it opens the contributions of an address
 def open_link() -> Response:
-    """Exchanges the link for a visit of an hour."""
+    """Exchange the link for a visit of an hour."""
 
     def act() -> str | Response:
         secret = access_link.exchange(request.form.get("token", ""))
@@ -108,14 +108,14 @@ def open_link() -> Response:
 @form_address("/pages/me/leave", page="me/")
 @handles_refusal  # whoever sends it, one only has to ask for another link
 def leave_visit() -> Response:
-    """« Ce n'est pas moi »: ends the visit."""
+    """« Ce n'est pas moi »: end the visit."""
     access_link.end(visit_secret())
     return _with_cookie(see_other(f"{page_address('me/', done='left')}#cf-done"), "")
 
 
 @blueprint.route("/pages/me/export")
 def my_file() -> Response:
-    """All of it as a file."""
+    """Download all contributions of a person as a file."""
     try:
         return _private(download(person()))
     except refusals.Refusal as refusal:
@@ -124,7 +124,7 @@ def my_file() -> Response:
 
 @blueprint.route("/pages/me/erase")
 def erase_page() -> Response:
-    """What is about to be erased, and the button that does it."""
+    """Show what is about to be erased, and the button that does it."""
     return _erase_page(person())
 
 
@@ -152,14 +152,14 @@ def _erase(who: Person) -> str | Response:
 
 @blueprint.route("/pages/me/requests/<string:id>")
 def my_request_page(id: str) -> Response:
-    """The texts of one's own request, to correct them."""
+    """Show the texts of one's own request, to correct them."""
     return _request_page(person(), id)
 
 
 @blueprint.route("/pages/me/requests/<string:id>", methods=["POST"])
 @handles_refusal
 def correct_request(id: str) -> Response:
-    """Corrects them."""
+    """Correct the texts of one's own request."""
 
     def act(who: Person) -> str | Response:
         texts = {name: request.form[name] for name in CORRECTED if name in request.form}
@@ -177,7 +177,7 @@ def _handled(
     act: Callable[[Person], str | Response],
     again: Callable[[Person, refusals.Refusal], Response],
 ) -> Response:
-    """Answer a form that says who sends it, once its body is known to be bounded."""
+    """Handle a form that says who sends it, once its body is known to be bounded."""
     who = [Person()]
 
     def guard() -> None:
@@ -313,8 +313,8 @@ def _shown(
 
 
 def _check_guard(who: Person) -> None:
-    """Raises Forbidden for a form that was not sent from one of these pages, Unauthenticated for
-    nobody: the session, or the visit, has ended meanwhile."""
+    """Raise Forbidden for a form that was not sent from one of these pages, Unauthenticated once
+    the session or the visit has ended."""
     if not who.known:
         raise actions.unknown()
     if not who.mailbox:
@@ -337,8 +337,7 @@ def _go_on(done: str, who: Person | None = None) -> Response:
 
 
 def _with_cookie(response: Response, secret: str) -> Response:
-    """Sets the cookie of a visit, for these pages and the API of the same and nothing else; empty:
-    takes it back."""
+    """Set the cookie of a visit, for these pages and their API only; an empty secret deletes it."""
     for path in {urlsplit(page_address("me/")).path, urlsplit(api_url("me/")).path}:
         response.set_cookie(
             COOKIE,
@@ -353,7 +352,7 @@ def _with_cookie(response: Response, secret: str) -> Response:
 
 
 def _private(response: Response) -> Response:
-    """Nobody keeps it, nobody hears of its address."""
+    """Mark a response as never stored, not indexed and sending no referrer."""
     never_stored(response)
     response.headers["X-Robots-Tag"] = "noindex"
     response.headers["Referrer-Policy"] = "no-referrer"
