@@ -86,6 +86,8 @@ class Page(HTMLParser):
             self.wrong.append(f"<{tag}>")
         if tag == "script" and not (found.get("src") and "/culture-feedback/" in found["src"]):
             self.wrong.append("<script> of nobody's")
+        if found.get("class", "").split()[:1] == ["cf-errors"] and found.get("autofocus") == "":
+            del found["autofocus"]  # ours: focus goes to what is wrong
         for name, value in found.items():
             if name.startswith("on") or name in ("style", "srcdoc", "autofocus"):
                 self.wrong.append(f"{tag} {name}={value}")
