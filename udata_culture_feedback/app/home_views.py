@@ -22,7 +22,7 @@ OPEN, SUPPORTED, DONE, CHANGED = 3, 5, 3, 3
 def home() -> Response:
     """Show everybody where to begin, in a constant number of indexed queries."""
     viewer = current_viewer()
-    counts = requests.status_counts()
+    counts = requests.counted_by_status()
     return render(
         "home.html",
         viewer=viewer,

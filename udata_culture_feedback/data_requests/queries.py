@@ -86,13 +86,19 @@ def fulfilled(viewer: Viewer, limit: int) -> list[dict[str, Any]]:
     return representation.as_json(viewer, [one | {"history": []} for one in found])
 
 
+def counted_by_status(counter: str = SITE) -> dict[str, int]:
+    """Read how many public requests of each status the figures of a scope hold, whatever the
+    query asks for."""
+    totals = figures.read(counter)
+    return {t.id: totals.get(f"status:{t.id}", 0) for t in vocabulary.REQUEST_STATUSES}
+
+
 def status_counts() -> dict[str, int]:
     """How many public requests of each status match the other filters of the query: what figures
     say where they can, otherwise counted up to the bound of lists. Raises as `listed` does."""
     where, counter, _key = _filters(status=False)
     if counter:
-        totals = figures.read(counter)
-        return {t.id: totals.get(f"status:{t.id}", 0) for t in vocabulary.REQUEST_STATUSES}
+        return counted_by_status(counter)
     bounded: list[Query] = [{"$match": PUBLIC | where}, {"$limit": listing.MAX_COUNT}]
     by_status: Query = {"$group": {"_id": "$status", "n": {"$sum": 1}}}
     found: Iterable[Any] = requests().aggregate([*bounded, {"$project": {"status": 1}}, by_status])
