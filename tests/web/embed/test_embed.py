@@ -20,7 +20,7 @@ MAX_WEIGHT = 10 * 1024
 
 #: A text, template or regular expression of a script, from its first mark to its last.
 LITERAL = re.compile(
-    r'''"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`'''
+    r""""(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`"""
     r"|(?:(?<=return )|(?<=[(=:]))/(?![/*])(?:\\.|\[[^\]\n]*\]|[^/\\\n\[])+/"
 )
 
