@@ -48,10 +48,10 @@ from .signals import on_request_changed
 from .transitions import expectation, history_entry, merge_target, moved
 from .workflow import DECISIONS, OPEN, PREPARING, Role, Status, allowed, moves
 
-__all__ = ["find", "fresh", "is_carried", "replace"]  # of `records`, for who reads these
+__all__ = ["find", "fresh", "is_carried", "replace"]  # of `repository`, for our callers
 
 
-#: Moves, transfers and extensions of one request: its history is one document with it.
+#: Most entries in a history: it is one document with its request.
 MAX_HISTORY = 200
 #: Days by which the service date can be extended, once.
 MAX_EXTENSION = 31
@@ -67,9 +67,9 @@ def ask(
     """Record a request. Return it as stored, and whether it is new (False: a retry).
 
     `payload`: the fields of `forms.read_request`. `at` (naive UTC): when it was asked, for requests
-    collected elsewhere; they are exempt from limits. `contact`: where the address is kept of
-    somebody without an account. Raises Unauthenticated, ReadOnly, TooMany; Invalid or TooLong
-    naming the field; Gone when this submission was deleted since.
+    collected elsewhere; they are exempt from limits. `contact`: the id of the stored address of an
+    anonymous requester. Raise Unauthenticated, ReadOnly, TooMany; Invalid or TooLong naming the
+    field; Gone when this submission was deleted since.
     """
     must_take_part(viewer, Action.REQUEST, None)
     if at is None:
@@ -95,9 +95,9 @@ def ask(
 
 
 def edit(viewer: Viewer, reference: Any, payload: Values) -> Request:
-    """Change the fields that the payload has; the history says that it was edited. `open_data`
-    alone is agreed to or taken back whatever became of the request. Raises Unauthenticated,
-    NotFound, Forbidden, Invalid, TooLong, Conflict when it is decided already."""
+    """Change the fields present in the payload; the history records the edit. `open_data` alone may
+    be changed whatever the status. Raise Unauthenticated, NotFound, Forbidden, Invalid, TooLong,
+    Conflict when it is already decided."""
     must_be_known(viewer, Action.REQUEST)
     request = readable(viewer, reference)
     spend_write(viewer)
@@ -129,8 +129,8 @@ def edit(viewer: Viewer, reference: Any, payload: Values) -> Request:
 
 
 def delete(viewer: Viewer, reference: Any) -> bool:
-    """Delete one's own request; what others carry stays, without its author. True when it is
-    gone, False when only its author was detached. Raises NotFound, Forbidden."""
+    """Delete one's own request; one with supporters stays, without its author. Return True when it
+    is gone, False when only its author was detached. Raise NotFound, Forbidden."""
     must_be_known(viewer, leaving=True)
     request = readable(viewer, reference)
     spend_write(viewer)
@@ -139,10 +139,10 @@ def delete(viewer: Viewer, reference: Any) -> bool:
 
 
 def take_back(viewer: Viewer, request: Request) -> bool:
-    """Delete a request of this person's, as `delete` does."""
+    """Delete this viewer's request as `delete` does, without its checks."""
     if request.get("submission_id"):
         remember_deletion(viewer, request["submission_id"], "request")
-    supports.withdraw(viewer, request)  # who leaves does not stay as a supporter
+    supports.withdraw(viewer, request)  # a requester who leaves is no supporter either
     if is_carried(fresh(request["_id"])):
         leave(request)
         return False
@@ -153,11 +153,11 @@ def take_back(viewer: Viewer, request: Request) -> bool:
 def move(viewer: Viewer, reference: Any, payload: Values) -> Request:
     """Move a request to another status. Return it as stored.
 
-    `payload`: the fields of `forms.read_move`. Raises Unauthenticated, NotFound; Conflict with
-    `status` and `allowed_transitions` for a move that the table does not have, or when the request
-    is no longer where the person saw it (`from`); Forbidden for somebody else's move; Invalid for
-    what a move lacks (a reason, a message, data, a target). To where it stands already, while it
-    is accepted or in preparation, with another `expected_on`: that day is changed.
+    `payload`: the fields of `forms.read_move`. To the status it has already, while accepted or in
+    preparation, with another `expected_on`: that day changes. Raise Unauthenticated, NotFound;
+    Conflict with `status` and `allowed_transitions` for a move that the table does not have, or
+    when the status is no longer the one the user saw (`from`); Forbidden for a move that is not
+    this user's; Invalid for what a move lacks (a reason, a message, data, a target).
     """
     must_be_known(viewer, Action.REQUEST)
     request = readable(viewer, reference)
@@ -179,7 +179,7 @@ def move(viewer: Viewer, reference: Any, payload: Values) -> Request:
             _must_not_wait({"message": asked.get("message") or ""})
         _must_have_room(request)
         if to is Status.WITHDRAWN:
-            supports.withdraw(viewer, request)  # who leaves does not stay as a supporter
+            supports.withdraw(viewer, request)  # a requester who leaves is no supporter either
             request = fresh(request["_id"])
             if is_carried(request):
                 return leave(request)
@@ -194,8 +194,8 @@ def move(viewer: Viewer, reference: Any, payload: Values) -> Request:
 
 
 def _expect(viewer: Viewer, request: Request, asked: Values) -> Request:
-    """Change the day on which the holder expects to publish, for a reason that everybody reads.
-    Raises Forbidden, Conflict once the request has moved, Invalid naming the field."""
+    """Change the day on which the holder expects to publish, with a public message. Raise
+    Forbidden, Conflict once the request has moved, Invalid naming the field."""
     dealing = permissions.deals_with(viewer, request)
     _must(dealing, _("Only who deals with this request may say when the data come."))
 
@@ -220,7 +220,7 @@ def _expect(viewer: Viewer, request: Request, asked: Values) -> Request:
 
 
 def transfer(viewer: Viewer, reference: Any, payload: Values) -> Request:
-    """Send a request to the organization that holds the data. Its reception date is kept. Raises
+    """Send a request to the organization that holds the data, and keep its reception date. Raise
     Invalid naming `organization` or `message`, Forbidden, NotFound, Conflict."""
     must_be_known(viewer)
     request = readable(viewer, reference)
@@ -262,8 +262,8 @@ def transfer(viewer: Viewer, reference: Any, payload: Values) -> Request:
 
 
 def extend(viewer: Viewer, reference: Any, payload: Values) -> Request:
-    """Extend the service date once, by `days` (31 at most), for a public `reason`. Raises
-    Forbidden, Invalid naming the field, Conflict when it was extended or answered already."""
+    """Extend the service date once, by `days` (31 at most), for a public `reason`. Raise Forbidden,
+    Invalid naming the field, Conflict when it was extended or answered already."""
     must_be_known(viewer)
     request = readable(viewer, reference)
     dealing = permissions.deals_with(viewer, request)
@@ -291,8 +291,8 @@ def extend(viewer: Viewer, reference: Any, payload: Values) -> Request:
 
 
 def confirm(viewer: Viewer, reference: Any) -> Request:
-    """The requester says that what was published is what they asked for; again changes nothing.
-    Raises Forbidden, Conflict while nothing is published."""
+    """Record that the requester found in the published data what they asked for. Idempotent. Raise
+    Forbidden, Conflict while nothing is published."""
     must_be_known(viewer, Action.REQUEST)
     request = readable(viewer, reference)
     spend_write(viewer)
@@ -309,9 +309,9 @@ def confirm(viewer: Viewer, reference: Any) -> Request:
 
 
 def answer(viewer: Viewer, reference: Any, payload: Values) -> tuple[Message, Request, bool]:
-    """Write about a request: `message`, and `signature`, `submission_id` as when asking. What that
-    does to the request is in `replies`. Return the message, the request, and whether the message
-    is new."""
+    """Write a message about a request: `message`, and `signature`, `submission_id` as in `ask`. Its
+    effect on the request is in `replies`. Return the message, the request, and whether the message
+    is new. Raise Conflict for a merged request."""
     must_be_known(viewer, Action.REQUEST)
     request = readable(viewer, reference)
     spend_write(viewer, manages=permissions.deals_with(viewer, request))
@@ -331,7 +331,7 @@ def answer(viewer: Viewer, reference: Any, payload: Values) -> tuple[Message, Re
     if role is Role.REQUESTER and not (asked.get("signature") or asked.get("name")):
         contributor = request["contributor"]
     elif role is Role.REQUESTER and not same_signature(contributor, request["contributor"]):
-        role = Role.ANYBODY  # to say that it is who asks would name who asked without name
+        role = Role.ANYBODY  # as requester, this signature would name an anonymous requester
     why = review_rules.reasons_to_wait(
         contributor, [text], about=request["_id"], trusted=role is Role.PRODUCER
     )
@@ -347,7 +347,7 @@ def answer(viewer: Viewer, reference: Any, payload: Values) -> tuple[Message, Re
 
 
 def edit_message(viewer: Viewer, reference: Any, payload: Values) -> tuple[Message, Request]:
-    """Change the words (`message`) of one's own message, of id `id`, about a request. Raises
+    """Change the words (`message`) of one's own message of id `id` about a request. Raise
     Unauthenticated, NotFound, Invalid, Conflict when it changed meanwhile."""
     must_be_known(viewer, Action.REQUEST)
     request = readable(viewer, reference)
@@ -364,7 +364,7 @@ def edit_message(viewer: Viewer, reference: Any, payload: Values) -> tuple[Messa
 
 
 def delete_message(viewer: Viewer, reference: Any, message_id: Any) -> Request:
-    """Delete one's own message about a request. Raises Unauthenticated, NotFound."""
+    """Delete one's own message about a request. Raise Unauthenticated, NotFound."""
     must_be_known(viewer, leaving=True)
     request = readable(viewer, reference)
     spend_write(viewer)
@@ -380,10 +380,10 @@ def _own_message(viewer: Viewer, request: Request, message_id: Any) -> Message:
 
 
 def support(viewer: Viewer, reference: Any, payload: Values | None = None) -> Request:
-    """Support a request (of a merged one: the one it was merged into); again changes nothing.
+    """Support a request (a merged one: the one it was merged into). Idempotent.
 
-    `payload`: from a browser without an account, `proof`. Raises Unauthenticated, Unproven,
-    NotFound, TooMany, Conflict for one that is no longer open.
+    `payload`: `proof`, from an anonymous browser. Raise Unauthenticated, Unproven, NotFound,
+    TooMany, Conflict for a request that is no longer open.
     """
     must_take_part(viewer, Action.SUPPORT, reference)
     request = readable(viewer, reference)
@@ -407,7 +407,8 @@ def support(viewer: Viewer, reference: Any, payload: Values | None = None) -> Re
 
 
 def to_support(request: Request) -> Request:
-    """The request that gathers the supports of one. Raises Conflict when it is no longer open."""
+    """Return the request that collects the supports of this one. Raise Conflict when it is no
+    longer open."""
     target = _carrier(request)
     if Status(target["status"]) not in OPEN:
         raise refusals.Conflict(_("This request is no longer open."), status=target["status"])
@@ -415,22 +416,22 @@ def to_support(request: Request) -> Request:
 
 
 def checked(payload: Values) -> Values:
-    """What somebody is about to ask for, found right: what `ask` would refuse of it is refused
-    here."""
+    """Validate a request before its author confirms an address, and return its fields. Raise as
+    `ask` does for them."""
     asked = read_request(payload)
     _put_context(cast(Request, {"created_at": now()}), asked)
     return asked
 
 
 def withdraw_support(viewer: Viewer, reference: Any) -> Request:
-    """Take one's support back; again changes nothing."""
+    """Withdraw one's support. Idempotent."""
     must_be_known(viewer, leaving=True)
     request = readable(viewer, reference)
     spend_write(viewer)
     target = _carrier(request)
     supports.withdraw(viewer, target)
     again = _carrier(fresh(request["_id"]))
-    if again["_id"] != target["_id"]:  # merged meanwhile, perhaps with this person
+    if again["_id"] != target["_id"]:  # merged meanwhile, perhaps with this support
         supports.withdraw(viewer, again)
         target = again
     _reconciled(target)
@@ -438,7 +439,7 @@ def withdraw_support(viewer: Viewer, reference: Any) -> Request:
 
 
 def take_support_back(viewer: Viewer, request_id: ObjectId) -> None:
-    """The same, of this person's, also where they may not see the request any longer."""
+    """Withdraw this viewer's support, also of a request that they can no longer see."""
     request = requests().find_one({"_id": request_id})
     if request is None:
         supports.remove_one(viewer, request_id)
@@ -455,7 +456,7 @@ def _reconciled(target: Request) -> None:
 
 
 def allowed_moves(viewer: Viewer, request: Request) -> list[Status]:
-    """The statuses this person may move the request to now."""
+    """Return the statuses to which this user may move the request now."""
     status, merged_from = Status(request["status"]), _merged_from(request)
     mine = permissions.roles(viewer, request)
     found = allowed(status, mine - {Role.ANYBODY}, merged_from)
@@ -463,7 +464,7 @@ def allowed_moves(viewer: Viewer, request: Request) -> list[Status]:
 
 
 def readable(viewer: Viewer, reference: Any) -> Request:
-    """A request by id or slug that this person may see. Raises NotFound, whatever the reason."""
+    """Find a request by id or slug that this user may see. Raise NotFound, whatever the reason."""
     request = find(reference)
     if request is None or not permissions.may_read(viewer, request):
         raise no_such_request()
@@ -471,15 +472,15 @@ def readable(viewer: Viewer, reference: Any) -> Request:
 
 
 def leave(request: Request) -> Request:
-    """One person cannot undo what many carry: the request stays, without its author."""
+    """Detach its author from a request that others support: it stays."""
     merging.detach(request)
     contacts.erase(request.get("contact"))
     return fresh(request["_id"])
 
 
 def remove(request: Request) -> None:
-    """Take a request that nobody else carries out of everything. It goes for good once everything
-    has heard of it; should somebody support it at this moment, it stays, without its author."""
+    """Delete a request that nobody else supports. It is erased once everything that counts it is
+    settled; if somebody supports it at this moment, it stays without its author."""
 
     def removed(request: Request) -> Request | None:
         if request.get("removed"):
@@ -496,7 +497,7 @@ def remove(request: Request) -> None:
 
 
 def bury(request_id: ObjectId) -> bool:
-    """Remove a deleted request that nothing has to hear of any longer. True when it is gone."""
+    """Erase a deleted request once nothing is due of it. Return whether it is gone."""
     spent = {"_id": request_id, "removed": {"$exists": True}, "due": {"$exists": False}}
     if not requests().delete_one(spent).deleted_count:
         return False
@@ -541,8 +542,9 @@ def _new_request(viewer: Viewer, asked: Values, at: datetime | None) -> Request:
 
 
 def _await_moderation(request: Request, *, imported: bool = False) -> None:
-    """What somebody asks for waits for a moderator or not. What others carry cannot wait, since all
-    of it would be gone meanwhile. Raises Invalid naming the field at fault."""
+    """Put a request in the moderation queue where the review rules ask for it. One with supporters
+    cannot wait, since it would be gone for them meanwhile. Raise Invalid naming the field at
+    fault."""
     why = review_rules.reasons_to_wait(
         request["contributor"],
         _words(request).values(),
@@ -556,12 +558,12 @@ def _await_moderation(request: Request, *, imported: bool = False) -> None:
 
 
 def _but_consent(asked: Values) -> Values:
-    """The same fields but the one that nobody decides for its requester."""
+    """Return the fields without `open_data`, which only the requester may decide."""
     return {field: value for field, value in asked.items() if field != "open_data"}
 
 
 def _agreed(request: Request, open_data: bool) -> Request | None:
-    """The same request, whose words its requester lets be open data, or not any longer."""
+    """Set whether the requester lets their words be open data; None when that is unchanged."""
     if bool(request.get("open_data")) == open_data:
         return None
     changed = request | {"open_data": open_data}
@@ -570,8 +572,8 @@ def _agreed(request: Request, open_data: bool) -> Request | None:
 
 
 def _must_not_wait(words: dict[str, str]) -> None:
-    """Raises Invalid naming the texts in which a check finds something, where there is no waiting
-    for a moderator."""
+    """Raise Invalid naming the texts in which a check finds something, where nothing may wait for a
+    moderator."""
     errors = {
         field: _("Please leave out: %(what)s.", what=text_checks.in_words(found))
         for field, text in words.items()
@@ -582,7 +584,7 @@ def _must_not_wait(words: dict[str, str]) -> None:
 
 
 def _words(request: Request) -> dict[str, str]:
-    """The texts of a request, by field."""
+    """Return the texts of a request, by field."""
     return {
         "title": request["title"],
         "description": request["description"],
@@ -616,7 +618,8 @@ def _put_fields(request: Any, asked: Values) -> None:
 
 
 def _put_context(request: Request, asked: Values) -> None:
-    """The dataset it is asked from, which says who holds the data unless something else is said."""
+    """Set the dataset it is asked from, the holder (by default the organization of that dataset)
+    and the consultation."""
     dataset = None
     if asked.get("dataset"):
         dataset = catalogue.find_dataset(asked["dataset"])
@@ -652,7 +655,7 @@ def _holder(reference: Any, *, required: bool = False) -> ObjectId | None:
 def _role_for(
     viewer: Viewer, request: Request, to: Status, who: frozenset[Role], target: Request | None
 ) -> Role:
-    """The capacity in which this person makes a move. Raises Forbidden."""
+    """Return the role in which this user makes a move. Raise Forbidden."""
     roles = permissions.roles(viewer, request, target)
     mine = (roles & who) - {Role.ANYBODY}
     if not mine:
@@ -669,7 +672,8 @@ def _role_for(
 
 
 def _may_still(roles: set[Role], request: Request, to: Status) -> bool:
-    """A requester reopens each kind of decision once; then a moderator, or the holder, does."""
+    """Return whether these roles may reopen the decision: a requester reopens each kind of decision
+    once; after that only a moderator or the holder does."""
     status = Status(request["status"])
     if status not in DECISIONS or to is not Status.ACKNOWLEDGED or Role.PRODUCER in roles:
         return True
@@ -683,22 +687,23 @@ def _role_of_answer(viewer: Viewer, request: Request) -> Role:
 
 
 def _carrier(request: Request) -> Request:
-    """The request that gathers the supports: of a merged one, the one it was merged into."""
+    """Return the request that collects the supports: of a merged one, the one it was merged
+    into."""
     if not request.get("duplicate_of"):
         return request
     return find(request["duplicate_of"]) or request
 
 
 def _with_edit(history: list[Entry], entry: Entry) -> list[Entry]:
-    """Edits that follow each other are one entry: an author who is never content does not grow the
-    document without end."""
+    """Append an edit to the history; consecutive edits by the same person are one entry, so that
+    endless editing does not grow the document."""
     again = history and history[-1].get("edited") and history[-1]["by"] == entry["by"]
     return [*(history[:-1] if again else history), entry]
 
 
 def _as_moved(viewer: Viewer, request: Request, to: Status) -> Request:
-    """The request after a move that was written. Raises Conflict when what happened at the same
-    moment undid it: the target of a merge was itself merged into this one, or deleted."""
+    """Return the request after a move was written. Raise Conflict when a concurrent change undid
+    it: the target of a merge was itself merged into this one, or deleted."""
     again = fresh(request["_id"])
     written(again)
     if to is Status.DUPLICATE and again["status"] != Status.DUPLICATE:
@@ -718,7 +723,8 @@ def _merged_from(request: Request) -> Status | None:
 
 
 def _submitted(viewer: Viewer, submission: str | None) -> Request | None:
-    """The result of an earlier POST of the same submission. Raises Gone if it was deleted since."""
+    """Return the request of an earlier POST of this submission. Raise Gone if it was deleted
+    since."""
     if not submission:
         return None
     if was_deleted(viewer, submission, "request"):

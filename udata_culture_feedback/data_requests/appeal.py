@@ -1,4 +1,4 @@
-"""The law's window to appeal against a refusal, which no pause and no extension moves.
+"""The law's window to appeal against a refusal, which no pause or extension moves.
 
 Kept apart from the service date because it is not ours to shape: in France silence is a refusal
 after a month (code des relations entre le public et l'administration, « CRPA », R.311-12 and
@@ -27,7 +27,7 @@ from .clock import add_months, months_in_words, overdue_bound
 BOUND = frozenset({PUBLIC_SERVICE, LOCAL_AUTHORITY})
 #: Kinds of requests that ask for something not communicated yet; the others ask for better data.
 COVERED = frozenset({"new", "access"})
-#: Contributors somebody can answer to: an account, or an address that was confirmed.
+#: Kinds of contributors who can be answered: an account, or a confirmed address.
 IDENTIFIED = frozenset({Kind.USER, Kind.ORGANIZATION, Kind.CONFIRMED})
 
 # TRANSLATORS: CRPA and CADA are French institutions: keep the articles as they are.
@@ -73,7 +73,7 @@ _SENTENCES: Mapping[str, Any] = {
         "copy of my request and its dated history are attached."
     ),
 }
-#: What a sentence may speak of; a sentence that does not need one leaves it out.
+#: Placeholders that a sentence may use; none is required.
 _PLACEHOLDERS = dict.fromkeys(
     (
         *("received", "refusal", "until", "silence", "appeal"),  # of the window
@@ -88,8 +88,8 @@ class Law:
     """How long silence lasts before it is a refusal, and a refusal before it is final.
 
     `texts` replaces sentences: name (one of `_SENTENCES`) → language → text, with the placeholders
-    of ours. Raises ValueError for an unknown name, placeholder or a duration under a month, so that
-    a mistake in the settings shows at start-up.
+    of ours. Raise ValueError for an unknown name or placeholder, or a duration under a month, so
+    that a mistake in the settings shows at start-up.
     """
 
     silence_months: int = 1
@@ -112,7 +112,7 @@ class Law:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Law:
-        """The law that the settings of an application describe."""
+        """Read the law from the settings of an application."""
         return cls(
             silence_months=config["CULTURE_FEEDBACK_APPEAL_SILENCE_MONTHS"],
             appeal_months=config["CULTURE_FEEDBACK_APPEAL_MONTHS"],
@@ -120,7 +120,8 @@ class Law:
         )
 
     def sentence(self, name: str, **values: str) -> str:
-        """One of the sentences, in the language of the request where the settings have it."""
+        """Return a sentence with its placeholders filled, in the reader's language where the
+        settings have it."""
         texts = self.texts.get(name) or {}
         text = texts.get(str(get_locale())) or next(iter(texts.values()), None)
         return _filled(text or str(_SENTENCES[name]), **values)
@@ -148,8 +149,8 @@ class State(StrEnum):
 class AppealWindow:
     """When a request is or will be refused, and until when that can be contested.
 
-    Moments are naive UTC; an implicit refusal exists once `refusal_at`, the last second of the
-    silence, is over, and `until` is the last second of the last local day.
+    Moments are naive UTC. An implicit refusal exists once `refusal_at`, the last second of the
+    silence, is over; `until` is the last second of the last local day.
     """
 
     received_at: datetime
@@ -167,7 +168,7 @@ class AppealWindow:
         return State.AHEAD if ahead else State.OPEN
 
     def words(self) -> dict[str, str]:
-        """Its dates and durations, in the language of the request."""
+        """Return its dates and durations in the language of the reader."""
         return {
             "received": in_words(local_day(self.received_at, self.zone)),
             "refusal": in_words(local_day(self.refusal_at, self.zone)),
@@ -185,11 +186,11 @@ def applies(
     received_at: datetime | None,
     formal: bool,
 ) -> bool:
-    """Whether the law gives an appeal at all.
+    """Return whether the law gives an appeal at all.
 
-    holder_badges: kinds of the badges of the organization; None while the holder is unknown.
-    kind: of the request. contributor_kind: how its author is known. received_at: dated delivery to
-    the holder. formal: `CULTURE_FEEDBACK_FORMAL_REQUESTS`.
+    holder_badges: kinds of the badges of the organization; None while the holder is unknown. kind:
+    of the request. contributor_kind: how its author is known. received_at: dated delivery to the
+    holder. formal: `CULTURE_FEEDBACK_FORMAL_REQUESTS`.
     """
     return (
         formal
@@ -209,14 +210,14 @@ def window(
     anew: bool = False,
     law: Law = FRANCE,
 ) -> AppealWindow:
-    """The window of a request delivered at `received_at`, and declined at `refused_at` if it was:
-    by the first refusal that stands, see `Standing`.
+    """Compute the window of a request delivered at `received_at` and, if it was declined, refused
+    at `refused_at`: the first refusal that stands, see `Standing`.
 
     A decision before the end of the window starts the months at its date, also after silence was a
     refusal (R.343-1 counts from the notification; compare code de justice administrative R.421-2).
-    One that comes later only confirms, and opens nothing, unless it is new (`anew`): nothing stood
-    refused before it. Where lawyers count a period without its first and last days we give the
-    earlier date: whoever keeps to it is never late.
+    A later one only confirms, and opens nothing, unless it is new (`anew`): nothing stood refused
+    before it. Where lawyers count a period without its first and last days we give the earlier
+    date: whoever keeps to it is never late.
     """
     silence = add_months(local_day(received_at, zone), law.silence_months)
     refusal_at = end_of_day(silence, zone)
@@ -230,12 +231,12 @@ def window(
 
 @dataclass(frozen=True)
 class Standing:
-    """What the decisions of a holder come to, taken one after the other.
+    """The refusal that stands after a holder's decisions, applied one after the other.
 
     `refused_at`: the refusal from which the months run. Another one on the same request only
     confirms it, and asking again meanwhile does not stop them (CRPA L.412-4). `anew`: before it the
-    holder had granted the request, or taken an earlier refusal back, so that this one decides
-    something whenever it comes. See docs/decisions/requests.md.
+    holder had granted the request, or taken an earlier refusal back, so that this one is a new
+    decision whenever it comes. See docs/decisions/requests.md.
     """
 
     refused_at: datetime | None = None
@@ -245,12 +246,13 @@ class Standing:
         return self if self.refused_at else replace(self, refused_at=at)
 
     def granted(self) -> Standing:
-        """Accepted, published, or the refusal taken back by who made it."""
+        """Forget the refusal: the request was accepted or published, or the holder took the refusal
+        back."""
         return Standing(anew=True)
 
 
 def explanation(window: AppealWindow) -> str:
-    """How the window comes about, with the articles, in the language of the request."""
+    """Explain how the window is computed, with the articles, in the language of the reader."""
     return window.law.sentence(window.kind, **window.words())
 
 
@@ -259,7 +261,8 @@ def explanation(window: AppealWindow) -> str:
 
 @dataclass(frozen=True)
 class Fact:
-    """One dated line of the proof: `words` of ours, and what was said then. `at` is naive UTC."""
+    """A dated line of the proof: `words` of ours, then what was `said` at the time. `at` is naive
+    UTC."""
 
     at: datetime
     words: str
@@ -278,10 +281,11 @@ def facts(
     history: Iterable[Fact] = (),
     refusal: tuple[str, ...] = (),
 ) -> tuple[Fact, ...]:
-    """What the printable proof lists, oldest first.
+    """List the facts of the printable proof, oldest first.
 
-    `receiver`: who received it, None where nobody knows any more; `holder`: who deals with it now.
-    `history`: what else happened, without the refusal itself, of which `refusal` is the text.
+    `receiver`: the name of the organization that received it, None where it is no longer known;
+    `holder`: the one that has it now. `history`: other facts, without the refusal itself, whose
+    text is `refusal`.
     """
     law = window.law
     received = "fact_received" if receiver else "fact_received_first"
@@ -297,13 +301,13 @@ def facts(
         ),
         Fact(window.until, law.sentence("fact_until")),
     ]
-    # Stable: what happens at once stays in this order.
+    # Stable: facts of the same moment stay in this order.
     return tuple(sorted(dated, key=lambda fact: fact.at))
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A letter to whom one appeals, to be read over, signed and sent by the requester."""
+    """A letter of appeal, which the requester reads over, signs and sends."""
 
     recipient: str
     subject: str
@@ -319,8 +323,8 @@ def letter(
     address: str,
     reason: str = "",
 ) -> Letter:
-    """The pre-filled letter. `address`: of the request's page; `reason`: of an explicit refusal.
-    Raises ValueError when such a refusal comes without one."""
+    """Write the pre-filled letter. `address`: of the request's page; `reason`: of an explicit
+    refusal. Raise ValueError when such a refusal has none."""
     if window.kind is Refusal.EXPLICIT and not reason:
         raise ValueError("An explicit refusal has a reason.")
     values = window.words() | {

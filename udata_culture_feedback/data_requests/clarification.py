@@ -32,7 +32,7 @@ def link(request: Request) -> str:
 
 
 def opened(token: object) -> Request:
-    """Return the request that a link is about. Raises Gone once its question is answered, or the
+    """Return the request that a link is about. Raise Gone once its question is answered, or the
     address erased; NotFound for a request that is gone."""
     try:
         if not isinstance(token, str) or len(token) > LONGEST:
@@ -53,7 +53,7 @@ def opened(token: object) -> Request:
 
 
 def answer(token: object, payload: Values) -> tuple[Message, Request]:
-    """Write the answer (`message`) as who asked. Raises what `opened` and `actions.answer` do."""
+    """Write the answer (`message`) as who asked. Raise what `opened` and `actions.answer` do."""
     request = opened(token)
     author = Viewer(key=request["contributor"]["key"], kind=Kind(request["contributor"]["kind"]))
     message, request, _created = actions.answer(author, request["_id"], payload)

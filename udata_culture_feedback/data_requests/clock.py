@@ -1,8 +1,8 @@
-"""The service date of a request: the portal's own commitment, paused, extended, started again.
+"""The service date of a request: the portal's own commitment, which can be paused, extended and
+restarted.
 
-Kept apart from the database and from the time of day: moments come in as naive UTC, as MongoDB
-gives them, and days are those of the portal's zone. The law's window, which nothing moves, is in
-`appeal.py`.
+Pure: no database, no system time. Moments come in as naive UTC, as MongoDB returns them; days are
+those of the portal's zone. The law's window, which nothing moves, is in `appeal.py`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,14 @@ from ..web.moments import end_of_day, in_words, local_day, local_days
 
 
 def add_months(day: date, months: int) -> date:
-    """The same day of the month `months` later, clipped to the end of that month: 31 January + 1 is
-    28 or 29 February."""
+    """Add months to a day, clipped to the end of the month: 31 January + 1 is 28 or 29 February."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
 def overdue_bound(now: datetime) -> datetime:
-    """What is due before this is overdue, in Python as in a query (`{"$lt": …}`): the last second
-    of a day lasts until its end."""
+    """Return the moment before which a due date is overdue, in Python as in a query (`{"$lt": …}`):
+    the last second of a day lasts until its end."""
     return now.replace(microsecond=0)
 
 
@@ -38,8 +37,8 @@ def overdue_bound(now: datetime) -> datetime:
 
 @dataclass(frozen=True)
 class Clock:
-    """How long a request may wait for its answer. Each operation returns another clock, or the same
-    where there is nothing to do; moments are naive UTC, to the millisecond as MongoDB keeps them.
+    """How long a request may wait for its answer. Immutable: each operation returns a new clock, or
+    this one where nothing changes. Moments are naive UTC, to the millisecond as MongoDB keeps them.
 
     `due_at` is the last local second of: day of `started_at` + `months`, clipped + `paused_days` +
     `extended_days`. It is None while paused, merged or answered, so that overdue is one comparison.
@@ -50,49 +49,50 @@ class Clock:
     due_at: datetime | None = None
     #: Since when a clarification is awaited.
     paused_at: datetime | None = None
-    #: Deadline of the last clarification asked; kept when it has passed, for what comes after it.
+    #: Deadline of the last clarification asked; kept once passed: later steps count from it.
     clarify_by: datetime | None = None
-    #: The one reminder of that clarification was sent.
+    #: Whether the one reminder of that clarification was sent.
     reminded: bool = False
     #: Whole local days of the pauses that are over, and of the time spent merged.
     paused_days: int = 0
     extended_days: int = 0
     extension_reason: str | None = None
     answered_at: datetime | None = None
-    #: Requester and holder know that the answer is late: told once.
+    #: Whether requester and holder were told that the answer is late: once.
     told_overdue: bool = False
     #: Since when the request is merged with another, or withdrawn.
     stopped_at: datetime | None = None
-    #: Started by a reopening, not by a reception: the words differ.
+    #: Whether a reopening started it, not a reception: the words differ.
     reopened: bool = False
 
     @classmethod
     def start(cls, at: datetime, months: int, zone: ZoneInfo) -> Clock:
-        """A clock for a request received at `at`. Raises ValueError for less than a month."""
+        """Start the clock of a request received at `at`. Raise ValueError for less than a month."""
         if months < 1:
             raise ValueError("The service date is at least one month after reception.")
         return cls(started_at=_moment(at), months=months)._dated(zone)
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Clock:
-        """The clock stored in `document`; fields it does not know yet have their defaults."""
+        """Read the clock stored in `document`; fields missing there have their defaults, unknown
+        ones are ignored."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in document.items() if name in known})
 
     def to_mongo(self) -> dict[str, Any]:
         return asdict(self)
 
-    # What it says
+    # Reading it
 
     @property
     def paused(self) -> bool:
-        """Not running, though unanswered."""
+        """Whether it stands still though unanswered: paused, merged or withdrawn."""
         return self.paused_at is not None or self.stopped_at is not None
 
     @property
     def next_deadline(self) -> datetime | None:
-        """When something happens next: the clarification's deadline while it is awaited, otherwise
-        the service date; None while merged and once answered."""
+        """The next deadline: that of the clarification while one is awaited, otherwise the service
+        date; None while merged and once answered."""
         if self.answered_at is None and self.stopped_at is None and self.paused_at is not None:
             return self.clarify_by
         return self.due_at
@@ -101,16 +101,16 @@ class Clock:
         return self.due_at is not None and self.due_at < overdue_bound(now)
 
     def due_day(self, zone: ZoneInfo) -> date:
-        """The local day of the service date, had the pause under way not lasted; also once
-        answered, to tell whether it was in time."""
+        """Return the local day of the service date, without the pause under way. Also defined once
+        answered, to show whether the answer was in time."""
         days = timedelta(self.paused_days + self.extended_days)
         return add_months(local_day(self.started_at, zone), self.months) + days
 
-    # What happens to it
+    # Changing it
 
     def pause(self, at: datetime, days: int, zone: ZoneInfo) -> Clock:
-        """A clarification is asked, to be given by the end of the local day `days` later. Changes
-        nothing while another is awaited. Raises ValueError for less than a day."""
+        """Pause for a clarification, awaited until the end of the local day `days` later. Change
+        nothing while another is awaited. Raise ValueError for less than a day."""
         if days < 1:
             raise ValueError("A clarification can be given until the next day at least.")
         clock = self._lapsed(at, zone)
@@ -121,9 +121,9 @@ class Clock:
         return paused._dated(zone)
 
     def resume(self, at: datetime, zone: ZoneInfo) -> Clock:
-        """The clarification was given, or its deadline passed: the pause ends with whichever came
-        first, and the midnights it crossed are added. Changes nothing when not paused, and while
-        merged: a merged request waits for nothing."""
+        """End the pause of a clarification, when it was given or when its deadline passed,
+        whichever came first, and add the midnights it crossed. Change nothing when not paused, or
+        while merged: a merged request waits for nothing."""
         if self.paused_at is None or self.stopped_at is not None or self.answered_at is not None:
             return self
         end = at if self.clarify_by is None else min(at, self.clarify_by)
@@ -131,14 +131,14 @@ class Clock:
         return replace(self, paused_at=None, paused_days=days)._dated(zone)
 
     def stop(self, at: datetime) -> Clock:
-        """The request is merged into another, or withdrawn."""
+        """Stop the clock of a request that is merged into another, or withdrawn."""
         if self.stopped_at is not None or self.answered_at is not None:
             return self
         return replace(self, stopped_at=_moment(at), due_at=None)
 
     def unmerge(self, at: datetime, zone: ZoneInfo) -> Clock:
-        """Goes on where `stop` left it: the midnights crossed since count as paused. A
-        clarification that was awaited then has as many days left as it had."""
+        """Continue where `stop` left off, and count the midnights since as paused. A clarification
+        awaited then keeps as many days as it had left."""
         if self.stopped_at is None or self.answered_at is not None:
             return self
         days = local_days(self.stopped_at, at, zone)
@@ -149,22 +149,22 @@ class Clock:
         return replace(clock, clarify_by=clarify_by)
 
     def answer(self, at: datetime, zone: ZoneInfo) -> Clock:
-        """The request was published or declined; the first answer is the one that counts."""
+        """Stop for good: the request was published or declined. Only the first answer counts."""
         if self.answered_at is not None:
             return self
         running = self._running(at, zone)
         return replace(running, answered_at=_moment(at), due_at=None)
 
     def reopen(self, at: datetime, zone: ZoneInfo, months: int | None = None) -> Clock:
-        """A new clock, with the months promised today (`months`) or those of this one. A clock that
-        was neither answered nor stopped goes on."""
+        """Start a new clock with the months promised today (`months`) or those of this one. Change
+        nothing where it was neither answered nor stopped."""
         if self.answered_at is None and self.stopped_at is None:
             return self
         return replace(Clock.start(at, months or self.months, zone), reopened=True)
 
     def extend(self, days: int, reason: str, zone: ZoneInfo) -> Clock:
-        """More days, once and for a reason that everybody can read. Raises ValueError otherwise,
-        and when there is nothing left to wait for."""
+        """Extend the service date by `days`, once, for a public reason. Raise ValueError when it
+        was extended before, has no days or reason, or when nothing is awaited."""
         if self.extended_days:
             raise ValueError("The service date was already extended once.")
         if self.answered_at is not None or self.stopped_at is not None:
@@ -174,8 +174,8 @@ class Clock:
         return replace(self, extended_days=days, extension_reason=reason.strip())._dated(zone)
 
     def recompute(self, months: int, now: datetime, zone: ZoneInfo) -> Clock:
-        """The same clock under changed settings (months, zone); an answered one keeps its own.
-        Where that moves the date into the past it counts as told: nobody gets a mail for it."""
+        """Recompute the date under changed settings (months, zone); an answered clock keeps its
+        own. Where the date moves into the past it counts as told: nobody gets a mail for it."""
         if months < 1:
             raise ValueError("The service date is at least one month after reception.")
         if self.answered_at is not None:
@@ -185,20 +185,20 @@ class Clock:
         return replace(moved, told_overdue=self.told_overdue or (late and not was_late))
 
     def remind(self) -> Clock:
-        """The reminder of the clarification is sent."""
+        """Record that the reminder of the clarification was sent."""
         return replace(self, reminded=True)
 
     def tell_overdue(self) -> Clock:
-        """Requester and holder are told that the answer is late."""
+        """Record that requester and holder were told that the answer is late."""
         return replace(self, told_overdue=True)
 
     def _lapsed(self, at: datetime, zone: ZoneInfo) -> Clock:
-        """Without the pause whose deadline had passed at `at`, if nobody had noticed yet."""
+        """End a pause whose deadline had passed at `at`, where nothing has ended it yet."""
         over = self.clarify_by is not None and self.clarify_by < overdue_bound(at)
         return self.resume(at, zone) if over else self
 
     def _running(self, at: datetime, zone: ZoneInfo) -> Clock:
-        """As it would be if whatever holds it ended at `at`."""
+        """Return the clock as if its pause or stop ended at `at`."""
         return self.unmerge(at, zone).resume(at, zone)
 
     def _dated(self, zone: ZoneInfo) -> Clock:
@@ -208,7 +208,8 @@ class Clock:
 
 
 def _moment(at: datetime) -> datetime:
-    """As MongoDB will give it back. Raises ValueError for a moment that carries a zone."""
+    """Truncate a moment to the millisecond, as MongoDB returns it. Raise ValueError for a moment
+    with a zone."""
     if at.tzinfo is not None:
         raise ValueError("Moments are naive UTC.")
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
@@ -222,7 +223,7 @@ def months_in_words(months: int) -> str:
 
 
 def service_note() -> str:
-    """What people are told where the law gives no appeal."""
+    """Return the note shown where the law gives no appeal."""
     return str(
         _("This deadline is a service commitment; this request opens no right of appeal."),
     )
@@ -236,9 +237,9 @@ def explanation(
     note: str | None = None,
     received: bool = True,
 ) -> str:
-    """How the service date comes about, in the language of the request. Where there is no `appeal`
-    it is followed by `note`, by default `service_note()`. `received`: a holder had the request when
-    the clock started; before one is known, it is only recorded."""
+    """Explain how the service date is computed, in the language of the reader. Without `appeal`,
+    `note` follows (by default `service_note()`). `received`: whether a holder had the request when
+    the clock started; until one is known it is only recorded."""
     separator = str(pgettext("between the steps of a computation", "; "))
     computation = str(_("%(steps)s.", steps=separator.join(_steps(clock, zone, received))))
     if appeal:
@@ -292,7 +293,7 @@ def _steps(clock: Clock, zone: ZoneInfo, received: bool) -> list[str]:
 
 
 def _state(clock: Clock, zone: ZoneInfo) -> str:
-    """What holds the clock now; nothing when it runs."""
+    """Return in words what holds the clock now; empty while it runs."""
     if clock.answered_at is not None:
         answered = in_words(local_day(clock.answered_at, zone))
         return str(_("answered on %(date)s", date=answered))

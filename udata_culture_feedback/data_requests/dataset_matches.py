@@ -159,7 +159,7 @@ def proposed_requests(dataset_id: ObjectId) -> list[Request]:
 
 def accept(viewer: Viewer, id: Any) -> Request:
     """Publish the request with the dataset: the ordinary move, with its own checks (Forbidden,
-    Conflict, Invalid), or where the holder was unknown a claim. Return the request. Raises
+    Conflict, Invalid), or where the holder was unknown a claim. Return the request. Raise
     NotFound for no match that this person may see, Conflict for one that was dismissed."""
     match, request = _readable(viewer, id)
     if match["state"] == State.DISMISSED:
@@ -180,7 +180,7 @@ def accept(viewer: Viewer, id: Any) -> Request:
 
 
 def dismiss(viewer: Viewer, id: Any) -> None:
-    """Say that the dataset is not what was asked for; again changes nothing. Raises NotFound,
+    """Say that the dataset is not what was asked for; again changes nothing. Raise NotFound,
     Forbidden, Conflict for one that was accepted."""
     match, request = _readable(viewer, id)
     may = permissions.deals_with(viewer, request) or _may_claim(viewer, match, request)
@@ -227,7 +227,7 @@ def _may_claim(viewer: Viewer, match: Match, request: Request) -> bool:
 
 def _claim(viewer: Viewer, match: Match, request: Request, payload: Values) -> Request:
     """Send a request that is nobody's to the producer of the dataset, and publishes it: two
-    entries of the history in one update, of which followers hear as one. Raises Conflict when
+    entries of the history in one update, of which followers hear as one. Raise Conflict when
     somebody else dealt with it meanwhile."""
     spend_write(viewer, manages=True)
     asked = read_move(payload)

@@ -1,8 +1,9 @@
-"""A request asked from a dataset as a native discussion on it (see `threads`).
+"""Keep a request asked from a dataset in line with its native discussion there (see
+`contributions.discussions`).
 
-Besides the words of the request, the discussion has what was decided and why, and what people
-wrote on the page of the request. Whatever of this is absent is added, whoever looks, once: the ids
-of messages are known before they are there. That of a move follows from its place in the history.
+Besides the words of the request, the discussion holds the moves with their reasons, and the
+messages written on the page of the request. A retry adds only what is missing: the id of each
+message is known before it is written; that of a move follows from its place in the history.
 """
 
 from __future__ import annotations
@@ -41,14 +42,15 @@ from .models import Message as Stored
 from .permissions import desk
 from .workflow import Role, Status
 
-#: Makes the ids of the messages that tell moves.
+#: UUID namespace of the ids of the messages that tell moves.
 NAMESPACE = UUID("0b1f8a4e-8f0f-4c0e-9d53-6a1f4e5f3c11")
 
 STATUS_LABELS = {term.id: term.label for term in vocabulary.REQUEST_STATUSES}
 
 
 class RequestThread(Thread):
-    """The description speaks, under the title of the request."""
+    """The native discussion of a request: its first message is the description, its title that of
+    the request."""
 
     back_pointer = "request"
     title_follows = True
@@ -61,7 +63,7 @@ class RequestThread(Thread):
         return "\n".join((one["description"], *facts))
 
     def text(self, one: Request) -> str:
-        """What is needed, what for, what shows that it exists; and where to answer."""
+        """Return what is needed, what for, evidence that the data exist, and where to answer."""
         facts = []
         if one.get("usages"):
             label = vocabulary.vocabularies().label
@@ -74,12 +76,14 @@ class RequestThread(Thread):
         return one["description"] + "\n\n" + "\n".join(facts)
 
     def title(self, one: Request) -> str:
-        """« [Demande] La fréquentation des musées par mois »."""
+        """Return the title of the discussion: « [Demande] La fréquentation des musées par mois
+        »."""
         words = excerpt(one["title"], discussions.TITLE_WORDS)
         return str(_("[Request] %(words)s", words=words))
 
     def speaks(self, one: Request) -> bool:
-        """What was asked elsewhere, and imported, was discussed there."""
+        """Return whether the request is discussed here: public, asked from a dataset, neither
+        withdrawn nor deleted, and not imported (it was discussed where it was asked)."""
         return bool(
             one.get("dataset")
             and one["visibility"] == Visibility.PUBLIC
@@ -92,7 +96,8 @@ class RequestThread(Thread):
         return one["visibility"] == Visibility.HIDDEN and not one.get("removed")
 
     def signs_anew(self, one: Request) -> bool:
-        """Who left a request to those who carry it is not named there any longer."""
+        """Return whether the author of the messages changes: also once the requester left the
+        request to its supporters, and is no longer named."""
         return bool(one.get("detached")) or super().signs_anew(one)
 
     def speak_for_data(self, one: Request, dataset: DatasetFacts) -> Answering:
@@ -105,7 +110,8 @@ class RequestThread(Thread):
         return own_ids(one) | moves | _written(one, {"role": Role.REQUESTER})
 
     def retracted_messages(self, one: Request) -> set[str]:
-        """With what its author wrote on its page under another signature."""
+        """Return the signed messages, and those that the author wrote on the page under another
+        signature."""
         theirs = {"contributor.key": one["contributor"]["key"]}
         return self.signed_messages(one) | _written(one, theirs)
 
@@ -120,7 +126,7 @@ class RequestThread(Thread):
 
 THREAD = RequestThread()
 
-#: Brings the discussion of a request in line with it.
+#: Bring the discussion of a request in line with it.
 tell = THREAD.tell
 
 
@@ -129,8 +135,8 @@ tell = THREAD.tell
 
 @dataclass(frozen=True)
 class Cast:
-    """The parts that people have in the discussion of a request. `people`: who may act for the
-    holder (of an unknown one: the desk, or where there is none who administers the portal)."""
+    """The people in the discussion of a request. `people`: the users who may act for the holder;
+    where it is unknown, for the desk; without a desk, the administrators of the portal."""
 
     holder: ObjectId | None
     people: frozenset[ObjectId]
@@ -145,8 +151,8 @@ class Cast:
         return cls(holder, frozenset(people), request["contributor"])
 
     def role_of(self, user: ObjectId | None, organization: ObjectId | None) -> Role:
-        """In what capacity a native message was written. Who asks without name is not recognised
-        under their own: it would name them."""
+        """Return the role in which a native message was written. An anonymous requester is not
+        recognised by their account: it would name them."""
         asks = self.contributor
         if asks["kind"] == Kind.ORGANIZATION:
             if organization and organization == asks.get("organization"):
@@ -159,8 +165,8 @@ class Cast:
 
 
 def natively_told(request: Request) -> set[ObjectId]:
-    """Whom udata tells of a message in the discussion of a request: who took part in it, and the
-    admins (or the owner) of the dataset."""
+    """Return the users whom udata tells of a message in the discussion of a request: those who took
+    part in it, and the admins (or the owner) of the dataset."""
     raw = Discussion._get_collection().find_one(
         {"_id": request.get("discussion")}, {"discussion.posted_by": 1}
     )
@@ -179,7 +185,8 @@ def natively_told(request: Request) -> set[ObjectId]:
 
 @dataclass(frozen=True)
 class Move:
-    """An entry of a history that the discussion tells. `number`: its place, from 1."""
+    """An entry of a history that the discussion tells. `number`: its place in the history, from
+    1."""
 
     id: str
     number: int
@@ -191,8 +198,8 @@ class Move:
 
 
 def told_moves(request: Request) -> list[Move]:
-    """The moves with something to read in them, by the holder's side in the name of its
-    organization, or by who asks; since the request was last asked."""
+    """Return the moves that have words, made for the holder's organization or by the requester,
+    since the request was last asked."""
     moves: list[Move] = []
     for number, entry in enumerate(request["history"], 1):
         if entry["to"] == Status.WITHDRAWN != entry["from"]:
@@ -208,7 +215,7 @@ def move_id(request_id: ObjectId, number: int) -> str:
 
 
 def withdraw_moves(request: Request) -> None:
-    """Who asked has left: what they said with their moves is not said any longer."""
+    """Replace the words of a requester who has left in the messages that tell their moves."""
     if request.get("discussion"):
         for move in told_moves(request):
             if move.by_requester:
@@ -216,7 +223,7 @@ def withdraw_moves(request: Request) -> None:
 
 
 def rewrite_move(request: Request, number: int) -> None:
-    """Make the message that tells a move say what the history says now."""
+    """Bring the message that tells a move (`number`, from 1) in line with the history."""
     if not request.get("discussion"):
         return
     with speaking(discussions.portal_language()):
@@ -225,8 +232,8 @@ def rewrite_move(request: Request, number: int) -> None:
 
 
 def ring(request: Request, number: int, mailed: Callable[[ObjectId], bool]) -> None:
-    """Tell of a move, once, those who take part in the discussion: in the bell, and by mail except
-    who is `mailed` already."""
+    """Notify those who take part in the discussion of a move, once: in udata, and by mail unless
+    `mailed` returns True for them."""
     untold = {"_id": request["_id"], "discussed": True, "rung": {"$ne": number}}
     discussion = Discussion.objects(id=request.get("discussion")).first()
     wanted = move_id(request["_id"], number)
@@ -237,7 +244,7 @@ def ring(request: Request, number: int, mailed: Callable[[ObjectId], bool]) -> N
     if not requests().update_one(untold, {"$addToSet": {"rung": number}}).modified_count:
         return
     with acting_as(message.posted_by):
-        # As udata does for who answers: what waited for them is done.
+        # As udata does for an author of an answer: their pending notifications are handled.
         pending = Notification.objects.filter(
             user=message.posted_by, details__discussion=discussion
         )
@@ -246,7 +253,8 @@ def ring(request: Request, number: int, mailed: Callable[[ObjectId], bool]) -> N
 
 
 class _MoveTold(NewDiscussionComment):
-    """A comment that tells a move: one event, one mail."""
+    """The notification of a comment that tells a move; without udata's mail to users who have
+    ours."""
 
     def __init__(
         self, discussion: Discussion, message: Message, mailed: Callable[[ObjectId], bool]
@@ -267,8 +275,8 @@ def _has_words(entry: Entry) -> bool:
 
 
 def _has_voice(entry: Entry) -> bool:
-    """What a moderator decides, who acts for no organization, is told by the history alone: it does
-    not name them."""
+    """Return whether the discussion can tell an entry. A moderator's move, made for no
+    organization, is told by the history alone: a message would name them."""
     return entry["by"]["role"] == Role.REQUESTER or bool(entry["by"].get("organization"))
 
 
@@ -290,7 +298,7 @@ def _add_moves(request: Request, silenced: set[str]) -> None:
 
 
 def _absent(request: Request, moves: list[Move]) -> Iterator[Move]:
-    """Those that are not in the discussion: a history may be long, and is mostly there."""
+    """Yield the moves that are not in the discussion yet: of a long history, most are."""
     if moves:
         raw = Discussion._get_collection().find_one(
             {"_id": request["discussion"]}, {"discussion.id": 1}
@@ -308,7 +316,7 @@ def _voice_of_move(request: Request, move: Move) -> Voice:
 
 
 def _words_of_move(entry: Entry) -> str:
-    """What happened, why, what was said of it, and where the data are."""
+    """Return the words of a move: what happened, why, the message, and where the data are."""
     if entry.get("transferred_to"):
         holder = catalogue.find_organization(entry["transferred_to"])
         told = [_("Sent to %(organization)s", organization=holder.name if holder else "?")]
@@ -342,8 +350,8 @@ def _words_of_move(entry: Entry) -> str:
 
 
 def signed_as(row: Stored, request: Request) -> Contributor:
-    """The contributor who signs a message. Who asks signs as they ask, also when that has changed
-    since: what they wrote would name who prefers « Sans mon nom », or has left, otherwise."""
+    """Return the contributor who signs a message. A requester signs as the request is signed now:
+    an older signature would name somebody who has since chosen « Sans mon nom », or left."""
     return request["contributor"] if row["role"] == Role.REQUESTER else row["contributor"]
 
 
@@ -353,8 +361,8 @@ def _written(request: Request, which: Query) -> set[str]:
 
 
 def _add_written(request: Request, silenced: set[str]) -> None:
-    """Add the messages that are not in this discussion, the oldest first. In a closed one they
-    stay where they are: on the page of the request."""
+    """Add the messages that are not in this discussion, the oldest first. In a closed discussion
+    none is added: they stay on the page of the request alone."""
     elsewhere = {
         "request": request["_id"],
         "visibility": Visibility.PUBLIC,
@@ -388,6 +396,6 @@ def _add_written(request: Request, silenced: set[str]) -> None:
 
 
 def id_of(reference: Any) -> ObjectId | None:
-    """References are stored as ids, or as DBRefs by old versions of udata."""
+    """Return the id of a reference: stored as an id, or as a DBRef by old versions of udata."""
     found: ObjectId | None = getattr(reference, "id", reference)
     return found

@@ -34,7 +34,7 @@ FILTERS = ("status", "organization", "dataset", "theme", "kind", "overdue", "q")
 
 def atom() -> Response:
     """The newest public requests, with the filters of the list. Nobody is named in it: the portal
-    is the author. Raises Invalid naming an argument, NotFound, as the list does."""
+    is the author. Raise Invalid naming an argument, NotFound, as the list does."""
     ElementTree.register_namespace("", ATOM)
     found = queries.newest(LENGTH)
     feed = ElementTree.Element(_tag("feed"), {"xml:lang": str(g.get("lang_code") or "")})

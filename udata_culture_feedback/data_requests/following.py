@@ -30,7 +30,7 @@ from .workflow import OPEN
 def follow(viewer: Viewer, reference: Any, contact: ObjectId | None = None) -> Request:
     """Tell this person of what becomes of a request (of a merged one: of the one that carries it);
     again changes nothing. `contact`: where the address is kept of somebody without an account; a
-    new one takes the place of the earlier. Raises Unauthenticated, NotFound, TooMany, Conflict for
+    new one takes the place of the earlier. Raise Unauthenticated, NotFound, TooMany, Conflict for
     a request that is no longer open, Invalid naming `email`."""
     must_take_part(viewer, Action.FOLLOW, reference)
     request = to_support(readable(viewer, reference))

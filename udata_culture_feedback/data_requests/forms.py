@@ -40,7 +40,7 @@ def read_request(payload: Values, *, partial: bool = False, submission: bool = F
     `usages`, `profile`: ids. `formats`: up to ten short names. `frequency`: an id of udata's.
     `spatial`: a short text. `open_data`: boolean. `evidence_url`: http(s). `name`: what somebody
     without an account calls themselves. `submission_id`: unless `partial`, or with `submission`.
-    Raises Invalid with an error for each field at fault, TooLong for a description over the bound
+    Raise Invalid with an error for each field at fault, TooLong for a description over the bound
     of comments.
     """
     reading = Reading(payload)
@@ -74,7 +74,7 @@ def read_request(payload: Values, *, partial: bool = False, submission: bool = F
 
 def read_move(payload: Values) -> Values:
     """A transition: `to` (a status, required), `from`, `message`, `reason`, `datasets`, `urls`,
-    `duplicate_of`, `partial`, `review_at` and `expected_on` (dates). Raises Invalid naming the
+    `duplicate_of`, `partial`, `review_at` and `expected_on` (dates). Raise Invalid naming the
     field, TooLong."""
     reading = Reading(payload)
     statuses = [term.id for term in vocabulary.REQUEST_STATUSES]

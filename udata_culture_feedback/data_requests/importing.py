@@ -89,7 +89,7 @@ class File:
     encoding: str = "utf-8-sig"
 
     def records(self) -> Iterator[Line]:
-        """The lines that are not empty, with the number of the line where each begins. Raises
+        """The lines that are not empty, with the number of the line where each begins. Raise
         Unreadable."""
         yield from records(self.path, self.encoding, self._header)
 
@@ -122,7 +122,7 @@ def import_file(
     each: Callable[[list[Line]], Iterable[Line]] = lambda lines: lines,
 ) -> Report:
     """Import what is new and right in a file, and return what became of each line. With
-    `dry_run` nothing is written. `each` goes round the lines (a progress bar). Raises
+    `dry_run` nothing is written. `each` goes round the lines (a progress bar). Raise
     Unreadable."""
     report, reader = Report(), _Reader()
     seen: dict[str, int] = {}

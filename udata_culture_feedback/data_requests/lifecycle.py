@@ -1,5 +1,5 @@
-"""What happens to requests when an account, an organization, a dataset or a discussion of udata
-goes away. Everything here may run twice and catches up on what an earlier run left."""
+"""Follow the deletion of an account, an organization, a dataset or a discussion of udata in the
+requests that name it. Every function is idempotent and completes an interrupted run."""
 
 from __future__ import annotations
 
@@ -28,18 +28,20 @@ from .repository import change, is_carried, system_entry, without, without_reque
 from .supports import rename
 from .workflow import OPEN, Role
 
-#: How long udata takes to delete an account with what it said.
+#: How long udata takes to delete an account and its comments.
 LEAVING = timedelta(minutes=10)
 #: How long after an account was deleted udata may still be deleting its comments.
 LATE = timedelta(days=40)
 
 
 def forget_account(user_id: ObjectId) -> int:
-    """An account was deleted: nobody is recognised in what it asked for, supported and said. It
-    still counts as one person, under one key that says nobody, the same everywhere. What it asked
-    for stays: it is about data, and others may carry it. Where its words are to go with it, as far
-    as we have heard of that, what nobody else carries goes, and what it wrote about any request.
-    Return how much changed."""
+    """Anonymise the requests, supports and messages of a deleted account, and return how many
+    changed.
+
+    The account counts on as one person, under one anonymous key everywhere. Its requests stay: they
+    are about data, and others may support them. Where its comments are known to be deleted with it,
+    its messages go, and those of its requests that nobody else supports.
+    """
     raw = User._get_collection().find_one({"_id": user_id}, {"deleted": 1})
     if raw is not None and not raw.get("deleted"):
         return 0
@@ -68,7 +70,8 @@ def forget_account(user_id: ObjectId) -> int:
 
 
 def _take_words_along(user_id: ObjectId, key: str) -> int:
-    """As if who leaves had deleted each of their requests and messages."""
+    """Delete the requests and messages of a leaving account as if each had been deleted by its
+    author."""
     mine = {"contributor.user": user_id, "contributor.key": key}
     asked = list(requests().find(mine | {"removed": {"$exists": False}}))
     for request in asked:
@@ -83,9 +86,9 @@ def _take_words_along(user_id: ObjectId, key: str) -> int:
 
 
 def erase_words() -> int:
-    """Who leaves udata may have their words deleted there (`delete_comments`), which is told to
-    nobody and applied late: so we look at what became of them in discussions. Return how many
-    messages went."""
+    """Erase the messages whose native copies udata erased with an account (`delete_comments`), and
+    return how many. udata sends no signal for that and does it late: so we compare with the
+    discussions."""
     erased = 0
     for row in messages().find({"left": {"$exists": True}, "discussion": {"$exists": True}}):
         gone = {"id": row["message_id"], "content": ERASED}
@@ -101,12 +104,12 @@ def erase_words() -> int:
 
 
 def discussion_deleted(discussion: Discussion, by: ObjectId | None = None) -> None:
-    """The native discussion of a request was deleted, `by` that account if it is known.
+    """Follow the deletion of a request's native discussion (`by`: the account, if known).
 
-    With its dataset or with the organization that signed it, which are going for good: the request
-    stays, as it would without them. By who asks, while others carry the request: it stays, without
-    its author, and is discussed anew; as it does when that account was deleted with its comments.
-    Otherwise the request is hidden, as the words of feedback are.
+    Deleted with its dataset or with the organization that signed it: the request stays, as it would
+    without them. Deleted by the requester, or with their account, while others support the request:
+    it stays without its author, in a new discussion. Otherwise the request is hidden, as feedback
+    is.
     """
     request = requests().find_one({"discussion": discussion.pk, "removed": {"$exists": False}})
     if request is None:
@@ -124,8 +127,8 @@ def discussion_deleted(discussion: Discussion, by: ObjectId | None = None) -> No
 
 
 def message_deleted(discussion: Discussion, message_id: str, by: ObjectId | None = None) -> None:
-    """A message was deleted in udata: it is not said here any more, nor again there. Where it had
-    the words of a request, and somebody else than its author deleted it, the request is hidden."""
+    """Remove here a message that was deleted in udata, and never add it there again. Where it held
+    the words of a request, and its author did not delete it, the request is hidden."""
     deleted_natively(message_id)
     request = THREAD.silence(discussion.pk, message_id)
     words = [message["id"] for message in (request or {}).get("messages") or ()]
@@ -134,7 +137,7 @@ def message_deleted(discussion: Discussion, message_id: str, by: ObjectId | None
 
 
 def hide(request: Request, reason: str) -> Request | None:
-    """Hide a request whole: it does not exist any more, but for its author and moderators."""
+    """Hide a request from everybody but its author and moderators."""
 
     def hidden(one: Request) -> Request | None:
         if one["visibility"] == Visibility.HIDDEN:
@@ -149,8 +152,9 @@ def hide(request: Request, reason: str) -> Request | None:
 
 
 def purge_dataset(dataset_id: ObjectId) -> int:
-    """The dataset is gone for good: requests asked from it stay, without that context. A dataset
-    that turns private or is deleted needs nothing: it is looked at when a request is shown."""
+    """Remove a purged dataset from the requests that name it, and return how many were asked from
+    it. One that turns private or is deleted needs nothing: its state is read when a request is
+    shown."""
     freed = 0
     # udata deletes the discussions of a dataset with it.
     requests().update_many(
@@ -168,8 +172,8 @@ def purge_dataset(dataset_id: ObjectId) -> int:
 
 
 def purge_organization(organization_id: ObjectId) -> int:
-    """The organization is gone for good: its requests have no known holder any more, so they are
-    the desk's; signatures lose it."""
+    """Remove a purged organization from signatures and from the requests it held, which go to the
+    desk; return how many it held."""
     freed = 0
     for request in list(requests().find({"organization": organization_id})):
         freed += (
@@ -185,8 +189,8 @@ def purge_organization(organization_id: ObjectId) -> int:
 
 
 def free_open_requests(organization_id: ObjectId) -> int:
-    """Give the open requests of an organization that was deleted to the desk, which must not wait
-    for udata's purge. Return how many."""
+    """Give the open requests of a deleted organization to the desk, without waiting for udata's
+    purge. Return how many."""
     theirs = {"organization": organization_id, "status": {"$in": sorted(OPEN)}}
     freed = 0
     for request in list(requests().find(theirs)):
@@ -201,8 +205,8 @@ def _freed(request: Request, organization_id: ObjectId) -> Request | None:
 
 
 def follow_dataset(dataset_id: ObjectId) -> int:
-    """Send the open requests whose holder was derived from a dataset along with it, to the
-    organization it has now; nobody had said who holds the data. Return how many."""
+    """Send the open requests whose holder was derived from a dataset to the organization that has
+    it now. A holder that somebody has named stays. Return how many moved."""
     dataset = catalogue.find_dataset(dataset_id)
     if dataset is None or dataset.organization is None:
         return 0
@@ -225,7 +229,8 @@ def follow_dataset(dataset_id: ObjectId) -> int:
 
 
 def elsewhere(dataset_id: ObjectId, holder: ObjectId) -> Query:
-    """Select the open requests derived from a dataset that another organization has."""
+    """Select the open requests whose holder was derived from a dataset that is another
+    organization's now."""
     return {
         "dataset": dataset_id,
         "holder_derived": True,
@@ -235,9 +240,9 @@ def elsewhere(dataset_id: ObjectId, holder: ObjectId) -> Query:
 
 
 def _chosen_key(user_id: ObjectId, key: str) -> str | None:
-    """The key that says nobody, chosen once: it is written beside the old one everywhere before it
-    replaces it anywhere, so that a run after a crash goes on with the same. None where there is
-    nothing to forget."""
+    """Return the anonymous key of a deleted account, chosen once; None where there is nothing to
+    forget. It is stored beside the old key everywhere before it replaces it anywhere, so that a run
+    after a crash uses it again."""
     mine = {"contributor.user": user_id, "contributor.key": key}
     asked = requests().find_one(mine | {"next_key": {"$exists": True}}, {"next_key": 1})
     backed = supports().find_one({"key": key, "next": {"$exists": True}}, {"next": 1})
@@ -273,7 +278,8 @@ def _without(request: Request, field: str, value: ObjectId) -> Request | None:
 
 
 def _discuss_anew(request: Request) -> None:
-    """Has another discussion made of a request, where it still speaks. Nobody hears of it twice."""
+    """Let a request have a new discussion, where it still has one. Nobody is notified of it
+    twice."""
     update: Any = becomes_due([DISCUSSION])
     update |= {"$unset": _LINK, "$set": {"messages": []}}
     linked = {"_id": request["_id"], "discussion": request["discussion"]}
@@ -282,14 +288,14 @@ def _discuss_anew(request: Request) -> None:
 
 
 def _is_leaving(user: User | None) -> bool:
-    """Whether udata is deleting an account at this moment, and with it what it said."""
+    """Return whether udata is deleting an account, and its comments, at this moment."""
     raw = User._get_collection().find_one({"_id": user.id}, {"deleted": 1}) if user else None
     deleted = (raw or {}).get("deleted")
     return deleted is not None and now() - deleted < LEAVING
 
 
 def _asks(request: Request, user: ObjectId | None) -> bool:
-    """Whether that account is who asks, or speaks for the organization that does."""
+    """Return whether an account is the requester, or may speak for the organization that is."""
     contributor = request["contributor"]
     if user is None:
         return False
@@ -299,12 +305,12 @@ def _asks(request: Request, user: ObjectId | None) -> bool:
     return user == contributor.get("user")
 
 
-#: What links a request to its discussion, besides `announced`.
+#: The fields that link a request to its discussion, besides `announced`.
 _LINK = {"discussion": "", "discussed": ""}
 
 
 def _close(figures_id: str) -> None:
-    """The figures of what is gone go too, once they count nothing."""
+    """Delete the figures of an object that is gone, once they count nothing."""
     settle(REQUESTS, figures_id)
     if not requests().find_one({"due": figures_id}, {"_id": 1}):
         figures().delete_one({"_id": figures_id})

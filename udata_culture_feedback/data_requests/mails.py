@@ -1,7 +1,7 @@
-"""The words of our mails about requests. Whom they go to is in `telling`.
+"""The words of mails about requests; their recipients are chosen in `notifications`.
 
-A builder runs when its mail leaves, as its reader: what is hidden, withdrawn or settled meanwhile
-is not told any more. Names of builders are stored.
+A builder runs when its mail leaves, as its reader: what has been hidden, withdrawn or settled
+meanwhile is no longer told. Names of builders are stored: never rename one.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from .repository import find
 from .representation import people, supports_told
 from .workflow import DECISIONS, OPEN, Role, Status
 
-#: What is shown of a text that the page shows in full. A refusal and a question are never cut.
+#: Characters shown of a text that the page shows in full. A refusal and a question are never cut.
 BEGINNING = 1000
 WHOLE = 10**6
-#: Requests that one mail spells out.
+#: Requests listed in one mail.
 LISTED = 20
 
 
 class Step(StrEnum):
-    """What an entry of a history is to those who follow the request."""
+    """The kind of step that an entry of a history is to the followers of the request."""
 
     ACKNOWLEDGED = "acknowledged"
     ASKED = "needs_clarification"
@@ -57,12 +57,12 @@ class Step(StrEnum):
     EXTENDED = "extended"
     DATED = "dated"
     REOPENED = "reopened"
-    RESUBMITTED = "resubmitted"  # withdrawn, then asked again: who was behind it had left
+    RESUBMITTED = "resubmitted"  # withdrawn, then asked again: its supporters had left
 
 
 def step_of(entry: Entry) -> Step | None:
-    """The step that an entry is; None for what is told otherwise or not at all: an edit, a
-    withdrawal, a question that was answered (the answer is told)."""
+    """Return the step that an entry is; None for an edit, a withdrawal and an answered question,
+    which are told otherwise or not at all."""
     before, after = entry["from"], entry["to"]
     if entry.get("extended"):
         return Step.EXTENDED
@@ -83,12 +83,13 @@ def step_of(entry: Entry) -> Step | None:
     return Step(after)
 
 
-# --- To who asks and who supports -----------------------------------------------------------------
+# --- To requesters and supporters -----------------------------------------------------------------
 
 
 @mail("request-receipt", required=True)
 def receipt(reader: User, request: str) -> MailMessage | None:
-    """When it was received, by whom, and both dates with their computation."""
+    """Tell the requester when the request was received, by whom, and both dates with their
+    computation."""
     found = _public(request)
     if found is None or not _asked(reader, found):
         return None
@@ -101,7 +102,7 @@ def receipt(reader: User, request: str) -> MailMessage | None:
 
 @mail("request-step")
 def step(reader: User, request: str, number: int) -> MailMessage | None:
-    """A public step of a request that somebody follows."""
+    """Tell a follower of a request about a public step."""
     found = _public(request)
     footer = _why(reader, found)
     entry = _entry(found, number)
@@ -148,7 +149,7 @@ def step(reader: User, request: str, number: int) -> MailMessage | None:
 
 @mail("request-question", at_once=True)
 def question(reader: User, request: str, number: int) -> MailMessage | None:
-    """What the holder needs to know, with a deadline. To the requester."""
+    """Ask the requester for the details that the holder needs, with the deadline."""
     found = _public(request)
     entry = _entry(found, number)
     if found is None or entry is None or not _asked(reader, found) or not _is_awaited(found):
@@ -167,7 +168,7 @@ def question(reader: User, request: str, number: int) -> MailMessage | None:
 
 @mail("request-reminder", at_once=True)
 def reminder(reader: User, request: str, number: int) -> MailMessage | None:
-    """The deadline of a question is near. To the requester."""
+    """Remind the requester of an open question whose deadline is near."""
     found = _public(request)
     if found is None or not _asked(reader, found) or not _is_awaited(found):
         return None
@@ -190,7 +191,7 @@ def reminder(reader: User, request: str, number: int) -> MailMessage | None:
 
 @mail("request-declined", at_once=True)
 def declined(reader: User, request: str, number: int) -> MailMessage | None:
-    """A refusal, with its reason, its message and, to the requester, the way to appeal."""
+    """Tell a follower of a refusal: reason, message and, to the requester, how to appeal."""
     found = _public(request)
     footer = _why(reader, found)
     entry = _entry(found, number)
@@ -219,7 +220,7 @@ def declined(reader: User, request: str, number: int) -> MailMessage | None:
 
 @mail("request-overdue", at_once=True)
 def overdue(reader: User, request: str) -> MailMessage | None:
-    """The answer is late. To the requester and to the holder."""
+    """Tell the requester and the holder that the answer is late."""
     found = _public(request)
     if found is None or Status(found["status"]) not in OPEN:
         return None
@@ -243,7 +244,8 @@ def overdue(reader: User, request: str) -> MailMessage | None:
 
 @mail("request-message")
 def message(reader: User, message: str, request: str | None = None) -> MailMessage | None:
-    """What somebody wrote about a request (natively: `request`). To its requester, its holder."""
+    """Tell the requester and the holder what somebody wrote about a request. `request`: given for a
+    message written in the native discussion."""
     written = messages.find(message, request)
     if written is None:
         return None
@@ -270,8 +272,8 @@ def message(reader: User, message: str, request: str | None = None) -> MailMessa
 
 @mail("request-arrived")
 def arrived(reader: User, request: str, number: int = 0) -> MailMessage | None:
-    """A request came to its holder: made, sent there (`number`: the entry that did), asked again
-    or reopened by its requester."""
+    """Tell the holder of a request that came to it: new, sent there (`number`: the entry that did),
+    asked again or reopened by its requester."""
     found = _public(request)
     footer = _why_holder(reader, found)
     if found is None or footer is None or Status(found["status"]) not in OPEN:
@@ -303,8 +305,8 @@ def arrived(reader: User, request: str, number: int = 0) -> MailMessage | None:
 
 @mail("request-matches")
 def resembling(reader: User, dataset: str) -> MailMessage | None:
-    """A dataset that has just appeared may be what people ask for. To who may publish it for them,
-    and to its producer."""
+    """Propose a dataset that has just become public as the answer to open requests, to their
+    holders and to its producer."""
     found = catalogue.find_dataset(ObjectId(dataset))
     if found is None or not found.listed:
         return None
@@ -414,7 +416,7 @@ def _transferred(reader: User, found: Request, entry: Entry, footer: Any) -> Mai
 
 
 def _reception(found: Request) -> Any:
-    """When a request was received, and by whom."""
+    """Return when a request was received, and by whom."""
     received = found.get("received_at")
     if received and (holder := _holder(found)):
         day = in_words(local_day(received, portal_zone()))
@@ -428,7 +430,7 @@ def _reception(found: Request) -> Any:
 
 
 def _expected(found: Request) -> Any:
-    """The service date, while it runs."""
+    """Return the service date in words; None while it does not run."""
     clock = Clock.of(found["clock"])
     if clock.due_at is None:
         return None
@@ -437,7 +439,8 @@ def _expected(found: Request) -> Any:
 
 
 def _day(entry: Entry) -> Any:
-    """When the holder expects to publish, where a step says it."""
+    """Return in words the day on which the holder expects to publish; None where the entry has
+    none."""
     if not entry.get("expected_on"):
         return None
     day = in_words(date.fromisoformat(entry["expected_on"]))
@@ -445,7 +448,8 @@ def _day(entry: Entry) -> Any:
 
 
 def _computed(found: Request) -> list[LabelledContent]:
-    """How the service date comes about, then where the law gives an appeal its dates."""
+    """Return how the service date is computed, and where the law gives an appeal, how its dates
+    are."""
     labels = (_("How this date is found:"), _("Your right to appeal:"))
     return [
         LabelledContent(label, words, inline=True, truncated_at=WHOLE)
@@ -470,7 +474,7 @@ def _is_awaited(found: Request) -> bool:
 
 
 def _said(found: Request, entry: Entry) -> LabelledContent | None:
-    """The message of a move, in full, and whose it is."""
+    """Return the message of an entry, in full and with its author; None without one."""
     if not entry.get("message"):
         return None
     by, name = entry["by"], None
@@ -488,7 +492,7 @@ def _said(found: Request, entry: Entry) -> LabelledContent | None:
 
 
 def _signed(contributor: Contributor) -> str:
-    """The name that somebody writes under."""
+    """Return the name that a contributor signs with."""
     signs = contributor.get("organization")
     organizations = catalogue.organizations_by_id([signs] if signs else [])
     shown = signature(contributor, signing_users([contributor]), organizations)
@@ -496,7 +500,7 @@ def _signed(contributor: Contributor) -> str:
 
 
 def _reason(entry: Entry) -> LabelledContent | None:
-    """Why a request is refused, with the article of law where the reason has one."""
+    """Return why a request is refused, with the article of law where the reason has one."""
     if not entry.get("reason"):
         return None
     return LabelledContent(
@@ -505,7 +509,7 @@ def _reason(entry: Entry) -> LabelledContent | None:
 
 
 def _entry(found: Request | None, number: int) -> Entry | None:
-    """An entry of the history, by its number from 1."""
+    """Return an entry of the history by its number, from 1; None where there is none."""
     history = found["history"] if found else []
     return history[number - 1] if 0 < number <= len(history) else None
 
@@ -520,7 +524,7 @@ def _page(found: Request) -> str:
 
 
 def _where_to_answer(reader: User, found: Request) -> str:
-    """Where a requester answers: without an account, from a link that is theirs."""
+    """Return where a requester answers: without an account, their own signed link."""
     if found.get("contact") == reader.id:
         return pages_url(f"requests/answer?token={clarification.link(found)}")
     return _page(found)
@@ -531,7 +535,7 @@ def _see(found: Request) -> MailCTA:
 
 
 def _appeal(found: Request) -> MailCTA | None:
-    """Where the appeal is prepared, while it is time."""
+    """Return the link to prepare the appeal, while one is possible."""
     if not deadlines_shown.may_appeal(found):
         return None
     title = Law.of(current_app.config).sentence("page_title")
@@ -539,7 +543,7 @@ def _appeal(found: Request) -> MailCTA | None:
 
 
 def _holder(found: Request) -> str | None:
-    """The name of who deals with a request: its holder or, unknown, nobody yet."""
+    """Return the name of the request's holder; None while it is unknown."""
     organization = catalogue.find_organization(found.get("organization"))
     return organization.name if organization and not organization.deleted else None
 
@@ -554,7 +558,8 @@ def _because_asked() -> Any:
 
 
 def _why(reader: User, found: Request | None) -> Any:
-    """Why somebody who follows a request receives a mail; None for who follows it no more."""
+    """Return why a follower of a request receives a mail; None for somebody who no longer follows
+    it."""
     if found is None:
         return None
     if _asked(reader, found):
@@ -584,7 +589,7 @@ def _because_admin(organization: ObjectId | None) -> Any:
 
 
 def _why_holder(reader: User, found: Request | None) -> Any:
-    """The same for who deals with it."""
+    """Return why an admin of the request's holder receives a mail; None for anybody else."""
     if found is None or reader.id not in admins_dealing_with(found.get("organization")):
         return None
     return _because_admin(found.get("organization") or desk())

@@ -117,7 +117,7 @@ _SHOWN: Query = {
 
 def read(request: Request, page: Page) -> tuple[list[Message], int, bool]:
     """A page of the public messages, with stubs of hidden ones, the oldest first, and one more
-    where there is one; how many there are, and whether that is capped. Raises Invalid for a page
+    where there is one; how many there are, and whether that is capped. Raise Invalid for a page
     beyond the end of offsets.
 
     The words of the request and what its moves say are not among them: they have their own place.

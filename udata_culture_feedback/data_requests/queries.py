@@ -43,7 +43,7 @@ LEFT_OUT = {"history": 0, "terms": 0, "last": 0, "counted": 0, "live": 0, "messa
 
 
 def listed(viewer: Viewer, default_size: int = 20) -> representation.Shown:
-    """`GET P/requests/` with the filters and sort of the query. Raises Invalid naming an argument,
+    """`GET P/requests/` with the filters and sort of the query. Raise Invalid naming an argument,
     NotFound for a dataset or organization that is not there, or a page too far."""
     page = listing.asked_page(default_size)
     sort = asked.args.get("sort") or "-created_at"
@@ -67,7 +67,7 @@ def listed(viewer: Viewer, default_size: int = 20) -> representation.Shown:
 
 
 def newest(limit: int) -> list[Request]:
-    """The newest public requests, with the filters of the query. Raises as `listed` does."""
+    """The newest public requests, with the filters of the query. Raise as `listed` does."""
     where, _counter, _key = _filters()
     return list(requests().find(PUBLIC | where, LEFT_OUT, sort=SORTS["-created_at"]).limit(limit))
 
@@ -95,7 +95,7 @@ def counted_by_status(counter: str = SITE) -> dict[str, int]:
 
 def status_counts() -> dict[str, int]:
     """How many public requests of each status match the other filters of the query: what figures
-    say where they can, otherwise counted up to the bound of lists. Raises as `listed` does."""
+    say where they can, otherwise counted up to the bound of lists. Raise as `listed` does."""
     where, counter, _key = _filters(status=False)
     if counter:
         return counted_by_status(counter)
@@ -107,7 +107,7 @@ def status_counts() -> dict[str, int]:
 
 
 def conversation(viewer: Viewer, reference: Any) -> representation.Shown:
-    """`GET P/requests/<r>/messages/`: what was said, the oldest first. Raises NotFound."""
+    """`GET P/requests/<r>/messages/`: what was said, the oldest first. Raise NotFound."""
     request = readable(viewer, reference)
     page = listing.asked_page()
     if page.cursor:

@@ -38,7 +38,7 @@ def find(reference: Any) -> Request | None:
 
 
 def fresh(request_id: ObjectId) -> Request:
-    """A request as it is now. Raises NotFound when it is gone."""
+    """A request as it is now. Raise NotFound when it is gone."""
     request = find(request_id)
     if request is None:
         raise no_such_request()

@@ -28,7 +28,7 @@ Move = Mapping[str, Any]
 def moved(
     viewer: Viewer, request: Request, to: Status, role: Role, asked: Move, target: Request | None
 ) -> Request:
-    """The request as the move leaves it. Raises Invalid for what the move lacks."""
+    """The request as the move leaves it. Raise Invalid for what the move lacks."""
     status = Status(request["status"])
     moment = now()
     extra: Values = {}
@@ -68,7 +68,7 @@ def moved(
 
 
 def expectation(request: Request, asked: Move) -> Values:
-    """What the history keeps of the day on which the holder expects to publish. Raises Invalid
+    """What the history keeps of the day on which the holder expects to publish. Raise Invalid
     naming `expected_on` for a day that is past, `message` for another day without saying why."""
     _must_come(asked, "expected_on")
     if request.get("expected_on", asked["expected_on"]) != asked["expected_on"]:
@@ -77,7 +77,7 @@ def expectation(request: Request, asked: Move) -> Values:
 
 
 def merge_target(viewer: Viewer, request: Request, asked: Move) -> Request:
-    """The request to merge into: another one, open or published, not itself merged. Raises Invalid
+    """The request to merge into: another one, open or published, not itself merged. Raise Invalid
     naming `duplicate_of`."""
     required(asked, "duplicate_of", _("Name the request to merge into."))
     target = find(asked["duplicate_of"])

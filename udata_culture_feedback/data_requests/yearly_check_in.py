@@ -67,7 +67,7 @@ def link(request: Request) -> str:
 
 
 def opened(token: object) -> Request:
-    """The request that a link is about. Raises Gone for one that is too old, or whose address was
+    """The request that a link is about. Raise Gone for one that is too old, or whose address was
     erased; NotFound for a request that is gone."""
     try:
         if not isinstance(token, str) or len(token) > LONGEST:
@@ -84,7 +84,7 @@ def opened(token: object) -> Request:
 
 
 def confirm(token: object) -> Request:
-    """Goes on writing to who asked. Again changes nothing. Raises what `opened` raises."""
+    """Goes on writing to who asked. Again changes nothing. Raise what `opened` raises."""
     request = opened(token)
     requests().update_one(
         {"_id": request["_id"], "contact": request["contact"]},
