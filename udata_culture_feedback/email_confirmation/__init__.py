@@ -1,1 +1,1 @@
-"""Take part by e-mail: what somebody sends waits until they confirm their address."""
+"""Take part by e-mail: what people send waits until they confirm their address."""

@@ -1,8 +1,8 @@
-"""Taking part without an account: what each contribution has to give, and which ways are open.
+"""Take part without an account: what each contribution has to give, and which ways are open.
 
-Nothing here blocks an honest person for good. Who cannot give a proof of work confirms an e-mail
-address; who fell into the trap for robots sends the form again; words that came suspiciously fast
-wait for a moderator like all others, with a note.
+Nothing here blocks an honest person for good. Whoever cannot give a proof of work confirms an
+e-mail address; whoever fell into the trap for robots sends the form again; words that came
+suspiciously fast wait for a moderator like all others, with a note.
 """
 
 from __future__ import annotations
@@ -24,34 +24,35 @@ from . import confirmation
 
 NOBODY = Viewer(key=None)
 
-#: A field of our forms that nobody sees, and that robots fill in.
+#: An invisible field of our forms, which robots fill in.
 TRAP = "website"
 
-#: Seconds within which nobody types a text.
+#: Fewer seconds than anybody needs to type a text.
 QUICK = 3
 
 
 @dataclass(frozen=True)
 class Ways:
-    """How somebody may take part in something. `proof`: where a challenge is to be had, from where
-    our API is; None where that is no way. `email`: by confirming an address."""
+    """The ways open to a person without an account. `proof`: the path of a challenge, below our
+    API; None where a proof of work does not suffice. `email`: whether confirming an address
+    does."""
 
     proof: str | None = None
     email: bool = False
 
     @property
     def open(self) -> bool:
-        """Without an account."""
+        """Whether any way without an account is open."""
         return self.email
 
     def as_json(self) -> Shown:
-        """For who has sent nothing by which they are known."""
+        """Return the ways as JSON, for a client that has sent nothing to be known by."""
         ways = ["account", *(["proof"] if self.proof else []), *(["email"] if self.email else [])]
         return {"ways": ways} | ({"proof_url": api_url(self.proof)} if self.proof else {})
 
 
 def ways(viewer: Viewer, action: Action, target: object) -> Ways:
-    """The ways without an account that are open to this person: none to who has one. `target`: id
+    """Return the ways without an account that are open to a person; none for accounts. `target`: id
     or slug of what they are about to contribute to."""
     mode = Mode.OFF if viewer.account else confirmation.mode_for(action, target)
     asked = urlencode({"action": action.value, "target": str(target or "")})
@@ -62,7 +63,8 @@ def ways(viewer: Viewer, action: Action, target: object) -> Ways:
 
 
 def must_take_part(viewer: Viewer, action: Action, target: object) -> None:
-    """Raise Unauthenticated for who is not known, saying which ways are open; ReadOnly."""
+    """Raise Unauthenticated for an unknown viewer, saying which ways are open; ReadOnly while the
+    portal is."""
     try:
         once = confirmation.counts_once(viewer, action, target)
         must_be_known(viewer if once else NOBODY, action)
@@ -77,7 +79,7 @@ def must_take_part(viewer: Viewer, action: Action, target: object) -> None:
 
 
 def _must_be_enough(viewer: Viewer, mode: Mode) -> None:
-    """Raise Unauthenticated where what is contributed to asks for more than this person gives."""
+    """Raise Unauthenticated where the target asks for more than this person gives."""
     if mode is Mode.OFF or (viewer.by_token and mode is not Mode.PROOF):
         raise refusals.Unauthenticated(_("Log in to take part."))
 
@@ -85,12 +87,12 @@ def _must_be_enough(viewer: Viewer, mode: Mode) -> None:
 def admit(
     viewer: Viewer, action: Action, target: str, payload: Payload, *, about: str = ""
 ) -> list[str]:
-    """Take what a new contribution without an account has to give, and return what a moderator
-    should know of it (`quick`). To be called once the rest has been found right.
+    """Accept the proof of a new contribution without an account, and return notes for moderators
+    (`quick`). Call once everything else is valid.
 
     `payload`: `proof` (or `captcha`), and `submission_id` by which a retry is recognised. `about`:
-    what it says something of, where that is not the target itself: a retry is one of the same thing
-    only. Raise Unproven, TooMany.
+    what it is about within the target, so that only a retry about the same thing passes. Raise
+    Unproven, TooMany.
     """
     if not viewer.by_token:
         return []
@@ -106,7 +108,7 @@ def admit(
 
 
 def needs_another_way(refusal: refusals.Refusal) -> bool:
-    """Return whether somebody who was refused under a proof of work had better confirm an
+    """Return whether a person who was refused despite a proof of work had better confirm an
     address."""
     proof = refusal.details.get("proof")
     return isinstance(refusal, refusals.TooMany) or proof not in (None, "trap")
@@ -114,7 +116,7 @@ def needs_another_way(refusal: refusals.Refusal) -> bool:
 
 def avoid_trap(sent: Any) -> None:
     """Raise Unproven for a form whose trap was filled in: it is shown again, with the trap empty,
-    and may be sent again."""
+    and may be resent."""
     if sent.get(TRAP):
         raise refusals.Unproven(
             _(

@@ -1,4 +1,4 @@
-"""The JSON API of taking part without an account: proofs of work, confirmations."""
+"""Serve the JSON API for taking part without an account: proofs of work, confirmations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from . import confirmation
 
 token_field = fields.String(description="Without an account: what `P/proof/` or `P/confirm/` gave")
 
-#: What POST without an account may carry.
+#: Fields that a POST without an account may carry.
 without_account_fields = {
     "proof": fields.String(description="The challenge of `P/proof/` and its solution, in base64"),
     "captcha": fields.Raw(description="Instead, where the portal accepts it: uuid and code"),
@@ -96,7 +96,8 @@ class CultureFeedbackConfirmAPI(Route):
 
 
 def confirmation_is_sent(action: Action, body: Shown) -> Answer:
-    """Keep a contribution until its address is confirmed; the answer is the same for all."""
+    """Keep a contribution until its address is confirmed; the response never reveals whether it is
+    known."""
     confirmation.ask(action, body)
     return answer({"message": str(confirmation.SENT)}, 202)
 

@@ -1,11 +1,11 @@
-"""Taking part by e-mail: what somebody sends waits apart until they confirm their address.
+"""Take part by e-mail: what people send waits apart until they confirm their address.
 
-Nothing of it is anywhere else meanwhile. After 24 hours it is erased, with the address. The link of
-the mail is signed and opens a page; only its button confirms, since mail scanners open links. What
-is answered is the same whether an address is known or not.
+Until then nothing of it is anywhere else. After 24 hours it is erased, with the address. The link
+in the mail is signed and opens a page; only its button confirms, since mail scanners open links.
+The response is equal for known and unknown addresses.
 
-Confirming may be repeated until it has succeeded, by two tabs at once too: what comes of it is
-recognised by its `submission_id` and stored once. Then the link is good for nothing any more.
+Confirming may be retried until it has succeeded, in two tabs at once too: its result is recognised
+by its `submission_id` and stored once. After that the link no longer works.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ from ..portal.collections import acknowledged, now
 from ..web import refusals
 from ..web.untyped import Payload, Shown
 
-#: How long somebody has to confirm.
+#: How long people have to confirm.
 LIFETIME = timedelta(hours=24)
 
-#: What is answered, whether the address is known or not.
+#: The response, whether the address is known or not.
 SENT = _(
     "A message is on its way to this address. Open its link within 24 hours to confirm; nothing is "
     "counted or published before. No more than three a day are sent to one address."
 )
 
-#: What becomes of most addresses.
+#: What becomes of an address, unless a contribution says otherwise.
 ERASED = _(
     "Your address serves for this confirmation and is erased as soon as you confirm, or after 24 "
     "hours. A fingerprint of it that nobody can turn back is kept with your contribution, so that "
     "nobody answers twice."
 )
 
-#: Somebody is recognised under another key than before (`former`, `key`): what they said goes
-#: along, so that nobody who is known becomes a newcomer. Sender: the scope of both.
+#: The key of a person has changed (`former`, `key`): what they said moves
+#: along, so that they are not taken for a newcomer. Sender: the scope of both.
 on_key_changed = Namespace().signal("culture-feedback-key-changed")
 
 PURPOSE = "confirm"
@@ -60,8 +60,8 @@ MAIL = "confirm-contribution"
 
 
 class CultureFeedbackUnconfirmed(Document):
-    """What somebody without an account has sent, until they confirm. `payload` is JSON, so that no
-    key of it means anything to the database; `link` a hash of what the mail carries."""
+    """A contribution without an account, until it is confirmed. `payload` is JSON text, so that
+    none of its keys means anything to the database; `link` a hash of the link in the mail."""
 
     action = StringField(required=True)
     payload = StringField(required=True)
@@ -81,9 +81,9 @@ Unconfirmed = dict[str, Any]
 
 @dataclass(frozen=True)
 class Preview:
-    """What the page and the mail say of a contribution. `subject` may be in a mail, and so has no
-    word of who sent it; `words`, `name` and `facts` (pairs of a label and a value) are for the page
-    alone. `page`: where it will be, a path of ours. `then`: what becomes of it once confirmed;
+    """A contribution as the page and the mail show it. `subject` may be in a mail, and so contains
+    no word of the sender; `words`, `name` and `facts` (pairs of a label and a value) are for the
+    page alone. `page`: where it will be, a path of ours. `then`: what becomes of it once confirmed;
     `address`: what becomes of the address, where that is not `ERASED`."""
 
     subject: str
@@ -97,8 +97,8 @@ class Preview:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a contribution: as the API gives it, where it is (a path of ours), whether it is
-    new, and until when the address is needed (None: no longer)."""
+    """The result of a confirmed contribution: as the API shows it, where it is (a path of ours),
+    whether it is new, and until when the address is needed (None: no longer)."""
 
     shown: Shown
     page: str
@@ -107,28 +107,29 @@ class Outcome:
 
 
 class Contribution(Protocol):
-    """What a domain says of one of its actions, so that it may be done by e-mail."""
+    """One action of a domain, described so that it may be done by e-mail."""
 
-    #: Whose fingerprints are the same; or the beginning of it, where each of what it is about
+    #: The scope of fingerprints; or its beginning, where each of what it is about
     #: (`of`) has its own.
     scope: str
     of: str | None
 
     @property
     def action(self) -> str:
-        """One of `Action`, or the name of another: a kind may have an action of its own."""
+        """One of `Action`, or another name: a kind may have an action of its own."""
 
     def target(self, reference: str) -> str:
-        """The id of what a contribution is about, as a proof of work names it. Raise NotFound."""
+        """Return the id of what a contribution is about, as a proof of work names it. Raise
+        NotFound."""
 
     def check(self, payload: Payload) -> Shown:
-        """What is to be kept of a payload: plain values. Raise what the action would."""
+        """Return what is to be kept of a payload: plain values. Raise what the action would."""
 
     def preview(self, payload: Payload) -> Preview | None:
-        """What it is about; None when that is gone."""
+        """Return what it is about; None when that is gone."""
 
     def carry_out(self, viewer: Viewer, payload: Payload, contact: contacts.Contact) -> Outcome:
-        """Do it. `payload` has a `submission_id`: done twice, it is done once."""
+        """Carry out the action. Idempotent by the `submission_id` of `payload`."""
 
 
 @runtime_checkable
@@ -136,7 +137,8 @@ class HasMode(Protocol):
     """An action whose target may ask for more than the portal does."""
 
     def mode(self, reference: object) -> Mode:
-        """Return what somebody without an account has to give to contribute to this."""
+        """Return the mode of a target: what people without an account have to give to contribute to
+        it."""
 
 
 _CONTRIBUTIONS: dict[str, Contribution] = {}
@@ -148,22 +150,22 @@ def offer(contribution: Contribution) -> None:
 
 
 def scope_of(contribution: Contribution, payload: Payload) -> str:
-    """The scope of the fingerprint of who makes this contribution."""
+    """Return the scope of the fingerprint of a contribution's author."""
     if contribution.of is None:
         return contribution.scope
     return f"{contribution.scope}:{payload[contribution.of]}"
 
 
 def mode_for(action: str, reference: object) -> Mode:
-    """Return what somebody without an account has to give to contribute to something."""
+    """Return the mode of an action on a target: what people without an account have to give."""
     contribution = contribution_of(action)
     return contribution.mode(reference) if isinstance(contribution, HasMode) else mode_of(action)
 
 
 def counts_once(viewer: Viewer, action: str, reference: object) -> bool:
-    """Return whether somebody is known by the fingerprint of the scope in which this action counts
-    people. The token of a confirmed address is that of one scope: in another the same address would
-    count a second time. Raise NotFound where `reference` is nothing."""
+    """Return whether a viewer is known in the scope in which this action counts people. The token
+    of a confirmed address is for one scope: in another, the same address would count a second time.
+    Raise NotFound where `reference` is nothing."""
     contribution = contribution_of(action)
     if viewer.scope is None or contribution is None:
         return viewer.scope is None
@@ -172,7 +174,7 @@ def counts_once(viewer: Viewer, action: str, reference: object) -> bool:
 
 
 def scopes() -> set[str]:
-    """Every scope in which an address may have said something."""
+    """Return every scope in which an address may have contributed."""
     found = set()
     for contribution in _CONTRIBUTIONS.values():
         if contribution.of is None:
@@ -191,16 +193,16 @@ def unconfirmed() -> Collection:
 
 
 def is_wished(viewer: Viewer, payload: Payload) -> bool:
-    """Return whether somebody wants to take part by confirming an address."""
+    """Return whether a viewer wants to take part by confirming an address."""
     return not viewer.account and bool(payload.get("email"))
 
 
 def ask(action: str, payload: Payload) -> None:
-    """Keep what somebody sends, and writes to the address it carries (`email`). The same comes of
-    it whether that is known or not, and whether it has had all the mails it may have today.
+    """Keep what a person sends, and write to the address it carries (`email`). The result is equal
+    whether the address is known or not, and whether it has had all its mails of the day or not.
 
     Raise Unauthenticated where the portal asks for an account, ReadOnly, Invalid, TooMany, Unproven
-    while many are sent (`proof`), and what the action would.
+    while many mails are sent (`proof`), and what the action would.
     """
     contribution = _CONTRIBUTIONS[action]
     about = payload.get(contribution.of) if contribution.of else None
@@ -243,14 +245,14 @@ def ask(action: str, payload: Payload) -> None:
 
 
 def link_of(id: ObjectId) -> str:
-    """What the link in the mail carries: signed, and made anew whenever the mail is sent, so that
+    """Return the token in the mail's link: signed, and computed whenever the mail is sent, so that
     the database never holds it."""
     return tokens.signer(PURPOSE).dumps(str(id))  # type: ignore[return-value]
 
 
 def opened(token: object) -> Unconfirmed:
-    """What a link opens. Raise Gone for one that was used or is too old, Invalid for one that is
-    not whole."""
+    """Return the unconfirmed contribution of a link. Raise Gone for a link that was used or has
+    expired, Invalid for a damaged one."""
     try:
         if not isinstance(token, str) or len(token) > tokens.LONGEST:
             raise BadData("no token")
@@ -270,7 +272,7 @@ def opened(token: object) -> Unconfirmed:
 
 
 def preview(found: Unconfirmed) -> Preview:
-    """What would come of confirming. Raise Gone when what it is about is gone."""
+    """Return what confirming would do. Raise Gone when what it is about is gone."""
     said = _contribution(found).preview(json.loads(found["payload"]))
     if said is None:
         raise refusals.Gone(_("What this is about has been removed meanwhile."))
@@ -278,9 +280,9 @@ def preview(found: Unconfirmed) -> Preview:
 
 
 def confirm(token: object) -> tuple[Outcome, str]:
-    """Do what somebody had sent, and erases what was kept for that, the address too unless it is
-    still needed. Return what came of it, and a contributor token by which they can change it for a
-    while. Raise what `opened` and the action raise."""
+    """Do what was sent, and erase what was kept for it, the address too unless it is still needed.
+    Return the outcome, and a contributor token by which the person can change it for a while. Raise
+    what `opened` and the action raise."""
     found = opened(token)
     contact = contacts.find(found["contact"])
     contribution = _contribution(found)

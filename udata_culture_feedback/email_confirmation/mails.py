@@ -1,4 +1,4 @@
-"""The one mail that people without an account receive at once: the link by which they confirm."""
+"""Build the one mail that people without an account receive at once: the link that confirms."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from . import confirmation
 
 @mail(confirmation.MAIL, required=True)
 def confirm_contribution(reader: Correspondent, id: str) -> MailMessage | None:
-    """What there is to confirm, and where. Nothing of what was typed is in it: it is perhaps not
-    the owner of the address who typed it."""
+    """Say what there is to confirm, and where. Nothing typed by the sender is in it: they may not
+    own the address."""
     try:
         found = confirmation.opened(confirmation.link_of(ObjectId(id)))
         said = confirmation.preview(found)

@@ -1,5 +1,5 @@
-"""The page behind the link by which somebody confirms their address. Opening it changes nothing:
-mail scanners open links.
+"""Show the page behind the link that confirms an address. Opening it changes nothing: mail scanners
+open links.
 
 Its POST needs neither session nor guard: the signed token is the proof. It does what was sent as
 the person of that address, whoever is logged in here.
@@ -23,7 +23,8 @@ from . import mails as _mails  # noqa: F401 (whose links lead here)
 
 @blueprint.app_context_processor
 def mail_proof() -> Shown:
-    """Where a form that has a mail sent finds a challenge, while each mail costs one."""
+    """Give templates the address of a challenge for forms that have a mail sent, while each mail
+    costs one."""
 
     def address(what: str) -> str:
         return f"proof/?action={proof.MAIL}" if limits.mails_strained(what) else ""
@@ -33,7 +34,7 @@ def mail_proof() -> Shown:
 
 @blueprint.route("/pages/confirm/")
 def confirm_page() -> Response:
-    """What was sent, and the button that confirms it."""
+    """Show what was sent, and the button that confirms it."""
     token = request.args.get("token", "")
     try:
         said = confirmation.preview(confirmation.opened(token))
@@ -45,7 +46,7 @@ def confirm_page() -> Response:
 @blueprint.route("/pages/confirm/", methods=["POST"])
 @handles_refusal  # it has no use for the guard
 def confirm() -> Response:
-    """Confirm, and leads to where it is shown now."""
+    """Confirm, and redirect to where the contribution is now shown."""
 
     def act() -> str:
         outcome, _token = confirmation.confirm(request.form.get("token", ""))

@@ -1,1 +1,1 @@
-"""Counters that stay exact: the settle protocol, recounting, metrics of udata."""
+"""Keep counters exact: the settle protocol, recounting, udata's metrics."""

@@ -1,4 +1,4 @@
-"""Figures of ours among the metrics that udata's own API and exports show."""
+"""Publish our figures among the metrics that udata's own API and exports show."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from udata.core.organization.models import Organization
 
 from ..portal import catalogue
 
-#: What an id of a summary ("dataset:<id>") is about.
+#: The model behind the id of a summary ("dataset:<id>").
 MODELS = {"dataset": Dataset, "organization": Organization}
 
-#: Rounds before leaving it to the task of whoever counted meanwhile.
+#: Rounds before leaving the rest to the task of a concurrent writer.
 ROUNDS = 10
 
 
 def publish(metric: str, stored: Collection[Any], summary_ids: Iterable[str]) -> None:
-    """Write the totals of summaries as a metric of the objects they are about: again where somebody
-    counted meanwhile, so that the last to write is never behind."""
+    """Write the totals of summaries as a metric of the objects they are about, and again where a
+    total changed meanwhile, so that the last to write is never behind."""
     ids = sorted(summary_ids)
     written: dict[str, int] = {}
     for _round in range(ROUNDS):

@@ -46,15 +46,15 @@ Totals = dict[str, int]
 
 #: Contributions settled by one update of a summary.
 BATCH = 50
-#: A listener that is no summary: the native discussion has not heard of the latest words.
+#: A listener that is no summary: the native discussion lacks the latest words.
 DISCUSSION = "discussion"
-#: Rounds before giving up to whoever competes for the same summary: the dues stay, for the next.
+#: Rounds before giving up under contention for a summary: what is due stays, for the next.
 ROUNDS = 60
 
 
 class Flow:
-    """What counts into what. A domain subclasses this once for each pair; the collections are
-    looked up when needed, never at import."""
+    """A pair of collections: what counts into what. A domain subclasses this once for each pair;
+    the collections are looked up when needed, never at import."""
 
     #: Fields of a contribution that `snapshot` needs, besides `v` and `counted`.
     fields: tuple[str, ...] = ()
@@ -68,45 +68,45 @@ class Flow:
         raise NotImplementedError
 
     def snapshot(self, contribution: Document, summary_id: Any) -> Document:
-        """What the contribution says now to that summary: `totals`, and whatever else `effect`
-        needs. It is stored as it is in `counted`."""
+        """Return what the contribution now says to that summary: `totals`, and whatever else
+        `effect` needs. Stored unchanged in `counted`."""
         raise NotImplementedError
 
     def effect(self, snapshot: Document, summary: Document) -> Totals:
-        """How a snapshot counts in a summary as it stands."""
+        """Return how a snapshot counts in a summary in its current state."""
         found: Totals = snapshot["totals"]
         return found
 
     def upwards(self, summary: Document) -> list[Any]:
-        """The summaries in which this summary counts in turn."""
+        """Return the ids of the summaries in which this summary counts in turn."""
         return []
 
     def besides(self, summary: Document, entries: list[Document]) -> Document:
-        """More fields to set on the summary with the counters (the date of the latest…)."""
+        """Return more fields to set on the summary with the counters (the date of the latest…)."""
         return {}
 
     def derived(self, totals: Totals) -> Document:
-        """Fields of a summary that follow from its totals: set by every update that changes them,
-        so that lists can be sorted by them."""
+        """Return the fields of a summary that follow from its totals: set by every update that
+        changes them, so that lists can be sorted by them."""
         return {}
 
     def population(self, summary_id: Any) -> Document:
-        """Select every contribution that counts, or ever counted, in that summary."""
+        """Select every contribution that counts, or ever counted, in a summary."""
         return {f"counted.{summary_id}": {"$exists": True}}
 
 
 def becomes_due(summary_ids: Iterable[Any]) -> Document:
-    """The part of an update that says a contribution has changed. It goes into the very update that
-    changes it."""
+    """Return the part of an update that marks a contribution as changed. It belongs in the very
+    update that changes it."""
     return {"$inc": {"v": 1}, **_adds_due(summary_ids)}
 
 
 def settle(
     flow: Flow, summary_id: Any, rounds: int = ROUNDS, *, known: Document | None = None
 ) -> bool:
-    """Count whatever is due to a summary. False if others kept changing it for `rounds` rounds:
-    nothing is lost, the dues stay. `known`: the summary, whole, as it was read before what is due
-    was written, or after."""
+    """Count whatever is due to a summary. Return False if concurrent writers kept changing it for
+    `rounds` rounds: nothing is lost, what is due stays. `known`: the whole summary, as read before
+    or after what is due was written."""
     for attempt in range(rounds):
         summary, known = known or flow.summaries.find_one({"_id": summary_id}), None
         if summary is None:
@@ -116,20 +116,20 @@ def settle(
             return True
         entries, unchanged = _compare(flow, summary, due)
         if not _count(flow, summary, entries):
-            # Somebody else settled meanwhile: perhaps ours too. Step aside for a moment.
+            # Another process settled meanwhile, perhaps our dues too. Back off for a moment.
             time.sleep(random.uniform(0, min(0.001 * 2**attempt, 0.05)))
             continue
         _write_counted(flow, summary_id, entries)
         _forget(flow, summary_id, unchanged)
         if len(due) < BATCH:
-            # Whoever has written since settles too: not looking again saves three reads.
+            # Later writers settle too: not looking again saves three reads.
             return True
     return False
 
 
 def settle_and_read(flow: Flow, known: Document) -> Document | None:
     """Settle a summary that has just been read (`known`, whole), and return it as it is then; None
-    where it is gone. Mostly it is not read again: the update that counts answers it."""
+    where it is gone. Mostly without reading it again: the update that counts returns it."""
     due = _due(flow, known)
     if not due:
         return known
@@ -148,17 +148,17 @@ def settle_and_read(flow: Flow, known: Document) -> Document | None:
 
 
 def settle_some(flow: Flow, summary_id: Any) -> None:
-    """Settle for a reader: a bounded effort, who reads must not wait for who writes."""
+    """Settle for a reader, with bounded effort: readers must not wait for writers."""
     if flow.contributions.find_one({"due": summary_id}, {"_id": 1}):
         settle(flow, summary_id, rounds=3)
 
 
 def recount(flow: Flow, summary_id: Any, *, check: bool = False) -> dict[str, tuple[int, int]]:
-    """Compare a summary with the sum of what its contributions say, and mends it unless `check`.
-    Answers the counters that differed: {counter: (in the summary, recounted)}.
+    """Compare a summary with the sum of its contributions, and repair it unless `check`. Return the
+    counters that differed: {counter: (in the summary, recounted)}.
 
-    Writers may go on: a summary that moved while it was summed is summed again, and what is due is
-    settled as always, by a check too.
+    Writers may go on: a summary that changed while it was summed is summed again, and what is due
+    is settled as always, by a check too.
     """
     mended: dict[str, tuple[int, int]] = {}
     while True:
@@ -168,7 +168,7 @@ def recount(flow: Flow, summary_id: Any, *, check: bool = False) -> dict[str, tu
             return mended
         total, strays = summed(flow, summary), []
         if not (check and flow.contributions.name == flow.summaries.name):
-            # Of a summary that counts in turn, its own check tells whether it is right.
+            # Summaries that count in turn have a check of their own.
             for stray, difference in _strays(flow, summary):
                 strays.append(stray)
                 total.update(difference)
@@ -196,8 +196,8 @@ def recount(flow: Flow, summary_id: Any, *, check: bool = False) -> dict[str, tu
 
 
 def summed(flow: Flow, summary: Document) -> Counter[str]:
-    """The sum of what was counted in a summary, as long as it does not move; a summary that is not
-    stored yet (`summary | {"field": value}`) says how it would be."""
+    """Return the sum of what was counted in a summary, valid as long as it does not change. With a
+    summary that is not stored (`summary | {"field": value}`), return what its sum would be."""
     _finish(flow, summary)
     total: Counter[str] = Counter()
     for _contribution, counted in _population(flow, summary):
@@ -206,8 +206,8 @@ def summed(flow: Flow, summary: Document) -> Counter[str]:
 
 
 def _strays(flow: Flow, summary: Document) -> Iterator[tuple[Document, Totals]]:
-    """Contributions that say something else than what was counted, though not due, and how much
-    else. The protocol leaves none behind, but a restored backup may."""
+    """Yield the contributions that differ from what was counted though they are not due, with the
+    difference. The protocol leaves none behind, but a restored backup may."""
     for contribution, counted in _population(flow, summary):
         if summary["_id"] not in contribution.get("due", []):
             difference = Counter(flow.effect(flow.snapshot(contribution, summary["_id"]), summary))
@@ -217,7 +217,7 @@ def _strays(flow: Flow, summary: Document) -> Iterator[tuple[Document, Totals]]:
 
 
 def _population(flow: Flow, summary: Document) -> Iterator[tuple[Document, Totals]]:
-    """Each contribution that counts in a summary, and what was counted of it."""
+    """Yield each contribution that counts in a summary, with what was counted of it."""
     summary_id = summary["_id"]
     fields = (*flow.fields, "v", "due", f"counted.{summary_id}")
     for contribution in flow.contributions.find(
@@ -237,7 +237,8 @@ def _reopen(flow: Flow, summary_id: Any, strays: list[Document]) -> None:
 def _compare(
     flow: Flow, summary: Document, due: list[Document]
 ) -> tuple[list[Document], list[Document]]:
-    """What to count, and the contributions that after all say what was counted already."""
+    """Return the entries to count, and the due contributions that do not differ from what was
+    counted."""
     entries, unchanged = [], []
     for contribution in due:
         counted = contribution.get("counted", {}).get(str(summary["_id"]))
@@ -259,14 +260,14 @@ def _compare(
 
 
 def _count(flow: Flow, summary: Document, entries: list[Document]) -> bool:
-    """Step 3. False if somebody else had moved the summary."""
+    """Do step 3. Return False if the summary was changed concurrently."""
     unmoved, change = _counting(flow, summary, entries)
     return bool(flow.summaries.update_one(unmoved, change).modified_count)
 
 
 def _counting(flow: Flow, summary: Document, entries: list[Document]) -> tuple[Document, Document]:
-    """The one update that counts entries and remembers them, where the summary has not moved;
-    without entries, it only moves the summary."""
+    """Return the filter and the one update that count entries and remember them, where the summary
+    has not changed; without entries, the update only increases its version."""
     unmoved = {"_id": summary["_id"], "v": summary["v"]}
     if not entries:
         return unmoved, {"$inc": {"v": 1}}
@@ -296,9 +297,9 @@ def _adds_due(summary_ids: Iterable[Any]) -> Document:
 
 
 def _due(flow: Flow, summary: Document) -> list[Document]:
-    """Step 2: what is due to a summary, a batch at most, once `last` is finished."""
+    """Do step 2: return what is due to a summary, a batch at most, once `last` is finished."""
     due = _read_due(flow, summary["_id"])
-    if len(due) < BATCH:  # all of it: who of `last` is not among these is finished
+    if len(due) < BATCH:  # all of it: entries of `last` that are not among these are finished
         counted = {c["_id"]: c.get("counted", {}).get(str(summary["_id"]), {}) for c in due}
         unfinished = [
             entry
@@ -319,8 +320,8 @@ def _read_due(flow: Flow, summary_id: Any) -> list[Document]:
 
 
 def _finish(flow: Flow, summary: Document) -> None:
-    """Finish `last`. A finished entry costs one look, no write: until then its contribution is
-    due."""
+    """Finish `last`. A finished entry costs a read and no write: until it is finished, its
+    contribution is due."""
     last = summary.get("last") or []
     if not last:
         return
@@ -342,7 +343,8 @@ def _write_counted(flow: Flow, summary_id: Any, entries: list[Document]) -> None
 
 
 def _counted(summary_id: Any, entry: Document) -> tuple[Document, list[Document]]:
-    """The update that says on a contribution what was counted of it, unless that was done."""
+    """Return the update that records on a contribution what was counted of it, unless that was
+    done."""
     slot = f"counted.{summary_id}"
     behind = entry["step"] - 1 if entry["step"] > 1 else None
     told = {
@@ -368,7 +370,7 @@ def _forget(flow: Flow, summary_id: Any, contributions: list[Document]) -> None:
 
 def heard(collection: Collection[Any], contribution: Mapping[str, Any], listener: Any) -> None:
     """Drop a listener that is no summary (the discussion) from the dues of a contribution, unless
-    it has changed since it was read."""
+    the contribution has changed since it was read."""
     collection.update_one(
         {"_id": contribution["_id"], "v": contribution["v"]},
         [{"$set": {"due": _without(listener, at=contribution["v"])}}],
@@ -376,8 +378,8 @@ def heard(collection: Collection[Any], contribution: Mapping[str, Any], listener
 
 
 def _without(summary_id: Any, at: int) -> Document:
-    """An aggregation expression: `due` without that summary if the version is still `at`. The field
-    goes with its last element, so that the partial index on it stays small."""
+    """Return an aggregation expression: `due` without that summary if the version is still `at`.
+    The field is removed with its last element, so that the partial index on it stays small."""
     rest = {"$setDifference": [{"$ifNull": ["$due", []]}, [summary_id]]}
     return {
         "$cond": [

@@ -1,1 +1,1 @@
-"""Mails of ours: outbox, digest, unsubscribing."""
+"""Send our mails: outbox, digest, unsubscribing."""

@@ -1,9 +1,9 @@
-"""Who deletes their account in udata, and whether they want what they wrote deleted with it.
+"""Notice who deletes their account in udata, and whether they want what they wrote deleted with it.
 
-udata applies that wish (`delete_comments`) to the native messages of the account and tells nobody.
-What we keep besides (words that wait for a moderator, words said by the service account for who
-gives no name) it does not know of: so the wish is read where it is expressed, in the call that
-deletes the account, and kept until everything has followed it.
+udata applies that wish (`delete_comments`) to the account's native messages and passes it on to
+nobody. It knows nothing of what we keep besides (words that wait for a moderator, words said by the
+service account for people without a name): so we read the wish where it is expressed, in the call
+that deletes the account, and keep it until everything has followed it.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from . import outbox
 
 log = logging.getLogger(__name__)
 
-#: How long such a wish is kept: as long as maintenance looks at deleted accounts again.
+#: How long the wish is kept: as long as maintenance revisits deleted accounts.
 KEPT = timedelta(days=41)
 
-#: The argument of udata's API, true for any value as it is there.
+#: The argument of udata's API; any value means true, as in udata.
 ARGUMENT = "delete_comments"
 
 
 class CultureFeedbackLeaving(Document):
-    """An account that was deleted with what it wrote, under its id."""
+    """An account that was deleted together with what it wrote, under its id."""
 
     id = ObjectIdField(primary_key=True)
     expires_at = DateTimeField(required=True)
@@ -46,17 +46,17 @@ def leavings() -> Collection:
 
 
 def takes_words_along(user_id: ObjectId) -> bool:
-    """Return whether a deleted account wanted its words deleted, as far as we have heard of it."""
+    """Return whether a deleted account wanted its words deleted, as far as we know."""
     return leavings().find_one({"_id": user_id}, {"_id": 1}) is not None
 
 
 def remember(user_id: ObjectId) -> None:
-    """Remember that somebody leaves with their words."""
+    """Remember that an account is deleted together with its words."""
     leavings().update_one({"_id": user_id}, {"$set": {"expires_at": now() + KEPT}}, upsert=True)
 
 
 def account_saved(sender: Any, document: Any, **_: Any) -> None:
-    # Before anybody else hears of it. A receiver never raises: that would break a request of
+    # Before any other receiver. It never raises: that would break a request of
     # udata's.
     wished = has_request_context() and request.args.get(ARGUMENT)
     if not (wished and getattr(document, "deleted", None)):
@@ -77,6 +77,6 @@ def account_changed(user: Any, **_: Any) -> None:
 
 
 def connect() -> None:
-    """Connect the receivers. Connecting twice is connecting once."""
+    """Connect the receivers. Idempotent."""
     pre_save.connect(account_saved, sender=User)
     User.on_update.connect(account_changed)

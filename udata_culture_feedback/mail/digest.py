@@ -1,6 +1,6 @@
-"""One mail for a day or a week: for who asked udata to be written to at that rhythm.
+"""Send one mail for a day or a week, to accounts that chose that rhythm in udata.
 
-udata builds its own digest from its notifications, among which ours are not. A digest is an entry
+udata builds its own digest from its notifications, which do not include ours. A digest is an entry
 of the outbox like any other, due when the day or the week turns in the portal's time zone; the
 entries that wait for it carry its event.
 """
@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 DIGEST = "digest"
 
-#: Subjects that a digest spells out; the others are counted.
+#: Subjects that a digest spells out; the rest is only counted.
 SPELLED_OUT = 50
-#: When an entry looks after itself again, in case its digest has left without it.
+#: How long after its digest an entry becomes due itself, in case the digest left without it.
 LOOK_AGAIN = timedelta(hours=1)
 
 
@@ -39,22 +39,22 @@ def join(entry: Entry, reader: User) -> None:
     cadence = reader.mail_cadence
     turn = next_turn(now(), cadence)
     event = f"digest:{cadence}:{turn:%Y-%m-%d}:user:{reader.id}"
-    # Looked at every day: a weekly reader may have changed their mind meanwhile.
+    # Checked every day: a weekly reader may have changed their mind meanwhile.
     due_at = next_turn(now(), MailCadence.DAILY)
     insert([new_entry(event, reader.id, DIGEST, {"turn": turn.isoformat()}, None, due_at)])
     postpone(entry, turn + LOOK_AGAIN, digest=event, attempts=0)
 
 
 def next_turn(moment: datetime, cadence: MailCadence) -> datetime:
-    """When the day turns next after a moment (naive UTC), or the week (on Monday), in the time zone
-    of the portal. Naive UTC."""
+    """Return the next midnight after a moment, or the next Monday's (weekly), in the portal's time
+    zone; both naive UTC."""
     today = local_day(moment, portal_zone())
     days = 7 - today.weekday() if cadence is MailCadence.WEEKLY else 1
     return midnight(today + timedelta(days=days), portal_zone())
 
 
 def waits_for_its_turn(digest: Entry, reader: User) -> bool:
-    """Return whether a weekly digest was only looked at, and has been put off by a day."""
+    """Return whether a weekly digest is not due yet; postpone it by a day if so."""
     turn = datetime.fromisoformat(digest["params"]["turn"])
     if reader.mail_cadence is not MailCadence.WEEKLY or now() >= turn:
         return False
@@ -67,15 +67,15 @@ def still_to_come(event: str) -> bool:
 
 
 def members(digest: Entry) -> Iterator[Entry]:
-    """What waits for a digest, oldest first."""
+    """Return the entries that wait for a digest, oldest first."""
     waiting = {"digest": digest["_id"], "due_at": {"$exists": True}}
     return outbox().find(waiting).sort("created_at", 1)
 
 
 def gather(digest: Entry, reader: User) -> tuple[MailMessage | None, list[str]]:
-    """What a digest says, and the entries it says it for. Call within `mailing.speaking_to`.
-    Entries that have nothing to say any more are closed on the way; one that fails is left, and
-    will leave on its own."""
+    """Return the mail of a digest (None: nothing to say) and the ids of the entries it covers. Call
+    within `mailing.speaking_to`. Entries with nothing left to say are closed on the way; one that
+    fails stays, and will leave on its own."""
     refused = unsubscribe.refused_scopes(reader.id)
     subjects: dict[str, list[MailMessage]] = {}
     told, silent = [], []
@@ -97,7 +97,7 @@ def gather(digest: Entry, reader: User) -> tuple[MailMessage | None, list[str]]:
 
 
 def log_failure(entry: Entry, error: Exception) -> None:
-    """Where a mail failed, without the text of the error, which may have an address in it."""
+    """Log where a mail failed, without the text of the error, which may contain an address."""
     cause = error.__cause__ or error
     where = "" if isinstance(cause, OSError) else "".join(traceback.format_tb(error.__traceback__))
     log.warning(

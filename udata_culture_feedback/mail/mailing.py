@@ -1,7 +1,7 @@
-"""What a mail of ours is: who builds its words, how it looks, and the SMTP connection it leaves by.
+"""Build a mail: the builders of its words, its looks, and the SMTP connection it leaves by.
 
-udata's `MailMessage.send` takes no headers, and what it renders trusts translated texts with the
-titles in them. Hence a message of our own, in udata's templates.
+udata's `MailMessage.send` takes no headers, and its templates trust translated texts together with
+the titles in them. Hence a message class of our own, in udata's templates.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from ..web.urls import pages_url
 from . import unsubscribe
 from .models import Entry, message_id
 
-#: Seconds an SMTP server may take for one command. Without a bound, one that hangs would keep a
+#: Timeout of one SMTP command, in seconds. Without it, a server that hangs would block a
 #: worker for ever.
 PATIENCE = 60
 
@@ -56,11 +56,11 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True)
 class Builder:
-    """What makes the words of one kind of mail.
+    """The builder of one kind of mail.
 
-    `at_once`: it cannot wait for a digest (a deadline runs). `required`: it answers what the person
-    has just done (a receipt), so it leaves at once, whatever they refused or paused, and offers no
-    way out.
+    `at_once`: it cannot wait for a digest (a deadline runs). `required`: it responds to what the
+    person has just done (a receipt), so it leaves at once, whatever they refused or paused, without
+    an unsubscribe link.
     """
 
     name: str
@@ -77,10 +77,10 @@ def mail(
 ) -> Callable[[Callable[..., MailMessage | None]], Callable[..., MailMessage | None]]:
     """Register a builder: a function of the reader and of the parameters that were posted.
 
-    It runs when the mail leaves, as the reader (their language, their permissions), and answers
+    It runs when the mail leaves, as the reader (their language, their permissions), and returns
     None when there is nothing left to say: the object is deleted, or the reader may not see it. Its
-    `footer` says why they receive it; the way out is added. Names are stored: once in use, one
-    never changes.
+    `footer` says why they receive it; the unsubscribe link is added. Names are stored: once in use,
+    they never change.
     """
 
     def register(build: Callable[..., MailMessage | None]) -> Callable[..., MailMessage | None]:
@@ -93,19 +93,20 @@ def mail(
 
 
 def builder(name: str) -> Builder:
-    """Raise LookupError for an unknown one (posted by a newer version, perhaps)."""
+    """Return a builder by name. Raise LookupError for an unknown one (posted by a newer version,
+    perhaps)."""
     return _BUILDERS[name]
 
 
 @dataclass(frozen=True)
 class Correspondent:
-    """Somebody without an account, as mails see an account. Their name is never in one: it is a
-    text of somebody who may not be the one who receives it."""
+    """A reader without an account, with the attributes that mails read on an account. Their name is
+    never in a mail: it is text from a person who may not be the one who receives it."""
 
     id: ObjectId
     email: str
     prefered_language: str | None
-    #: They have said something here; the others are contact points of udata's.
+    #: They have contributed here; the others are contact points of udata's.
     spoke: bool = False
     active = True
     deleted = None
@@ -114,21 +115,21 @@ class Correspondent:
 
     @property
     def first_name(self) -> str:
-        """What udata's templates greet."""
+        """The name in the greeting of udata's templates."""
         return str(pgettext("greeting of somebody whose name is not known", "there"))
 
     def __repr__(self) -> str:
-        """Without the address, which would end in a log."""
+        """Leave out the address, which would end up in a log."""
         return f"Correspondent({self.id})"
 
 
-#: Whom a mail is for. udata's models have no types.
+#: The person a mail is for. udata's models have no types.
 Reader: TypeAlias = User | Correspondent
 
 
 def reader_of(id: ObjectId) -> Reader | None:
-    """Who reads the mails to an id: an account, somebody whose address is still kept, or a contact
-    point of udata's."""
+    """Return the reader behind an id: an account, a contact whose address is still kept, or a
+    contact point of udata's."""
     if account := User.objects(id=id).first():
         return account
     if contact := contacts.find(id):
@@ -139,22 +140,23 @@ def reader_of(id: ObjectId) -> Reader | None:
 
 @contextmanager
 def speaking_to(reader: Reader) -> Iterator[None]:
-    """Run code in the language and with the rights of a reader: those of everybody for who has no
-    account."""
+    """Run code in the language and with the permissions of a reader: those of an anonymous user for
+    a reader without an account."""
     somebody = None if isinstance(reader, Correspondent) else reader
     with acting_as(somebody), speaking(language_of(reader)):
         yield
 
 
 def language_of(reader: Reader) -> str:
-    """The language they prefer where the portal has it, otherwise the portal's."""
+    """Return the language a reader prefers where the portal has it, otherwise the portal's."""
     config = current_app.config
     preferred: Any = reader.prefered_language
     return preferred if preferred in config["LANGUAGES"] else config["DEFAULT_LANGUAGE"]
 
 
 def words(entry: Entry, reader: Reader) -> MailMessage | None:
-    """What an entry says, in plain words. Call within `speaking_to`."""
+    """Build the words of an entry, in plain text; None when there is nothing to say. Call within
+    `speaking_to`."""
     built = builder(entry["builder"]).build(reader, **entry["params"])
     return _plain(built) if built else None
 
@@ -162,7 +164,7 @@ def words(entry: Entry, reader: Reader) -> MailMessage | None:
 def written(
     content: MailMessage, entry: Entry, reader: Reader, *, way_out: bool = True
 ) -> OutboxMessage:
-    """The mail itself. Call within `speaking_to`."""
+    """Build the mail itself. Call within `speaking_to`."""
     headers = {"Auto-Submitted": "auto-generated"}  # RFC 3834: no out-of-office replies
     if way_out:
         address = unsubscribe.address(reader.id, entry["scope"])
@@ -182,8 +184,8 @@ def written(
 
 
 class OutboxMessage(Message):
-    """A message whose headers arrive as they are. Its library folds those over 78 characters, and
-    the standard library then encodes a long address into something that no mailbox reads as one."""
+    """A message whose headers leave unfolded. Its library folds those over 78 characters, and the
+    standard library then encodes a long address so that no mail client can read it."""
 
     def _mimetext(self, text: str | None, subtype: str = "plain") -> MIMEText:
         return MIMEText(text or "", _subtype=subtype, _charset=PRINTABLE)  # type: ignore[arg-type]
@@ -195,7 +197,8 @@ class OutboxMessage(Message):
 
 
 def send(message: Message) -> None:
-    """Hand a mail to the SMTP server, or only says so where udata's settings send no mail.
+    """Hand a mail to the SMTP server; where udata's settings send no mail, only send the signal
+    `mail_sent`.
 
     Raise Unreachable when the server is at fault, and whatever the library raises when it refuses
     this mail. Nothing is raised once the server has accepted it.
@@ -205,18 +208,18 @@ def send(message: Message) -> None:
         mail_sent.send(message)
         return
     settings = copy.copy(current_app.extensions["mail"])
-    settings.max_emails = None  # one mail for each connection
+    settings.max_emails = None  # one mail per connection
     with PatientConnection(settings) as connection:
         connection.send(message)
 
 
 class PatientConnection(Connection):
-    """A connection to the SMTP server that does not wait for ever, and whose end is no error."""
+    """An SMTP connection with a timeout, whose closing never fails."""
 
     def configure_host(self) -> smtplib.SMTP:
         try:
             return self._connected()
-        except OSError as error:  # of which SMTPException is one
+        except OSError as error:  # includes SMTPException
             raise Unreachable from error
 
     def _connected(self) -> smtplib.SMTP:
@@ -236,8 +239,8 @@ class PatientConnection(Connection):
 
 
 def _plain(message: MailMessage) -> MailMessage:
-    """A message in plain strings of the current language. udata's templates escape those in HTML;
-    lazy texts they take for safe, with the titles that people gave in them."""
+    """Turn a message into plain strings of the current language. udata's templates escape those in
+    HTML, but take lazy texts for safe, with the titles that people typed in them."""
     return replace(
         message,
         subject=excerpt(str(message.subject), SUBJECT_LENGTH),
@@ -260,12 +263,12 @@ def _ways_out(address: str) -> list[MailCTA]:
 
 
 def _way_to_oneself(reader: Reader) -> list[MailCTA]:
-    """Who has no account finds here what they said."""
+    """Return the link to "my data" for readers without an account who have contributed."""
     if not (isinstance(reader, Correspondent) and reader.spoke):
         return []
     return [MailCTA(_("See, correct or erase what you said"), pages_url("me/"))]
 
 
 def _domain(sender: str) -> str:
-    """The domain of a Message-ID: the sender's."""
+    """Return the domain of a Message-ID: the sender's."""
     return parseaddr(sender)[1].rpartition("@")[2] or "localhost"

@@ -1,9 +1,9 @@
-"""What a mail waiting to leave is: the document, its states, and the moves between them.
+"""Define the entries of the outbox: the document, its states, and the moves between them.
 
-An entry says who is told of what, never in which words and never to which address: both are looked
-up when it leaves, in the language, with the rights and at the address the reader has then. The
-reader (`user`) is an account or, where there is none, a contact: where their address is kept
-encrypted for as long as it is needed (`contacts`).
+An entry says who is told of what, never in which words and never at which address: both are looked
+up when it leaves, in the reader's language, with their permissions and at the address they have
+then. The reader (`user`) is an account or, where there is none, a contact: the document that keeps
+their address encrypted for as long as it is needed (`contacts`).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from udata.mongo.document import UDataDocument as Document
 
 from ..portal.collections import acknowledged, now
 
-#: An entry, as MongoDB gives it.
+#: An entry, as MongoDB returns it.
 Entry = dict[str, Any]
 
-#: How long who claimed an entry has to send it; longer than an SMTP server that answers each
+#: The lease of a claimed entry; longer than an SMTP server that answers each
 #: command at the last moment can take (`mailing.PATIENCE`).
 LEASE = timedelta(minutes=15)
-#: How long the end of an entry is remembered, and its event with it: posted again later, the same
+#: How long an ended entry is kept, and its event with it: posted again later, the same
 #: event would be a new mail.
 REMEMBERED = timedelta(days=30)
 
@@ -48,11 +48,11 @@ class Outcome(StrEnum):
 class CultureFeedbackOutbox(Document):
     """One mail to one person about one event. Dates are naive UTC.
 
-    The id is the event and its reader (`request:<id>:3:user:<id>`): one event, one mail, which no
-    missing index can undo. Waiting as long as it has `due_at`; claimed until `claimed_until`, which
-    also tells one claim from the next. `digest` is the id of the digest it waits for, if it does.
+    The id is the event and its reader (`request:<id>:3:user:<id>`): one event, one mail, even if an
+    index is missing. Waiting as long as it has `due_at`; claimed until `claimed_until`, which also
+    distinguishes one claim from the next. `digest` is the id of the digest it waits for, if any.
     `nonce` makes its Message-ID, and names it in logs. `last_error` is the class of an error: its
-    text may have an address in it. `params` go when it is sent or skipped.
+    text may contain an address. `params` are removed when it is sent or skipped.
     """
 
     id = StringField(primary_key=True)
@@ -87,7 +87,7 @@ class CultureFeedbackOutbox(Document):
 
 
 def outbox() -> Collection:
-    """The collection of mails, its indexes built, its writes acknowledged by a majority."""
+    """Return the collection of mails, its indexes built, its writes acknowledged by a majority."""
     return acknowledged(CultureFeedbackOutbox)
 
 
@@ -99,7 +99,7 @@ def new_entry(
     scope: str | None,
     due_at: datetime | None = None,
 ) -> Entry:
-    """An entry that waits; `to` is an account or a contact. Raise TypeError for parameters that are
+    """Return a new entry; `to` is an account or a contact. Raise TypeError for parameters that are
     no plain values: the words, and whatever else may change or vanish, are looked up when the mail
     leaves."""
     for name, value in params.items():
@@ -119,8 +119,8 @@ def new_entry(
 
 
 def insert(entries: Iterable[Entry]) -> int:
-    """Store entries, and return how many were new: an event that is already there is left as it is,
-    whoever stores it at the same time."""
+    """Store entries; return how many were new. An event that is already stored stays as it is. Safe
+    under concurrency."""
     entries = list(entries)
     if not entries:
         return 0
@@ -133,7 +133,7 @@ def insert(entries: Iterable[Entry]) -> int:
 
 
 def claim() -> Entry | None:
-    """The entry that has been due for longest, ours alone for the time of a lease."""
+    """Claim the entry that has been due for longest, under a lease; None when nothing is due."""
     moment = now()
     return outbox().find_one_and_update(
         {"due_at": {"$lte": moment}, "claimed_until": {"$not": {"$gt": moment}}},
@@ -144,13 +144,14 @@ def claim() -> Entry | None:
 
 
 def is_ours(entry: Entry) -> bool:
-    """Return whether a claim still stands: nobody has ended or taken the entry since."""
+    """Return whether a claim still holds: nobody has ended or claimed the entry since."""
     ours = {"_id": entry["_id"], "claimed_until": entry["claimed_until"]}
     return outbox().find_one(ours, {"_id": 1}) is not None
 
 
 def postpone(entry: Entry, due_at: datetime, **changes: Any) -> None:
-    """Give a claim back, unless it has expired and somebody else has taken the entry."""
+    """Release a claim until `due_at`, unless it has expired and another process has claimed the
+    entry."""
     outbox().update_one(
         {"_id": entry["_id"], "claimed_until": entry["claimed_until"]},
         {"$set": {"due_at": due_at, **changes}, "$unset": {"claimed_until": ""}},
@@ -158,7 +159,8 @@ def postpone(entry: Entry, due_at: datetime, **changes: Any) -> None:
 
 
 def close(ids: Iterable[str], outcome: Outcome, why: str | None = None) -> None:
-    """End entries that wait, once: what was sent has been sent, whoever has the claim now."""
+    """End entries that still wait, whoever has the claim now: what was sent has been sent.
+    Idempotent."""
     moment = now()
     ended: Document = {"outcome": outcome, "expires_at": moment + REMEMBERED}
     if why:
@@ -174,7 +176,7 @@ def close(ids: Iterable[str], outcome: Outcome, why: str | None = None) -> None:
 
 
 def message_id(entry: Entry, domain: str) -> str:
-    """The Message-ID of an entry, the same however often it is sent (RFC 5322, 3.6.4); nobody can
-    find in it whom or what it is about."""
+    """Return the Message-ID of an entry, equal however often it is sent (RFC 5322, 3.6.4); it
+    reveals neither the reader nor the subject."""
     digest = hashlib.sha256(f"{entry['nonce']}:{entry['_id']}".encode()).hexdigest()
     return f"<culture-feedback.{digest[:32]}@{domain}>"

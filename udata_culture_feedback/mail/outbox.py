@@ -1,9 +1,9 @@
-"""Mails of ours on their way: posted once, sent when they are due, tried again when refused.
+"""Send our mails: posted once, sent when they are due, retried when refused.
 
-An action posts what happened and goes on; sending is for the task. Nothing is lost between the two,
-and a crash in the middle of sending repeats one mail at most, under the same Message-ID, which
-mailboxes recognise. The job `culture-feedback-deliver` is to be scheduled every few minutes: it
-also does what other tasks would have done, had they not been lost.
+An action posts what happened and goes on; a task sends. Nothing is lost between the two, and a
+crash in the middle of sending repeats one mail at most, under the same Message-ID, which mail
+clients recognise. Schedule the job `culture-feedback-deliver` every few minutes: it also does what
+lost tasks would have done.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .models import Entry, Outcome, claim, close, insert, is_ours, new_entry, ou
 
 log = logging.getLogger(__name__)
 
-#: How long to wait after each refusal; after the last one the mail has failed (five days in all).
+#: Delay after each refusal; after the last one the mail has failed (five days in all).
 DELAYS = (
     timedelta(minutes=5),
     timedelta(minutes=15),
@@ -48,11 +48,11 @@ DELAYS = (
 #: Mails that one task sends before it hands over to the next.
 AT_ONCE = 200
 
-#: What was handed to tasks long since (`lost`) and is still due, by name: other domains say how it
-#: is done, a bounded number of times, and how many there were. Mostly a look at an index.
+#: Steps that do what was handed to tasks long ago (`lost`) and is still due, by name. Domains
+#: register them; each does a bounded number and returns how many. Mostly a look at an index.
 CAUGHT_UP: dict[str, Callable[[], int]] = {}
 
-#: Until then a task is on its way, or at work.
+#: How long a task may still be queued or running.
 ON_ITS_WAY = timedelta(minutes=5)
 
 #: Entries stored at once.
@@ -62,11 +62,11 @@ BATCH = 500
 def post(
     event: str, to: ObjectId, builder: str, params: Document, scope: str | None = None
 ) -> bool:
-    """Tells one person of one event, once however often it is posted.
+    """Post one event to one person. Idempotent: however often it is posted, one mail leaves.
 
     `event`: what happened, for all time (`request:<id>:3`, the third entry of its history), ids
-    only. `builder`: the name of a `mailing.mail`; `params`: its plain parameters. `scope`: what one
-    can refuse to hear of (`request:<id>`). Return whether it was new.
+    only. `builder`: the name of a `mailing.mail`; `params`: its plain parameters. `scope`: the
+    subject one can unsubscribe from (`request:<id>`). Return whether it was new.
     """
     if not insert([_entry(event, to, builder, params, scope)]):
         return False
@@ -81,8 +81,9 @@ def post_to_each(
     params: Document,
     scope: str,
 ) -> int:
-    """The same for many people, in bounded memory: who has refused the subject is left out. Run
-    again after a crash, it tells only those who have not been told. Return how many are new."""
+    """Post one event to many people, in bounded memory, except those who have unsubscribed from
+    `scope`. Run again after a crash, it reaches only those not posted to yet. Return how many are
+    new."""
     told = 0
     people = unsubscribe.subscribed(to, scope)
     while batch := list(islice(people, BATCH)):
@@ -95,7 +96,8 @@ def post_to_each(
 
 @job("culture-feedback-deliver", route="low.culture-feedback")
 def deliver(self: Any) -> dict[str, int]:
-    """Send what is due, then has the rest and the first retries done; and catches up."""
+    """Send what is due, queue another run for the rest and for first retries, and do what lost
+    tasks left."""
     with recorded("culture-feedback-deliver") as run:
         done = deliver_due(AT_ONCE)
         run["done"] |= done
@@ -110,14 +112,14 @@ def deliver(self: Any) -> dict[str, int]:
 
 
 def lost() -> Query:
-    """Select what was last changed too long ago for a task to be still about it."""
+    """Select what was last changed too long ago for its task to be still queued or running."""
     return {"last_modified": {"$lt": now() - ON_ITS_WAY}}
 
 
 def deliver_due(limit: int | None = None) -> Counter[str]:
-    """Send what is due, at most `limit` of it, and return how many ended how: `sent`, `skipped`,
-    `failed`, `delayed`, `grouped` (waiting for a digest). Stops at an SMTP server that cannot be
-    reached: the others would fare no better."""
+    """Send what is due, at most `limit` mails; return how many ended how: `sent`, `skipped`,
+    `failed`, `delayed`, `grouped` (waiting for a digest). Stop at an SMTP server that cannot be
+    reached: the other mails would fare no better."""
     done: Counter[str] = Counter()
     while limit is None or done.total() < limit:
         entry = claim()
@@ -134,12 +136,12 @@ def deliver_due(limit: int | None = None) -> Counter[str]:
 
 
 def deliver_all() -> int:
-    """For maintenance: sends everything that is due, and return how many mails that was."""
+    """Send everything that is due, for maintenance; return how many mails were sent."""
     return deliver_due()["sent"]
 
 
 def requeue_failed() -> int:
-    """Start again with every mail that was refused for days, and return how many there are."""
+    """Restart every mail that was refused for days; return how many there are."""
     again = outbox().update_many(
         {"outcome": Outcome.FAILED},
         {
@@ -153,7 +155,7 @@ def requeue_failed() -> int:
 
 
 def forget(user_id: ObjectId) -> None:
-    """Remove what is kept of somebody who has left: their mails and what they refused."""
+    """Delete the mails and refusals of a person who has left."""
     outbox().delete_many({"user": user_id})
     unsubscribe.unsubscribed().delete_many({"user": user_id})
 
@@ -163,8 +165,9 @@ def _entry(event: str, to: ObjectId, builder: str, params: Document, scope: str 
 
 
 def _deliver(entry: Entry) -> str:
-    """Send what was claimed, or finds out why not. Raise whatever prevented it."""
-    if entry["attempts"] > len(DELAYS) + 1:  # each attempt ended without a word
+    """Send a claimed entry or end it with the reason; return what became of it. Raise whatever
+    prevented it."""
+    if entry["attempts"] > len(DELAYS) + 1:  # each attempt ended without an outcome
         return _end(entry, Outcome.FAILED, "interrupted")
     reader = mailing.reader_of(entry["user"])
     if why := _why_not(entry, reader):
@@ -199,7 +202,7 @@ def _deliver_digest(digest: Entry, reader: Reader) -> str:
 
 
 def _why_not(entry: Entry, reader: Reader | None) -> str | None:
-    """Why somebody is not to be written to, if so."""
+    """Return why a person must not be written to; None when they may."""
     if reader is None or reader.deleted or not reader.active or not reader.email:
         return "no account"
     if entry["builder"] != DIGEST and mailing.builder(entry["builder"]).required:
@@ -212,8 +215,8 @@ def _why_not(entry: Entry, reader: Reader | None) -> str | None:
 
 
 def _waits(entry: Entry, reader: Reader) -> bool:
-    """Return whether an entry waits for a digest, or has left with it since it was claimed. One
-    whose digest left without it does not."""
+    """Return whether an entry waits for a digest, or has left with one since it was claimed. An
+    entry whose digest left without it does not wait."""
     if digest := entry.get("digest"):
         if not outbox_digest.still_to_come(digest):
             return not is_ours(entry)
@@ -231,7 +234,8 @@ def _end(entry: Entry, outcome: Outcome, why: str | None = None) -> str:
 
 
 def _delay(entry: Entry, error: Exception) -> str:
-    """Try again later what has just failed, less and less often."""
+    """Schedule a retry of what has just failed, later each time; end it as failed after the last
+    one."""
     outbox_digest.log_failure(entry, error)
     name = type(error.__cause__ or error).__name__
     if entry["attempts"] > len(DELAYS):

@@ -1,7 +1,7 @@
-"""Who does not want to be told of what: tokens in mails, and what was chosen with them.
+"""Keep who has unsubscribed from what, and make the tokens in mails that let them.
 
-A token is one person's and one subject's, signed for this purpose alone. It has no end: the way out
-of an old mail works as long as the mail is kept.
+A token is for one person and one subject, signed for this purpose alone. It never expires: the
+unsubscribe link works for as long as the mail is kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..people.tokens import signer
 from ..portal.collections import acknowledged, now
 from ..web.urls import api_url
 
-#: Every subject of ours.
+#: The scope that stands for every subject of ours.
 ALL = "*"
 
 #: People looked up at once.
@@ -31,8 +31,8 @@ BATCH = 500
 
 
 class CultureFeedbackUnsubscribed(Document):
-    """One person wants no mail about one subject (`request:<id>`), or none of ours (`*`). The id is
-    both, so that there is one."""
+    """A refusal: one person wants no mail about one subject (`request:<id>`), or none of ours
+    (`*`). The id is made of both, so that it is unique."""
 
     id = StringField(primary_key=True)
     user = ObjectIdField(required=True)
@@ -44,7 +44,7 @@ class CultureFeedbackUnsubscribed(Document):
 
 @dataclass(frozen=True)
 class Way:
-    """What a token opens: mails to one person about one subject."""
+    """The content of a token: mails to one person about one subject."""
 
     user_id: ObjectId
     scope: str
@@ -55,8 +55,8 @@ def unsubscribed() -> Collection:
 
 
 def subscribed(user_ids: Iterable[ObjectId], scope: str) -> Iterator[ObjectId]:
-    """Those who may be told about a subject, in the order given. Reads by batches what it is given
-    and what it looks up, however many there are."""
+    """Yield those who may be told about a subject, in the order given. Reads both the ids and the
+    refusals in batches, however many there are."""
     waiting = iter(user_ids)
     while batch := list(islice(waiting, BATCH)):
         refused = unsubscribed().find(
@@ -67,12 +67,12 @@ def subscribed(user_ids: Iterable[ObjectId], scope: str) -> Iterator[ObjectId]:
 
 
 def refused_scopes(user_id: ObjectId) -> set[str]:
-    """What one person does not want to be told of."""
+    """Return the subjects that one person has unsubscribed from."""
     return {refusal["scope"] for refusal in unsubscribed().find({"user": user_id})}
 
 
 def refuses(user_id: ObjectId, scope: str | None) -> bool:
-    """Return whether one person does not want to be told of a subject."""
+    """Return whether one person has unsubscribed from a subject, or from everything."""
     return (
         unsubscribed().find_one({"user": user_id, "scope": {"$in": [scope or ALL, ALL]}})
         is not None
@@ -80,7 +80,7 @@ def refuses(user_id: ObjectId, scope: str | None) -> bool:
 
 
 def stop(way: Way, *, everything: bool = False) -> None:
-    """No more mails about the subject, or none of ours at all. Idempotent."""
+    """Unsubscribe a person from the subject, or from all of our mails. Idempotent."""
     scope = ALL if everything else way.scope
     refusal = {"_id": f"{way.user_id}:{scope}", "user": way.user_id, "scope": scope}
     with suppress(DuplicateKeyError):
@@ -88,18 +88,19 @@ def stop(way: Way, *, everything: bool = False) -> None:
 
 
 def resume(way: Way) -> None:
-    """Mails about the subject again, which a refusal of everything would prevent too."""
+    """Subscribe a person to the subject again, which also lifts a refusal of everything."""
     unsubscribed().delete_many({"user": way.user_id, "scope": {"$in": [way.scope, ALL]}})
 
 
 def address(user_id: ObjectId, scope: str | None) -> str:
-    """Where one person stops mails about a subject: GET shows a page, POST does it (RFC 8058)."""
+    """Return the address where one person unsubscribes: GET shows a page, POST does it (RFC
+    8058)."""
     token = signer("unsubscribe").dumps([str(user_id), scope or ALL])
     return f"{api_url('unsubscribe/')}?{urlencode({'token': token})}"
 
 
 def read(token: str) -> Way | None:
-    """What a token opens, or None when it is not one of ours for this purpose."""
+    """Return the content of a token; None when it is invalid or made for another purpose."""
     try:
         user_id, scope = signer("unsubscribe").loads(token)
     except (BadData, ValueError, TypeError):
@@ -107,14 +108,14 @@ def read(token: str) -> Way | None:
     return Way(ObjectId(user_id), scope)
 
 
-# What subjects are called on the page: a domain says it of its own.
+# How subjects are named on the page: each domain registers its own.
 
 Naming = Callable[[str], str | None]
 _NAMINGS: dict[str, Naming] = {}
 
 
 def names(kind: str) -> Callable[[Naming], Naming]:
-    """Register how the subjects `<kind>:<id>` are called: a function of the id, which answers None
+    """Register how the subjects `<kind>:<id>` are named: a function of the id, which returns None
     for what is not public."""
 
     def register(naming: Naming) -> Naming:
@@ -125,6 +126,6 @@ def names(kind: str) -> Callable[[Naming], Naming]:
 
 
 def name_of(scope: str) -> str | None:
-    """What a subject is called, if it may be said."""
+    """Return the name of a subject; None where it is not public."""
     kind, _, id = scope.partition(":")
     return _NAMINGS[kind](id) if kind in _NAMINGS else None

@@ -1,7 +1,8 @@
-"""The page behind the way out of our mails. Opening it changes nothing: mail scanners open links.
+"""Show the page behind the unsubscribe link of our mails. Opening it changes nothing: mail scanners
+open links.
 
-Its POST needs neither session nor guard: the signed token in its address is the proof, and
-mailboxes send it by themselves when somebody uses their own button (RFC 8058).
+Its POST needs neither session nor guard: the signed token in its address is the proof, and mail
+clients send it by themselves when people use their own button (RFC 8058).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from . import unsubscribe
 from .mailing import Reader, language_of, reader_of
 from .unsubscribe import ALL, Way
 
-#: What a mailbox sends (RFC 8058, 3.1).
+#: The form field that a mail client sends (RFC 8058, 3.1).
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
 #: The page is about whose the token is, whoever is logged in.
@@ -28,7 +29,7 @@ ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
 @blueprint.route("/unsubscribe/")
 def unsubscribe_page() -> Response:
-    """What one receives, and the button to change it."""
+    """Show what one receives, and the button to change it."""
     try:
         way, reader = _opened()
     except refusals.Refusal as refusal:
@@ -39,8 +40,8 @@ def unsubscribe_page() -> Response:
 @blueprint.route("/unsubscribe/", methods=["POST"])
 @handles_refusal  # it has no use for the guard
 def change_subscription() -> Response:
-    """Stop mails about the subject of the token, or all of ours, or has them sent again. 400 for a
-    token or a wish that is none."""
+    """Unsubscribe from the subject of the token or from all our mails, or subscribe again. 400 for
+    an invalid token or wish."""
     try:
         way, reader = _opened()
     except refusals.Refusal as refusal:
@@ -48,7 +49,7 @@ def change_subscription() -> Response:
     name, value = ONE_CLICK
     if request.form.get(name) == value:
         unsubscribe.stop(way)
-        return _page(way, reader, done=True)  # mailboxes follow no redirection
+        return _page(way, reader, done=True)  # mail clients follow no redirect
     match request.form.get("wish"):
         case "stop":
             unsubscribe.stop(way)
@@ -63,8 +64,8 @@ def change_subscription() -> Response:
 
 
 def _opened() -> tuple[Way, Reader]:
-    """What the token opens and whose it is. Raise Invalid for no token of ours, and for that of
-    somebody who has left."""
+    """Return the content of the token and its reader. Raise Invalid for a token that is not ours,
+    and when its reader has left."""
     way = unsubscribe.read(request.args.get("token", ""))
     reader = way and reader_of(way.user_id)
     if not way or not reader or reader.deleted:
@@ -87,7 +88,7 @@ def _page(
     way: Way, reader: Reader, *, done: bool = False, refusal: refusals.Refusal | None = None
 ) -> Response:
     refused = unsubscribe.refused_scopes(reader.id)
-    # The reader's language rather than the visitor's: who opens a mail is seldom logged in.
+    # The reader's language rather than the visitor's: people who open a mail are seldom logged in.
     with speaking(g.lang_code if "lang" in request.args else language_of(reader)):
         return only_for_its_holder(
             render(
@@ -106,6 +107,6 @@ def _page(
 
 
 def _address() -> str:
-    """The address of this page, with its token."""
+    """Return the address of this page, with its token."""
     kept = {name: request.args[name] for name in ("token", "lang") if name in request.args}
     return f"{url_for('culture-feedback.unsubscribe_page')}?{urlencode(kept)}"

@@ -1,1 +1,1 @@
-"""Tell operators how the plugin is: health, queue sizes, logs, metrics for Prometheus."""
+"""Show operators how the plugin is doing: health, queue sizes, logs, metrics for Prometheus."""

@@ -1,5 +1,5 @@
-"""What is wrong, as an operator or a monitor asks it: checks of a few bounded commands each, and
-the route `P/health/`. No check knows anything of a person."""
+"""Find what is wrong, for operators and monitors: checks of a few bounded commands each, and the
+route `P/health/`. No check reveals anything about a person."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from . import queue_sizes
 
 log = logging.getLogger(__name__)
 
-#: Seconds that the whole look may take.
+#: Seconds that all checks together may take.
 PATIENCE = 5
 
-#: How long figures and discussions may be behind: tasks take seconds, readers settle.
+#: How long figures and discussions may lag: tasks take seconds, readers settle.
 DUES_LATE = timedelta(hours=1)
-#: How long a mail may wait once it is to leave.
+#: How long a mail may wait once it is due.
 MAILS_LATE = timedelta(hours=1)
-#: How long ago each job may have ended, with some room over its schedule.
+#: How long ago each job may have ended: its schedule, and some room.
 JOBS_LATE = {
     "culture-feedback-maintain": timedelta(hours=30),
     "culture-feedback-deliver": timedelta(hours=1),
     "culture-feedback-consultations": timedelta(hours=1),
 }
-#: How far the clock of a process may be from the database's. Leases of mails last longer.
+#: How far the clock of a process may be from the database's; less than a lease of mails.
 CLOCK_OFF = timedelta(minutes=2)
 
 Problem = dict[str, Any]
 
-#: The document classes, which `app` registers.
+#: The document classes, registered by `app`.
 documents: Slot[Sequence[Any]] = Slot("document classes")
 
 
@@ -55,8 +55,8 @@ def _database() -> Iterator[str]:
 
 
 def _indexes() -> Iterator[str]:
-    """Unique indexes, without which two may store what only one should. A collection that is empty
-    does without: its index is built before its first document."""
+    """Check unique indexes, without which duplicates may be stored. An empty collection does
+    without: its index is built before its first document."""
     names = set(get_db().list_collection_names(filter={"name": {"$regex": "^culture_feedback_"}}))
     for model in documents():
         wanted = [index for index in model._meta.get("index_specs", ()) if index.get("unique")]
@@ -91,7 +91,7 @@ def _jobs() -> Iterator[str]:
         if job == "culture-feedback-consultations" and not _consulting():
             continue
         if job not in ended and installed and now() - installed < longer:
-            continue  # its first time is still to come
+            continue  # its first run is still to come
         if job not in ended:
             yield f"{job} has never run to its end: schedule it (`udata job schedule`)."
         elif now() - ended[job] > longer:
@@ -108,7 +108,7 @@ def _clock() -> Iterator[str]:
         )
 
 
-#: What is looked at, by the name that `?check=` takes.
+#: The checks, by the names that `?check=` takes.
 CHECKS: dict[str, Callable[[], Iterator[str]]] = {
     "database": _database,
     "indexes": _indexes,
@@ -120,8 +120,8 @@ CHECKS: dict[str, Callable[[], Iterator[str]]] = {
 
 
 def problems(names: list[str] | None = None) -> list[Problem]:
-    """What is wrong: `check` and `message` (English, for operators). A database that does not
-    answer is one problem, not six."""
+    """Return what is wrong: `check` and `message` (English, for operators). A database that is down
+    is one problem, not six."""
     found: list[Problem] = []
     with pymongo.timeout(PATIENCE):
         for name in names or CHECKS:
@@ -165,12 +165,13 @@ class HealthAPI(Route):
         return never_stored(Response(json.dumps(body), status, mimetype="application/json"))
 
 
-#: Checks that this process has last found wrong.
+#: Checks that failed the last time this process ran them.
 _wrong: set[str] = set()
 
 
 def _tell_changes(names: list[str], found: list[Problem]) -> None:
-    """Log what has turned wrong, and what is right again: a probe asks every few seconds."""
+    """Log what has turned wrong, and what is right again; only changes, since a probe asks every
+    few seconds."""
     for problem in found:
         if problem["check"] not in _wrong:
             tell(log, logging.WARNING, "unhealthy", **problem)
@@ -182,12 +183,12 @@ def _tell_changes(names: list[str], found: list[Problem]) -> None:
 
 
 def _consulting() -> bool:
-    """Return whether a consultation is under way, or has closed and its results are to be made."""
+    """Return whether a consultation is open, or has closed without its results collected yet."""
     under_way = {"published": {"$ne": None}, "collected": None}
     return consultations().find_one(under_way, {"_id": 1}) is not None
 
 
 def _words(time: timedelta) -> str:
-    """A length of time, as operators say it."""
+    """Format a duration for operators."""
     minutes = round(time.total_seconds() / 60)
     return f"{minutes // 60} h" if minutes >= 120 else f"{minutes} min"

@@ -1,9 +1,9 @@
-"""What our log says: one sentence and `key=value` pairs, ids only.
+"""Log what happens: one sentence and `key=value` pairs, ids only.
 
 Everything is logged under `udata_culture_feedback`, so that an operator sets level and handler
 once. Each record also carries its pairs as `record.culture_feedback` (a dict), for handlers that
-write JSON. No name, no address, no IP, no key of a contributor and no words of anybody: pairs are
-ids of contributions, counts, statuses and classes of errors.
+write JSON. No name, no address, no IP, no contributor key and nobody's words: pairs are ids of
+contributions, counts, statuses and classes of errors.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 
 def show(level: str) -> None:
-    """Show our log from a level on. Nothing of udata's takes what is below a warning: it then goes
-    to the standard error, as warnings do."""
+    """Show our log from a level on. No handler of udata's takes what is below a warning: it then
+    goes to the standard error, as warnings do."""
     ours = logging.getLogger("udata_culture_feedback")
     ours.setLevel(level)
     if not ours.hasHandlers():
@@ -32,7 +32,7 @@ def show(level: str) -> None:
 
 
 def connect() -> None:
-    """Called once by `init_app`, harmlessly again: has what happens logged at INFO."""
+    """Have what happens logged at INFO. Called by `init_app`; idempotent."""
     on_feedback_changed.connect(_feedback_changed)
     on_feedback_treated.connect(_feedback_treated)
     on_request_received.connect(_request_received)

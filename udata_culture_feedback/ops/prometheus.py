@@ -1,8 +1,8 @@
-"""What Prometheus is told, where `prometheus_client` is installed (the extra `metrics`).
+"""Export metrics for Prometheus, where `prometheus_client` is installed (the extra `metrics`).
 
 One collector reads counts from the database when it is scraped, so that it does not matter which
-process answers, nor how many there are. It is in the default registry of `prometheus_client`, for
-operators who expose that one; `P/metrics` exposes ours alone, to who has
+process responds, nor how many there are. It is in the default registry of `prometheus_client`, for
+operators who expose that one; `P/metrics` exposes ours alone, to clients with
 `CULTURE_FEEDBACK_METRICS_TOKEN`. HTTP requests, which each process counts: `prometheus_http`.
 """
 
@@ -24,10 +24,10 @@ from . import health, prometheus_http, queue_sizes
 
 INSTALLED = find_spec("prometheus_client") is not None
 
-#: Not that of the pages: a bearer token here is no account's.
+#: Apart from the pages' blueprint: a bearer token here belongs to no account.
 blueprint = Blueprint("culture-feedback-metrics", __name__, url_prefix=PREFIX)
 
-#: Metric → what it says, its label, and what reads it: label → count.
+#: Metric → its description, its label, and the function that reads it: label → count.
 GAUGES: dict[str, tuple[str, str, Callable[[], dict[str, int]]]] = {
     "feedback": ("Feedback by treatment", "treatment", queue_sizes.treatments),
     "requests": ("Public requests by status", "status", queue_sizes.requests_by_status),
@@ -39,8 +39,8 @@ GAUGES: dict[str, tuple[str, str, Callable[[], dict[str, int]]]] = {
 
 
 class Collector:
-    """Reads the counts of one application. `describe` tells the names without reading anything:
-    registering must not open a connection."""
+    """The counts of one application. `describe` returns nothing: registering must not open a
+    connection."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
@@ -80,8 +80,8 @@ class Collector:
 
 
 class Merged:
-    """HTTP requests of all processes of this machine. Not in the default registry, which has those
-    of its own process already."""
+    """The HTTP requests of all processes of this machine. Not in the default registry, which
+    already has those of its own process."""
 
     def describe(self) -> Iterable[Any]:
         return []
@@ -90,13 +90,13 @@ class Merged:
         yield from prometheus_http.merged()
 
 
-#: The collector that the default registry has: of the application that was made last.
+#: The collector in the default registry: that of the latest application.
 _registered: list[Collector] = []
 
 
 def register(app: Flask) -> None:
-    """Add the route, and the collector to the default registry; nothing where there is no
-    `prometheus_client`."""
+    """Add the route, and the collector to the default registry; without `prometheus_client`, the
+    route alone, which responds 404."""
     app.register_blueprint(blueprint)
     if not INSTALLED:
         return
@@ -112,7 +112,7 @@ def register(app: Flask) -> None:
 
 @blueprint.route("/metrics")
 def metrics() -> Response:
-    """Our metrics, in the text format of Prometheus. Without the token there is no such page."""
+    """Return our metrics, in the text format of Prometheus; 404 without the token."""
     token = current_app.config["CULTURE_FEEDBACK_METRICS_TOKEN"]
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if not (INSTALLED and token and hmac.compare_digest(given.encode(), token.encode())):

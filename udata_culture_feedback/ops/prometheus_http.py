@@ -1,8 +1,8 @@
-"""Our HTTP requests as Prometheus counts them, where `prometheus_client` is installed: by the rule
-of the route, never by the address that was asked, which could name somebody.
+"""Count our HTTP requests for Prometheus, where `prometheus_client` is installed: by the rule of
+the route, never by the requested address, which could name a person.
 
-Counts are of one process. Where `PROMETHEUS_MULTIPROC_DIR` is set, `prometheus_client` keeps those
-of all processes of a machine in files, and `merged` reads them all, each once.
+Counts are per process. Where `PROMETHEUS_MULTIPROC_DIR` is set, `prometheus_client` keeps those of
+all processes of a machine in files, and `merged` reads them all, each once.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 METHODS = frozenset(("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"))
 
-#: In the WSGI environment: when the request came. It is taken out when the request is counted.
+#: In the WSGI environment: when the request came; removed once the request is counted.
 _STARTED = "culture_feedback.started"
 
 
 @cache
 def _meters() -> tuple[Any, Any]:
-    """The counter and the histogram, of the whole process: several applications share them."""
+    """Return the counter and the histogram of the whole process: several applications share
+    them."""
     from prometheus_client import Counter, Histogram
 
     requests = Counter(
@@ -46,7 +47,7 @@ def _meters() -> tuple[Any, Any]:
 
 
 def register(app: Flask) -> None:
-    """Have an application count what it answers at our addresses, errors included."""
+    """Have an application count its responses at our addresses, errors included."""
     _meters()
     app.before_request(_came)
     app.after_request(_answered)
@@ -58,7 +59,7 @@ def _came() -> None:
 
 
 def _answered(response: Response) -> Response:
-    # Flask comes here twice where what other extensions do with an answer fails: counted once.
+    # Flask calls this twice where another extension fails after the response: count once.
     started = request.environ.pop(_STARTED, None)
     if started is not None:
         requests, durations = _meters()
@@ -70,15 +71,16 @@ def _answered(response: Response) -> Response:
 
 
 def _route() -> str:
-    """`/feedback/<string:id>/`; "none" where no rule of ours was meant."""
+    """Return the rule of a request, like `/feedback/<string:id>/`; "none" where no rule of ours
+    matched."""
     rule = request.url_rule.rule if request.url_rule else ""
     ours = rule.startswith(f"{PREFIX}/")  # udata's storage has a rule for any address at all
     return rule.removeprefix(PREFIX) if ours else "none"
 
 
 def merged() -> Iterator[Any]:
-    """The families of all processes of this machine; none where they are not kept together, since
-    one process would answer for itself alone, and another one at the next scrape."""
+    """Yield the metric families of all processes of this machine; none where they are not kept
+    together: one process would report for itself alone, and another one at the next scrape."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return
     from prometheus_client import CollectorRegistry

@@ -1,5 +1,5 @@
-"""What waits, and since when: counted by indexes, with a constant number of bounded commands, for
-`P/health/` and for the metrics. Nothing here says who or what about."""
+"""Count what waits, and since when: by indexes, with a constant number of bounded commands, for
+`P/health/` and the metrics. Nothing here reveals who, or about what."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from ..portal.collections import now
 from ..web.listing import EPOCH
 from ..web.untyped import Query
 
-#: Nothing is counted further: what is over it is a bad day, however bad.
+#: No count goes further: beyond it, the exact number no longer matters.
 COUNTED = 100_000
 
-#: What is due to figures; the others (a discussion, an author) may have a reason to wait.
+#: Dues to figures; others (to a discussion, an author) may have a reason to wait.
 _OF_FIGURES = {"$regex": "^(dataset:|organization:|site)"}
 
 
 def dues() -> dict[str, int]:
-    """Contributions of each kind that something has not heard of yet."""
+    """Count, per kind, the contributions that are due to something."""
     return {kind: _count(collection, _due()) for kind, collection in _contributions()}
 
 
 def late_dues(longer: timedelta) -> list[str]:
-    """The kinds of contributions that figures have not heard of for longer than that, and
-    `discussion` where words that anybody may read have no discussion for longer than that."""
+    """Return the kinds of contributions that have been due to figures for longer than `longer`, and
+    `discussion` where public words have lacked their discussion for that long."""
     before = now() - longer
     late = []
     for kind, collection, due, since in (
@@ -58,8 +58,8 @@ def late_dues(longer: timedelta) -> list[str]:
 
 
 def mails() -> dict[str, int]:
-    """Mails that are to leave now, that wait for later (a digest, another try), that have failed
-    for good."""
+    """Count the mails that are due now, wait for later (a digest, a retry), have failed for
+    good."""
     moment = now()
     return {
         "due": _count(outbox(), {"due_at": {"$lte": moment}}),
@@ -69,20 +69,21 @@ def mails() -> dict[str, int]:
 
 
 def late_mails(longer: timedelta) -> int:
-    """Mails that should have left longer ago than that, and that nobody is sending."""
+    """Count the mails that have been due for longer than `longer` and that no process is
+    sending."""
     moment = now()
     late = {"due_at": {"$lt": moment - longer}, "claimed_until": {"$not": {"$gt": moment}}}
     return _count(outbox(), late)
 
 
 def overdue() -> int:
-    """Requests whose answer is late."""
+    """Count the requests whose answer is late."""
     late = {"$gte": EPOCH, "$lt": overdue_bound(now())}
     return _count(requests(), {"visibility": Visibility.PUBLIC, "clock.due_at": late})
 
 
 def moderation() -> dict[str, int]:
-    """What waits for moderators, by class."""
+    """Count what waits for moderators, by class."""
     queued = {"review.since": {"$exists": True}}
     return {
         n: _count(one.collection(), queued | one.where()) for n, one in kinds.moderated().items()
@@ -90,19 +91,19 @@ def moderation() -> dict[str, int]:
 
 
 def requests_by_status() -> dict[str, int]:
-    """Public requests by status, as the figures of the site stand."""
+    """Return the number of public requests by status, from the stored figures of the site."""
     totals = figures.read_many([SITE]).get(SITE) or {}
     return _behind("status:", totals)
 
 
 def feedback_figures() -> dict[str, int]:
-    """Totals of the site as they stand: `total`, `waiting`, `treatment:<status>`…"""
+    """Return the stored totals of the site: `total`, `waiting`, `treatment:<status>`…"""
     found = stored_summaries().find_one({"_id": SITE}, {"totals": 1}) or {}
     return found.get("totals") or {}
 
 
 def treatments() -> dict[str, int]:
-    """Feedback by treatment, as the figures of the site stand."""
+    """Return the number of feedbacks by treatment, from the stored figures of the site."""
     return _behind("treatment:", feedback_figures())
 
 

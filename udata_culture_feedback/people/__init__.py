@@ -1,1 +1,2 @@
-"""Who speaks: an account, an organization's voice, a confirmed e-mail, nobody in particular."""
+"""Know the person behind a contribution: an account, an organization, a confirmed e-mail address,
+an anonymous browser."""

@@ -1,5 +1,5 @@
-"""How people without an account take part, action by action: by a proof of work, by an e-mail
-address that they confirm, or not at all."""
+"""Say, action by action, how people without an account take part: with a proof of work, with an
+e-mail address that they confirm, or not at all."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ SETTING = "CULTURE_FEEDBACK_WITHOUT_ACCOUNT"
 
 
 class Mode(StrEnum):
-    """What is asked of somebody without an account."""
+    """What an action asks of people without an account."""
 
-    OFF = "off"  # to have one
-    EMAIL = "email"  # to confirm an e-mail address
-    PROOF = "proof"  # a proof of work; who cannot give one may confirm an e-mail address
+    OFF = "off"  # log in first
+    EMAIL = "email"  # confirm an e-mail address
+    PROOF = "proof"  # a proof of work, or a confirmed e-mail address instead
 
 
 class Action(StrEnum):
-    """What somebody without an account may do."""
+    """An action that people without an account may take."""
 
     FEEDBACK = "feedback"
     SUPPORT = "support"
@@ -30,7 +30,7 @@ class Action(StrEnum):
     FOLLOW = "follow"  # needs an address to write to: never by a proof of work
 
 
-#: What an action that the setting does not name is.
+#: The mode of an action that the setting does not name.
 DEFAULTS: dict[str, Mode] = {
     Action.FEEDBACK: Mode.PROOF,
     Action.SUPPORT: Mode.PROOF,
@@ -41,7 +41,7 @@ DEFAULTS: dict[str, Mode] = {
 
 
 def mode_of(action: str) -> Mode:
-    """What an action asks of people without an account on this portal."""
+    """Return the mode of an action on this portal: what it asks of people without an account."""
     if keys.problems():
         return Mode.OFF
     return _wished(action)
@@ -54,7 +54,7 @@ def stricter(one: Mode, other: Mode) -> Mode:
 
 
 def problems() -> list[str]:
-    """What keeps the portal from what its settings ask for, for the operator."""
+    """Return, for the operator, what keeps the portal from doing what its settings ask for."""
     wished = current_app.config[SETTING]
     found = [f"{SETTING} names no action {name!r}" for name in wished if name not in set(Action)]
     for action in Action:

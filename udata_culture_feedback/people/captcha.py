@@ -1,7 +1,7 @@
-"""CaptchEtat instead of a proof of work, where udata has it configured.
+"""Check CaptchEtat answers instead of proofs of work, where udata has CaptchEtat configured.
 
-udata's own check accepts everything while the service does not answer, and waits for it without
-end. Ours waits a few seconds, then refuses: there are other ways to take part.
+udata's own check accepts everything while the service is down, and waits for it without a timeout.
+Ours waits a few seconds, then refuses: there are other ways to take part.
 """
 
 from __future__ import annotations
@@ -21,22 +21,24 @@ from .proof import mark
 
 log = logging.getLogger(__name__)
 
-#: Seconds that the service may take to accept a connection, and to answer.
+#: Timeouts of the service, in seconds: to accept a connection, to answer.
 PATIENCE = (3, 5)
-#: How long an answer that was accepted is remembered: the service forgets its own sooner.
+#: How long an accepted answer is remembered: longer than the service remembers it itself.
 REMEMBERED = timedelta(days=1)
 LONGEST = 100
 
 
 def is_offered() -> bool:
-    """Return whether an answer to CaptchEtat is accepted on this portal."""
+    """Return whether this portal accepts answers to CaptchEtat."""
     config = current_app.config
     return bool(config["CULTURE_FEEDBACK_CAPTCHETAT"] and config["CAPTCHETAT_BASE_URL"])
 
 
 def spend(captcha: object, what_for: str) -> None:
-    """Have the service check an answer, `{uuid, code}`, and spends it on one contribution. Raises
-    Unproven for a wrong or spent one, and when the service cannot be asked."""
+    """Have the service check an answer, `{uuid, code}`, and spend it on one contribution.
+
+    Raise Unproven for a wrong or spent answer, and when the service cannot be reached.
+    """
     if not isinstance(captcha, dict):
         raise _wrong()
     uuid, code = captcha.get("uuid"), captcha.get("code")
@@ -67,7 +69,7 @@ def _check(uuid: Any, code: Any) -> bool:
 
 
 def _token() -> str:
-    """The access token, from where udata keeps its own, or a new one."""
+    """Return the access token, from udata's own cache, or a new one."""
     config = current_app.config
     known = cache.get(config["CAPTCHETAT_TOKEN_CACHE_KEY"])
     if known:

@@ -1,8 +1,9 @@
-"""E-mail addresses of people without an account: the one place where they are kept, encrypted, for
-as long as they are needed, and the fingerprints by which one person is recognised afterwards.
+"""Keep the e-mail addresses of people without an account, encrypted, for as long as they are
+needed, and compute the fingerprints that recognise a person afterwards. Addresses are kept nowhere
+else.
 
-A fingerprint is keyed, and peppered by scope: the same person is somebody else in each scope, and
-nobody at all once its pepper has been destroyed.
+A fingerprint is keyed, with a pepper for each scope: the same person has another fingerprint in
+each scope, and cannot be recognised once the pepper has been destroyed.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ from . import keys
 #: Longest address (RFC 5321, 4.5.3.1.3).
 LONGEST = 254
 
-#: The scope in which contacts themselves are somebody's.
+#: The scope of the fingerprints stored with contacts.
 SCOPE = "contacts"
 
 
 class CultureFeedbackContact(Document):
     """One address, encrypted, until `expires_at`: MongoDB removes it then, and nothing reads it in
-    the meantime. `person`: its fingerprint among contacts, by which somebody finds what is kept of
-    them. `language` is that in which they wrote to us."""
+    between. `person`: its fingerprint in the scope of contacts, by which people find what is kept
+    of them. `language`: the one they wrote to us in."""
 
     address = BinaryField(required=True)
     person = StringField()
@@ -52,7 +53,7 @@ class CultureFeedbackContact(Document):
 
 
 class CultureFeedbackPepper(Document):
-    """What makes the fingerprints of one scope those of no other."""
+    """The secret of one scope, which makes its fingerprints differ from those of every other."""
 
     id = StringField(primary_key=True)
     pepper = BinaryField(required=True)
@@ -63,14 +64,14 @@ class CultureFeedbackPepper(Document):
 
 @dataclass(frozen=True)
 class Contact:
-    """An address that may be written to, in clear. Never stored, logged or shown."""
+    """An address to write to, in clear. Never stored, logged or shown."""
 
     id: ObjectId
     address: str
     language: str | None
 
     def __repr__(self) -> str:
-        """Without the address, which would end in a log."""
+        """Leave out the address, which would end up in a log."""
         return f"Contact({self.id})"
 
 
@@ -83,12 +84,15 @@ def peppers() -> Collection:
 
 
 def checked(address: object) -> str:
-    """An address as it can be written to. Raise Invalid naming `email`. No look-up in the DNS: who
-    gives a wrong one receives nothing."""
+    """Return an address as it can be written to. No DNS look-up: a wrong address simply receives
+    nothing.
+
+    Raise Invalid naming `email`.
+    """
     if isinstance(address, str) and len(address) <= LONGEST:
         wishes = dict(current_app.config.get("SECURITY_EMAIL_VALIDATOR_ARGS") or {})
-        # Names of domains are written in ASCII; names of mailboxes in anything else would need what
-        # not every server has (RFC 6531).
+        # Domain names are written in ASCII; a mailbox name in anything else would need an extension
+        # that not every server has (RFC 6531).
         wishes |= {"check_deliverability": False, "allow_smtputf8": False}
         try:
             if written := validate_email(address.strip(), **wishes).ascii_email:
@@ -100,7 +104,7 @@ def checked(address: object) -> str:
 
 
 def keep(address: str, language: str | None, until: datetime) -> ObjectId:
-    """Keep an address until a moment (naive UTC), and return its id."""
+    """Keep an address until a moment (naive UTC); return the id of the contact."""
     id = ObjectId()
     contact = {
         "_id": id,
@@ -115,21 +119,21 @@ def keep(address: str, language: str | None, until: datetime) -> ObjectId:
 
 
 def find(contact_id: ObjectId | None) -> Contact | None:
-    """An address that may still be used. None once it has expired, was erased, or when the key that
-    encrypted it is gone (`udata feedback info` says what is wrong with the keys)."""
+    """Return an address that may still be used; None once it has expired, was erased, or the key
+    that encrypted it is gone (`udata feedback info` says what is wrong with the keys)."""
     found = contacts().find_one({"_id": contact_id, "expires_at": {"$gt": now()}})
     if found is None:
         return None
     try:
         address = keys.for_email_encryption().decrypt(found["address"]).decode()
-    except (InvalidToken, ValueError):  # ValueError: there is no key, or one that is none
+    except (InvalidToken, ValueError):  # ValueError: there is no key, or an invalid one
         return None
     return Contact(found["_id"], address, found.get("language"))
 
 
 def keep_until(contact_id: ObjectId, until: datetime) -> bool:
-    """Keep an address for longer, or for less long, under the newest of the keys. False when there
-    is none."""
+    """Change until when an address is kept, and encrypt it again with the newest key. Return False
+    when there is no such address."""
     contact = find(contact_id)
     if contact is None:
         return False
@@ -146,13 +150,14 @@ def erase(contact_id: ObjectId | None) -> None:
 
 
 def fingerprint(address: str, scope: str) -> str:
-    """The key of the person of this address within a scope (`feedback`, `consultation:<id>`)."""
+    """Return the key of the person of an address within a scope (`feedback`,
+    `consultation:<id>`)."""
     return _fingerprint(mailbox(address), scope)
 
 
 def former_fingerprint(address: str, scope: str) -> str | None:
-    """Return the key that the person of this address had before the dots and the second name of
-    Gmail were recognised; None where it is the same."""
+    """Return the key that the person of an address had before dots and Gmail's second domain were
+    normalised; None when the key has not changed."""
     former = _without_tag(address)
     return None if former == mailbox(address) else _fingerprint(former, scope)
 
@@ -164,18 +169,18 @@ def _fingerprint(box: str, scope: str) -> str:
         upsert=True,
         return_document=ReturnDocument.AFTER,
     )
-    assert stored is not None  # it was inserted if it was not there
+    assert stored is not None  # upserted
     secret = hmac.new(keys.for_email_hash(), stored["pepper"], hashlib.sha256).digest()
     return f"mail:{hmac.new(secret, box.encode(), hashlib.sha256).hexdigest()}"
 
 
-#: Domains of one provider, which does not read the dots of a name.
+#: Domains of one provider, which ignores dots in mailbox names.
 GMAIL = frozenset(("gmail.com", "googlemail.com"))
 
 
 def mailbox(address: str) -> str:
-    """What is one person's among all the ways to write an address: ten aliases (`name+tag@…`, dots
-    at Gmail) are not ten votes, nor do they receive ten times as many mails."""
+    """Normalise an address to the one mailbox behind its aliases (`name+tag@…`, dots at Gmail): ten
+    aliases have one vote, and receive no more mails than one address."""
     name, _at, domain = _without_tag(address).rpartition("@")
     if domain in GMAIL:
         return f"{name.replace('.', '')}@gmail.com"
@@ -189,11 +194,12 @@ def _without_tag(address: str) -> str:
 
 
 def scopes_of(beginning: str) -> list[str]:
-    """The scopes that begin so, and whose pepper is there."""
+    """Return the scopes that have a pepper and begin with `beginning`."""
     within = {"_id": {"$gte": beginning, "$lt": f"{beginning}\uffff"}}
     return [one["_id"] for one in peppers().find(within, {"_id": 1})]
 
 
 def destroy_pepper(scope: str) -> None:
-    """Make the fingerprints of a scope those of nobody, at the end of its retention."""
+    """Destroy the pepper of a scope at the end of its retention: its fingerprints then lead to
+    nobody."""
     peppers().delete_one({"_id": scope})

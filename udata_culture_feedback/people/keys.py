@@ -1,7 +1,7 @@
-"""The three keys of people without an account: one signs their tokens and proofs, one hashes their
-e-mail addresses, one encrypts them. Whoever gets hold of one has not got the others.
+"""Hold the three keys for people without an account: one signs their tokens and proofs, one hashes
+their e-mail addresses, one encrypts them. Whoever obtains one does not have the others.
 
-Without all three, nobody takes part without an account: the portal goes on as if that was switched
+Without all three, nobody takes part without an account: the portal behaves as if that was switched
 off, and `udata feedback info` says what is missing.
 """
 
@@ -14,7 +14,7 @@ from functools import lru_cache
 from cryptography.fernet import Fernet, MultiFernet
 from flask import current_app
 
-#: Shortest key for tokens and hashes, in characters: what `secrets.token_urlsafe(32)` makes has 43.
+#: Shortest key for tokens and hashes, in characters: `secrets.token_urlsafe(32)` makes 43.
 SHORTEST = 32
 
 TOKENS = "CULTURE_FEEDBACK_TOKEN_KEY"
@@ -23,14 +23,15 @@ EMAIL_ENCRYPTION = "CULTURE_FEEDBACK_EMAIL_KEYS"
 
 
 def problems() -> list[str]:
-    """What is wrong with the keys, for the operator; never with a key in it. Empty: all is well."""
+    """Return, for the operator, what is wrong with the keys; no message contains a key. Empty when
+    all is well."""
     config = current_app.config
     return list(_problems(config[TOKENS], config[EMAIL_HASH], tuple(config[EMAIL_ENCRYPTION])))
 
 
 def for_tokens(purpose: str) -> bytes:
-    """The key of one kind of token: a token for another purpose is refused. Without a key of its
-    own (for the links of mails, which need none) one is derived from that of the portal."""
+    """Return the key of one kind of token: a token made for another purpose is refused. Without a
+    key in the settings, derive one from the portal's (enough for the links of mails)."""
     key = current_app.config[TOKENS]
     if key:
         return _derived(key, f"culture-feedback: {purpose}")
@@ -38,12 +39,12 @@ def for_tokens(purpose: str) -> bytes:
 
 
 def for_email_hash() -> bytes:
-    """The key of the fingerprints of e-mail addresses."""
+    """Return the key that hashes e-mail addresses."""
     return _derived(current_app.config[EMAIL_HASH], "culture-feedback: e-mail hash")
 
 
 def for_email_encryption() -> MultiFernet:
-    """Encrypt with the first key, reads what any of them encrypted."""
+    """Return a cipher that encrypts with the first key and decrypts with any of them."""
     return MultiFernet([Fernet(key) for key in current_app.config[EMAIL_ENCRYPTION]])
 
 

@@ -1,4 +1,4 @@
-"""Where the `limits` library counts: in udata's own database, through udata's own connection."""
+"""Have the `limits` library count in udata's own database, through udata's own connection."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ COLLECTION = "culture_feedback_limits"
 
 @cache
 def parse(setting: str) -> Bound:
-    """A bound in the notation of the library. Raise ValueError for what is none."""
+    """Return a bound written in the library's notation. Raise ValueError for invalid ones."""
     return limits.parse(setting)
 
 
 class HostStorage(MongoDBStorage):
-    """The library's MongoDB storage on the connection udata already has."""
+    """The library's MongoDB storage, on the connection that udata already has."""
 
     STORAGE_SCHEME = ["culture-feedback"]
 
@@ -32,18 +32,19 @@ class HostStorage(MongoDBStorage):
         return get_connection()
 
     def __del__(self) -> None:
-        """The library would close the connection here, which is udata's."""
+        """Leave the connection open, which is udata's; the library would close it here."""
 
 
 def limiter() -> Limiter:
-    """Count in fixed windows. Raise StorageError where the database cannot answer."""
+    """Return a limiter that counts in fixed windows. It raises StorageError when the database is
+    down."""
     return Limiter(
         HostStorage(
             "culture-feedback://",
             database_name=get_db().name,
             counter_collection_name=COLLECTION,
-            # Only moving windows would write there. The library makes its index all the same: under
-            # the same name it makes no second collection.
+            # Only moving windows would write there. The library builds its index anyway: under the
+            # same name, it creates no second collection.
             window_collection_name=COLLECTION,
             wrap_exceptions=True,
         )

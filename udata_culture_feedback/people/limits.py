@@ -1,8 +1,8 @@
-"""How much may be written: one declarative place, correct across processes.
+"""Bound how much may be written: declared in one place, correct across processes.
 
-Counting is the `limits` library's, in udata's own database (a fixed window: one atomic command per
-write), through udata's own connection. Keys are those of contributors, of what is written about and
-of e-mail addresses, all under a keyed hash: no IP, no user agent.
+The `limits` library counts in udata's own database (a fixed window: one atomic command per write),
+through udata's own connection. It counts by contributor, by target and by e-mail address, all under
+a keyed hash: no IP, no user agent.
 """
 
 from __future__ import annotations
@@ -30,39 +30,39 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Rule:
-    """One bound: how many of `what`, as a setting says in the notation of the library (None lifts
+    """One bound: how many of `what`, as a setting says in the library's notation (None lifts
     it)."""
 
     what: str
     setting: str
 
 
-#: What one contributor may attempt, refused attempts included.
+#: How much one contributor may attempt, refused attempts included.
 OF_CONTRIBUTOR = Rule("write", "CULTURE_FEEDBACK_LIMIT_CONTRIBUTOR")
-#: The same on what they manage: producers, moderators.
+#: How much producers and moderators may attempt on what they manage.
 OF_MANAGER = Rule("write", "CULTURE_FEEDBACK_LIMIT_MANAGER")
-#: Contributions without an account, to one dataset or request and to all of them. Only what a proof
-#: of work was given for is counted: nobody closes a dataset to others for nothing.
+#: Contributions without an account, to one dataset or request, and to all of them. Only those with
+#: a proof of work count: nobody closes a dataset to others for free.
 ON_TARGET = Rule("without-account", "CULTURE_FEEDBACK_LIMIT_TARGET")
 ON_SITE = Rule("without-account", "CULTURE_FEEDBACK_LIMIT_SITE")
-#: Mails that anybody may have sent to an address, to one and to all of them. Links to one's own
-#: data are counted apart from confirmations, which must not use them up.
+#: Mails that anybody may have sent to one address, and to all of them. Links to one's own
+#: data are counted apart, so that confirmations cannot use them up.
 CONFIRMATION, ACCESS = "confirmation", "access"
 TO_ADDRESS = "CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS"
 TO_EVERYBODY = "CULTURE_FEEDBACK_LIMIT_CONFIRMATIONS_SITE"
 
-#: Whom the bounds count that count everybody together.
+#: The key of bounds that count everybody together.
 EVERYBODY = "*"
 
-#: Times harder a proof of work is while the windows fill up, from that part of them.
+#: How many times harder a proof of work gets, from which filled part of a window on.
 HARDER = 4
 STRAINED = 0.5
 
 
 def spend_write(viewer: Viewer, *, manages: bool = False) -> None:
-    """Count one write of this contributor, refused or not. Raise TooMany over the limit.
+    """Count one write of a contributor, refused or not. Raise TooMany over the limit.
 
-    `manages`: they manage what they write about (producers, moderators), which lifts the bound.
+    `manages`: they manage what they write about (producers, moderators), which raises the limit.
     """
     wait = _spend(OF_MANAGER if manages else OF_CONTRIBUTOR, viewer.key or "")
     if wait is not None:
@@ -70,8 +70,7 @@ def spend_write(viewer: Viewer, *, manages: bool = False) -> None:
 
 
 def spend_without_account(target: str) -> None:
-    """Count one contribution without an account. Raise TooMany when there are so many at once that
-    those have to wait."""
+    """Count one contribution without an account. Raise TooMany while too many arrive at once."""
     for rule, whom in ((ON_TARGET, target), (ON_SITE, EVERYBODY)):
         wait = _spend(rule, whom)
         if wait is not None:
@@ -85,16 +84,16 @@ def spend_without_account(target: str) -> None:
 
 
 def difficulty(target: str) -> int:
-    """How many times harder than usual a proof of work is now: when many contributions without an
-    account come in, those that follow wait a little."""
+    """Return how many times harder than usual a proof of work is now: while many contributions
+    without an account arrive, the next ones take longer."""
     strained = max(_filled(ON_TARGET, target), _filled(ON_SITE, EVERYBODY)) >= STRAINED
     return HARDER if strained else 1
 
 
 def spend_mail(what: str, address: str) -> bool:
-    """Count one mail (`CONFIRMATION`, `ACCESS`) to an address, from the narrow bound to the wide
-    one: what this address may not have is not counted for everybody. False when it has received all
-    it may: it gets no other, and nobody is told. Raise TooMany when that goes for everybody."""
+    """Count one mail (`CONFIRMATION`, `ACCESS`) to an address, first within its own bound: what
+    that refuses does not count for everybody. Return False when this address has had all its mails:
+    it gets no more, and nobody is told. Raise TooMany when the bound of everybody is reached."""
     wait = _wait(Rule(what, TO_EVERYBODY), EVERYBODY)
     if wait is None and _spend(Rule(what, TO_ADDRESS), address) is not None:
         return False
@@ -106,13 +105,14 @@ def spend_mail(what: str, address: str) -> bool:
 
 
 def mails_strained(what: str) -> bool:
-    """Tell whether so many mails of a kind have been asked for that each now costs some work."""
+    """Return whether so many mails of a kind have been asked for that each now costs a proof of
+    work."""
     return _filled(Rule(what, TO_EVERYBODY), EVERYBODY) >= STRAINED
 
 
 def _spend(rule: Rule, whom: str) -> int | None:
     """Count one, and return the seconds to wait when that is over the bound. A database that cannot
-    count does not stop people from speaking: the write itself will tell."""
+    count does not stop people from contributing: the write itself will fail."""
     bound = _bound(rule)
     if bound is None:
         return None
@@ -127,7 +127,7 @@ def _spend(rule: Rule, whom: str) -> int | None:
 
 
 def _wait(rule: Rule, whom: str) -> int | None:
-    """Seconds to wait where a window is full; nothing is counted."""
+    """Return the seconds to wait when a window is full, without counting."""
     bound = _bound(rule)
     if bound is None or _filled(rule, whom) < 1:
         return None
@@ -136,7 +136,7 @@ def _wait(rule: Rule, whom: str) -> int | None:
 
 
 def _filled(rule: Rule, whom: str) -> float:
-    """How much of a window is used, from 0 to 1."""
+    """Return how much of a window is used, from 0 to 1."""
     bound = _bound(rule)
     if bound is None:
         return 0
@@ -154,7 +154,8 @@ def _bound(rule: Rule) -> Bound | None:
 
 
 def _hidden(whom: str) -> str:
-    """Whoever reads this collection learns nothing of who wrote: keys are hashed, and expire."""
+    """Hash the key that is counted: the collection reveals nothing of who wrote, and its keys
+    expire."""
     return hmac.new(keys.for_tokens("limits"), whom.encode(), hashlib.sha256).hexdigest()
 
 
@@ -166,8 +167,7 @@ def _limiter() -> Limiter:
 
 
 def _library() -> ModuleType:
-    """The `limits` library as we use it, which takes a while to load: not before something is
-    written."""
+    """Import our `limit_storage` on the first write only: the library takes a while to load."""
     from . import limit_storage
 
     return limit_storage

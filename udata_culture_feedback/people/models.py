@@ -1,4 +1,5 @@
-"""The contributor, embedded in every contribution: who speaks, and how one person is recognised."""
+"""Describe the contributor, embedded in every contribution: who speaks, and how one person is
+recognised."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from mongoengine.fields import ObjectIdField, StringField
 
 
 class Kind(StrEnum):
-    """How a contributor is known. "Anonymous" is avoided on purpose: a keyed hash of an e-mail or a
-    browser token is pseudonymised personal data."""
+    """How a contributor is known. "Anonymous" is avoided on purpose: a keyed hash of an e-mail
+    address or a browser token is pseudonymised personal data."""
 
     USER = "user"  # an account of the portal
     ORGANIZATION = "organization"  # an account that signs for an organization it belongs to
@@ -31,12 +32,12 @@ COUNTED_AS = {
 
 
 class Contributor(TypedDict):
-    """Who speaks, as a contribution stores them.
+    """A contributor, embedded in every contribution: who speaks, and under which signature.
 
     `key` is one person, whatever the signature: `user:<id>`, `mail:<hmac>`, `token:<sha256>`, or
-    `gone:<random>` once the person has left. `user` is who writes, never shown unless `name` is
-    (`kind` user) so that « Sans mon nom » holds; `organization` is only a signature: ten
-    organizations are not ten votes. `name` is the name declared or, for an account that signs with
+    `gone:<random>` once the person has left. `user` is the account that writes, never shown unless
+    `name` is (`kind` user) so that « Sans mon nom » holds; `organization` is only a signature: ten
+    organizations are not ten votes. `name` is the declared name or, for an account that signs with
     its own, the name at the time of writing; absent means without name.
     """
 
@@ -48,7 +49,7 @@ class Contributor(TypedDict):
 
 
 class CultureFeedbackContributor(EmbeddedDocument):
-    """`Contributor`, for the document classes that name their fields."""
+    """A `Contributor`, for the document classes that name their fields."""
 
     kind = StringField(required=True, choices=[kind.value for kind in Kind])
     key = StringField(required=True)
@@ -64,5 +65,6 @@ def account_key(user_id: object) -> str:
 
 
 def gone_key() -> str:
-    """The key of somebody who has left: never a constant, since keys are unique per dataset."""
+    """Return a random key for a person who has left: never a constant, since keys are unique per
+    dataset."""
     return f"gone:{secrets.token_hex(16)}"

@@ -1,9 +1,9 @@
-"""Proof of work: what a browser without an account gives for each contribution.
+"""Make and check proofs of work: what a browser without an account gives for each contribution.
 
 The challenge is ALTCHA's (version 2): find the counter whose PBKDF2 begins with given bytes. It is
-signed, for one action on one target, and expires; the server keeps nothing of it until it is spent.
-A mark in the database makes it good for one contribution only, whichever process receives it. The
-same contribution sent again (`submission_id`) may carry the same proof.
+signed, for one action on one target, and expires; the server stores nothing of it until it is
+spent. A mark in the database makes it valid for one contribution only, whichever process receives
+it. A retry of that contribution (same `submission_id`) may carry the same proof.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from ..web import refusals
 from ..web.untyped import Shown
 from . import keys, limits
 
-#: How long a challenge is good for: somebody may type for that long.
+#: How long a challenge is valid: people may type for that long.
 LIFETIME = timedelta(minutes=30)
-#: How much longer than that its mark is kept: clocks of servers differ.
+#: How much longer its mark is kept: clocks of servers differ.
 MARGIN = timedelta(hours=1)
 
-#: The action of proofs that are given for a mail.
+#: The action of proofs given for a mail.
 MAIL = "mail"
 
 ALGORITHM = "PBKDF2/SHA-256"
-#: Longest proof that is looked at, in characters.
+#: Longest proof accepted, in characters.
 LONGEST = 4096
 
 
 class CultureFeedbackSpent(Document):
-    """A proof that was spent. The id is a hash of it; `by` a hash of what it was spent for, so that
-    a retry of that is not refused."""
+    """The mark of a spent proof. Its id is a hash of the proof; `by` a hash of what it was spent
+    on, so that a retry of that is accepted."""
 
     id = StringField(primary_key=True)
     by = StringField(required=True)
@@ -57,8 +57,9 @@ def spent() -> Collection:
 
 
 def challenge(action: str, target: str, times: int = 1) -> Shown:
-    """A new challenge for one action on one target, `times` as hard as usual, as its JSON:
-    `parameters` and `signature`. Which counter solves it is known to nobody but who finds it."""
+    """Return a new challenge for one action on one target, as JSON (`parameters`, `signature`).
+    `times`: how many times harder than usual. The server does not store the counter that solves
+    it."""
     config = current_app.config
     attempts = max(2, config["CULTURE_FEEDBACK_PROOF_ATTEMPTS"] * times)
     made = altcha.create_challenge(
@@ -74,10 +75,10 @@ def challenge(action: str, target: str, times: int = 1) -> Shown:
 
 
 def spend(proof: object, action: str, target: str, what_for: str) -> int:
-    """Spend a proof on one contribution, named by `what_for`, and return how many seconds ago its
-    challenge was made.
+    """Spend a proof on one contribution, named by `what_for`; return the age of its challenge in
+    seconds.
 
-    `proof`: the challenge and its solution, as ALTCHA's base64. Raise Unproven, saying why:
+    `proof`: the challenge and its solution, as ALTCHA's base64. Raise Unproven with the reason:
     `missing`, `invalid` (forged, changed, not solved), `elsewhere` (for another action or target),
     `expired`, `spent`.
     """
@@ -100,14 +101,14 @@ def spend(proof: object, action: str, target: str, what_for: str) -> int:
 
 
 def spend_for_mail(proof: object, what: str, mailbox: str) -> None:
-    """Ask for a proof of work before a mail is sent to an address, while many are: whoever wants to
-    use up what the portal may send in an hour pays for each. Raise Unproven, as `spend`."""
+    """Ask for a proof of work before a mail is sent, while many are: whoever wants to use up what
+    the portal may send in an hour pays for each. Raise Unproven, as `spend`."""
     if limits.mails_strained(what):
         spend(proof, MAIL, "", f"{what}\n{mailbox}")
 
 
 def mark(what: str, what_for: str, until: datetime) -> None:
-    """Mark something as spent. Raise Unproven when it has been, for something else."""
+    """Mark a proof as spent on `what_for`. Raise Unproven when it was spent on something else."""
     id, by = (hashlib.sha256(text.encode()).hexdigest() for text in (what, what_for))
     try:
         spent().insert_one({"_id": id, "by": by, "expires_at": until})
@@ -118,8 +119,7 @@ def mark(what: str, what_for: str, until: datetime) -> None:
 
 
 def _read(proof: object) -> altcha.Payload:
-    """A proof in its parts, each of the type it should have: a forged one must not surprise the
-    library."""
+    """Parse a proof and check the type of each part: a forged one must not surprise the library."""
     if proof in (None, ""):
         raise refusals.Unproven(_("A verification is missing."), "missing")
     if not isinstance(proof, str) or len(proof) > LONGEST:

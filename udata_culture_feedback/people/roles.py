@@ -1,7 +1,6 @@
-"""The roles that people are given here: moderators, and the team of consultations. They are udata's
-own, so that they are seen beside the others. Moderators may be limited to organizations, which is
-kept here; consultations are the portal's, and their team is limited to none.
-"""
+"""Give and revoke the roles of moderators and of the team of consultations. They are udata's own
+roles, so that they appear beside the others. Moderators may be limited to organizations, which is
+stored here; consultations belong to the portal, so their team has no such limit."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from ..portal.collections import acknowledged, now
 MODERATOR = "culture-feedback-moderator"
 CONSULTATION = "culture-feedback-consultation"
 
-#: What udata's own list says of them.
+#: The descriptions in udata's own list of roles.
 DESCRIPTIONS = {
     MODERATOR: "Moderates feedback and requests (culture-feedback)",
     CONSULTATION: "Makes public consultations (culture-feedback)",
@@ -30,8 +29,8 @@ DESCRIPTIONS = {
 
 
 class CultureFeedbackModerator(Document):
-    """A moderator, under the id of the account. `organizations`: those they are limited to; absent:
-    none. The role of the account is what counts: without it this is nothing."""
+    """The limits of a moderator, under the id of the account. `organizations`: those they are
+    limited to; absent: no limit. Without the role in udata this document has no effect."""
 
     id = ObjectIdField(primary_key=True)
     organizations = ListField(ObjectIdField(), default=None)
@@ -43,7 +42,8 @@ class CultureFeedbackModerator(Document):
 
 @dataclass(frozen=True)
 class Remit:
-    """What somebody moderates: everything (`organizations` is None), or what concerns these."""
+    """What a person moderates: everything (`organizations` is None), or what concerns these
+    organizations."""
 
     organizations: frozenset[ObjectId] | None = None
 
@@ -57,7 +57,7 @@ class Remit:
 
 @dataclass(frozen=True)
 class Moderator:
-    """One member of the team."""
+    """One member of the moderation team."""
 
     user: ObjectId
     remit: Remit
@@ -69,7 +69,8 @@ def moderators() -> Collection:
 
 
 def remit_of(user: Any) -> Remit | None:
-    """What an account moderates; None: nothing. Who administers the portal moderates everything."""
+    """Return what an account moderates; None for nothing. Administrators of the portal moderate
+    everything."""
     if user.sysadmin:
         return Remit()
     if not user.has_role(MODERATOR):
@@ -80,42 +81,43 @@ def remit_of(user: Any) -> Remit | None:
 def grant(
     user_id: ObjectId, organizations: Iterable[ObjectId] | None = None, by: ObjectId | None = None
 ) -> None:
-    """Make a moderator of an account, of everything or of some organizations; again replaces the
-    limit."""
+    """Make an account a moderator, of everything or of some organizations. A second call replaces
+    the limit."""
     limit = None if organizations is None else sorted(set(organizations))
     given = {"granted_at": now(), "granted_by": by} | ({"organizations": limit} if limit else {})
-    # The limit first: nobody moderates everything for an instant.
+    # The limit first, or they would moderate everything for an instant.
     moderators().replace_one({"_id": user_id}, given, upsert=True)
     give(user_id, MODERATOR)
 
 
 def revoke(user_id: ObjectId) -> bool:
-    """Take the role of moderators back. False where the account did not have it."""
+    """Take the moderator role back. Return False where the account did not have it."""
     taken = take_back(user_id, MODERATOR)
     moderators().delete_one({"_id": user_id})
     return taken
 
 
 def give(user_id: ObjectId, role: str) -> bool:
-    """Give a role to an account; moderators are made by `grant`. False where it had it."""
+    """Give a role to an account (moderators: `grant`). Return False where the account had it
+    already."""
     given = {"$addToSet": {"roles": _role(role)}}
     return bool(User._get_collection().update_one({"_id": user_id}, given).modified_count)
 
 
 def take_back(user_id: ObjectId, role: str) -> bool:
-    """Take a role back; from moderators `revoke` does. False where the account did not have it."""
+    """Take a role back (moderators: `revoke`). Return False where the account did not have it."""
     taken = {"$pull": {"roles": _role(role)}}
     return bool(User._get_collection().update_one({"_id": user_id}, taken).modified_count)
 
 
 def holders(role: str) -> list[ObjectId]:
-    """The accounts that have a role, in one query, without those that have left."""
+    """Return the accounts that have a role, in one query, without deleted ones."""
     having = {"roles": _role(role), "deleted": None}
     return [account["_id"] for account in User._get_collection().find(having, {"_id": 1})]
 
 
 def team() -> list[Moderator]:
-    """Every moderator that is not an administrator, whatever their number, in two queries."""
+    """Return every moderator that is not an administrator, in two queries whatever their number."""
     ids = holders(MODERATOR)
     limits = {one["_id"]: one for one in moderators().find({"_id": {"$in": ids}})}
     return [
@@ -130,7 +132,7 @@ def _remit(stored: Document | None) -> Remit:
 
 
 def _role(name: str) -> ObjectId:
-    """The id of a role, made once."""
+    """Return the id of a role; create it where it is missing."""
     roles = Role._get_collection()
     while True:
         found = roles.find_one({"name": name}, {"_id": 1})
@@ -139,4 +141,4 @@ def _role(name: str) -> ObjectId:
         try:
             Role(name=name, description=DESCRIPTIONS[name]).save()
         except NotUniqueError:
-            continue  # another process made it meanwhile
+            continue  # another process has just created it

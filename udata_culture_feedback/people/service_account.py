@@ -1,4 +1,5 @@
-"""Speaking in native discussions: as somebody, or as the service account for who gives no name."""
+"""Speak in native discussions: as a user, or as the service account for contributors without a
+name."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ SERVICE_EMAIL = "usager-sans-compte@culture-feedback.invalid"
 
 
 def service_account() -> User:
-    """The account « Usager sans compte »: it cannot log in and receives no notification.
+    """Return the account « Usager sans compte », which cannot log in and receives no notification;
+    create it on first use.
 
     udata needs an author for every message (a discussion without one answers 500 everywhere).
     """
@@ -36,9 +38,12 @@ def service_account() -> User:
 
 @contextmanager
 def acting_as(user: User | None) -> Iterator[None]:
-    """Run code as that user, or as somebody who has not logged in: udata's receivers and
-    permissions read flask_login's `current_user` and flask_principal's `identity`, which need a
-    request. `g` is shared with an outer application context, hence the restoring."""
+    """Run code as a user, or as an anonymous visitor (None).
+
+    udata's receivers and permissions read flask_login's `current_user` and flask_principal's
+    `identity`, which need a request. `g` is shared with an outer application context, hence the
+    restoring.
+    """
     with current_app.test_request_context("/"):
         before = {name: g.get(name) for name in ("_login_user", "identity")}
         if user is None:

@@ -1,5 +1,5 @@
-"""How a contributor is named in public: looked up when shown, so that an account or an organization
-that has left is no longer named."""
+"""Name a contributor in public. Names are looked up when shown: a deleted account or organization
+is no longer named."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .models import Kind
 Contributor = Mapping[str, Any]
 
 
-#: What is said beside the name of somebody without an account, with and without a name.
+#: The words beside a signature without an account, with and without a declared name.
 STANDINGS = {
     (Kind.CONFIRMED, True): _("declared name, verified address"),
     (Kind.CONFIRMED, False): _("verified address"),
@@ -24,21 +24,21 @@ STANDINGS = {
 
 
 def standing(contributor: Contributor) -> str | None:
-    """What is said beside a name, so that nobody takes a declared one for that of an account.
-    `contributor`: as stored, or as the API gives it."""
+    """Return the words beside a name, so that nobody takes a declared one for that of an account;
+    None for accounts. `contributor`: as stored, or as the API shows it."""
     said = STANDINGS.get((Kind(contributor["kind"]), bool(contributor.get("name"))))
     return str(said) if said else None
 
 
 def unnamed(contributor: Contributor) -> str:
-    """What stands for the name of somebody who gives none."""
+    """Return the words that replace the name of a contributor without one."""
     if contributor["kind"] in (Kind.CONFIRMED, Kind.UNVERIFIED):
         return str(_("User without an account"))
     return str(_("User without a name"))
 
 
 def same_signature(one: Contributor, other: Contributor) -> bool:
-    """Return whether two contributions of one person are signed in the same way."""
+    """Return whether two contributions of one person carry the same signature."""
     return (
         one["kind"] == other["kind"]
         and one.get("organization") == other.get("organization")
@@ -47,7 +47,7 @@ def same_signature(one: Contributor, other: Contributor) -> bool:
 
 
 def signing_users(contributors: Iterable[Contributor]) -> dict[Any, catalogue.UserFacts]:
-    """The accounts that sign with their name, in one query."""
+    """Return the accounts that sign with their name, by id, in one query."""
     return catalogue.users_by_id(
         {c["user"] for c in contributors if c.get("user") and c.get("name")}
     )
@@ -58,7 +58,7 @@ def signature(
     users: dict[Any, catalogue.UserFacts],
     organizations: dict[Any, catalogue.OrganizationFacts],
 ) -> Shown:
-    """`kind`, `name` (None: without name, or has left), and the `user` or `organization` that
+    """Return `kind`, `name` (None: without name, or deleted), and the `user` or `organization` that
     signs."""
     shown: Shown = {"kind": contributor["kind"], "name": None}
     if contributor["kind"] == Kind.ORGANIZATION:

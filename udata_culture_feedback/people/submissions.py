@@ -1,4 +1,4 @@
-"""A POST sent twice: what became of its first copy, where that has been deleted since."""
+"""Recognise the retry of a submission whose first copy was deleted meanwhile."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .viewer import Viewer
 
 
 class CultureFeedbackDeleted(Document):
-    """Remembers for a while that a submission was deleted, so that its retry is told so. The id is
-    a hash of the person's key and the submission's id: nobody can be found in it."""
+    """The mark of a deleted submission, so that its retry is told so. Its id is a hash of the
+    person's key and the submission's id: it identifies nobody."""
 
     id = StringField(primary_key=True)
     expires_at = DateTimeField(required=True)
@@ -29,14 +29,14 @@ def deleted_submissions() -> Collection:
 
 
 def was_deleted(viewer: Viewer, submission: str, kind: str = "") -> bool:
-    """Return whether what this person sent under this `submission_id` was deleted. `kind`: which
-    sort of contribution, where several share the ids ("request"; feedback has none)."""
+    """Return whether what this person submitted under this `submission_id` was deleted. `kind`:
+    which contributions, where several share the ids ("request"; empty for feedback)."""
     known = {"_id": _hash(viewer, submission, kind)}
     return deleted_submissions().find_one(known, {"_id": 1}) is not None
 
 
 def remember_deletion(viewer: Viewer, submission: str, kind: str = "") -> None:
-    """Remember it for the days that the settings say."""
+    """Remember that a submission was deleted, for as many days as the settings say."""
     days = current_app.config["CULTURE_FEEDBACK_DELETED_SUBMISSION_DAYS"]
     deleted_submissions().replace_one(
         {"_id": _hash(viewer, submission, kind)},

@@ -1,4 +1,4 @@
-"""The person behind the current request, as far as we know them: an account, somebody without one
+"""Know the person behind the current request, as far as we can: an account, a person without one
 whose browser or e-mail address is recognised, or nobody."""
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from .access_modes import Action, Mode, mode_of
 from .models import Contributor, Kind, account_key
 from .roles import Remit, remit_of
 
-#: The field that carries it in bodies.
+#: The field of request bodies that carries a contributor token.
 TOKEN_FIELD = "contributor_token"
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who asks. `key` is None for somebody who has said nothing of themselves; `kind` says how
-    somebody without an account is known."""
+    """The person behind a request. `key` is None for somebody unknown; `kind` says how a person
+    without an account is known."""
 
     key: str | None
     user_id: ObjectId | None = None
     name: str | None = None
     sysadmin: bool = False
     kind: Kind = Kind.USER
-    #: What the fingerprint of who comes with the token of a confirmed address is good for.
+    #: The scope of the token of a confirmed address; None for others.
     scope: str | None = None
     #: What they moderate; None: nothing.
     remit: Remit | None = None
-    #: Names of the roles that udata gives the account.
+    #: Names of the account's roles in udata.
     roles: frozenset[str] = frozenset()
 
     @property
@@ -48,12 +48,12 @@ class Viewer:
 
     @property
     def account(self) -> bool:
-        """They have logged in."""
+        """Whether they are logged in."""
         return self.known and self.kind is Kind.USER
 
     @property
     def moderator(self) -> bool:
-        """They moderate something."""
+        """Whether they moderate something."""
         return self.sysadmin or self.remit is not None
 
     @property
@@ -61,21 +61,20 @@ class Viewer:
         return self.sysadmin or (self.remit is not None and self.remit.everything)
 
     def moderates(self, organization: ObjectId | None) -> bool:
-        """Return whether they moderate what concerns that organization (None: what concerns
-        none)."""
+        """Return whether they moderate what concerns an organization (None: what concerns none)."""
         return self.sysadmin or (self.remit is not None and self.remit.covers(organization))
 
     @property
     def by_token(self) -> bool:
-        """Only a browser is recognised, which on a shared computer may be somebody else's: it is
-        never shown words again."""
+        """Whether only a browser is recognised. On a shared computer it may be another person's:
+        words are never shown to it again."""
         return self.kind is Kind.UNVERIFIED
 
     def signature(self, choice: str | None, declared: str | None = None) -> Contributor:
-        """The contributor document for a choice of signature.
+        """Return the contributor to store for a choice of signature.
 
         `choice`: "name" (default: one's own name), "none" (« Sans mon nom »), or the id of an
-        organization one speaks for. `declared`: the name that somebody without an account gives.
+        organization one speaks for. `declared`: the name given by a person without an account.
         Raise Invalid naming the field `signature`.
         """
         contributor: Contributor = {"kind": self.kind, "key": cast(str, self.key)}
@@ -98,13 +97,14 @@ class Viewer:
         raise refusals.Invalid(message, {"signature": message})
 
 
-#: Who is not known at all.
+#: A viewer who is not known at all.
 NOBODY = Viewer(key=None)
 
 
 def current_viewer(sent: Mapping[str, Any] | None = None) -> Viewer:
-    """Who asks, by session, API key or bearer token: whatever udata has accepted. Otherwise by a
-    contributor token, in what was `sent` (a JSON object, a form) or in the header."""
+    """Return the viewer, by session, API key or bearer token: whatever udata has accepted;
+    otherwise by a contributor token, in what was `sent` (a JSON object, a form) or in the
+    header."""
     if not (current_user.is_anonymous or current_user.deleted or not current_user.active):
         return viewer_of(current_user)
     token = (sent or {}).get(TOKEN_FIELD) or request.headers.get(TOKEN_HEADER)
@@ -115,15 +115,15 @@ def current_viewer(sent: Mapping[str, Any] | None = None) -> Viewer:
 
 
 def sent_token(viewer: Viewer) -> str:
-    """The token by which somebody without an account is recognised, for the forms of the answer to
-    carry: they have no session."""
+    """Return the contributor token that this request carries, for the forms of its response to
+    carry on: people without an account have no session. Empty for accounts and unknown viewers."""
     if viewer.account or not viewer.known:
         return ""
     return request.form.get(TOKEN_FIELD) or request.headers.get(TOKEN_HEADER, "")
 
 
 def viewer_of(user: Any) -> Viewer:
-    """An account, as somebody who asks."""
+    """Return an account as a viewer."""
     return Viewer(
         key=account_key(user.id),
         user_id=user.id,
@@ -135,8 +135,8 @@ def viewer_of(user: Any) -> Viewer:
 
 
 def must_be_known(viewer: Viewer, action: Action | None = None, *, leaving: bool = False) -> None:
-    """Raise Unauthenticated for who is not known, ReadOnly while the portal is read-only. Who has
-    no account passes only for an `action` that the portal opens to them; to take back what is
+    """Raise Unauthenticated for an unknown viewer, ReadOnly while the portal is read-only. People
+    without an account pass only for an `action` that the portal opens to them; to take back what is
     theirs (`leaving`) they always do."""
     if not (viewer.account or (viewer.known and (leaving or _is_open(viewer, action)))):
         raise refusals.Unauthenticated(_("Log in to take part."))

@@ -1,1 +1,1 @@
-"""The only bridge to udata: catalogue, permissions, languages, queues, collections."""
+"""Bridge to udata, and the only one: catalogue, permissions, languages, queues, collections."""

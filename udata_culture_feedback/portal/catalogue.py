@@ -1,4 +1,4 @@
-"""What we read of udata's own objects: datasets, organizations, users.
+"""Read udata's own objects: datasets, organizations, users.
 
 udata's converters and references load a dataset with all its files (300 ms for 2,000 of them), so
 we read raw documents with a projection. Nothing here writes, except the metrics that udata's own
@@ -41,7 +41,7 @@ from ..web.urls import own_url
 
 ADMIN = RoleNeed("admin")
 
-#: Ours, on udata's collection of datasets; nothing depends on it but speed.
+#: The name of our index on udata's collection of datasets; only speed depends on it.
 REMOTE_INDEX = "culture_feedback_remote_id"
 
 #: Compares without regard to case.
@@ -49,8 +49,8 @@ ANY_CASE = Collation("en", strength=2)
 
 
 def front_end(path: str) -> str | None:
-    """An address of the front-end, as udata's `cdata_url` gives it, for lists: the base is parsed
-    once and not for each item. None on a portal without one."""
+    """Return an address of the front-end, as udata's `cdata_url` does, but fast enough for lists:
+    the base is parsed once, not for each item. None on a portal without a front-end."""
     base = current_app.config["CDATA_BASE_URL"]
     return _root(base) + path if base else None
 
@@ -62,7 +62,7 @@ def _root(base: str) -> str:
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """The few fields of a dataset that we need. Dates are naive UTC, as MongoDB gives them."""
+    """The few fields of a dataset that we need. Dates are naive UTC, as MongoDB returns them."""
 
     id: ObjectId
     title: str
@@ -109,7 +109,7 @@ class DatasetFacts:
 
     @property
     def listed(self) -> bool:
-        """Anybody may see it."""
+        """Whether everybody may see it."""
         return not self.private and not self.deleted
 
     @property
@@ -150,7 +150,7 @@ class OrganizationFacts:
 
 @dataclass(frozen=True)
 class UserFacts:
-    """How a user is named in public. A deleted account has no name."""
+    """The few fields of a user that are public. A deleted account has no name."""
 
     id: ObjectId
     name: str | None
@@ -175,20 +175,21 @@ class UserFacts:
 
 
 def find_dataset(reference: Any) -> DatasetFacts | None:
-    """A dataset by id, slug or old slug (plain text: anything else finds nothing)."""
+    """Return a dataset by id, slug or old slug (plain text: anything else finds nothing)."""
     raw = _find(Dataset, reference, DatasetFacts.FIELDS)
     return DatasetFacts.of(raw) if raw else None
 
 
 def find_with(reference: Any, stages: list[Query]) -> bytes | None:
-    """What `find_dataset` reads of a dataset and what these stages of a pipeline add to it, as the
-    BSON of one document, by one command (two more for an old slug). None where there is none."""
+    """Return a dataset with the fields of `find_dataset` and what these pipeline stages add, as the
+    BSON of one document, in one command (two more for an old slug); None where there is no such
+    dataset."""
     named = _named(reference)
     if named is None:
         return None
     fields = _projection(DatasetFacts.FIELDS)
     first: list[Query] = [{"$match": named}, {"$limit": 1}, {"$project": fields}]
-    # Not `aggregate_raw_batches`, which asks for nothing first, and then for more.
+    # Not `aggregate_raw_batches`, which takes two commands: its first batch is empty.
     datasets = _raw(Dataset).with_options(codec_options=DEFAULT_RAW_BSON_OPTIONS)
     found: Any = next(datasets.aggregate([*first, *stages]), None)
     if found is None and isinstance(reference, str):
@@ -198,8 +199,8 @@ def find_with(reference: Any, stages: list[Query]) -> bytes | None:
 
 
 def find_remote(remote_id: Any, source: Any) -> DatasetFacts | None:
-    """A harvested dataset by its id on the portal that it comes from, which `source` names: by its
-    domain, or by the id of the harvest source. Without it, and where several have that id, none."""
+    """Return a harvested dataset by its id on its original portal. `source`: the domain of that
+    portal, or the id of the harvest source. None where several datasets match."""
     if not isinstance(remote_id, str) or not remote_id or not is_storable(remote_id):
         return None
     where: Query = {"harvest.remote_id": remote_id, "deleted": None}
@@ -212,19 +213,19 @@ def find_remote(remote_id: Any, source: Any) -> DatasetFacts | None:
 
 
 def build_remote_index() -> None:
-    """What `find_remote` asks by: udata has no index on it."""
+    """Build the index that `find_remote` needs: udata has none on it."""
     _raw(Dataset).create_index("harvest.remote_id", name=REMOTE_INDEX, sparse=True)
 
 
 def find_organization(reference: Any) -> OrganizationFacts | None:
-    """An organization by id, slug or old slug."""
+    """Return an organization by id, slug or old slug."""
     raw = _find(Organization, reference, OrganizationFacts.FIELDS)
     return OrganizationFacts.of(raw) if raw else None
 
 
 def datasets_by_reference(references: Iterable[str]) -> list[DatasetFacts]:
-    """The datasets that have one of these ids or slugs, in one query (old slugs are not followed:
-    lists know their datasets by id)."""
+    """Return the datasets with one of these ids or slugs, in one query. Old slugs are not followed:
+    lists know their datasets by id."""
     references = list(references)
     ids = [ObjectId(r) for r in references if ObjectId.is_valid(r)]
     found = _raw(Dataset).find(
@@ -248,8 +249,8 @@ def users_by_id(ids: Iterable[ObjectId]) -> dict[ObjectId, UserFacts]:
 
 
 def myself() -> dict[ObjectId, UserFacts]:
-    """The current user, as `users_by_id` would find them: without a query. Empty for who has not
-    logged in."""
+    """Return the current user, as `users_by_id` would, without a query. Empty for anonymous
+    users."""
     if current_user.is_anonymous:
         return {}
     name = current_user.fullname
@@ -259,15 +260,16 @@ def myself() -> dict[ObjectId, UserFacts]:
 
 
 def has_resource(dataset: ObjectId, resource: str) -> bool:
-    """Return whether this dataset has a file of that id."""
+    """Return whether a dataset has a file with this id."""
     return (
         _raw(Dataset).find_one({"_id": dataset, "resources._id": resource}, {"_id": 1}) is not None
     )
 
 
 def may_read(dataset: DatasetFacts) -> bool:
-    """The rule of udata's `OwnableReadPermission`: everybody reads what is neither private nor
-    deleted; what is, only its owner, any member of its organization and sysadmins."""
+    """Return whether the current user may read a dataset, as udata's `OwnableReadPermission`:
+    everybody reads what is neither private nor deleted; otherwise only its owner, any member of its
+    organization and sysadmins do."""
     if dataset.listed:
         return True
     if current_user.is_anonymous:
@@ -283,15 +285,17 @@ def may_read(dataset: DatasetFacts) -> bool:
 
 
 def may_edit(dataset: DatasetFacts) -> bool:
-    """The rule of udata's `OwnablePermission`: who is a producer of this dataset. Its owner, an
-    admin or editor of its organization, a partial editor it is assigned to, a sysadmin."""
+    """Return whether the current user may edit a dataset, as udata's `OwnablePermission`: its
+    owner, an admin or editor of its organization, a partial editor it is assigned to, a
+    sysadmin."""
     if current_user.is_anonymous:
         return False
     return NeedAnyOf(ADMIN).can() or produces(dataset)
 
 
 def produces(dataset: DatasetFacts) -> bool:
-    """The same without the sysadmins, who may edit everything but speak for nobody."""
+    """Return whether the current user is a producer of a dataset: they may edit it, and not only as
+    a sysadmin, who speaks for nobody."""
     if current_user.is_anonymous:
         return False
     if not dataset.organization:
@@ -304,8 +308,9 @@ def produces(dataset: DatasetFacts) -> bool:
 
 
 def may_speak_for(organization: ObjectId) -> bool:
-    """Who may sign with the name of an organization: its admins and editors (as udata's
-    `organization_voice_needs`; a partial editor speaks for it only on what is assigned)."""
+    """Return whether the current user may sign with the name of an organization: its admins and
+    editors (as udata's `organization_voice_needs`; a partial editor speaks for it only on what is
+    assigned)."""
     if current_user.is_anonymous:
         return False
     return NeedAnyOf(
@@ -325,7 +330,7 @@ def belongs_to(organization: ObjectId) -> bool:
 
 
 def spoken_for() -> list[OrganizationFacts]:
-    """The organizations whose name the current user may sign with, by name."""
+    """Return the organizations whose name the current user may sign with, sorted by name."""
     if current_user.is_anonymous:
         return []
     found = organizations_by_id(
@@ -337,7 +342,7 @@ def spoken_for() -> list[OrganizationFacts]:
 
 
 def admins_of(organization: ObjectId) -> list[ObjectId]:
-    """The accounts that hear what happens to an organization: its admins, as for udata's own
+    """Return the accounts told what happens to an organization: its admins, as for udata's own
     mails."""
     found = _raw(Organization).find_one({"_id": organization, "deleted": None}, {"members": 1})
     members = (found or {}).get("members") or []
@@ -345,26 +350,27 @@ def admins_of(organization: ObjectId) -> list[ObjectId]:
 
 
 def members_of(organization: ObjectId) -> list[ObjectId]:
-    """The accounts of an organization, whatever their role."""
+    """Return the accounts of an organization, whatever their role."""
     found = _raw(Organization).find_one({"_id": organization, "deleted": None}, {"members": 1})
     return [_id(member["user"]) for member in (found or {}).get("members") or []]  # type: ignore[misc]
 
 
 def badges_of(organization: ObjectId) -> set[str]:
-    """The kinds of the badges of an organization."""
+    """Return the kinds of an organization's badges."""
     found = _raw(Organization).find_one({"_id": organization, "deleted": None}, {"badges": 1})
     return {badge["kind"] for badge in (found or {}).get("badges") or []}
 
 
 def user_of_email(email: str) -> ObjectId | None:
-    """The account of an address, whatever its case; None for nobody's, or who has left."""
+    """Return the account with an e-mail address, in any case; None for unknown addresses and
+    deleted accounts."""
     exactly = {"email": email.strip(), "deleted": None}
     found = _raw(User).find_one(exactly, {"_id": 1}, collation=ANY_CASE)
     return found["_id"] if found else None
 
 
 def sysadmins() -> list[ObjectId]:
-    """The accounts that administer the portal."""
+    """Return the accounts that administer the portal."""
     role = _raw(Role).find_one({"name": "admin"}, {"_id": 1})
     found = _raw(User).find({"roles": role["_id"], "deleted": None}, {"_id": 1}) if role else ()
     return [user["_id"] for user in found]
@@ -409,7 +415,7 @@ def _find(model: Any, reference: Any, fields: Iterable[str]) -> Document | None:
 
 
 def _named(reference: Any) -> Query | None:
-    """Select the object of an id or a slug; None for what cannot be either."""
+    """Select the object with an id or a slug; None for what cannot be either."""
     if isinstance(reference, ObjectId):
         return {"_id": reference}
     if not isinstance(reference, str) or not is_storable(reference):
@@ -420,7 +426,8 @@ def _named(reference: Any) -> Query | None:
 
 
 def _frequency(stored: Any) -> UpdateFrequency:
-    """A value that udata no longer knows, left by an import, must not break a list."""
+    """Parse a frequency; a value that udata no longer knows, left by an import, must not break a
+    list."""
     try:
         return UpdateFrequency(stored or UpdateFrequency.UNKNOWN)
     except ValueError:
@@ -428,5 +435,5 @@ def _frequency(stored: Any) -> UpdateFrequency:
 
 
 def _id(reference: Any) -> ObjectId | None:
-    """References are stored as ids, or as DBRefs by old versions of udata."""
+    """Return the id of a reference, stored as an id or, by old versions of udata, as a DBRef."""
     return getattr(reference, "id", reference)

@@ -1,4 +1,4 @@
-"""Our collections, as every process and thread may use them: indexes first, durable writes."""
+"""Give our collections to any process and thread: indexes first, durable writes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
     "now",
 ]
 
-#: Milliseconds that a majority has to confirm a write.
+#: Milliseconds within which a majority must acknowledge a write.
 CONFIRMED_WITHIN = 10_000
 
 #: A document, of the type of its collection.
@@ -40,15 +40,15 @@ _built: set[tuple[type, int]] = set()
 
 
 class Indexed(UDataDocument):
-    """A collection of ours and its indexes. Documents are read and written as they are stored; what
-    they hold is said by a `TypedDict` beside the class, and nowhere else."""
+    """A collection of ours and its indexes. Documents are read and written as stored; their fields
+    are declared by a `TypedDict` beside the class, and nowhere else."""
 
     _dynamic = True  # an index may name any field
     meta: Any = {"abstract": True, "strict": False}
 
 
 def collection_of(model: Any) -> Collection:
-    """The collection of a document class, its indexes built before its first use."""
+    """Return the collection of a document class, its indexes built before its first use."""
     known = (model, id(model._collection)) in _built
     if known and model._collection is not None:
         return model._get_collection()
@@ -59,24 +59,24 @@ def collection_of(model: Any) -> Collection:
 
 
 def acknowledged(model: Any) -> Collection:
-    """The same with writes that survive the loss of a primary. On a standalone server "majority" is
-    that server. A majority that does not confirm in time is an error: nobody is told that it is
-    stored, nobody waits for ever."""
+    """Return the collection of a document class, with writes that survive the loss of a primary. On
+    a standalone server "majority" is that server. A write that no majority acknowledges in time
+    raises: nobody is told that it is stored, nobody waits for ever."""
     concern = WriteConcern(w="majority", wtimeout=CONFIRMED_WITHIN)
     return collection_of(model).with_options(write_concern=concern)
 
 
 def confirmed(collection: Collection, document: D | None) -> D | None:
-    """A document of an `acknowledged` collection that was read, once a majority has it: the primary
-    that was asked may have what the others have not, and lose it. The update changes nothing; even
-    so MongoDB waits for all that came before it."""
+    """Return a document read from an `acknowledged` collection once a majority has it: the primary
+    that was read may be ahead of the others, and lose it. The update changes nothing; MongoDB still
+    waits for all that came before it."""
     if document is not None:
         collection.update_one({"_id": document["_id"]}, {"$setOnInsert": {"v": 1}})
     return document
 
 
 def lookup(name: str, of: Collection, here: str, there: str, stages: Sequence[Query]) -> Query:
-    """A stage of a pipeline: what these `stages` find among the documents `of` a collection whose
+    """Return a `$lookup` stage: what `stages` find among the documents `of` a collection whose
     field `there` is (or contains) the field `here` of each document, as the list `name`."""
     return {
         "$lookup": {
@@ -89,20 +89,20 @@ def lookup(name: str, of: Collection, here: str, there: str, stages: Sequence[Qu
     }
 
 
-#: The moment that code runs as if it were, see `as_of`; None: it is what it is.
+#: The moment that `as_of` sets for the code within; None: the real one.
 _moment: ContextVar[datetime | None] = ContextVar("culture-feedback-moment", default=None)
 
 
 def now() -> datetime:
-    """Now, as MongoDB will give it back: naive UTC, whole milliseconds."""
+    """Return the current time as MongoDB will return it: naive UTC, whole milliseconds."""
     moment = _moment.get() or datetime.now(UTC).replace(tzinfo=None)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 @contextmanager
 def as_of(moment: datetime) -> Iterator[None]:
-    """Record what happened at `moment` (naive UTC), with every date that follows from it: for what
-    is told afterwards, as the sample data of the demo are. Never for what people do now."""
+    """Run code as if it was `moment` (naive UTC), so that every date it records follows: for events
+    recorded afterwards, as in the sample data of the demo. Never for what people do now."""
     before = _moment.set(moment)
     try:
         yield

@@ -1,4 +1,4 @@
-"""When each job of ours last ran, and how it went: what `P/health/` and the metrics look at."""
+"""Record when each job of ours last ran, and how it went, for `P/health/` and the metrics."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .collections import collection_of, now
 
 log = logging.getLogger(__name__)
 
-#: Beside the jobs: the first `udata feedback init`.
+#: The name of a run that is no job: the first `udata feedback init`.
 INSTALLATION = "culture-feedback-init"
 
 
 class CultureFeedbackRun(Document):
     """The latest run of one job; the id is its name. Dates are naive UTC. `ended_at` is that of the
-    latest run that came to its end, `done` how much it did of what, `failed` what failed in it."""
+    latest complete run, `done` how much it did of what, `failed` what failed in it."""
 
     id = StringField(primary_key=True)
     started_at = DateTimeField()
@@ -39,8 +39,8 @@ def runs() -> Collection:
 
 @contextmanager
 def recorded(job: str) -> Iterator[Shown]:
-    """Record a run. What it does is to be put into the dictionary: `done` (name → count), `failed`
-    (names). A run that raises has not ended."""
+    """Record a run. The code within fills the dictionary: `done` (name → count), `failed` (names).
+    A run that raises has not ended."""
     report: Shown = {"done": {}, "failed": []}
     runs().update_one({"_id": job}, {"$set": {"started_at": now()}}, upsert=True)
     yield report
@@ -48,8 +48,8 @@ def recorded(job: str) -> Iterator[Shown]:
 
 
 def each(steps: Mapping[str, Callable[[], int]], report: Shown) -> None:
-    """Do each step within a run, and reports how much of it there was. One that fails is logged and
-    leaves the others alone."""
+    """Do each step within a run, and report how much it did. A step that fails is logged and does
+    not stop the others."""
     for name, step in steps.items():
         try:
             report["done"][name] = step()
@@ -59,16 +59,16 @@ def each(steps: Mapping[str, Callable[[], int]], report: Shown) -> None:
 
 
 def note_installation() -> None:
-    """Note when the plugin was first made ready: until each job had its time, none is late."""
+    """Record when the plugin was first installed: until each job has had its time, none is late."""
     runs().update_one({"_id": INSTALLATION}, {"$setOnInsert": {"started_at": now()}}, upsert=True)
 
 
 def installed_at() -> datetime | None:
-    """Return when that was; None where `init` has never run."""
+    """Return when the plugin was first installed; None where `init` has never run."""
     found = runs().find_one({"_id": INSTALLATION})
     return found["started_at"] if found else None
 
 
 def last_ends() -> dict[str, datetime]:
-    """Job → when its latest complete run ended; jobs that never did are not in it."""
+    """Map each job to when its latest complete run ended; jobs without one are left out."""
     return {one["_id"]: one["ended_at"] for one in runs().find({"ended_at": {"$exists": True}})}

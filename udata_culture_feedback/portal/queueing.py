@@ -1,4 +1,4 @@
-"""Handing work to Celery without ever breaking the request that does it, or keeping it waiting."""
+"""Hand work to Celery without ever breaking the request that does it, or keeping it waiting."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ..web.untyped import Shown
 
 log = logging.getLogger(__name__)
 
-#: Seconds given to a Redis that neither answers nor refuses, twice. By itself Celery waits on.
+#: Timeout, in seconds, of a Redis that neither responds nor refuses; tried twice. Celery has none.
 PATIENCE = 0.4
-#: Seconds for which a process leaves alone a broker that has not answered, and between two lines of
+#: Seconds for which a process leaves an unavailable broker alone, and between two lines of
 #: the log that say so.
 REST, SAID_EVERY = 5.0, 60.0
-#: What addresses of Redis begin with.
+#: Prefixes of Redis addresses.
 REDIS = ("redis", "sentinel")
-#: Once more, and at once: a connection that was kept open may have been closed meanwhile.
+#: One retry, at once: a connection that was kept open may have been closed meanwhile.
 AGAIN = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
-#: Address of a broker → until when (monotonic) it is left alone, and since when that is said.
+#: Address of a broker → until when (monotonic) it is left alone, and when that was last logged.
 _resting: dict[str, float] = {}
 _said: dict[str, float] = {}
 
 
 def later(task: Any, *args: Any, countdown: float | None = None) -> bool:
-    """Queue a task. False when the broker does not answer, or has just not: nothing is lost, what a
-    task would have done stays due in the database for `udata feedback maintain` or the next write.
-    """
+    """Queue a task. Return False when the broker is unavailable, or just was: nothing is lost, what
+    a task would have done stays due in the database for `udata feedback maintain` or the next
+    write."""
     address = task.app.conf.broker_write_url or ""
     if time.monotonic() < _resting.get(address, 0):
         return False
@@ -84,8 +84,8 @@ def _address(celery: Celery, task: str) -> Shown:
 
 @cache
 def _broker(celery: Celery, address: str) -> Connection:
-    """What connections to the broker are made like: as the operator says, and with an end to
-    waiting where they say nothing. It is never opened itself."""
+    """Return the template of connections to the broker, itself never opened: as the operator
+    configured it, with a timeout where they set none."""
     options = {}
     if address.startswith(REDIS):
         patient = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}

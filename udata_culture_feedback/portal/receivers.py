@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 def harmless(receiver: Callable[..., None]) -> Callable[..., None]:
-    """Make a receiver that logs what it would raise."""
+    """Wrap a receiver so that it logs what it would raise."""
 
     @functools.wraps(receiver)
     def careful(*args: Any, **kwargs: Any) -> None:
