@@ -2,11 +2,11 @@
 
 | action | who |
 |---|---|
-| read | who may read the dataset; spam, what is held: its author, who moderates |
-| read words that are not public | its author (but not on the token of a browser), who moderates |
+| read | readers of the dataset; spam and held feedback: its author, moderators |
+| read words that are not public | its author (but not on the token of a browser), moderators |
 | edit, delete | its author |
-| words as open data | everybody, once their author and a moderator have said so |
-| treat | who may edit the dataset |
+| words as open data | everybody, once its author and a moderator have agreed |
+| treat | editors of the dataset |
 | moderate | moderators, within their remit; sysadmins (see `moderation.permissions`) |
 
 Nobody of the producing side may edit, hide or delete what users said.
@@ -41,13 +41,13 @@ def may_treat(viewer: Viewer, dataset: DatasetFacts) -> bool:
 
 
 def may_moderate(viewer: Viewer, about: ObjectId | None) -> bool:
-    """`about`: the organization of the dataset."""
+    """Return whether the viewer may moderate feedback. `about`: the organization of the dataset."""
     return viewer.moderates(about)
 
 
 def may_see(viewer: Viewer, feedback: Feedback) -> bool:
-    """Tell whether somebody sees a feedback at all. Spam, and what is held as perhaps abuse, only
-    its author and who moderates see."""
+    """Return whether the viewer may see a feedback at all. Spam, and feedback held as possible
+    abuse, is seen only by its author and moderators."""
     return (
         not (feedback.get("hidden_reason") == "spam" or feedback.get("held"))
         or is_author(viewer, feedback)
@@ -56,8 +56,9 @@ def may_see(viewer: Viewer, feedback: Feedback) -> bool:
 
 
 def may_read_words(viewer: Viewer, feedback: Feedback) -> bool:
-    """Public words; pending or hidden ones only for their author and who moderates. Never on the
-    token of a browser alone: on a shared computer it is perhaps somebody else's."""
+    """Return whether the viewer may read the words of a feedback: public ones; pending or hidden
+    ones only for their author and moderators. The token of a browser is not enough: on a shared
+    computer it may be somebody else's."""
     return (
         feedback["visibility"] == Visibility.PUBLIC
         or (is_author(viewer, feedback) and not viewer.by_token)
@@ -66,26 +67,26 @@ def may_read_words(viewer: Viewer, feedback: Feedback) -> bool:
 
 
 def texts(feedback: Feedback) -> dict[str, str]:
-    """Its words, by field; none without a comment."""
+    """Return the words of a feedback, by field; none without a comment."""
     comment = feedback.get("comment")
     return review_rules.with_name(feedback, {"comment": comment}) if comment else {}
 
 
 def open_words(feedback: Feedback) -> str | None:
-    """The comment, where it may be published as open data, without a name: its author lets it, and
-    a moderator has read it as it is."""
+    """Return the comment where it may be published as open data, without a name: its author agreed,
+    and a moderator has read it as it is."""
     if not feedback.get("open_data") or not review_rules.was_read(feedback, texts(feedback)):
         return None
     return feedback.get("comment")
 
 
 def own(viewer: Viewer, feedback: Feedback) -> dict[str, bool]:
-    """The permissions that depend on the feedback, as the API shows them."""
+    """Compute the permissions that depend on the feedback, as the API shows them."""
     return {"edit": may_edit(viewer, feedback), "delete": may_delete(viewer, feedback)}
 
 
 def common(viewer: Viewer, dataset: DatasetFacts) -> dict[str, bool]:
-    """Those that all feedback of a dataset shares."""
+    """Compute the permissions that are the same for all feedback on a dataset."""
     return {
         "treat": may_treat(viewer, dataset),
         "moderate": may_moderate(viewer, dataset.organization),

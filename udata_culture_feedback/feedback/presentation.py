@@ -1,4 +1,4 @@
-"""Figures and answers as the templates show them: everything computed here, in words too."""
+"""Figures and feedback as the templates show them: everything is computed here, in words too."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMMENT_BEGINNING = 700
 
 @dataclass(frozen=True)
 class Share:
-    """How many people of how many gave an answer."""
+    """The number of people, of all, who gave an answer."""
 
     term: Term
     count: int
@@ -35,11 +35,11 @@ class Share:
 
     @property
     def words(self) -> str:
-        """In percent, or of how many people where they are few."""
+        """The share in per cent, or as a number of people where they are few."""
         return share_of(self.count, self.of)
 
 
-#: What authors say once the data have changed.
+#: The replies of authors once the data have changed.
 CONFIRMED = {
     "yes": _("Its author confirms: these data meet their need now."),
     "partly": _("Its author says: it is better, not there yet."),
@@ -49,9 +49,9 @@ CONFIRMED = {
 
 @dataclass(frozen=True)
 class Response:
-    """What the producer has said of a comment, or that an answer is awaited."""
+    """The producer's response to a comment, or the fact that one is awaited."""
 
-    #: What is said of it, and which it is.
+    #: Its status in words, and the id of that status.
     status: str
     treatment: str
     answer: str | None
@@ -62,7 +62,8 @@ class Response:
 
     @classmethod
     def of(cls, feedback: Shown) -> Response | None:
-        """`feedback`: as the API gives it. None where nobody waits for anything."""
+        """Make the response to a feedback (as the API gives it); None where nobody waits for
+        one."""
         treatment = feedback["treatment"]
         status, closed = treatment["status"], treatment.get("closed_by_author")
         if status == Treatment.NEW and not (feedback["wants_answer"] or closed):
@@ -83,16 +84,16 @@ class Response:
 
 
 def _is_over(status: str, closed_by_author: bool | None) -> bool:
-    """Its author has closed the discussion, and nothing was planned that is still to come."""
+    """Return whether the author has closed the discussion and nothing planned is still to come."""
     return bool(closed_by_author) and status in (Treatment.NEW, Treatment.ACKNOWLEDGED)
 
 
 @dataclass(frozen=True)
 class Comment:
-    """One person's words about a dataset, ready to be shown. `name` is None for somebody who gives
-    none or has left, for whom `unnamed` stands; `standing` is said beside it of who has no account;
-    `rest` is what unfolds after `beginning`; `opinions` are pairs of a criterion
-    and what they say of it."""
+    """One person's comment on a dataset, ready to be shown. `name` is None for an author who gives
+    none or has left, in whose place `unnamed` stands; `standing` is shown beside the name of an
+    author without an account; `rest` unfolds after `beginning`; `opinions` are pairs of a criterion
+    and the rating in words."""
 
     id: str
     name: str | None
@@ -112,7 +113,7 @@ class Comment:
 
     @classmethod
     def of(cls, feedback: Shown) -> Comment:
-        """`feedback`: as the API gives it."""
+        """Make the comment of a feedback (as the API gives it)."""
         lists = vocabularies()
         beginning, rest = _fold(feedback["comment"] or "", COMMENT_BEGINNING)
         return cls(
@@ -139,7 +140,7 @@ class Comment:
 
 
 def stub_of(feedback: Shown) -> str:
-    """What stands in the place of hidden words: since when, and why."""
+    """Describe the notice in place of hidden words: since when, and why."""
     day = day_in_words(datetime.fromisoformat(feedback["hidden_at"]))
     if feedback["hidden_reason"] == "removed":
         return str(_("Comment removed from the discussions on %(date)s.", date=day))
@@ -148,8 +149,8 @@ def stub_of(feedback: Shown) -> str:
 
 
 def _fold(text: str, length: int) -> tuple[str, str]:
-    """A text in two parts, the first about `length` long and ending with a word. A text that is
-    only a little longer stays whole: unfolding two words is no use."""
+    """Split a text in two, the first part about `length` long and ending with a word. A text that
+    is only a little longer stays whole: unfolding two words is of no use."""
     if len(text) <= length * 1.2:
         return text, ""
     cut = max(text.rfind(" ", 0, length), text.rfind("\n", 0, length))
@@ -158,7 +159,7 @@ def _fold(text: str, length: int) -> tuple[str, str]:
 
 
 class SummaryView:
-    """A summary of a dataset for its page."""
+    """The summary of a dataset, for its page."""
 
     def __init__(self, stored: Summary):
         figures = as_json(stored)
@@ -202,7 +203,8 @@ def _best_first(axis: Axis) -> list[str]:
 
 
 def _comparison(fitness: Any, totals: dict[str, int]) -> list[tuple[Share, Share]]:
-    """Each answer before the last change of the data and since; empty unless there are both."""
+    """Compare each answer before the last change of the data and since; empty unless there are
+    both."""
     before = totals.get(f"{BEFORE}total", 0)
     since = totals.get("total", 0) - before
     if not (before and since):
@@ -218,7 +220,8 @@ def _comparison(fitness: Any, totals: dict[str, int]) -> list[tuple[Share, Share
 
 
 def typed_answer(mine: Mapping[str, Any] | None, payload: Payload | None) -> Shown:
-    """What the form shows: what was just typed, else one's stored answer, else nothing."""
+    """Return the values that the form shows: those just typed, else the viewer's stored feedback,
+    else none."""
     answer: Payload = {
         "fitness": None,
         "ratings": {},
@@ -245,15 +248,15 @@ def typed_answer(mine: Mapping[str, Any] | None, payload: Payload | None) -> Sho
 
 
 def fields_of_form() -> set[str]:
-    """The fields that stand in the form by the name errors give them: a summary of errors can link
-    to those."""
+    """List the fields of the form by the names errors give them: a summary of errors can link to
+    these."""
     ratings = {f"ratings.{axis}" for axis in vocabularies().ids("axes")}
     return ratings | {"fitness", "comment", "usages", "profile", "signature", "name", "email"}
 
 
 def unfolded(answer: Payload, errors: Shown) -> dict[str, bool]:
-    """Which optional parts of the form are open: those that say something or hold an error; the
-    criteria also for whoever is not satisfied."""
+    """List the optional parts of the form that are open: those with a value or an error; the
+    criteria also for somebody who is not satisfied."""
     return {
         "ratings": answer["fitness"] != "yes"
         or bool(answer["ratings"])

@@ -1,4 +1,4 @@
-"""What feedback gives to other rooms, which find it in `contributions.neighbours`."""
+"""What feedback offers to the other domains, which find it through `contributions.neighbours`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .summaries import ensure_above
 
 __all__ = ["ensure_above", "since_update", "stamped"]
 
-#: Documents read at once.
+#: Documents read in one batch.
 BATCH = 500
 
 
@@ -29,7 +29,7 @@ def stamped(consultation: ObjectId, fields: Iterable[str]) -> Cursor[Shown]:
 def since_update(
     datasets: Iterable[ObjectId], after: datetime, counters: frozenset[str]
 ) -> Iterable[dict[str, int]]:
-    """Yield, for each of these datasets whose data changed after a moment and that is listed, what
+    """Yield, for each of these datasets that is listed and whose data changed after a moment, what
     was counted since: counter → number, of `counters` only."""
     ids = [dataset_summary(id) for id in datasets]
     where = {"_id": {"$in": ids}, "data_updated_at": {"$gt": after}, "listed": True}

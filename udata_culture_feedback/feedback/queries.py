@@ -1,4 +1,4 @@
-"""Reading feedback: the lists of the API and of the pages, in a constant number of indexed queries
+"""Reads of feedback: the lists of the API and of the pages, in a constant number of indexed queries
 whatever the volume."""
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from . import page_query, representation, summaries
 from .actions import readable_dataset
 from .models import STANDING, Summary, feedbacks
 
-#: Datasets with feedback older than their data that the filter `outdated` can tell apart at once.
+#: Maximum number of datasets with outdated feedback that the filter `outdated` supports.
 MAX_AGED = 500
 
 SORTS = ("-created_at",)
 
-#: What the list of one dataset may be asked with, without being filtered.
+#: Arguments of the list of one dataset that filter nothing.
 OF_A_DATASET = {"dataset", "page", "page_size", "cursor", "sort", "lang"}
 
 
 def listed(viewer: Viewer) -> str:
-    """`GET P/feedback/` with the filters of the query, as JSON. Raises Invalid naming an argument,
-    NotFound for a dataset or an organization that is not there (or may not be seen), or a page too
-    far."""
+    """Return `GET P/feedback/` with the filters of the query, as JSON. Raise Invalid naming an
+    argument; NotFound for a dataset or an organization that does not exist (or may not be seen), or
+    a page too far."""
     page = listing.asked_page()
     sort = request.args.get("sort")
     if sort is not None and sort not in SORTS:
@@ -49,7 +49,7 @@ def listed(viewer: Viewer) -> str:
 
 
 def _of_dataset(viewer: Viewer, page: Page) -> str:
-    """All feedback of one dataset, in one command."""
+    """Read all feedback on one dataset, in one command."""
     found = page_query.listed(request.args["dataset"], page)
 
     def body(viewer: Viewer) -> str:
@@ -95,7 +95,7 @@ def _envelope(
 
 
 def figures_of(reference: str) -> str:
-    """`GET P/datasets/<d>/summary/`, as JSON. Raises NotFound."""
+    """Return `GET P/datasets/<d>/summary/`, as JSON. Raise NotFound."""
     found = page_query.figures_of(reference)
     found.must_be_readable()
     totals = found.totals_of_requests
@@ -122,7 +122,8 @@ def _asked_organization() -> catalogue.OrganizationFacts | None:
 def _scope(
     dataset: DatasetFacts | None, organization: catalogue.OrganizationFacts | None
 ) -> tuple[Shown, str | None]:
-    """The part of the query that says whose feedback, and the summary that counts it."""
+    """Return the part of the query that restricts feedback to a dataset or organization, and the
+    summary that counts it."""
     if dataset and organization:
         return {"dataset": dataset.id, "organization": organization.id}, None
     if dataset:
@@ -168,8 +169,9 @@ def _filter(filters: Query, argument: str, field: str, ids: Any) -> None:
 def _outdated(
     dataset: DatasetFacts | None, organization: catalogue.OrganizationFacts | None
 ) -> Shown:
-    """Given before (or since) the last change of the data: a comparison with the summary of each
-    dataset that has such feedback. Raises Invalid where there are too many of them."""
+    """Select feedback given before (or since) the last change of the data, by comparison with the
+    summary of each dataset that has outdated feedback. Raise Invalid where there are too many of
+    them."""
     value = request.args["outdated"].lower()
     if value not in ("true", "false", "1", "0"):
         message = _("True or false.")
@@ -192,7 +194,7 @@ def _outdated(
 
 
 def _words(viewer: Viewer, text: str) -> Shown:
-    """Feedback whose public words have each word searched for."""
+    """Select feedback whose public words contain every word searched for."""
     asked = terms.query_terms(text[:200])
     if not asked:
         return {}
@@ -206,13 +208,15 @@ def _words(viewer: Viewer, text: str) -> Shown:
 
 
 def _total(where: Query, filters: Query, counter: str | None, summary: Summary) -> tuple[int, bool]:
-    """From the summary where it holds that figure, otherwise counted up to a bound."""
+    """Return the total from the summary where it holds that figure, otherwise counted up to a
+    bound."""
     if filters or counter is None:
         return listing.count(feedbacks(), where)
     return _counted(summary), False
 
 
 def _counted(summary: Summary) -> int:
-    """Producers' agents are listed, and counted there apart."""
+    """Return the number of listed feedbacks: those of producers' agents, which the summary counts
+    apart, are among them."""
     totals = summary.get("totals") or {}
     return totals.get("total", 0) + totals.get("agents", 0)

@@ -1,8 +1,8 @@
-"""What is said of a dataset, as RDF: one annotation for each criterion that somebody rated, texts
-whose authors agreed to it, means. `docs/rdf.md` shows it, `shapes/feedback.ttl` says what holds.
+"""Feedback on a dataset as RDF: one annotation for each rated criterion, texts whose authors agreed
+to it, means. `docs/rdf.md` shows it, `shapes/feedback.ttl` constrains it.
 
 It is open data, so the rules of public files hold (people.md): nobody is named, nothing tells which
-annotations are one person's, dates are months. It is the same for everybody, whoever asks.
+annotations are one person's, dates are months. It is the same for every viewer.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from .rdf_schemes import DUV, OA, Triple
 
 @dataclass(frozen=True)
 class Format:
-    """A way of writing a graph: rdflib's name of it, and its media type."""
+    """A serialisation of a graph: rdflib's name of it, and its media type."""
 
     name: str
     media_type: str
 
 
-#: By the extension of their addresses.
+#: Extension of an address → format.
 FORMATS = {
     "ttl": Format("turtle", "text/turtle"),
     "jsonld": Format("json-ld", "application/ld+json"),
@@ -66,12 +66,13 @@ PREFIXES = {
     "xsd": XSD,
 }
 
-#: Answers on one page, at most: each of them is a few annotations.
+#: Most feedbacks on one page: each of them is a few annotations.
 PAGE_SIZE = listing.MAX_PAGE_SIZE
-#: Ratings from which on a mean is told.
+#: Number of ratings from which a mean is published.
 ENOUGH = 5
 
-#: What is read of an answer; of who gave it, what tells whether a moderator has read these words.
+#: Fields read of a feedback; of its author, only those that tell whether a moderator has read these
+#: words.
 FIELDS = {
     field: 1
     for field in (
@@ -85,9 +86,9 @@ _NOT_IN_IRIS = re.compile(r'[\x00-\x20<>"{}|\\^`\x7f]')
 
 
 def of_dataset(reference: str, extension: str) -> Response:
-    """`GET P/datasets/<d>/feedback.<extension>`, one page of it where there are many answers.
-    Raises NotFound for a dataset that not everybody may see, an extension and a page that are not
-    there; Invalid naming `page`, `page_size` or `cursor`."""
+    """Return `GET P/datasets/<d>/feedback.<extension>`, one page of it where there is much
+    feedback. Raise NotFound for a dataset that is not public, an unknown extension or page; Invalid
+    naming `page`, `page_size` or `cursor`."""
     _must_be_known(extension)
     dataset = catalogue.find_dataset(reference)
     if dataset is None or not dataset.listed:
@@ -110,7 +111,8 @@ def of_dataset(reference: str, extension: str) -> Response:
 
 
 def of_vocabulary(extension: str) -> Response:
-    """`GET P/vocabulary.<extension>`: the schemes alone. Raises NotFound for another extension."""
+    """Return `GET P/vocabulary.<extension>`: the schemes alone. Raise NotFound for an unknown
+    extension."""
     _must_be_known(extension)
     graph = _Graph()
     graph.say(schemes.schemes())
@@ -118,13 +120,14 @@ def of_vocabulary(extension: str) -> Response:
 
 
 def preferred() -> str:
-    """The extension that whoever asks likes best, as udata reads their wishes for its catalogue."""
+    """Return the extension that the client prefers, negotiated as udata does for its catalogue."""
     names = {form.name: extension for extension, form in FORMATS.items()}
     return names.get(negociate_content(), "jsonld")
 
 
 def node_of(dataset: DatasetFacts) -> URIRef:
-    """The IRI that the dataset has in udata's own DCAT. Raises NotFound where it has just gone."""
+    """Return the IRI of the dataset in udata's own DCAT. Raise NotFound where it has just been
+    deleted."""
     found = Dataset.objects(id=dataset.id).only("slug", "harvest").first()
     if found is None:
         raise refusals.NotFound(_("There is no such dataset."))
@@ -137,8 +140,8 @@ def _must_be_known(extension: str) -> None:
 
 
 def written(graph: Graph, extension: str) -> Response:
-    """A graph in a format, with the caching rules of every answer. Nothing in a body is by chance:
-    the same graph has the same ETag."""
+    """Serialise a graph, with the caching rules of every answer. The body is deterministic: the
+    same graph has the same ETag."""
     form = FORMATS[extension]
     said = graph.serialize(format=form.name, context=_context())
     if extension == "jsonld":
@@ -149,7 +152,7 @@ def written(graph: Graph, extension: str) -> Response:
 
 
 class _Graph(Graph):
-    """A graph that is written in one order, whatever that of Python's sets."""
+    """A graph serialised in one order, whatever that of Python's sets."""
 
     def __init__(self) -> None:
         super().__init__(namespace_manager=NamespaceManager(Graph(), bind_namespaces="none"))
@@ -170,7 +173,7 @@ class _Graph(Graph):
 
 
 def _measurements(node: URIRef, axes: Document) -> Iterator[Triple]:
-    """How many rated each axis and, from enough of them on, their mean."""
+    """Yield, for each axis, how many people rated it and, from enough of them on, their mean."""
     for axis, figures in axes.items():
         values = [(schemes.count_of(axis), "count", Literal(figures["count"]))]
         if figures["count"] >= ENOUGH:
@@ -186,8 +189,8 @@ def _measurements(node: URIRef, axes: Document) -> Iterator[Triple]:
 
 
 def _annotations(node: URIRef, answers: list[Feedback]) -> Iterator[Triple]:
-    """The annotations of some answers, in the order of what they say: neither that nor their labels
-    tell which of them came together."""
+    """Yield the annotations of some feedback, ordered by what they say: neither their order nor
+    their labels tell which belong together."""
     ratings: list[tuple[str, URIRef, URIRef]] = []
     texts: list[tuple[str, str]] = []
     axes = {axis.id: schemes.dimension(axis) for axis in vocabularies()["axes"]}
@@ -220,27 +223,27 @@ def _annotations(node: URIRef, answers: list[Feedback]) -> Iterator[Triple]:
 
 
 def _is_open(answer: Feedback) -> bool:
-    """Whether its words may be in open data: their author agreed, and a moderator has read them as
-    they are and let them be public."""
+    """Return whether the words of a feedback may be open data: their author agreed, and a moderator
+    has read them as they are and let them be public."""
     if not (answer.get("comment") and answer.get("open_data")):
         return False
     return was_read(answer, with_name(answer, {"comment": answer["comment"]}))
 
 
 def _annotation(node: URIRef, annotation: BNode, month: str, body: Any) -> Iterator[Triple]:
-    """What ratings and comments have in common."""
+    """Yield what annotations of ratings and of comments have in common."""
     yield node, DUV.hasFeedback, annotation
     yield annotation, RDF.type, OA.Annotation
     yield annotation, OA.hasTarget, node
     yield annotation, OA.hasBody, body
-    # rdflib would make a day of the month.
+    # rdflib would make it a full date.
     yield annotation, DCTERMS.created, Literal(month, datatype=XSD.gYearMonth, normalize=False)
 
 
 def _paged(
     dataset: DatasetFacts, found: list[Feedback], page: listing.Page, total: int
 ) -> Iterator[Triple]:
-    """Where the other pages are, as udata's catalogue says it (Hydra)."""
+    """Yield the links to the other pages, as udata's catalogue does (Hydra)."""
     collection = URIRef(api_url(f"datasets/{dataset.id}/feedback"))
     view = _iri(listing.address(cursor=request.args.get("cursor")))
     follow = listing.envelope([], found, page, total)
@@ -258,18 +261,18 @@ def _paged(
 
 
 def plain(words: str) -> str:
-    """A text that every format can carry and gives back as it is: XML has neither control
+    """Make a text that every format can carry and returns unchanged: XML has neither control
     characters nor line ends other than newlines."""
     return _ILLEGAL.sub("", words.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _iri(node: Any) -> URIRef:
-    """An IRI, whatever a harvester took for one: characters that none has are escaped."""
+    """Make a valid IRI of what a harvester stored: illegal characters are escaped."""
     return URIRef(_NOT_IN_IRIS.sub(lambda found: quote(found[0]), str(node)))
 
 
 def _ordered(said: Any) -> Any:
-    """JSON-LD in one order: that of its lists means nothing (none is an `@list`)."""
+    """Sort JSON-LD: the order of its lists means nothing (none is an `@list`)."""
     if isinstance(said, dict):
         return {key: _ordered(value) for key, value in sorted(said.items())}
     if isinstance(said, list):

@@ -1,5 +1,5 @@
-"""The concepts that feedback is said with in RDF: dimensions, scales of the axes, metrics. Graphs
-elsewhere point to them by their IRIs, which are contract as ids are.
+"""The RDF concepts that describe feedback: dimensions, scales of the axes, metrics. Graphs
+elsewhere point to them by their IRIs, which are part of the contract as ids are.
 
 Under the base IRI of the portal (`CULTURE_FEEDBACK_BASE_IRI`):
 
@@ -31,10 +31,10 @@ OA = Namespace("http://www.w3.org/ns/oa#")
 Node = Any
 Triple = tuple[Node, Node, Node]
 
-#: What `fitness` is an opinion about.
+#: The dimension that `fitness` is an opinion on.
 RELEVANCY = URIRef(f"{LDQD}relevancy")
 
-#: What an axis of ours without a dimension of the W3C's is close to (vocabularies of the project).
+#: Dimensions close to an axis for which the W3C has none (vocabularies of the project).
 RELATED = {
     "georeferencing": (
         URIRef(f"{LDQD}completeness"),
@@ -49,7 +49,7 @@ def dimension(axis: Axis) -> URIRef:
 
 
 def step(axis: str, n: int) -> URIRef:
-    """A step of the scale of an axis."""
+    """Return the IRI of a step of the scale of an axis."""
     return URIRef(f"{_base()}/rating/{axis}/{n}")
 
 
@@ -66,7 +66,7 @@ def count_of(axis: str) -> URIRef:
 
 
 def schemes() -> tuple[Triple, ...]:
-    """Everything that is said of these concepts: the same in every graph, worked out once."""
+    """Return every statement about these concepts: the same in every graph, computed once."""
     return _schemes(vocabularies(), _base())
 
 
@@ -94,7 +94,7 @@ def _of_fitness(answers: tuple[Term, ...], scheme: URIRef) -> Iterator[Triple]:
 def _of_axis(axis: Axis, scheme: URIRef) -> Iterator[Triple]:
     about = dimension(axis)
     yield about, RDF.type, DQV.Dimension
-    if axis.dimension is None:  # of a dimension of the W3C's we say nothing more
+    if axis.dimension is None:  # nothing is added to a dimension of the W3C
         yield from _labelled(about, SKOS.prefLabel, axis.label)
         yield from _labelled(about, SKOS.definition, axis.question)
         for other in RELATED.get(axis.id, ()):

@@ -1,6 +1,6 @@
-"""After the data have changed: is it better? Those who were not satisfied are asked once, and what
-they answer changes their opinion and tells everybody whether the producer's work helped.
-"""
+"""Ask authors, after the data have changed, whether they are better. Those who were not satisfied
+are asked once; their reply changes their opinion and shows everybody whether the producer's work
+helped."""
 
 from __future__ import annotations
 
@@ -37,24 +37,25 @@ from .models import summaries as stored_summaries
 from .notifications import reader_of, scope_of
 from .signals import on_feedback_changed
 
-#: What an author can answer; but for the last, each is also an opinion on the data as they are.
+#: The replies an author can choose; each but the last is also an opinion on the data as they are.
 YES, PARTLY, NO = "yes", "partly", "no"
 ANSWERS = (YES, PARTLY, NO)
 
-#: Between two such mails to one author about one dataset.
+#: Minimum time between two such mails to one author about one dataset.
 PAUSE = timedelta(days=90)
-#: How long after a change of the data people are still asked, if they could not be at once.
+#: Time after a change of the data during which authors are still asked, where they could not be at
+#: once.
 STILL_NEW = timedelta(days=30)
-#: How long the link of a mail works without logging in.
+#: Lifetime of the link in a mail, which works without logging in.
 LINK_LIFETIME = timedelta(days=120)
 
-#: What the links of these mails are signed for.
+#: Purpose for which the links in these mails are signed.
 PURPOSE = "better"
 
 
 class CultureFeedbackAsked(Document):
-    """An author was asked about a dataset ("<dataset>:<user>"), and is not again until then. Apart
-    from feedback, which no change of the data touches."""
+    """The fact that an author was asked about a dataset ("<dataset>:<user>"), who is not asked
+    again until it expires. Apart from feedback, which no change of the data touches."""
 
     id = StringField(primary_key=True)
     expires_at = DateTimeField(required=True)
@@ -67,8 +68,8 @@ def asked() -> Collection[Any]:
 
 
 def ask_authors(dataset: DatasetFacts) -> int:
-    """Asks those who were not satisfied with what the data were before their last change, by mail;
-    each once, and nobody again within `PAUSE`. May run twice. Answers how many were asked."""
+    """Ask by mail the authors who were not satisfied with the data before their last change; each
+    once, and nobody again within `PAUSE`. Idempotent. Return how many were asked."""
     summary = stored_summaries().find_one(
         {"_id": dataset_summary(dataset.id)},
         {"data_updated_at": 1, f"totals.{BEFORE}total": 1},
@@ -77,13 +78,14 @@ def ask_authors(dataset: DatasetFacts) -> int:
     if not dataset.listed or changed_at is None or now() - changed_at > STILL_NEW:
         return 0
     if not (summary or {}).get("totals"):
-        return 0  # nobody judged what came before
+        return 0  # nobody judged the data before their change
     waiting = feedbacks().find(_unsatisfied(dataset.id, changed_at)).sort("_id", 1)
     return sum(_ask(feedback, changed_at) for feedback in waiting)
 
 
 def ask_everywhere() -> int:
-    """For maintenance: every dataset that has changed lately."""
+    """Ask the authors of every dataset that has changed lately: for maintenance. Return how many
+    were asked."""
     lately = {"data_updated_at": {"$gt": now() - STILL_NEW}, "dataset": {"$exists": True}}
     aged = lately | {f"totals.{BEFORE}total": {"$gt": 0}, "listed": True}
     ids = [summary["dataset"] for summary in stored_summaries().find(aged, {"dataset": 1})]
@@ -95,11 +97,14 @@ def ask_everywhere() -> int:
 
 
 def confirm(feedback_id: Any, user_id: ObjectId | None, answer: Any) -> Feedback:
-    """Records what the author of a feedback says of the data as they are now, and answers it as
-    stored. `answer`: "yes" (they meet the need now), "partly" (better, not there yet), "no" (no
-    better: the opinion stays what it was, but of the data as they are).
+    """Record what the author of a feedback says of the data as they are now. Return the feedback as
+    stored.
 
-    Raises NotFound for somebody else's, or data one may not see; ReadOnly, TooMany; Invalid.
+    `answer`: "yes" (they meet the need now), "partly" (better, not there yet), "no" (no better: the
+    opinion stays what it was, but of the data as they are).
+
+    Raise NotFound for somebody else's feedback, or data the author may not see; ReadOnly, TooMany;
+    Invalid.
     """
     feedback, dataset, viewer = own(feedback_id, user_id)
     if current_app.config["READ_ONLY_MODE"]:
@@ -127,8 +132,8 @@ def confirm(feedback_id: Any, user_id: ObjectId | None, answer: Any) -> Feedback
 
 
 def own(feedback_id: Any, author: ObjectId | None) -> tuple[Feedback, DatasetFacts, Viewer]:
-    """A feedback, its dataset and who gave it, which is that account, or the contact of somebody
-    without one. Raises NotFound."""
+    """Return a feedback, its dataset and its author as viewer. `author`: the account, or the
+    contact of somebody without one. Raise NotFound where the feedback is not theirs."""
     missing = refusals.NotFound(_("There is no such feedback."))
     feedback, dataset = actions.readable_feedback(feedback_id)
     if author is None or reader_of(feedback) != author:
@@ -143,16 +148,16 @@ def own(feedback_id: Any, author: ObjectId | None) -> tuple[Feedback, DatasetFac
 
 
 def link(feedback: Feedback, answer: str | None = None) -> str:
-    """The address where the author of a feedback says whether it is better, without logging in.
-    Opening it changes nothing. `answer`: what is chosen beforehand."""
+    """Return the address where the author of a feedback says whether the data are better, without
+    logging in. Opening it changes nothing. `answer`: the preselected reply."""
     token = timed(PURPOSE).dumps([str(feedback["_id"]), str(reader_of(feedback))])
     chosen = f"&answer={answer}" if answer else ""
     return pages_url(f"better/{feedback['_id']}?token={token!s}{chosen}")
 
 
 def bearer_of(token: str, feedback_id: str) -> ObjectId | None:
-    """The account, or the contact, to which a link about this feedback was sent; None for a forged
-    or an old one."""
+    """Return the account, or the contact, to which a link about this feedback was sent; None for a
+    forged or an expired one."""
     if not 0 < len(token) <= LONGEST:
         return None
     try:
@@ -175,7 +180,8 @@ def _unsatisfied(dataset_id: ObjectId, changed_at: datetime) -> Query:
 
 
 def _ask(feedback: Feedback, changed_at: datetime) -> bool:
-    """Asks one author, unless they were about another file of the same dataset."""
+    """Ask one author by mail, unless they were asked about another file of the same dataset. Return
+    whether a mail was posted."""
     dataset_id, author = feedback["dataset"], reader_of(feedback)
     if author is None:
         return False

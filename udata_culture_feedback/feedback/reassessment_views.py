@@ -1,5 +1,5 @@
-"""The page where authors say whether the data are better now: a link of a mail leads there, or the
-session says who they are. Opening it changes nothing; the button does."""
+"""The page where authors say whether the data are better now. The link of a mail or the session
+identifies them. Opening it changes nothing; the button does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..web.untyped import Shown
 from ..web.urls import login_url
 from . import reassessment, summaries
 
-#: What can be answered, in words.
+#: The replies in words.
 CHOICES = (
     (reassessment.YES, _("Yes: these data meet my need now")),
     (reassessment.PARTLY, _("It is better, but not there yet")),
@@ -27,15 +27,15 @@ CHOICES = (
 
 @blueprint.route("/pages/better/<string:id>")
 def better_page(id: str) -> Response:
-    """The question, with an answer chosen beforehand."""
+    """Show the question, with a reply preselected."""
     return _page(id, request.args.get("answer"), done="done" in request.args)
 
 
 @blueprint.route("/pages/better/<string:id>", methods=["POST"])
 @handles_refusal
 def say_whether_better(id: str) -> Response:
-    """Records the answer. The token of the mail is proof enough; without it, the form has to be one
-    of ours, like any other."""
+    """Record the reply. The token of the mail is proof enough; without it, the form needs the CSRF
+    guard of any other form."""
     answer = request.form.get("answer")
     try:
         bound_body()

@@ -1,4 +1,5 @@
-"""What we listen to. A receiver never raises: that would break a request of udata's."""
+"""Receivers of signals about feedback. A receiver never raises: that would break a request of
+udata's."""
 
 from __future__ import annotations
 
@@ -34,8 +35,8 @@ def feedback_changed(
     erased: bool = False,
     **_: Any,
 ) -> None:
-    """One task, since handing it over is a good part of what a POST costs. The second one is for
-    what may be gone when the first comes to it."""
+    """Hand over what follows from a change to one task, since handing over is a good part of what a
+    POST costs; to a second one where the feedback may be gone before the first runs."""
     silent = new is not None and DISCUSSION not in new["due"]
     if silent or erased:
         later(tasks.count_above, str(dataset))
@@ -45,8 +46,8 @@ def feedback_changed(
 
 @harmless
 def results_follow(feedback_id: Any, new: Document | None = None, **_: Any) -> None:
-    """Take spam, found after its consultation had closed, out of the results; count in them what
-    was held then and is no longer."""
+    """Take spam found after its consultation had closed out of the results; count in them feedback
+    that was held then and is no longer."""
     if new:
         return
     found = feedbacks().find_one({"_id": feedback_id, "consultation": {"$exists": True}})
@@ -62,7 +63,8 @@ def results_follow(feedback_id: Any, new: Document | None = None, **_: Any) -> N
 def words_erased(
     feedback_id: Any, new: Document | None = None, erased: bool = False, **_: Any
 ) -> None:
-    """Let go what was said of words that are gone; answers follow their feedback."""
+    """Announce that words are gone, so that reports about them go too; keep answers with their
+    feedback."""
     if erased:
         on_words_gone.send([feedback_id])
     if not new:
@@ -112,7 +114,7 @@ def discussion_removed(discussion: Any, **_: Any) -> None:
 
 @harmless
 def discussion_saved(sender: Any, document: Any, **_: Any) -> None:
-    # Replies, closings and edits alike; a discussion of one message has nothing to tell.
+    # Replies, closings and edits alike; a discussion of one message has no news.
     if (len(document.discussion) > 1 or document.closed) and _is_ours(document.pk):
         later(tasks.follow_thread, str(document.pk))
 
@@ -125,13 +127,13 @@ def message_removed(discussion: Any, message: Any = None, **_: Any) -> None:
 
 
 def connect() -> None:
-    """Connects every receiver. Connecting twice is connecting once."""
+    """Connect every receiver. Idempotent."""
     on_feedback_changed.connect(feedback_changed)
     on_feedback_changed.connect(results_follow)
     on_feedback_changed.connect(words_erased)
     on_feedback_treated.connect(feedback_treated)
     on_feedback_treated.connect(answer_given)
-    # Not `on_update`: udata says nothing there of a dataset that is no longer deleted.
+    # Not `on_update`: udata does not send it for a dataset that is restored.
     Dataset.after_save.connect(dataset_changed)
     for signal in (
         Dataset.on_resource_added,
@@ -153,10 +155,11 @@ def _follow(dataset: Any) -> None:
 
 
 def _is_ours(discussion_id: Any) -> bool:
-    """Whether it is the discussion of a feedback: most are not."""
+    """Return whether a discussion is that of a feedback: most are not."""
     return feedbacks().find_one({"discussion": discussion_id}, {"_id": 1}) is not None
 
 
 def _known(dataset: Any) -> bool:
-    """Most datasets have no feedback: one look at an index, and no task for them."""
+    """Return whether a dataset has feedback: most have none, and get one index lookup and no
+    task."""
     return summaries().find_one({"_id": dataset_summary(dataset.pk)}, {"_id": 1}) is not None

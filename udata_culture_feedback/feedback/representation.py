@@ -26,13 +26,13 @@ from . import permissions, summaries
 from .models import Feedback, Summary
 from .treatment_history import own_answer
 
-#: Whose names are what they say of themselves.
+#: Kinds of contributors whose name is the one they declare.
 DECLARED = (Kind.CONFIRMED, Kind.UNVERIFIED)
 
 
 @left_out
 def as_json(viewer: Viewer, feedbacks: Iterable[Feedback]) -> list[Shown]:
-    """Feedback on datasets the viewer may read; those on others, or hidden whole, are left out."""
+    """Show feedback, leaving out what is on datasets the viewer may not read, or hidden whole."""
     feedbacks = list(feedbacks)
     datasets = catalogue.datasets_by_id(f["dataset"] for f in feedbacks)
     thresholds = summaries.read_many(list(datasets))
@@ -52,7 +52,7 @@ def as_json(viewer: Viewer, feedbacks: Iterable[Feedback]) -> list[Shown]:
 def about_dataset(
     viewer: Viewer, feedbacks: Iterable[Feedback], dataset: DatasetFacts, summary: Summary
 ) -> list[Shown]:
-    """The same where the dataset, known to be readable, and its summary are at hand."""
+    """Show feedback on one dataset, known to be readable, whose summary is at hand."""
     feedbacks = list(feedbacks)
     shown = render_cache.fingerprint(feedbacks, dataset, summary.get("data_updated_at"))
     for_all = render_cache.kept(
@@ -75,8 +75,8 @@ def just_given(
     organization: catalogue.OrganizationFacts | None,
     summary: Summary,
 ) -> Shown:
-    """A feedback as its author, who is asking, has just given it. `organization`: that of the
-    dataset, where it has been read."""
+    """Show a feedback to its author, who has just given it. `organization`: that of the dataset,
+    where it has been read."""
     known = {organization.id: organization} if organization else {}
     names = Names.of([feedback], users=catalogue.myself(), organizations=known)
     return About(viewer, dataset, summary, names).as_json(feedback)
@@ -102,7 +102,7 @@ class Names:
     ):
         self.users = users
         self.organizations = organizations
-        #: Those that may be named: their seal is broken.
+        #: Consultations that may be named: their seal is broken.
         self.consultations = consultations or set()
 
     @classmethod
@@ -112,7 +112,8 @@ class Names:
         users: dict[Any, catalogue.UserFacts] | None = None,
         organizations: dict[Any, catalogue.OrganizationFacts] | None = None,
     ) -> Names:
-        """`users`: all there can be, where they are known; `organizations`: those that are."""
+        """Look up the names for some feedback. `users`: all there can be, where they are known;
+        `organizations`: those that are known."""
         contributors = [feedback["contributor"] for feedback in feedbacks]
         known = organizations or {}
         treatments = [feedback["treatment"] for feedback in feedbacks]
@@ -128,17 +129,17 @@ class Names:
         )
 
     def organization(self, id: Any) -> Shown | None:
-        """The organization of the dataset."""
+        """Show the organization of the dataset."""
         organization = self.organizations.get(id)
         return organization.as_json() if organization else None
 
     def consultation(self, feedback: Feedback) -> str | None:
-        """The consultation it was given during, once that has closed."""
+        """Return the id of the consultation during which it was given, once that has closed."""
         stamp = feedback.get("consultation")
         return str(stamp) if stamp in self.consultations else None
 
     def contributor(self, feedback: Feedback) -> Shown:
-        """The signature, and `producer` where it is an agent of the dataset's producer."""
+        """Show the signature, with `producer` where it is an agent of the dataset's producer."""
         shown = signature(feedback["contributor"], self.users, self.organizations)
         if feedback.get("agent"):
             shown["producer"] = True
@@ -153,13 +154,13 @@ def addresses(feedback: Feedback) -> dict[str, str]:
 
 
 def is_outdated(feedback: Feedback, summary: Summary) -> bool:
-    """Whether it was given before the last change of the data."""
+    """Return whether a feedback was given before the last change of the data."""
     threshold = summary.get("data_updated_at")
     return bool(threshold and feedback["judged"] < threshold)
 
 
 class About:
-    """What all feedback of one dataset has in common for one viewer: worked out once."""
+    """What all feedback on one dataset has in common for one viewer: computed once."""
 
     def __init__(self, viewer: Viewer, dataset: DatasetFacts, summary: Summary, names: Names):
         self.viewer = viewer
@@ -199,7 +200,7 @@ class About:
             # Nor the answer, which may quote them.
             shown["comment"] = shown["treatment"]["answer"] = None
             if feedback["contributor"]["kind"] in DECLARED:
-                shown["contributor"]["name"] = None  # somebody's words too
+                shown["contributor"]["name"] = None  # it is text of theirs too
         if feedback["visibility"] == Visibility.HIDDEN:
             shown["hidden_reason"] = feedback.get("hidden_reason")
             shown["hidden_at"] = iso(feedback.get("hidden_at"))
@@ -207,7 +208,7 @@ class About:
 
 
 def treatment_as_json(feedback: Feedback, names: Names) -> Shown:
-    """The producer's response as everybody sees it; nothing internal."""
+    """Show the producer's response as everybody sees it; nothing internal."""
     treatment = feedback["treatment"]
     status = treatment["status"]
     shown: Shown = {
@@ -228,7 +229,7 @@ def treatment_as_json(feedback: Feedback, names: Names) -> Shown:
 
 
 def working_file(feedback: Feedback, dataset: DatasetFacts) -> Shown:
-    """A treatment as who may treat it sees it: with its history, and what is internal."""
+    """Show a treatment to those who may treat it: with its history, and internal fields."""
     treatment = feedback["treatment"]
     history = treatment.get("history") or []
     people = [step.get("by") for step in history] + [treatment.get("assignee")]

@@ -26,7 +26,8 @@ from .attention import BEFORE, attention
 from .models import Summary, feedbacks, summaries
 from .trend import TREND
 
-#: A declared period of a month or more: shorter ones age feedback once a year at most.
+#: Declared period, of a month or more, from which feedback ages after `CULTURE_FEEDBACK_AGEING_DAYS`;
+#: with a shorter one after `CULTURE_FEEDBACK_AGEING_DAYS_FREQUENT`: once a year at most.
 LONG_PERIOD = timedelta(days=28)
 
 #: Changes of the data that a summary remembers: the latest, as events of its trend.
@@ -34,8 +35,8 @@ MOST_UPDATES = 60
 
 
 class FeedbackIntoDataset(Flow):
-    """A feedback counts in the summary of its dataset: once in all, and once more among `before:`
-    when it was judged before the last change of the data."""
+    """The flow of feedback into the summary of its dataset: counted once among all, and once more
+    among `before:` when it was judged before the last change of the data."""
 
     fields = ("live", "judged", "created_at")
 
@@ -80,9 +81,9 @@ class FeedbackIntoDataset(Flow):
 
 
 class DatasetsInto(Flow):
-    """The summary of a listed dataset counts, as a whole, in those of its organization and of the
-    site. A dataset that turns private, is deleted, comes back or changes hands thus takes its
-    figures with it in one step."""
+    """The flow of the summaries of listed datasets into those of their organization and of the
+    site, each as a whole. A dataset that turns private, is deleted, restored or changes hands thus
+    takes its figures with it in one step."""
 
     fields = ("totals", "listed", "organization", "last_feedback_at")
 
@@ -111,8 +112,8 @@ class DatasetsInto(Flow):
 
 
 def _latest(summary: Document, entries: list[Document]) -> datetime | None:
-    """The date of the latest feedback after these entries; None where one of them takes figures
-    away, so that it has to be looked up."""
+    """Return the date of the latest feedback after these entries; None where one of them takes
+    figures away, so that the date has to be looked up."""
     dates = [summary.get("last_feedback_at")]
     for entry in entries:
         after = entry["snapshot"]["totals"].get("total", 0)
@@ -130,7 +131,7 @@ def _newest(collection: Collection[Any], where: Query, field: str) -> datetime |
 
 
 def ages(counter: str) -> bool:
-    """Whether a counter counts again behind `before:` once the data have changed."""
+    """Return whether a counter counts again behind `before:` once the data have changed."""
     return not counter.startswith(TREND)
 
 
@@ -139,14 +140,14 @@ INTO_ALL = DatasetsInto()
 
 
 def above(summary: Summary) -> list[str]:
-    """The summaries that the one of a dataset counts in."""
+    """List the ids of the summaries in which that of a dataset counts."""
     organization = summary.get("organization")
     return [SITE, *([organization_summary(organization)] if organization else [])]
 
 
 def open_summary(dataset: DatasetFacts, known: Summary | None = None) -> Summary:
-    """The summary of a dataset, made when it has none yet, aged when its data have changed.
-    `known`: as it has just been read."""
+    """Return the summary of a dataset, created if missing, aged when its data have changed.
+    `known`: the summary as it has just been read."""
     summary = known or summaries().find_one({"_id": dataset_summary(dataset.id)})
     if summary is None:
         fields: Summary = {
@@ -156,7 +157,7 @@ def open_summary(dataset: DatasetFacts, known: Summary | None = None) -> Summary
             "data_updated_at": min(dataset.last_update, now()),
             "updated_at": dataset.last_update,
         }
-        # First what it counts in: who dies in between leaves nothing that would never be made.
+        # First those it counts in: after a crash in between, none is missing for good.
         _ensure_above(fields)
         _ensure(dataset_summary(dataset.id), **fields)
         summary = summaries().find_one({"_id": dataset_summary(dataset.id)})
@@ -168,7 +169,7 @@ def open_summary(dataset: DatasetFacts, known: Summary | None = None) -> Summary
 
 
 def _ensure(summary_id: str, **fields: Any) -> None:
-    with suppress(DuplicateKeyError):  # another process made it meanwhile
+    with suppress(DuplicateKeyError):  # another process created it meanwhile
         summaries().update_one(
             {"_id": summary_id},
             {"$setOnInsert": {"v": 1, "totals": {}, **fields}},
@@ -182,8 +183,8 @@ def _ensure_above(fields: Summary) -> None:
 
 
 def ensure_above(summary_ids: Iterable[str]) -> None:
-    """Makes those of organizations and of the site that are missing though something is due to
-    them: an older backup of the figures has been restored."""
+    """Create the missing summaries of organizations and of the site for which something is due: an
+    older backup of the figures has been restored."""
     wanted = [one for one in summary_ids if not one.startswith("dataset:")]
     known = {one["_id"] for one in summaries().find({"_id": {"$in": wanted}}, {"_id": 1})}
     for one in set(wanted) - known:
@@ -192,8 +193,8 @@ def ensure_above(summary_ids: Iterable[str]) -> None:
 
 
 def _has_aged(summary: Summary, dataset: DatasetFacts) -> bool:
-    """Whether the data have changed enough, since the last time, for feedback to be older than
-    them. Some harvesters touch dates every night, hence the minimum of days."""
+    """Return whether the data have changed enough since the last time for feedback to be outdated.
+    Some harvesters touch dates every night, hence the minimum of days."""
     period = dataset.frequency.delta
     config = current_app.config
     days = (
@@ -207,8 +208,8 @@ def _has_aged(summary: Summary, dataset: DatasetFacts) -> bool:
 
 
 def age(dataset: DatasetFacts) -> bool:
-    """Moves the totals of a dataset to `before` when its data have changed: one update, no feedback
-    is touched. True when it did."""
+    """Copy the totals of a dataset to `before:` when its data have changed: one update, no feedback
+    is touched. Return True when it did."""
     summary_id = dataset_summary(dataset.id)
     while True:
         summary = summaries().find_one({"_id": summary_id})
@@ -229,9 +230,9 @@ def age(dataset: DatasetFacts) -> bool:
 
 
 def _aged_totals(summary: Summary, updated: datetime) -> Counter[str]:
-    """The totals of a dataset as if its data had changed at that date."""
+    """Compute the totals of a dataset as if its data had changed at that date."""
     if (summary.get("latest_judged") or datetime.min) >= updated:
-        # Somebody judged the new data before we noticed them: count `before` one by one.
+        # Somebody judged the new data before we noticed them: count `before:` one by one.
         return summed(INTO_DATASET, {**summary, "data_updated_at": updated})
     totals: Counter[str] = Counter()
     for key, n in (summary.get("totals") or {}).items():
@@ -241,8 +242,9 @@ def _aged_totals(summary: Summary, updated: datetime) -> Counter[str]:
 
 
 def follow_dataset(dataset: DatasetFacts) -> list[str]:
-    """Brings a summary and its feedback in line with the dataset: listed or not, whose it is, how
-    old its data are. Answers the summaries above that now have something to settle."""
+    """Bring a summary and its feedback in line with the dataset: whether it is listed, its
+    organization, the age of its data. Return the ids of the summaries above that now have something
+    to settle."""
     summary_id = dataset_summary(dataset.id)
     while True:
         summary = summaries().find_one({"_id": summary_id})
@@ -264,7 +266,7 @@ def follow_dataset(dataset: DatasetFacts) -> list[str]:
         },
         {"$set": wanted},
     )
-    # Only for lists to be sorted by: no figure depends on it.
+    # Only used to sort lists: no figure depends on it.
     outrun = {"_id": summary_id, "updated_at": {"$ne": dataset.last_update}}
     summaries().update_one(outrun, {"$set": {"updated_at": dataset.last_update}})
     age(dataset)
@@ -272,7 +274,7 @@ def follow_dataset(dataset: DatasetFacts) -> list[str]:
 
 
 def is_in_line(summary: Summary, dataset: DatasetFacts) -> bool:
-    """Whether a summary says of its dataset what the dataset says."""
+    """Return whether the fields a summary copies from its dataset are up to date."""
     wanted: Summary = {
         "organization": dataset.organization,
         "listed": dataset.listed,
@@ -286,7 +288,7 @@ def _agrees(summary: Summary, wanted: Summary) -> bool:
 
 
 def settle_dataset(dataset_id: ObjectId, known: Summary | None = None) -> None:
-    """Counts what is due to the summary of a dataset: within the request that writes. `known`: that
+    """Count what is due to the summary of a dataset, within the request that writes. `known`: that
     summary as the same request has read it."""
     settle(INTO_DATASET, dataset_summary(dataset_id), known=cast(Document | None, known))
 
@@ -301,19 +303,19 @@ def read(summary_id: str, fields: Mapping[str, int] | None = None) -> Summary:
 
 
 def read_many(dataset_ids: Iterable[ObjectId]) -> dict[ObjectId, Summary]:
-    """The stored summaries of many datasets, in one query; those without any are left out."""
+    """Read the stored summaries of many datasets, in one query; those without any are left out."""
     ids = [dataset_summary(id) for id in dataset_ids]
     found = summaries().find({"_id": {"$in": ids}}, PUBLIC)
     return {summary["dataset"]: summary for summary in found}
 
 
 def read_with_requests(summary_id: str) -> Summary:
-    """The same with the figures of requests, as a summary is shown."""
+    """Read a summary with the figures of requests, as it is shown."""
     return read(summary_id) | {"requests": requests_beside().figures(summary_id)}
 
 
 def read_many_with_requests(dataset_ids: list[ObjectId]) -> dict[ObjectId, Summary]:
-    """The same for many datasets, in two queries."""
+    """Read the summaries of many datasets with the figures of requests, in two queries."""
     found = read_many(dataset_ids)
     asked = requests_beside().figures_of_many(dataset_summary(id) for id in dataset_ids)
     return {
@@ -323,22 +325,22 @@ def read_many_with_requests(dataset_ids: list[ObjectId]) -> dict[ObjectId, Summa
 
 
 def aged(organization: ObjectId | None, limit: int) -> list[Summary]:
-    """The summaries of public datasets (of an organization) that have feedback older than their
-    data, `limit` at most."""
+    """List the summaries of public datasets (of an organization) that have outdated feedback,
+    `limit` at most."""
     where: Query = {"listed": True, f"totals.{BEFORE}total": {"$gt": 0}}
     if organization:
         where["organization"] = organization
     return list(summaries().find(where, {"dataset": 1, "data_updated_at": 1}).limit(limit))
 
 
-#: The fields that reading a summary needs.
+#: The fields that showing a summary needs.
 PUBLIC = {"dataset": 1, "totals": 1, "data_updated_at": 1, "last_feedback_at": 1}
-#: What a trend needs besides.
+#: The fields that a trend needs.
 OF_TREND = PUBLIC | {"updates": 1}
 
 
 def as_json(summary: Summary) -> Shown:
-    """A summary as the API shows it. `mean` is derived, None where nobody rated."""
+    """Show a summary as the API does. `mean` is derived, None where nobody rated."""
     totals = summary.get("totals") or {}
     lists = vocabulary.vocabularies()
     last = summary.get("last_feedback_at")

@@ -20,8 +20,8 @@ from .signals import on_feedback_followed
 
 @task(name="culture-feedback-count-above", route="low.culture-feedback")
 def count_above(dataset_id: str) -> None:
-    """Counts a dataset in its organization and the site, and writes the metrics that udata's own
-    API shows."""
+    """Count a dataset in its organization and the site, and write the metrics that udata's own API
+    shows."""
     summary_id = dataset_summary(dataset_id)
     summary = stored_summaries().find_one({"_id": summary_id}, {"organization": 1})
     if summary:
@@ -30,8 +30,8 @@ def count_above(dataset_id: str) -> None:
 
 @task(name="culture-feedback-tell-discussion", route="low.culture-feedback")
 def tell_discussion(feedback_id: str) -> None:
-    """What follows from words that were given or changed: the figures further up, the discussion,
-    and whoever else listens. A feedback that is gone meanwhile has been counted."""
+    """Carry out what follows from words given or changed: the figures further up, the discussion,
+    and the other listeners. A feedback deleted meanwhile has already been counted."""
     id = ObjectId(feedback_id)
     feedback = feedbacks().find_one({"_id": id}, {"dataset": 1})
     try:
@@ -43,7 +43,7 @@ def tell_discussion(feedback_id: str) -> None:
 
 
 def tell_discussions() -> int:
-    """Does what was to follow from words that no discussion has heard of: the broker was away."""
+    """Carry out what was due to discussions and was lost while the broker was down."""
     where = {"due": DISCUSSION} | outbox.lost()
     waiting = feedbacks().find(where, {"_id": 1}).limit(outbox.AT_ONCE)
     ids = [feedback["_id"] for feedback in waiting]
@@ -57,13 +57,14 @@ outbox.CAUGHT_UP["feedback_followed"] = tell_discussions
 
 @task(name="culture-feedback-follow-thread", route="low.culture-feedback")
 def follow_thread(discussion_id: str) -> None:
-    """Hears what the producing side said or did in a discussion."""
+    """Follow what the producing side said or did in a discussion."""
     discussion_sync.follow_thread(ObjectId(discussion_id))
 
 
 @task(name="culture-feedback-comment-removed", route="low.culture-feedback")
 def comment_removed(discussion_id: str, message_id: str, at: str) -> None:
-    """A message was deleted in a discussion, perhaps our answer. `at`: ISO 8601, naive UTC."""
+    """Follow the deletion of a message in a discussion, perhaps our answer. `at`: ISO 8601, naive
+    UTC."""
     discussion_sync.comment_removed(ObjectId(discussion_id), message_id, datetime.fromisoformat(at))
     discussion_sync.follow_thread(ObjectId(discussion_id))
 
@@ -75,7 +76,7 @@ def tell_author(feedback_id: str) -> None:
 
 @task(name="culture-feedback-follow-dataset", route="low.culture-feedback")
 def follow_dataset(dataset_id: str) -> None:
-    """Brings our copies in line with a dataset that has changed."""
+    """Bring our copies in line with a dataset that has changed."""
     dataset = catalogue.find_dataset(ObjectId(dataset_id))
     if dataset is None:
         purge_dataset(dataset_id)
@@ -99,7 +100,7 @@ def purge_organization(organization_id: str) -> None:
 
 
 def _settle_and_publish(summary_ids: list[str]) -> None:
-    """Settles summaries, and writes their figures as metrics of the objects they are about."""
+    """Settle summaries, and write their figures as metrics of the objects they are about."""
     for summary_id in summary_ids:
         if not summary_id.startswith("dataset:"):
             settle(summaries.INTO_ALL, summary_id)

@@ -1,8 +1,8 @@
-"""What the producing side does with feedback: its status, its public answer, who looks after it.
+"""What the producing side does with feedback: its status, its public answer, its assignee.
 
-The use cases (`treat`, `treat_many`) and the one way in which a treatment is written. What is
-derived from what is in `treatment_history`. Nobody of the producing side can change what users
-said.
+The use cases (`treat`, `treat_many`) and the one function that writes a treatment. Which state
+follows from which steps is in `treatment_history`. Nobody of the producing side can change what
+users said.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from .treatment_history import (
     withdrawn,
 )
 
-#: Those one can choose: `new` is what nobody has done anything about.
+#: Statuses that can be chosen: `new` means that nothing was done yet.
 CHOICES = tuple(status.value for status in Treatment if status is not Treatment.NEW)
 
-#: Feedback treated at once.
+#: Most feedbacks treated at once.
 MAX_AT_ONCE = 200
 
 #: Longest internal note, in characters.
@@ -53,8 +53,9 @@ NOTE_LENGTH = 2000
 
 @dataclass(frozen=True)
 class Wanted:
-    """What somebody wants of a treatment, read and checked. None: as it is. `assignee` and `note`
-    are tuples of one value, so that they can be emptied. `seen`: the status they saw."""
+    """The requested changes of a treatment, read and checked. None: unchanged. `assignee` and
+    `note` are tuples of one value, so that they can be emptied. `seen`: the status the viewer
+    saw."""
 
     status: str | None = None
     answer: str | None = None
@@ -68,18 +69,18 @@ class Wanted:
 def treat(
     viewer: Viewer, feedback_id: Any, payload: Payload, at: datetime | None = None
 ) -> Feedback:
-    """Moves the treatment of one feedback, and answers it as stored. `at`: when it was decided, for
-    sample data; the default is now.
+    """Move the treatment of one feedback. Return the feedback as stored. `at`: when it was decided,
+    for sample data; the default is now.
 
-    `payload`: `status` (one of `CHOICES`; may be left out with `assignee` or `note` only),
-    `answer` (public text; absent, null or empty: what was answered stays), `withdraw_answer` (what
-    was answered here is taken back, unless there is an answer), `template` (id of an answer
-    template, where there is no `answer`), `from` (the status one saw), `assignee` (id of a
-    member of the organization, or null), `note` (internal text, or null).
+    `payload`: `status` (one of `CHOICES`; may be left out with `assignee` or `note` only), `answer`
+    (public text; absent, null or empty: the answer stays), `withdraw_answer` (withdraw the answer
+    given here, unless there is an `answer`), `template` (id of an answer template, where there is
+    no `answer`), `from` (the status the viewer saw), `assignee` (id of a member of the
+    organization, or null), `note` (internal text, or null).
 
-    Raises Unauthenticated, ReadOnly, TooMany; NotFound for a feedback one may not see; Forbidden
-    for who may not treat it; Invalid naming the fields, TooLong; Conflict with the current `status`
-    when it is not the one in `from`.
+    Raise Unauthenticated, ReadOnly, TooMany; NotFound for a feedback the viewer may not see;
+    Forbidden where they may not treat it; Invalid naming the fields, TooLong; Conflict with the
+    current `status` when it is not the one in `from`.
     """
     must_be_known(viewer)
     feedback, dataset = _seen(viewer, feedback_id)
@@ -95,12 +96,12 @@ def treat(
 
 
 def treat_many(viewer: Viewer, ids: Any, payload: Payload) -> Shown:
-    """The same for many at once, each with its own check: one that is refused leaves the others
-    alone. Answers {id: the feedback as stored, or the Refusal}, in the order asked. The whole
-    counts as one write.
+    """Move the treatment of many feedbacks at once, each with its own check: a refused one leaves
+    the others alone. Return {id: the feedback as stored, or the Refusal}, in the order of `ids`.
+    The whole counts as one write.
 
-    Raises Unauthenticated, ReadOnly, TooMany, and Invalid for a list that is none, is empty or
-    names more than `MAX_AT_ONCE`, or for a payload that is wrong for all of them.
+    Raise Unauthenticated, ReadOnly, TooMany, and Invalid where `ids` is not a list, is empty or has
+    more than `MAX_AT_ONCE` entries, or for a payload that is wrong for all of them.
     """
     must_be_known(viewer)
     ids = read_ids(ids)
@@ -131,8 +132,8 @@ def treat_many(viewer: Viewer, ids: Any, payload: Payload) -> Shown:
 
 
 def treatable(viewer: Viewer, feedback_id: Any) -> tuple[Feedback, DatasetFacts]:
-    """A feedback that this person may treat, and its dataset. Raises Unauthenticated, NotFound,
-    Forbidden."""
+    """Return a feedback that the viewer may treat, and its dataset. Raise Unauthenticated,
+    NotFound, Forbidden."""
     if not viewer.account:
         raise refusals.Unauthenticated(_("Log in to answer users."))
     feedback, dataset = _seen(viewer, feedback_id)
@@ -142,7 +143,7 @@ def treatable(viewer: Viewer, feedback_id: Any) -> tuple[Feedback, DatasetFacts]
 
 
 def treatable_among(viewer: Viewer, ids: Iterable[str]) -> dict[str, tuple[Feedback, DatasetFacts]]:
-    """Those of some feedbacks that this person may treat, with their datasets."""
+    """Return those of some feedbacks that the viewer may treat, with their datasets."""
     return {
         id: (feedback, dataset)
         for id, (feedback, dataset) in _found(viewer, ids).items()
@@ -151,8 +152,8 @@ def treatable_among(viewer: Viewer, ids: Iterable[str]) -> dict[str, tuple[Feedb
 
 
 def write(feedback: Feedback, changed: TreatmentStored) -> bool:
-    """Writes a treatment over a feedback that nobody has changed since it was read, and announces
-    it. False when somebody has."""
+    """Write a treatment by compare-and-set, and announce it. Return False when the feedback has
+    changed since it was read."""
     if _stored(feedback, changed) is None:
         return False
     summaries.settle_dataset(feedback["dataset"])
@@ -161,9 +162,9 @@ def write(feedback: Feedback, changed: TreatmentStored) -> bool:
 
 
 def moderate_answer(feedback_id: ObjectId, at: datetime, text: str, hidden: Hidden | None) -> bool:
-    """Has the answer that was given here at a moment say `text`; `hidden`: the reason and the date,
-    where that stands for hidden words. The native discussion follows. Again changes nothing; False
-    where there is no such answer (any more)."""
+    """Replace the text of the answer that was given here at a moment; `hidden`: the reason and the
+    date, where the text stands for hidden words. The native discussion follows. Idempotent. Return
+    False where there is no such answer (any longer)."""
     while True:
         feedback = feedbacks().find_one({"_id": feedback_id, "deleted": {"$exists": False}})
         if feedback is None or answer_given(feedback["treatment"], at) is None:
@@ -174,8 +175,8 @@ def moderate_answer(feedback_id: ObjectId, at: datetime, text: str, hidden: Hidd
 
 
 def read_wanted(payload: Payload) -> Wanted:
-    """The fields of a treatment. Raises Invalid with an error for each field at fault, TooLong for
-    a text over its bound."""
+    """Read the fields of a treatment. Raise Invalid with an error for each field at fault, TooLong
+    for a text over its limit."""
     reading = Reading(payload)
     reading.choice("status", CHOICES)
     reading.choice("from", [status.value for status in Treatment])
@@ -205,7 +206,7 @@ def read_wanted(payload: Payload) -> Wanted:
 
 
 def read_ids(ids: Any) -> list[str]:
-    """Ids of feedback, each once. Raises Invalid."""
+    """Read ids of feedback, each once. Raise Invalid."""
     if not isinstance(ids, list) or not all(isinstance(id, str) for id in ids) or not ids:
         message = _("Choose at least one comment.")
         raise refusals.Invalid(message, {"ids": message})
@@ -224,7 +225,7 @@ def _apply(
     wanted: Wanted,
     at: datetime | None = None,
 ) -> Feedback:
-    """Writes what is wanted, again where somebody was writing too."""
+    """Write the requested changes, with a retry where somebody else was writing too."""
     while True:
         if wanted.seen and wanted.seen != feedback["treatment"]["status"]:
             raise _moved_since(feedback)
@@ -273,8 +274,8 @@ def _changed(
 
 
 def _stored(feedback: Feedback, changed: TreatmentStored) -> Feedback | None:
-    """The feedback with another treatment, once it is written; its author is to hear of what
-    concerns them. None when somebody has changed it since it was read."""
+    """Write another treatment of a feedback, due to its author where it concerns them. Return the
+    feedback as written, None when it has changed since it was read."""
     before = feedback["treatment"]
     treated = feedback.copy()
     treated["treatment"] = changed.copy()
@@ -309,7 +310,7 @@ def _check_assignee(dataset: DatasetFacts, user_id: ObjectId | None) -> None:
 
 
 def _tell_assignee(viewer: Viewer, before: Feedback, after: Feedback) -> None:
-    """Who is given a feedback hears of it, unless they took it themselves."""
+    """Notify the assignee of a feedback, unless they assigned it to themselves."""
     assignee = after["treatment"].get("assignee")
     if not assignee or assignee in (viewer.user_id, before["treatment"].get("assignee")):
         return
@@ -326,7 +327,7 @@ def _seen(viewer: Viewer, feedback_id: Any) -> tuple[Feedback, DatasetFacts]:
 
 
 def _found(viewer: Viewer, ids: Iterable[str]) -> dict[str, tuple[Feedback, DatasetFacts]]:
-    """Those of some feedbacks that one may see, in two queries."""
+    """Find those of some feedbacks that the viewer may see, in two queries."""
     wanted = [ObjectId(id) for id in ids if ObjectId.is_valid(id)]
     standing = {"_id": {"$in": wanted}, "deleted": {"$exists": False}}
     found = list(feedbacks().find(standing))
@@ -348,7 +349,7 @@ def _not_yours() -> refusals.Forbidden:
 
 
 def answered_since(feedback: Feedback) -> refusals.Conflict:
-    """Refuse a form that was made before the answer that is there now."""
+    """Make the refusal of a form that was filled in before the current answer was given."""
     steps = reversed(feedback["treatment"].get("history") or [])
     by = next((step["by"] for step in steps if step.get("by")), None)
     user = catalogue.users_by_id([by]).get(by) if by else None

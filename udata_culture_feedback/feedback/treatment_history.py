@@ -1,12 +1,13 @@
-"""What a treatment is, from what was decided here and what was said in the native discussion.
+"""The state of a treatment, derived from what was decided here and what was said in the native
+discussion.
 
 Nothing in this module reads or writes anything. The state follows from the dates of the steps,
-never from the order in which we heard of them: a delivery that comes twice, late or before an
-earlier one ends in the same state.
+never from the order in which they arrived: a delivery that comes twice, late or before an earlier
+one ends in the same state.
 
 A step is a dict: `from`, `to`, `at` (naive UTC), `by` (account), perhaps `organization` (in whose
 name) and `answer`. A step of the discussion has `discussion` (its id) and `event` besides. One that
-was moderated has `was`, fingerprints of what it said before, and `hidden` (`reason`, `at`) while a
+was moderated has `was`, fingerprints of its earlier texts, and `hidden` (`reason`, `at`) while a
 fixed sentence stands for its answer.
 """
 
@@ -30,7 +31,7 @@ Step = dict[str, Any]
 #: Steps that are kept; the oldest go.
 HISTORY = 40
 
-#: Replies remembered as the producer's: who wrote them may leave the organization afterwards.
+#: Replies remembered as the producer's, since their author may leave the organization afterwards.
 REPLIES = 200
 
 MOMENT = timedelta(milliseconds=1)
@@ -42,10 +43,10 @@ class Event(StrEnum):
     REPLIED = "replied"
     REWROTE = "rewrote"  # the comment that we had written there
     CLOSED = "closed"
-    WITHDREW = "withdrew"  # here: the answer that was given here
+    WITHDREW = "withdrew"  # the answer that was given here
 
 
-#: How each event moves a treatment: event → from → to. What is not there does not move.
+#: How each event moves a treatment: event → from → to. A pair that is absent moves nothing.
 MOVES = {
     Event.REPLIED: {Treatment.NEW: Treatment.ACKNOWLEDGED},
     Event.REWROTE: {},
@@ -58,7 +59,7 @@ MOVES = {
 
 @dataclass(frozen=True)
 class Said:
-    """Something the producing side said in a discussion."""
+    """A message of the producing side in a discussion."""
 
     message: str
     text: str
@@ -71,8 +72,8 @@ class Said:
 class Thread:
     """What a discussion says of a treatment. `replies`: of the producing side, ours left out.
     `rewritten`: our comment, where somebody has changed it there. `closed`: by the producing side.
-    `closed_by_author`: the date. `erased`: udata has blanked our comment, its account having left.
-    """
+    `closed_by_author`: the date. `erased`: udata has blanked our comment, its account having
+    left."""
 
     id: ObjectId
     replies: tuple[Said, ...] = ()
@@ -82,7 +83,8 @@ class Thread:
     erased: bool = False
 
     def steps(self) -> Iterator[Step]:
-        """The first reply moves; the latest is the answer shown; those between add nothing."""
+        """Yield the steps of the history: the first reply moves the status, the latest is the
+        answer shown; those between add nothing."""
         replies = sorted(self.replies, key=lambda said: (said.at, said.message))
         for said in replies[:1] if len(replies) < 2 else (replies[0], replies[-1]):
             step = self._step(Event.REPLIED, said)
@@ -104,7 +106,7 @@ class Thread:
 
 
 def new_treatment() -> TreatmentStored:
-    """That of a feedback which has just been given."""
+    """Make the treatment of a feedback that has just been given."""
     return {"status": Treatment.NEW.value, "history": []}
 
 
@@ -118,9 +120,9 @@ def decided(
     answer: str | None = None,
     worded: bool = False,
 ) -> TreatmentStored:
-    """The treatment after a decision taken here. `answer`: a public answer, or None to leave things
-    as they were said. `worded`: the feedback has words, so that the answer belongs below them in
-    the discussion: the id of that message is allocated now, and is the same for later answers."""
+    """Return the treatment after a decision taken here. `answer`: a public answer, or None to leave
+    the current one. `worded`: the feedback has words, so that the answer belongs below them in the
+    discussion: the id of that message is allocated now, and is the same for later answers."""
     history = treatment.get("history") or []
     step: Step = {"to": str(status), "at": _after_all(history, at), "by": by}
     changed = treatment.copy()
@@ -135,7 +137,7 @@ def decided(
 
 
 def withdrawn(treatment: TreatmentStored, at: datetime, by: ObjectId | None) -> TreatmentStored:
-    """Take back the answer that was given here, if there is one. A later answer is another comment
+    """Withdraw the answer that was given here, if there is one. A later answer is another comment
     of the discussion; a reply that was written there stays."""
     if own_answer(treatment) is None:
         return treatment
@@ -163,7 +165,7 @@ def _after_all(history: Iterable[Step], at: datetime) -> datetime:
 
 
 def caught_up(treatment: TreatmentStored, thread: Thread) -> TreatmentStored:
-    """The treatment once a discussion has been read, which changes nothing the second time."""
+    """Return the treatment after reading a discussion. Idempotent."""
     kept = [s for s in treatment.get("history") or [] if s.get("discussion") != thread.id]
     changed = treatment.copy()
     changed.pop("replies", None)
@@ -177,8 +179,8 @@ def caught_up(treatment: TreatmentStored, thread: Thread) -> TreatmentStored:
 
 
 def without_comment(treatment: TreatmentStored, until: datetime | None) -> TreatmentStored:
-    """The treatment once our comment was deleted in the discussion: what it said until then is not
-    said any more, and a later answer is another comment."""
+    """Return the treatment after our comment was deleted in the discussion: what it said until then
+    is no longer shown, and a later answer is another comment."""
     if until is None:
         return treatment
     changed = treatment | {"unsaid": until}
@@ -188,8 +190,8 @@ def without_comment(treatment: TreatmentStored, until: datetime | None) -> Treat
 
 
 def written(treatment: TreatmentStored) -> Step | None:
-    """The latest answer given here that has words of the author above it in the discussion, unless
-    it was deleted there."""
+    """Find the latest answer given here that stands as a comment below the author's words, unless
+    it was deleted in the discussion."""
     message = treatment.get("message")
     for step in reversed(treatment.get("history") or ()):
         if message and step.get("message") == message and is_ours(step):
@@ -198,7 +200,8 @@ def written(treatment: TreatmentStored) -> Step | None:
 
 
 def own_answer(treatment: TreatmentStored) -> str | None:
-    """The latest answer given here, as it stands: the producer may have rewritten it there."""
+    """Return the latest answer given here, as it stands: the producer may have rewritten it in the
+    discussion."""
     for step in reversed(treatment.get("history") or ()):
         if (is_ours(step) or step.get("event") == Event.REWROTE) and _still_says(treatment, step):
             return None if step.get("hidden") else str(step["answer"])
@@ -211,7 +214,7 @@ def written_at(treatment: TreatmentStored) -> datetime | None:
 
 
 def has_said(treatment: TreatmentStored, text: str) -> bool:
-    """Whether our comment has been made to say that."""
+    """Return whether we have ever posted this text as our comment."""
     ours = [step for step in treatment.get("history") or () if is_ours(step)]
     if any(step["answer"] == text for step in ours):
         return True
@@ -220,12 +223,12 @@ def has_said(treatment: TreatmentStored, text: str) -> bool:
 
 
 def mark_of(text: str) -> str:
-    """By which a text is recognised that is not kept."""
+    """Return the fingerprint by which a text that is not kept is recognised."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def answer_given(treatment: TreatmentStored, at: datetime) -> Step | None:
-    """The answer that was given here at a moment."""
+    """Find the answer that was given here at a moment."""
     steps = treatment.get("history") or ()
     return next((step for step in steps if is_ours(step) and step["at"] == at), None)
 
@@ -233,8 +236,8 @@ def answer_given(treatment: TreatmentStored, at: datetime) -> Step | None:
 def moderated(
     treatment: TreatmentStored, at: datetime, text: str, hidden: Hidden | None
 ) -> TreatmentStored:
-    """The treatment once the answer given here at a moment says `text`. `hidden`: the reason and
-    the date, where that stands for hidden words."""
+    """Return the treatment with another text for the answer given here at a moment. `hidden`: the
+    reason and the date, where the text stands for hidden words."""
 
     def said(step: Step) -> Step:
         if not is_ours(step) or step["at"] != at:
@@ -248,19 +251,19 @@ def moderated(
 
 
 def is_ours(step: Step) -> bool:
-    """An answer given here, not in the discussion."""
+    """Return whether a step is an answer given here, not in the discussion."""
     return bool(step.get("answer")) and "discussion" not in step
 
 
 def essence(treatment: TreatmentStored) -> TreatmentStored:
-    """What two states have to share to be the same: all but the count of changes."""
+    """Return what two equal states have in common: all but the count of changes."""
     same = treatment.copy()
     same.pop("v", None)
     return same
 
 
 def _folded(treatment: TreatmentStored, steps: Iterable[Step]) -> TreatmentStored:
-    """A treatment whose history is these steps, in the order of their dates."""
+    """Return a treatment whose history is these steps, in the order of their dates."""
     folded = treatment.copy()
     ordered = sorted(steps, key=lambda step: (step["at"], "discussion" in step))
     status: str = Treatment.NEW
@@ -273,7 +276,7 @@ def _folded(treatment: TreatmentStored, steps: Iterable[Step]) -> TreatmentStore
         event = step.get("event")
         to = MOVES[Event(event)].get(Treatment(status), status) if event else step["to"]
         if event == Event.CLOSED and to == status:
-            continue  # a decision taken before it stands: it says nothing
+            continue  # a decision taken before it prevails, and the closing says nothing
         history.append(step | {"from": str(status), "to": str(to)})
         status = to
         if _still_says(folded, step):
@@ -296,7 +299,7 @@ def _folded(treatment: TreatmentStored, steps: Iterable[Step]) -> TreatmentStore
 
 
 def _still_says(treatment: TreatmentStored, step: Step) -> bool:
-    """Whether a step has an answer which has been neither deleted nor withdrawn since."""
+    """Return whether a step has an answer that was neither deleted nor withdrawn since."""
     unsaid = treatment.get("unsaid")
     deleted = unsaid and "discussion" not in step and "message" in step and step["at"] <= unsaid
     until = treatment.get("withdrawn")
@@ -306,7 +309,7 @@ def _still_says(treatment: TreatmentStored, step: Step) -> bool:
 
 
 def _with_first_answer(treatment: TreatmentStored, steps: list[Step]) -> TreatmentStored:
-    """Sets when the producing side first answered in public. It may turn out to be earlier than was
+    """Set when the producing side first answered in public. It may turn out to be earlier than was
     known, never later: an answer that is deleted afterwards was given all the same."""
     answers = [s["at"] for s in steps if s.get("answer") or s.get("event") == Event.REPLIED]
     if first := min((*answers, *filter(None, [treatment.get("first_answered_at")])), default=None):

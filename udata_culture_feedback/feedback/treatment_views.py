@@ -1,4 +1,4 @@
-"""The pages where the producing side answers: one feedback, many at once, the answers it keeps."""
+"""The pages where the producing side answers: one feedback, many at once, its answer templates."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from .models import Feedback, Treatment
 from .presentation import Comment
 from .treatment_history import Event, mark_of, own_answer
 
-#: What was just done, and what is said of it.
+#: Message for what was just done.
 DONE = {
     "treated": _("Your response is saved."),
     "withdrawn": _("Your answer is withdrawn, here and in the discussion."),
@@ -47,7 +47,7 @@ DONE = {
     "forgotten": _("The answer is forgotten."),
 }
 
-#: How the producing side did something, where it was in the discussion.
+#: Wording of what the producing side did other than by deciding here.
 EVENTS = {
     Event.REPLIED: _("replied in the discussion"),
     Event.REWROTE: _("rewritten in the discussion"),
@@ -55,7 +55,7 @@ EVENTS = {
     Event.WITHDREW: _("answer withdrawn"),
 }
 
-#: To whom it was pointed out that it waits.
+#: Wording of whom it was pointed out to that it waits.
 POINTED_OUT = {
     "admins": _("pointed out to the administrators of the organization"),
     "desk": _("pointed out to the portal"),
@@ -67,7 +67,7 @@ FIELDS = ("status", "answer", "template", "assignee", "note")
 #: The statuses that can be chosen.
 TREATMENTS = [term for term in TREATMENT_STATUSES if term.id in treatment.CHOICES]
 
-#: What stands in a template, by the name that this language has for it, and what it says.
+#: Placeholders of a template in the language of the page, and what each stands for.
 PLACEHOLDERS = (
     (_p("placeholder", "{title}"), _("the title of the dataset")),
     (_p("placeholder", "{date}"), _("the date of the comment")),
@@ -75,12 +75,13 @@ PLACEHOLDERS = (
     (_p("placeholder", "{fitness}"), _("the opinion given")),
 )
 
-#: Characters of a comment by which one line of many is known.
+#: Characters of a comment shown where it is one line of many.
 LINE = 120
 
 
 def private(view: Callable[..., Any]) -> Callable[..., Any]:
-    """A page that nobody stores; 401 says where to log in, text kept; 403 why not, 404 is a 404."""
+    """Wrap the view of a page that nobody stores: 401 leads to the login and keeps the typed text;
+    403 says why not; 404 is a 404."""
 
     @wraps(view)
     def careful(**arguments: Any) -> Response:
@@ -108,7 +109,7 @@ def private(view: Callable[..., Any]) -> Callable[..., Any]:
 @blueprint.route("/pages/dashboard/feedback/<string:id>")
 @private
 def treatment_page(viewer: Viewer, id: str) -> Response:
-    """One feedback: what was said, what was done, the form."""
+    """Show one feedback: its words, its history, the form."""
     sent = Sent(*treatment.treatable(viewer, id), done=request.args.get("done"))
     return render("treat/one.html", viewer=viewer, **_page(viewer, sent))
 
@@ -117,7 +118,7 @@ def treatment_page(viewer: Viewer, id: str) -> Response:
 @handles_refusal
 @private
 def treat_feedback(viewer: Viewer, id: str) -> Response:
-    """Treats it; or only puts a kept answer into the text, for whoever wants to change it first."""
+    """Treat one feedback; or only insert a template into the text, to be changed first."""
     sent = send(viewer, id)
     if not sent.done or wants_fragment():
         return render("treat/one.html", viewer=viewer, **_page(viewer, sent))
@@ -129,8 +130,8 @@ def treat_feedback(viewer: Viewer, id: str) -> Response:
 @handles_refusal
 @private
 def treat_feedbacks(viewer: Viewer) -> Response:
-    """Treats all those that are ticked, and goes back to the list; what was refused is shown with
-    the form again."""
+    """Treat all ticked feedbacks, and return to the list; refused ones are shown again with the
+    form."""
     typed, ids = _typed(), request.form.getlist("ids")
     try:
         bound_body()
@@ -150,7 +151,7 @@ def treat_feedbacks(viewer: Viewer) -> Response:
 @blueprint.route("/pages/dashboard/organizations/<string:org>/templates")
 @private
 def templates_page(viewer: Viewer, org: str) -> Response:
-    """The answers that an organization keeps."""
+    """Show the answer templates of an organization."""
     return _templates(viewer, org, done=request.args.get("done"))
 
 
@@ -158,8 +159,8 @@ def templates_page(viewer: Viewer, org: str) -> Response:
 @handles_refusal
 @private
 def change_templates(viewer: Viewer, org: str) -> Response:
-    """Keeps, changes or forgets one."""
-    answer_templates.listed(viewer, org)  # who may not even see them is told so
+    """Add, change or delete an answer template."""
+    answer_templates.listed(viewer, org)  # refuse those who may not see templates at all
     id = request.form.get("template")
     try:
         bound_body()
@@ -182,8 +183,8 @@ def change_templates(viewer: Viewer, org: str) -> Response:
 
 @dataclass(frozen=True)
 class Sent:
-    """What came of the form of one feedback: `done` names what is said of it; otherwise the form is
-    shown again with what was `typed`. `confirm`: whether to withdraw the answer is asked first."""
+    """The outcome of the form of one feedback: `done` names the message shown; otherwise the form
+    is shown again with what was `typed`. `confirm`: ask first whether to withdraw the answer."""
 
     feedback: Feedback
     dataset: DatasetFacts
@@ -194,7 +195,7 @@ class Sent:
 
 
 def send(viewer: Viewer, id: str) -> Sent:
-    """Do what the form of one feedback asks. Raises like `treatment.treatable`."""
+    """Carry out the form of one feedback. Raise what `treatment.treatable` raises."""
     feedback, dataset = treatment.treatable(viewer, id)
     typed = _typed()
     try:
@@ -216,7 +217,7 @@ def send(viewer: Viewer, id: str) -> Sent:
 
 
 def _clears_answer(feedback: Feedback, typed: dict[str, str]) -> bool:
-    """Whether the form had an answer, and has none any more. Raises Conflict where a colleague has
+    """Return whether the form had an answer which was emptied. Raise Conflict where a colleague has
     answered since it was shown."""
     stored = own_answer(feedback["treatment"])
     if "had_answer" not in request.form:
@@ -228,13 +229,14 @@ def _clears_answer(feedback: Feedback, typed: dict[str, str]) -> bool:
 
 
 def answer_mark(feedback: Feedback) -> str:
-    """Tell one answer given here from another, for a form that was made before."""
+    """Fingerprint the answer given here, so that a form filled in before a newer one is
+    recognised."""
     answer = own_answer(feedback["treatment"])
     return mark_of(answer) if answer else ""
 
 
 def _page(viewer: Viewer, sent: Sent) -> dict[str, Any]:
-    """Make what the page of one feedback is given."""
+    """Make the context of the page of one feedback."""
     here = page_address(f"dashboard/feedback/{sent.feedback['_id']}")
     link, name = _dashboard_of(sent.dataset)
     return reading(viewer, sent, here) | {
@@ -254,8 +256,8 @@ def _dashboard_of(dataset: DatasetFacts) -> tuple[str, Any]:
 
 
 def reading(viewer: Viewer, sent: Sent, action: str) -> dict[str, Any]:
-    """Make what shows one feedback and the form that answers it (`treat/pane.html`), which is sent
-    to `action`; `templates` and `colleagues` are for the caller to add."""
+    """Make the context that shows one feedback with its answer form (`treat/pane.html`), which is
+    sent to `action`; `templates` and `colleagues` are for the caller to add."""
     feedback, dataset = sent.feedback, sent.dataset
     (shown,) = representation.as_json(viewer, [feedback])
     file = representation.working_file(feedback, dataset)
@@ -304,7 +306,8 @@ def _many(
     refusal: refusals.Refusal | None = None,
     why: dict[str, refusals.Refusal] | None = None,
 ) -> Response:
-    """What is left to do of the form of many. Only what this person may treat is shown of it."""
+    """Show the form of many again with the feedbacks still to be treated. Only what the viewer may
+    treat is shown."""
     found = treatment.treatable_among(viewer, ids[: treatment.MAX_AT_ONCE])
     first = next(iter(found.values()), None)
     dataset = first[1] if first else None
@@ -368,15 +371,15 @@ def _templates(
 
 
 def _form_of(id: str, kept: Document, changed: str | None) -> Shown:
-    """The form of one template; the one that was refused shows what was typed, and has the ids that
-    the summary of errors leads to."""
+    """Describe the form of one template; a refused one shows what was typed, and has the ids to
+    which the summary of errors links."""
     typed = changed == id
     texts = {name: request.form.get(name, "") if typed else kept[name] for name in ("name", "text")}
     return {"id": id, "typed": typed, "suffix": "" if typed else f"-{id or 'new'}", **texts}
 
 
 def _as_sent() -> list[tuple[str, str]]:
-    """What was sent with a form, for who has to log in before it can be sent again."""
+    """List the fields sent with a form, for a viewer who has to log in before sending it again."""
     form = request.form if request.method == "POST" else None
     pairs = form.items(multi=True) if form else ()
     return [(name, value) for name, value in pairs if name != "csrf_token"]
@@ -387,7 +390,7 @@ def _typed() -> dict[str, str]:
 
 
 def _stored(file: Document) -> dict[str, str]:
-    """What the form shows of a treatment before anything is typed."""
+    """Describe a treatment as the form shows it before anything is typed."""
     return {
         "status": file["status"] if file["status"] in treatment.CHOICES else "",
         "answer": file["own_answer"] or "",
@@ -398,13 +401,14 @@ def _stored(file: Document) -> dict[str, str]:
 
 
 def _awaiting(feedback: Feedback) -> Any:
-    """The status of a feedback that nobody has done anything about: it may stay there."""
+    """Return the label of the status where nothing was done yet: it may stay there."""
     status = feedback["treatment"]["status"]
     return find(TREATMENT_STATUSES, status).label if status == Treatment.NEW else ""
 
 
 def _payload(typed: dict[str, str], emptied: tuple[str, ...] = ()) -> Shown:
-    """The same payload as a JSON body. `emptied`: fields whose emptiness says something."""
+    """Turn what was typed into the payload that a JSON body would be. `emptied`: fields that may be
+    emptied."""
     return {name: value or None for name, value in typed.items() if value or name in emptied}
 
 
@@ -420,7 +424,7 @@ def _step(step: Document) -> Shown:
 
 
 def _back() -> str:
-    """The list to come back to: one of our dashboards, whatever the form says."""
+    """Return the list to come back to: one of our dashboards, whatever the form says."""
     home = page_address("dashboard/").partition("?")[0]
     back = request.form.get("back", "")
     ours = back.startswith(home) and back.isprintable() and "\\" not in back
@@ -428,7 +432,7 @@ def _back() -> str:
 
 
 def _with(address: str, **arguments: Any) -> str:
-    """An address with more arguments, and how it is to be shown."""
+    """Add arguments to an address, with those that say how pages are shown."""
     kept = {name: request.args[name] for name in ("as", "level") if name in request.args}
     query = urlencode(arguments | kept)
     return f"{address}{'&' if '?' in address else '?'}{query}#cf-done"

@@ -1,4 +1,4 @@
-"""What is said month by month: counters of the settle protocol, and how the API shows them.
+"""Feedback month by month: counters of the settle protocol, and how the API shows them.
 
 All of it is counted in the totals of summaries, below `trend:<yyyy-mm>:`. What is counted there is
 not counted again behind `before:`: a month has its own data.
@@ -15,16 +15,16 @@ from ..portal.collections import now
 from ..vocabulary import vocabularies
 from ..web.moments import local_day, portal_zone
 
-#: What the counters of a month begin with.
+#: Prefix of the counters of a month.
 TREND = "trend:"
-#: How often a criterion was rated in a month: `rated:<yyyy-mm>:<axis>`.
+#: Prefix of the counters of ratings of a criterion in a month: `rated:<yyyy-mm>:<axis>`.
 RATED = "rated:"
 
 #: Whole local days to a first answer are counted one by one up to here: this one is "or more".
 MOST_DAYS = 366
-#: Answers that a median needs, below which it would tell of single people.
+#: Minimum number of answers for a median: with fewer it would tell about single people.
 LEAST_FOR_MEDIAN = 5
-#: The latest months that are shown.
+#: Most months that are shown, the latest.
 MOST_MONTHS = 60
 
 

@@ -1,4 +1,4 @@
-"""The JSON and CSV of what is said month by month: of a dataset, an organization, the site."""
+"""The JSON and CSV of feedback month by month: of a dataset, an organization, the site."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from . import summaries, trend
 from .actions import readable_dataset
 from .models import Summary
 
-#: The latest events that are told.
+#: Most events that are shown, the latest.
 MOST_EVENTS = 60
 
 month_fields = documented(
@@ -52,7 +52,7 @@ trend_fields = documented(
 
 
 class Trend(TypedDict):
-    """What the three routes return."""
+    """The trend that the JSON and CSV routes return."""
 
     months: list[trend.Month]
     events: list[dict[str, str | None]]
@@ -69,7 +69,7 @@ def of_dataset(dataset: DatasetFacts) -> Trend:
 
 
 def of_organization(reference: str) -> Trend:
-    """Return the trend of the public datasets of an organization. Raises NotFound."""
+    """Return the trend of the public datasets of an organization. Raise NotFound."""
     found = catalogue.find_organization(reference)
     if found is None or found.deleted:
         raise refusals.NotFound(_("There is no such organization."))

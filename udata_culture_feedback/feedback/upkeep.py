@@ -1,5 +1,5 @@
-"""What time brings to feedback, and what a bad day left: the steps of the nightly maintenance. Each
-returns how many it did, and may run at any time, twice at once, and again after a crash."""
+"""The steps of nightly maintenance of feedback: what ages with time, and what a crash left. Each is
+idempotent, may run at any time and concurrently, and returns how many it did."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .models import LISTENERS, feedbacks
 from .models import summaries as stored_summaries
 from .tasks import follow_dataset
 
-#: Datasets looked up at once.
+#: Datasets looked up in one batch.
 BATCH = 500
 
 
 def settle_dues() -> int:
-    """Figures that a crash or a lost task left behind."""
+    """Settle the figures that a crash or a lost task left behind."""
     settled = 0
     for flow in (summaries.INTO_DATASET, summaries.INTO_ALL):
         waiting = {
@@ -43,8 +43,8 @@ def settle_dues() -> int:
 
 
 def follow_datasets() -> int:
-    """Datasets that changed without our hearing of it: bulk updates and migrations of udata fire no
-    signal, and files change without one."""
+    """Follow datasets that changed without a signal: bulk updates and migrations of udata fire
+    none, and files may change without one."""
     followed = 0
     for batch in _batches(stored_summaries().find({"dataset": {"$exists": True}})):
         facts = catalogue.datasets_by_id(summary["dataset"] for summary in batch)
@@ -57,7 +57,7 @@ def follow_datasets() -> int:
 
 
 def tell_discussions() -> int:
-    """Words that no discussion has heard of."""
+    """Post the words that no discussion has received."""
     told = 0
     for feedback in feedbacks().find({"due": DISCUSSION}, {"_id": 1}):
         discussion.tell(feedback["_id"])
@@ -66,13 +66,13 @@ def tell_discussions() -> int:
 
 
 def bury_tombstones() -> int:
-    """Deleted feedback that nothing has to hear of any more."""
+    """Remove tombstones for which nothing is due any longer."""
     deleted = feedbacks().find({"deleted": {"$exists": True}}, {"_id": 1})
     return sum(actions.bury(feedback["_id"]) for feedback in deleted)
 
 
 def remove_orphans() -> int:
-    """Feedback of a dataset without summary: what an interrupted purge left."""
+    """Remove feedback on datasets without a summary: what an interrupted purge left."""
     known = {s["dataset"] for s in stored_summaries().find({"dataset": {"$exists": True}})}
     orphans = [id for id in feedbacks().distinct("dataset") if id not in known]
     existing = catalogue.datasets_by_id(orphans)

@@ -1,5 +1,5 @@
-"""The page of a dataset: what people say of it, one's own answer, and the form. The same view is
-the fragment that the widget loads."""
+"""The page of a dataset: its feedback, the viewer's own, and the form. The same view is the
+fragment that the widget loads."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from .models import Feedback, Summary
 from .page_query import Gathered
 from .presentation import Comment, SummaryView, fields_of_form, typed_answer, unfolded
 
-#: What was just done, and what is said of it.
+#: Message for what was just done.
 DONE = {
     "answered": _("Thank you, your answer is counted. You can add details below."),
     "detailed": _("Thank you, your details are saved."),
@@ -57,7 +57,7 @@ DONE = {
 
 @blueprint.route("/pages/datasets/<string:dataset>/")
 def dataset_page(dataset: str) -> Response:
-    """What people say of a dataset, and one's own answer."""
+    """Show the feedback on a dataset, and the viewer's own."""
     viewer, done = current_viewer(), request.args.get("done")
     found = _gathered(dataset, viewer)
     editing = request.args.get("edit") == "1" or done == "answered"
@@ -73,7 +73,7 @@ def dataset_page(dataset: str) -> Response:
 
 @blueprint.route("/pages/remote/")
 def remote_dataset_page() -> Response:
-    """The same on another portal, which names the dataset by its own id (`id`, and `source`: its
+    """Show the page of a dataset that another portal names by its own id (`id`, and `source`: its
     domain or the harvest source)."""
     found = catalogue.find_remote(request.args.get("id"), request.args.get("source"))
     if found is None or not catalogue.may_read(found):
@@ -84,7 +84,7 @@ def remote_dataset_page() -> Response:
 @blueprint.route("/pages/datasets/<string:dataset>/", methods=["POST"])
 @handles_refusal
 def answer_dataset(dataset: str) -> Response:
-    """Gives one's answer, or changes it."""
+    """Record the viewer's feedback, or change it."""
     found = _readable(dataset)
     viewer = current_viewer()
     payload: Payload = {}
@@ -133,7 +133,7 @@ def answer_dataset(dataset: str) -> Response:
 @form_address("/pages/datasets/<string:dataset>/erase", page="datasets/{dataset}/")
 @handles_refusal
 def erase_answer(dataset: str) -> Response:
-    """Deletes one's own answer."""
+    """Delete the viewer's own feedback."""
     found = _readable(dataset)
     viewer = current_viewer()
     try:
@@ -149,7 +149,7 @@ def erase_answer(dataset: str) -> Response:
 
 
 def _dashboard(dataset: DatasetFacts) -> str:
-    """Where its producer finds what waits, after `pages/`."""
+    """Return the path, after `pages/`, where the producer of a dataset finds what waits."""
     whose = f"organizations/{dataset.organization}" if dataset.organization else "me"
     return f"dashboard/{whose}/inbox/?dataset={dataset.id}&waiting=1"
 
@@ -162,8 +162,9 @@ def _readable(reference: str) -> DatasetFacts:
 
 
 def _done(viewer: Viewer, dataset: DatasetFacts, done: str) -> Response:
-    """After a form: the fragment as it is now; for a whole page a redirection, so that reloading
-    does not send the form again. Who has no account would not be recognised after it."""
+    """Respond to a form: with the fragment as it is now, or a redirection for a whole page, so that
+    reloading does not send the form again. A viewer without an account gets the page itself: a
+    redirection would not recognise them."""
     if wants_fragment() or (viewer.known and not viewer.account):
         return _again(viewer, dataset, done=done, editing=done == "answered")
     address = page_address(f"datasets/{dataset.slug or dataset.id}/", done=done)
@@ -171,7 +172,7 @@ def _done(viewer: Viewer, dataset: DatasetFacts, done: str) -> Response:
 
 
 def _gathered(reference: Any, viewer: Viewer) -> Gathered:
-    """What the page shows; 404 where there is no such dataset or page."""
+    """Read what the page shows; 404 where there is no such dataset or page."""
     page = _asked_page()
     if page.beyond:
         abort(404)
@@ -182,7 +183,7 @@ def _gathered(reference: Any, viewer: Viewer) -> Gathered:
 
 
 def _again(viewer: Viewer, dataset: DatasetFacts, **said: Any) -> Response:
-    """The page as it is now, after a form."""
+    """Show the page as it is now, after a form."""
     return _page(viewer, _gathered(dataset.id, viewer), **said)
 
 
@@ -203,8 +204,8 @@ def _context(
     payload: Payload | None = None,
     by_email: bool = False,
 ) -> Shown:
-    """What the template is given. `by_email`: the step in which somebody without an account gives
-    an address to confirm."""
+    """Make the context of the template. `by_email`: the step in which somebody without an account
+    gives an address to confirm."""
     try:
         found.must_be_readable()
     except refusals.NotFound:
@@ -248,7 +249,7 @@ def _details(
     payload: Payload | None,
     errors: Document,
 ) -> Shown:
-    """What the form of the details is given besides."""
+    """Make the context of the details form."""
     answer = typed_answer(_without_words(mine) if mine and viewer.by_token else mine, payload)
     return {
         "answer": answer,
@@ -258,7 +259,7 @@ def _details(
 
 
 def _sections(viewer: Viewer, found: Gathered) -> dict[str, Markup]:
-    """What stands under one's answer."""
+    """Render what stands below the viewer's own feedback."""
     page = found.page
 
     return {
@@ -274,7 +275,7 @@ def _figures(summary: Summary) -> Markup:
 
 
 def _comments(viewer: Viewer, found: Gathered, page: Page) -> Markup:
-    """One page of what is said in words, as the API gives it to who asks."""
+    """Render one page of comments, as the API gives them to the viewer."""
     dataset, updated = found.dataset, found.summary.get("data_updated_at")
     more = len(found.feedback) > page.size
     shown = representation.about_dataset(
@@ -307,7 +308,7 @@ def _missing(found: Gathered) -> Markup:
 
 
 def _alternates(dataset: DatasetFacts) -> list[tuple[str, str]]:
-    """The same as RDF: media type and address of each format."""
+    """List the RDF versions of the feedback: media type and address of each format."""
     return [
         (format.media_type, api_url(f"datasets/{dataset.id}/feedback.{extension}"))
         for extension, format in rdf.FORMATS.items()
@@ -320,7 +321,8 @@ def _discussions(dataset: DatasetFacts) -> str | None:
 
 
 def _without_words(mine: Feedback) -> Shown:
-    """What a browser is shown of its answer: perhaps somebody else uses it now."""
+    """Return the viewer's feedback without its words, for a browser: somebody else may be using it
+    now."""
     return {name: value for name, value in mine.items() if name != "comment"}
 
 
@@ -331,10 +333,10 @@ def _form(
     payload: Payload | None,
     done: str | None,
 ) -> str | None:
-    """Which form is shown: the one question, the details, or none but one's answer. Details that
-    were refused come back as details, also those that were too long to be read."""
+    """Choose the form to show: the one question, the details, or none but the viewer's own
+    feedback. Refused details come back as details, also those too long to be read."""
     if done in ("sent", "confirmed"):
-        return None  # what there is to do is in the mail, or done
+        return None  # the rest is done in the mail, or done already
     typed = "comment" in payload if payload else isinstance(refusal, refusals.TooLong)
     if typed or (mine and editing):
         return "details"
@@ -354,8 +356,8 @@ def _page_size() -> int:
 
 
 def _back(dataset: DatasetFacts) -> str:
-    """Where to come back to after logging in: ours, or the dataset's page where the loader does not
-    know better. A path of this portal, so that nobody is sent elsewhere."""
+    """Return where to come back to after logging in: the current page, or the dataset's page for
+    the widget. It is a path of this portal, so that nobody is sent elsewhere."""
     if wants_fragment():
         return f"/datasets/{dataset.slug or dataset.id}/"
     return f"{page_address(f'datasets/{dataset.slug or dataset.id}/')}#culture-feedback"
