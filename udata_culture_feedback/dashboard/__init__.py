@@ -1,1 +1,1 @@
-"""What a producer sees: what waits for them, what their users think, what to do first."""
+"""The dashboard of a producer: what waits for an answer, what users think, what to do first."""

@@ -1,4 +1,4 @@
-"""The JSON API of what producers hear, and of what their organization wishes."""
+"""The JSON API of producers' subscriptions, and of the settings of their organization."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The feedback that the filters leave, for spreadsheets: exactly the list, without its pages.
+"""The filtered feedback as a file for spreadsheets: exactly the list, without its pages.
 
-No name: files travel further than pages. Words that are not public are not there either.
+It has no names, since files travel further than pages, and no words that are not public.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .filters import Filters
 
 
 class Row:
-    """A feedback, its dataset and the summary of that."""
+    """A feedback, its dataset and the summary of the dataset."""
 
     def __init__(self, feedback: Feedback, dataset: Any, summary: Summary):
         self.feedback = feedback
@@ -49,7 +49,8 @@ def _treatment(name: str) -> Callable[[Row], Any]:
 
 
 def columns() -> dict[str, Callable[[Row], Any]]:
-    """Header → value. Names are those of the API; a dot leads inside an object."""
+    """Return the columns: header → value. Names are those of the API; a dot leads inside an
+    object."""
     return {
         "id": lambda row: row.feedback["_id"],
         "dataset.id": lambda row: row.dataset.id,
@@ -72,7 +73,7 @@ def columns() -> dict[str, Callable[[Row], Any]]:
 
 
 def feedback_csv(filters: Filters) -> Response:
-    """Read and sent some rows at a time, whatever their number."""
+    """Stream the filtered feedback, read and sent in batches, whatever its number."""
     made = columns()
     response = download("feedback", list(made), _rows(filters, made))
     never_stored(response)

@@ -27,25 +27,25 @@ from ..web.listing import EPOCH
 from ..web.moments import midnight, portal_zone
 from .permissions import Scope
 
-#: Every filter, as the address names it.
+#: Every filter, as named in the address.
 NAMES = (
     *("dataset", "words", "waiting", "fitness", "low", "treatment", "outdated", "profile"),
     *("from", "to", "older", "assignee", "answered", "q"),
 )
 
-#: Those that the form folds away while none of them is set.
+#: Filters that the form folds away while none of them is set.
 FOLDED = frozenset(("fitness", "low", "profile", "outdated", "assignee", "from", "to"))
 
 #: Orders of the list: the latest first, or the oldest, which have waited longest.
 SORTS = {"-created_at": -1, "created_at": 1}
 
-#: Most days that something can be asked to have waited.
+#: Maximum number of days for which feedback can be required to have waited.
 MOST_DAYS = 3650
 
-#: Longest text looked for.
+#: Longest search text, in characters.
 Q_LENGTH = 200
 
-#: Words that everybody can read.
+#: Selects feedback with words that everybody can read.
 WORDED: dict[str, Any] = {"comment": {"$exists": True}, "visibility": Visibility.PUBLIC}
 
 Arguments = Mapping[str, str]
@@ -53,8 +53,8 @@ Arguments = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Filters:
-    """What is asked of the list. `chosen`: the filters that are set, as the form shows them;
-    `where`: the query; `dataset`: the one that is chosen."""
+    """The filters of the list. `chosen`: those that are set, as the form shows them; `where`: the
+    query; `dataset`: the chosen one."""
 
     chosen: dict[str, str]
     where: dict[str, Any]
@@ -63,7 +63,7 @@ class Filters:
 
     @property
     def arguments(self) -> dict[str, str]:
-        """As the address carries them."""
+        """The filters as arguments of an address."""
         return self.chosen | ({} if self.sort == "-created_at" else {"sort": self.sort})
 
     @property
@@ -72,7 +72,7 @@ class Filters:
 
 
 def read(arguments: Arguments, viewer: Viewer, scope: Scope) -> Filters:
-    """The filters of an address. Raises Invalid with an error for each that makes no sense."""
+    """Read the filters of an address. Raise Invalid with an error for each that makes no sense."""
     reading = _Reading(arguments, viewer, scope)
     where = STANDING | {"agent": {"$ne": True}} | scope.of_feedback()
     for name in NAMES:
@@ -80,7 +80,7 @@ def read(arguments: Arguments, viewer: Viewer, scope: Scope) -> Filters:
             reading.read(name)
     if reading.errors:
         raise refusals.Invalid(_("Some filters make no sense."), reading.errors)
-    # What waits is read from the oldest on: those have waited longest.
+    # What waits is listed from the oldest on: those have waited longest.
     usual = "created_at" if "waiting" in reading.chosen else "-created_at"
     sort = arguments.get("sort", usual)
     conditions = reading.conditions
@@ -93,7 +93,7 @@ def read(arguments: Arguments, viewer: Viewer, scope: Scope) -> Filters:
 
 
 class _Reading:
-    """Collects conditions, and what is wrong. Each method reads one filter."""
+    """The reader of filters: each method reads one, and adds its condition or an error."""
 
     def __init__(self, arguments: Arguments, viewer: Viewer, scope: Scope):
         self.arguments = arguments
@@ -122,7 +122,7 @@ class _Reading:
         return {"dataset": dataset.id}
 
     def _fitness(self, value: str) -> dict[str, Any]:
-        # Two answers ask for the same attention.
+        # Both answers call for the same attention.
         if value == "unmet":
             return {"fitness": {"$in": ["partly", "no"]}}
         return {"fitness": _one_of(vocabularies().ids("fitness"), value)}
@@ -135,7 +135,8 @@ class _Reading:
         return {"treatment.status": _one_of([t.id for t in vocabulary.TREATMENT_STATUSES], value)}
 
     def _words(self, value: str) -> dict[str, Any]:
-        """1: comments; 0: opinions without words too, which is said where comments are usual."""
+        """Read `words`. 1: comments; 0: also opinions without words, where comments are the
+        default."""
         return dict(WORDED) if _one_of(("0", "1"), value) == "1" else {}
 
     def _answered(self, value: str) -> dict[str, Any]:
@@ -143,7 +144,7 @@ class _Reading:
         return {"treatment.answered_at": {"$gt": EPOCH}}
 
     def _older(self, value: str) -> dict[str, Any]:
-        """Given more than so many days ago."""
+        """Read `older`: given more than this number of days ago."""
         days = int(value) if value.isascii() and value.isdigit() else 0
         if not 0 < days <= MOST_DAYS:
             raise _Senseless(_("A number of days."))
@@ -179,8 +180,8 @@ class _Reading:
         return WORDED | {"$and": [{"terms": {"$in": list(stems)}} for stems in asked]}
 
     def _outdated(self, value: str) -> dict[str, Any]:
-        """Given before (1) or since (0) the last change of the data: a comparison with the summary
-        of each dataset that has such feedback."""
+        """Read `outdated`: given before (1) or since (0) the last change of the data, by comparison
+        with the summary of each dataset that has outdated feedback."""
         _one_of(("0", "1"), value)
         aged = self.scope.of_summaries() | {f"totals.{BEFORE}total": {"$gt": 0}}
         if self.dataset:
@@ -201,15 +202,15 @@ class _Reading:
 
 
 class _Senseless(Exception):
-    """A filter that makes no sense."""
+    """The error of a filter that makes no sense."""
 
     def __init__(self, message: Any):
         self.message = message
 
 
 def waiting() -> dict[str, Any]:
-    """Words whose author still wants an answer, which nobody of the producing side has dealt
-    with: what summaries count as `waiting`."""
+    """Return the query for words whose author still wants an answer and which the producing side
+    has not dealt with: what summaries count as `waiting`."""
     return WORDED | {
         "wants_answer": True,
         "treatment.status": Treatment.NEW,
@@ -231,7 +232,7 @@ def _day(value: str) -> date:
 
 
 def _midnight(day: date) -> datetime:
-    """The beginning of a day in the portal's zone, as naive UTC."""
+    """Return the beginning of a day in the portal's zone, as naive UTC."""
     try:
         return midnight(day, portal_zone())
     except OverflowError:

@@ -1,5 +1,5 @@
-"""The inbox of comments: saved views, the list that the filters leave, and beside it the comment
-that is read, with the form that answers it."""
+"""The inbox of comments: saved views, the filtered list, and beside it the open comment with the
+form that answers it."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ from .permissions import Scope
 from .queries import FoundFeedback, Place
 from .views import address_of, common, private, scope_of
 
-#: Days after which what waits has a view of its own.
+#: Days after which waiting comments have a view of their own.
 LONG = 30
 
-#: What is shown where nothing is asked.
+#: The filters where the address has none.
 USUAL = {"waiting": "1"}
 
 
 @dataclass(frozen=True)
 class Opened:
-    """The comment that is read. `asked`: somebody asked for it; otherwise it is the first one."""
+    """The open comment. `asked`: named by the address; otherwise it is the first of the list."""
 
     sent: Sent
     place: Place
@@ -58,7 +58,7 @@ class Opened:
 @blueprint.route("/pages/dashboard/organizations/<string:organization>/inbox/")
 @private
 def inbox_page(viewer: Viewer, organization: str | None) -> Response:
-    """Comments with their filters, and the one that is read."""
+    """Show comments with their filters, and the open one."""
     scope = scope_of(viewer, organization)
     try:
         chosen = filters.read(_asked(), viewer, scope)
@@ -82,7 +82,7 @@ def inbox_page(viewer: Viewer, organization: str | None) -> Response:
 @handles_refusal
 @treatment_views.private
 def answer_from_inbox(viewer: Viewer, organization: str | None) -> Response:
-    """Answer the comment that is read, then show it as it stands now or the one after it."""
+    """Answer the open comment, then show it as it stands now or the next one."""
     scope = scope_of(viewer, organization)
     chosen = filters.read(_asked(), viewer, scope)
     id = request.args.get("read") or request.form.get("read", "")
@@ -101,7 +101,7 @@ def answer_from_inbox(viewer: Viewer, organization: str | None) -> Response:
 @blueprint.route("/pages/dashboard/me/feedback/", defaults={"organization": None})
 @blueprint.route("/pages/dashboard/organizations/<string:organization>/feedback/")
 def feedback_page(organization: str | None) -> Response:
-    """Lead from where the list was to the inbox, with what was asked of it."""
+    """Redirect the former address of the list to the inbox, with its filters."""
     whose = f"organizations/{quote(organization, safe='')}" if organization else "me"
     address = page_address(f"dashboard/{whose}/inbox/").partition("?")[0]
     query = urlencode(list(request.args.items(multi=True)))
@@ -112,13 +112,13 @@ def feedback_page(organization: str | None) -> Response:
 @blueprint.route("/pages/dashboard/organizations/<string:organization>/feedback.csv")
 @private
 def feedback_file(viewer: Viewer, organization: str | None) -> Response:
-    """The same as a file, all pages of it."""
+    """Download the filtered comments as a file, all pages of them."""
     scope = scope_of(viewer, organization)
     return csv.feedback_csv(filters.read(request.args, viewer, scope))
 
 
 def _asked() -> Mapping[str, str]:
-    """The filters of the address; what waits where there is none."""
+    """Return the filters of the address; what waits where there is none."""
     named = any(request.args.get(name, "").strip() for name in filters.NAMES)
     return request.args if named else request.args.to_dict() | USUAL
 
@@ -136,7 +136,7 @@ def _check_within(scope: Scope, feedback: Mapping[str, Any]) -> None:
 
 
 def _opened(viewer: Viewer, scope: Scope, chosen: Filters, id: str) -> Opened | None:
-    """Open the comment that is asked for; None where nothing is, or where it is not there."""
+    """Open the comment named by the address; None where none is named, or it does not exist."""
     if not id:
         return None
     try:
@@ -208,7 +208,7 @@ def _senseless(viewer: Viewer, scope: Scope, refusal: refusals.Invalid) -> Respo
 def _shared(
     viewer: Viewer, scope: Scope, asked: Mapping[str, str], chosen: Filters | None = None
 ) -> dict[str, Any]:
-    """What the page needs whatever is found."""
+    """Make the context that the page needs whatever is found."""
     holder = scope.organization.id if scope.organization else None
     members = queries.colleagues(scope)
     return {
@@ -235,7 +235,7 @@ def _shared(
 
 
 def _page_of(opened: Opened | None) -> Page:
-    """The page that is asked for; otherwise that of the comment that is read."""
+    """Return the page named by the address; otherwise that of the open comment."""
     page = listing.asked_page(queries.ROWS)
     number = opened.place.number if opened else None
     if number and "page" not in request.args:
@@ -244,14 +244,14 @@ def _page_of(opened: Opened | None) -> Page:
 
 
 def _position(opened: Opened | None, found: FoundFeedback) -> tuple[int, str] | None:
-    """The number of the comment that is read, and of how many."""
+    """Return the number of the open comment, and the total."""
     if not opened or not opened.place.inside or not opened.place.number or found.total is None:
         return None
     return opened.place.number, f"{found.total}+" if found.capped else str(found.total)
 
 
 def _views(scope: Scope, chosen: Filters | None) -> list[tuple[str, str, bool, int | None]]:
-    """The saved views: text, address, whether it is the one shown, how many wait there."""
+    """List the saved views: text, address, whether it is the one shown, how many wait there."""
     totals = queries.totals_of(scope)
     known: list[tuple[str, dict[str, str], int | None]] = [
         (_("To answer"), {"waiting": "1"}, totals.get("waiting", 0)),
@@ -271,7 +271,7 @@ def _views(scope: Scope, chosen: Filters | None) -> list[tuple[str, str, bool, i
 
 
 def _names(found: FoundFeedback) -> dict[Any, str | None]:
-    """How the colleagues of a page of the list are named."""
+    """Look up the names of the assignees on a page of the list."""
     ids = set(found.assignees.values())
     users = catalogue.users_by_id(ids) if ids else {}
     return {id: user.name for id, user in users.items()}

@@ -1,5 +1,5 @@
-"""What udata itself computes of a dataset: the quality of its *metadata*, put beside what users say
-of the data and never subtracted from it.
+"""What udata itself computes of a dataset: the quality of its *metadata*, shown beside what users
+say of the data and never subtracted from it.
 
 Read from raw documents, and without their files: `quality_cached` is what udata computed when it
 last saved them (`Dataset.compute_quality`).
@@ -26,8 +26,8 @@ GRACE_DAYS = 1
 
 @dataclass(frozen=True)
 class Indicator:
-    """One thing that udata knows. `value` is None where it is not measured. `apart`: it is about
-    something else than the criterion beside which it is shown."""
+    """One value that udata knows. `value` is None where it is not measured. `apart`: it is about
+    something other than the criterion beside which it is shown."""
 
     label: Any
     value: bool | None
@@ -46,12 +46,12 @@ class Metadata:
 
     facts: DatasetFacts
     quality: dict[str, Any]
-    #: Whether one of its files is in a geographical format; None where nobody asked.
+    #: Whether one of its files is in a geographical format; None where this was not looked up.
     geographical: bool | None = None
 
     @property
     def in_time(self) -> bool | None:
-        """Whether it was updated when its declared frequency said. udata answers True where the
+        """Whether it was updated when its declared frequency said. udata returns True where the
         frequency has no period (irregular, punctual, never): that measures nothing."""
         expected = self.quality.get("next_update_for_update_fulfilled_in_time")
         if not isinstance(expected, datetime) or self.facts.frequency.delta is None:
@@ -59,8 +59,8 @@ class Metadata:
         return (expected.replace(tzinfo=None) - now()).days >= -GRACE_DAYS
 
     def on(self, axis: str) -> list[Indicator]:
-        """What is shown beside the users' view on a criterion: nothing beside one of an operator's
-        own vocabulary."""
+        """List the indicators shown beside the users' view on a criterion: none for a criterion of
+        an operator's own vocabulary."""
         known = self.quality.get
         return {
             "update_frequency": [
@@ -86,8 +86,8 @@ class Metadata:
 
 
 def read(ids: Iterable[ObjectId], *, geographical: bool = False) -> dict[ObjectId, Metadata]:
-    """The metadata of some datasets, in one query; in two with the formats of their files, which
-    are only looked for, never read."""
+    """Read the metadata of some datasets, in one query; in two with the formats of their files,
+    which are only searched for, never read."""
     ids = list(ids)
     collection = Dataset._get_collection()
     fields = dict.fromkeys((*DatasetFacts.FIELDS, "quality_cached"), 1)

@@ -1,4 +1,4 @@
-"""The words of our mails to producers. Whom they go to is in `news`.
+"""The text of our mails to producers. Their recipients are chosen in `producer_alerts`.
 
 A builder runs when its mail leaves, as its reader. Names of builders are stored.
 """
@@ -33,16 +33,16 @@ from ..web.urls import pages_url
 from . import producer_alerts
 from .subscriptions import subscribers
 
-#: What is shown of a text that the page shows in full.
+#: Characters shown of a text that the page shows in full.
 BEGINNING = 1000
-#: Texts that one mail spells out, and how much of each.
+#: Texts that one mail spells out, and characters of each.
 LISTED = 20
 LINE = 120
 
 
 @mail("subscribed-request")
 def request(reader: User, request: str) -> MailMessage | None:
-    """A request came in. To who subscribed to its holder or its dataset."""
+    """Tell subscribers of a holder or a dataset that a request came in."""
     found = _open_request(request)
     if found is None:
         return None
@@ -61,7 +61,7 @@ def request(reader: User, request: str) -> MailMessage | None:
 
 @mail("contact-point-feedback")
 def feedback_to_contact(reader: Correspondent, feedback: str) -> MailMessage | None:
-    """Somebody commented on a dataset. To its contact point."""
+    """Tell the contact point of a dataset that somebody commented on it."""
     found = feedbacks().find_one({"_id": ObjectId(feedback), "deleted": {"$exists": False}})
     dataset = catalogue.find_dataset(found["dataset"]) if found else None
     if found is None or dataset is None or not _is_contact(reader, dataset):
@@ -82,7 +82,7 @@ def feedback_to_contact(reader: Correspondent, feedback: str) -> MailMessage | N
 
 @mail("contact-point-request")
 def request_to_contact(reader: Correspondent, request: str) -> MailMessage | None:
-    """A request was made from a dataset. To its contact point."""
+    """Tell the contact point of a dataset that a request was made from it."""
     found = _open_request(request)
     dataset = catalogue.find_dataset(found.get("dataset")) if found else None
     if found is None or dataset is None or not _is_contact(reader, dataset):
@@ -99,7 +99,7 @@ def request_to_contact(reader: Correspondent, request: str) -> MailMessage | Non
 
 @mail("producer-digest", at_once=True)
 def digest(reader: User, organization: str, since: str, until: str) -> MailMessage | None:
-    """What came in during a week and what waits. To the producing side."""
+    """Tell the producing side what came in during a week, and what waits."""
     holder = _organization(organization)
     if holder is None or not _hears(reader, holder):
         return None
@@ -121,7 +121,8 @@ def digest(reader: User, organization: str, since: str, until: str) -> MailMessa
 
 @mail("owner-digest", at_once=True)
 def owner_digest(reader: User, since: str, until: str) -> MailMessage | None:
-    """The same, to a person whose datasets belong to no organization."""
+    """Tell a person whose datasets belong to no organization what came in during a week, and what
+    waits."""
     start, end = datetime.fromisoformat(since), datetime.fromisoformat(until)
     figures = producer_alerts.owner_figures(reader.id, start, end)
     if not any(figures.values()):
@@ -139,7 +140,7 @@ def owner_digest(reader: User, since: str, until: str) -> MailMessage | None:
 
 @mail("producer-escalation")
 def escalation(reader: User, step: str, batch: str) -> MailMessage | None:
-    """Texts that have waited too long. To the administrators, or to the desk."""
+    """Tell the administrators, or the desk, which texts have waited too long."""
     holder = _organization(batch.partition(":")[0])
     if holder is None or reader.id not in _addressees(step, holder):
         return None
@@ -167,7 +168,7 @@ def escalation(reader: User, step: str, batch: str) -> MailMessage | None:
 
 
 def _in_words(figures: dict[str, int]) -> list[str]:
-    """A sentence for each figure that is not zero."""
+    """Make a sentence of each figure that is not zero."""
     opinions, comments, waiting = (figures[k] for k in ("opinions", "comments", "waiting"))
     requests, overdue = figures.get("requests", 0), figures.get("overdue", 0)
     sentences = {
@@ -202,7 +203,8 @@ def _open_request(reference: str) -> Request | None:
 
 
 def _is_contact(reader: Any, dataset: DatasetFacts) -> bool:
-    """Whether they still are, of data that everybody may see."""
+    """Return whether the reader is still a contact point of the dataset, and the dataset still
+    public."""
     return dataset.listed and reader.id in producer_alerts.contact_points(dataset.id)
 
 
@@ -250,7 +252,7 @@ def _because_contact(dataset: DatasetFacts) -> Any:
     )
 
 
-# What can be refused, in words.
+# Scopes that can be unsubscribed from, in words.
 
 
 @unsubscribe.names("digest-of")

@@ -1,4 +1,4 @@
-"""What an organization wants of the plugin: set by its administrators, each with a default."""
+"""The settings of an organization: chosen by its administrators, each with a default."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from ..web.payload import Reading
 #: Longest wait before a text is pointed out to the administrators, in days.
 MOST_DAYS = 365
 
-#: Not to be pointed out at all.
+#: Value for never pointing anything out.
 NEVER = 0
 
 
 class CultureFeedbackOrganizationSettings(Document):
-    """The settings of one organization, whose id is its own; what is absent has its default."""
+    """The settings of one organization, whose id is its own; an absent one has its default."""
 
     id = ObjectIdField(primary_key=True)
     notify_contact_point = BooleanField()
@@ -46,7 +46,8 @@ def organization_settings() -> Collection:
 
 
 def settings_of(organization: ObjectId | None) -> dict[str, Any]:
-    """`notify_contact_point`, `weekly_digest` (booleans) and `escalate_after_days` (0: never)."""
+    """Return `notify_contact_point`, `weekly_digest` (booleans) and `escalate_after_days` (0:
+    never)."""
     stored = organization_settings().find_one({"_id": organization}) or {}
     defaults = {
         "notify_contact_point": False,
@@ -57,13 +58,13 @@ def settings_of(organization: ObjectId | None) -> dict[str, Any]:
 
 
 def read(viewer: Viewer, reference: Any) -> tuple[OrganizationFacts, dict[str, Any]]:
-    """The organization and its settings. Raises Unauthenticated, NotFound, Forbidden."""
+    """Return the organization and its settings. Raise Unauthenticated, NotFound, Forbidden."""
     organization = _administered(viewer, reference)
     return organization, settings_of(organization.id)
 
 
 def change(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> dict[str, Any]:
-    """Sets what the payload has. Raises what `read` raises, ReadOnly, TooMany, Invalid."""
+    """Set the fields of the payload. Raise what `read` raises, ReadOnly, TooMany, Invalid."""
     must_be_known(viewer)
     organization = _administered(viewer, reference)
     spend_write(viewer, manages=True)
@@ -91,7 +92,7 @@ def change(viewer: Viewer, reference: Any, payload: dict[str, Any]) -> dict[str,
 
 
 def forget_organization(organization: ObjectId) -> None:
-    """An organization is gone for good."""
+    """Delete the settings of an organization that is gone for good."""
     organization_settings().delete_one({"_id": organization})
 
 

@@ -1,4 +1,4 @@
-"""Who has a dashboard of what: the one place where it is decided.
+"""Who has which dashboard: the one place where it is decided.
 
 | dashboard | who |
 |---|---|
@@ -6,7 +6,8 @@
 | of an organization, the public datasets assigned to them | its partial editors |
 | one's own | everybody: the public datasets that one owns without an organization |
 
-Elsewhere: 404 for an organization that is not there, 403 for one where one may edit nothing.
+Elsewhere: 404 for an organization that does not exist, 403 for one where the viewer may edit
+nothing.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ from ..portal import catalogue
 from ..portal.catalogue import OrganizationFacts
 from ..web import refusals
 
-#: Datasets that somebody owns, or is assigned to, which their dashboard covers.
+#: Most datasets, owned by or assigned to one person, that a dashboard covers.
 MAX_DATASETS = 1000
 
 
 @dataclass(frozen=True)
 class Scope:
     """The datasets that a dashboard covers: those of `organization`, of which only `datasets` where
-    it is not None; one's own where there is no organization."""
+    that is not None; one's own where there is no organization."""
 
     organization: OrganizationFacts | None
     datasets: tuple[ObjectId, ...] | None
 
     @property
     def whole(self) -> bool:
-        """A whole organization, whose figures are counted in one summary."""
+        """Whether it covers a whole organization, whose figures are counted in one summary."""
         return self.datasets is None
 
     @property
@@ -56,11 +57,11 @@ class Scope:
         return f"organizations/{self.organization.slug or self.organization.id}/"
 
     def of_feedback(self) -> dict[str, Any]:
-        """The part of a query that selects its feedback, on public datasets."""
+        """Return the part of a query that selects its feedback, on public datasets."""
         return self._owned() | {"listed": True} | self._among("dataset", self.datasets)
 
     def of_summaries(self) -> dict[str, Any]:
-        """The same for the summaries of its datasets."""
+        """Return the part of a query that selects the summaries of its datasets."""
         ids = None if self.datasets is None else tuple(map(dataset_summary, self.datasets))
         return self._owned() | {"listed": True} | self._among("_id", ids)
 
@@ -73,8 +74,8 @@ class Scope:
 
 
 def scope_of_organization(viewer: Viewer, reference: str) -> Scope:
-    """What somebody may see of the dashboard of an organization. Raises Unauthenticated, NotFound,
-    Forbidden."""
+    """Return what the viewer may see of the dashboard of an organization. Raise Unauthenticated,
+    NotFound, Forbidden."""
     must_log_in(viewer)
     organization = catalogue.find_organization(reference)
     if organization is None or organization.deleted:
@@ -87,13 +88,13 @@ def scope_of_organization(viewer: Viewer, reference: str) -> Scope:
 
 
 def own_scope(viewer: Viewer) -> Scope:
-    """One's own datasets. Raises Unauthenticated."""
+    """Return the scope of the viewer's own datasets. Raise Unauthenticated."""
     must_log_in(viewer)
     return Scope(None, owned_by(viewer.user_id))
 
 
 def owned_by(user_id: ObjectId | None) -> tuple[ObjectId, ...]:
-    """The datasets that belong to a person and to no organization."""
+    """List the datasets that belong to a person and to no organization."""
     owned = {"owner": user_id, "organization": None, "deleted": None}
     found = Dataset._get_collection().find(owned, {"_id": 1}).limit(MAX_DATASETS)
     return tuple(dataset["_id"] for dataset in found)
@@ -105,13 +106,13 @@ def must_log_in(viewer: Viewer) -> None:
 
 
 def memberships() -> dict[ObjectId, str]:
-    """The organizations of the current user, and the role held there, as udata gives it."""
+    """Return the organizations of the current user, and the role held there, as udata names it."""
     return {
         need.value: need.role for need in g.identity.provides if isinstance(need, OrganizationNeed)
     }
 
 
 def assigned() -> list[ObjectId]:
-    """The datasets assigned to the current user, of whatever organization."""
+    """List the datasets assigned to the current user, of whatever organization."""
     needs = (need for need in g.identity.provides if isinstance(need, AssignmentNeed))
     return sorted(need.object_id for need in needs if need.object_class == "Dataset")

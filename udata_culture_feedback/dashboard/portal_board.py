@@ -1,5 +1,5 @@
 """How the producers of a portal answer, for its administrators: one row for each organization, from
-counters that are kept, a page at a time by an index."""
+stored counters, a page at a time by an index."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ SORTS = {
     "-total": "totals.total",
     "-last_feedback_at": "last_feedback_at",
 }
-#: Comments and requests that are late are counted up to there, for a page of organizations.
+#: Bound up to which late comments and requests are counted, for a page of organizations.
 MOST_LATE = 10_000
-#: The latest months of each row.
+#: Number of months, the latest, in each row.
 MONTHS = 6
 #: Rows of a page.
 ROWS = 25
 #: Days after which a comment is late, where the portal has set none.
 PATIENCE_DAYS = 30
-#: Unmet searches that are shown.
+#: Number of unmet searches shown.
 UNMET = 20
 
-#: In the words of the indexes of the board (see `feedback.models`).
+#: Worded as in the indexes of the board (see `feedback.models`), so that they apply.
 ORGANIZATIONS: dict[str, Any] = {"_id": OF_ORGANIZATIONS}
 
 
@@ -82,7 +82,7 @@ class Asked(TypedDict):
 
 
 class Activity(TypedDict):
-    """What was said and answered in a month (yyyy-mm)."""
+    """The comments given and answered in a month (yyyy-mm)."""
 
     month: str
     commented: int
@@ -108,7 +108,7 @@ def must_be_administrator(viewer: Viewer) -> None:
 
 
 def asked_sort(value: str | None) -> str:
-    """Return the sort that was asked for. Raises Invalid naming `sort`."""
+    """Return the sort of the request. Raise Invalid naming `sort`."""
     sort = value or "-waiting"
     if sort not in SORTS:
         message = _("Choose one of: %(ids)s.", ids=", ".join(SORTS))
@@ -136,7 +136,7 @@ def listed(sort: str, words: str | None, page: Page) -> tuple[list[Row], bool, i
 
 
 def every_row(sort: str) -> Iterator[Row]:
-    """Yield all rows, some at a time, for the file."""
+    """Yield all rows, read in batches, for the file."""
     order = [(SORTS[sort], DESCENDING), ("_id", ASCENDING)]
     batch: list[Mapping[str, Any]] = []
     for stored in summaries().find(ORGANIZATIONS, sort=order, batch_size=listing.MAX_PAGE_SIZE):
@@ -167,7 +167,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 def file(sort: str) -> Response:
-    """Return the board as CSV, all organizations of it, never stored by anybody."""
+    """Return the board as CSV, with all organizations, never stored by anybody."""
     rows = (
         [reduce(getitem, path, row) for path in COLUMNS.values()]  # type: ignore[arg-type]
         for row in every_row(sort)
@@ -176,7 +176,7 @@ def file(sort: str) -> Response:
 
 
 def lacking() -> dict[str, Any]:
-    """Return what the portal lacks: unmet searches, and requests whose holder nobody knows."""
+    """Return what the portal lacks: unmet searches, and requests whose holder is unknown."""
     nobodys = PUBLIC | {"organization": None, "clock.due_at": {"$gte": EPOCH}}
     return {
         "unmet_searches": [

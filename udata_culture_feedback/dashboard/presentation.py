@@ -1,4 +1,4 @@
-"""A dashboard as its templates show it: everything computed here, in words too."""
+"""A dashboard as its templates show it: everything is computed here, in words too."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .indicators import Indicator
 from .queries import DatasetRow, FoundFeedback
 from .scores import Answers, Totals
 
-#: Months that charts go back.
+#: Number of months in charts.
 MONTHS = 12
 #: Characters of a text in the list of what waits.
 EXCERPT = 200
@@ -74,7 +74,7 @@ class AxisView:
 
 
 def axes(name: str, totals: Totals, portal: Totals) -> list[AxisView]:
-    """`name`: whose datasets they are, as charts say it."""
+    """Make the view of every criterion. `name`: label of the datasets in charts."""
     return [AxisView.of(axis, name, totals, portal) for axis in vocabularies()["axes"]]
 
 
@@ -92,8 +92,8 @@ def _standing(ours: int | None, theirs: int | None) -> str:
 
 @dataclass(frozen=True)
 class Months:
-    """The last twelve months: how many answers, and for each criterion that was rated the share
-    below the middle step."""
+    """The last twelve months: number of answers, and for each rated criterion the share below the
+    middle step."""
 
     answers: Chart
     axes: list[Chart]
@@ -141,7 +141,7 @@ def _month(month: str) -> str:
 
 
 def fitness_chart(shares: list[Share], title: str) -> Chart:
-    """Draw the answers to « do these data meet your need? »; `title`: of whose data."""
+    """Draw the answers to « do these data meet your need? »; `title`: names the datasets."""
     names = [str(share.term.label) for share in shares]
     return answers("cf-chart-fitness", title, names, [share.count for share in shares])
 
@@ -157,7 +157,7 @@ def fitness(totals: Totals) -> list[Share]:
 
 @dataclass(frozen=True)
 class AnswersView:
-    """How a producer answers, in words; None where there is nothing to say."""
+    """The answer figures of a producer, in words; None where there is nothing to show."""
 
     figures: Answers
 
@@ -189,7 +189,7 @@ def _days(days: int | None) -> str | None:
 
 @dataclass(frozen=True)
 class AxisOpinion:
-    """What users say of one dataset on one criterion."""
+    """The opinion of users on one dataset for one criterion."""
 
     axis: Axis
     counts: list[int]
@@ -204,7 +204,7 @@ class AxisOpinion:
 
     @property
     def bar(self) -> Markup:
-        """Its steps, best first."""
+        """A bar of the steps, best first."""
         return small(self.counts[::-1])
 
     @property
@@ -224,7 +224,7 @@ class AxisOpinion:
 
     @property
     def commonest(self) -> str | None:
-        """The step that most people chose, the lower one of equals, and how many they are."""
+        """The step that most people chose, the lower one of equals, and their number."""
         if not self.count:
             return None
         most = max(self.counts)
@@ -262,7 +262,7 @@ class DatasetView:
 
     @property
     def reasons(self) -> list[str]:
-        """Why it deserves attention, the figures behind its score."""
+        """The reasons for its attention, which are the figures behind its score."""
         worst = self._worst()
         before = self.row.totals.get(f"{BEFORE}total", 0)
         found = [
@@ -294,7 +294,7 @@ class DatasetView:
 
     @property
     def frequency(self) -> str | None:
-        """The declared frequency, in words; None where none is."""
+        """The declared frequency, in words; None where none is declared."""
         frequency = self.facts.frequency
         return None if frequency == "unknown" else str(frequency.label)
 
@@ -316,7 +316,7 @@ def aged_answers(number: int) -> str:
 
 
 def ago(moment: datetime) -> str:
-    """How long ago, in days, months or years."""
+    """Word how long ago a moment is, in days, months or years."""
     days = max(0, (now() - moment).days)
     if days == 0:
         return _("today")
@@ -328,7 +328,7 @@ def ago(moment: datetime) -> str:
 
 
 def due_day(request: dict[str, Any]) -> date:
-    """The day by which a request wants its answer, in the portal's zone."""
+    """Return the day by which a request is due, in the portal's zone."""
     due = datetime.fromisoformat(request["clock"]["due_at"])
     return local_day(due.replace(tzinfo=None), portal_zone())
 
@@ -338,7 +338,7 @@ def due_day(request: dict[str, Any]) -> date:
 
 @dataclass(frozen=True)
 class WaitingText:
-    """A text of the list of what waits."""
+    """A waiting text, for the list at the top of the dashboard."""
 
     id: str
     dataset: dict[str, Any]
@@ -376,7 +376,7 @@ class FeedbackRow:
 
     @property
     def words(self) -> str:
-        """By which it is told from the other lines."""
+        """The label that tells it from the other lines."""
         who = self.comment.name or self.comment.unnamed
         return f"{who}, {self.dataset['title']}, {day_in_words(self.comment.created_at)}"
 
@@ -400,5 +400,5 @@ class FeedbackRow:
 
 
 def feedback_rows(found: FoundFeedback, names: Mapping[Any, str | None]) -> list[FeedbackRow]:
-    """`names`: account → how it is named."""
+    """Make the lines of a page of the list. `names`: account → its name."""
     return [FeedbackRow.of(one, names.get(found.assignees.get(one["id"]))) for one in found.shown]

@@ -1,8 +1,9 @@
-"""What producers hear besides the discussions that udata tells them of: requests, for those who
-subscribed; the contact point of a dataset, where its organization wishes; a digest of the week;
-what has waited too long, pointed out once to the administrators and once to the desk.
+"""What producers are notified of besides native discussions, which udata mails: requests, for
+subscribers; comments and requests, for the contact point of a dataset where its organization
+wishes; a weekly digest; what has waited too long, pointed out once to the administrators and once
+to the desk.
 
-Everything here may run twice. What was pointed out is written in the feedback itself.
+Everything here is idempotent. What was pointed out is stored in the feedback itself.
 """
 
 from __future__ import annotations
@@ -33,15 +34,16 @@ from .permissions import owned_by
 from .subscriptions import subscribers
 
 Feedback = dict[str, Any]
-#: How many, by name: `opinions`, `comments`, `waiting`; of organizations, `requests` and `overdue`.
+#: Counts by name: `opinions`, `comments`, `waiting`; for organizations also `requests` and
+#: `overdue`.
 Figures = dict[str, int]
 
 ADMINS, DESK = "admins", "desk"
 
-#: What was said longer ago is no news to a contact point: the setting may just have been changed.
+#: Age beyond which a comment is no news to a contact point: the setting may just have been changed.
 NEWS = timedelta(days=7)
 
-#: The role of a contact point that can be written to.
+#: The role of contact points that can be written to.
 CONTACT = "contact"
 
 
@@ -49,16 +51,16 @@ CONTACT = "contact"
 
 
 def is_news(feedback_id: ObjectId) -> bool:
-    """Whether a contact point may have to hear of a feedback: few organizations wish it, and two
-    looks at an index cost less than a task."""
+    """Return whether a contact point may have to be notified of a feedback: few organizations wish
+    it, and two index lookups cost less than a task."""
     fresh = {"comment": {"$exists": True}, "contact_told": {"$exists": False}, "listed": True}
     found = feedbacks().find_one({"_id": feedback_id, **fresh}, {"organization": 1})
     return found is not None and settings_of(found["organization"])["notify_contact_point"]
 
 
 def tell_contact_point(feedback_id: ObjectId) -> int:
-    """Tells the contact point of a dataset that somebody commented on it, once, where its
-    organization wishes. Answers how many addresses."""
+    """Notify the contact point of a dataset of a comment on it, once, where its organization
+    wishes. Return the number of addresses written to."""
     feedback = feedbacks().find_one({"_id": feedback_id, "contact_told": {"$exists": False}})
     if (
         feedback is None
@@ -80,9 +82,8 @@ def tell_contact_point(feedback_id: ObjectId) -> int:
 
 
 def request_arrived(request: Request, event: str) -> None:
-    """Those who subscribed hear of a request that its holder has just received, and so does the
-    contact point of the dataset it is about. `event`: that of the mail to the administrators, so
-    that nobody has both."""
+    """Notify subscribers, and the contact point of the dataset, of a request that its holder has
+    just received. `event`: that of the mail to the administrators, so that nobody receives both."""
     holder, dataset = request.get("organization"), request.get("dataset")
     if holder is None:
         return
@@ -98,7 +99,7 @@ def request_arrived(request: Request, event: str) -> None:
 
 
 def contact_points(dataset: ObjectId) -> list[ObjectId]:
-    """The contact points of a dataset that have an address."""
+    """List the contact points of a dataset that have an address."""
     raw = Dataset._get_collection().find_one({"_id": dataset}, {"contact_points": 1}) or {}
     ids = [getattr(one, "id", one) for one in raw.get("contact_points") or ()]
     where = {"_id": {"$in": ids}, "role": CONTACT, "email": {"$nin": [None, ""]}}
@@ -110,7 +111,8 @@ def _tell(event: str, points: Iterable[ObjectId], builder: str, about: dict[str,
 
 
 def _discussed_natively(request: Request) -> bool:
-    """Whether udata tells of it, to who follows the discussions of the dataset or the holder."""
+    """Return whether udata notifies the followers of the dataset or the holder of the request's
+    discussion."""
     if not request.get("announced"):
         return False
     dataset = catalogue.find_dataset(request.get("dataset"))
@@ -121,15 +123,15 @@ def _discussed_natively(request: Request) -> bool:
 
 
 def week_before(moment: datetime) -> tuple[datetime, datetime]:
-    """The last whole week (from Monday, in the portal's zone) before a moment. Naive UTC."""
+    """Return the last whole week (from Monday, in the portal's zone) before a moment. Naive UTC."""
     today = local_day(moment, portal_zone())
     monday = today - timedelta(days=today.weekday())
     return midnight(monday - timedelta(7), portal_zone()), midnight(monday, portal_zone())
 
 
 def tell_weekly() -> int:
-    """Posts the digest of the last week to the administrators of each organization where there is
-    something new or overdue, and to who subscribed to it. Any night of the week will do."""
+    """Post the digest of the last week to the administrators and subscribers of each organization
+    where something is new or overdue. Idempotent within a week. Return the number of mails."""
     start, end = week_before(now())
     told = 0
     for organization in sorted(_busy(start)):
@@ -151,7 +153,7 @@ def tell_weekly() -> int:
 
 
 def _tell_owners(start: datetime, end: datetime) -> int:
-    """The same for people whose datasets belong to no organization."""
+    """Post the digest of the last week to people whose datasets belong to no organization."""
     about = {"since": start.isoformat(), "until": end.isoformat()}
     return sum(
         outbox.post_to_each(
@@ -162,7 +164,8 @@ def _tell_owners(start: datetime, end: datetime) -> int:
 
 
 def organization_figures(organization: ObjectId, since: datetime, until: datetime) -> Figures:
-    """What the digest of an organization says: what came in that week, what waits now."""
+    """Compute the figures in the digest of an organization: what came in that week, what waits
+    now."""
     mine = PUBLIC | {"organization": organization}
     week = {"created_at": {"$gte": since, "$lt": until}}
     late = {"clock.due_at": {"$gte": EPOCH, "$lt": overdue_bound(now())}}
@@ -173,7 +176,8 @@ def organization_figures(organization: ObjectId, since: datetime, until: datetim
 
 
 def owner_figures(owner: ObjectId, since: datetime, until: datetime) -> Figures:
-    """The same for who owns datasets. Requests are addressed to organizations."""
+    """Compute the figures in the digest of an owner of datasets. Requests are addressed to
+    organizations only."""
     return _feedback_figures({"dataset": {"$in": list(owned_by(owner))}}, since, until)
 
 
@@ -189,7 +193,7 @@ def _feedback_figures(where: dict[str, Any], since: datetime, until: datetime) -
 
 
 def _busy(since: datetime) -> set[ObjectId]:
-    """Organizations where something came in since, or waits."""
+    """Find the organizations where something came in since, or waits."""
     found = summaries().find(
         {"_id": {"$regex": "^organization:"}} | _busy_summary(since), {"organization": 1}
     )
@@ -201,7 +205,7 @@ def _busy(since: datetime) -> set[ObjectId]:
 
 
 def _busy_owners(since: datetime) -> set[ObjectId]:
-    """People on whose own datasets something came in since, or waits."""
+    """Find the owners of datasets without organization where something came in since, or waits."""
     own = {"organization": None, "listed": True, "dataset": {"$exists": True}}
     datasets = {
         one["dataset"] for one in summaries().find(own | _busy_summary(since), {"dataset": 1})
@@ -220,8 +224,8 @@ def _busy_summary(since: datetime) -> dict[str, Any]:
 
 
 def escalate() -> int:
-    """Points out what has waited too long: to the administrators of its organization, then to the
-    desk. Each text once for each, in one mail for a day. Answers how many texts."""
+    """Point out what has waited too long: to the administrators of its organization, then to the
+    desk. Each text once for each, in one mail a day. Return the number of texts."""
     pointed_out = 0
     organizations = [
         summary["organization"]
@@ -242,14 +246,15 @@ def escalate() -> int:
 
 
 def escalated_in(batch: str, step: str) -> Iterator[Feedback]:
-    """The texts of one mail that still wait, the oldest first."""
+    """Find the texts of one mail that still wait, the oldest first."""
     organization = ObjectId(batch.partition(":")[0])
     where = _late(organization) | {f"escalated.{step}.batch": batch}
     return feedbacks().find(where).sort([("created_at", 1), ("_id", 1)])
 
 
 def _claim(organization: ObjectId, step: str, days: int) -> int:
-    """Marks what is to be pointed out today: who comes next finds it marked."""
+    """Mark what is to be pointed out today, so that a concurrent run leaves it alone. Return the
+    number of texts."""
     late = _late(organization) | {
         "created_at": {"$lt": now() - timedelta(days=days)},
         f"escalated.{step}": {"$exists": False},
@@ -260,7 +265,7 @@ def _claim(organization: ObjectId, step: str, days: int) -> int:
 
 
 def _post(organization: ObjectId, step: str) -> None:
-    """Posts the mail of each day that has none yet: also what a crash left unposted."""
+    """Post the mail of each day that has none yet: also those that a crash left unposted."""
     untold = _late(organization) | {
         f"escalated.{step}": {"$exists": True},
         f"escalated.{step}.told": {"$exists": False},
@@ -275,6 +280,6 @@ def _post(organization: ObjectId, step: str) -> None:
 
 
 def _late(organization: ObjectId) -> dict[str, Any]:
-    # In the words of the index of what waits.
+    # Worded as in the index of what waits, so that it applies.
     mine = {"organization": organization, "listed": True, "agent": {"$ne": True}}
     return STANDING | waiting() | mine

@@ -1,4 +1,4 @@
-"""What everybody sees of how an organization answers its users: what has changed thanks to them."""
+"""The public page of how an organization answers its users: what has changed thanks to them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import presentation, queries
 
 @blueprint.route("/pages/organizations/<string:organization>/")
 def organization_page(organization: str) -> Response:
-    """What users say of the public datasets of an organization, and what it has handled."""
+    """Show what users say of the public datasets of an organization, and what it has handled."""
     found = catalogue.find_organization(organization)
     if found is None or found.deleted:
         abort(404)

@@ -1,4 +1,4 @@
-"""What a dashboard reads: summaries and lists, in a constant number of indexed commands whatever
+"""The reads of a dashboard: summaries and lists, in a constant number of indexed commands whatever
 the number of datasets and of feedback."""
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ from . import indicators
 from .filters import WORDED, Filters, waiting
 from .permissions import MAX_DATASETS, Scope
 
-#: What is shown of each list at the top of the dashboard.
+#: Entries shown of each list at the top of the dashboard.
 FIRST = 5
-#: Rows of a page of datasets, and of feedback.
+#: Rows on a page of datasets, and of feedback.
 ROWS = 25
-#: Datasets one can choose from in the filters.
+#: Datasets offered in the filters.
 CHOICES = 100
-#: Feedback read at once for the file.
+#: Feedbacks read in one batch for the file.
 BATCH = 200
-#: Filtered feedback is counted up to there, and no longer than so many milliseconds.
+#: Bound up to which filtered feedback is counted, and timeout of the count in milliseconds.
 MOST_COUNTED, COUNT_MS = 1000, 250
-#: Milliseconds after which a list gives up.
+#: Timeout of a list, in milliseconds.
 FIND_MS = 5000
-#: Requests that are overdue are counted up to there.
+#: Bound up to which overdue requests are counted.
 MOST_OVERDUE = 1000
 
 NEWEST = [("created_at", DESCENDING), ("_id", DESCENDING)]
@@ -60,8 +60,8 @@ OLDEST = [("created_at", ASCENDING), ("_id", ASCENDING)]
 
 
 def totals_of(scope: Scope) -> Mapping[str, int]:
-    """The figures of all the datasets of a dashboard: of one summary for a whole organization,
-    otherwise added up from those of at most `MAX_DATASETS`."""
+    """Return the figures of all the datasets of a dashboard: of one summary for a whole
+    organization, otherwise added up from those of at most `MAX_DATASETS`."""
     if scope.whole and scope.organization:
         return totals_of_organization(scope.organization)
     found = summaries().find(scope.of_summaries(), {"totals": 1}).limit(MAX_DATASETS)
@@ -72,7 +72,7 @@ def totals_of(scope: Scope) -> Mapping[str, int]:
 
 
 def totals_of_organization(organization: OrganizationFacts) -> Mapping[str, int]:
-    """The figures of its public datasets."""
+    """Return the figures of the public datasets of an organization."""
     return feedback_summaries.read(organization_summary(organization.id)).get("totals", {})
 
 
@@ -84,7 +84,7 @@ def totals_of_portal() -> Mapping[str, int]:
 
 
 def oldest_waiting(viewer: Viewer, scope: Scope) -> list[dict[str, Any]]:
-    """The texts whose author has waited longest, as the API shows them."""
+    """Find the texts whose author has waited longest, as the API shows them."""
     where = STANDING | {"agent": {"$ne": True}} | scope.of_feedback() | waiting()
     found = feedbacks().find(where, SHOWN, sort=OLDEST).limit(FIRST)
     return representation.as_json(viewer, found)
@@ -92,7 +92,7 @@ def oldest_waiting(viewer: Viewer, scope: Scope) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class WaitingRequests:
-    """Requests whose holder has to answer. `first`: those due first, as the API shows them."""
+    """The requests whose holder has to answer. `first`: those due first, as the API shows them."""
 
     open: int
     overdue: int
@@ -100,8 +100,9 @@ class WaitingRequests:
 
 
 def waiting_requests(viewer: Viewer, scope: Scope) -> WaitingRequests | None:
-    """By service date, which is null while something else is awaited. None for who does not act
-    for a holder. The desk also has the requests whose holder is unknown."""
+    """Find the requests waiting for the holder, by service date, which is null while something else
+    is awaited. Return None where the viewer does not act for a holder. The desk also gets the
+    requests whose holder is unknown."""
     if not scope.whole or scope.organization is None:
         return None
     holder = scope.organization.id
@@ -119,7 +120,7 @@ def waiting_requests(viewer: Viewer, scope: Scope) -> WaitingRequests | None:
 
 
 def proposals(viewer: Viewer, scope: Scope) -> list[dict[str, Any]]:
-    """Datasets that may answer a request, to who acts for its holder."""
+    """List datasets that may answer a request, for a viewer who acts for its holder."""
     if not scope.whole or scope.organization is None:
         return []
     return dataset_matches.proposals_for(viewer, [scope.organization.id])
@@ -142,23 +143,23 @@ class DatasetRow:
 
 
 def first_datasets(scope: Scope) -> list[DatasetRow]:
-    """The datasets that deserve attention first; none that nobody complains of."""
+    """Find the datasets that deserve attention first; those without complaints are left out."""
     where = scope.of_summaries() | {"attention.score": {"$gt": 0}}
     found = summaries().find(where, _row_fields(), sort=_order("attention", "")).limit(FIRST)
     return _rows(list(found))
 
 
 def datasets(scope: Scope, axis: str, sort: str, page: Page) -> tuple[list[DatasetRow], bool]:
-    """A page of the datasets that people have said something of, and whether there are more.
+    """Find a page of the datasets that have feedback. Return them, and whether there are more.
     `sort`: "attention", "view" (of users on that axis, the worst first), "age" (the oldest data
-    first). Raises Invalid beyond the end of offsets."""
+    first). Raise Invalid beyond the end of offsets."""
     where = scope.of_summaries() | {"totals.total": {"$gt": 0}}
     found = _page(summaries().find(where, _row_fields(), sort=_order(sort, axis)), page)
     return _rows(found[: page.size], axis), len(found) > page.size
 
 
 def dataset_choices(scope: Scope) -> list[DatasetFacts]:
-    """The datasets to choose from, those that deserve attention first, by title."""
+    """List the datasets to choose from: those that deserve attention first, sorted by title."""
     where = scope.of_summaries() | {"totals.total": {"$gt": 0}}
     order = _order("attention", "")
     found = summaries().find(where, {"dataset": 1}, sort=order).limit(CHOICES)
@@ -167,7 +168,7 @@ def dataset_choices(scope: Scope) -> list[DatasetFacts]:
 
 
 def colleagues(scope: Scope) -> list[UserFacts]:
-    """The members of the organization, by name: those who may look after feedback."""
+    """List the members of the organization, by name: those to whom feedback can be assigned."""
     if scope.organization is None:
         return []
     found = catalogue.users_by_id(catalogue.members_of(scope.organization.id)).values()
@@ -184,7 +185,7 @@ def _order(sort: str, axis: str) -> list[tuple[str, int]]:
 
 
 def _row_fields() -> dict[str, int]:
-    """Of a summary, the figures that a row shows, not those of each month."""
+    """Return the fields of a summary that a row shows, without those of each month."""
     lists = vocabularies()
     counters = ["total", "waiting", "before:total"]
     counters += [f"fitness:{value}" for value in lists.ids("fitness")]
@@ -209,8 +210,8 @@ def _rows(found: list[dict[str, Any]], axis: str = "") -> list[DatasetRow]:
 
 @dataclass(frozen=True)
 class FoundFeedback:
-    """A page of the list. `shown`: as the API shows it; `assignees`: its id → the account that
-    looks after it; `total` stops at `MOST_COUNTED`, and is None where counting takes too long."""
+    """A page of the list. `shown`: as the API shows it; `assignees`: feedback id → account it is
+    assigned to; `total` stops at `MOST_COUNTED`, and is None where counting takes too long."""
 
     shown: list[dict[str, Any]]
     assignees: dict[str, ObjectId]
@@ -223,8 +224,8 @@ class FoundFeedback:
 
 
 def feedback(viewer: Viewer, scope: Scope, filters: Filters, page: Page) -> FoundFeedback:
-    """Raises Invalid beyond the end of offsets, and for filters that leave so little of so much
-    that it is not found in time."""
+    """Find a page of filtered feedback. Raise Invalid beyond the end of offsets, and where so few
+    of so many match that they are not found in time."""
     fields = SHOWN | {"treatment.assignee": 1}
     cursor = feedbacks().find(filters.where, fields, sort=filters.order, max_time_ms=FIND_MS)
     try:
@@ -247,8 +248,8 @@ def feedback(viewer: Viewer, scope: Scope, filters: Filters, page: Page) -> Foun
 
 @dataclass(frozen=True)
 class Place:
-    """Where one feedback stands in a list, or would if the list had it: its number from 1 (None
-    where counting takes too long), and those beside it."""
+    """The place of one feedback in a list, or the place it would have: its number from 1 (None
+    where counting takes too long), and its neighbours."""
 
     number: int | None
     before: ObjectId | None
@@ -257,7 +258,7 @@ class Place:
 
 
 def place(filters: Filters, one: Feedback) -> Place:
-    """Find where a feedback stands in a list."""
+    """Find the place of a feedback in a list."""
     ahead, behind = _beside(filters, one, -1), _beside(filters, one, 1)
     fields, order = {"_id": 1}, filters.order
     back = [(field, -way) for field, way in order]
@@ -277,13 +278,14 @@ def place(filters: Filters, one: Feedback) -> Place:
 
 
 def _beside(filters: Filters, one: Feedback, way: int) -> dict[str, Any]:
-    """What comes before (-1) or after (1) a feedback in the order of a list."""
+    """Return the query for what comes before (-1) or after (1) a feedback in the order of a
+    list."""
     further = "$gt" if way * filters.order[0][1] > 0 else "$lt"
     moment, id = one["created_at"], one["_id"]
     return {
         "$and": [
             filters.where,
-            # Says no more than the next line, but as the bound of an index.
+            # Redundant with the next line, but usable as the bound of an index.
             {"created_at": {f"{further}e": moment}},
             {"$or": [{"created_at": {further: moment}}, {"_id": {further: id}}]},
         ]
@@ -291,19 +293,20 @@ def _beside(filters: Filters, one: Feedback, way: int) -> dict[str, Any]:
 
 
 def every_feedback(filters: Filters) -> Iterator[list[Feedback]]:
-    """All of it, some at a time, raw."""
+    """Yield the filtered feedback in batches of raw documents."""
     fields = SHOWN | {"treatment.assignee": 1}
     cursor = iter(feedbacks().find(filters.where, fields, sort=filters.order).batch_size(BATCH))
     while batch := list(islice(cursor, BATCH)):
         yield batch
 
 
-#: What one filter alone, or none, is counted as in a summary.
+#: Counter, in a summary, for no filter or for one filter alone.
 COUNTERS = {"": "total", "words": "commented", "waiting": "waiting"}
 
 
 def _total(scope: Scope, filters: Filters) -> int | None:
-    """From the summary where it holds that figure, otherwise counted as far as that is quick."""
+    """Return the total from the summary where it holds that figure, otherwise counted up to
+    `MOST_COUNTED`; None after `COUNT_MS`."""
     names = "".join(
         name for name, value in filters.chosen.items() if (name, value) != ("words", "0")
     )
@@ -316,7 +319,7 @@ def _total(scope: Scope, filters: Filters) -> int | None:
 
 
 def _page(cursor: Any, page: Page) -> list[Any]:
-    """One page of what a cursor finds, and one more where there is one."""
+    """Read one page of a cursor, and one document more where there is a next page."""
     if page.offset + page.size > listing.MAX_OFFSET:
         message = _("Pages end there: use the filters to find what comes after.")
         raise refusals.Invalid(message, {"page": message})
@@ -330,7 +333,7 @@ def last_handled(
     viewer: Viewer, organization: OrganizationFacts | None = None, limit: int = FIRST
 ) -> list[dict[str, Any]]:
     """Find the last texts on public datasets (of one organization) that their producer has handled
-    and answered, as the API shows them; not those whose author says that it is no better."""
+    and answered, as the API shows them; without those whose author says that it is no better."""
     where = (
         STANDING
         | WORDED
@@ -353,7 +356,7 @@ def last_handled(
 
 @dataclass(frozen=True)
 class Dashboard:
-    """One line of the list of somebody's dashboards. `organization` is None for their own
+    """One line of the list of the viewer's dashboards. `organization` is None for their own
     datasets."""
 
     organization: OrganizationFacts | None
@@ -365,8 +368,8 @@ class Dashboard:
 def dashboards(
     roles: Mapping[ObjectId, str], assigned: list[ObjectId], own: list[ObjectId]
 ) -> list[Dashboard]:
-    """The organizations where somebody holds a role, by name, then their own datasets. Three
-    commands, whatever their number: figures as they stand."""
+    """List the organizations where the viewer holds a role, by name, then their own datasets. Three
+    commands, whatever their number: figures are not settled first."""
     known = catalogue.organizations_by_id(roles)
     whole = {organization_summary(id) for id, role in roles.items() if role != "partial_editor"}
     ids = [*whole, *map(dataset_summary, (*assigned[:MAX_DATASETS], *own))]

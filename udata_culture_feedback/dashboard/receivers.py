@@ -1,5 +1,5 @@
-"""What the producer's side listens to. A receiver never raises: that would break a request of
-udata's; those of announcements may, what was not told stays due."""
+"""Receivers of signals for the producer's side. A receiver never raises, which would break a
+request of udata's; those of announcements may: what was not sent stays due."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def account_changed(user: Any, **_: Any) -> None:
 
 
 def connect() -> None:
-    """Connects every receiver. Connecting twice is connecting once."""
+    """Connect every receiver. Idempotent."""
     on_feedback_followed.connect(feedback_followed)
     on_request_received.connect(request_received)
     on_request_moved.connect(request_moved)

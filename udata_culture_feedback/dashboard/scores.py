@@ -1,7 +1,7 @@
 """Medians, shares and delays, from the counters of a summary: nothing here reads the database.
 
-docs/scores.md says how each is computed. No mean: ratings are steps, whose distance nobody knows,
-and one answer that took a year would hide ten that took a day.
+docs/scores.md explains each. There is no mean: ratings are steps at unknown distances, and one
+answer that took a year would hide ten that took a day.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ Totals = Mapping[str, int]
 
 ANSWERED_IN = "answered_in:"
 
-#: From how many answers on a rate and a delay mean something to the public.
+#: Number of answers from which a rate and a delay are shown to the public.
 PUBLIC_FROM = 10
 
 
 def distribution(totals: Totals, axis: str) -> list[int]:
-    """How many ratings of each step, the worst first."""
+    """Return the number of ratings of each step, the worst first."""
     return [totals.get(f"axis:{axis}:{step}", 0) for step in STEPS]
 
 
 def median_step(counts: Sequence[int]) -> int | None:
-    """The median of ratings: the lowest step that half of them do not pass (of two middle ones, the
-    lower). None without ratings."""
+    """Return the median of ratings: the lowest step that half of them do not exceed (of two middle
+    ones, the lower). None without ratings."""
     return quantile(dict(zip(STEPS, counts, strict=True)), 50)
 
 
 def low_share(counts: Sequence[int]) -> float | None:
-    """The share of ratings below the middle step; None without ratings."""
+    """Return the share of ratings below the middle step; None without ratings."""
     of = sum(counts)
     return sum(counts[step - 1] for step in LOW) / of if of else None
 
 
 def quantile(histogram: Mapping[int, int], percent: int) -> int | None:
-    """The smallest value that at least that many percent of them do not pass (nearest rank); None
-    without values. `histogram`: value → how many."""
+    """Return the smallest value that at least that many per cent of the values do not exceed
+    (nearest rank); None without values. `histogram`: value → number."""
     wanted = -(-percent * sum(histogram.values()) // 100)
     reached = 0
     for value in sorted(histogram):
@@ -51,8 +51,8 @@ def quantile(histogram: Mapping[int, int], percent: int) -> int | None:
 
 @dataclass(frozen=True)
 class Answers:
-    """How a producer answers texts whose author wants an answer. Delays are in whole local days,
-    366 meaning that or more; None while nothing was answered."""
+    """The answer figures of a producer, for texts whose author wants an answer. Delays are in whole
+    local days, 366 meaning that or more; None while nothing was answered."""
 
     awaited: int
     answered: int
@@ -83,14 +83,15 @@ class Answers:
 
 
 def months(last: tuple[int, int], number: int) -> list[str]:
-    """The `number` months up to (year, month), the oldest first, as counters name them."""
+    """List the `number` months up to (year, month), the oldest first, as counters name them."""
     year, month = last
     end = year * 12 + month - 1
     return [f"{n // 12}-{n % 12 + 1:02}" for n in range(end - number + 1, end + 1)]
 
 
 def low_shares(totals: Totals, axis: str, months: Sequence[str]) -> list[float | None]:
-    """For each month, the share of ratings below the middle step; None where nobody rated."""
+    """Return, for each month, the share of ratings below the middle step; None where nobody
+    rated."""
     shares: list[float | None] = []
     for month in months:
         rated = totals.get(f"rated:{month}:{axis}", 0)

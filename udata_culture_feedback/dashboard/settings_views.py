@@ -1,4 +1,4 @@
-"""What an organization wishes, and what one hears of it: a page for its members."""
+"""The page of an organization's settings, and of the viewer's subscriptions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .views import private
 #: Days as they are typed; other texts are left for the action to refuse.
 DAYS = re.compile(r"[0-9]{1,9}")
 
-#: What was just done, and what is said of it.
+#: Message for what was just done.
 DONE = {
     "saved": _("The settings are saved."),
     "subscribed": _("You will hear of what users say of these data."),
@@ -39,7 +39,7 @@ DONE = {
 @blueprint.route("/pages/dashboard/organizations/<string:organization>/settings")
 @private
 def settings_page(viewer: Viewer, organization: str) -> Response:
-    """What one hears; for administrators, what the organization wishes."""
+    """Show the viewer's subscriptions; to administrators, the settings of the organization."""
     scope = scope_of_organization(viewer, organization)
     return _page(viewer, scope, done=request.args.get("done"))
 
@@ -48,7 +48,7 @@ def settings_page(viewer: Viewer, organization: str) -> Response:
 @handles_refusal
 @private
 def change_settings(viewer: Viewer, organization: str) -> Response:
-    """Subscribes to the organization or to one dataset, or no longer; or saves the settings."""
+    """Subscribe to the organization or to one dataset, unsubscribe, or save the settings."""
     scope = scope_of_organization(viewer, organization)
     try:
         bound_body()
@@ -113,7 +113,8 @@ def _page(
 
 
 def _settings_of_form() -> dict[str, Any]:
-    """The same payload as a JSON body: boxes that are not ticked are not sent."""
+    """Turn the form into the payload that a JSON body would be: boxes that are not ticked are not
+    sent."""
     days = request.form.get("escalate_after_days", "").strip()
     return {
         "notify_contact_point": "notify_contact_point" in request.form,

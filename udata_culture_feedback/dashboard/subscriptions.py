@@ -1,4 +1,5 @@
-"""Members of an organization who ask to hear of what users say: editors hear nothing by default.
+"""Subscriptions of members of an organization to what users say: editors are not notified by
+default.
 
 Words are native discussions, so a subscription is udata's own rule « follow the discussions »,
 which its settings show and its digests respect; and a row of ours, for what udata does not carry:
@@ -31,14 +32,14 @@ from ..portal.catalogue import DatasetFacts, OrganizationFacts
 from ..portal.collections import acknowledged, now
 from ..web import refusals
 
-#: What udata calls everything that happens in discussions.
+#: udata's name for everything that happens in discussions.
 DISCUSSIONS = "discussion"
-#: Subscriptions of one person that are shown to them, at most.
+#: Most subscriptions of one person that are shown to them.
 MOST_SHOWN = 200
 
 
 class CultureFeedbackSubscription(Document):
-    """One account hears of one dataset or organization (`target`: "dataset:<id>",
+    """The subscription of one account to one dataset or organization (`target`: "dataset:<id>",
     "organization:<id>"). The id is both."""
 
     id = StringField(primary_key=True)
@@ -58,9 +59,9 @@ def subscriptions() -> Collection:
 
 
 def of_dataset(viewer: Viewer, reference: Any, wanted: bool | None = None) -> bool:
-    """Whether this person hears of a dataset; subscribes them first, or no longer, where `wanted`
-    says so. Raises Unauthenticated, ReadOnly, TooMany, NotFound; Forbidden for who may not treat
-    its feedback."""
+    """Return whether the viewer is subscribed to a dataset; subscribe or unsubscribe them first
+    where `wanted` is True or False. Raise Unauthenticated, ReadOnly, TooMany, NotFound; Forbidden
+    where they may not treat its feedback."""
     _must_log_in(viewer, wanted)
     dataset = readable_dataset(reference)
     allowed = feedback_permissions.may_treat(viewer, dataset)
@@ -68,8 +69,8 @@ def of_dataset(viewer: Viewer, reference: Any, wanted: bool | None = None) -> bo
 
 
 def of_organization(viewer: Viewer, reference: Any, wanted: bool | None = None) -> bool:
-    """The same for all datasets of an organization, and the requests it receives. For its
-    administrators and editors."""
+    """Return whether the viewer is subscribed to all datasets of an organization and the requests
+    it receives; `wanted` as in `of_dataset`. For its administrators and editors."""
     _must_log_in(viewer, wanted)
     organization = catalogue.find_organization(reference)
     if organization is None or organization.deleted:
@@ -80,36 +81,36 @@ def of_organization(viewer: Viewer, reference: Any, wanted: bool | None = None) 
 
 
 def subscribers(*targets: str) -> Iterator[ObjectId]:
-    """The accounts that asked to hear of any of these, each once."""
+    """List the accounts subscribed to any of these targets, each once."""
     found = subscriptions().find({"target": {"$in": targets}}, {"user": 1})
     yield from dict.fromkeys(one["user"] for one in found)
 
 
 def datasets_of(user_id: ObjectId | None) -> set[ObjectId]:
-    """The datasets that an account asked to hear of, one by one."""
+    """List the datasets to which an account is subscribed one by one."""
     found = subscriptions().find({"user": user_id, "target": {"$regex": "^dataset:"}})
     return {ObjectId(one["target"].partition(":")[2]) for one in found}
 
 
 def shown(person: Person) -> list[Shown]:
-    """Show somebody what they asked to hear of."""
+    """Show a person their subscriptions."""
     if person.user_id is None:
         return []
     mine = subscriptions().find({"user": person.user_id}).limit(MOST_SHOWN)
     return [{"scope": one["target"]} for one in mine]
 
 
-#: What is kept of people besides what they said.
+#: Personal data besides contributions, for the registry.
 SUBSCRIBED = Trace("subscribed", shown, section=SUBSCRIPTIONS)
 
 
 def forget(target: str) -> None:
-    """What people had subscribed to is gone for good."""
+    """Delete the subscriptions to a target that is gone for good."""
     subscriptions().delete_many({"target": target})
 
 
 def forget_account(user_id: ObjectId) -> None:
-    """An account was deleted; udata forgets its own rules."""
+    """Delete the subscriptions of a deleted account; udata deletes its own rules."""
     subscriptions().delete_many({"user": user_id})
 
 
@@ -123,7 +124,7 @@ def _answer(
 ) -> bool:
     if wanted is not None:
         spend_write(viewer, manages=allowed)
-    # Anybody may leave: who is no member any more too.
+    # Anybody may unsubscribe, former members included.
     if not allowed and wanted is not False:
         raise refusals.Forbidden(_("Only who answers users there may subscribe."))
     id = f"{viewer.user_id}:{target}"

@@ -1,4 +1,4 @@
-"""What producers hear, after a request."""
+"""Notifications of producers, sent after a request."""
 
 from __future__ import annotations
 

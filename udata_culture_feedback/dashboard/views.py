@@ -1,5 +1,5 @@
-"""The pages of a producer: whose dashboards they have, what waits, the list of feedback, the table
-of datasets. Nothing of them is stored by anybody (`no-store`)."""
+"""The pages of a producer: their dashboards, what waits, the list of feedback, the table of
+datasets. None of them is stored by anybody (`no-store`)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from ..web.urls import api_url, login_url
 from . import permissions, portal_board, presentation, queries
 from .permissions import Scope
 
-#: How the table of datasets can be sorted.
+#: Sorts of the table of datasets.
 SORTS = ("attention", "view", "age")
 
 View = Callable[..., Response]
 
 
 def private(view: View) -> View:
-    """A page that nobody stores, and that says no in words: 401 with where to log in, 403, 400."""
+    """Wrap the view of a page that nobody stores, which refuses in words: 401 with a link to log
+    in, 403, 400."""
 
     @wraps(view)
     def careful(**arguments: Any) -> Response:
@@ -47,7 +48,7 @@ def private(view: View) -> View:
 @blueprint.route("/pages/dashboard/")
 @private
 def dashboards_page(viewer: Viewer) -> Response:
-    """The organizations one edits for, and one's own datasets."""
+    """List the organizations the viewer edits for, and their own datasets."""
     own = permissions.own_scope(viewer).datasets or ()
     found = queries.dashboards(permissions.memberships(), permissions.assigned(), list(own))
     return render(
@@ -62,7 +63,7 @@ def dashboards_page(viewer: Viewer) -> Response:
 @blueprint.route("/pages/dashboard/portal/")
 @private
 def portal_board_page(viewer: Viewer) -> Response:
-    """How each producer answers, for administrators of the portal; 404 to anybody else."""
+    """Show how each producer answers, to administrators of the portal; 404 to anybody else."""
     portal_board.must_be_administrator(viewer)
     refusal: refusals.Refusal | None = None
     words, sort, page = request.args.get("q", "").strip(), "-waiting", Page(1, portal_board.ROWS)
@@ -112,7 +113,7 @@ def _address_of(organization: str) -> str:
 @blueprint.route("/pages/dashboard/organizations/<string:organization>/")
 @private
 def dashboard_page(viewer: Viewer, organization: str | None) -> Response:
-    """In ten seconds: what waits, what to do first, what users think."""
+    """Show in ten seconds what waits, what to do first, what users think."""
     scope = scope_of(viewer, organization)
     totals, portal = queries.totals_of(scope), queries.totals_of_portal()
     return render(
@@ -139,7 +140,8 @@ def dashboard_page(viewer: Viewer, organization: str | None) -> Response:
 @blueprint.route("/pages/dashboard/organizations/<string:organization>/datasets/")
 @private
 def datasets_page(viewer: Viewer, organization: str | None) -> Response:
-    """On one criterion, what users say of each dataset beside what the portal knows of it."""
+    """Show, for one criterion, what users say of each dataset beside what the portal knows of
+    it."""
     scope = scope_of(viewer, organization)
     known = vocabularies()["axes"]
     axis = vocabularies().find("axes", request.args.get("axis")) or known[0]
@@ -176,7 +178,7 @@ def address_of(scope: Scope, part: str = "", **arguments: Any) -> str:
 
 
 def common(scope: Scope, part: str = "") -> dict[str, Any]:
-    """What the pages of one dashboard share: their names and addresses."""
+    """Make the context that the pages of one dashboard share: their names and addresses."""
     organization = scope.organization
     return {
         "scope": scope,
@@ -211,7 +213,7 @@ def _refused(viewer: Viewer, refusal: refusals.Refusal) -> Response:
 
 @blueprint.route("/pages/dashboard/datasets/<string:dataset>/")
 def dashboard_of_dataset(dataset: str) -> Response:
-    """What waits about one dataset, in the dashboard of whoever publishes it."""
+    """Redirect to what waits for a dataset, in the dashboard of its producer."""
     try:
         found = actions.readable_dataset(dataset)
     except refusals.NotFound:

@@ -26,8 +26,8 @@ from .attention import BEFORE, attention
 from .models import Summary, feedbacks, summaries
 from .trend import TREND
 
-#: Declared period, of a month or more, from which feedback ages after `CULTURE_FEEDBACK_AGEING_DAYS`;
-#: with a shorter one after `CULTURE_FEEDBACK_AGEING_DAYS_FREQUENT`: once a year at most.
+#: Shortest declared period, a month, of data whose feedback ages after
+#: `CULTURE_FEEDBACK_AGEING_DAYS`; where it is shorter, `CULTURE_FEEDBACK_AGEING_DAYS_FREQUENT`.
 LONG_PERIOD = timedelta(days=28)
 
 #: Changes of the data that a summary remembers: the latest, as events of its trend.
