@@ -1,5 +1,5 @@
-"""The use cases of who makes a consultation: create, edit, publish, extend, report. Those of who
-answers are in `answering`."""
+"""The use cases of the team: create, edit, publish and extend a consultation, write its synthesis.
+Those of respondents are in `answering`."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from .signals import on_synthesis_published
 from .window import State, Window, until_in_words
 from .wording import FORM_LANGUAGES, Texts, said
 
-#: Edits that a consultation remembers.
+#: Most edits that a consultation keeps.
 MAX_EDITS = 30
-#: What people call its fields.
+#: Names of its fields in messages.
 FIELD_NAMES = {
     "title": _("the title"),
     "introduction": _("the introduction"),
@@ -48,13 +48,13 @@ FIELD_NAMES = {
     "read_only": _("whether answers are suspended"),
 }
 
-#: The whole of what it asks, of whom, and when.
+#: Fields that are frozen as a whole once somebody has answered.
 FROZEN = ("organization", "opens_at", "scope")
 
 
 def create(viewer: Viewer, payload: Payload) -> Consultation:
-    """Make a new consultation, which only its team sees. `payload`: see `forms.read_consultation`.
-    Raises Unauthenticated, Forbidden, Invalid naming the field."""
+    """Create a consultation, which only its team sees. `payload`: see `forms.read_consultation`.
+    Raise Unauthenticated, Forbidden, Invalid naming the field."""
     _must_be_team(viewer)
     spend_write(viewer, manages=True)
     moment = now()
@@ -88,11 +88,11 @@ def create(viewer: Viewer, payload: Payload) -> Consultation:
 
 
 def edit(viewer: Viewer, reference: Any, payload: Payload) -> Consultation:
-    """Change the fields that the payload has. What people have answered to is frozen: then only
-    words may be corrected (journaled, with what they were) and `closes_at` go forward. `version`:
-    the one that is being edited. Returns it as stored. Raises Unauthenticated, NotFound, Forbidden;
-    Invalid naming the field; Conflict for what is frozen, and, saying what was changed, where
-    somebody else has changed that version."""
+    """Change the fields that the payload has. Once somebody has answered, the questionnaire is
+    frozen: then only words may be corrected (journaled, with what they were) and `closes_at`
+    postponed. `version`: the one that is being edited. Return the consultation as stored. Raise
+    Unauthenticated, NotFound, Forbidden; Invalid naming the field; Conflict for what is frozen,
+    and, with the fields changed since, where somebody else has changed that version."""
     _must_be_team(viewer)
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
@@ -106,7 +106,7 @@ def edit(viewer: Viewer, reference: Any, payload: Payload) -> Consultation:
         values = {
             field: value
             for field, value in asked.items()
-            # What is not there is not ticked: saying so changes nothing.
+            # A missing boolean counts as false: sending false changes nothing.
             if value is not None and not (value is False and field not in one)
         }
         changed = cast(Consultation, {**one, **values})
@@ -141,7 +141,7 @@ def _version(payload: Payload) -> int | None:
 
 
 def _changed_meanwhile(consultation: Consultation, version: int) -> refusals.Conflict:
-    """Make the refusal of a change to an older version; it says what was changed since."""
+    """Build the refusal of an edit of an older version, with the fields changed since."""
     since = [edit for edit in consultation.get("edits", ()) if edit["version"] > version]
     fields = list(dict.fromkeys(field for edit in since for field in edit["fields"]))
     named = ", ".join(str(FIELD_NAMES.get(field, field)) for field in fields)
@@ -160,8 +160,8 @@ def _changed_meanwhile(consultation: Consultation, version: int) -> refusals.Con
 
 
 def publish(viewer: Viewer, reference: Any) -> Consultation:
-    """Show a consultation to everybody: from now on its window counts. Again changes nothing.
-    Raises Invalid naming what is missing."""
+    """Publish a consultation: everybody sees it, and its window takes effect. Idempotent. Raise
+    Invalid naming what is missing."""
     _must_be_team(viewer)
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
@@ -180,7 +180,7 @@ def publish(viewer: Viewer, reference: Any) -> Consultation:
 
 
 def what_is_missing(consultation: Consultation) -> Errors:
-    """Say what keeps a consultation from being published, by field."""
+    """Return what keeps a consultation from being published, by field."""
     errors: Errors = {}
     if consultation["closes_at"] <= now():
         errors["closes_at"] = _("This date has passed.")
@@ -192,9 +192,8 @@ def what_is_missing(consultation: Consultation) -> Errors:
 
 
 def worth_a_look(consultation: Consultation) -> list[str]:
-    """List what does not keep a consultation from being published, but is better looked at: texts
-    that are not in both languages of the forms, no contact, nothing about what becomes of it, free
-    texts without a word on personal data."""
+    """List warnings that do not prevent publication: texts missing in one of the languages of the
+    forms, no contact, no word on the outcome, free texts without a word on personal data."""
     found = []
     untranslated = [
         said(question["text"])
@@ -230,7 +229,7 @@ def worth_a_look(consultation: Consultation) -> list[str]:
 
 
 def delete(viewer: Viewer, reference: Any) -> None:
-    """Delete a consultation that nobody has seen. Raises Conflict once it is published."""
+    """Delete a consultation that was never published. Raise Conflict for a published one."""
     _must_be_team(viewer)
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
@@ -240,9 +239,9 @@ def delete(viewer: Viewer, reference: Any) -> None:
 
 
 def write_synthesis(viewer: Viewer, reference: Any, payload: Payload) -> Consultation:
-    """Write what came of a consultation: `text` and `commitments`, see `forms.read_synthesis`. Not
-    shown until `publish_synthesis`; what is changed after that is seen at once, and journaled.
-    Raises Conflict while the seal holds."""
+    """Write the synthesis of a consultation: `text` and `commitments`, see `forms.read_synthesis`.
+    It is hidden until `publish_synthesis`; later changes are visible at once, and journaled. Raise
+    Conflict while the seal holds."""
     _must_be_team(viewer)
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
@@ -264,8 +263,8 @@ def write_synthesis(viewer: Viewer, reference: Any, payload: Payload) -> Consult
 
 
 def publish_synthesis(viewer: Viewer, reference: Any) -> Consultation:
-    """Show the synthesis, and tell those who asked for it; again changes nothing. Raises Conflict
-    while the seal holds, Invalid without a text."""
+    """Publish the synthesis, and notify those who asked for it. Idempotent. Raise Conflict while
+    the seal holds, Invalid without a text."""
     _must_be_team(viewer)
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
@@ -289,13 +288,13 @@ def publish_synthesis(viewer: Viewer, reference: Any) -> Consultation:
 
 
 def is_frozen(consultation: Consultation) -> bool:
-    """Tell whether somebody has answered: then only words may be corrected."""
+    """Check whether somebody has answered: then only words may be corrected."""
     return bool(consultation.get("answered"))
 
 
 def _judged(viewer: Viewer, before: Consultation, after: Consultation) -> tuple[list[Entry], Query]:
-    """Return what an edit leaves in the journal, and what must still be so when it is written.
-    Raises Conflict for what is frozen, Invalid for a closing that would go back."""
+    """Return the journal entries of an edit, and the condition that must still hold when it is
+    written. Raise Conflict for what is frozen, Invalid for a closing that would move back."""
     journal: list[Entry] = []
     still: Query = {}
     moment = now()
@@ -333,8 +332,8 @@ def _judged(viewer: Viewer, before: Consultation, after: Consultation) -> tuple[
 def _closing(
     viewer: Viewer, before: Consultation, after: Consultation, state: State, moment: datetime
 ) -> list[Entry]:
-    """Return the entry of a closing that moves: forward only, once it has opened or somebody has
-    answered."""
+    """Return the journal entry of a closing that moves: only forward, once it has opened or
+    somebody has answered. Raise Conflict, Invalid."""
     if state is State.CLOSED:
         raise refusals.Conflict(_("It has closed: answers are known."))
     forward = after["closes_at"] > before["closes_at"]

@@ -1,4 +1,4 @@
-"""The page of one consultation as the public sees it: the form of a step, or what was answered."""
+"""The public page of one consultation: the form of a step, or the answer that was sent."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from .response_repository import own
 from .window import Window, in_words, until_in_words
 from .wording import said
 
-#: What was just done, and what is said of it.
+#: Messages after a form was handled.
 DONE = {
     "sent": _("Thank you, your answer is recorded. You can change it until the closing."),
     "saved": _("What you have begun is saved."),
@@ -60,7 +60,7 @@ DONE = {
 
 @dataclass
 class Form:
-    """What the page of a form shows: where somebody is, and what they have answered so far."""
+    """The state of a form: its step, and the answers so far."""
 
     answers: Answers = field(default_factory=dict)
     profile: str | None = None
@@ -72,7 +72,7 @@ class Form:
 
 
 def begun_form(mine: Stored | None) -> Form:
-    """Make the form that somebody goes on with."""
+    """Build the form in which somebody continues their answer."""
     said: Said = begun(mine) or {"answers": {}}
     draft = mine.get("draft") if mine else None
     return Form(
@@ -186,7 +186,7 @@ def answer_page(
         pick_url=lambda kind: page_address("requests/pick", kind=kind),
         login=login_url(link),
     )
-    # By a cookie that the cache does not know, or with words of theirs: for this person alone.
+    # Never cached: it may contain this person's words, found by a cookie that caches ignore.
     return never_stored(response) if viewer.known else response
 
 
@@ -209,7 +209,7 @@ def given(answers: Answers) -> Answers:
 
 
 def too_late_page(viewer: Viewer, consultation: Consultation, form: Form) -> Response:
-    """Give back what was typed after the closing, to be copied."""
+    """Show what was typed after the closing, for its author to copy."""
     window = Window.of(consultation)
     typed = presentation.in_words(
         consultation,
@@ -242,7 +242,7 @@ def too_late_page(viewer: Viewer, consultation: Consultation, form: Form) -> Res
 
 
 def fields_of(step: presentation.Step) -> set[str]:
-    """Name the fields that an error may lead to."""
+    """Return the names of the fields that an error may link to."""
     found = {f"answers.{question['id']}" for question in step.questions}
     return found | ({"profile", "email"} if step.last else set())
 
@@ -263,17 +263,17 @@ def small_number(value: str | None) -> int | None:
 
 
 def organizer(consultation: Consultation) -> str:
-    """Return the name of the organization that consults, as long as there is one."""
+    """Return the name of the organization that consults; empty where it no longer exists."""
     id = consultation["organization"]
     found = catalogue.organizations_by_id([id]).get(id)
     return found.name if found and not found.deleted else ""
 
 
 def moment_in_words(moment: str) -> str:
-    """Say a date of the API in words."""
+    """Format a date of the API in words."""
     return in_words(stored_moment(moment))
 
 
 def stored_moment(text: str) -> datetime:
-    """Return a date of the API as a stored one."""
+    """Convert a date of the API to a stored one (naive UTC)."""
     return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)

@@ -1,5 +1,5 @@
-"""The use cases of those who answer: save what is begun, send, change, take back; and of the team,
-which enters what it received by phone or post. One response per person, until the closing."""
+"""The use cases of respondents: save a draft, send, change and withdraw an answer; and of the team,
+which enters answers received by phone or post. One response per person, until the closing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .response_repository import delete_unsent, own, store, take_part, tombstone
 from .signals import on_response_changed
 from .window import State, Window, in_words, until_in_words
 
-#: How a submission is told from those of feedback and requests.
+#: Distinguishes its submissions from those of feedback and requests.
 SUBMISSION = "response"
 #: Longest reference of a letter or a call.
 REFERENCE_LENGTH = 60
@@ -45,15 +45,15 @@ def submit(
     at: datetime | None = None,
     asking: bool = True,
 ) -> tuple[Response, bool]:
-    """Send one person's answer. Returns the response as stored, and whether it is new (False: a
-    retry of the same `submission_id`). What they had saved of it is spent.
+    """Send one person's answer, and discard its draft. Return the response as stored, and whether
+    it is new (False: a retry of the same `submission_id`).
 
     `payload`: see `read_said`; `opening`, the token of the form; from a browser without an account
     also `proof`. `at` (naive UTC): when it was said, for answers collected elsewhere, which are
-    exempt from limits and windows. `asking`: missing data are asked for, where the person wishes.
-    Raises Unauthenticated, ReadOnly, TooMany, Unproven; NotFound; Invalid or TooLong naming the
-    field (`answers.<question>`); Conflict before it opens, and when this person has answered; Gone
-    once it has closed, and for what was deleted since.
+    exempt from limits and windows. `asking`: create the requests for missing data that the person
+    asks for. Raise Unauthenticated, ReadOnly, TooMany, Unproven; NotFound; Invalid or TooLong
+    naming the field (`answers.<question>`); Conflict before it opens, and when this person has
+    answered; Gone once it has closed, and for an answer deleted since.
     """
     must_take_part(viewer, Action.RESPONSE, reference)
     consultation = readable(viewer, reference)
@@ -90,8 +90,8 @@ def submit(
 
 
 def edit(viewer: Viewer, reference: Any, payload: Payload, *, asking: bool = True) -> Response:
-    """Change what one has sent: the answers the payload has, the others stay. Returns it as stored.
-    Raises what `submit` raises, NotFound where nothing was sent."""
+    """Change the answers that the payload has in one's sent response; the others stay. Return it as
+    stored. Raise what `submit` raises, NotFound where nothing was sent."""
     must_be_known(viewer, Action.RESPONSE)
     consultation = readable(viewer, reference)
     spend_write(viewer)
@@ -110,7 +110,7 @@ def edit(viewer: Viewer, reference: Any, payload: Payload, *, asking: bool = Tru
 def _sent(
     viewer: Viewer, consultation: Consultation, response: Response, *, asking: bool
 ) -> Response:
-    """Do what follows a response that was sent or changed. Returns it as it then is."""
+    """Follow up on a response that was sent or changed, and return it as it is then."""
     if asking:
         missing_data.ask_for_data(viewer, consultation, response)
     on_response_changed.send(consultation["_id"], response=response["_id"])
@@ -118,11 +118,12 @@ def _sent(
 
 
 def save(viewer: Viewer, reference: Any, payload: Payload, *, step: int | None = None) -> Response:
-    """Keep what somebody has begun, for them alone: it counts nowhere until it is sent. `payload`:
-    as for `submit`, as far as they have come; what it does not speak of stays. `step`: where they
-    go on. What is right is kept: raises Invalid, naming what is wrong, after saving."""
+    """Save a person's draft, which only they see and which counts nowhere until it is sent.
+    `payload`: as for `submit`, as far as they have come; questions it does not mention keep their
+    answer. `step`: where to continue. Valid answers are kept: Invalid, naming the others, is raised
+    after saving."""
     must_be_known(viewer, Action.RESPONSE)
-    if viewer.by_token:  # on a computer that many use, somebody else would go on with it
+    if viewer.by_token:  # on a shared computer, somebody else would continue it
         raise refusals.Unauthenticated(_("Log in to save what you have begun."))
     consultation = readable(viewer, reference)
     spend_write(viewer)
@@ -162,7 +163,7 @@ def _keep(before: Response | None, saved: Response) -> bool:
 
 
 def forget_draft(viewer: Viewer, reference: Any) -> None:
-    """Give up what one has begun; what was sent stays."""
+    """Discard a person's draft; the answer they sent stays."""
     must_be_known(viewer, leaving=True)
     consultation = readable(viewer, reference)
     spend_write(viewer)
@@ -176,9 +177,9 @@ def forget_draft(viewer: Viewer, reference: Any) -> None:
 
 
 def erase(viewer: Viewer, reference: Any) -> None:
-    """Take one's answer back: until the results, its figures exactly, its words everywhere. Later
-    the texts and the person go, and what was counted stays counted. Raises NotFound where nothing
-    was answered."""
+    """Withdraw a person's answer. Until the results are published its figures are subtracted and
+    its words erased everywhere; later the texts and the person go, and the figures stay. Raise
+    NotFound where nothing was answered."""
     must_be_known(viewer, leaving=True)
     consultation = readable(viewer, reference)
     spend_write(viewer)
@@ -189,7 +190,7 @@ def erase(viewer: Viewer, reference: Any) -> None:
 
 
 def take_back(viewer: Viewer, mine: Response, *, keep_figures: bool) -> None:
-    """Take back a response of this person's, or what they had begun."""
+    """Withdraw a person's response, or their draft."""
     if mine.get("submission_id"):
         remember_deletion(viewer, mine["submission_id"], SUBMISSION)
     if mine.get("sent_at"):
@@ -201,8 +202,7 @@ def take_back(viewer: Viewer, mine: Response, *, keep_figures: bool) -> None:
 
 def take_texts_back(viewer: Viewer, reference: Any) -> Response:
     """Withdraw the permission to publish one's texts as open data, before or after the closing;
-    they stay on the pages. Returns the response as stored. Raises NotFound where nothing was
-    sent."""
+    they stay on the pages. Return the response as stored. Raise NotFound where nothing was sent."""
     must_be_known(viewer, leaving=True)
     consultation = readable(viewer, reference)
     spend_write(viewer)
@@ -217,9 +217,9 @@ def take_texts_back(viewer: Viewer, reference: Any) -> Response:
 
 
 def enter(viewer: Viewer, reference: Any, payload: Payload) -> tuple[Response, bool]:
-    """Enter an answer that the team received by phone or post: `channel`, and a `reference` by
-    which the same letter is entered once (`replace` corrects it). Returns it, and whether it is
-    new. Raises Forbidden, Conflict for a reference that was entered."""
+    """Enter an answer that the team received by phone or post: `channel`, and a `reference`, so
+    that the same letter is entered once (`replace` corrects it). Return it, and whether it is new.
+    Raise Forbidden, Conflict for a reference that was entered already."""
     must_be_known(viewer)
     consultation = readable(viewer, reference)
     if not permissions.may_enter(viewer, consultation):
@@ -254,7 +254,8 @@ def enter(viewer: Viewer, reference: Any, payload: Payload) -> tuple[Response, b
 
 
 def _author_of(consultation: Consultation, channel: str, reference: str) -> Viewer:
-    """Make the person a letter or a call stands for: without its reference nobody is found."""
+    """Build the person that a letter or a call stands for; their key cannot be found without the
+    reference."""
     secret = f"{consultation['_id']}\n{channel}\n{reference.casefold()}"
     digest = hashlib.sha256(secret.encode()).hexdigest()
     return Viewer(key=f"paper:{digest}", kind=ContributorKind.UNVERIFIED)
@@ -281,13 +282,14 @@ def checked(payload: Payload) -> Payload:
 
 
 def opened(viewer: Viewer, consultation: Consultation, payload: Payload) -> datetime | None:
-    """Read when the form of a payload was opened; None where its token does not say so."""
+    """Return when the form of a payload was opened; None without a valid token."""
     return form_tokens.opened_at(payload.get("opening"), viewer, consultation["_id"])
 
 
 def must_accept(consultation: Consultation, opened_at: datetime | None) -> None:
-    """Raise Conflict before it opens, Gone after it has closed (unless the form was opened in time,
-    and is sent soon enough), ReadOnly while its team has stopped it."""
+    """Raise Conflict before the consultation opens, Gone after it has closed (unless the form was
+    opened in time and is sent within the grace period), ReadOnly while its team has suspended
+    answers."""
     window, moment = Window.of(consultation), now()
     dates: dict[str, Any] = {
         "opens_at": iso(window.opens_at),
@@ -309,7 +311,7 @@ def must_accept(consultation: Consultation, opened_at: datetime | None) -> None:
 
 
 def already_answered(consultation: Consultation) -> refusals.Conflict:
-    """Make the refusal of a second answer; it says where the first is."""
+    """Build the refusal of a second answer, with the address of the first."""
     message = _("You have already answered: change that answer instead.")
     details: dict[str, Any] = addresses(consultation)
     return refusals.Conflict(message, **details)
@@ -323,7 +325,7 @@ def _submission(payload: Payload) -> str | None:
 
 
 def _submitted(viewer: Viewer, consultation: Consultation, submission: str) -> Response | None:
-    """Find the result of an earlier POST of the same submission. Raises Gone if it was deleted
+    """Find the result of an earlier POST of the same submission. Raise Gone if it was deleted
     since."""
     if was_deleted(viewer, submission, SUBMISSION):
         raise refusals.Gone(_("This answer has been deleted."))

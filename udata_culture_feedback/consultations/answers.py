@@ -1,9 +1,9 @@
-"""What somebody answers, read and checked against the questions.
+"""Answers, read and checked against the questions.
 
-An answer is: an id of an option; a list of ids, of a ranking best first; a step of a scale; for a
-matrix, row → step; a number; a day as a text; a text; the id of a dataset; for missing data,
-`title` and `description`. Of an option that asks for words of one's own: `option` (or `options`)
-and `other`.
+The value of an answer: an id of an option; a list of ids, for a ranking the best first; a step of a
+scale; for a matrix, row → step; a number; a day as a text; a text; the id of a dataset; for missing
+data, `title` and `description`. For an option that asks for a person's own words: `option` (or
+`options`) and `other`.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ TITLE_LENGTH = 150
 OTHER_LENGTH = 250
 #: Longest slug by which a dataset is named.
 REFERENCE_LENGTH = 300
-#: Years a date may be of.
+#: The first and the last year that a date may have.
 YEARS = (1000, 2999)
 
 
 def read_answers(
     questions: Iterable[Question], given: Any, errors: Errors
 ) -> tuple[Answers, set[str]]:
-    """Read the answers that were given to these questions. Returns them, normalised, and the
-    questions that the payload speaks of (an empty answer takes an earlier one back). What is not
-    asked is ignored. Errors are named `answers.<question>`; raises TooLong for a text over the
-    bound of comments."""
+    """Read the answers to these questions. Return them, normalised, and the ids of the questions
+    that the payload mentions (an empty answer withdraws an earlier one). Unknown questions are
+    ignored. Errors are named `answers.<question>`. Raise TooLong for a text longer than comments
+    may be."""
     if not isinstance(given, dict):
         errors["answers"] = _("An object: question to answer.")
         return {}, set()
@@ -54,7 +54,7 @@ def read_answers(
 
 
 def missing(questions: Iterable[Question], answers: Answers, errors: Errors) -> None:
-    """Name the required questions that have no answer, or a matrix that has not all of them."""
+    """Add an error for each required question without an answer, or a matrix with rows left out."""
     for question in questions:
         name = f"answers.{question['id']}"
         if not question["required"] or name in errors:
@@ -95,7 +95,7 @@ def _read_answer(question: Question, value: Any, errors: Errors) -> Any:
 
 
 def _choice(question: Question, value: Any, errors: Errors, name: str) -> Any:
-    """Read one option, or some, with the words of one's own that may go with them."""
+    """Read one option, or several, with a person's own words that may go with them."""
     several = question["kind"] == Kind.MULTIPLE
     words = None
     if isinstance(value, dict):

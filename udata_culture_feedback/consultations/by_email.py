@@ -1,5 +1,4 @@
-"""Answers of somebody who confirms an e-mail address: an answer, or a change of the one they have
-given before."""
+"""Answers confirmed by e-mail: a new answer, or a change of the one given before."""
 
 from __future__ import annotations
 
@@ -20,10 +19,10 @@ from .wording import said
 
 
 class ResponseByEmail:
-    """What `confirmation` asks of a domain."""
+    """Answers to consultations, as `email_confirmation` needs them."""
 
     action = Action.RESPONSE
-    #: Nobody is the same person in two consultations.
+    #: One address gives a different person in each consultation.
     scope = "consultation"
     of: str | None = "consultation"
 
@@ -38,8 +37,8 @@ class ResponseByEmail:
         return permissions.access_mode(found) if found else mode_of(self.action)
 
     def check(self, payload: Payload) -> dict[str, Any]:
-        """What is to be kept: the answers, plain. `opening` goes with them, so that who answered in
-        time and confirms a little late still counts."""
+        """Return what is stored until the confirmation: the answers, plain, with `opening`, so that
+        an answer begun in time and confirmed a little late still counts."""
         return answering.checked(payload)
 
     def preview(self, payload: Payload) -> Preview | None:
@@ -61,7 +60,8 @@ class ResponseByEmail:
         )
 
     def carry_out(self, viewer: Viewer, payload: Payload, contact: Contact) -> Outcome:
-        """Who has answered before by this address changes that answer: it is the way to do so."""
+        """Send the answer, or change the one this address gave before: confirming is the way to do
+        so."""
         found = find(payload["consultation"])
         if found is None:
             raise no_such_consultation()

@@ -1,7 +1,7 @@
 """The link between a consultation and the feedback and requests that are given while it is open.
 
-Those domains call this module, which imports neither of them. The link is under the seal: it is
-not shown, not filtered by and not counted before the consultation has closed.
+Those domains reach this module by `contributions.neighbours`; it imports neither. The link is under
+the seal: it is not shown, filtered by or counted before the consultation has closed.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def put(
     holder: ObjectId | None = None,
     waiting: Iterable[scope.Scoped] | None = None,
 ) -> None:
-    """Stamp what is given or changed at a moment about a dataset (or asked of a `holder`): with the
-    consultation that was `named` by id or slug, otherwise with the one in scope that closes first.
-    An earlier stamp stays while that consultation is open, or no other is. `waiting`: the
-    consultations that have not closed at that moment, where they have been read.
+    """Stamp a contribution, given or changed `at` a moment, with a consultation: the one `named` by
+    id or slug, otherwise the one in scope of its dataset (or of the `holder` of requested data)
+    that closes first. An earlier stamp stays while that consultation is open, or no other is.
+    `waiting`: the unclosed consultations, where they have been read already.
 
-    Raises Invalid naming `consultation` for one that is not open, or not about these data.
+    Raise Invalid naming `consultation` for one that is not open, or not about these data.
     """
     if waiting is None:
         waiting = scope.unclosed(at)
@@ -59,8 +59,8 @@ def put(
 
 
 def disclosed(ids: Iterable[Any]) -> set[ObjectId]:
-    """Return which of these consultations have a broken seal: only these may be named beside what
-    was given. No command where there are none."""
+    """Return which of these consultations are no longer sealed: only these may be named beside a
+    contribution. No database command for an empty list."""
     wanted = {id for id in ids if isinstance(id, ObjectId)}
     if not wanted:
         return set()
@@ -72,12 +72,12 @@ def disclosed(ids: Iterable[Any]) -> set[ObjectId]:
 
 
 def filtered_by(reference: str) -> ObjectId:
-    """Return the consultation that a list is to be filtered by, named by id or slug; an id that is
-    none filters all out. Raises Invalid while its seal holds, and for a slug that is none."""
+    """Return the id of the consultation to filter a list by, given by id or slug; an unknown id
+    filters out everything. Raise Invalid while its seal holds, and for an unknown slug."""
     found = None
     if ObjectId.is_valid(reference):
         found = consultations().find_one({"_id": ObjectId(reference)}, scope.FIELDS)
-    elif reference.isprintable():  # MongoDB cannot be asked for any text
+    elif reference.isprintable():  # MongoDB refuses some texts in a query
         found = consultations().find_one({"slug": reference}, scope.FIELDS)
     if found is None or not found.get("published"):
         if ObjectId.is_valid(reference):
@@ -91,8 +91,8 @@ def filtered_by(reference: str) -> ObjectId:
 
 
 def keep(feedback: Contribution) -> None:
-    """Called before a feedback changes: what it said when its consultation closed is kept, where
-    that has not been collected yet. No command for what is not stamped."""
+    """Copy a feedback, before it changes, as it was when its consultation closed, unless that was
+    collected already. No database command for a feedback without a stamp."""
     consultation = feedback.get("consultation")
     if not consultation or feedback.get("deleted"):
         return
@@ -105,8 +105,8 @@ def keep(feedback: Contribution) -> None:
 
 
 def copy(feedback: Contribution) -> bool:
-    """Copy what a feedback says into the results of the consultation it is stamped with, once.
-    Agents of the producer and spam count in no figure. True when it was not there yet."""
+    """Copy what a feedback says into the results of its consultation, once. The producer's own
+    agents, spam and held feedback are not counted. Return True when it was not there yet."""
     left_out = feedback.get("hidden_reason") == "spam" or feedback.get("held")
     if feedback.get("agent") or left_out:
         return False
@@ -137,18 +137,18 @@ def copy(feedback: Contribution) -> bool:
 
 
 def drop(feedback: Contribution) -> None:
-    """Uncount what was kept of a feedback: it was spam, or is held again."""
+    """Stop counting the copy of a feedback that was spam or is held again."""
     change = becomes_due([of_feedback(feedback["consultation"])])
     change["$set"] = {"live": {}}
     collected().update_one({"_id": _copy_id(feedback), "live.total": 1}, change)
 
 
 def count_late(feedback: Contribution) -> None:
-    """Count in results what was held when they were collected, and is no longer; again what counted
-    before it was held once more. Again changes nothing."""
+    """Count in the results a feedback that was held when they were collected and no longer is, or a
+    copy that `drop` stopped counting. Idempotent."""
     id = feedback["consultation"]
     if not consultations().find_one({"_id": id, "collected": {"$ne": None}}, {"_id": 1}):
-        return  # copied with the others
+        return  # it will be copied with the others
     if copy(feedback):
         return
     kept = collected().find_one({"_id": _copy_id(feedback), "live.total": {"$exists": False}})
@@ -158,7 +158,7 @@ def count_late(feedback: Contribution) -> None:
 
 
 def totals_of_collected(kept: Collected) -> Totals:
-    """Return what a copy counts, in the counters of summaries."""
+    """Return the counters of a copy, named as those of summaries."""
     counters = ["total", f"fitness:{kept['fitness']}", f"contributor:{kept['kind']}"]
     counters += [f"axis:{axis}:{step}" for axis, step in sorted(kept["ratings"].items())]
     counters += [f"usage:{usage}" for usage in kept["usages"]]
@@ -168,7 +168,7 @@ def totals_of_collected(kept: Collected) -> Totals:
 
 
 def ensure(*figures_ids: str) -> None:
-    """Make the figures that do not exist yet."""
+    """Create the documents of figures that do not exist yet."""
     known = {one["_id"] for one in results().find({"_id": {"$in": list(figures_ids)}}, {"_id": 1})}
     for one in set(figures_ids) - known:
         with suppress(DuplicateKeyError):  # another process made it meanwhile

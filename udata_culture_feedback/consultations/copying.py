@@ -1,4 +1,4 @@
-"""What a consultation may be begun from: another one, or a model that is shipped."""
+"""Starting a consultation from another one, or from a model shipped with the package."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .models import Consultation
 from .repository import readable
 from .wording import FORM_LANGUAGES
 
-#: The models that are shipped, by name: `<name>_model.toml`.
+#: The models shipped with the package: `<name>_model.toml`.
 MODELS = ("culture",)
 
-#: What a copy has of the consultation it is made from.
+#: Fields that a copy takes from the original.
 COPIED = (
     *("title", "introduction", "outcome", "controller", "dpo", "retention", "contact"),
     *("steps", "questions", "mode", "show_participation"),
@@ -32,9 +32,9 @@ COPIED = (
 
 
 def copy(viewer: Viewer, reference: Any, payload: Payload) -> Consultation:
-    """Make a draft with the same texts, scope and questions; `payload` may say otherwise. It opens
-    the next day, for as long as the other one was open, unless `opens_at` and `closes_at` are
-    given. Raises what `actions.create` raises, NotFound."""
+    """Create a draft with the texts, scope and questions of another consultation; `payload`
+    replaces fields. Unless `opens_at` and `closes_at` are given it opens the next day, for as long
+    as the original was open. Raise what `actions.create` raises, NotFound."""
     must_be_known(viewer)
     if not permissions.is_team(viewer):
         raise refusals.Forbidden(_("Only the team of consultations may do this."))
@@ -46,8 +46,7 @@ def copy(viewer: Viewer, reference: Any, payload: Payload) -> Consultation:
 
 
 def from_model(payload: Payload) -> Payload:
-    """Complete what is asked with the model it names (`model`), if it names one. Raises Invalid for
-    one that is not there."""
+    """Complete a payload with the `model` it names, if any. Raise Invalid for an unknown one."""
     name = payload.get("model")
     if name is None:
         return payload
@@ -59,7 +58,7 @@ def from_model(payload: Payload) -> Payload:
 
 @cache
 def model(name: str) -> Payload:
-    """Read a model that is shipped: texts, steps and questions."""
+    """Read a shipped model: texts, steps and questions."""
     path = Path(__file__).with_name(f"{name}_model.toml")
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
@@ -78,7 +77,7 @@ def typed_model(name: str) -> dict[str, str]:
 
 
 def _scope_of(original: Consultation) -> dict[str, list[str]]:
-    """Return the scope of a consultation, without what has been deleted since."""
+    """Return the scope of a consultation, without organizations and datasets deleted since."""
     scope = original["scope"]
     organizations = catalogue.organizations_by_id(scope.get("organizations") or ())
     datasets = catalogue.datasets_by_id(scope.get("datasets") or ())

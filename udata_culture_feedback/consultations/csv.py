@@ -1,6 +1,6 @@
 """The files of a consultation: its answers one by one, its figures, the feedback and the requests
-that were given meanwhile. What may be told of few people is what the pages tell; the words of an
-answer are there where their author agreed, and once they were read one by one."""
+given meanwhile. They protect small groups as the pages do; texts of an answer are included where
+their author agreed and a moderator has read them."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ from .release import Release, known_of, rows_where
 from .release import of as release_of
 from .wording import said
 
-#: What is read of an answer: nothing of who gave it.
+#: Fields read of an answer: nothing about its author.
 READ = (
     *("answers", "profile", "channel", "sent_at", "open_data", "imported"),
     *("texts.question", "texts.text", "texts.state"),
 )
-#: The same of what was kept of feedback.
+#: Fields read of collected feedback.
 READ_OF_COLLECTED = ("dataset", "fitness", "ratings", "usages", "profile", "month")
 
 CHANNELS = {
@@ -70,7 +70,7 @@ DECIMALS = 4
 
 
 class ResponseRow:
-    """An answer, and what of it may be told."""
+    """A row of the file of answers, with what may be published of it."""
 
     def __init__(
         self, response: Document, release: Release, datasets: dict[Any, Any] | None = None
@@ -78,10 +78,10 @@ class ResponseRow:
         self.release = release
         self.answers: Document = response.get("answers") or {}
         self.month, self.channel, self.profile = release.told(response)
-        #: Their profile within the ranges of numbers and dates, told or not.
+        #: The profile within which ranges of numbers and dates are judged, published or not.
         self.within = known_of(response, release.profiles)[-1]
         self.datasets = datasets or {}
-        #: The texts that may be told, by question.
+        #: The texts that may be published, by question.
         self.texts = {
             text["question"]: text["text"]
             for text in response.get("texts") or ()
@@ -89,8 +89,8 @@ class ResponseRow:
         }
 
     def chosen(self, question: str) -> Any:
-        """Return what was chosen, without the words that go with « other », nor what few people
-        chose."""
+        """Return the options chosen, without the words that go with « other » and without rare
+        answers."""
         rare = self.release.rare.get(question, set())
         answer = wordless(self.answers.get(question))
         if isinstance(answer, list):
@@ -98,19 +98,19 @@ class ResponseRow:
         return None if answer in rare else answer
 
     def ranked(self, question: str) -> Any:
-        """Return an order, where ten people put the same one first."""
+        """Return a ranking; None where too few people put the same option first."""
         answer = self.answers.get(question)
         rare = self.release.rare.get(question, set())
         return None if not answer or answer[0] in rare else answer
 
     def on_row(self, question: str, row: str) -> Any:
-        """Return the step chosen on a line of a matrix."""
+        """Return the step chosen on a row of a matrix; None for a rare one."""
         step = (self.answers.get(question) or {}).get(row)
         return None if step in self.release.rare.get(f"{question}.{row}", set()) else step
 
     def range(self, question: Question) -> str | None:
-        """Return the range of a number or a date, where ten people of this profile share it: the
-        value itself might be one person's."""
+        """Return the range of a number or a date, where enough people of this profile share it: the
+        value itself might identify one person."""
         answer = self.answers.get(question["id"])
         if answer is None:
             return None
@@ -125,8 +125,8 @@ class ResponseRow:
 
 
 class CollectedRow(Row):
-    """What was kept of a feedback, in the form of one. `month`, and the profile, as far as they may
-    be told."""
+    """A row of the file of feedback, made from a copy. `month` and the profile: as far as they may
+    be published."""
 
     __slots__ = ("month",)
 
@@ -181,7 +181,7 @@ def results_table() -> Table:
 
 
 def crosses_table() -> Table:
-    """Describe the file of figures by profile, of those that may be told."""
+    """Describe the file of figures by profile, for groups large enough to be published."""
     who = (
         Column("profile", _("Profile"), _of("profile"), values=terms(vocabularies()["profiles"])),
         Column("profile_label", _("Label of the profile"), _of("profile_label")),
@@ -202,7 +202,7 @@ def crosses_table() -> Table:
 
 
 def feedback_table() -> Table:
-    """Describe the file of feedback that was stamped, as it stood at the closing."""
+    """Describe the file of stamped feedback, as it stood at the closing."""
     columns = tuple(
         Column(
             "month",
@@ -239,7 +239,7 @@ def requests_table() -> Table:
 
 
 def released(consultation: Consultation) -> Release:
-    """Find what the file of answers may tell. Whoever calls has looked at the seal."""
+    """Find what the file of answers may publish. The caller has checked the seal."""
     answered, _given = figures.read(consultation["_id"])
     return release_of(consultation, answered.get("totals") or {})
 
@@ -247,7 +247,7 @@ def released(consultation: Consultation) -> Release:
 def response_rows(
     consultation: Consultation, release: Release | None = None
 ) -> Iterator[ResponseRow]:
-    """Yield every answer, in an order drawn each time. Whoever calls has looked at the seal."""
+    """Yield every answer, shuffled anew each time. The caller has checked the seal."""
     release = release or released(consultation)
     asked = [q["id"] for q in consultation["questions"] if q["kind"] == Kind.DATASET]
     where = rows_where(consultation, release.until)
@@ -259,7 +259,7 @@ def response_rows(
 
 
 def result_rows(found: Document) -> Iterator[Document]:
-    """`found`: what `results.read` answers."""
+    """Yield the rows of the file of figures. `found`: as `results.read` returns it."""
     for question in found["questions"]:
         yield from _of_question(question, question)
 
@@ -272,7 +272,7 @@ def cross_rows(found: Document) -> Iterator[Document]:
 
 
 def feedback_rows(consultation: Consultation) -> Iterator[CollectedRow]:
-    """Yield what was collected and counts, in an order drawn each time."""
+    """Yield the collected feedback that counts, shuffled anew each time."""
     _answered, given = figures.read(consultation["_id"])
     profiles = _told(given.get("totals") or {})
     where = {"consultation": consultation["_id"], "live.total": 1}
@@ -287,7 +287,7 @@ def feedback_rows(consultation: Consultation) -> Iterator[CollectedRow]:
 
 
 def _known_of_collected(where: Document, profiles: set[str]) -> dict[Known, Known]:
-    """Say what month and profile of feedback are published as."""
+    """Map month and profile of feedback to the values they are published as."""
     groups: Iterator[Any] = collected().aggregate(
         [
             {"$match": where},
@@ -309,7 +309,7 @@ def request_rows(consultation: Consultation) -> Iterator[Any]:
 
 
 def responses_csv(consultation: Consultation) -> Response:
-    """`P/consultations/<c>/responses.csv`. Raises NotFound while the seal holds."""
+    """Return the file `P/consultations/<c>/responses.csv`. Raise NotFound while the seal holds."""
     results.must_be_there(consultation)
     table = responses_table(consultation)
     release = released(consultation)
@@ -326,7 +326,7 @@ def responses_csv(consultation: Consultation) -> Response:
 
 
 def _told(totals: dict[str, int]) -> set[str]:
-    """Return the profiles that a file may tell."""
+    """Return the profiles that a file may publish."""
     sizes = {id: totals.get(f"profile:{id}", 0) for id in vocabularies().ids("profiles")}
     return told_profiles(sizes, totals.get("total", 0))
 
@@ -451,7 +451,7 @@ def _of(field: str) -> Callable[[Document], Any]:
 
 
 def _of_question(question: Document, figures: Document, **who: Any) -> Iterator[Document]:
-    """Yield the rows of a question, of all who answered it or of some."""
+    """Yield the rows of a question, for everybody who answered it or for one group."""
     common = {
         "question": question["id"],
         "text": question["text"],

@@ -1,11 +1,11 @@
 """How answers flow into the figures of a consultation: counted as they come in by the settle
-protocol, read by nobody before the seal is broken, never added up when somebody reads.
+protocol, never read before the seal is broken, never summed up on reading.
 
 Counters: `total`, `channel:<channel>`, `way:<way>` (see `way_of`), `day:<2026-12-31>`,
-`profile:<id>` ("-" where none is given), `answered:<question>` and
-`option:<question>:<what it counts as>` (see `questions.counted`); of the last two also one per
-profile, behind `cross:<profile>:`, and one for those who are known and those who are not, behind
-`by:<verified or unverified>:`. What was collected of feedback has the counters of summaries.
+`profile:<id>` ("-" where none is given), `answered:<question>` and `option:<question>:<what it
+counts as>` (see `questions.counted`); of the last two also one per profile, prefixed
+`cross:<profile>:`, and one per group, prefixed `by:<verified or unverified>:`. Collected feedback
+has the counters of summaries.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .models import (
 )
 from .questions import counted
 
-#: The profile of who says none; no profile has this id.
+#: Stands for a missing profile; no profile has this id.
 NO_PROFILE = "-"
 CROSSED = ("answered:", "option:")
 
@@ -48,8 +48,8 @@ class Way(StrEnum):
 
 
 class ResponsesIntoResults(Flow):
-    """A response counts in the figures of its consultation. Crosses follow from what it counts:
-    they are not stored with each response."""
+    """Counts a response in the figures of its consultation. Crosses follow from its counters: they
+    are not stored with each response."""
 
     fields = ("live", "profile")
 
@@ -65,7 +65,7 @@ class ResponsesIntoResults(Flow):
         totals: Totals = contribution.get("live") or {}
         snapshot = {"totals": totals, "profile": contribution.get("profile") or NO_PROFILE}
         way = next((key for key in totals if key.startswith("way:")), None)
-        if way:  # not in what was counted before ways were
+        if way:  # missing in responses older than this counter
             unverified = way == f"way:{Way.UNVERIFIED}"
             snapshot["by"] = "unverified" if unverified else "verified"
         return snapshot
@@ -84,7 +84,7 @@ class ResponsesIntoResults(Flow):
 
 
 class CollectedIntoResults(Flow):
-    """What was kept of a feedback counts in the figures of the consultation it was stamped with."""
+    """Counts the copy of a feedback in the figures of the consultation it was stamped with."""
 
     fields = ("live",)
 
@@ -105,7 +105,7 @@ COLLECTED = CollectedIntoResults()
 
 
 def way_of(response: Response) -> Way:
-    """Say how a response was given: with an account, with a confirmed address, with neither, or
+    """Return how a response was given: with an account, with a confirmed address, with neither, or
     entered or imported by the team."""
     channel = Channel(response["channel"])
     if channel is not Channel.WEB:
@@ -114,7 +114,7 @@ def way_of(response: Response) -> Way:
 
 
 def live_totals(questions: list[Question], response: Response) -> Totals:
-    """Return what a response counts, once it is sent."""
+    """Return the counters of a response that is sent."""
     counters = [
         "total",
         f"channel:{response['channel']}",
@@ -133,14 +133,14 @@ def live_totals(questions: list[Question], response: Response) -> Totals:
 
 
 def settle_all(consultation_id: Any) -> None:
-    """Count what is due, by a task: within the request that answers, many would wait for one
-    document."""
+    """Settle what is due of a consultation. For tasks only: within requests, many would wait for
+    one document."""
     settle(RESPONSES, of_responses(consultation_id))
     settle(COLLECTED, of_feedback(consultation_id))
 
 
 def settle_everything(consultation_id: Any) -> None:
-    """Count responses that are due, however many: after an import."""
+    """Settle all responses that are due, however many: after an import."""
     while responses().find_one({"due": of_responses(consultation_id)}, {"_id": 1}):
         settle(RESPONSES, of_responses(consultation_id))
 
@@ -155,7 +155,7 @@ def totals(consultation_id: ObjectId) -> Totals:
 
 def read(consultation_id: ObjectId) -> tuple[Results, Results]:
     """Return the figures of responses, and of collected feedback, settled first (a bounded effort).
-    Who calls has looked at the seal."""
+    The caller has checked the seal."""
     ids = (of_responses(consultation_id), of_feedback(consultation_id))
     settle_some(RESPONSES, ids[0])
     settle_some(COLLECTED, ids[1])

@@ -1,5 +1,5 @@
-"""The mapping of an import: which column of a file answers which question, and what its words stand
-for."""
+"""The mapping of an import: which column of a file answers which question, and which words stand
+for which answer."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from .questions import COUNTED, Kind, possible, rows_of
 FIELDS = ("id", "date", "channel", "profile", "open_data")
 #: Kinds whose answers are words of a list.
 WORDS = frozenset((*COUNTED, Kind.RANKING, Kind.MATRIX))
-#: What separates several answers in one cell, unless the mapping says it.
+#: Separators of several answers in one cell, unless the mapping gives one.
 SEPARATORS = re.compile(r"[;|\n]")
 TRUE = frozenset(("1", "x", "oui", "o", "yes", "y", "true", "vrai", "✓", "✔"))
 FALSE = frozenset(("", "0", "non", "no", "n", "false", "faux"))
-#: How an answer reached who collected it.
+#: Channels that imported answers may have.
 CHANNELS = (Channel.IMPORT, Channel.POST, Channel.PHONE)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column, and what its words stand for: folded words → value. `words`: those it may have, to
-    be named where it has others; empty: anything."""
+    """A column, and what its words stand for: folded words → value. `words`: the words it may
+    contain, named in errors; empty: anything."""
 
     name: str
     values: Mapping[str, Any] = field(default_factory=dict)
     words: tuple[str, ...] = ()
 
     def read(self, cell: str) -> Any:
-        """The value of a cell, None where it is empty. Raises Invalid for what it may not be."""
+        """Return the value of a cell, None where it is empty. Raise Invalid for an unknown word."""
         if not cell:
             return None
         try:
@@ -55,9 +55,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, and where its answer is: in a column (beside it `details` of data that are
-    missing, or the words of `other`), in one column for each option (`ticked`: column → option), or
-    in one for each line of a matrix (`lines`: line → column)."""
+    """A question, and the place of its answer: a column (with `details` for missing data, or
+    `other` for a person's own words), one column for each option (`ticked`: column → option), or
+    one for each row of a matrix (`lines`: row → column)."""
 
     question: Question
     column: Column | None = None
@@ -78,7 +78,7 @@ class Asked:
         ]
 
     def read(self, values: Values) -> Any:
-        """Read what a line answers, as somebody would send it. Raises Invalid."""
+        """Read the answer in a line, in the form a respondent would send. Raise Invalid."""
         answer = self._read(values)
         words = values.get(self.other, "") if self.other else ""
         if answer and words:
@@ -119,7 +119,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Mapped:
-    """A mapping, checked against the questions. `channel`: of all lines, or the column of it."""
+    """A mapping, checked against the questions. `channel`: one for all lines, or its column."""
 
     questions: tuple[Asked, ...]
     id: str | None = None
@@ -130,7 +130,7 @@ class Mapped:
 
     @classmethod
     def read(cls, path: Path, consultation: Consultation) -> Mapped:
-        """A mapping in TOML or JSON. Raises Unreadable, saying all that is wrong with it."""
+        """Read a mapping in TOML or JSON. Raise Unreadable, naming everything wrong with it."""
         try:
             text = path.read_text(encoding="utf-8-sig")
             given = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
@@ -140,14 +140,14 @@ class Mapped:
 
     @property
     def columns(self) -> set[str]:
-        """Name the columns that the file must have."""
+        """The names of the columns that the file must have."""
         found = {name for asked in self.questions for name in asked.columns}
         found |= {name for name in (self.id, self.date, self.open_data) if name}
         return found | {one.name for one in (self.channel, self.profile) if isinstance(one, Column)}
 
 
 class _Mapping:
-    """Reads a mapping, collecting what is wrong with it."""
+    """Reads a mapping and collects its errors."""
 
     def __init__(self, given: Any, consultation: Consultation):
         self.given = given if isinstance(given, dict) else {}
@@ -228,7 +228,8 @@ class _Mapping:
         )
 
     def _matrix(self, question: Question, given: Any, where: str) -> Asked:
-        """Read a matrix: column → line, and what the words in these columns stand for."""
+        """Read the mapping of a matrix: column → row, and what the words in these columns stand
+        for."""
         lines = given["columns"] if isinstance(given.get("columns"), dict) else {}
         rows = {row for row, _label in rows_of(question)}
         if not lines or not set(map(str, lines.values())) <= rows:
@@ -272,7 +273,7 @@ class _Mapping:
     def _choices(
         self, column: str, values: Any, words: Mapping[Any, list[str]], where: str
     ) -> Column:
-        """Read a column whose cells stand for ids: as the mapping says, as ids, or as labels."""
+        """Read a column whose cells stand for ids: by the mapping, by id, or by label."""
         if not isinstance(values, dict):
             self._is_wrong(f"{where}.values", "a table: word → id")
             values = {}
@@ -285,7 +286,7 @@ class _Mapping:
         for id, labels in words.items():
             for word in map(folded, labels):
                 if stand_for.setdefault(word, id) != id:
-                    doubtful.add(word)  # two options of one name: the mapping has to tell
+                    doubtful.add(word)  # a label of two options: the mapping must decide
         for word in doubtful:
             del stand_for[word]
         stand_for |= {folded(str(id)): id for id in words}
@@ -311,14 +312,14 @@ class _Mapping:
 
 
 def _words(question: Question) -> dict[Any, list[str]]:
-    """List what may stand for each answer to a question: its id, its label in any language."""
+    """List the words that may stand for each answer: its id, and its label in any language."""
     if question["kind"] in (Kind.SCALE, Kind.MATRIX):
         return {n: [str(n), *label.values()] for n, label in enumerate(question["scale"], 1)}
     return {one["id"]: [one["id"], *one["label"].values()] for one in question["options"]}
 
 
 def ticked(values: Values, column: str) -> bool:
-    """Tell whether a box is ticked. Raises Invalid, naming the column, for what is neither yes nor
+    """Check whether a box is ticked. Raise Invalid, naming the column, for anything but yes or
     no."""
     cell = values.get(column, "")
     word = folded(cell)
@@ -329,5 +330,5 @@ def ticked(values: Values, column: str) -> bool:
 
 
 def folded(word: str) -> str:
-    """Fold a word, whatever its capitals, accents, apostrophes and spaces."""
+    """Fold a word: case, accents, apostrophes and spaces are ignored."""
     return " ".join(fold(word.replace("’", "'")).split())

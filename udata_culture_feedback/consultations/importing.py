@@ -1,10 +1,11 @@
-"""Answers collected elsewhere (on paper, by another form), brought into a consultation from a CSV
-file and a mapping: which column answers which question, which words stand for which answer
-(`docs/importing.md` shows one).
+"""Import of answers collected elsewhere (on paper, by another form) from a CSV file and a mapping:
+which column answers which question, which words stand for which answer (`docs/importing.md` shows
+one).
 
-The file is read twice, line by line: first everything is checked, then it is written. Each line is
-known by its id, or by what it says: the file may be run again, after a crash or with lines added,
-and nobody counts twice. The window and limits do not hold for it; the dates in it have to.
+The file is read twice, line by line: first to check everything, then to write it. A line is
+identified by its id, or by its content: the file may be imported again, after a crash or with lines
+added, and nobody counts twice. Window and limits do not apply; the dates in the file must lie
+within the window.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ A_MOMENT = timedelta(milliseconds=1)
 
 @dataclass
 class Report:
-    """What became of the lines of a file. `wrong`: lines that cannot be imported."""
+    """The result of an import, in lines. `wrong`: lines that cannot be imported."""
 
     new: int = 0
     known: int = 0
@@ -67,12 +68,12 @@ def import_file(
     told: Callable[[Problem], None] = lambda problem: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
-    """Import what is new in a file. Nothing is written in a `dry_run`, nor where one line is wrong
-    unless the others shall be (`skip_errors`).
+    """Import the new lines of a file. Nothing is written in a `dry_run`, nor where a line is wrong,
+    unless `skip_errors` imports the others.
 
-    `batch`: lines written at once. `told` hears of each problem, `progress` of how many lines of
-    how many are done. Raises Unreadable for a consultation that is not there or has not opened, and
-    for a mapping or a file that cannot be read.
+    `batch`: lines written at once. `told` is called with each problem, `progress` with the lines
+    done and their total. Raise Unreadable for a consultation that does not exist or has not opened,
+    and for a mapping or a file that cannot be read.
     """
     consultation = _consultation(reference)
     source = _Source(consultation, path, Mapped.read(mapping, consultation), encoding)
@@ -103,7 +104,7 @@ def import_file(
 
 @dataclass(frozen=True)
 class Answer:
-    """A line that is right: the person it stands for, and the answer as it would be stored."""
+    """A valid line: the key of the person it stands for, and the response to store."""
 
     key: str
     response: Response
@@ -128,8 +129,8 @@ def _batches(answers: Iterator[Answer], size: int) -> Iterator[list[Answer]]:
 
 
 class _Source:
-    """The lines of a file as answers; may be read again. `wrong`: the lines that were found wrong
-    when it was read the first time."""
+    """The lines of a file as answers; may be read again. `wrong`: the number of invalid lines in
+    the last reading."""
 
     def __init__(self, consultation: Consultation, path: Path, mapped: Mapped, encoding: str):
         self.consultation = consultation
@@ -140,8 +141,7 @@ class _Source:
         self.wrong = 0
 
     def answers(self, told: Callable[[Problem], None]) -> Iterator[Answer]:
-        """Yield the lines that are right, one by one; `told` hears what is wrong with the
-        others."""
+        """Yield the valid lines one by one; `told` is called with each problem of the others."""
         self.wrong = 0
         seen: dict[bytes, int] = {}
         for line, values in records(self.path, self.encoding, self._header):
@@ -164,8 +164,8 @@ class _Source:
         return [name if name in wanted else "" for name in theirs]
 
     def _key(self, line: int, values: Values, seen: dict[bytes, int], errors: Errors) -> str:
-        """Return the key of the person a line stands for: the same in each run. Without an id two
-        lines may well say the same, and are told apart by being the first and the second."""
+        """Return the key of the person a line stands for: stable between runs. Without ids, lines
+        with equal content are numbered in their order."""
         name = self.mapped.id
         if name is None:
             said = _digest(json.dumps(sorted(values.items())))
@@ -181,11 +181,11 @@ class _Source:
         return self._person(f"id\n{id}")
 
     def _person(self, said: str) -> str:
-        # As for letters: who has not the file finds nobody.
+        # As for letters: without the file the key cannot be found.
         return "import:" + _digest(f"{self.consultation['_id']}\n{said}").hex()
 
     def _response(self, key: str, values: Values, errors: Errors) -> Response | None:
-        """Make the response of a line; what is wrong with it is in `errors`, by column."""
+        """Build the response of a line; what is wrong with it is added to `errors`, by column."""
         mapped = self.mapped
         answers: dict[str, Any] = {}
         for asked in mapped.questions:
@@ -218,8 +218,8 @@ class _Source:
         return _imported(self.consultation, key, said, Channel(channel or Channel.IMPORT), at)
 
     def _moment(self, values: Values, errors: Errors) -> datetime:
-        """Return when a line was said: a day, or a day and a time, of the consultation; without a
-        date, now or the last moment of it."""
+        """Return when a line was said, from its day or day and time; without a date, now or the
+        last moment of the consultation."""
         end = min(now(), self.window.closes_at - A_MOMENT)
         name = self.mapped.date
         written = values.get(name, "") if name else ""
@@ -236,7 +236,8 @@ class _Source:
         return at
 
     def _noon(self, day: date, end: datetime) -> datetime:
-        """Return the middle of a day, or the moment of it nearest to that when it was open."""
+        """Return noon of a day, or the nearest moment of that day at which the consultation was
+        open."""
         zone = portal_zone()
         begins = midnight(day, zone)
         ends = midnight(day + timedelta(days=1), zone) - A_MOMENT
@@ -248,7 +249,7 @@ class _Source:
 def _imported(
     consultation: Consultation, key: str, said: Said, channel: Channel, at: datetime
 ) -> Response:
-    """Make the response of somebody who is known by `key`, said at a moment (naive UTC)."""
+    """Build the response of the person with this `key`, said `at` a moment (naive UTC)."""
     author = Viewer(key=key, kind=ContributorKind.UNVERIFIED)
     sent = new_response(author, consultation, at)
     sent["channel"] = channel.value
@@ -261,7 +262,7 @@ def _imported(
 
 @contextmanager
 def _named(column: str, errors: Errors) -> Iterator[None]:
-    """Collect what is wrong with a column under its name."""
+    """Collect the errors of a column under its name."""
     try:
         yield
     except refusals.Refusal as refusal:
@@ -269,7 +270,7 @@ def _named(column: str, errors: Errors) -> Iterator[None]:
 
 
 def _iso(written: str) -> str:
-    """Put a moment as spreadsheets write it in France in the order of ISO 8601."""
+    """Rewrite a date as French spreadsheets have it in the order of ISO 8601."""
     return re.sub(r"^(\d\d)/(\d\d)/(\d{4})", r"\3-\2-\1", written)
 
 

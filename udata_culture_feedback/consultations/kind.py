@@ -1,4 +1,4 @@
-"""What the registry of kinds has to know of answers to consultations, and of their free texts."""
+"""What the registry of kinds needs to know about answers to consultations, and their free texts."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from .by_email import ResponseByEmail
 from .models import Consultation, Response, Text, TextState, consultations, followers, responses
 from .repository import find
 
-#: Consultations that somebody follows, shown at most.
+#: Most followed consultations that are shown.
 FOLLOWED = 200
 
 
 class Texts(EmbeddedText):
-    """A free text of an answer to a consultation, once it has closed. Its id is that of the text;
-    hidden, it is kept where it is, which only its author sees."""
+    """Free texts of answers, once their consultation has closed. A mark has the id of its text; a
+    hidden text stays in the answer, where only its author sees it."""
 
     kind = "text"
     label = _("Text of an answer to a consultation")
@@ -46,7 +46,7 @@ class Texts(EmbeddedText):
         return {item["_id"]: there[item["_id"]] for item in items if item["_id"] in there}
 
     def loaded(self, items: list[Item]) -> list[Item]:
-        """Add the consultation each is of, too."""
+        """Load the texts, with the slug of the consultation of each."""
         of: dict[Any, Any] = (
             {one["_id"]: one["consultation"] for one in _responses_of(items)} if items else {}
         )
@@ -66,8 +66,8 @@ class Texts(EmbeddedText):
         return pages_url(f"consultations/{slug}/results/texts") if slug else None
 
     def queue(self, consultation_id: ObjectId) -> int:
-        """Have the texts of a consultation that has closed wait for moderators. Again changes
-        nothing."""
+        """Put the texts of a closed consultation in the moderators' queue; return how many.
+        Idempotent."""
         consultation = consultations().find_one({"_id": consultation_id}, {"organization": 1})
         if consultation is None:
             return 0
@@ -87,14 +87,14 @@ class Texts(EmbeddedText):
         return queued + embedded_texts.insert(found)
 
     def queue_all(self) -> int:
-        """Have the texts of closed consultations wait that are not in the queue: a lost task."""
+        """Queue the texts of closed consultations that a lost task left out; return how many."""
         closed = consultations().find({"collected": {"$ne": None}}, {"_id": 1})
         return sum(self.queue(one["_id"]) for one in list(closed))
 
     def decided_in_place(
         self, id: ObjectId, before: TextState, after: TextState, by: Viewer, reason: str | None
     ) -> None:
-        """Write down what was decided about a text on the page of results, in the journal too."""
+        """Record, in the journal too, a decision made about a text on the page of results."""
         response = text_review.find_text(id)
         if response is None:
             return
@@ -245,7 +245,7 @@ TEXTS = Texts()
 
 
 def followed(person: Person) -> list[Shown]:
-    """Show the consultations that an account is written to about."""
+    """Show the consultations about which an account receives mails."""
     if person.user_id is None:
         return []
     rows = list(followers().find({"user": person.user_id}).limit(FOLLOWED))
@@ -265,8 +265,8 @@ def followed(person: Person) -> list[Shown]:
 
 
 def privacy_of(reference: str) -> tuple[Facts, str, str] | None:
-    """Say whose the data given to a consultation are, with its title and its slug; None where
-    there is none."""
+    """Return who is responsible for the data given to a consultation, its title and slug; None for
+    an unknown one."""
     found = find(reference)
     if found is None or not found.get("published"):
         return None
@@ -279,13 +279,13 @@ def _responses_of(items: list[Item]) -> list[Response]:
 
 
 def _standing(text: Shown) -> str:
-    """The question that a text answers, and how the text stands."""
+    """Return the question that a text answers, and the state of the text."""
     standing = owned.STANDINGS.get(text["state"])
     return " — ".join(str(part) for part in (text["question"], standing) if part)
 
 
 def _plain(answers: Row, asked: dict[str, str]) -> list[Shown]:
-    """Answers with the questions in words."""
+    """Show answers with their questions in words."""
     return [
         {
             "id": id,

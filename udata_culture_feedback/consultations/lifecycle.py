@@ -1,5 +1,5 @@
-"""What happens to answers when an account goes away. May run twice, and catches up on what an
-earlier run left."""
+"""What happens to answers when an account is deleted. Idempotent: a second run completes an
+interrupted one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from .signals import on_response_changed
 
 
 def forget_account(user_id: ObjectId) -> int:
-    """Forget whose answers those of a deleted account were: nobody is recognised in what it
-    answered, and nothing is left of what it had begun. What was sent stays counted; its texts stay,
-    since nobody is named with them, unless its words were to go with it. Answers how much changed.
-    """
+    """Anonymize the answers of a deleted account, and delete its drafts. What was sent stays
+    counted, and its texts stay without an author, unless the person chose to have their words
+    deleted too. Return how many responses changed."""
     raw = User._get_collection().find_one({"_id": user_id}, {"deleted": 1})
     if raw is not None and not raw.get("deleted"):
         return 0

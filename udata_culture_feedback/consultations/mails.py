@@ -1,5 +1,5 @@
-"""The words of our mails about consultations. Whom they go to is in `telling`. Names of builders
-are stored. None of them says what was answered, or how many did."""
+"""The texts of mails about consultations; `notifications` decides who receives them. The names of
+builders are stored. No mail contains an answer or a figure."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ from .wording import said
 
 @mail("consultation-reminder", at_once=True)
 def reminder(reader: User, consultation: str) -> MailMessage | None:
-    """Write that a consultation closes soon, to those who asked to be reminded and have not
-    answered meanwhile. To who asked to be reminded, and has not answered meanwhile."""
+    """Remind a follower who has not answered meanwhile that a consultation closes soon."""
     found = _public(consultation)
     if found is None or Window.of(found).state(now()) is not State.OPEN:
         return None
@@ -47,7 +46,7 @@ def reminder(reader: User, consultation: str) -> MailMessage | None:
 
 @mail("consultation-synthesis")
 def synthesis(reader: Reader, consultation: str) -> MailMessage | None:
-    """Write that the synthesis is published, to those who asked for it. To who asked for it."""
+    """Tell a follower who asked for it that the synthesis is published."""
     found = _public(consultation)
     if found is None or not (found.get("synthesis") or {}).get("published_at"):
         return None
@@ -67,7 +66,7 @@ def synthesis(reader: Reader, consultation: str) -> MailMessage | None:
 
 @names("consultation")
 def name(id: str) -> str | None:
-    """Return what a consultation is called on the page by which its mails are stopped."""
+    """Return the name of a consultation on the page that unsubscribes from its mails."""
     found = _public(id)
     return said(found["title"]) if found else None
 

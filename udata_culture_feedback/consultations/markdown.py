@@ -1,5 +1,5 @@
-"""Markdown of the team, as safe HTML: no image (nobody's browser asks another server for one), no
-HTML of theirs, links to the web and to mailboxes only, headings below those of the page."""
+"""The team's Markdown as safe HTML: no images (a reader's browser contacts no other server), no raw
+HTML, links to web and mail addresses only, headings below those of the page."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TAGS = frozenset(
 ATTRIBUTES = {"a": ["href", "title"], "ol": ["start"]}
 PROTOCOLS = frozenset(("http", "https", "mailto"))
 
-#: Levels that the headings of the page take: a first one of a text is the next.
+#: Heading levels that the page itself uses: the first level of a text comes next.
 TAKEN = 2
 
 
 class Renderer(mistune.HTMLRenderer):
-    """HTML without what a page of ours must not have."""
+    """Renders HTML without what our pages must not contain."""
 
     def __init__(self) -> None:
         super().__init__(escape=True)

@@ -1,5 +1,4 @@
-"""Data that somebody misses, asked for as a request where they wish: what a consultation gives to
-the domain of requests."""
+"""Missing data that a respondent asks for, passed on to the domain of requests."""
 
 from __future__ import annotations
 
@@ -16,9 +15,9 @@ log = logging.getLogger(__name__)
 
 
 def ask_for_data(viewer: Viewer, consultation: Consultation, response: Response) -> int:
-    """Ask for what an answer names as missing and wishes to ask for, once; returns how many
-    requests are new. Somebody must be answerable for a request: who only has a browser makes none.
-    A refusal (a limit, perhaps) leaves the answer as it is."""
+    """Create a request for the missing data that an answer asks for, once; return how many requests
+    are new. A request needs an answerable author, so a browser without an account creates none. A
+    refusal (a limit, perhaps) leaves the answer unchanged."""
     if not (viewer.account or viewer.kind is ContributorKind.CONFIRMED):
         return 0
     made = 0
@@ -34,7 +33,7 @@ def ask_for_data(viewer: Viewer, consultation: Consultation, response: Response)
             "signature": "none",
             "open_data": bool(response.get("open_data")),
             "consultation": str(consultation["_id"]),
-            # The same answer, sent again, makes the same request.
+            # Sending the same answer again finds the same request.
             "submission_id": f"{consultation['_id']}:{question['id']}",
         }
         try:
