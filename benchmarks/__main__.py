@@ -1,7 +1,8 @@
-"""``make bench``: what our answers cost beside udata's own discussions, Isso and the least that is
-possible, in one table. Only ratios mean something from one machine to another.
+"""``make bench``: the cost of our answers beside udata's own discussions, Isso and the least that
+is possible, in one table. Only ratios can be compared from one machine to another.
 
-The databases are filled by the first run, and kept in `.bench` for the next ones."""
+The databases are filled by the first run, and kept in `.bench` for the next ones.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +33,10 @@ from .sizes import (
 from .table import Beside, Line
 
 P = "/api/1/culture-feedback"
-#: Times 5 requests.
+#: Rounds of 5 requests each.
 ROUNDS, QUICK_ROUNDS = 20, 4
 
-#: What somebody is about to ask for.
+#: Titles of requests that people are about to make.
 WANTED = (
     "fréquentation des musées d’Occitanie",
     "liste des bibliothèques par commune depuis 2015",
@@ -51,15 +52,15 @@ class Portal:
     """udata with the plugin, on one database."""
 
     server: Server
-    #: Somebody who has answered about the dataset, and somebody who has not.
+    #: One account that has given feedback on the dataset, and one that has not.
     reader: str
     newcomer: str
     producer: str
     admin: str
-    #: The dataset that most was said of; the one that is written about.
+    #: The dataset with the most feedback; the one to which feedback is written.
     dataset: ClassVar[ObjectId] = id_of(DATASET, 0)
     elsewhere: ObjectId
-    #: From the first to the last.
+    #: Fifty datasets, from the first to the last.
     fifty: list[ObjectId]
 
     def get(self, path: str, who: str | None = None) -> Request:
@@ -98,7 +99,7 @@ def compare(processes: Processes, small: Size, large: Size, rounds: int) -> list
 
 
 class Bench:
-    """Everything that runs, and everything that is asked."""
+    """The processes of a run, and the requests sent to them."""
 
     def __init__(self, processes: Processes, small: Size, large: Size, rounds: int) -> None:
         self.processes, self.small, self.large, self.rounds = processes, small, large, rounds
@@ -268,7 +269,7 @@ class Bench:
         return Portal(server, reader, newcomer, producer, admin, elsewhere, fifty)
 
     def _people(self, size: Size, number: int) -> list[str]:
-        """Sessions of people who have said nothing yet: new ones in each run."""
+        """Return sessions of people who have said nothing yet: new ones in each run."""
         people = self.processes.database(size).user
         template = people.find_one({"_id": id_of(PERSON, PRODUCER + 50)})
         new = [
@@ -290,7 +291,7 @@ def _list(portal: Portal) -> str:
 
 
 def _lists(portal: Portal) -> Request:
-    """Lists of 20 on average, of which none is asked for again while it is kept as rendered."""
+    """Ask for lists of 20 on average, none of them again while it is in the cache."""
     sizes = sorted(range(2, 39), key=lambda size: abs(20 - size))
     paths = [f"{P}/feedback/?dataset={portal.dataset}&page_size={size}" for size in sizes]
     return Request(portal.server, "GET", paths)

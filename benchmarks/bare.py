@@ -1,4 +1,4 @@
-"""What gunicorn runs as the limit: Flask and pymongo, and nothing of udata."""
+"""The lower bound, served by gunicorn: Flask and pymongo, and nothing of udata."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS = 100
 
 @app.route("/one/<dataset>")
 def one(dataset: str) -> Response:
-    """Reads one document by its id."""
+    """Return one document by its id."""
     found = client.get_default_database().dataset.find_one({"_id": ObjectId(dataset)}, {"title": 1})
     assert found
     return Response(json.dumps({"title": found["title"]}), mimetype="application/json")
@@ -30,7 +30,8 @@ def one(dataset: str) -> Response:
 
 @app.route("/feedback.csv")
 def feedback() -> Response:
-    """A cursor written by the csv module: the columns of our file that are in the document."""
+    """Stream a cursor written by the csv module: the columns of our file that are in the
+    document."""
     shown = (*FIELDS, "ratings", "wants_answer", "treatment.status")
     found = client.get_default_database().culture_feedback_feedback.find(
         {"listed": True}, dict.fromkeys(shown, 1)

@@ -1,5 +1,5 @@
-"""``python -m benchmarks.bytes``: what a document and its indexes take, of each collection of ours
-in a seeded database, as MongoDB says (`collStats`)."""
+"""``python -m benchmarks.bytes``: the size of a document and its indexes, for each collection of
+ours in a seeded database, as reported by MongoDB (`collStats`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .processes import Processes
 from .sizes import SIZES
 from .table import markdown
 
-#: Collections with fewer documents say little of what one takes.
+#: Minimum number of documents of a collection: with fewer, the size of one means little.
 ENOUGH = 500
 
 
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def report(database: Any) -> list[str]:
-    """Two Markdown tables: collections, and indexes."""
+    """Print two Markdown tables: collections, and indexes."""
     collections = [
         [
             "collection",

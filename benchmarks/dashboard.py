@@ -1,5 +1,6 @@
-"""``python -m benchmarks.dashboard``: what the pages of a producer cost, for an organization with a
-thousand datasets in a seeded database. Commands must not depend on how much was said."""
+"""``python -m benchmarks.dashboard``: the cost of a producer's pages, for an organization with a
+thousand datasets in a seeded database. The number of commands must not depend on that of
+feedback."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Documents exactly as our models and udata's store them once everything has heard of them (a test
-compares them with what the actions leave), made in bulk. Dates are naive UTC."""
+"""Documents exactly as our models and udata's store them once all tasks have run (a test compares
+them with what the actions leave), made in bulk. Dates are naive UTC."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ AXES = ("update_frequency", "completeness", "contextualisation", "georeferencing
 PROFILES = ("researcher", "journalist", "individual", "student", "developer", "tourism")
 REPLY = "Merci pour ce signalement : la prochaine mise à jour les ajoutera."
 FILES = 5
-#: The time in which everything was said.
+#: Period over which feedback and requests are spread, in seconds.
 A_YEAR = 365 * 86_400
 
 
@@ -77,7 +77,7 @@ def organization(n: int, admin: ObjectId) -> Document:
 def datasets(
     owners: list[ObjectId], updated: list[datetime], chance: random.Random
 ) -> Iterator[Document]:
-    """One for each date, of the organization of the same rank."""
+    """Yield a dataset for each date, of the organization of the same rank."""
     resources = [
         Resource(title=f"Fichier {f}", url=f"https://example.org/{f}.csv", filetype="remote")
         for f in range(FILES)
@@ -104,7 +104,7 @@ def datasets(
 
 
 class Opinions:
-    """The feedback about datasets, and the discussions of the texts."""
+    """The feedback on datasets, and the discussions of the texts."""
 
     def __init__(self, said: list[Text], until: datetime, chance: random.Random) -> None:
         self.said, self.until, self.chance = said, until, chance
@@ -113,8 +113,8 @@ class Opinions:
     def about(
         self, dataset: Document, number: int, people: int
     ) -> Iterator[tuple[Document, Document | None]]:
-        """`number` opinions on one dataset by as many of the `people` there are, each with its
-        discussion."""
+        """Yield `number` opinions on one dataset, by as many of the `people` there are, each with
+        its discussion."""
         first = self.chance.randrange(people)
         for n in range(number):
             person = (first + n) % people
@@ -210,7 +210,7 @@ class Opinions:
 
 
 def thread(said: Document, name: str, content: str, message: str, extras: Document) -> Document:
-    """The native discussion of a contribution on its dataset."""
+    """Make the native discussion of a contribution on its dataset."""
     author, moment = said["contributor"]["user"], said["created_at"]
     return {
         "_id": said["discussion"],
@@ -226,7 +226,7 @@ def thread(said: Document, name: str, content: str, message: str, extras: Docume
 
 
 class Requests:
-    """What is asked for, and who supports it."""
+    """The requests for data, and their supports."""
 
     STATUSES = ("submitted",) * 5 + ("acknowledged",) * 2 + ("accepted", "published", "declined")
 
@@ -237,8 +237,8 @@ class Requests:
     def request(
         self, n: int, catalogue: list[Document], person: ObjectId, supports: int
     ) -> tuple[Document, Document | None]:
-        """The n-th request, supported by that many people, and its discussion where it was asked
-        from a dataset."""
+        """Make the n-th request, supported by that many people, and its discussion where it was
+        made from a dataset."""
         chance = self.chance
         moment = self.until - timedelta(milliseconds=chance.randrange(A_YEAR * 1000))
         dataset, text = chance.choice(catalogue), chance.choice(self.said)

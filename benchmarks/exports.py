@@ -1,4 +1,4 @@
-"""Files of any length: rows a second and memory, beside a cursor written by the csv module."""
+"""Files of any length: rows per second and memory, beside a cursor written by the csv module."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .processes import Processes, Server, at_rest
 from .sizes import ORGANIZATION, Size, id_of
 from .table import markdown
 
-#: How many of the rows of a raw cursor ours has to write in the same time.
+#: Minimum speed of our files, as a share of that of a raw cursor.
 AT_LEAST = 0.6
 #: Bytes by which memory may grow while a file is sent, whatever its length.
 FLAT = 32 * 2**20
@@ -39,7 +39,7 @@ class Export:
 
 
 def download(server: Server, path: str, mongod: int) -> Export:
-    """Reads a whole file, and remembers nothing of it."""
+    """Read a whole file, keeping nothing of it."""
     server.forget_memory()
     memory, before, stored = server.memory(), server.cpu(), at_rest(mongod)
     start = time.perf_counter()
@@ -64,7 +64,7 @@ def download(server: Server, path: str, mongod: int) -> Export:
 
 
 def report(processes: Processes, measured: Any, large: Size) -> None:
-    """Prints the table of the files of feedback."""
+    """Print the table of the files of feedback."""
     process = processes.mongod.process
     assert process
     raw = download(measured.flask, "/feedback.csv", process.pid)

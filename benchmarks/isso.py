@@ -1,4 +1,4 @@
-"""Isso with the same comments: filled through its own database, as it fills it itself."""
+"""Isso with the same comments, written straight to its database as Isso writes them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .processes import Server
 
 
 def uri(dataset: Any) -> str:
-    """The thread of a dataset."""
+    """Return the thread of a dataset."""
     return f"/datasets/{dataset}"
 
 
 def fill(server: Server, path: Path, feedback: Iterable[dict[str, Any]]) -> None:
-    """Has Isso know these comments (`dataset`, `comment`, `created_at`, `contributor`), unless it
-    does. What it cannot be told is copied from a comment that was posted to it."""
+    """Store these comments (`dataset`, `comment`, `created_at`, `contributor`) in Isso, unless it
+    has them. Columns that cannot be set through its API are copied from a comment posted to it."""
     with sqlite3.connect(path) as database:
         known = database.execute("SELECT COUNT(*) FROM comments").fetchone()[0]
         if known > 1:

@@ -1,5 +1,5 @@
-"""Measuring requests over HTTP: CPU of the process that answers and of MongoDB, how long it takes,
-what MongoDB is asked, what is sent."""
+"""Measurement of requests over HTTP: CPU of the answering process and of MongoDB, latency, commands
+to MongoDB, bytes sent."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .processes import SECRET, Server, at_rest
 
 #: Requests before anything is measured: caches, connections, indexes.
 WARM_UP = 5
-#: Requests in a row, in each round, after one that is not measured: what the process keeps as
-#: rendered may have expired since the last round, which depends on how quick the machine is.
+#: Requests in a row, in each round, after one that is not measured: the render cache of the process
+#: may have expired since the last round, which depends on how fast the machine is.
 TIMES = 5
 
 
 def asked_in(rounds: int) -> int:
-    """How often a request is made in so many rounds, all in all."""
+    """Return how often a request is made in this many rounds, all in all."""
     return WARM_UP + rounds * (1 + TIMES) + 2
 
 
@@ -51,7 +51,7 @@ class Request:
 
     @property
     def milliseconds(self) -> float:
-        """CPU of the process that answers."""
+        """CPU of the answering process, in milliseconds."""
         return 1000 * median(self.cpu)
 
     @property
@@ -67,8 +67,8 @@ class Request:
         return 1000 * quantiles(self.latencies, n=100)[-1]
 
     def ask(self) -> tuple[float, bytes]:
-        """How long one answer took, in seconds, and its body. Raises when it is not what it should
-        be: an error may be quick."""
+        """Send the request. Return the duration in seconds, and the body. Raise RuntimeError for an
+        unexpected status: an error may be quick."""
         headers = {"Accept-Language": "fr", "User-Agent": "benchmark"}
         if self.cookies:
             headers["Cookie"] = self.cookies[self.asked % len(self.cookies)]
@@ -95,10 +95,9 @@ def run(
     mongod: int,
     rounds: int,
 ) -> None:
-    """Every request a few times in each round: whatever slows the machine down for a while slows
-    them all down, and none pays each time for what the one before left in the processor's caches.
-    `mongod`: its process id. What they ask of MongoDB is counted by MongoDB, when nothing is
-    measured."""
+    """Measure every request a few times in each round: a temporary slowdown of the machine then
+    affects them all, and none pays each time for what the one before left in the processor's
+    caches. `mongod`: its process id. Commands are counted apart, when nothing is measured."""
     requests = list(requests)
     for request in requests:
         for _warm_up in range(WARM_UP):
@@ -106,7 +105,8 @@ def run(
     label = f"{len(requests)} requests, {rounds * TIMES} times each"
     with click.progressbar(range(rounds), label=label) as bar:
         for number in bar:
-            # The other way round each second time: nobody always comes after the same.
+            # In reverse order every second time, so that no request always comes after the same
+            # one.
             for request in requests[:: 1 if number % 2 else -1]:
                 _measure(request, mongod)
 
@@ -120,8 +120,8 @@ def _measure(request: Request, mongod: int) -> None:
 
 
 def count(requests: Iterable[Request], client: MongoClient[Any]) -> None:
-    """How many commands each of them gives MongoDB, and how much it sends: when nobody else asks
-    MongoDB anything."""
+    """Count the commands each request gives MongoDB, and the bytes it sends; nothing else may be
+    using MongoDB meanwhile."""
     for request in requests:
         request.ask()
         before = _commands(client)
@@ -130,7 +130,8 @@ def count(requests: Iterable[Request], client: MongoClient[Any]) -> None:
 
 
 def _commands(client: MongoClient[Any]) -> int:
-    """How many commands MongoDB has been given so far, but for those of connections and of us."""
+    """Count the commands MongoDB has been given so far, without those of connections and of the
+    benchmark."""
     status = client.admin.command("serverStatus")["metrics"]["commands"]
     ignored = ("hello", "isMaster", "ping", "serverStatus", "endSessions", "buildInfo")
     return sum(
@@ -141,7 +142,7 @@ def _commands(client: MongoClient[Any]) -> int:
 
 
 def session(unique: str) -> str:
-    """The session cookie of somebody who has logged in, by their `fs_uniquifier`."""
+    """Make the session cookie of a logged-in user, by their `fs_uniquifier`."""
     app = Flask(__name__)
     app.secret_key = SECRET
     serializer = SecureCookieSessionInterface().get_signing_serializer(app)

@@ -25,12 +25,12 @@ from tests.faults.servers import Redis
 from .sizes import VERSION, Size
 
 ROOT = Path(__file__).parents[1]
-#: What a run leaves for the next one.
+#: The folder kept from one run to the next.
 KEPT = ROOT / ".bench"
-#: Isso and what it needs, in a virtual environment of its own (`make .isso/bin/gunicorn`).
+#: Isso and its dependencies, in a virtual environment of their own (`make .isso/bin/gunicorn`).
 ISSO = ROOT / ".isso/bin/gunicorn"
 
-#: Seen by nobody else: the servers listen on this machine, for some minutes.
+#: Not secret: the servers listen on this machine only, for some minutes.
 SECRET = "not a secret"
 
 SETTINGS = """
@@ -60,17 +60,17 @@ enabled = false
 
 @dataclass
 class Server:
-    """Something that answers on a port. `pid`: of the one process that works."""
+    """A server listening on a port. `pid`: that of its one working process."""
 
     port: int
     pid: int
 
     def cpu(self) -> float:
-        """Seconds of CPU that the process has used, once it has come to rest."""
+        """Return the seconds of CPU that the process has used, once it is idle."""
         return at_rest(self.pid)
 
     def memory(self) -> int:
-        """The most memory that the process has had since `forget_memory`, in bytes."""
+        """Return the peak memory of the process since `forget_memory`, in bytes."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmHWM"):
                 return int(line.split()[1]) * 1024
@@ -81,7 +81,7 @@ class Server:
 
 
 def at_rest(pid: int) -> float:
-    """Seconds of CPU of a process, read until it uses no more."""
+    """Return the seconds of CPU of a process, read until it uses no more."""
     used = cpu(pid)
     for _look in range(100):
         os.sched_yield()
@@ -93,7 +93,7 @@ def at_rest(pid: int) -> float:
 
 
 def cpu(pid: int) -> float:
-    """Seconds of CPU that the threads of a process have used, to the nanosecond."""
+    """Return the seconds of CPU that the threads of a process have used, to the nanosecond."""
     total = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
         try:
@@ -104,7 +104,7 @@ def cpu(pid: int) -> float:
 
 
 class Processes:
-    """Starts what is measured, and stops all of it at the end of a `with` block."""
+    """The processes of a run, all of them stopped at the end of a `with` block."""
 
     def __init__(self, folder: Path = KEPT) -> None:
         self.stack = ExitStack()
@@ -114,7 +114,7 @@ class Processes:
         self.folder.mkdir(exist_ok=True)
         self.mongod = self.stack.enter_context(EmbeddedMongod(self.folder / "mongo"))
         self.client: MongoClient[Any] = MongoClient(self.mongod.uri)
-        # The embedded server is meant for a demo.
+        # The default cache of the embedded server is meant for a demo.
         self.client.admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig="cache_size=2G")
         return self
 
@@ -126,7 +126,7 @@ class Processes:
         return self.client[f"bench-{size.name}"]
 
     def settings(self, size: Size, broker: str = "memory://") -> dict[str, str]:
-        """The environment in which udata works on the database of a size."""
+        """Return the environment in which udata works on the database of a size."""
         path = self.folder / f"{size.name}.cfg"
         path.write_text(
             SETTINGS.format(
@@ -140,12 +140,12 @@ class Processes:
         return {**_environment(), "UDATA_SETTINGS": str(path)}
 
     def seed(self, size: Size) -> None:
-        """Fills the database of a size, unless it is there."""
+        """Fill the database of a size, unless it is filled."""
         command = [sys.executable, "-m", "benchmarks.seed", size.name]
         subprocess.run(command, env=self.settings(size), cwd=ROOT, check=True)
 
     def redis(self) -> str | None:
-        """The address of a Redis that forgets everything; None where it is not installed."""
+        """Return the address of a Redis that stores nothing; None where it is not installed."""
         if shutil.which("redis-server") is None:
             return None
         return self.stack.enter_context(Redis(self.folder / "redis")).url
@@ -160,7 +160,7 @@ class Processes:
         )
 
     def isso(self, size: Size) -> subprocess.Popen[bytes] | None:
-        """With a database of its own for each size; None where Isso is not installed."""
+        """Start Isso, with a database of its own for each size; None where it is not installed."""
         if not ISSO.exists():
             return None
         path = self.folder / "isso.cfg"
@@ -177,7 +177,7 @@ class Processes:
         return self._start(command, "celery.log", self.settings(size, broker))
 
     def ready(self, process: subprocess.Popen[bytes], path: str) -> Server:
-        """A gunicorn that was started, once it answers there and has one worker."""
+        """Return the server of a gunicorn that was started, once it responds and has one worker."""
         port = self.ports[process.pid]
 
         def answers() -> Server | None:
@@ -215,7 +215,7 @@ class Processes:
 
 @contextmanager
 def held(process: subprocess.Popen[bytes] | None) -> Iterator[None]:
-    """Nothing else asks MongoDB meanwhile: a worker and its children stand still."""
+    """Pause a worker and its children, so that nothing else uses MongoDB meanwhile."""
     if process is None:
         yield
         return

@@ -1,9 +1,9 @@
-"""``python -m benchmarks.seed SIZE``: the database that is measured, filled in bulk; the same each
+"""``python -m benchmarks.seed SIZE``: fill the database that is measured, in bulk; the same each
 time but for its dates, which end on the day it is made. `UDATA_SETTINGS` says where.
 
-Few datasets have most of the feedback, few requests most of the support, as everywhere (Zipf):
-the r-th has a share of 1/r. Figures are added up while documents are made; `--check` has our own
-recount say whether they are right.
+Few datasets have most of the feedback, few requests most of the support, as everywhere (Zipf): the
+r-th has a share of 1/r. Figures are added up while documents are made; `--check` compares them with
+our own recount.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ from .sizes import (
 SEED = 2023
 #: Organizations besides the one with a thousand datasets.
 OTHERS = 40
-#: Documents stored at once.
+#: Documents stored in one batch.
 BATCH = 2000
-#: Where a database says what it was filled with.
+#: Collection where a database records how it was filled.
 MARK = "benchmark"
 
 
@@ -81,20 +81,20 @@ def main() -> None:
 
 
 def is_filled(size: Size) -> bool:
-    """Whether the database is the one that this version of the benchmark would make."""
+    """Return whether the database is the one that this version of the benchmark would make."""
     found = get_db()[MARK].find_one({"_id": "seed"})
     return bool(found and (found["version"], found["size"]) == (VERSION, size.name))
 
 
 def fill(size: Size) -> None:
-    """Makes the database anew."""
+    """Make the database anew."""
     get_db().client.drop_database(get_db().name)
-    # As on a new portal, where there is nothing yet that they would look at.
+    # As on a new portal, where there is nothing yet for them to migrate.
     for name in migrations.pending():
         migrations.run(name)
     chance, moment = random.Random(SEED), now().replace(minute=0, second=0, microsecond=0)
     said = words.comments(chance)
-    # Indexes are built at the end, which is quicker: not by the first look at a collection.
+    # Indexes are built at the end, which is quicker, and not by the first access to a collection.
     for collection in (feedbacks(), requests(), supports(), Discussion._get_collection()):
         collection.drop_indexes()
     _store(User._get_collection(), documents.people(size.people, moment), size.people, "People")
@@ -104,7 +104,7 @@ def fill(size: Size) -> None:
     for n in range(OTHERS + 1):
         made = documents.organization(n, id_of(PERSON, n and n + 1))
         Organization._get_collection().insert_one(made)
-    # The first one is among those of the same organization.
+    # The first dataset is among those of the organization with a thousand.
     owners = [id_of(ORGANIZATION, n % OF_ONE and 1 + n % OTHERS) for n in range(size.datasets)]
     updated = [moment - timedelta(days=chance.randrange(30, 700)) for _dataset in owners]
     catalogue = list(documents.datasets(owners, updated, chance))
@@ -115,7 +115,7 @@ def fill(size: Size) -> None:
 
 
 def _finish(size: Size) -> None:
-    """Indexes, what is searched, and the mark that it is all there."""
+    """Build the indexes and the search, and mark the database as complete."""
     models = (*DOCUMENTS, User, Organization, Dataset, Discussion)
     with click.progressbar(models, label=f"{size.name}: indexes") as bar:
         for model in bar:
@@ -134,7 +134,7 @@ def _finish(size: Size) -> None:
 
 
 def check() -> int:
-    """How many summaries are not what our recount finds."""
+    """Count the summaries that differ from our recount."""
     figures.ensure_all()
     wrong = 0
     for flow, where in (
@@ -185,7 +185,7 @@ def _fill_feedback(size: Size, catalogue: list[Document], opinions: documents.Op
 
 
 class _Summary:
-    """The figures of one dataset, as they add up."""
+    """The figures of one dataset, added up one feedback after another."""
 
     def __init__(self, dataset: Document) -> None:
         self.dataset, self.threshold = dataset, dataset["last_update"]
@@ -247,7 +247,7 @@ def _fill_requests(size: Size, catalogue: list[Document], asked: documents.Reque
     _store(supports(), given(), size.supports, f"{size.name}: supports")
     for one, totals in counted.items():
         figure = {"v": 2, "totals": dict(totals), "last": []}
-        # That of the site is there since the migrations.
+        # The figure of the site exists since the migrations.
         figures.figures().replace_one({"_id": one}, figure, upsert=True)
 
 

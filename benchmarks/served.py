@@ -1,5 +1,5 @@
-"""What gunicorn and Celery run: udata with the plugin, and beside it the least that a view can do
-there. `UDATA_SETTINGS` says on which database."""
+"""The applications of gunicorn and Celery: udata with the plugin, and beside it the smallest
+possible view. `UDATA_SETTINGS` names the database."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ app = standalone(create_app())
 
 @app.route("/benchmark/<dataset>")
 def bare(dataset: str) -> Response:
-    """Reads one document by its id."""
+    """Return one document by its id."""
     found = Dataset._get_collection().find_one({"_id": ObjectId(dataset)}, {"title": 1})
     return Response(json.dumps({"title": found["title"]}), mimetype="application/json")

@@ -1,4 +1,4 @@
-"""How much is in each database that is measured, and the ids by which it is found there."""
+"""The amounts in each database that is measured, and the ids of what is in it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from functools import cache
 
 from bson import ObjectId
 
-#: What seeding makes: a database filled by another version is made anew.
+#: Version of the seeded data: a database filled by another version is made anew.
 VERSION = 1
 
 DATASETS = 5000
-#: Of these, one in so many is of the same organization.
+#: One dataset in this many belongs to the same organization.
 OF_ONE = 5
-#: Who is who among people: the first administers that organization, the second the portal.
+#: Numbers of special people: the first administers that organization, the second the portal.
 PRODUCER, ADMINISTRATOR = 0, 1
 
 # Kinds of ids.
@@ -21,14 +21,14 @@ PERSON, ORGANIZATION, DATASET, FEEDBACK, DISCUSSION, REQUEST, SUPPORT = range(1,
 
 
 def id_of(kind: int, n: int) -> ObjectId:
-    """The id of the n-th document of a kind: the same in every database, in their order, older than
-    any id that is drawn."""
+    """Return the id of the n-th document of a kind: the same in every database, in their order,
+    older than any generated id."""
     return ObjectId(f"{'65' + '0' * 14}{kind:02x}{n:06x}")
 
 
 @dataclass(frozen=True)
 class Size:
-    """`feedback` opinions; a tenth as many requests, as many supports."""
+    """A size of database: `feedback` opinions; a tenth as many requests, as many supports."""
 
     name: str
     feedback: int
@@ -44,7 +44,8 @@ class Size:
 
     @property
     def people(self) -> int:
-        """Enough for the dataset, and for the request, that most people spoke of."""
+        """Number of people: enough for the dataset, and for the request, that most people spoke
+        of."""
         most = max(shares(self.feedback, self.datasets)[0], shares(self.supports, self.requests)[0])
         return most + 100
 
@@ -63,8 +64,8 @@ SIZES = {
 
 @cache
 def shares(number: int, among: int) -> tuple[int, ...]:
-    """`number` things among so many others, the r-th of which has a share of 1/r; none has none
-    where there are enough. Their sum is `number`."""
+    """Share out `number` things among this many others, the r-th of which gets a share of 1/r; none
+    is left without where there are enough. They add up to `number`."""
     least = 1 if number >= among else 0
     whole = sum(1 / rank for rank in range(1, among + 1))
     rest = number - least * among

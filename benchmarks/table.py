@@ -12,14 +12,14 @@ from .sizes import Size
 #: a view in udata that reads one document.
 Beside = Literal["udata", "isso", "view"]
 
-#: How much more a read may cost on the large database than on the small one.
+#: Maximum growth in cost of a read from the small database to the large one, as a ratio.
 GROWTH = 1.3
 
 
 @dataclass
 class Line:
-    """A request, what it is compared with, and how much of that it may cost. `smaller`: the same on
-    the small database. `reference`: it is none of ours."""
+    """A request, the requests it is compared with, and the maximum ratios. `smaller`: the same
+    request on the small database. `reference`: the request is not one of ours."""
 
     label: str
     request: Request
@@ -41,13 +41,13 @@ class Line:
 
     @property
     def growth(self) -> float | None:
-        """Of the CPU of both processes."""
+        """The ratio to the small database of the CPU of both processes."""
         if self.smaller is None:
             return None
         return _total(self.request) / _total(self.smaller)
 
     def targets(self) -> list[tuple[str, bool]]:
-        """What was wanted, and whether it is so."""
+        """List each target, and whether it is met."""
         wanted = [
             (f"≤ {_fraction(most)} {name}", (self.ratio(name) or 0) <= most)
             for name, most in self.at_most.items()
@@ -61,7 +61,7 @@ class Line:
 
 
 def write(lines: list[Line], large: Size) -> None:
-    """Prints the table, and which targets are missed."""
+    """Print the table, and the targets that are missed."""
     rows = [
         [
             "request",
@@ -103,7 +103,7 @@ def write(lines: list[Line], large: Size) -> None:
 
 
 def markdown(rows: list[list[str]]) -> list[str]:
-    """The lines of a Markdown table whose first row is its header."""
+    """Return the lines of a Markdown table whose first row is its header."""
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     lines = [
         "| "
@@ -119,7 +119,7 @@ def markdown(rows: list[list[str]]) -> list[str]:
 
 
 def _told(line: Line) -> str:
-    """Each target but those of growth that hold, which most lines have."""
+    """Word the targets of a line, without those of growth that are met, which most lines have."""
     told = [
         f"{wanted} {'met' if met else 'MISSED'}"
         for wanted, met in line.targets()

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.widget``: what the widget costs a reader of somebody else's page until the
+"""``python -m benchmarks.widget``: what the widget costs a reader of somebody else's page until its
 first field can be used, beside a plain HTML form and Isso's client on the same page, in the same
 browser and run: bytes, requests, time on slow 4G with a processor four times slower. Exit 1 when
 the widget is over its budget."""
@@ -41,8 +41,8 @@ SLOW_4G = {
     "uploadThroughput": 750e3 / 8,
 }
 SLOWER = 4
-#: Budget: bytes of what is fetched besides the page of the host, compressed, and how many requests;
-#: milliseconds more than the plain form.
+#: Budget: compressed bytes fetched besides the page of the host, and number of requests;
+#: milliseconds beyond the plain form.
 MOST_BYTES, MOST_REQUESTS, MOST_MILLISECONDS = 10 * 1024, 3, 300
 
 PAGE = """<!doctype html><html lang="fr"><head><meta charset="utf-8"><title>Jeu de données</title>
@@ -61,7 +61,7 @@ ISSO = """<script data-isso="{url}/" src="{url}/js/embed.min.js"></script>
 <section id="isso-thread"></section>"""
 
 PLAIN, HINTED, UNHINTED, THEIRS = "plain form", "widget", "widget without hint", "Isso"
-#: Where the first field is, in each page: once it is there it can be used.
+#: Expression for the first field of each page: once it is there it can be used.
 OF_WIDGET = "document.querySelector('culture-feedback').shadowRoot?.querySelector('form button')"
 FOUND = {
     PLAIN: "document.querySelector('form button')",
@@ -73,7 +73,7 @@ FOUND = {
 
 @dataclass
 class Measured:
-    """What it took each time, until the first field was there."""
+    """The measurements of one page, each taken until its first field was there."""
 
     bytes: list[int] = field(default_factory=list)
     requests: list[int] = field(default_factory=list)
@@ -98,7 +98,7 @@ def main() -> None:
         )
         measured = {label: Measured() for label in pages}
         for label in pages:
-            open_page(browser, site, label, Measured())  # servers and their caches are warm now
+            open_page(browser, site, label, Measured())  # warm up servers and their caches
         for _round in range(rounds):
             for label in pages:
                 open_page(browser, site, label, measured[label])
@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def pages_with(portal: RunningPortal, isso_url: str | None) -> dict[str, str]:
-    """The same page with each of them: label → HTML."""
+    """Make the same page with each of the widgets: label → HTML."""
     known = {"url": f"{portal.url}/api/1/culture-feedback", "dataset": portal.ids[SHOWCASE]}
     script, hint, element = (one.format(**known) for one in (WIDGET_HEAD, WIDGET_HINT, WIDGET))
     pages = {
@@ -123,7 +123,7 @@ def pages_with(portal: RunningPortal, isso_url: str | None) -> dict[str, str]:
 
 
 def open_page(browser: Browser, site: str, label: str, measured: Measured) -> None:
-    """Opens a page in a new browser, with nothing in its cache, until its first field is there."""
+    """Open a page in a new browser, with an empty cache, until its first field is there."""
     context = browser.new_context(locale="fr-FR")
     tab = context.new_page()
     devtools = context.new_cdp_session(tab)
@@ -144,7 +144,8 @@ def open_page(browser: Browser, site: str, label: str, measured: Measured) -> No
 
 @contextmanager
 def hosted() -> Iterator[tuple[str, dict[str, str]]]:
-    """A site of somebody else's, and its pages: label → HTML, to be filled."""
+    """Serve a site of somebody else's. Yield its address and its pages (label → HTML, to be
+    filled)."""
     pages: dict[str, str] = {}
 
     class Site(Quiet):
@@ -158,8 +159,8 @@ def hosted() -> Iterator[tuple[str, dict[str, str]]]:
 
 @contextmanager
 def isso(folder: Path, site: str) -> Iterator[str | None]:
-    """Isso's own server with its published client, where it is installed, compressed as a server in
-    front of it would do."""
+    """Serve Isso's own server with its published client, where it is installed, compressed as by a
+    server in front of it."""
     if not ISSO_COMMAND.exists():
         yield None
         return
@@ -238,7 +239,7 @@ def served(handler: type[Quiet]) -> Iterator[str]:
 
 
 def report(measured: dict[str, Measured]) -> int:
-    """A table of medians, and whether the widget is over its budget."""
+    """Print a table of medians. Return whether the widget is over its budget."""
     print("\n| until the first field | bytes | requests | ms | more ms |\n|---|---|---|---|---|")
     plain = median(measured[PLAIN].milliseconds)
     for label, one in measured.items():

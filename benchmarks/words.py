@@ -1,5 +1,5 @@
-"""What people write in the seeded databases: comments and titles that share words as real ones do,
-made once and repeated, with their terms."""
+"""The texts of the seeded databases: comments and titles that share words as real ones do, made
+once and repeated, with their terms."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Text:
 
 
 def comments(chance: random.Random) -> list[Text]:
-    """Texts of one to four sentences."""
+    """Make texts of one to four sentences."""
     made = []
     for _n in range(COMMENTS):
         sentences = [
@@ -67,7 +67,7 @@ def comments(chance: random.Random) -> list[Text]:
 
 
 def title(chance: random.Random) -> str:
-    """The title of a dataset or of a request."""
+    """Make the title of a dataset or of a request."""
     one = _pick(chance)
     measure = one["measure"].capitalize()
     return " ".join(

@@ -1,4 +1,4 @@
-"""Starts the demo: ``python -m demo``; Ctrl-C ends it and all it started."""
+"""Start the demo: ``python -m demo``; Ctrl-C ends it and everything it started."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ PAGES = "/api/1/culture-feedback/pages/"
 def main() -> int:
     """Run the demo until Ctrl-C or SIGTERM."""
     options = _options()
-    # Both end the same way, also when a shell that started us in the background ignores SIGINT.
+    # Both signals end the demo alike, also when a shell that started us in the background ignores
+    # SIGINT.
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
@@ -54,8 +55,8 @@ def main() -> int:
 def run(
     port: int, state_dir: Path, database: str | None, *, reset: bool = False, texts: int = 0
 ) -> None:
-    """Start everything, say where it is, and serve until interrupted (KeyboardInterrupt). `texts`:
-    of the wave of spam, none if 0."""
+    """Start everything, print the addresses, and serve until interrupted (KeyboardInterrupt).
+    `texts`: number of texts in the wave of spam, 0 for none."""
     state_dir.mkdir(parents=True, exist_ok=True)
     ready_file = state_dir / READY_FILE
     ready_file.unlink(missing_ok=True)  # left by a run that was killed
@@ -66,7 +67,7 @@ def run(
             datasets = _sample_datasets(portal)
             url = f"http://localhost:{port}"
             _print_addresses(url, datasets)
-            # Whoever opens it now sees it fill; nobody waits for all of it.
+            # Whoever opens it now sees it fill up, and need not wait for all of it.
             _record(portal, state_dir, texts)
             _print_late_addresses(url, _late_request(portal), _consultations(portal))
             _write(ready_file, json.dumps({"url": url, "datasets": datasets}, indent=2))
@@ -106,8 +107,8 @@ def _load(
 
 
 def _record(portal: Portal, state_dir: Path, texts: int) -> None:
-    """Record what people say and ask for, while the portal answers already. `texts`: of the wave
-    of spam, none if 0."""
+    """Record what people say and ask for, while the portal already answers. `texts`: number of
+    texts in the wave of spam, 0 for none."""
     from .portal import MAILS
 
     with portal.udata.app_context():
@@ -127,7 +128,7 @@ def _record(portal: Portal, state_dir: Path, texts: int) -> None:
             answered = record_consultations(_progress)
             says(answered)
         if recorded or asked or answered:
-            # They would bury the mails that whoever tries the demo causes.
+            # They would bury the mails caused by trying out the demo.
             shutil.rmtree(state_dir / MAILS, ignore_errors=True)
         if texts:
             from . import wave
@@ -142,7 +143,7 @@ def _record(portal: Portal, state_dir: Path, texts: int) -> None:
 
 
 def _progress(done: int, of: int) -> None:
-    """How far the longest step is, written over itself where somebody watches."""
+    """Print how far the longest step is, overwriting itself on a terminal."""
     if sys.stdout.isatty():
         counter = f"{done}/{of} "
         print(counter + "\b" * len(counter), end="", flush=True)
@@ -173,7 +174,7 @@ def _consultations(portal: Portal) -> dict[str, str]:
 
 
 def _clear(server_uri: str, database: str, state_dir: Path) -> None:
-    """Forget everything a previous run left."""
+    """Delete everything a previous run left."""
     from pymongo import MongoClient
 
     from .portal import FILES, MAILS
@@ -198,7 +199,7 @@ def _mongodb(state_dir: Path) -> Iterator[str]:
 
 @contextmanager
 def _listening(port: int) -> Iterator[socket.socket]:
-    """A socket that listens on `port` of this machine, or on the next free one; 0 is any."""
+    """Open a socket that listens on `port` of this machine, or on the next free one; 0 is any."""
     for candidate in range(port, port + PORTS_TRIED if port else 1):
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -232,7 +233,7 @@ def _serving(portal: Portal, listener: socket.socket) -> Iterator[None]:
 
 @contextmanager
 def _step(label: str) -> Iterator[Any]:
-    """Tell that something goes on, then how long it took, and how many things it created."""
+    """Print that a step is under way, then how long it took, and how many things it created."""
     print(f"{label:.<32} ", end="", flush=True)
     created: list[int] = []
     start = time.monotonic()
@@ -242,7 +243,7 @@ def _step(label: str) -> Iterator[Any]:
 
 
 def _print_late_addresses(url: str, late: str | None, consulted: dict[str, str]) -> None:
-    """Print where what has just been recorded is."""
+    """Print the addresses of what has just been recorded."""
     late_request = f"  A late request    {url}{PAGES}requests/{late}/\n" if late else ""
     consultations = "".join(
         f"  {label:<17} {url}{PAGES}consultations/{consulted[name]}/{part}\n"
@@ -257,7 +258,7 @@ def _print_late_addresses(url: str, late: str | None, consulted: dict[str, str])
 
 
 def _print_addresses(url: str, datasets: dict[str, dict[str, str]]) -> None:
-    """Print where to go, and as whom."""
+    """Print the addresses to visit, and the accounts to log in with."""
     from .accounts import NAMED, PASSWORD
     from .catalogue import SHOWCASE
 
@@ -282,7 +283,7 @@ def _print_addresses(url: str, datasets: dict[str, dict[str, str]]) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write `path` at once: whoever waits for it never reads half of it."""
+    """Write `path` atomically: a process waiting for it never reads half of it."""
     draft = path.with_suffix(".draft")
     draft.write_text(text, encoding="utf-8")
     draft.replace(path)

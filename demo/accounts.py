@@ -1,6 +1,6 @@
 """The people of the demo: a few named roles to log in as, and the authors of sample feedback.
 
-Everybody has the same password, which is no secret: the demo listens on this machine only.
+All share one password, which is no secret: the demo listens on this machine only.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ PASSWORD = "Demo-2023"
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody of the demo.
+    """A person of the demo.
 
-    `organization` is the id of an organization of the catalogue, where they hold `position`: one
-    of udata's "admin", "editor", "partial_editor". `part` says what they are there to show; the
+    `organization` is the id of an organization of the catalogue, where they hold `position`: one of
+    udata's "admin", "editor", "partial_editor". `part` describes their purpose in the demo; the
     authors of sample feedback have none.
     """
 
@@ -124,18 +124,18 @@ NEWCOMERS = tuple(
 
 
 def load_accounts() -> int:
-    """Create the accounts that are missing; returns how many were."""
+    """Create the missing accounts. Return how many were created."""
     known = set(User.objects.scalar("email"))
     missing = [account for account in (*NAMED, *AUTHORS, *NEWCOMERS) if account.email not in known]
     if missing:
-        password = hash_password(PASSWORD)  # slow by design: once for all
+        password = hash_password(PASSWORD)  # slow by design, hence once for all accounts
         for age, account in enumerate(missing):
             _create(account, password, created_at=datetime.now(UTC) - timedelta(days=400 + age))
     return len(missing)
 
 
 def find(account: Account) -> User:
-    """The user of `account` in the database.
+    """Find the user of `account` in the database.
 
     :raises User.DoesNotExist: when the accounts are not loaded.
     """

@@ -1,7 +1,7 @@
-"""A whole demo portal in a process of its own: what browser tests drive.
+"""A whole demo portal in a process of its own, for browser tests to drive.
 
-udata cannot live twice in a process (its tasks and its database connection are global), so a test
-session which already has an application starts the portal elsewhere.
+udata cannot run twice in a process (its tasks and its database connection are global), so a test
+session that already has an application starts the portal elsewhere.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ START_TIMEOUT = 600
 
 @dataclass(frozen=True)
 class RunningPortal:
-    """A portal that answers at `url`. `ids` and `slugs` are those of the sample datasets, by
+    """A portal that responds at `url`. `ids` and `slugs` are those of the sample datasets, by
     remote id; `state_dir` has the mails."""
 
     url: str
@@ -33,7 +33,7 @@ class RunningPortal:
     state_dir: Path
 
     def page(self, remote_id: str) -> str:
-        """The address of the stand-in page of a dataset."""
+        """Return the address of the stand-in page of a dataset."""
         return f"{self.url}/datasets/{self.slugs[remote_id]}"
 
 

@@ -1,7 +1,7 @@
-"""The sample cultural catalogue (``catalogue.toml``) and how it gets into an empty database.
+"""The sample cultural catalogue (``catalogue.toml``), and its loading into an empty database.
 
-Everything is created through udata's models, and only what the database does not have yet: a load
-that was interrupted is completed by the next one.
+Everything is created through udata's models, and only what the database does not have yet: an
+interrupted load is completed by the next one.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ def _entries() -> dict[str, list[dict[str, Any]]]:
 
 
 def remote_ids() -> list[str]:
-    """The ids of the sample datasets, as their portal of origin names them."""
+    """List the ids of the sample datasets, as their portal of origin names them."""
     return [entry["remote_id"] for entry in _entries()["datasets"]]
 
 
 def organization_names() -> dict[str, str]:
-    """The names of the sample organizations, by the id that ``catalogue.toml`` gives them."""
+    """Return the names of the sample organizations, by the id in ``catalogue.toml``."""
     return {entry["id"]: entry["name"] for entry in _entries()["organizations"]}
 
 
 def find_datasets() -> dict[str, Dataset]:
-    """The sample datasets of the database, without their resources, by remote id."""
+    """Find the sample datasets in the database, without their resources, by remote id."""
     datasets = Dataset.objects(__raw__={f"extras.{REMOTE_ID}": {"$in": remote_ids()}})
     return {dataset.extras[REMOTE_ID]: dataset for dataset in datasets.exclude("resources")}
 
 
 def load_catalogue() -> int:
-    """Create the organizations and datasets that are missing, and what they need.
+    """Create the missing organizations and datasets, and what they need.
 
-    The accounts have to be there. Returns how many datasets were created.
+    The accounts have to exist. Return how many datasets were created.
     """
     known = find_datasets()
     missing = [entry for entry in _entries()["datasets"] if entry["remote_id"] not in known]
@@ -190,7 +190,7 @@ def _harvest(
 
 
 def _assign_partial_editor() -> None:
-    """A partial editor only edits what is assigned to them: the showcase."""
+    """Assign the showcase dataset to a partial editor, who only edits what is assigned to them."""
     dataset = find_datasets()[SHOWCASE]
     user = accounts.find(accounts.PARTIAL_EDITOR)
     if not Assignment.objects(Q(user=user) & Q(subject=dataset)).first():

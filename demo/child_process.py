@@ -19,12 +19,13 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def _die_with(parent: int) -> Callable[[], None]:
-    """What the child runs before it becomes the program: tie its life to `parent` (a pid)."""
+    """Tie the life of the child to `parent` (a pid); runs in the child before it becomes the
+    program."""
 
     def tie() -> None:
         if _libc is not None:
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:  # it died in between: the signal will never come
+            if os.getppid() != parent:  # the parent died in between: the signal will never come
                 os._exit(1)
 
     return tie
@@ -35,8 +36,8 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, so that the terminal's Ctrl-C goes to us only.
 
-    What it prints is appended to `output`. To be called from a thread that lives as long as the
-    child has to: on Linux the child gets SIGTERM when that thread ends.
+    Its output is appended to `output`. Call it from a thread that lives as long as the child has
+    to: on Linux the child gets SIGTERM when that thread ends.
     """
     with output.open("ab") as log:
         return subprocess.Popen(
@@ -51,7 +52,7 @@ def start(
 
 
 def stop(process: subprocess.Popen[bytes], patience: float = 20.0) -> None:
-    """End `process` politely, then by force after `patience` seconds; returns once it is gone."""
+    """Stop `process` politely, then by force after `patience` seconds. Return once it is gone."""
     if process.poll() is None:
         process.terminate()
     try:

@@ -1,6 +1,6 @@
-"""The sample consultations (``consultations.toml``), recorded as people would have: the one of
-2022-23 with its answers, its synthesis and its published results, and one that is open now. Who
-answers what and when is drawn, always the same way."""
+"""The sample consultations (``consultations.toml``), recorded through the actions of real users:
+the one of 2022-23 with its answers, its synthesis and its published results, and one that is open
+now. Answers and their dates are drawn at random from a fixed seed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ COLLECTED_AFTER = timedelta(minutes=20)
 PUBLISHED_AFTER = timedelta(days=7)
 SYNTHESIS_AFTER = timedelta(days=65)
 
-#: What a question of the file says of its answers, and not of itself.
+#: Fields of a question in the file that describe its answers, not the question.
 DRAWN = ("weights", "by_profile", "answered")
 TEXTS = ("title", "introduction", "outcome", "controller", "dpo", "retention")
 
@@ -80,7 +80,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class SampleAnswer:
-    """What one person answers to a consultation, `at` a moment (naive UTC). `who`: the address of
+    """The answers of one person to a consultation, `at` a moment (naive UTC). `who`: the address of
     an account, or a number. `kind`: how they are known; None for what the team enters."""
 
     number: int
@@ -94,14 +94,14 @@ class SampleAnswer:
 
 @cache
 def samples() -> Record:
-    """The file as it is written."""
+    """Read the file as it is written."""
     return tomllib.loads(CONSULTATIONS.read_text(encoding="utf-8"))
 
 
 def record_consultations(progress: Progress = lambda done, of: None) -> int:
-    """Has everything happen that has not yet, and answers how many answers are new. Needs an
-    application context, the catalogue, the accounts and the sample requests. `progress` hears how
-    many answers are done, of how many."""
+    """Record whatever is missing. Return how many answers are new. Needs an application context,
+    the catalogue, the accounts and the sample requests. `progress` is called with the number of
+    answers done, and their total."""
     team = appoint()
     entries = [(samples()["past"], _past(team)), (samples()["open"], _open(team))]
     of = sum(entry["responses"] for entry, _made in entries)
@@ -122,7 +122,7 @@ def _ahead(progress: Progress, before: int, of: int, done: int) -> None:
 
 
 def appoint() -> User:
-    """Gives the role of the team to the account that is there for it, and answers that."""
+    """Give the role of the team to the account meant for it. Return the account."""
     user = find(CONSULTER)
     if not user.has_role(permissions.ROLE):
         user.roles = [*user.roles, Role.objects.get_or_create(name=permissions.ROLE)[0]]
@@ -131,7 +131,8 @@ def appoint() -> User:
 
 
 def addresses() -> dict[str, str]:
-    """The slugs of both, by the names they have in the file, unless somebody deleted them."""
+    """Return the slugs of both consultations, by their names in the file, unless somebody deleted
+    them."""
     found = {}
     for name in ("past", "open"):
         made = _known(samples()[name])
@@ -158,7 +159,7 @@ def _past(team: User) -> Consultation:
 
 
 def _open(team: User) -> Consultation:
-    """The one that is open: another, once it has closed."""
+    """Return the open consultation: a new one, once the previous has closed."""
     entry = samples()["open"]
     made = _known(entry)
     if made is not None and made["closes_at"] > now():
@@ -172,7 +173,7 @@ def _open(team: User) -> Consultation:
 
 
 def _known(entry: Record) -> Consultation | None:
-    """The latest of this title, which is stored with plain spaces."""
+    """Find the latest consultation of this title, which is stored with plain spaces."""
     title = " ".join(entry["title"]["fr"].split())
     return consultations().find_one(
         {"title.fr": title, "published": {"$ne": None}}, sort=[("closes_at", -1)]
@@ -180,7 +181,8 @@ def _known(entry: Record) -> Consultation | None:
 
 
 def _make(entry: Record, team: User, opens_at: str, closes_at: str) -> Consultation:
-    """Made and published by the team; `opens_at`, `closes_at`: local times of the portal."""
+    """Create and publish a consultation as the team; `opens_at`, `closes_at`: local times of the
+    portal."""
     organizations = _organizations()
     scope = entry["scope"]
     payload = {field: entry[field] for field in (*TEXTS, "contact", "steps")} | {
@@ -199,7 +201,7 @@ def _make(entry: Record, team: User, opens_at: str, closes_at: str) -> Consultat
 
 
 def _organizations() -> dict[str, str]:
-    """Ids of the organizations, by those of the file of the catalogue."""
+    """Return the ids of the organizations, by their ids in the file of the catalogue."""
     names = catalogue.organization_names()
     there = {one.name: str(one.id) for one in Organization.objects.only("name")}
     return {id: there[name] for id, name in names.items()}
@@ -209,8 +211,8 @@ def _organizations() -> dict[str, str]:
 
 
 def sample_answers(entry: Record, opens_at: datetime, until: datetime) -> list[SampleAnswer]:
-    """The answers to one of the two, oldest first, given from `opens_at` until before `until`; the
-    same at each call. Datasets are named by the remote ids of the catalogue."""
+    """Draw the answers to one consultation, oldest first, given from `opens_at` until before
+    `until`; the result never varies. Datasets are named by the remote ids of the catalogue."""
     chance = random.Random(SEED)
     accounts = chance.sample([author.email for author in AUTHORS], ACCOUNTS)
     past = entry is samples()["past"]
@@ -287,7 +289,7 @@ def _text(profile: str | None, chance: random.Random) -> str:
 
 
 def _moment(opens_at: datetime, until: datetime, chance: random.Random) -> datetime:
-    """Many come at the opening and before the closing, and in the evening."""
+    """Draw a moment: many come at the opening and before the closing, and in the evening."""
     days = (until - opens_at).days
     part = chance.random()
     first, last = (0, days // 6) if part < 0.35 else (days - days // 6, days - 1)
@@ -304,15 +306,16 @@ def _moment(opens_at: datetime, until: datetime, chance: random.Random) -> datet
 
 
 def _is_complete(entry: Record, made: Consultation) -> bool:
-    """Every answer is there; one that was deleted since comes back only at the next reset."""
+    """Return whether every answer is there; one that was deleted since comes back only at the next
+    reset."""
     return responses().count_documents({"consultation": made["_id"]}) >= entry["responses"]
 
 
 def _record_answers(
     entry: Record, made: Consultation, team: User, done: Callable[[int], None]
 ) -> None:
-    """Each through the action that the pages call, on its day. Figures are settled at the end, by
-    batches, not after each."""
+    """Record each answer through the action that the pages call, on its day. Figures are settled at
+    the end, in batches, not after each."""
     until = min(made["closes_at"], now())
     drawn = sample_answers(entry, made["opens_at"], until)
     datasets = {id: str(dataset.id) for id, dataset in catalogue.find_datasets().items()}
@@ -327,7 +330,7 @@ def _record_answers(
                 for id, answer in one.answers.items()
             }
             payload = {"answers": answers, "profile": one.profile, "open_data": one.open_data}
-            with as_of(one.at), suppress(Conflict):  # a load that was interrupted goes on
+            with as_of(one.at), suppress(Conflict):  # an interrupted load goes on
                 if one.kind is None:
                     answering.enter(manager, made["_id"], payload | _received(one))
                 else:
@@ -346,13 +349,13 @@ def _received(one: SampleAnswer) -> dict[str, str]:
 
 
 def _somebody(secret: str, kind: Kind) -> Viewer:
-    """Somebody without an account, always the same."""
+    """Return an anonymous contributor, the same for the same secret."""
     prefix = "mail" if kind is Kind.CONFIRMED else "token"
     return Viewer(key=f"{prefix}:{hashlib.sha256(secret.encode()).hexdigest()}", kind=kind)
 
 
 def _record_opinions(entry: Record, made: Consultation) -> None:
-    """What people said on the pages of datasets while it was open, in no words."""
+    """Record what people said on the pages of datasets while it was open, without words."""
     chance = random.Random(SEED)
     datasets = catalogue.find_datasets()
     for about in entry["opinions"]:
@@ -376,7 +379,7 @@ def _record_opinions(entry: Record, made: Consultation) -> None:
 
 
 def _moments(entry: Record) -> Sequence[Record]:
-    """The requests that were made while it was open, as `record_requests` takes them."""
+    """Return the requests made while it was open, as `record_requests` takes them."""
     chance = random.Random(SEED)
     first_start = now()
     made = []
@@ -392,8 +395,8 @@ def _moments(entry: Record) -> Sequence[Record]:
 
 
 def _conclude(made: Consultation, team: User) -> None:
-    """What happened once it had closed: results, texts, synthesis."""
-    _moderate(made, team)  # what is left of them then waits in the queue of moderators
+    """Carry out what happened after the closing: results, texts, synthesis."""
+    _moderate(made, team)  # texts left over then wait in the queue of moderators
     with as_of(made["closes_at"] + COLLECTED_AFTER):
         results_collection.collect(made)
     with as_of(made["closes_at"] + PUBLISHED_AFTER), acting_as(team):
@@ -417,8 +420,8 @@ def _conclude(made: Consultation, team: User) -> None:
 
 
 def _moderate(made: Consultation, team: User) -> None:
-    """Texts are published, but for those that are somebody's own matter; one kind of these still
-    waits, for who wants to try it."""
+    """Publish texts, but hide those that disclose private matters; one kind of these still waits,
+    for visitors to try."""
     private = samples()["words"]["private"]
     read = made["closes_at"] + timedelta(days=6)
     for state, which in (

@@ -31,11 +31,11 @@ START_TIMEOUT = 60.0
 
 
 class MongodError(RuntimeError):
-    """mongod is not installed, or did not start; the message says why."""
+    """The error that mongod is not installed, or did not start; the message gives the reason."""
 
 
 def find_mongod() -> Path:
-    """The mongod of the wheel, ready to run.
+    """Return the mongod of the wheel, ready to run.
 
     :raises MongodError: when the wheel is not installed.
     """
@@ -54,7 +54,7 @@ def find_mongod() -> Path:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on right now."""
+    """Return a port of 127.0.0.1 that nobody listens on right now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -84,7 +84,7 @@ class EmbeddedMongod:
         return f"mongodb://127.0.0.1:{self.port}"
 
     def start(self) -> Self:
-        """Start mongod and return once it answers.
+        """Start mongod and return once it responds.
 
         :raises MongodError: with the end of its log when it stops or stays silent.
         """
@@ -100,7 +100,7 @@ class EmbeddedMongod:
         return self
 
     def stop(self) -> None:
-        """Stop mongod cleanly; does nothing when it does not run."""
+        """Stop mongod cleanly; do nothing when it does not run."""
         if self.process is not None:
             child_process.stop(self.process)
             self.process = None
@@ -136,14 +136,14 @@ class EmbeddedMongod:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise MongodError(f"mongod stopped at once. {self._complaint()}")
-            # Somebody else may have taken the port meanwhile: it has to be ours that answers.
+            # Another process may have taken the port meanwhile: it has to be ours that responds.
             if _accepts_connections(self.port) and _pid_of(self.uri) == self.process.pid:
                 return
             time.sleep(0.02)
         raise MongodError(f"mongod is silent after {START_TIMEOUT:.0f} s. {self._complaint()}")
 
     def _complaint(self) -> str:
-        """Why mongod failed, as far as its log tells."""
+        """Return why mongod failed, as far as its log tells."""
         with self.log.open(encoding="utf-8", errors="replace") as log:
             log.seek(self._log_start)
             lines = log.read().splitlines()
@@ -155,7 +155,7 @@ class EmbeddedMongod:
 
 @contextmanager
 def running_mongodb(data_dir: Path) -> Iterator[str]:
-    """The address of a server to use: the one of ``MONGODB_HOST``, else an embedded one."""
+    """Yield the address of a server to use: the one of ``MONGODB_HOST``, else an embedded one."""
     if host := os.environ.get("MONGODB_HOST"):
         yield host
     else:
@@ -164,7 +164,7 @@ def running_mongodb(data_dir: Path) -> Iterator[str]:
 
 
 def database_uri(server: str, database: str) -> str:
-    """The address of `database` on `server`, whose options are kept."""
+    """Return the address of `database` on `server`, whose options are kept."""
     return urlunsplit(urlsplit(server)._replace(path=f"/{database}"))
 
 
@@ -175,7 +175,7 @@ def _accepts_connections(port: int | None) -> bool:
 
 
 def _pid_of(uri: str) -> int | None:
-    """The process id of the server at `uri`; None while it does not answer."""
+    """Return the process id of the server at `uri`; None while it does not respond."""
     # Directly: a member of a replica set that is not initiated yet says no more than that.
     client: MongoClient = MongoClient(uri, directConnection=True, serverSelectionTimeoutMS=1000)
     try:
@@ -187,12 +187,13 @@ def _pid_of(uri: str) -> int | None:
 
 
 def _is_serious(line: str) -> bool:
-    """Whether a line of mongod's log (JSON) is an error; what is not JSON comes from elsewhere."""
+    """Return whether a line of mongod's log (JSON) is an error; what is not JSON comes from
+    elsewhere."""
     return not line.startswith("{") or '"s":"E"' in line or '"s":"F"' in line
 
 
 def _sentence(line: str) -> str:
-    """One line of mongod's log as people would write it."""
+    """Word one line of mongod's log as a sentence."""
     try:
         entry = json.loads(line)
         return f"{entry['msg']} {json.dumps(entry.get('attr', {}))}"[:400]

@@ -1,7 +1,7 @@
-"""Sample answers of the public about the sample catalogue, so that figures have a shape.
+"""Sample feedback of the public on the sample catalogue, so that figures have a shape.
 
-Comments and tendencies are written in ``opinions.toml``; who says what and when is drawn, always
-the same way. Nothing is stored here.
+Comments and tendencies are written in ``opinions.toml``; authors and dates are drawn at random from
+a fixed seed. Nothing is stored here.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ OLDEST = 330
 
 @dataclass(frozen=True)
 class SampleOpinion:
-    """What one account says of one dataset.
+    """The opinion of one account on one dataset.
 
-    `ratings` goes from axis to 1..5, without the axes that are not rated; `signature` is "name"
-    or "none". At most one per author and dataset.
+    `ratings` goes from axis to 1..5, without the axes that are not rated; `signature` is "name" or
+    "none". At most one per author and dataset.
     """
 
     dataset_remote_id: str
@@ -69,7 +69,7 @@ class SampleOpinion:
 
 
 def sample_opinions() -> list[SampleOpinion]:
-    """All the sample opinions, oldest first; the same ones at each call."""
+    """Draw all the sample opinions, oldest first; the result never varies."""
     chance = random.Random(SEED)
     profiles = {author.email: chance.choice(list(USAGES_BY_PROFILE)) for author in AUTHORS}
     entries = tomllib.loads(OPINIONS.read_text(encoding="utf-8"))["datasets"]
@@ -120,7 +120,7 @@ def _opinion(
 
 
 def _ratings(usual: dict[str, float], fitness: str, chance: random.Random) -> dict[str, int]:
-    """Somebody's ratings: around the usual ones, better when the data meet their need."""
+    """Draw one person's ratings: around the usual ones, better when the data meet their need."""
     mood = {"yes": 0.6, "partly": 0.0, "no": -0.6}[fitness]
     return {
         axis: min(5, max(1, round(chance.gauss(mean + mood, 0.8))))

@@ -1,6 +1,6 @@
-"""Every part of the product's pages in all its states, at /demo/parts, to design and to check them.
+"""Every part of the product's pages in all its states, at /demo/parts, to design and check them.
 
-Nothing here is of the database: the sentences and the figures are made up.
+Nothing here comes from the database: the sentences and the figures are made up.
 """
 
 from __future__ import annotations

@@ -52,13 +52,13 @@ UDATA_FORMS = ("/login/",)
 
 
 def create_udata(mongodb_uri: str, database: str, port: int, state_dir: Path) -> Flask:
-    """udata with its plugins, set up to run alone on one machine.
+    """Make udata with its plugins, set up to run alone on one machine.
 
     :param mongodb_uri: the server, without a database.
     :param port: where the portal will be reached on localhost: addresses are made from it.
     :param state_dir: where uploaded files and mails are written.
     """
-    # As an override, so that a udata.cfg of the current folder has no say.
+    # As an override, so that a udata.cfg in the current folder has no effect.
     app: Flask = standalone(
         create_app(override=_settings(database_uri(mongodb_uri, database), port, state_dir))
     )
@@ -68,12 +68,13 @@ def create_udata(mongodb_uri: str, database: str, port: int, state_dir: Path) ->
 
 
 def create_portal(mongodb_uri: str, database: str, port: int, state_dir: Path) -> Portal:
-    """udata and the stand-in front-end as one WSGI application; see `create_udata`."""
+    """Make udata and the stand-in front-end as one WSGI application; see `create_udata`."""
     return Portal(create_udata(mongodb_uri, database, port, state_dir), state_dir)
 
 
 class Portal:
-    """The edge: who answers what. `udata` is the Flask application behind it."""
+    """The edge, which sends each request to udata or to the front-end. `udata` is the Flask
+    application behind it."""
 
     def __init__(self, udata: Flask, state_dir: Path) -> None:
         self.udata = udata
@@ -88,7 +89,8 @@ class Portal:
         return application(environ, start_response)
 
     def _is_logged_in(self, request: Request) -> bool:
-        """Whether the session cookie of a request says so; udata checks it at each use."""
+        """Return whether a request has the session cookie of a user; udata checks it at each
+        use."""
         session = self.udata.session_interface.open_session(self.udata, request)  # type: ignore
         return bool(session and "_user_id" in session)
 
@@ -113,7 +115,7 @@ def _settings(mongodb_host: str, port: int, state_dir: Path) -> type[Defaults]:
         # Where flask-storage makes the addresses of uploaded files, behind the same edge.
         FS_PREFIX = "/s"
 
-        # Tasks run at once, in the request; one that fails does not break it, as a worker's.
+        # Tasks run at once, in the request; a failing one does not break it, as in a worker.
         CELERY_TASK_ALWAYS_EAGER = True
         CELERY_TASK_EAGER_PROPAGATES = False
         CELERY_BROKER_URL = "memory://"
@@ -122,7 +124,7 @@ def _settings(mongodb_host: str, port: int, state_dir: Path) -> type[Defaults]:
         SEND_MAIL = False  # see `_write_mails`
         MAIL_DEFAULT_SENDER = "ne-pas-repondre@demo.test"
 
-        # Fixed, so that sessions survive a restart. The demo only listens on this machine.
+        # Fixed, so that sessions survive a restart. The demo listens on this machine only.
         SECRET_KEY = "demo: not a secret"
         API_TOKEN_SECRET = "demo: not a secret either"
         SECURITY_PASSWORD_SALT = "demo: public salt"
@@ -134,29 +136,29 @@ def _settings(mongodb_host: str, port: int, state_dir: Path) -> type[Defaults]:
         # ".test" never exists (RFC 2606), which is why the demo's addresses end so.
         SECURITY_EMAIL_VALIDATOR_ARGS = {"check_deliverability": False, "test_environment": True}
 
-        # No look-up in the DNS, no call to another service.
+        # No DNS lookup, no call to another service.
         URLS_RESOLVE_HOSTNAME = False
         URLS_ALLOW_LOCAL = True
         PUBLISH_ON_RESOURCE_EVENTS = False
         HARVEST_ENABLE_MANUAL_RUN = False
-        # People without an account take part too. Keys that everybody knows protect nothing: those
-        # of a portal are its own.
+        # People without an account take part too. Keys that everybody knows protect nothing: a
+        # portal has its own.
         CULTURE_FEEDBACK_TOKEN_KEY = "demo: everybody knows this key for tokens"
         CULTURE_FEEDBACK_EMAIL_HASH_KEY = "demo: everybody knows this key for hashes"
         CULTURE_FEEDBACK_EMAIL_KEYS = ["ZGVtbzogZXZlcnlib2R5IGtub3dzIHRoaXMga2V5ISE="]
-        # The ministry deals with requests whose holder nobody knows, and what is asked here opens
-        # the appeals of the law.
+        # The ministry deals with requests whose holder is unknown, and requests here open the
+        # appeals provided by law.
         CULTURE_FEEDBACK_DESK = "ministere-de-la-culture"
         CULTURE_FEEDBACK_FORMAL_REQUESTS = True
 
-        # Where mails may lead, besides the front-end.
+        # Where links in mails may lead, besides the front-end.
         DISCUSSION_ALLOWED_EXTERNAL_DOMAINS = ["localhost"]
 
     return Demo
 
 
 def _write_mails(app: Flask, folder: Path) -> None:
-    """Write the mails `app` would send as text files of `folder`, named in their order."""
+    """Write the mails that `app` would send as text files in `folder`, named in their order."""
     numbers = itertools.count(1)
 
     def write(message: Message, **_: Any) -> None:

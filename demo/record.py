@@ -1,5 +1,4 @@
-"""Records the sample opinions as their authors would: through the very action that the API calls,
-only dated back."""
+"""Record the sample opinions through the very action that the API calls, only dated back."""
 
 from __future__ import annotations
 
@@ -23,8 +22,8 @@ from .opinions import SampleOpinion, sample_opinions
 
 
 def record_opinions(progress: Callable[[int, int], None] = lambda done, of: None) -> int:
-    """Submits every sample opinion that is not there yet, and answers how many were. Needs an
-    application context. `progress` hears how many are done, of how many."""
+    """Submit every missing sample opinion. Return how many were submitted. Needs an application
+    context. `progress` is called with the number done, and their total."""
     opinions = sample_opinions()
     datasets = find_datasets()
     emails = {opinion.author_email for opinion in opinions}
@@ -54,7 +53,8 @@ def record_opinions(progress: Callable[[int, int], None] = lambda done, of: None
 
 
 def _handle(feedback: Feedback, opinion: SampleOpinion) -> None:
-    """What the producer did about it, a third of the way to now, and what its author says since."""
+    """Record what the producer did about a comment, a third of the way to now, and its author's
+    reply."""
     producer: User = User.objects.get(email=PRODUCER.email)
     with acting_as(producer):
         answered = now() - timedelta(days=opinion.days_ago * 2 / 3)

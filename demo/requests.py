@@ -1,5 +1,5 @@
-"""Sample requests for data (``requests.toml``), recorded as people would: through the very actions
-that the API calls, each on its day."""
+"""Sample requests for data (``requests.toml``), recorded through the very actions that the API
+calls, each on its day."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ Act = Callable[[Viewer, str], Any]
 
 @dataclass(frozen=True)
 class Event:
-    """What an account does about a request, `ago` days before the first start. `act` is given the
-    viewer and the id of the request, which it has not yet when it is asked."""
+    """Something an account does about a request, `ago` days before the first start. `act` is called
+    with the viewer and the id of the request, which is empty while the request is being made."""
 
     ago: float
     key: str
@@ -61,8 +61,8 @@ class Event:
 
 @cache
 def sample_requests() -> tuple[Record, ...]:
-    """The sample requests as they are written, their `author` the address of an account, with
-    `supporters` (addresses); the same at each call."""
+    """Return the sample requests as they are written, their `author` the address of an account,
+    with `supporters` (addresses); the result never varies."""
     chance = random.Random(SEED)
     emails = [author.email for author in AUTHORS]
     askers = iter(chance.sample(emails, len(emails)))
@@ -79,9 +79,9 @@ def record_requests(
     progress: Callable[[int, int], None] = lambda done, of: None,
     entries: Sequence[Record] | None = None,
 ) -> int:
-    """Has everything happen that has not yet, in its order, and answers how many requests are new.
-    Nobody is written to about what happened before the demo. Needs an application context.
-    `progress` hears how much is done, of how much. `entries`: other requests than the sample."""
+    """Record whatever is missing, in its order. Return how many requests are new. No mail is sent
+    about what happened before the demo. Needs an application context. `progress` is called with the
+    number of events done, and their total. `entries`: other requests than the sample."""
     entries = sample_requests() if entries is None else entries
     recorder = _Recorder(entries)
     known = len(recorder.ids)
@@ -102,14 +102,14 @@ def record_requests(
 
 
 def showcase() -> str | None:
-    """The slug of the request to show first, unless somebody deleted it."""
+    """Return the slug of the request to show first, unless somebody deleted it."""
     found = models.requests().find_one({"submission_id": SUBMISSION + SHOWCASE}, {"slug": 1})
     return found["slug"] if found else None
 
 
 @dataclass
 class _Recorder:
-    """What is there: the requests by key, how far each has come, and what they name."""
+    """The state of the database: the requests by key, how far each has come, and what they name."""
 
     sample: Sequence[Record]
     ids: dict[str, str] = field(default_factory=dict)
@@ -128,8 +128,8 @@ class _Recorder:
         self.datasets = {id: str(d.id) for id, d in catalogue.find_datasets().items()}
 
     def left_of(self, entry: Record) -> Iterator[Event]:
-        """What has not happened to a request. A load that was interrupted goes on where the history
-        stops: it has an entry for each move."""
+        """Yield the events of a request that have not happened. An interrupted load goes on where
+        the history stops: it has an entry for each move."""
         key, steps = entry["key"], list(self._steps(entry))
         come = self.entries.get(key, -1)
         if come >= max((length for length, _event in steps), default=0):
@@ -143,7 +143,7 @@ class _Recorder:
             event.act(viewer, self.ids.get(event.key, ""))
 
     def _steps(self, entry: Record) -> Iterator[tuple[int, Event]]:
-        """What happened after a request was made, each with the length of the history then."""
+        """Yield the events after a request was made, each with the length of the history then."""
         length, awaited = 0, False
         for number, step in enumerate(entry.get("steps", ()), start=1):
             silent = "confirm" in step or ("answer" in step and not awaited)
@@ -165,7 +165,7 @@ class _Recorder:
         def ask(viewer: Viewer, _id: str) -> None:
             try:
                 made, _new = actions.ask(viewer, payload, at=now())
-            except Gone:  # somebody who tries the demo has deleted it
+            except Gone:  # a visitor of the demo has deleted it
                 self.ids.pop(entry["key"], None)
             else:
                 self.ids[entry["key"]] = str(made["_id"])
@@ -196,7 +196,7 @@ class _Recorder:
 
 
 def _supports(entry: Record) -> Iterator[Event]:
-    """They come before whatever ends a request."""
+    """Yield the supports of a request, before whatever ends it."""
     ends = ("published", "declined", "withdrawn", "duplicate")
     ended = [step["ago"] for step in entry.get("steps", ()) if step.get("to") in ends]
     last = max(ended, default=0) + 0.5

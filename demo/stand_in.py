@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 FRONTEND = Path(__file__).with_name("frontend")
 LANGUAGES = ("fr", "en")
-#: What somebody has chosen in the header of the product, which is that of the portal here.
+#: Cookie set by the header of the product, which is that of the portal here.
 LANGUAGE_COOKIE = "culture-feedback-lang"
-#: The product's pages, which need no JavaScript; those of a dataset and of an organization are
-#: named as they are here.
+#: The product's pages, which need no JavaScript; those of a dataset and of an organization have the
+#: same addresses as here.
 PLAIN, NAMED = "/api/1/culture-feedback/pages/", ("dataset", "organization")
 
 PAGES = Map(
@@ -33,7 +33,7 @@ PAGES = Map(
         Rule("/", endpoint="home"),
         Rule("/datasets", endpoint="datasets"),
         Rule("/datasets/<slug>", endpoint="dataset"),
-        # The tab of cdata where udata's mails and bell lead; here it is a part of the page.
+        # The tab of cdata to which udata's mails and bell link; here it is a part of the page.
         Rule("/datasets/<slug>/discussions", endpoint="dataset"),
         Rule("/organizations/<slug>", endpoint="organization"),
         Rule("/login", endpoint="login"),
@@ -50,7 +50,7 @@ PAGES = Map(
 class StandIn:
     """The front-end as a WSGI application.
 
-    :param mails: the folder it lists on ``/demo/mails``.
+    :param mails: the folder listed on ``/demo/mails``.
     :param is_logged_in: whether a request comes from somebody with an open session.
     """
 
@@ -113,7 +113,7 @@ def _json(content: object) -> Response:
 
 
 def _read_mail(path: Path) -> dict[str, str]:
-    """A mail written by the portal: its date, recipient, subject and text."""
+    """Read a mail written by the portal: its date, recipient, subject and text."""
     head, _, text = path.read_text(encoding="utf-8").partition("\n\n")
     headers = dict(line.split(": ", 1) for line in head.splitlines())
     return {

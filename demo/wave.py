@@ -23,10 +23,10 @@ from udata_culture_feedback.web.refusals import Conflict
 from .accounts import MODERATOR, find
 from .catalogue import find_datasets
 
-#: Texts of a wave.
+#: Number of texts in a wave.
 TEXTS = 200
 
-#: Datasets that a wave is about: no test counts what they have.
+#: Datasets that a wave is about: no test counts their feedback.
 WAVES_ON = 6
 
 WORDS = (
@@ -41,7 +41,7 @@ NAMES = ("Casino Royal", "Crédit Facile", "Best Deals", "Médium Sérieux", "Su
 
 
 def appoint() -> int:
-    """Makes a moderator of the account that is there for it. 1 where it was none."""
+    """Make the account meant for it a moderator. Return 1 where it was none, otherwise 0."""
     user = find(MODERATOR)
     if user.has_role(roles.MODERATOR):
         return 0
@@ -52,7 +52,7 @@ def appoint() -> int:
 def load_wave(
     count: int = TEXTS, progress: Callable[[int, int], None] = lambda done, of: None
 ) -> int:
-    """Has that many persons without an account leave spam, and answers how many had not yet. Needs
+    """Submit spam of that many people without an account. Return how many texts are new. Needs
     an application context."""
     public = [dataset for _id, dataset in sorted(find_datasets().items()) if not dataset.private]
     datasets = public[-WAVES_ON:]

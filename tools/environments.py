@@ -15,10 +15,10 @@ CHECKOUT = Path(__file__).parents[1]
 def environment(
     folder: Path, requirements: Sequence[str], python: str, constraints: str = ""
 ) -> Path:
-    """The interpreter of an environment in `folder` that has `requirements` (as pip reads them)
-    under `constraints` (lines of `pip freeze`), made if it is not there as asked.
+    """Return the interpreter of an environment in `folder` that has `requirements` (as pip reads
+    them) under `constraints` (lines of `pip freeze`), made unless it exists as asked.
 
-    :raises SystemExit: when something cannot be installed; pip has said what.
+    :raises SystemExit: when something cannot be installed; pip has printed what.
     """
     asked = json.dumps([python, list(requirements), constraints, _declared(requirements)])
     stamp = folder / "made-of"
@@ -37,13 +37,14 @@ def environment(
 
 
 def frozen(interpreter: Path) -> str:
-    """What an environment has, as constraints for another one."""
+    """Return what an environment has, as constraints for another one."""
     command = [str(interpreter), "-m", "pip", "--disable-pip-version-check", "freeze"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def _declared(requirements: Sequence[str]) -> str:
-    """What the checkout says it needs, where it is itself among what is installed."""
+    """Return the declared dependencies of the checkout, where it is itself among what is
+    installed."""
     ours = any(str(CHECKOUT) in one for one in requirements)
     return (CHECKOUT / "pyproject.toml").read_text() if ours else ""
 

@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _rows(query: Query, slugs: Slugs) -> list[Row]:
-    """The signs of each entry that is compared, and whether it is expected."""
+    """List the features of each compared entry, and whether it is expected."""
     wanted = understood(query.text)
     compared = [
         one
@@ -73,7 +73,8 @@ def _fit(rows: Sequence[Row]) -> similar.Signs:
 
 
 def _solve(matrix: list[list[float]], wanted: list[float]) -> list[float]:
-    """Gauss-Jordan: the matrix is small, and definite thanks to the ridge."""
+    """Solve a linear system by Gauss-Jordan: the matrix is small, and definite thanks to the
+    ridge."""
     rows = [[*row, value] for row, value in zip(matrix, wanted, strict=True)]
     for i, pivot in enumerate(rows):
         rows[i] = pivot = [value / pivot[i] for value in pivot]

@@ -28,7 +28,7 @@ from demo.mongod import running_mongodb
 
 from .environments import CHECKOUT, environment, frozen
 
-#: What udata's tests import, beside udata.
+#: Dependencies of udata's tests, beside udata.
 NEEDED = (
     "pytest",
     "pytest-flask",
@@ -38,9 +38,9 @@ NEEDED = (
     "mock",
     "requests-mock",
 )
-#: As in udata's own configuration, which its wheel has not.
+#: As in udata's own configuration, which is not in its wheel.
 INI = "[pytest]\npython_classes = *Test\naddopts = -p no:cacheprovider\n"
-#: More differences than that are not chance: they are not looked at again.
+#: Number of differences beyond which they are not due to chance, and are not run again.
 LOOKED_AT_AGAIN = 50
 
 
@@ -56,7 +56,7 @@ class Side:
 
     @property
     def package(self) -> Path:
-        """Where its udata is."""
+        """The folder of its udata."""
         (found,) = self.interpreter.parents[1].glob("lib/python3*/site-packages/udata")
         return found
 
@@ -83,7 +83,7 @@ def main() -> int:
 
 
 def run(side: Side, only: list[str], server: str, jobs: int) -> None:
-    """Runs udata's tests (`only`: folders, files or ids of them) and notes how each ended."""
+    """Run udata's tests (`only`: folders, files or ids of them) and note how each ended."""
     print(f"udata's tests, {side.name} the plugin…", flush=True)
     started = time.monotonic()
     side.outcomes, side.with_plugin = ended(side, only, server, jobs)
@@ -91,8 +91,8 @@ def run(side: Side, only: list[str], server: str, jobs: int) -> None:
 
 
 def ended(side: Side, only: list[str], server: str, jobs: int) -> tuple[dict[str, str], int]:
-    """Test → how it ended, and with how many of them a plugin was on. What pytest says goes to
-    `<folder>/<side>.log`.
+    """Return test → how it ended, and the number of tests with a plugin on. The output of pytest
+    goes to `<folder>/<side>.log`.
 
     :raises SystemExit: when pytest could not run.
     """
@@ -122,7 +122,7 @@ def ended(side: Side, only: list[str], server: str, jobs: int) -> tuple[dict[str
 
 
 def differences(without: Side, with_it: Side) -> set[str]:
-    """Tests that end otherwise, or that only one of them has."""
+    """List the tests that end otherwise, or that only one of them has."""
     tests = without.outcomes.keys() | with_it.outcomes.keys()
     return {test for test in tests if without.outcomes.get(test) != with_it.outcomes.get(test)}
 
@@ -130,7 +130,7 @@ def differences(without: Side, with_it: Side) -> set[str]:
 def looked_at_again(
     sides: tuple[Side, Side], tests: list[str], server: str, times: int
 ) -> dict[str, str]:
-    """Of tests that differed, those that end alike when run again → what was seen."""
+    """Run tests that differed again. Return those that then end alike → what was seen."""
     seen: dict[str, tuple[set[str], set[str]]] = {test: (set(), set()) for test in tests}
     for _time in range(times):
         for number, side in enumerate(sides):
@@ -146,7 +146,7 @@ def looked_at_again(
 
 
 def report(sides: tuple[Side, Side], different: list[str], unsteady: dict[str, str]) -> int:
-    """Prints what was found; answers the exit code."""
+    """Print what was found. Return the exit code."""
     without, with_it = sides
     counts = [Counter(side.outcomes.values()) for side in sides]
     print(f"\n{'':<16}{'without':>9}{'with':>9}")
@@ -184,7 +184,8 @@ def _list(title: str, lines: list[str]) -> None:
 
 
 def _surroundings(database: str) -> dict[str, str]:
-    """The environment of a run: nothing of this one that would change what udata does."""
+    """Return the environment of a run, without anything of this one that would change what udata
+    does."""
     kept = {
         name: value
         for name, value in os.environ.items()

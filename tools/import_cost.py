@@ -20,7 +20,7 @@ from statistics import median
 
 from .uninstalled import packages, surroundings
 
-#: What the plugin may add to a process.
+#: Limits of what the plugin may add to a process.
 MEGABYTES, SECONDS = 15, 0.3
 
 START = """
@@ -42,7 +42,7 @@ print(json.dumps({"seconds": wall, "CPU seconds": cpu, "MB": resident / 1e6, "pl
 
 
 def measure(folder: Path) -> dict[str, float]:
-    """One process that starts udata with the packages of a folder."""
+    """Measure one process that starts udata with the packages of a folder."""
     run = subprocess.run(
         [sys.executable, "-S", "-W", "ignore", "-c", START],
         cwd=folder.parent,  # not the checkout, which has our metadata
@@ -70,7 +70,7 @@ def main() -> int:
             for name, folder in folders.items():
                 measured = measure(folder)
                 assert measured["plugin"] == (name == "with"), measured
-                if time:  # the first one of each has cold disks
+                if time:  # the first run of each has cold disks
                     runs[name].append(measured)
     print(f"{'median of ' + str(times):<16}{'without':>9}{'with':>9}{'added':>9}")
     added = {}

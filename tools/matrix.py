@@ -33,8 +33,8 @@ from .environments import CHECKOUT, environment
 
 PYTHONS = ("python3.11", "python3.12", "python3.13")
 
-#: What an incompatibility shows in first, in a few minutes: the canary, the contract of the API,
-#: figures, migrations, a start from nothing.
+#: Tests in which an incompatibility shows first, within a few minutes: the canary, the contract of
+#: the API, figures, migrations, a start from nothing.
 CHOSEN = (
     "tests/project/test_compatibility.py",
     "tests/app/test_commands.py",
@@ -58,7 +58,7 @@ class Result:
 
 
 def udata_versions() -> list[str]:
-    """The releases of udata that the plugin says it supports, the latest first.
+    """List the releases of udata that the plugin says it supports, the latest first.
 
     :raises SystemExit: when the package index does not answer.
     """
@@ -77,7 +77,8 @@ def udata_versions() -> list[str]:
 
 
 def run(udata: str, python: str, server: str, arguments: argparse.Namespace) -> Result:
-    """The tests on one combination; what pytest says goes to a log beside its environment."""
+    """Run the tests on one combination; the output of pytest goes to a log beside its
+    environment."""
     name = f"{Path(python).name}-udata{udata}"
     needed = ["--editable", f"{CHECKOUT}[demo,test]", f"udata=={udata}"]
     interpreter = environment(arguments.folder / name, needed, python)

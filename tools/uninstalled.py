@@ -1,5 +1,5 @@
-"""A udata beside which the plugin is not: the installed packages, as links in a folder of their
-own, with or without ours. What runs there sees nothing else, whatever this environment has."""
+"""A udata without the plugin beside it: the installed packages, as links in a folder of their own,
+with or without ours. What runs there sees nothing else, whatever this environment has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PACKAGE = "udata_culture_feedback"
 
 
 def packages(folder: Path, *, with_plugin: bool = False) -> Path:
-    """Fills `folder` with links to every installed package but the plugin; or with it, as pip
+    """Fill `folder` with links to every installed package but the plugin; or with it, as pip
     installs it from the checkout: a copy, compiled."""
     folder.mkdir(parents=True, exist_ok=True)
     installed = Path(sysconfig.get_paths()["purelib"])
@@ -33,6 +33,7 @@ def packages(folder: Path, *, with_plugin: bool = False) -> Path:
 
 
 def surroundings(folder: Path) -> dict[str, str]:
-    """The environment of a Python that is started with `-S`: these packages, and no settings."""
+    """Return the environment of a Python that is started with `-S`: these packages, and no
+    settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("UDATA_")}
     return kept | {"PYTHONPATH": str(folder), "UDATA_SETTINGS": "/nonexistent"}

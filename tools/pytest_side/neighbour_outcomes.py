@@ -1,8 +1,8 @@
-"""Loaded by pytest into udata's own tests, the same in both environments: it must import nothing of
-the plugin, which one of them has not.
+"""A pytest plugin loaded into udata's own tests, the same in both environments: it must import
+nothing of the plugin, which one of them does not have.
 
 It turns on whatever plugins are installed, as udata does when it starts; gives each test the same
-chance, so that two runs see the same invented names; and writes how each test ended.
+random seed, so that two runs see the same invented names; and writes how each test ended.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def plugins_are_on(request: pytest.FixtureRequest) -> None:
-    """What `udata.app.standalone` does, which tests do not call."""
+    """Do what `udata.app.standalone` does, which tests do not call."""
     if "app" not in request.fixturenames:
         return
     app = request.getfixturevalue("app")
