@@ -1,6 +1,7 @@
-"""When a form was opened: a signed token in it, so that who began in time may end a little late.
+"""When a form was opened: a signed token in it, so that an answer begun in time may arrive a little
+late.
 
-It is made for one person and one consultation; a clock that somebody sets back is no help.
+It is made for one person and one consultation; setting back a device's clock does not help.
 """
 
 from __future__ import annotations
@@ -21,20 +22,21 @@ from .models import Response
 
 OPENING = "consultation-opening"
 RESUME = "consultation-resume"
-#: Longest token that is looked at, in characters.
+#: Longest token that is read, in characters.
 LONGEST = 512
 
 
 def token_for(viewer: Viewer, consultation_id: ObjectId, opened_at: datetime | None = None) -> str:
-    """Make a token that says: this person has opened the form now (or at another moment that is
-    known)."""
+    """Create a token proving that this person opened the form now (or at a known earlier
+    moment)."""
     at = ((opened_at or now()) - EPOCH) // MILLISECOND
     return str(tokens.signer(OPENING).dumps([str(consultation_id), _person(viewer), at]))
 
 
 def opened_at(token: object, viewer: Viewer, consultation_id: ObjectId) -> datetime | None:
-    """Return when this person opened the form of this consultation (naive UTC), if the token says
-    so. Who was nobody then may have become known meanwhile."""
+    """Return when this person opened the form of this consultation (naive UTC); None unless the
+    token proves it. A token for an unknown visitor is accepted too: they may have been recognised
+    since."""
     said = _read(OPENING, token)
     if not isinstance(said, list) or len(said) != 3 or said[0] != str(consultation_id):
         return None
@@ -44,7 +46,7 @@ def opened_at(token: object, viewer: Viewer, consultation_id: ObjectId) -> datet
 
 
 def is_for(token: object, viewer: Viewer, consultation_id: ObjectId) -> bool:
-    """Tell whether a token was made for this very person."""
+    """Check whether a token was made for this very person."""
     said = _read(OPENING, token)
     return (
         viewer.known
@@ -54,13 +56,13 @@ def is_for(token: object, viewer: Viewer, consultation_id: ObjectId) -> bool:
 
 
 def resume_token(response_id: ObjectId, key: str) -> str:
-    """Make what the link carries by which the person of a `key` goes on with a response elsewhere,
-    without logging in."""
+    """Create the token of a link by which the person of a `key` continues a response on another
+    device, without logging in."""
     return str(tokens.signer(RESUME).dumps([str(response_id), _hash(key)]))
 
 
 def resumed(token: object) -> tuple[ObjectId, str] | None:
-    """Return the answer that a link leads to, and a hash of whose it was."""
+    """Return the response that a link leads to, and a hash of its author's key."""
     said = _read(RESUME, token)
     if not isinstance(said, list) or len(said) != 2 or not ObjectId.is_valid(said[0]):
         return None
@@ -68,7 +70,7 @@ def resumed(token: object) -> tuple[ObjectId, str] | None:
 
 
 def is_of(response: Response, person: str) -> bool:
-    """Tell whether an answer is still that person's: not of somebody who has left."""
+    """Check whether a response still belongs to that person: not after its author has left."""
     return hmac.compare_digest(_hash(response["contributor"]["key"]), str(person))
 
 

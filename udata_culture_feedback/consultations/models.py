@@ -1,5 +1,5 @@
-"""Consultations, responses, and what is kept of feedback at closing: what their documents hold, and
-the indexes of their collections. Dates are naive UTC.
+"""Documents of consultations, responses, and feedback copied at closing, with the indexes of their
+collections. Dates are naive UTC.
 
 This module, `window` and `scope` are the floor of the domain: they import no other domain.
 """
@@ -19,7 +19,7 @@ from ..people.models import Contributor
 from ..portal.collections import Indexed, acknowledged
 from .wording import Texts
 
-#: Slugs that are routes, and so never a consultation's.
+#: Slugs that no consultation may have, since they are routes.
 RESERVED_SLUGS = frozenset(("new",))
 
 
@@ -52,8 +52,8 @@ class Mode(StrEnum):
 
 
 class Option(TypedDict):
-    """One answer to choose, thing to rank or line of a matrix. `other`: whoever chooses it says
-    what in their own words."""
+    """An answer to choose, an item to rank or a row of a matrix. `other`: whoever chooses it adds
+    their own words."""
 
     id: str
     label: Texts
@@ -61,24 +61,24 @@ class Option(TypedDict):
 
 
 class Condition(TypedDict):
-    """Holds for whoever gave one of these answers (ids of options, steps of a scale) to an earlier
-    question, or has one of these profiles (`question`: "profile")."""
+    """A condition that holds for respondents who gave one of these answers (ids of options, steps
+    of a scale) to an earlier question, or have one of these profiles (`question`: "profile")."""
 
     question: str
     answers: list[str | int]
 
 
 class Conditions(TypedDict, total=False):
-    """Several conditions, joined: one of `all` and `any` is there."""
+    """Several conditions, joined by exactly one of `all` and `any`."""
 
     all: list[Condition]
     any: list[Condition]
 
 
 class Question(TypedDict):
-    """One question, see `questions`. `step` counts from 1. `scale`: the label of each step, worst
-    first; a matrix has one for all of its `rows`. `min`, `max`: of a number, or of a date (as
-    2026-12-31). `max_choices`: how many answers may be given, or ranked."""
+    """One question, see `questions`. `step` counts from 1. `scale`: the labels of the steps, the
+    worst first; a matrix has one scale for all its `rows`. `min`, `max`: of a number, or of a date
+    (2026-12-31). `max_choices`: how many answers may be given, or ranked."""
 
     id: str
     kind: str
@@ -97,7 +97,7 @@ class Question(TypedDict):
 
 
 class Scope(TypedDict, total=False):
-    """The datasets a consultation is about: one that any of these names is in scope."""
+    """The datasets a consultation is about: those that match any of these fields."""
 
     organizations: list[ObjectId]
     tags: list[str]
@@ -125,7 +125,7 @@ class Entry(TypedDict):
 
 
 class Edit(TypedDict):
-    """A change of a consultation: the version it made, and the fields it changed."""
+    """A change of a consultation: the version it created, and the fields it changed."""
 
     version: int
     at: datetime
@@ -133,14 +133,14 @@ class Edit(TypedDict):
 
 
 class Commitment(TypedDict):
-    """What the team promises, and the request that carries it."""
+    """A promise of the team, and the request that tracks it."""
 
     text: Texts
     request: NotRequired[ObjectId]
 
 
 class Synthesis(TypedDict, total=False):
-    """What the team concluded (Markdown); shown once `published_at` is there."""
+    """The team's conclusions (Markdown); public once `published_at` is set."""
 
     text: Texts
     commitments: list[Commitment]
@@ -148,7 +148,7 @@ class Synthesis(TypedDict, total=False):
 
 
 class Dates(TypedDict):
-    """When a consultation is open: [opens_at, closes_at), once it is `published`."""
+    """The window of a consultation: [opens_at, closes_at), in force once it is `published`."""
 
     opens_at: datetime
     closes_at: datetime
@@ -202,7 +202,7 @@ class Consultation(Dates):
 
 
 class CultureFeedbackConsultation(Indexed):
-    """Of `Consultation`."""
+    """The indexes of `Consultation`."""
 
     meta = {
         "indexes": [
@@ -222,7 +222,7 @@ Answers = dict[str, Any]
 
 
 class Text(TypedDict):
-    """A free text of a response, moderated on its own. `terms`: what it is found by."""
+    """A free text of a response, moderated on its own. `terms`: the words of the search index."""
 
     id: ObjectId
     question: str
@@ -233,8 +233,8 @@ class Text(TypedDict):
 
 
 class Said(TypedDict):
-    """What somebody says: in a response, or in the draft of one. `open_data`: they allow their
-    texts to be published as open data."""
+    """The answers of a person, in a response or its draft. `open_data`: they allow their texts to
+    be published as open data."""
 
     answers: Answers
     profile: NotRequired[str]
@@ -242,8 +242,8 @@ class Said(TypedDict):
 
 
 class Draft(Said):
-    """What somebody is writing and has not sent. `step`: where they go on; `opened_at`: when they
-    first opened the form."""
+    """An answer that is not sent yet. `step`: where to continue; `opened_at`: when the form was
+    first opened."""
 
     step: NotRequired[int]
     saved_at: datetime
@@ -251,12 +251,12 @@ class Draft(Said):
 
 
 class Response(TypedDict):
-    """One person's answer to a consultation; without `sent_at`, only the draft of one.
+    """One person's answer to a consultation; without `sent_at`, only a draft.
 
     `questionnaire`: the version of the consultation it answers. `requests`: question → request for
-    data that was made of its answer. `reference`, `entered_by`: of what the team entered.
-    `imported`: when it was brought in from a file. `v`, `live`, `counted`, `due`: see
-    `figures.settle`. `deleted` marks a tombstone, which says nothing and belongs to nobody.
+    data created from its answer. `reference`, `entered_by`: for answers that the team entered.
+    `imported`: when it was imported from a file. `v`, `live`, `counted`, `due`: see
+    `figures.settle`. `deleted` marks a tombstone, without words or author.
     """
 
     _id: ObjectId
@@ -291,7 +291,7 @@ _WITH_TEXTS = {"partialFilterExpression": {"texts.id": {"$exists": True}}}
 
 
 class CultureFeedbackResponse(Indexed):
-    """Of `Response`."""
+    """The indexes of `Response`."""
 
     meta = {
         "indexes": [
@@ -315,9 +315,9 @@ class CultureFeedbackResponse(Indexed):
 
 
 class Collected(TypedDict):
-    """What a feedback said of a dataset when the consultation it is stamped with closed: no words,
-    nobody's. The id is a hash of both, so that it is copied once, and that a feedback deleted since
-    is not found in it. `kind`: how its contributor is counted."""
+    """The copy of a feedback as it was when its consultation closed: no words, no author. The id is
+    a hash of both ids, so that it is copied once, and a feedback deleted since cannot be found in
+    it. `kind`: how its contributor is counted."""
 
     _id: str
     consultation: ObjectId
@@ -337,7 +337,7 @@ class Collected(TypedDict):
 
 
 class CultureFeedbackCollected(Indexed):
-    """Of `Collected`."""
+    """The indexes of `Collected`."""
 
     meta = {
         "indexes": [
@@ -348,14 +348,15 @@ class CultureFeedbackCollected(Indexed):
 
 
 class Named(TypedDict):
-    """A dataset that answers name, and how many do."""
+    """A dataset that answers name, and in how many of them."""
 
     dataset: ObjectId
     count: int
 
 
 class Since(TypedDict, total=False):
-    """The ratings of the datasets (how many: `datasets`) whose data changed after the closing."""
+    """Ratings given after the closing to datasets whose data changed since (`datasets`: their
+    number)."""
 
     totals: Totals
     datasets: int
@@ -364,9 +365,9 @@ class Since(TypedDict, total=False):
 class Results(TypedDict):
     """The figures of a consultation, which nobody sees before its seal is broken.
 
-    `_id`: `responses:<id>` counts responses, `feedback:<id>` what was collected; apart, because
-    they count other documents. `totals` is flat, see `figures`. `named`: the datasets named most
-    often, by question, worked out at closing. `last`: see `figures.settle`.
+    `_id`: `responses:<id>` counts responses, `feedback:<id>` collected feedback; they are separate
+    because they count different documents. `totals` is flat, see `figures`. `named`: the datasets
+    named most often, by question, computed at closing. `last`: see `figures.settle`.
     """
 
     _id: str
@@ -378,13 +379,13 @@ class Results(TypedDict):
 
 
 class CultureFeedbackResults(Indexed):
-    """Of `Results`: found by their id."""
+    """The collection of `Results`, found by their id."""
 
 
 class Follower(TypedDict):
-    """An account, or somebody without one (`contact`: where their address is kept), who asked for a
-    mail: `reminder` before the closing, `synthesis` when that is published. The id joins
-    consultation and person; it goes a month after the synthesis."""
+    """A person who asked for a mail, with an account or without (`contact`: the id of their stored
+    address): `reminder` before the closing, `synthesis` when it is published. The id joins
+    consultation and person; it is deleted a month after the synthesis."""
 
     _id: str
     consultation: ObjectId
@@ -396,14 +397,14 @@ class Follower(TypedDict):
 
 
 class CultureFeedbackFollower(Indexed):
-    """Of `Follower`."""
+    """The indexes of `Follower`."""
 
     meta = {"indexes": [["consultation", "id"], "user", "contact"]}
 
 
 def consultations() -> Collection[Consultation]:
-    """Return the collection of consultations, its indexes built, its writes acknowledged by a
-    majority; those below likewise."""
+    """Return the collection of consultations, indexes built, writes acknowledged by a majority; the
+    collections below likewise."""
     return acknowledged(CultureFeedbackConsultation)
 
 
@@ -413,7 +414,7 @@ def responses() -> Collection[Response]:
 
 
 def collected() -> Collection[Collected]:
-    """Return the collection of what was copied of feedback."""
+    """Return the collection of feedback copied at closing."""
     return acknowledged(CultureFeedbackCollected)
 
 
@@ -423,15 +424,15 @@ def results() -> Collection[Results]:
 
 
 def followers() -> Collection[Follower]:
-    """Return the collection of who asked for a mail."""
+    """Return the collection of people who asked for a mail."""
     return acknowledged(CultureFeedbackFollower)
 
 
 def of_responses(consultation: object) -> str:
-    """Name the figures that count responses."""
+    """Return the id of the figures that count responses."""
     return f"responses:{consultation}"
 
 
 def of_feedback(consultation: object) -> str:
-    """Name the figures that count collected feedback."""
+    """Return the id of the figures that count collected feedback."""
     return f"feedback:{consultation}"

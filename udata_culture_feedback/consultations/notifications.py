@@ -1,4 +1,4 @@
-"""Who is told of what: those who asked, once. The words are in `mails`."""
+"""Who receives which mail about a consultation: those who asked, once. The texts are in `mails`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from .window import State, Window
 
 
 def follow(viewer: Viewer, reference: Any, *, reminder: bool, synthesis: bool) -> None:
-    """Record what somebody wants to be written to about: a reminder before it closes, the
-    synthesis. Neither: nothing any more. Raises Unauthenticated without an account, NotFound."""
+    """Record which mails an account wants: a reminder before the closing, the synthesis, or
+    neither. Raise Unauthenticated without an account, NotFound."""
     must_be_known(viewer)
     if not viewer.account:
         raise refusals.Unauthenticated(_("Log in to be written to."))
@@ -47,8 +47,8 @@ def follow(viewer: Viewer, reference: Any, *, reminder: bool, synthesis: bool) -
 
 
 def follow_by_email(consultation: Consultation, contact: ObjectId) -> datetime:
-    """Record that somebody without an account wants the synthesis. Answers until when their address
-    is kept for now: `keep_addresses` keeps it for longer."""
+    """Record that a person without an account wants the synthesis. Return until when their address
+    is kept for now; `keep_addresses` prolongs that."""
     followers().insert_one(
         {
             "_id": f"{consultation['_id']}:{contact}",
@@ -63,9 +63,9 @@ def follow_by_email(consultation: Consultation, contact: ObjectId) -> datetime:
 
 
 def keep_addresses() -> int:
-    """Keep the addresses of those who want a synthesis until some days after it, or until the
-    fingerprints of the consultation end where there is none. It is keeping them that takes this
-    step, not erasing them."""
+    """Prolong keeping the addresses of followers: until some days after the synthesis, or until the
+    fingerprints of the consultation end where none is published. Addresses expire on their own;
+    only keeping them needs this step. Return how many were kept."""
     kept = 0
     for row in list(followers().find({"contact": {"$exists": True}})):
         consultation = find(row["consultation"])
@@ -91,7 +91,7 @@ def _kept_for() -> timedelta:
 
 
 def followed(viewer: Viewer, consultation: Consultation) -> dict[str, bool]:
-    """Return what somebody has asked for."""
+    """Return the mails that an account has asked for."""
     found = None
     if viewer.account:
         found = followers().find_one({"_id": f"{consultation['_id']}:{viewer.user_id}"})
@@ -102,8 +102,8 @@ def followed(viewer: Viewer, consultation: Consultation) -> dict[str, bool]:
 
 
 def remind(consultation: Consultation) -> int:
-    """Remind those who asked for it and have not answered, some days before the closing. Once for
-    each closing date; again changes nothing."""
+    """Send the reminder to those who asked for it and have not answered, some days before the
+    closing. Once for each closing date; idempotent."""
     window, moment = Window.of(consultation), now()
     days = timedelta(days=current_app.config["CULTURE_FEEDBACK_CONSULTATION_REMINDER_DAYS"])
     if window.state(moment) is not State.OPEN or moment < window.closes_at - days:
@@ -123,7 +123,7 @@ def remind(consultation: Consultation) -> int:
 
 
 def synthesis(consultation_id: ObjectId) -> int:
-    """Tell those who asked that the synthesis is there. Again changes nothing."""
+    """Announce the synthesis to those who asked for it. Idempotent."""
     found = find(consultation_id)
     if found is None or not (found.get("synthesis") or {}).get("published_at"):
         return 0

@@ -1,5 +1,6 @@
-"""How many take part, by day and by way: no opinion, and so outside the seal. The team sees it
-while the consultation is open; everybody the total, where the team says so."""
+"""Participation by day and by way of answering: it reveals no opinion, and so is outside the seal.
+The team sees it while the consultation is open; the public sees the total where the team allows
+it."""
 
 from __future__ import annotations
 
@@ -14,14 +15,13 @@ from .figures import Way
 from .models import Consultation
 from .repository import no_such_consultation
 
-#: Profiles are told in tens, from this many people on.
+#: Profiles are shown rounded down to multiples of this, and so not below it.
 PROFILE_STEP = 10
 
 
 def read(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
-    """Return how many have answered: for its team `total`, `days`, `ways`, `profiles` and
-    `reminders`, for everybody else the `total` alone. Raises NotFound where the team does not show
-    it."""
+    """Return the participation: for the team `total`, `days`, `ways`, `profiles` and `reminders`,
+    for others the `total` alone. Raise NotFound where the team does not show it."""
     team = permissions.is_team(viewer)
     if not team and not consultation.get("show_participation"):
         raise no_such_participation()
@@ -39,14 +39,15 @@ def read(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
 
 
 def total(consultation: Consultation) -> int | None:
-    """Return how many have answered, where everybody may know."""
+    """Return the number of people who answered; None where it is not public."""
     if not consultation.get("show_participation"):
         return None
     return figures.totals(consultation["_id"]).get("total", 0)
 
 
 def no_such_participation() -> refusals.NotFound:
-    """Make the refusal of figures that are not shown; nobody learns whether there are any."""
+    """Build the refusal of figures that are not public; it does not reveal whether there are
+    any."""
     return no_such_consultation()
 
 
@@ -58,8 +59,8 @@ def _days(totals: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def _profiles(totals: dict[str, int]) -> list[dict[str, Any]]:
-    """Count people by profile, in tens and from ten on: cumulated, day after day, this tells of
-    nobody in particular. The others have no line, from which they could be worked out."""
+    """Count people by profile, rounded down to tens: read day after day, this identifies nobody.
+    Smaller groups have no line, from which they could be computed."""
     rounded = [
         (term, totals.get(f"profile:{term.id}", 0) // PROFILE_STEP * PROFILE_STEP)
         for term in vocabulary.vocabularies()["profiles"]

@@ -20,7 +20,7 @@ from .window import State, Window
 
 ROLE = roles.CONSULTATION
 
-#: The mode of a consultation, as a mode of the portal.
+#: The access mode of the portal that each mode of a consultation corresponds to.
 ASKED = {
     Mode.OPEN: access_modes.Mode.PROOF,
     Mode.EMAIL: access_modes.Mode.EMAIL,
@@ -37,8 +37,8 @@ def may_read(viewer: Viewer, consultation: Consultation) -> bool:
 
 
 def access_mode(consultation: Consultation) -> access_modes.Mode:
-    """Return what somebody without an account has to give: the stricter of what the consultation
-    and the portal ask for."""
+    """Return what a respondent without an account has to prove: the stricter demand of consultation
+    and portal."""
     wished = ASKED[Mode(consultation.get("mode") or Mode.OPEN)]
     return access_modes.stricter(wished, access_modes.mode_of(access_modes.Action.RESPONSE))
 
@@ -48,7 +48,7 @@ def may_edit(viewer: Viewer, consultation: Consultation) -> bool:
 
 
 def may_delete(viewer: Viewer, consultation: Consultation) -> bool:
-    """Tell whether a consultation may be deleted: nobody has seen it."""
+    """Check whether a consultation may be deleted: only before it is published."""
     return is_team(viewer) and not consultation.get("published")
 
 
@@ -61,7 +61,7 @@ def may_see_results(consultation: Consultation) -> bool:
 
 
 def may_moderate(viewer: Viewer, consultation: Consultation) -> bool:
-    """Tell whether somebody may moderate texts: under the seal they are nobody's to read."""
+    """Check whether a person may moderate texts, which nobody reads while they are sealed."""
     judges = is_team(viewer) or viewer.moderates_everything
     return judges and may_see_results(consultation)
 

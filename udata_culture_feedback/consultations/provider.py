@@ -1,4 +1,4 @@
-"""What consultations give to other rooms, which find it in `contributions.neighbours`."""
+"""What consultations provide to other rooms, which reach it through `contributions.neighbours`."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ __all__ = [
 
 
 def unclosed_of(documents: Iterable[dict[str, Any]]) -> tuple[Scoped, ...]:
-    """Return what `unclosed_stage` has read, for `put(waiting=…)`."""
+    """Convert the documents that `unclosed_stage` has read, for `put(waiting=…)`."""
     return tuple(Scoped.of(cast(Consultation, one)) for one in documents)
 
 
-#: The latest consultations that trends name.
+#: Most consultations that trends mark, the latest first.
 NAMED_IN_TRENDS = 20
 
 
 def events(
     dataset: DatasetFacts | None = None, organization: ObjectId | None = None
 ) -> list[TrendEvent]:
-    """Return openings and closings, until now, of the published consultations that concern a
-    dataset, an organization, or (without either) anybody; of the latest twenty."""
+    """Return the past openings and closings of published consultations that concern a dataset, an
+    organization, or (without either) the whole portal; of the latest twenty."""
     at = now()
     where = {"published": {"$ne": None}, "opens_at": {"$lte": at}}
     found = consultations().find(where, FIELDS).sort("opens_at", -1).limit(NAMED_IN_TRENDS)

@@ -1,5 +1,5 @@
 """The results of a consultation as a dataset of the portal, owned by the organization that
-consults: made once it has closed, then brought in line with what may be told of it."""
+consults: created once it has closed, then kept up to date with what may be published."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ from .wording import said
 
 log = logging.getLogger(__name__)
 
-#: Rows that somebody waits for; more are left to a task.
+#: Most rows that a request publishes itself; more are left to a task.
 AT_ONCE = 5000
 
 
 def publish(consultation_id: Any) -> Published:
-    """Publish the results of a consultation (its id or slug), or what of them has changed; again
-    changes nothing. Answers the dataset, and what was written of it.
+    """Publish the results of a consultation (its id or slug), or what has changed of them.
+    Idempotent. Return the dataset, and what was written of it.
 
-    Raises NotFound for a consultation that is not there; Conflict while its seal holds, while
-    somebody is publishing it, and where its dataset was taken down or given away.
+    Raise NotFound for an unknown consultation; Conflict while its seal holds, while it is being
+    published elsewhere, and where its dataset was deleted or transferred.
     """
     consultation = find(consultation_id)
     if consultation is None or not consultation.get("published"):
@@ -68,7 +68,7 @@ def publish(consultation_id: Any) -> Published:
         files = _files(consultation, found, organization.name, Path(folder), release)
         sheet = _sheet(consultation, found)
         made = portal.put(_name(consultation), organization.id, sheet, files)
-        if release.until is None:  # otherwise later imports wait for others
+        if release.until is None:  # otherwise later imports wait for more of them
             consultations().update_one(
                 {"_id": consultation["_id"]}, {"$set": {"released_until": moment}}
             )
@@ -76,8 +76,8 @@ def publish(consultation_id: Any) -> Published:
 
 
 def publish_as(viewer: Viewer, reference: Any) -> Published | None:
-    """The same by a member of the team; None where there is so much that a task does it. Raises
-    Forbidden for anybody else."""
+    """Publish the results on behalf of a member of the team; return None where there is so much
+    that a task does it. Raise Forbidden for anybody else."""
     must_be_known(viewer)
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
@@ -93,8 +93,8 @@ def publish_as(viewer: Viewer, reference: Any) -> Published | None:
 
 
 def publish_all() -> dict[ObjectId, Published | refusals.Refusal]:
-    """Publish every consultation whose seal is broken, one after the other: one that is refused
-    leaves the others alone."""
+    """Publish every consultation whose seal is broken, one after the other; a failure does not stop
+    the rest. Return the result or the refusal of each."""
     closed = {"published": {"$ne": None}, "closes_at": {"$lte": now() - grace()}}
     made: dict[ObjectId, Published | refusals.Refusal] = {}
     for one in list(consultations().find(closed, {"_id": 1}, sort=[("closes_at", 1)])):
@@ -109,12 +109,12 @@ def publish_all() -> dict[ObjectId, Published | refusals.Refusal]:
 
 
 def dataset_of(consultation: Consultation) -> catalogue.DatasetFacts | None:
-    """Return the dataset of its results, if everybody may see it."""
+    """Return the dataset of the results, if it is public."""
     return portal.dataset_of(_name(consultation))
 
 
 def responses_address(consultation: Consultation) -> str:
-    """Return where the answers can be downloaded as they are now."""
+    """Return the address at which the current answers can be downloaded."""
     return api_url(f"consultations/{consultation['slug']}/responses.csv")
 
 
@@ -139,7 +139,7 @@ def _files(
     folder: Path,
     release: Release,
 ) -> list[File]:
-    """Write every file."""
+    """Write every file into the folder."""
     made: list[Made] = [
         (csv.results_table(), partial(csv.result_rows, found)),
         (csv.crosses_table(), partial(csv.cross_rows, found)),
@@ -179,7 +179,7 @@ def _sheet(consultation: Consultation, found: dict[str, Any]) -> Sheet:
 
 
 def _description(consultation: Consultation, found: dict[str, Any]) -> str:
-    """Say what the dataset is, how it was made, and what it does not say, in Markdown."""
+    """Describe the dataset in Markdown: what it is, how it was made, and its limits."""
     window = Window.of(consultation)
     channels = found["responses"]["channels"]
     method = found["method"]
@@ -233,7 +233,7 @@ def _description(consultation: Consultation, found: dict[str, Any]) -> str:
 
 
 def _questionnaire(consultation: Consultation, organization: str) -> dict[str, Any]:
-    """Return the questions as they were asked, in each language."""
+    """Return the questions as they were asked, in every language."""
     source = representation.source(consultation)
     told = ("title", "introduction", "outcome", "opens_at", "closes_at", "steps", "questions")
     return {

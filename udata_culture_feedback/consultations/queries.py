@@ -1,4 +1,4 @@
-"""The list of consultations: public ones for everybody, all of them for their team."""
+"""The list of consultations: published ones for everybody, all of them for their team."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from . import permissions, representation
 from .models import Consultation, consultations
 from .window import State
 
-#: Not read for a list.
+#: Fields that lists do not read.
 LEFT_OUT = {"journal": 0, "questions": 0, "introduction": 0, "synthesis": 0}
 
 
 def listed(viewer: Viewer) -> dict[str, Any]:
-    """`GET P/consultations/`, newest first, with the filter `state`. Raises Invalid naming an
-    argument, NotFound for a page too far.
-    """
+    """Return the list for `GET P/consultations/`, newest first, with the filter `state`. Raise
+    Invalid naming an argument, NotFound for a page too far."""
     page = listing.asked_page()
     where: Query = {}
     if not permissions.is_team(viewer):
@@ -38,7 +37,7 @@ def listed(viewer: Viewer) -> dict[str, Any]:
 
 
 def open_ones(viewer: Viewer, limit: int) -> list[dict[str, Any]]:
-    """Find the consultations that are open, those that close first, as the API shows them."""
+    """List the open consultations as the API shows them, those that close first at the top."""
     found = consultations().find(_state(State.OPEN), LEFT_OUT, sort=[("closes_at", 1)]).limit(limit)
     return representation.as_json(viewer, list(found))
 

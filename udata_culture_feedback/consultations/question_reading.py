@@ -1,4 +1,4 @@
-"""The questions as their team defines them, read and checked: the same for JSON and for forms."""
+"""Questions as their team defines them, read and checked, for JSON and forms alike."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from .wording import Texts, read_texts
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 MAX_QUESTIONS = 60
 MAX_OPTIONS = 40
-#: Each has a figure for each of its places, or steps.
+#: Bounded because each row has a figure for each place, or step.
 MAX_ROWS = 15
 MAX_STEPS = 8
-#: Conditions of one question.
+#: Most conditions of one question.
 MAX_CONDITIONS = 10
 SCALE_STEPS = range(2, 11)
 LABEL_LENGTH = 250
@@ -42,8 +42,8 @@ HELP_LENGTH = 2000
 
 
 def read_questions(payload: Any, errors: Errors, steps: int) -> list[Question]:
-    """Read a list of questions; errors are named `questions.<n>.<field>`, n from 0. `steps`: how
-    many there are (1: one page)."""
+    """Read a list of questions; errors are named `questions.<n>.<field>`, n from 0. `steps`: the
+    number of steps (1: one page)."""
     if not isinstance(payload, list) or len(payload) > MAX_QUESTIONS:
         errors["questions"] = _("A list of %(n)d questions at most.", n=MAX_QUESTIONS)
         return []
@@ -57,7 +57,7 @@ def read_questions(payload: Any, errors: Errors, steps: int) -> list[Question]:
             continue
         taken = {question["id"] for question in read}
         if given.get("id") in (None, ""):
-            taken |= named  # it may be put before another that has the same words
+            taken |= named  # ids of later questions too: a generated id must not take theirs
         read.append(read_question(given, errors, steps, where=where, taken=taken))
     if not any(name.startswith("questions") for name in errors):
         _check_conditions(read, errors)
@@ -72,7 +72,7 @@ def read_question(
     where: str = "",
     taken: Iterable[str] = (),
 ) -> Question:
-    """Read one question; the questions its condition names are not looked up."""
+    """Read one question. The questions named in its condition are not looked up."""
 
     def at(field: str) -> str:
         return f"{where}.{field}" if where else field
@@ -100,7 +100,7 @@ def read_question(
 def _read_answers(
     kind: Kind, given: dict[str, Any], question: Question, errors: Errors, at: Callable[[str], str]
 ) -> None:
-    """Read what the answers to a question of this kind may be."""
+    """Read the possible answers to a question of this kind."""
     if kind in OPTIONED or kind is Kind.RANKING:
         most = MAX_ROWS if kind is Kind.RANKING else MAX_OPTIONS
         others = kind in OPTIONED
@@ -151,7 +151,8 @@ def _step(given: Any, steps: int, errors: Errors, name: str) -> int:
 def _options(
     given: Any, least: int, most: int, errors: Errors, name: str, others: bool
 ) -> list[Option]:
-    """Read options to choose, or rows; where `others` may be, one asks for words of one's own."""
+    """Read options to choose, or rows; with `others`, one of them may ask for a person's own
+    words."""
     if not isinstance(given, list) or not least <= len(given) <= most:
         errors[name] = (
             _("From %(least)d to %(most)d options.", least=least, most=most)
@@ -180,7 +181,7 @@ def _options(
 
 
 def _alike(options: list[Option]) -> str | None:
-    """Find a label that two options share in one language; None where there is none."""
+    """Find a label that two options share in one language; None without one."""
     seen: set[tuple[str, str]] = set()
     for option in options:
         for language, text in option["label"].items():
@@ -248,8 +249,8 @@ def _check_bounds(question: Question, errors: Errors, name: str) -> None:
 
 
 def _shown_if(given: Any, errors: Errors, name: str) -> Condition | Conditions | None:
-    """Read on what a question depends: one condition, a list of which all hold, or an object that
-    joins a list by `all` or `any`."""
+    """Read the conditions of a question: one condition, a list that must all hold, or an object
+    that joins a list by `all` or `any`."""
     if not given:
         return None
     if isinstance(given, dict) and "all" not in given and "any" not in given:
@@ -300,7 +301,7 @@ def _check_conditions(questions: list[Question], errors: Errors) -> None:
 
 
 def _why_not(condition: Condition, question: Question, by_id: dict[str, Question]) -> Any:
-    """Say why a condition cannot be; None where it can."""
+    """Return the error of an impossible condition; None for a possible one."""
     asked = by_id.get(condition["question"])
     if asked is None and condition["question"] == PROFILE:
         if question["step"] < 2:

@@ -1,8 +1,8 @@
-"""What a questionnaire is: kinds of questions, which of them somebody is asked, and which answers
-are counted one by one.
+"""Questionnaires: the kinds of questions, which of them a person is asked, and which answers are
+counted one by one.
 
-A question with `shown_if` stands on a later step than what it depends on: that works without
-JavaScript. Order is that of the list.
+A question with `shown_if` stands on a later step than the question it depends on, so that it works
+without JavaScript. Questions are asked in the order of the list.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .wording import said
 
 
 class Kind(StrEnum):
-    """What a question asks for."""
+    """The kind of a question."""
 
     SINGLE = "single"  # one of its options
     MULTIPLE = "multiple"  # some of its options
@@ -45,10 +45,10 @@ BINNED = frozenset((Kind.NUMBER, Kind.DATE))
 #: Kinds whose options may ask for words of one's own.
 OPTIONED = frozenset((Kind.SINGLE, Kind.MULTIPLE))
 
-#: What a condition calls the profile of a person; a question of this id goes first.
+#: The name of a person's profile in conditions; a question with this id takes precedence.
 PROFILE = "profile"
 
-#: Numbers on either side of zero.
+#: The greatest number allowed, on either side of zero.
 LARGEST_NUMBER = 1_000_000_000
 #: Bins of a number that has a least and a greatest value.
 BINS = 10
@@ -62,13 +62,13 @@ BY_YEAR_FROM = 1900
 def shown(
     questions: Iterable[Question], answers: Answers, profile: str | None = None
 ) -> list[Question]:
-    """List the questions that somebody of a profile who gave these answers is asked, step by step.
-    What depends on a question that is not asked is not asked either."""
+    """List the questions that a person with these answers and profile is asked, step by step.
+    Questions that depend on one not asked are not asked either."""
     asked: list[Question] = []
     known: dict[str, set[Any]] = {PROFILE: {profile} - {None}}
     ordered = sorted(questions, key=lambda question: question["step"])
     for question in ordered:
-        known.pop(question["id"], None)  # a question may be called "profile"
+        known.pop(question["id"], None)  # the id of a question may be "profile"
     for question in ordered:
         if not _is_met(question, known):
             continue
@@ -78,13 +78,13 @@ def shown(
 
 
 def pruned(questions: Iterable[Question], answers: Answers, profile: str | None = None) -> Answers:
-    """Keep the answers to questions that are asked: those to others are of no use."""
+    """Drop the answers to questions that are not asked."""
     ids = {question["id"] for question in shown(questions, answers, profile)}
     return {id: answer for id, answer in answers.items() if id in ids}
 
 
 def conditions_of(question: Question) -> tuple[str, list[Condition]]:
-    """Return how the conditions of a question are joined ("all" or "any"), and list them."""
+    """Return how the conditions of a question are joined ("all" or "any"), and the conditions."""
     condition = question.get("shown_if")
     if not condition:
         return "all", []
@@ -96,7 +96,7 @@ def conditions_of(question: Question) -> tuple[str, list[Condition]]:
 
 
 def depends_on_profile(questions: Iterable[Question]) -> bool:
-    """Tell whether the profile has to be asked before the questions that depend on it."""
+    """Check whether the profile has to be asked before the questions that depend on it."""
     questions = list(questions)
     if any(question["id"] == PROFILE for question in questions):
         return False
@@ -118,7 +118,7 @@ def _is_met(question: Question, known: dict[str, set[Any]]) -> bool:
 
 
 def structure(questions: Iterable[Question]) -> list[dict[str, object]]:
-    """Return what may not change once somebody has answered: everything but the words."""
+    """Return what must not change once somebody has answered: everything but the words."""
     return [
         {
             "id": question["id"],
@@ -140,7 +140,7 @@ def structure(questions: Iterable[Question]) -> list[dict[str, object]]:
 
 
 def chosen(answer: Any) -> list[Any]:
-    """Return what an answer chooses, without the words that go with « other »."""
+    """Return the options chosen in an answer, without the words that go with « other »."""
     if isinstance(answer, dict):
         if "option" in answer:
             return [answer["option"]]
@@ -159,7 +159,7 @@ def wordless(answer: Any) -> Any:
 
 def possible(question: Question) -> list[Any]:
     """List the answers that are counted one by one: ids of options, steps of a scale, places of a
-    ranking. Those of a date are not known beforehand."""
+    ranking. Those of a date are not known in advance."""
     match Kind(question["kind"]):
         case Kind.SCALE | Kind.MATRIX:
             return list(range(1, len(question["scale"]) + 1))
@@ -247,7 +247,7 @@ def _edges(question: Question) -> list[float]:
 
 
 def _one_by_one(question: Question) -> bool:
-    """Tell whether a number has so few values that each is counted."""
+    """Check whether a number has so few values that each is counted."""
     least, most = question.get("min"), question.get("max")
     if not isinstance(least, int) or not isinstance(most, int):
         return False
@@ -258,7 +258,7 @@ def _one_by_one(question: Question) -> bool:
 
 
 def condition_in_words(question: Question, questions: Iterable[Question]) -> str:
-    """Say on what a question depends, as a sentence; empty where everybody is asked."""
+    """Describe the conditions of a question in a sentence; empty where everybody is asked."""
     join, conditions = conditions_of(question)
     by_id = {one["id"]: one for one in questions}
     parts = [_condition_in_words(one, by_id) for one in conditions]

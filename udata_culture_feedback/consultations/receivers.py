@@ -1,4 +1,4 @@
-"""What we listen to. A receiver never raises: that would break a request of udata's."""
+"""Receivers of signals. A receiver never raises: that would break a request of udata."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def response_changed(consultation_id: Any, response: Any, **_: Any) -> None:
 
 @harmless
 def response_gone(consultation_id: Any, response: Any, **_: Any) -> None:
-    """Let the texts of an answer go with it."""
+    """Delete the marks on the texts of a deleted answer."""
     if embedded_texts.has_parts(response):
         standing = {"_id": response, "deleted": {"$exists": False}}
         if not responses().find_one(standing, {"_id": 1}):
@@ -60,7 +60,7 @@ def publication_wanted(consultation_id: Any, **_: Any) -> None:
 
 
 def connect() -> None:
-    """Connect every receiver. Connecting twice is connecting once."""
+    """Connect every receiver. Idempotent."""
     on_response_changed.connect(response_changed)
     on_response_changed.connect(response_gone)
     on_consultation_collected.connect(consultation_collected)

@@ -1,4 +1,4 @@
-"""What the file of answers may tell of each row, found by one look at all of them before it is
+"""What the file of answers may publish of each row, found by reading all of them once before it is
 written: see `opendata.generalisation`."""
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from ..vocabulary import vocabularies
 from .models import Consultation, Question, responses
 from .questions import BINNED, COUNTED, Kind, bin_of, chosen
 
-#: People from whom on a combination of values, or an answer, is told.
+#: Fewest people who must share a combination of values, or an answer, for it to be published.
 LEAST = LEAST_FOR_CROSSES
-#: Of the cells, how many may be left out before only tables are published: one in five.
+#: Share of cells that may be left out before only tables are published.
 MOST_LOST = 0.2
-#: What is read to find it.
+#: Fields read to find this.
 READ = ("answers", "profile", "channel", "sent_at", "imported")
 
-#: The value of a number or a date within a profile.
+#: A question with a number or a date, and a profile.
 InProfile = tuple[str, str | None]
 
 
 @dataclass
 class Release:
-    """What may be told. `known`: month, channel and profile of a row, and what they are published
-    as; `rare`: by question (or line of a matrix), the answers that are not told; `ranges`: by
-    question and profile, the ranges that are not. `until`: later imports are too few to be told
-    apart from the answers of before. `lost`: the share of cells left out."""
+    """What may be published. `known`: maps month, channel and profile of a row to the values they
+    are published as; `rare`: by question (or row of a matrix), the answers left out; `ranges`: by
+    question and profile, the ranges left out. `until`: set while later imports are so few that they
+    could be singled out by comparison with the previous file. `lost`: the share of cells left
+    out."""
 
     profiles: set[str] = field(default_factory=set)
     known: dict[Known, Known] = field(default_factory=dict)
@@ -45,24 +46,23 @@ class Release:
 
     @property
     def tables_only(self) -> bool:
-        """So much would be left out that rows are of no use."""
+        """Whether so much would be left out that rows are useless."""
         return self.rows > 0 and self.lost > MOST_LOST
 
     def told(self, response: Document) -> Known:
-        """Return month, channel and profile of a row, as far as they may be told."""
+        """Return month, channel and profile of a row, as they may be published."""
         return self.known.get(known_of(response, self.profiles), (None, None, None))
 
 
 def known_of(response: Document, profiles: set[str]) -> Known:
-    """Return what others may know of somebody who answered: when, how, and what they say they
-    are."""
+    """Return what others may know of a respondent: month, channel, and declared profile."""
     profile = response.get("profile")
     month = f"{response['sent_at']:%Y-%m}"
     return month, response["channel"], profile if profile in profiles else None
 
 
 def rows_where(consultation: Consultation, until: datetime | None) -> Document:
-    """Select the responses that a file has."""
+    """Build the query for the responses that the file contains."""
     where: Document = {"consultation": consultation["_id"], "sent_at": {"$exists": True}}
     if until is not None:
         where["imported"] = {"$not": {"$gt": until}}
@@ -70,8 +70,8 @@ def rows_where(consultation: Consultation, until: datetime | None) -> Document:
 
 
 def imports_until(consultation: Consultation) -> datetime | None:
-    """Return until when imports are in the files: later ones wait until they are `LEAST`, since one
-    who compares the file of today with that of yesterday sees them alone."""
+    """Return until when imports are in the files. Later ones wait until there are `LEAST` of them:
+    otherwise comparing today's file with yesterday's would single them out."""
     until = consultation.get("released_until")
     if until is None:
         return None
@@ -81,7 +81,7 @@ def imports_until(consultation: Consultation) -> datetime | None:
 
 
 def of(consultation: Consultation, totals: dict[str, int]) -> Release:
-    """Look at every answer, and find what the file of them may tell. `totals`: the figures."""
+    """Read every answer, and find what their file may publish. `totals`: the figures."""
     sizes = {id: totals.get(f"profile:{id}", 0) for id in vocabularies().ids("profiles")}
     release = Release(profiles=told_profiles(sizes, totals.get("total", 0)))
     release.until = imports_until(consultation)
@@ -94,7 +94,7 @@ def of(consultation: Consultation, totals: dict[str, int]) -> Release:
     release.known = generalised(tally.known, LEAST)
     for place, counts in tally.answers.items():
         silent = tally.rows - tally.answered[place]
-        # One answer of several that is left out of a list leaves no empty cell.
+        # Leaving one of several answers out of a list leaves no empty cell.
         silent = LEAST if place in several else silent
         release.rare[place] = rare_values(counts, silent, LEAST)
     for within, ranges in tally.ranges.items():
@@ -138,7 +138,7 @@ class _Tally:
                 self.cells += len(values)
 
     def lost(self, release: Release) -> float:
-        """Return the share of the cells that are left out."""
+        """Return the share of cells that are left out."""
         if not self.cells:
             return 0.0
         gone = 0
@@ -153,8 +153,8 @@ class _Tally:
 
 
 def cells_of(question: Question, answer: Any) -> Iterator[tuple[str, list[Any]]]:
-    """List the cells of a closed question that others may recognise somebody by: name and values.
-    Of a ranking that is what comes first."""
+    """Yield the cells of a closed question that might identify a respondent: name and values. Of a
+    ranking, only the first place."""
     id, kind = question["id"], Kind(question["kind"])
     if kind is Kind.MATRIX:
         for row, step in answer.items():

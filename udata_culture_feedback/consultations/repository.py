@@ -1,4 +1,4 @@
-"""Reading one consultation, and the one way of writing it."""
+"""Reading one consultation, and the one function that writes it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from ..web.text_cleaning import is_storable
 from . import permissions, scope
 from .models import RESERVED_SLUGS, Consultation, Entry, consultations
 
-#: A consultation as it shall be, and what must still be so when it is written.
+#: A changed consultation, and the condition that must still hold when it is written.
 Changed = tuple[Consultation, Query]
 
-#: Fields that edits leave alone: others write them.
+#: Fields that edits leave alone, since others write them.
 KEPT_BY_OTHERS = frozenset(
     ("_id", "version", "answered", "collected", "reminded", "reminders", "released_until")
 )
 
-#: Entries of a journal: it is one document with its consultation.
+#: Most entries of a journal, which is stored in the document of its consultation.
 MAX_JOURNAL = 300
 
 
 def find(reference: Any) -> Consultation | None:
-    """Find a consultation by id or slug (plain text: anything else finds nothing)."""
+    """Find a consultation by id or slug; None for any other value."""
     if isinstance(reference, ObjectId):
         return consultations().find_one({"_id": reference})
     if not isinstance(reference, str) or not is_storable(reference):
@@ -40,7 +40,7 @@ def find(reference: Any) -> Consultation | None:
 
 
 def readable(viewer: Viewer, reference: Any) -> Consultation:
-    """Return a consultation that this person may see. Raises NotFound, whatever the reason."""
+    """Return a consultation that this person may see. Raise NotFound, whatever the reason."""
     found = find(reference)
     if found is None or not permissions.may_read(viewer, found):
         raise no_such_consultation()
@@ -48,7 +48,7 @@ def readable(viewer: Viewer, reference: Any) -> Consultation:
 
 
 def fresh(consultation_id: ObjectId) -> Consultation:
-    """Return a consultation as it is now. Raises NotFound when it is gone."""
+    """Read a consultation again. Raise NotFound when it is gone."""
     found = find(consultation_id)
     if found is None:
         raise no_such_consultation()
@@ -63,9 +63,9 @@ def change(
     consultation: Consultation,
     how: Callable[[Consultation], Changed | None],
 ) -> Consultation:
-    """Apply `how` to a consultation, again when somebody changed it meanwhile. `how` answers the
-    changed document and what else must still be so when it is written, or None where there is
-    nothing to change. Answers it as stored. Raises Conflict when others keep changing it."""
+    """Change a consultation by compare-and-set, retried when it was changed meanwhile. `how`
+    returns the changed document and the condition that must still hold when it is written, or None
+    for no change. Return it as stored. Raise Conflict after too many retries."""
     for _attempt in range(ATTEMPTS):
         changed = how(consultation)
         if changed is None:
@@ -89,16 +89,16 @@ def change(
 
 
 def addresses(consultation: Consultation) -> dict[str, str]:
-    """Return where a consultation is found, in the API and on the pages."""
+    """Return the addresses of a consultation, in the API and on the pages."""
     link = f"consultations/{consultation['slug']}/"
     return {"self_api_url": urls.api_url(link), "self_web_url": urls.pages_url(link)}
 
 
 def entry(viewer: Viewer, what: str, **details: Any) -> Entry:
-    """Make an entry of a journal: who (never shown), what, when, and its details."""
+    """Build a journal entry: who (never shown), what, when, and its details."""
     return cast(Entry, {"what": what, "at": now(), "by": viewer.user_id, **details})
 
 
 def free_slug(title: str, *, taken: bool = False) -> str:
-    """Find a short address for a title, see `urls.free_slug`."""
+    """Find a free slug for a title, see `urls.free_slug`."""
     return urls.free_slug(title, instead="consultation", reserved=RESERVED_SLUGS, taken=taken)

@@ -1,5 +1,5 @@
-"""A consultation as the API shows it, and somebody's own answer to it. Nothing here is counted by
-consultation: what is under the seal is in `results`."""
+"""A consultation as the API shows it, and a person's own answer to it. Nothing here is counted:
+what is sealed is in `results`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .response_content import plain, sent_in
 from .window import Window
 from .wording import Texts, said
 
-#: Entries of a journal that everybody sees.
+#: Kinds of journal entries that are public.
 PUBLIC_ENTRIES = frozenset(
     ("extended", "rescheduled", "corrected", "read_only", "reopened", "synthesis")
 )
@@ -30,15 +30,15 @@ PUBLIC_ENTRIES = frozenset(
 
 @left_out
 def as_json(viewer: Viewer, found: Iterable[Consultation]) -> list[dict[str, Any]]:
-    """Return consultations as lists show them."""
+    """Show consultations as in lists."""
     found = list(found)
     organizations = catalogue.organizations_by_id(one["organization"] for one in found)
     return [_common(viewer, one, organizations) for one in found]
 
 
 def in_full(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
-    """Return a consultation with its questions, its scope and its journal; for its team also
-    `source`, as it was made in every language."""
+    """Show a consultation with its questions, scope and journal; to its team also `source`, with
+    every language."""
     shown = as_json(viewer, [consultation])[0] | {
         "introduction": said(consultation.get("introduction")) or None,
         "outcome": said(consultation.get("outcome")) or None,
@@ -90,7 +90,8 @@ def _option(option: Option) -> dict[str, Any]:
 
 
 def source(consultation: Consultation) -> dict[str, Any]:
-    """Return a consultation as it may be sent back to change it: all languages, ids as texts."""
+    """Show a consultation in the form that may be sent back to change it: all languages, ids as
+    texts."""
     window = Window.of(consultation)
     fields = ("title", "introduction", "outcome", "controller", "dpo", "retention")
     return {
@@ -112,8 +113,7 @@ def source(consultation: Consultation) -> dict[str, Any]:
 
 
 def own_as_json(viewer: Viewer, consultation: Consultation, response: Response) -> dict[str, Any]:
-    """Return one's own answer; its words are never shown to a browser alone, which others may
-    use."""
+    """Show a person's own answer. A browser without an account sees no words: others may use it."""
     shown: dict[str, Any] = {
         "sent": bool(response.get("sent_at")),
         "created_at": iso(response["created_at"]),
@@ -135,7 +135,7 @@ def own_as_json(viewer: Viewer, consultation: Consultation, response: Response) 
 
 
 def mode_of(consultation: Consultation) -> Mode:
-    """Return what a consultation asks of somebody without an account on this portal."""
+    """Return what this consultation, on this portal, asks of respondents without an account."""
     allowed = {
         access_modes.Mode.PROOF: Mode.OPEN,
         access_modes.Mode.EMAIL: Mode.EMAIL,
@@ -145,8 +145,7 @@ def mode_of(consultation: Consultation) -> Mode:
 
 
 def informed(consultation: Consultation, field: Literal["controller", "dpo", "retention"]) -> Texts:
-    """Return what people are told of their data: of this consultation, or of the portal by
-    default."""
+    """Return the information on data protection: of this consultation, or the portal's default."""
     return consultation.get(field) or privacy.by_default(field)
 
 
@@ -172,7 +171,7 @@ def _common(
 
 
 def _scope(consultation: Consultation) -> dict[str, Any]:
-    """Return what a consultation is about, as far as anybody may see it."""
+    """Show the scope of a consultation, as far as it is public."""
     scope = consultation["scope"]
     organizations = catalogue.organizations_by_id(scope.get("organizations") or ())
     datasets = catalogue.datasets_by_id(scope.get("datasets") or ())

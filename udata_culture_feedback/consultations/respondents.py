@@ -1,5 +1,5 @@
-"""Who answers a consultation from its pages (an account, a browser, the holder of a signed link),
-and what their forms have to prove."""
+"""Respondents as pages recognise them (an account, a browser, the holder of a signed link), and
+what their forms have to prove."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from . import (
 from .models import Consultation, responses
 from .repository import readable
 
-#: Holds the answer that is gone on with by a signed link, for the pages of its consultation alone.
+#: The cookie of an answer continued by a signed link, for the pages of its consultation only.
 COOKIE = "culture-feedback-response"
 
 
 def respondent(reference: str, sent: Any = None) -> tuple[Viewer, Consultation]:
-    """Return who asks, and for what: an account, what was `sent` in a form, or the holder of a
-    signed link."""
+    """Return the respondent and the consultation: an account, whoever `sent` a form, or the holder
+    of a signed link."""
     viewer = current_viewer(sent)
     consultation = readable_here(viewer, reference)
     if viewer.known:
@@ -39,7 +39,7 @@ def respondent(reference: str, sent: Any = None) -> tuple[Viewer, Consultation]:
 
 
 def resumed(token: str | None, consultation: Consultation) -> Viewer | None:
-    """Return the person whose answer a link leads to; they can do nothing else by it."""
+    """Return the author of the answer that a link resumes; it lets them do nothing else."""
     found = form_tokens.resumed(token)
     if found is None:
         return None
@@ -60,7 +60,7 @@ def by_link(viewer: Viewer) -> bool:
 
 
 def keeps_draft(viewer: Viewer) -> bool:
-    """Tell whether what they answer is kept for them between two steps."""
+    """Check whether answers are stored for this person between two steps."""
     return viewer.account
 
 

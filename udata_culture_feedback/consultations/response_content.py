@@ -1,5 +1,5 @@
-"""What a payload says of somebody's answers, checked against the questionnaire, and the response
-document that says it."""
+"""Reading a person's answers from a payload, checked against the questionnaire, and writing them
+into a response document."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def read_said(
     before: Said | None = None,
     errors: Errors | None = None,
 ) -> Said:
-    """Read what a payload says (`answers`, `profile`, `open_data`) over what was said `before`.
-    `whole`: every required question needs an answer. Raises Invalid naming the fields, unless
-    `errors` collects them."""
+    """Read what a payload contains (`answers`, `profile`, `open_data`), merged into the earlier
+    `before`. `whole`: every required question needs an answer. Raise Invalid naming the fields,
+    unless `errors` collects them."""
     found: Errors = {}
     known: Said = before or {"answers": {}}
     given: Answers = {}
@@ -62,7 +62,7 @@ def read_said(
 
 
 def _with_permissions(said: Said, payload: Payload, known: Said, errors: Errors) -> Said:
-    """Add the profile and the permission to publish texts, as sent or as known before."""
+    """Add the profile and the permission to publish texts, as sent or as before."""
     reading = Reading(payload)
     if reading.has("profile"):
         reading.choice("profile", list(vocabulary.vocabularies().ids("profiles")))
@@ -79,7 +79,7 @@ def _with_permissions(said: Said, payload: Payload, known: Said, errors: Errors)
 
 
 def _with_datasets(questions: list[Question], answers: Answers, errors: Errors) -> Answers:
-    """Replace the datasets that were named by their ids; only public ones can be named."""
+    """Replace the datasets named in answers by their ids; only public ones are accepted."""
     for question in questions:
         named = answers.get(question["id"])
         if question["kind"] != Kind.DATASET or named is None:
@@ -96,8 +96,7 @@ def _with_datasets(questions: list[Question], answers: Answers, errors: Errors) 
 def saying(
     response: Response, consultation: Consultation, said: Said, moment: datetime
 ) -> Response:
-    """Make a response say what was said. Texts that did not change keep what moderation decided of
-    them."""
+    """Return the response with these answers. Unchanged texts keep the decisions of moderation."""
     changed = response.copy()
     for field in ("draft", "profile", "open_data"):
         changed.pop(field, None)  # type: ignore[misc]
@@ -163,14 +162,14 @@ def new_response(viewer: Viewer, consultation: Consultation, moment: datetime) -
 
 
 def begun(response: Response | None) -> Said | None:
-    """Return what somebody goes on with: what they saved, otherwise what they sent."""
+    """Return what a person continues with: their draft, otherwise what they sent."""
     if response is None:
         return None
     return response.get("draft") or sent_in(response)
 
 
 def sent_in(response: Response) -> Said:
-    """Return what somebody has sent."""
+    """Return the answers that a response was sent with."""
     sent: Said = {"answers": response.get("answers") or {}}
     if response.get("profile"):
         sent["profile"] = response["profile"]
@@ -180,8 +179,8 @@ def sent_in(response: Response) -> Said:
 
 
 def drafted(said: Said, mine: Response | None, began: datetime | None, step: int | None) -> Draft:
-    """Make the draft that keeps what was said. `began`: when its form was opened; of a draft that
-    is there already, the earliest moment counts."""
+    """Build the draft of these answers. `began`: when its form was opened; an earlier draft keeps
+    its earlier opening."""
     earlier = mine.get("draft") if mine else None
     opened = [began, now(), earlier.get("opened_at") if earlier else None]
     draft: Draft = {
@@ -200,5 +199,5 @@ def drafted(said: Said, mine: Response | None, began: datetime | None, step: int
 
 
 def plain(answers: Answers) -> Answers:
-    """Return answers as JSON holds them: ids as texts."""
+    """Convert answers to JSON values: ids as texts."""
     return {id: str(one) if isinstance(one, ObjectId) else one for id, one in answers.items()}

@@ -1,5 +1,4 @@
-"""Reading and writing responses: one per person and consultation, written only where nobody has
-changed them since."""
+"""Reading and writing responses: one per person and consultation, written by compare-and-set."""
 
 from __future__ import annotations
 
@@ -17,12 +16,12 @@ from . import consultation_link, scope
 from .models import Consultation, Response, consultations, of_responses, responses
 from .questions import wordless
 
-#: Fields of a response that its changes leave alone: those of the settle protocol.
+#: Fields that changes of a response leave alone: those of the settle protocol.
 KEPT_BY_OTHERS = frozenset(("_id", "v", "due", "counted"))
 
 
 def own(viewer: Viewer, consultation: Consultation) -> Response | None:
-    """Find what this person has answered, or begun to."""
+    """Find this person's response or draft."""
     if not viewer.known:
         return None
     return responses().find_one(
@@ -31,8 +30,8 @@ def own(viewer: Viewer, consultation: Consultation) -> Response | None:
 
 
 def store(before: Response | None, after: Response) -> bool:
-    """Write a response, whole, where nobody has changed it since it was read; what it counts
-    becomes due. False when somebody has, or was there first."""
+    """Write a whole response by compare-and-set; its figures become due. Return False when it was
+    changed since it was read, or created by another request."""
     counted_in = of_responses(after["consultation"])
     if after.get("live") or (before is not None and before.get("live")):
         consultation_link.ensure(counted_in)
@@ -46,13 +45,13 @@ def store(before: Response | None, after: Response) -> bool:
 
 
 def delete_unsent(response_id: ObjectId) -> None:
-    """Delete a response that was never sent: the draft of one."""
+    """Delete a response that was never sent, only drafted."""
     responses().delete_one({"_id": response_id, "sent_at": {"$exists": False}})
 
 
 def take_part(consultation: Consultation) -> bool:
-    """Mark a consultation as answered, which freezes it. False when it was changed since it was
-    read: what is asked now may not be what was answered."""
+    """Mark a consultation as answered, which freezes it. Return False when it was changed since it
+    was read: the questions may differ from those answered."""
     if consultation.get("answered"):
         return True
     unmoved = {"_id": consultation["_id"], "version": consultation["version"]}
@@ -62,8 +61,8 @@ def take_part(consultation: Consultation) -> bool:
 
 
 def tombstone(response: Response, *, keep_figures: bool = False) -> None:
-    """Empty a response: no words, no person. Its figures go too, unless they are published: then it
-    stays as one that nobody gave."""
+    """Empty a response: no words, no author. Its figures go too, unless `keep_figures`: then it
+    stays counted without an author."""
     while True:
         if store(response, _emptied(response, keep_figures=keep_figures)):
             return
@@ -101,12 +100,12 @@ def _emptied(response: Response, *, keep_figures: bool) -> Response:
 
 
 def _counted_ids(response: Response) -> set[str]:
-    """Name the questions whose answers are in figures: those say nothing of a person."""
+    """Return the ids of questions whose answers are in the figures: those identify nobody."""
     return {key.split(":")[1] for key in (response.get("live") or {}) if key.startswith("option:")}
 
 
 def bury(response_id: ObjectId) -> bool:
-    """Remove a tombstone that nothing has to hear of. True when it is gone."""
+    """Delete a tombstone that nothing waits for. Return True when it is gone."""
     spent = {
         "_id": response_id,
         "deleted": {"$exists": True},
@@ -120,14 +119,14 @@ def bury(response_id: ObjectId) -> bool:
 
 
 def imported_before(consultation: Consultation, keys: Iterable[str]) -> set[str]:
-    """Of these people, return those whose response is there."""
+    """Return which of these keys have a response already."""
     where = {"consultation": consultation["_id"], "contributor.key": {"$in": list(keys)}}
     return {one["contributor"]["key"] for one in responses().find(where, {"contributor.key": 1})}
 
 
 def store_imported(consultation: Consultation, answers: list[Response]) -> int:
-    """Store responses collected elsewhere, whatever limits, window and the read-only switch say;
-    those that are there stay as they are. Returns how many are new."""
+    """Store responses collected elsewhere, regardless of limits, window and the read-only switch;
+    existing ones stay as they are. Return how many are new."""
     consultation_link.ensure(of_responses(consultation["_id"]))
     try:
         return len(responses().insert_many(answers, ordered=False).inserted_ids)

@@ -1,5 +1,5 @@
-"""The results of a consultation, as the API and the pages show them: read from figures that were
-counted as answers came in, with what must not be shown left out."""
+"""The results of a consultation, as the API and the pages show them: read from figures counted as
+answers came in, without small groups."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from .wording import said
 #: A part of what the API shows.
 Shown = dict[str, Any]
 
-#: Those who are known (or whose answer the team has on paper), and those who are not.
+#: Respondents who are known (or whose answer the team has on paper), and those who are not.
 GROUPS = ("verified", "unverified")
-#: Feedback that a reader may wait for while it is collected; more is left to the task.
+#: Most feedback that a reader's request collects itself; more is left to a task.
 AT_ONCE = 1000
-#: Requests that the results name.
+#: Most requests that the results name.
 REQUESTS = 20
 
 
 def read(consultation: Consultation) -> Shown:
-    """Return everything but the free texts. Raises NotFound while the seal holds, and for the
-    moment that collecting takes."""
+    """Return the whole results but the free texts. Raise NotFound while the seal holds, and while
+    they are being collected."""
     must_be_there(consultation)
     answered, given = figures.read(consultation["_id"])
     totals: Totals = answered.get("totals") or {}
@@ -76,7 +76,7 @@ def must_be_there(consultation: Consultation) -> None:
 
 
 def by_contributor(totals: Totals) -> Totals:
-    """Count who answered online: with an account, with a confirmed address, with neither."""
+    """Count online respondents: with an account, with a confirmed address, with neither."""
     return {
         way.value: totals.get(f"way:{way}", 0)
         for way in (Way.ACCOUNT, Way.VERIFIED, Way.UNVERIFIED)
@@ -111,7 +111,7 @@ def _question(question: Question, totals: Totals, named: dict[str, list[Named]])
 
 
 def _counts(question: Question, totals: Totals, answered: int, cross: str = "") -> Shown:
-    """Count the answers of those who answered a question, or of one profile (`cross`)."""
+    """Count the answers to a question, of everybody or of one profile (`cross`)."""
     id, kind = question["id"], Kind(question["kind"])
     prefix = f"{cross}option:{id}:"
     if kind in GRIDS:
@@ -119,7 +119,7 @@ def _counts(question: Question, totals: Totals, answered: int, cross: str = "") 
             _row(question, row, label, totals, f"{prefix}{row}:")
             for row, label in rows_of(question)
         ]
-        if kind is Kind.RANKING:  # the best ones first; those that few ranked last
+        if kind is Kind.RANKING:  # the best mean first; items that too few ranked last
             rows.sort(key=lambda row: (row["mean"] is None, row["mean"] or 0, -row["answered"]))
         return {"rows": rows}
     listed = labels(question)
@@ -140,7 +140,7 @@ def _counts(question: Question, totals: Totals, answered: int, cross: str = "") 
 
 
 def _row(question: Question, row: str, label: str, totals: Totals, prefix: str) -> Shown:
-    """Count the answers on one line of a matrix, or the places of one thing that is ranked."""
+    """Count the answers on one row of a matrix, or the places of one ranked item."""
     counts = {one: totals.get(f"{prefix}{one}", 0) for one, _label in labels(question)}
     given = sum(counts.values())
     return {
@@ -156,7 +156,7 @@ def _row(question: Question, row: str, label: str, totals: Totals, prefix: str) 
 
 
 def _ranges(question: Question, totals: Totals) -> list[tuple[Any, str]]:
-    """List the ranges of a number or a date that somebody has answered, in their order."""
+    """List the ranges of a number or a date that have answers, in order."""
     prefix = f"option:{question['id']}:"
     found = sorted(
         int(key.removeprefix(prefix)) for key, n in totals.items() if key.startswith(prefix) and n
@@ -165,8 +165,7 @@ def _ranges(question: Question, totals: Totals) -> list[tuple[Any, str]]:
 
 
 def _median(options: list[Shown]) -> str | None:
-    """Return the label of the range in which half of the answers are reached; None below
-    `LEAST_FOR_MEANS`."""
+    """Return the label of the range that contains the median; None below `LEAST_FOR_MEANS`."""
     everybody = sum(one["count"] for one in options)
     if everybody < LEAST_FOR_MEANS:
         return None
@@ -179,7 +178,7 @@ def _median(options: list[Shown]) -> str | None:
 
 
 def _crosses(question: Question, totals: Totals) -> list[Shown]:
-    """Return the answers of each profile that may be shown on its own, most people first."""
+    """Return the answers of each profile large enough to be shown, the largest first."""
     id = question["id"]
     lists = vocabulary.vocabularies()
     profiles = set(lists.ids("profiles"))
@@ -202,12 +201,12 @@ def _crosses(question: Question, totals: Totals) -> list[Shown]:
 
 
 def _by_contributor(question: Question, totals: Totals) -> list[Shown]:
-    """Return the answers of those who are known and of those who are not, where each group may be
-    shown on its own."""
+    """Return the answers of known and of unknown respondents, where both groups are large enough to
+    be shown."""
     id = question["id"]
     sizes = {one: totals.get(f"by:{one}:answered:{id}", 0) for one in GROUPS}
     if sum(sizes.values()) != totals.get(f"answered:{id}", 0):
-        return []  # counted in part before groups were
+        return []  # some answers are older than these counters
     shown = shown_groups(sizes)
     return [
         {
@@ -221,7 +220,7 @@ def _by_contributor(question: Question, totals: Totals) -> list[Shown]:
 
 
 def _named(named: list[Named]) -> list[Shown]:
-    """Return the datasets that were named, as far as anybody may see them now."""
+    """Show the datasets that answers name, as far as they are public now."""
     found = catalogue.datasets_by_id(one["dataset"] for one in named)
     return [
         found[one["dataset"]].as_json() | {"count": one["count"]}
@@ -231,8 +230,8 @@ def _named(named: list[Named]) -> list[Shown]:
 
 
 def _feedback(given: Results) -> Shown:
-    """What was said of datasets during the consultation and, of those whose data changed after,
-    what is said since."""
+    """Show the ratings of datasets given during the consultation, and those given since to datasets
+    whose data changed."""
     totals: Totals = given.get("totals") or {}
     since: Since = given.get("since") or {}
     later_totals: Totals = since.get("totals") or {}
@@ -258,8 +257,8 @@ def _axis(id: str, totals: Totals) -> Shown:
 
 
 def _requests(consultation: Consultation) -> list[Shown]:
-    """Return the requests that were made during it, the most supported first, as they stand
-    today."""
+    """Show the requests made during the consultation, the most supported first, with their current
+    status."""
     found = requests_asked().public_requests({"consultation": consultation["_id"]})
     supported = found.sort([("totals.supports", -1), ("_id", -1)]).limit(REQUESTS)
     return [_request(request) for request in supported]
@@ -279,8 +278,8 @@ def _request(request: Shown) -> Shown:
 
 
 def synthesis(consultation: Consultation) -> Shown | None:
-    """What the team concluded, and where each commitment stands today: its request's status. None
-    until it is published."""
+    """Show the synthesis, with the current status of the request behind each commitment; None until
+    it is published."""
     stored = consultation.get("synthesis") or {}
     if not stored.get("published_at"):
         return None

@@ -1,7 +1,7 @@
-"""What happens once a consultation has closed and the last answers begun in time are in: what was
-stamped is copied into its results, once, however often and by whomever this is run.
+"""What happens once a consultation has closed and the last answers begun in time are in: stamped
+feedback is copied into its results, once, however often and by whichever process this runs.
 
-A feedback that changes between the closing and its copy is copied first (`stamps.keep`).
+A feedback that changes between the closing and its copy is copied first (`consultation_link.keep`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .questions import Kind
 from .signals import on_consultation_collected
 from .window import Window
 
-#: Datasets that the results name, of those that answers name most often.
+#: Most datasets that the results name, by how many answers name them.
 NAMED = 50
 #: Documents read at once.
 BATCH = 500
@@ -43,8 +43,8 @@ STAMPED_FIELDS = (
 
 
 def collect(consultation: Consultation, limit: int | None = None) -> bool:
-    """Copy what was stamped with a consultation into its results. True when all of it is there;
-    False before its seal is broken, and when there is more than `limit`."""
+    """Copy the feedback stamped with a consultation into its results. Return True when all of it is
+    there; False before its seal is broken, and when there is more than `limit`."""
     if consultation.get("collected"):
         return True
     if Window.of(consultation).sealed(now()):
@@ -64,8 +64,9 @@ def collect(consultation: Consultation, limit: int | None = None) -> bool:
 
 
 def refresh_since(consultation_id: ObjectId) -> None:
-    """What is said since of data that changed after what was collected of them: the axes « after ».
-    Read from the summaries of those datasets, and kept, so that nobody adds it up when reading."""
+    """Compute the ratings given since the closing to datasets whose data changed: the axes « after
+    ». Read from the summaries of these datasets, and stored, so that nothing is summed up on
+    reading."""
     totals: Counter[str] = Counter()
     datasets = collected().distinct("dataset", {"consultation": consultation_id})
     closes_at = consultations().find_one({"_id": consultation_id}, {"closes_at": 1})
@@ -86,7 +87,7 @@ def refresh_since(consultation_id: ObjectId) -> None:
 
 
 def name_datasets(consultation: Consultation) -> None:
-    """Find the datasets that answers name most often, by question: added up once, at closing."""
+    """Find the datasets that answers name most often, by question: computed once, at closing."""
     named: dict[str, list[Named]] = {}
     for question in consultation["questions"]:
         if question["kind"] != Kind.DATASET:

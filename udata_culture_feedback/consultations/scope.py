@@ -1,8 +1,7 @@
-"""Which consultations a dataset is in. Nothing of other domains is imported here.
+"""Which consultations a dataset belongs to. Nothing of other domains is imported here.
 
-What has not closed is kept for a minute in each process, as long as caches keep the pages that
-everybody reads; whether it is open is told by the clock all the same. Whoever writes reads it anew
-(`unclosed`): one command.
+Unclosed consultations are cached for a minute in each process, as long as public pages are; whether
+they are open is still decided by the clock. Writes read them anew (`unclosed`): one command.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from ..portal.collections import now
 from .models import Consultation, Scope, consultations
 from .window import Window
 
-#: How long a process goes by the windows it has read.
+#: How long a process caches the windows it has read.
 KEPT = timedelta(minutes=1)
 
 FIELDS = dict.fromkeys(
@@ -30,7 +29,7 @@ FIELDS = dict.fromkeys(
 
 @dataclass(frozen=True)
 class Scoped:
-    """A published consultation, as far as datasets are concerned."""
+    """The part of a published consultation that concerns datasets."""
 
     id: ObjectId
     slug: str
@@ -65,7 +64,7 @@ class Scoped:
         )
 
     def concerns(self, dataset: DatasetFacts | None, holder: ObjectId | None = None) -> bool:
-        """Tell whether a dataset, or what is asked of an organization, is in its scope."""
+        """Check whether a dataset, or a request addressed to an organization, is in scope."""
         return bool(
             (dataset is not None and self.includes(dataset))
             or (holder is not None and holder in self.organizations)
@@ -79,19 +78,19 @@ class _Kept:
 
 
 def open_for(dataset: DatasetFacts, at: datetime | None = None) -> Scoped | None:
-    """Return the open consultation that a dataset is in, for pages; of several, the one that closes
-    first. Usually without any command."""
+    """Return the open consultation of a dataset, for pages; of several, the one that closes first.
+    Usually without a database command."""
     at = at or now()
     return first_open(_windows(at), at, dataset)
 
 
 def open_at(at: datetime) -> list[Scoped]:
-    """List the consultations that are open, for pages. Usually without any command."""
+    """List the open consultations, for pages. Usually without a database command."""
     return [one for one in _windows(at) if one.window.is_open(at)]
 
 
 def forget() -> None:
-    """Have this process read consultations anew: one has changed."""
+    """Clear this process's cache of consultations, since one has changed."""
     _state().consultations = None
 
 
@@ -101,8 +100,8 @@ def first_open(
     dataset: DatasetFacts | None,
     holder: ObjectId | None = None,
 ) -> Scoped | None:
-    """Return, of some consultations, the one that a dataset (or whatever is asked of a `holder`) is
-    in at a moment; of several, the one that closes first."""
+    """Return which of these consultations is open for a dataset (or a request to a `holder`) at a
+    moment; of several, the one that closes first."""
     found = [
         one
         for one in windows
@@ -112,13 +111,13 @@ def first_open(
 
 
 def unclosed(at: datetime) -> tuple[Scoped, ...]:
-    """Published consultations that have not closed at a moment: a handful, read from an index."""
+    """Read the published consultations not yet closed at a moment: a handful, by an index."""
     return tuple(Scoped.of(one) for one in consultations().find(_unclosed(at), FIELDS))
 
 
 def looked_up(name: str, at: datetime) -> dict[str, Any]:
-    """The same as a stage of a pipeline, for `Scoped.of`, where something else is read anyway: the
-    documents, as the list `name`."""
+    """Build a pipeline stage that adds the documents of unclosed consultations, for `Scoped.of`, to
+    another query, as the list `name`."""
     stages = [{"$match": _unclosed(at)}, {"$project": FIELDS}]
     return {"$lookup": {"from": consultations().name, "pipeline": stages, "as": name}}
 

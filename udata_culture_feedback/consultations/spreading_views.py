@@ -1,4 +1,4 @@
-"""How a consultation is made known: its short address, a code to scan, texts to paste."""
+"""Pages that help to announce a consultation: its short address, a QR code, texts to paste."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .team_pages import common, readable_page, team
 from .window import until_in_words
 from .wording import said
 
-#: Modules of white around a code: what readers need.
+#: Width of the white margin around a code, in modules: what readers need.
 QUIET = 4
-#: Pixels of a module: it is drawn as an image that prints at any size.
+#: Pixels of a module; as an SVG it prints at any size.
 SCALE = 6
 
 
 @blueprint.route("/pages/consultations/<string:reference>/qr.svg")
 def code_to_scan(reference: str) -> Response:
-    """Return the address of a consultation as a QR code (SVG), once everybody may see it."""
+    """Return the address of a consultation as a QR code (SVG), once it is published."""
     consultation = readable_page(current_viewer(), reference)
     if not consultation.get("published"):
         abort(404)
@@ -39,7 +39,7 @@ def code_to_scan(reference: str) -> Response:
 
 @blueprint.route("/pages/consultations/<string:reference>/spread")
 def spread_page(reference: str) -> Response:
-    """Show the team what to paste elsewhere."""
+    """Show the team texts to paste elsewhere."""
     viewer = team()
     consultation = readable_page(viewer, reference)
     title, address = str(said(consultation["title"])), _address(consultation)

@@ -1,4 +1,4 @@
-"""What happens after an answer, a closing, a synthesis: figures, copies, mails."""
+"""Background tasks after an answer, a closing, a synthesis: figures, copies, mails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .response_repository import bury
 
 @task(name="culture-feedback-count-response", route="low.culture-feedback")
 def count_response(consultation_id: str, response_id: str) -> None:
-    """Count what is due of a consultation, and bury an answer that was taken back."""
+    """Settle the responses due of a consultation, and bury an answer that was withdrawn."""
     settle(figures.RESPONSES, of_responses(consultation_id))
     if responses().find_one({"_id": ObjectId(response_id), "deleted": {"$exists": True}}):
         bury(ObjectId(response_id))
@@ -22,7 +22,7 @@ def count_response(consultation_id: str, response_id: str) -> None:
 
 @task(name="culture-feedback-close-consultation", route="low.culture-feedback")
 def close(consultation_id: str) -> None:
-    """Copy what was stamped into the results."""
+    """Copy stamped feedback into the results."""
     found = find(ObjectId(consultation_id))
     if found:
         results_collection.collect(found)
@@ -40,14 +40,14 @@ def forget_account(user_id: str) -> None:
 
 @task(name="culture-feedback-publish-results", route="low.culture-feedback")
 def publish_results(consultation_id: str) -> None:
-    """Publish the results as a dataset, or what of them has changed."""
+    """Publish the results as a dataset, or what has changed of them."""
     publishing.publish(consultation_id)
 
 
 @job("culture-feedback-consultations", route="low.culture-feedback")
 def look_at_the_clock(self: object) -> dict[str, int]:
-    """`upkeep.look_at_the_clock`: to be scheduled every few minutes. What only jobs need is loaded
-    then."""
+    """Run `upkeep.look_at_the_clock`: to be scheduled every few minutes. Modules only jobs need are
+    imported late."""
     from . import upkeep
 
     return upkeep.look_at_the_clock()

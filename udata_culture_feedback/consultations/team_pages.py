@@ -1,4 +1,4 @@
-"""What the pages of the team have in common: who may see them, where they lead, what is said."""
+"""What the pages of the team share: who may see them, their addresses, their messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .repository import readable
 from .window import until_in_words
 from .wording import FORM_LANGUAGES, said
 
-#: What was just done, and what is said of it.
+#: Messages after a form was handled.
 DONE = {
     "copied": _("This is a copy, which only the team sees: change its dates, then publish it."),
     "made": _("The consultation is made. Add its questions, then look at it and publish it."),
@@ -33,7 +33,7 @@ DONE = {
 
 
 def team() -> Viewer:
-    """Return a member of the team; for others these pages do not exist."""
+    """Return the member of the team who asks; abort with 404 for others."""
     viewer = current_viewer()
     if not permissions.is_team(viewer):
         abort(404)

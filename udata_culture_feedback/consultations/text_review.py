@@ -1,5 +1,5 @@
-"""The free texts of answers: moderated one by one once the seal is broken, then read and searched
-by everybody."""
+"""The free texts of answers: moderated one by one once the seal is broken, then public and
+searchable."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from .repository import fresh, readable
 from .signals import on_text_moderated
 from .wording import said
 
-#: What moderation may decide of a text.
+#: The decisions of moderation about a text, and the state each leads to.
 DECISIONS = {"publish": TextState.PUBLIC, "hide": TextState.HIDDEN, "restore": TextState.PENDING}
-#: Why a text is hidden where nobody says it.
+#: The reason for hiding a text where none is given.
 UNSAID = "off_topic"
-#: Kinds of questions that are answered in words alone.
+#: Kinds of questions whose answers are only words.
 WORDED = frozenset((Kind.TEXT, Kind.MISSING_DATASET))
 
 
 def worded(consultation: Consultation) -> list[Question]:
-    """List the questions that are answered in words."""
+    """List the questions that are answered in words, entirely or in part."""
     return [
         question
         for question in consultation["questions"]
@@ -51,9 +51,9 @@ def listed(
     words: str | None = None,
     state: TextState = TextState.PUBLIC,
 ) -> tuple[list[dict[str, Any]], bool]:
-    """List texts in one state, newest first, and tell whether there are more: of one question, with
-    all of some words. Nobody is named with them. Among public ones stand stubs of those that were
-    hidden since. Raises NotFound while the seal holds."""
+    """List texts in one state, newest first, and whether there are more: of one question,
+    containing all of some words. No author is named. Public lists include notices of texts hidden
+    since. Raise NotFound while the seal holds."""
     results.must_be_there(consultation)
     wanted = terms.query_terms(words[:200]) if words else []
     which = _in_state(state, stubs=not wanted)
@@ -116,9 +116,8 @@ def _stub(text: Text) -> dict[str, Any]:
 def moderate(
     viewer: Viewer, reference: Any, text_id: Any, decision: str, reason: str | None = None
 ) -> Consultation:
-    """Publish a text, hide it (for a `reason` of the moderation), or take a decision back; the same
-    decision again changes nothing. Raises Forbidden, NotFound, Invalid; Conflict while the seal
-    holds."""
+    """Publish a text, hide it (for a `reason` of moderation), or take a decision back. Idempotent.
+    Raise Forbidden, NotFound, Invalid; Conflict while the seal holds."""
     must_be_known(viewer)
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
@@ -156,7 +155,7 @@ def moderate(
 
 
 def find_text(text_id: Any) -> Response | None:
-    """Find the answer that has a text; None where there is none."""
+    """Find the answer that contains a text; None without one."""
     if not ObjectId.is_valid(text_id):
         return None
     return responses().find_one({"texts.id": ObjectId(text_id)})
@@ -167,9 +166,9 @@ def text_of(response: Response, text_id: ObjectId) -> Text:
 
 
 def put(text_id: ObjectId, state: TextState, words: str, hidden: Hidden | None = None) -> bool:
-    """Make a text say `words`, in a state; `hidden`: the `reason`, and the date (`at`) where it was
-    public before. The answer that it is part of says the same. Again changes nothing; False where
-    there is no such text (any more)."""
+    """Set the words and the state of a text; `hidden`: the `reason`, and the date (`at`) where it
+    was public before. The answer that contains it changes with it. Idempotent; return False where
+    the text does not exist (any longer)."""
     while (response := find_text(text_id)) is not None:
         text = text_of(response, text_id)
         changed = text.copy()
@@ -190,8 +189,8 @@ def put(text_id: ObjectId, state: TextState, words: str, hidden: Hidden | None =
 
 
 def _answer_with(response: Response, question: str, words: str) -> Any:
-    """Return the answer to a question with other words: of data that are missing, the first
-    paragraph is the title."""
+    """Return the answer to a question with other words: for missing data, the first paragraph is
+    the title."""
     answer = response["answers"].get(question)
     if not isinstance(answer, dict):
         return words

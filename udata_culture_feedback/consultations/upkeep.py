@@ -1,5 +1,5 @@
-"""What time brings to consultations, and what a bad day left: the steps of the nightly maintenance.
-Each answers how many it did, and may run at any time, twice at once, and again after a crash."""
+"""Nightly upkeep of consultations, which also repairs what crashes and lost tasks left. Each step
+returns how much it did, and may run at any time, twice at once, and again after a crash."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from . import figures, notifications, results_collection
 from .models import collected, consultations, followers, responses
 from .response_repository import bury
 
-#: How long after the closing it is followed what becomes of the data.
+#: How long after the closing changes of the data are followed.
 SINCE_FOR = timedelta(days=3 * 366)
 
 
 def settle_dues() -> int:
-    """Count what a crash or a lost task left behind."""
+    """Settle what a crash or a lost task left due."""
     settled = 0
     for flow, contributions in ((figures.RESPONSES, responses()), (figures.COLLECTED, collected())):
         waiting = contributions.distinct("due", {"due": {"$exists": True}})
@@ -31,13 +31,13 @@ def settle_dues() -> int:
 
 
 def collect() -> int:
-    """Collect consultations that have closed, and whose stamped answers are not all copied yet."""
+    """Collect closed consultations whose stamped feedback is not all copied yet."""
     where = {"published": {"$ne": None}, "closes_at": {"$lte": now()}, "collected": None}
     return sum(results_collection.collect(one) for one in list(consultations().find(where)))
 
 
 def refresh_since() -> int:
-    """Refresh what is said since of data that were looked at: the axes « after »."""
+    """Refresh the ratings given since the closing: the axes « after »."""
     recent = {"collected": {"$ne": None}, "closes_at": {"$gte": now() - SINCE_FOR}}
     found = list(consultations().find(recent, {"_id": 1}))
     for one in found:
@@ -46,19 +46,19 @@ def refresh_since() -> int:
 
 
 def remind() -> int:
-    """Those who asked to be reminded before it closes."""
+    """Send the reminders due before consultations close."""
     where = {"published": {"$ne": None}, "closes_at": {"$gt": now()}}
     return sum(notifications.remind(one) for one in list(consultations().find(where)))
 
 
 def tell_syntheses() -> int:
-    """Tell of syntheses again that somebody may not have been told of: a lost task."""
+    """Announce recent syntheses again, to those whom a lost task left out."""
     recent = {"synthesis.published_at": {"$gte": now() - timedelta(days=7)}}
     return sum(notifications.synthesis(one["_id"]) for one in list(consultations().find(recent)))
 
 
 def erase_drafts() -> int:
-    """Erase what was begun and never sent, a while after the closing."""
+    """Erase drafts that were never sent, some time after the closing."""
     days = timedelta(days=current_app.config["CULTURE_FEEDBACK_CONSULTATION_DRAFT_DAYS"])
     closed = consultations().distinct("_id", {"closes_at": {"$lt": now() - days}})
     erased = 0
@@ -74,7 +74,7 @@ def erase_drafts() -> int:
 
 
 def bury_tombstones() -> int:
-    """Remove answers that were taken back, and that nothing has to hear of."""
+    """Delete the tombstones of withdrawn answers that nothing waits for."""
     deleted = responses().find(
         {"deleted": {"$exists": True}, "sent_at": {"$exists": False}}, {"_id": 1}
     )
@@ -82,7 +82,7 @@ def bury_tombstones() -> int:
 
 
 def forget_followers() -> int:
-    """Forget who asked for a synthesis that is out since some days."""
+    """Delete the followers of consultations whose synthesis was published some days ago."""
     days = timedelta(days=current_app.config["CULTURE_FEEDBACK_CONSULTATION_EMAIL_DAYS"])
     out = {"synthesis.published_at": {"$lt": now() - days}}
     done = consultations().distinct("_id", out)
@@ -90,7 +90,7 @@ def forget_followers() -> int:
 
 
 def destroy_peppers() -> int:
-    """End the fingerprints of old consultations: nobody can tell whose address answered."""
+    """Destroy the peppers of old consultations, so that nobody can tell whose address answered."""
     days = current_app.config["CULTURE_FEEDBACK_CONSULTATION_FINGERPRINT_DAYS"]
     ended = 0
     for scope in contacts.scopes_of("consultation:"):
@@ -117,7 +117,7 @@ STEPS: dict[str, Callable[[], int]] = {
 
 
 def look_at_the_clock() -> dict[str, int]:
-    """Do what should not wait for the night: results at closing, reminders."""
+    """Do what should not wait for the night: collect at closing, send reminders."""
     with recorded("culture-feedback-consultations") as run:
         run["done"] = {"collected": collect(), "reminded": remind()}
     done: dict[str, int] = run["done"]

@@ -1,8 +1,8 @@
-"""When a consultation is open: half-open windows by the server's clock, told in the portal's zone.
+"""The window of a consultation: half-open, by the server's clock, shown in the portal's time zone.
 
-Stored dates are naive UTC. What the team types is local time of the portal's zone, where clocks go
-forward and back: a time that does not exist is refused; one that exists twice is taken so that the
-window is never shorter than it was announced.
+Stored dates are naive UTC. The team types local time of the portal's zone, where clocks go forward
+and back: a time that does not exist is refused; one that exists twice is read so that the window is
+never shorter than announced.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .models import Dates
 
 
 class State(StrEnum):
-    """Where a consultation stands at a moment."""
+    """The state of a consultation at a moment."""
 
     DRAFT = "draft"  # only its team sees it
     SCHEDULED = "scheduled"  # announced
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Window:
-    """[opens_at, closes_at), naive UTC."""
+    """The window [opens_at, closes_at), naive UTC."""
 
     opens_at: datetime
     closes_at: datetime
@@ -58,7 +58,8 @@ class Window:
         return self.state(at) is State.OPEN
 
     def sealed(self, at: datetime) -> bool:
-        """Nobody sees answers or figures yet: not before the last answers begun in time are in."""
+        """Check whether answers and figures are still hidden from everybody: until the last answers
+        begun in time are in."""
         return not self.published or at < self.unsealed_at
 
     @property
@@ -66,7 +67,8 @@ class Window:
         return self.closes_at + grace()
 
     def accepts(self, at: datetime, opened_at: datetime | None) -> bool:
-        """Tell whether an answer that arrives now counts. `opened_at`: when its form was opened."""
+        """Check whether an answer that arrives now counts. `opened_at`: when its form was
+        opened."""
         if self.state(at) is State.OPEN:
             return True
         return (
@@ -77,21 +79,21 @@ class Window:
         )
 
     def days_left(self, at: datetime, zone: ZoneInfo | None = None) -> int:
-        """Local days until the last one on which it is open: 0 on that day."""
+        """Return the number of local days until the last one on which it is open: 0 on that day."""
         zone = zone or portal_zone()
         last = to_local(self.closes_at - timedelta(microseconds=1), zone).date()
         return (last - to_local(at, zone).date()).days
 
 
 def grace() -> timedelta:
-    """Return how long after closing an answer is accepted that was begun before."""
+    """Return how long after the closing an answer begun before it is accepted."""
     return timedelta(minutes=max(0, current_app.config["CULTURE_FEEDBACK_CONSULTATION_GRACE"]))
 
 
 def to_utc(local: datetime, zone: ZoneInfo, *, closing: bool = False) -> datetime:
-    """Return a local time, naive, as a stored date. One that exists twice is the first for an
-    opening, the second for a `closing`. Raises Invalid for one that does not exist, naming the next
-    that does."""
+    """Convert a naive local time to a stored date. One that exists twice is read as the first for
+    an opening, as the second for a `closing`. Raise Invalid for one that does not exist, suggesting
+    the next that does."""
     moment = local.replace(tzinfo=zone, fold=int(closing)).astimezone(UTC)
     if moment.astimezone(zone).replace(tzinfo=None) != local:
         # Clocks go forward: the first moment after the jump.
@@ -110,15 +112,15 @@ def to_utc(local: datetime, zone: ZoneInfo, *, closing: bool = False) -> datetim
 
 
 def is_ambiguous(local: datetime, zone: ZoneInfo) -> bool:
-    """Tell whether a local time exists twice: clocks go back on that day."""
+    """Check whether a local time exists twice, on a day when clocks go back."""
     first = local.replace(tzinfo=zone, fold=0).utcoffset()
     second = local.replace(tzinfo=zone, fold=1).utcoffset()
     return first is not None and second is not None and first > second
 
 
 def read_moment(value: object, zone: ZoneInfo, *, closing: bool = False) -> datetime:
-    """Read what was typed or sent as a date and time, as a stored date: ISO 8601, whole seconds;
-    local time of the portal unless it says its offset. Raises Invalid."""
+    """Read a date and time as a stored date: ISO 8601, whole seconds; local time of the portal
+    unless it has an offset. Raise Invalid."""
     wrong = refusals.Invalid(_("A date and a time, such as 2026-12-31T09:00."))
     if not isinstance(value, str) or not 16 <= len(value.strip()) <= 40:
         raise wrong
@@ -136,13 +138,13 @@ def read_moment(value: object, zone: ZoneInfo, *, closing: bool = False) -> date
 
 
 def typed_moment(moment: datetime, zone: ZoneInfo) -> str:
-    """Write a stored date as `<input type="datetime-local">` has it."""
+    """Format a stored date for `<input type="datetime-local">`."""
     return to_local(moment, zone).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def in_words(moment: datetime) -> str:
-    """Say a stored date with its time, in the portal's zone and the current language; where clocks
-    go back and the time exists twice, with its offset."""
+    """Format a stored date with its time, in the portal's zone and the current language; with its
+    offset where the time exists twice."""
     zone = portal_zone()
     local = to_local(moment, zone)
     naive = local.replace(tzinfo=None, fold=0)
@@ -154,7 +156,7 @@ def in_words(moment: datetime) -> str:
 
 
 def until_in_words(closes_at: datetime) -> str:
-    """Until when it is open: a whole day where it closes at midnight."""
+    """Describe until when it is open: a whole day where it closes at midnight."""
     local = to_local(closes_at, portal_zone())
     if local.time() == time():
         day = day_in_words((local - timedelta(days=1)).date())

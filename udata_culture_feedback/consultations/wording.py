@@ -1,4 +1,4 @@
-"""Texts that exist in several languages: read, and said in the one that is asked for."""
+"""Texts in several languages: reading them, and choosing the one to show."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..web.text_cleaning import clean
 #: `{language: text}`.
 Texts = dict[str, str]
 
-#: The languages that the forms of the team have.
+#: The languages of the team's forms.
 FORM_LANGUAGES = ("fr", "en")
 
 
 class Words(str):
-    """A text in one language, for pages to say which."""
+    """A text that knows its language, for pages to declare it."""
 
     lang: str | None
 
@@ -29,8 +29,7 @@ class Words(str):
 
 
 def said(texts: Texts | None) -> Words:
-    """Return a text in the language asked for; where it has none, in the portal's; otherwise in
-    any."""
+    """Return a text in the requested language; otherwise in the portal's; otherwise in any."""
     texts = texts or {}
     for language in (get_locale(), current_app.config["DEFAULT_LANGUAGE"], *FORM_LANGUAGES):
         if texts.get(language):
