@@ -1,1 +1,2 @@
-"""A dataset somebody asks for: its workflow, its clock, who supports it, until it is published."""
+"""Requests for data: their statuses, service date and supports, from the question to the
+publication."""

@@ -1,5 +1,5 @@
-"""Asking for data: the form, on a page of its own or in the widget, and what it proposes while
-somebody types."""
+"""The form that asks for data, on a page of its own or in the widget, and its suggestions while
+typing."""
 
 from __future__ import annotations
 
@@ -36,20 +36,19 @@ from .presentation import draft_of
 from .views import ASKING, go_on, without, words
 from .workflow import OPEN
 
-#: The fields of the form that an error may lead to.
+#: The fields of the form that an error may name.
 FIELDS = (
     *("title", "description", "kind", "organization", "evidence_url", "formats", "spatial"),
     *("name", "email"),
 )
 
-#: Requests, and datasets, that resemble what is typed: below a field, on a phone, more would hide
-#: the next one.
+#: Similar requests, and datasets, shown below a field: on a phone more would hide the next field.
 SHOWN_WHILE_TYPING = 3
 
 
 @blueprint.route("/pages/requests/new")
 def new_request() -> Response:
-    """The form by which somebody asks for data, with the context of the dataset they come from."""
+    """Show the form that asks for data, with the dataset that the user comes from."""
     typed = {
         name: request.args[name]
         for name in ("title", "dataset", "organization", "kind")
@@ -64,7 +63,7 @@ def new_request() -> Response:
 @blueprint.route("/pages/requests/new", methods=["POST"])
 @handles_refusal
 def ask() -> Response:
-    """Record a request. What resembles it is shown first, once: supporting it takes one click."""
+    """Record a request. Similar ones are shown first, once: supporting one takes a click."""
     viewer = current_viewer()
     typed: dict[str, Any] = {}
     holder, checked = Picked(), False
@@ -99,7 +98,7 @@ def ask() -> Response:
 
 @blueprint.route("/pages/requests/similar")
 def similar_requests() -> Response:
-    """What resembles a title, as the form shows it while somebody types."""
+    """Show what resembles a title, while it is typed."""
     viewer = current_viewer()
     found = proposals.similar_things(viewer, request.args.get("q", "")[:300])
     return render(
@@ -112,8 +111,8 @@ def similar_requests() -> Response:
 
 @blueprint.route("/pages/requests/pick")
 def pick() -> Response:
-    """What is named by a few words, as a form proposes it while somebody types: `kind` is one of
-    organization, dataset, request; ten at most. 400 without a kind."""
+    """Suggest objects that match a few words, while they are typed: `kind` is one of organization,
+    dataset, request; ten at most. 400 without a known kind."""
     kind = request.args.get("kind", "")
     known = kind in picking.KINDS
     message = _("Choose one of: %(ids)s.", ids=", ".join(picking.KINDS))
@@ -126,7 +125,7 @@ def pick() -> Response:
 
 
 def _sent(viewer: Viewer, typed: dict[str, Any], holder: Picked) -> Response:
-    """A mail is on its way to somebody without an account: nothing else is to be done here."""
+    """Confirm that a mail is on its way to an anonymous user: nothing else can be done here."""
     if wants_fragment():
         return _form(viewer, typed, holder, done=confirmation.SENT)
     address = page_address("requests/", done="sent")
@@ -176,13 +175,13 @@ def _form(
 
 
 def _context(typed: dict[str, Any]) -> DatasetFacts | None:
-    """The dataset whose page somebody comes from, if they may see it."""
+    """Return the dataset that the user comes from, if they may see it."""
     dataset = catalogue.find_dataset(typed.get("dataset"))
     return dataset if dataset and not dataset.deleted and catalogue.may_read(dataset) else None
 
 
 def _with_publisher(holder: Picked, dataset: DatasetFacts | None) -> Picked:
-    """Who publishes the dataset one comes from stays among the holders to choose from."""
+    """Keep the publisher of the dataset among the holders to choose from."""
     publisher = dataset.organization if dataset else None
     if not publisher or any(one.value == str(publisher) for one in holder.choices):
         return holder
@@ -192,8 +191,8 @@ def _with_publisher(holder: Picked, dataset: DatasetFacts | None) -> Picked:
 
 
 def _support_words() -> dict[str, Any]:
-    """What the list of similar things needs: a request is supported while it is open, from the
-    widget in its place."""
+    """Return what the list of similar requests needs: an open one can be supported, in the widget
+    too."""
     shown = {"show": "card"} if wants_fragment() else {}
     return words() | {
         "open_statuses": OPEN,
@@ -205,8 +204,8 @@ def _support_words() -> dict[str, Any]:
 
 @blueprint.route("/pages/ask/")
 def ask_page() -> Response:
-    """« Des données manquent ? » where there is no dataset: on the page of an organization
-    (`organization`), after a search that found nothing (`title`)."""
+    """Show « Des données manquent ? » outside of a dataset: on the page of an organization
+    (`organization`), or after a search without result (`title`)."""
     organization = catalogue.find_organization(request.args.get("organization"))
     known = {
         "organization": organization and (organization.slug or str(organization.id)),
@@ -214,7 +213,7 @@ def ask_page() -> Response:
     }
     asked = {name: value for name, value in known.items() if value}
     if wants_fragment():
-        # On the page of a dataset the form is one heading deeper.
+        # The form puts its heading one level deeper, as on the page of a dataset.
         asked["level"] = str(max(1, request.args.get("level", 2, type=int) - 1))
     return render(
         "embed/ask.html",

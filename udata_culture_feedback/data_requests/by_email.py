@@ -1,4 +1,4 @@
-"""Asking for data, and supporting a request, by somebody who confirms an e-mail address."""
+"""Ask for data, support or follow a request without an account, by confirming an e-mail address."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from . import actions, following, representation
 from .forms import Values
 from .repository import find
 
-#: One person is behind a request once, whether they ask for it or support it.
+#: One scope of fingerprints: a person counts once in a request, as requester or supporter.
 SCOPE = "requests"
 
 NOBODY = Viewer(key=None)
 
 
 class SupportByEmail:
-    """What `confirmation` asks of a domain."""
+    """Support a request, confirmed by e-mail (see `email_confirmation.confirmation`)."""
 
     action = Action.SUPPORT
     scope = SCOPE
@@ -57,8 +57,8 @@ class SupportByEmail:
 
 
 class RequestByEmail:
-    """The same. The address is kept as long as the request is followed: whoever asks has to be told
-    what becomes of it, and may be asked for details."""
+    """Ask for data, confirmed by e-mail. The address is kept as long as the request is followed up:
+    the requester is told of each step, and may be asked for details."""
 
     action = Action.REQUEST
     scope = SCOPE
@@ -98,7 +98,7 @@ class RequestByEmail:
         days = current_app.config["CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS"]
         page = f"requests/{request['slug']}/"
         if request["visibility"] != Visibility.PUBLIC:
-            page = "requests/"  # its own page is not there for others yet
+            page = "requests/"  # while it waits for a moderator, its own page is hidden
         return Outcome(
             representation.in_full(viewer, request),
             page,
@@ -108,7 +108,7 @@ class RequestByEmail:
 
 
 class FollowByEmail:
-    """What `confirmation` asks of a domain. The address is kept as long as the request is
+    """Follow a request, confirmed by e-mail. The address is kept as long as the request is
     followed."""
 
     action = Action.FOLLOW

@@ -1,6 +1,6 @@
-"""Answer a question about a request from the link of the mail that asks it: for who asked without
-an account, by a confirmed address. The signed link is good for nothing else, and only while that
-question is open."""
+"""Answer a question about a request from the link in the mail that asks it, without an account: for
+requesters known by a confirmed address. The signed link serves that question alone, and only while
+it is open."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from .models import Message, Request
 from .repository import find, no_such_request
 from .workflow import Status
 
-#: What the links of these mails are signed for.
+#: Purpose of the signature of these links.
 PURPOSE = "answer a question"
 
 
 def link(request: Request) -> str:
-    """Return what the link of the mail carries: the request, the address, the question that is
-    open. Opening it changes nothing."""
+    """Return the signed token of the mail's link: the request, the address, the open question.
+    Opening the link changes nothing."""
     return signer(PURPOSE).dumps([str(request["_id"]), str(request["contact"]), _asked_at(request)])
 
 
 def opened(token: object) -> Request:
-    """Return the request that a link is about. Raise Gone once its question is answered, or the
-    address erased; NotFound for a request that is gone."""
+    """Return the request of a link. Raise Invalid for a link that is not whole; Gone once its
+    question is answered or the address erased; NotFound for a request that is gone."""
     try:
         if not isinstance(token, str) or len(token) > LONGEST:
             raise BadData("no token")
@@ -53,7 +53,7 @@ def opened(token: object) -> Request:
 
 
 def answer(token: object, payload: Values) -> tuple[Message, Request]:
-    """Write the answer (`message`) as who asked. Raise what `opened` and `actions.answer` do."""
+    """Write the answer (`message`) as the requester. Raise as `opened` and `actions.answer` do."""
     request = opened(token)
     author = Viewer(key=request["contributor"]["key"], kind=Kind(request["contributor"]["kind"]))
     message, request, _created = actions.answer(author, request["_id"], payload)
@@ -61,7 +61,7 @@ def answer(token: object, payload: Values) -> tuple[Message, Request]:
 
 
 def question(request: Request) -> str | None:
-    """Return the words of the question that is open; None while they are hidden."""
+    """Return the words of the open question; None while they are hidden."""
     asked = _last_question(request)
     return None if not asked or asked.get("hidden") else asked.get("message")
 

@@ -1,5 +1,5 @@
-"""The page behind the link by which who asked without an account answers a question. Opening it
-changes nothing; its form needs neither session nor guard: the signed token is the proof."""
+"""The page on which a requester without an account answers a question, by a link in a mail. Opening
+it changes nothing; its form needs neither session nor guard: the signed token is the proof."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .models import Request
 
 @blueprint.route("/pages/requests/answer")
 def answer_page() -> Response:
-    """Show what was asked, what the holder needs to know, and the form."""
+    """Show the request, the holder's question, and the form."""
     if "done" in request.args:
         return _page(done=request.args["done"])
     try:
@@ -28,9 +28,9 @@ def answer_page() -> Response:
 
 
 @blueprint.route("/pages/requests/answer", methods=["POST"])
-@handles_refusal  # it has no use for the guard
+@handles_refusal  # this form needs no guard
 def answer_by_link() -> Response:
-    """Publish the answer, or have it wait for a moderator."""
+    """Record the answer: published at once, or once a moderator has read it."""
 
     def write() -> str:
         form = request.form

@@ -1,5 +1,5 @@
-"""Public requests as open data: one row each, nobody's name and no mark of who asked; the words
-only of who agreed and once a moderator has read them."""
+"""Public requests as an open data file: one row each, without names or anything that identifies the
+requester; the words only with the requester's consent and once a moderator has read them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .models import Query, Request, requests
 from .repository import fulfilment
 from .workflow import OPEN, Status
 
-#: What is read of a request: of who asked only what their words need.
+#: Fields read of a request; of its requester, only what publishing their words needs.
 READ = (
     *("title", "description", "spatial", "kind", "status", "partial", "dataset", "organization"),
     *("themes", "usages", "profile", "formats", "frequency", "consultation"),
@@ -46,7 +46,7 @@ READ = (
 
 
 class Row:
-    """A request and what it names, as far as anybody may see it."""
+    """A request and the objects it names, as far as anybody may see them."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Row:
 
     @property
     def reason(self) -> str | None:
-        """Why it stands refused."""
+        """The reason of the refusal that stands; None where the request is not declined."""
         if self.request["status"] != Status.DECLINED:
             return None
         decided = (e for e in reversed(self.request["history"]) if e["to"] == Status.DECLINED)
@@ -85,18 +85,19 @@ class Row:
 
     @property
     def counts(self) -> bool:
-        """Who is behind a merged request is counted with the one it was merged into."""
+        """Whether its people count here: those of a merged request count in the one it was merged
+        into."""
         return self.request["status"] != Status.DUPLICATE
 
     @property
     def formats(self) -> list[str]:
-        """Those that udata knows: the others were typed."""
+        """The formats that udata knows; free text is left out."""
         known = current_app.config["ALLOWED_RESOURCES_EXTENSIONS"]
         return [name for name in self.request.get("formats") or () if name in known]
 
 
 def verified_supports(request: Request) -> int:
-    """Those by an account or a confirmed e-mail address."""
+    """Count the supports by an account or a confirmed e-mail address."""
     return request.get("totals", {}).get("supports_known", 0)
 
 
@@ -113,7 +114,7 @@ def _word(name: str) -> Callable[[Row], Any]:
 
 
 def table() -> Table:
-    """The file of requests, of the site or of a consultation."""
+    """Describe the file of requests, of the site or of a consultation."""
     lists = vocabularies()
     agreed = _(
         "Only where its author agreed to its publication as open data, and a moderator has read "
@@ -256,15 +257,15 @@ def table() -> Table:
 
 
 def requests_csv() -> Response:
-    """`P/site/requests.csv`."""
+    """Serve `P/site/requests.csv`."""
     of_requests = table()
-    # What is overdue changes by the clock alone: with the day, roughly.
+    # `overdue` changes with time alone: the day is part of the version.
     made_of = version(requests(), PUBLIC, now().date(), of_requests.header)
     return download("requests", of_requests.header, of_requests.rows(rows()), made_of)
 
 
 def rows(scope: Query | None = None) -> Iterator[Row]:
-    """The public requests (of a consultation), in an order drawn each time."""
+    """Yield the public requests (of a consultation), in an order drawn anew each time."""
     where = PUBLIC | (scope or {})
     profiles = _profiles(where)
     for batch in batches(shuffled(requests(), where, READ)):
@@ -281,8 +282,8 @@ def rows(scope: Query | None = None) -> Iterator[Row]:
 
 
 def _profiles(where: Query) -> set[str]:
-    """The profiles that may be told: requests have no counter of them, so they are counted, in one
-    pass."""
+    """Return the profiles that are large enough to be published, counted in one pass: no counter
+    holds them."""
     found: Iterable[Any] = requests().aggregate(
         [{"$match": where}, {"$group": {"_id": "$profile", "n": {"$sum": 1}}}]
     )

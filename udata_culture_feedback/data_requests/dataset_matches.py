@@ -1,9 +1,9 @@
-"""Matching at publication: open requests that resemble a dataset which has just appeared, proposed
-to who may answer them.
+"""Matching at publication: a dataset that has just appeared is proposed for the open requests that
+resemble it, to those who may answer them.
 
-A match is proposed once for a request and a dataset, whatever became of it: what somebody has
-dismissed does not come back. Accepting one is the ordinary move to published; where nobody knew who
-holds the data, whose dataset it is has them, and the request becomes theirs in the same step.
+A pair of request and dataset is proposed once: a dismissed match does not come back. Accepting one
+is the ordinary move to published; where the holder was unknown, the producer of the dataset becomes
+the holder in the same step.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from .workflow import OPEN, Role, Status
 
 Match = dict[str, Any]
 
-#: Proposals read for one producer or one request: the best ones.
+#: Most proposals read for one producer or one request.
 SHOWN = 100
 
 
 class State(StrEnum):
-    """What became of a match."""
+    """What was decided about a match."""
 
     PROPOSED = "proposed"
     ACCEPTED = "accepted"
@@ -52,7 +52,7 @@ class State(StrEnum):
 
 
 class CultureFeedbackMatch(Document):
-    """A dataset may answer a request. `id`: `<request>:<dataset>`, so that there is one.
+    """A dataset that may answer a request. `id`: `<request>:<dataset>`, so that there is one.
     `organization`: the holder of the request, which `follow_request` copies; None: unknown, the
     desk's. `producer`: the organization of the dataset when it was proposed last."""
 
@@ -82,10 +82,10 @@ def matches() -> Collection[Any]:
 
 
 def propose(raw: Mapping[str, Any]) -> int:
-    """Propose a dataset (raw, with `search_index.DATASET_FIELDS`) that everybody can see now, and
-    answers for how many requests: those addressed to its organization, and those whose holder
-    nobody knows. Its producer and who may answer them have one mail for the dataset; again changes
-    nothing."""
+    """Propose a dataset (raw, with the fields of `search.index.DATASETS`) that has become public
+    for the requests it resembles: those to its organization, and those without a known holder. Mail
+    its producer and those who may answer, once for the dataset. Return the number of requests.
+    Idempotent."""
     found = {one.id: one.score for one in similar.matching(raw)}
     holder = _organization(raw)
     where = {
@@ -104,7 +104,7 @@ def propose(raw: Mapping[str, Any]) -> int:
             "state": State.PROPOSED,
             "created_at": now(),
         }
-        with suppress(DuplicateKeyError):  # proposed by another process at this moment
+        with suppress(DuplicateKeyError):  # proposed meanwhile by another process
             matches().update_one(
                 {"_id": f"{request['_id']}:{raw['_id']}"},
                 {"$setOnInsert": first, "$set": {"producer": holder}},
@@ -125,9 +125,9 @@ def propose(raw: Mapping[str, Any]) -> int:
 def proposals_for(
     viewer: Viewer, organization_ids: Iterable[ObjectId]
 ) -> list[representation.Shown]:
-    """What is proposed to some organizations, newest first, for their dashboard: `id`, `request`
-    (as in lists), `dataset`, `score`. Requests whose holder is unknown are for the desk, and for
-    whose dataset it is."""
+    """List what is proposed to some organizations, newest first, for their dashboard: `id`,
+    `request` (as in lists), `dataset`, `score`. Requests without a known holder go to the desk, and
+    to the producer of the dataset."""
     asked: list[ObjectId | None] = list(organization_ids)
     theirs = {"producer": {"$in": list(asked)}, "organization": None}
     if permissions.desk() in asked:
@@ -138,7 +138,8 @@ def proposals_for(
 
 
 def proposals_on(viewer: Viewer, request: Request) -> list[representation.Shown]:
-    """What is proposed for one request, best first, to who may accept it; nothing to others."""
+    """List what is proposed for one request, best first, to those who may accept it; empty for
+    others."""
     if Status(request["status"]) not in OPEN or not viewer.known:
         return []
     where = {"request": request["_id"], "state": State.PROPOSED}
@@ -151,16 +152,16 @@ def proposals_on(viewer: Viewer, request: Request) -> list[representation.Shown]
 
 
 def proposed_requests(dataset_id: ObjectId) -> list[Request]:
-    """The open public requests that a dataset is proposed for, most supported first."""
+    """List the open public requests that a dataset is proposed for, most supported first."""
     ids = [m["request"] for m in matches().find({"dataset": dataset_id, "state": State.PROPOSED})]
     where = {"_id": {"$in": ids}, "visibility": Visibility.PUBLIC, "status": {"$in": sorted(OPEN)}}
     return list(requests().find(where, LEFT_OUT, sort=[("totals.supports", -1), ("_id", 1)]))
 
 
 def accept(viewer: Viewer, id: Any) -> Request:
-    """Publish the request with the dataset: the ordinary move, with its own checks (Forbidden,
-    Conflict, Invalid), or where the holder was unknown a claim. Return the request. Raise
-    NotFound for no match that this person may see, Conflict for one that was dismissed."""
+    """Publish the request with the dataset: the ordinary move with its checks or, where the holder
+    was unknown, a claim. Return the request. Raise NotFound for a match that this user may not see,
+    Conflict for a dismissed one; Forbidden, Conflict, Invalid as the move does."""
     match, request = _readable(viewer, id)
     if match["state"] == State.DISMISSED:
         raise refusals.Conflict(_("This proposal was dismissed."), state=match["state"])
@@ -180,8 +181,8 @@ def accept(viewer: Viewer, id: Any) -> Request:
 
 
 def dismiss(viewer: Viewer, id: Any) -> None:
-    """Say that the dataset is not what was asked for; again changes nothing. Raise NotFound,
-    Forbidden, Conflict for one that was accepted."""
+    """Record that the dataset is not what was asked for. Idempotent. Raise NotFound, Forbidden,
+    Conflict for an accepted match."""
     match, request = _readable(viewer, id)
     may = permissions.deals_with(viewer, request) or _may_claim(viewer, match, request)
     spend_write(viewer, manages=may)
@@ -193,12 +194,13 @@ def dismiss(viewer: Viewer, id: Any) -> None:
 
 
 def forget_dataset(dataset_id: ObjectId) -> None:
-    """The dataset is gone for good."""
+    """Delete the matches of a dataset that is gone for good."""
     matches().delete_many({"dataset": dataset_id})
 
 
 def follow_request(request_id: ObjectId, raw: Mapping[str, Any] | None) -> None:
-    """The request may have another holder (`raw`: its `organization`), or be gone (None)."""
+    """Copy the holder of a request (`raw`: its `organization`) to its matches; delete them where it
+    is gone (None)."""
     if raw is None:
         matches().delete_many({"request": request_id})
         return
@@ -209,8 +211,8 @@ def follow_request(request_id: ObjectId, raw: Mapping[str, Any] | None) -> None:
 
 
 def _readable(viewer: Viewer, id: Any) -> tuple[Match, Request]:
-    """A match and its request, for who deals with the request or could: to anybody else it does
-    not exist."""
+    """Return a match and its request. Raise NotFound where there is none, or where this user may
+    not see the request."""
     must_be_known(viewer)
     match = matches().find_one({"_id": id}) if isinstance(id, str) else None
     if match is None:
@@ -219,16 +221,16 @@ def _readable(viewer: Viewer, id: Any) -> tuple[Match, Request]:
 
 
 def _may_claim(viewer: Viewer, match: Match, request: Request) -> bool:
-    """Whether accepting this match makes the request that of its dataset's producer. The desk,
-    which speaks for nobody else, publishes it as it is."""
+    """Return whether accepting this match gives the request to the producer of its dataset. The
+    desk, which speaks for nobody else, publishes it as it is."""
     dataset = catalogue.find_dataset(match["dataset"])
     return dataset is not None and permissions.may_claim(viewer, request, dataset)
 
 
 def _claim(viewer: Viewer, match: Match, request: Request, payload: Values) -> Request:
-    """Send a request that is nobody's to the producer of the dataset, and publishes it: two
-    entries of the history in one update, of which followers hear as one. Raise Conflict when
-    somebody else dealt with it meanwhile."""
+    """Give a request without a known holder to the producer of the dataset, and publish it: two
+    history entries in one update, told to followers as one. Raise Conflict when it was taken
+    meanwhile."""
     spend_write(viewer, manages=True)
     asked = read_move(payload)
 
@@ -238,7 +240,7 @@ def _claim(viewer: Viewer, match: Match, request: Request, payload: Values) -> R
             raise refusals.Conflict(
                 _("Somebody else deals with this request now."), status=request["status"]
             )
-        assert dataset.organization is not None  # `may_claim`
+        assert dataset.organization is not None  # see `may_claim`
         theirs = request | {"organization": dataset.organization}
         entry = history_entry(
             viewer,
@@ -256,7 +258,7 @@ def _claim(viewer: Viewer, match: Match, request: Request, payload: Values) -> R
 
 
 def _decide(match: Match, state: State) -> None:
-    """The first decision stands, whoever else decides at the same moment."""
+    """Store a decision, unless one was made meanwhile: the first one stands."""
     matches().update_one(
         {"_id": match["_id"], "state": State.PROPOSED},
         {"$set": {"state": state, "decided_at": now()}},
@@ -264,7 +266,7 @@ def _decide(match: Match, state: State) -> None:
 
 
 def _shown(viewer: Viewer, found: list[Match]) -> list[representation.Shown]:
-    """Proposals that can still be accepted: the request is open, everybody sees the dataset."""
+    """Return the proposals that can still be accepted: the request is open, the dataset public."""
     where = {
         "_id": {"$in": [match["request"] for match in found]},
         "visibility": Visibility.PUBLIC,

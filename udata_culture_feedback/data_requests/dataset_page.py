@@ -1,4 +1,4 @@
-"""Requests as they are read beside datasets, in the same command."""
+"""The requests that the page of a dataset shows, read by the query that reads the dataset."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from .models import Query, requests
 from .workflow import OPEN, Status
 
 PUBLIC: Query = {"visibility": Visibility.PUBLIC}
-#: In the words of the index on what they are fulfilled by.
+#: Written as the partial index on `fulfilled_by` has it, so that MongoDB uses it.
 FULFILLED: Query = {"status": Status.PUBLISHED, "fulfilled_by": {"$exists": True}}
 
-#: Requests that one dataset answers: more are not looked at.
+#: Most requests read that one dataset answers.
 OPENED_BY = 20
-#: Open requests asked from one dataset: the latest, of which its page shows the most supported.
+#: Latest open requests read that were asked from one dataset; its page shows the most supported.
 ASKED_FROM = 50
 
-#: What the page of a dataset needs of a request.
+#: The fields of a request that the page of a dataset needs.
 SAID_OF = dict.fromkeys(
     ("title", "slug", "status", "totals", "contributor.key", "contributor.kind", "detached"), 1
 )
 
 
 def stages() -> list[Query]:
-    """Add to datasets in a pipeline what their pages say of requests: `asked`, the latest open
-    ones that were asked from there, and `opened`, those that the dataset answers."""
+    """Add to each dataset of a pipeline its requests: `asked`, the latest open ones asked from its
+    page, and `opened`, those that it answers."""
     waiting = PUBLIC | {"status": {"$in": list(OPEN)}}
     return [
         lookup("asked", requests(), "_id", "dataset", _latest(waiting, ASKED_FROM)),

@@ -1,4 +1,4 @@
-"""What a requester may count on: the service date, and where the law gives one the appeal, of a
+"""What a requester may count on: the service date and, where the law gives one, the appeal, of a
 stored request (`clock` and `appeal` know no database)."""
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from .models import Entry, Request
 from .repository import find
 from .workflow import Role, Status
 
-#: What the holder says yes by.
+#: Statuses by which the holder grants a request.
 _GRANTED = frozenset((Status.ACCEPTED, Status.IN_PROGRESS, Status.PUBLISHED))
-#: Nothing is refused: there are the data, or the requester asks for nothing any more.
+#: Statuses in which nothing is refused: the data are there, or no longer asked for.
 _SATISFIED = frozenset((Status.PUBLISHED, Status.WITHDRAWN))
 
 
 def window_of(request: Request) -> AppealWindow | None:
-    """The window to appeal against a refusal of this request, where the law gives one. None to who
-    asked elsewhere (imported) or has left: nobody here is identified."""
+    """Return the window to appeal against a refusal, where the law gives one. None for an imported
+    request and for one whose requester has left: nobody here is identified."""
     config = current_app.config
     holder, received_at = request.get("organization"), _received_at(request)
     if request.get("external_id") or request.get("detached"):
@@ -52,8 +52,8 @@ def window_of(request: Request) -> AppealWindow | None:
 
 
 def refused_window(request: Request) -> AppealWindow | None:
-    """The same once there is a refusal, by silence or by a decision, also when it is too late to
-    appeal; None before, and where nothing is refused (any longer)."""
+    """Return the window once there is a refusal, by silence or by a decision, also when it is too
+    late to appeal; None before, and where nothing is (or is no longer) refused."""
     if _status(request) in _SATISFIED:
         return None
     window = window_of(request)
@@ -61,14 +61,14 @@ def refused_window(request: Request) -> AppealWindow | None:
 
 
 def may_appeal(request: Request) -> bool:
-    """Whether its requester can appeal at this moment."""
+    """Return whether the requester can appeal now."""
     window = refused_window(request)
     return window is not None and window.state(now()) is State.OPEN
 
 
 def decisions(request: Request) -> list[Entry]:
-    """The entries of the history that count for the appeal, oldest first: its own, since it was
-    last asked; of a merged request those that followed on the one that carries it too."""
+    """Return the history entries that count for the appeal, oldest first: those since it was last
+    asked; for a merged request, also those of its carrier since the merge."""
     found = [entry for one in lives(request) for entry in one["history"]]
     for number in range(len(found), 0, -1):
         if found[number - 1]["from"] == Status.WITHDRAWN:
@@ -77,8 +77,7 @@ def decisions(request: Request) -> list[Entry]:
 
 
 def lives(request: Request) -> list[Request]:
-    """A request, and where it was merged the one that carries it, with what happened to that one
-    since."""
+    """Return a request and, where it was merged, its carrier with the history since the merge."""
     carrier = _carrier(request)
     if carrier is None:
         return [request]
@@ -92,7 +91,7 @@ def lives(request: Request) -> list[Request]:
 
 
 def standing_of(entries: list[Entry]) -> Standing:
-    """What the decisions among these entries come to."""
+    """Return the refusal that stands after these entries."""
     standing = Standing()
     for entry in entries:
         before, after = entry["from"], entry["to"]
@@ -107,8 +106,8 @@ def standing_of(entries: list[Entry]) -> Standing:
 
 
 def in_words(request: Request) -> list[str]:
-    """Both dates with their computation, in the language of the reader: the service date, and the
-    date from which silence is a refusal or, without appeal, that there is none."""
+    """Explain both dates in the reader's language: the service date, then the date from which
+    silence is a refusal; where the law gives no appeal, a note says so."""
     window = window_of(request)
     note = Law.of(current_app.config).sentence("no_appeal")
     clock, received_at = Clock.of(request["clock"]), request.get("received_at")
@@ -125,7 +124,7 @@ def in_words(request: Request) -> list[str]:
 
 
 def appeal_in_words(request: Request) -> str:
-    """How a refusal can be contested, or that it cannot."""
+    """Explain how a refusal can be contested, or that it cannot."""
     window = window_of(request)
     if window:
         return appeal.explanation(window)
@@ -133,7 +132,7 @@ def appeal_in_words(request: Request) -> str:
 
 
 def ground_in_words(reason: str) -> str:
-    """Why a request is refused, with the article of law where the reason has one."""
+    """Return the reason of a refusal, with the article of law where there is one."""
     lists = vocabulary.vocabularies()
     label = lists.label("decline_reasons", reason)
     term = lists.find("decline_reasons", reason)
@@ -141,14 +140,15 @@ def ground_in_words(reason: str) -> str:
 
 
 def _received_at(request: Request) -> datetime | None:
-    """When its holder received it: again, once it was withdrawn and asked again."""
+    """Return when the holder received a request; the last time, where it was withdrawn and asked
+    again."""
     received_at = request.get("received_at")
     again = [entry["at"] for entry in request["history"] if entry["from"] == Status.WITHDRAWN]
     return max(received_at, *again) if received_at and again else received_at
 
 
 def _status(request: Request) -> Status:
-    """Where what was asked stands: a merged request stands where its carrier does."""
+    """Return the status that applies: for a merged request, that of its carrier."""
     return Status((_carrier(request) or request)["status"])
 
 

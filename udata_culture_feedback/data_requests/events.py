@@ -1,9 +1,7 @@
-"""What people are told of a request. Who tells them (mails, feeds) listens to the signals sent
-here.
+"""Announce what happens to requests, by signals that mails and feeds listen to.
 
-An announcement may be made twice, never not at all: what nobody was told of yet is due in the
-request itself, and a crash leaves it there. Listeners recognise what they know by the request and
-the number of the entry.
+Delivery is at least once: what is not announced yet is due in the request itself, where a crash
+leaves it. Listeners recognise a repeated announcement by the request and the number of the entry.
 """
 
 from __future__ import annotations
@@ -16,28 +14,29 @@ from . import signals
 from .models import TOLD, Entry, Request, requests
 from .workflow import Status
 
-#: Entries of a history that concern nobody but who reads it; of a claim the publication tells.
+#: Entries of a history that are not announced; of a claim, the publication is.
 SILENT = frozenset(("edited", "detached", "undone", "claimed"))
 
 
 def received(request: Request) -> None:
-    """Its holder has it, and its requester a receipt."""
+    """Announce that a request was received: the holder hears of it, the requester gets a
+    receipt."""
     signals.on_request_received.send(request["_id"], request=request)
 
 
 def moved(request: Request, entry: Entry) -> None:
-    """A public step: requester and supporters hear of it."""
+    """Announce a public step to requester and supporters."""
     number = request["history"].index(entry) + 1
     signals.on_request_moved.send(request["_id"], request=request, entry=entry, number=number)
 
 
 def overdue(request: Request) -> None:
-    """Requester and holder hear that the answer is late."""
+    """Announce to requester and holder that the answer is late."""
     signals.on_request_overdue.send(request["_id"], request=request)
 
 
 def clarification_reminder(request: Request) -> None:
-    """The requester hears that the deadline of the question is near."""
+    """Announce to the requester that the deadline of the question is near."""
     asked = [
         number
         for number, entry in enumerate(request["history"], 1)
@@ -49,8 +48,8 @@ def clarification_reminder(request: Request) -> None:
 
 
 def catch_up(request_id: ObjectId) -> int:
-    """Announce what nobody was told of yet, and return how much that was. A request that waits
-    for moderation waits with it; of a hidden one nothing is told."""
+    """Announce what was not announced yet, and return how much. A request that waits for moderation
+    stays due; of a hidden one nothing is announced."""
     request = requests().find_one({"_id": request_id})
     if request is None or TOLD not in request.get("due", []):
         return 0
@@ -58,7 +57,7 @@ def catch_up(request_id: ObjectId) -> int:
         return 0
     told = request.get("told")
     if request["visibility"] == Visibility.HIDDEN and told is None:
-        heard(requests(), request, TOLD)  # rejected: should it be published after all, it is told
+        heard(requests(), request, TOLD)  # rejected; if published later, it is due again
         return 0
     announced = 0
     if request["visibility"] == Visibility.PUBLIC:
@@ -70,7 +69,7 @@ def catch_up(request_id: ObjectId) -> int:
             if number < (told or 0) or SILENT & entry.keys():
                 continue
             if number + 1 < len(history) and history[number + 1].get("undone"):
-                continue  # a merge that did not take place
+                continue  # the merge was undone at once
             moved(request, entry)
             announced += 1
     requests().update_one({"_id": request_id}, {"$max": {"told": len(request["history"])}})

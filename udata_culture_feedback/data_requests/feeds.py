@@ -1,4 +1,4 @@
-"""The Atom feed of requests (RFC 4287), for who follows a theme, a holder or a dataset without an
+"""The Atom feed of requests (RFC 4287), to follow a theme, a holder or a dataset without an
 account."""
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from .models import Request
 ATOM = "http://www.w3.org/2005/Atom"
 MEDIA_TYPE = "application/atom+xml"
 
-#: The newest requests that a feed has.
+#: Requests in a feed: the newest.
 LENGTH = 50
 
-#: What XML 1.0 has no way to write, not even escaped.
+#: Characters that XML 1.0 cannot hold, not even escaped.
 NOT_XML = re.compile(ILLEGAL_XML_CHARS)
 
-#: Arguments of the list that a feed is of; the others are about pages.
+#: Arguments of the list that a feed takes; the others are about paging.
 FILTERS = ("status", "organization", "dataset", "theme", "kind", "overdue", "q")
 
 
 def atom() -> Response:
-    """The newest public requests, with the filters of the list. Nobody is named in it: the portal
-    is the author. Raise Invalid naming an argument, NotFound, as the list does."""
+    """Serve the newest public requests, with the filters of the list. Nobody is named: the author
+    is the portal. Raise Invalid naming an argument, NotFound, as the list does."""
     ElementTree.register_namespace("", ATOM)
     found = queries.newest(LENGTH)
     feed = ElementTree.Element(_tag("feed"), {"xml:lang": str(g.get("lang_code") or "")})
@@ -68,7 +68,7 @@ def _entry(feed: ElementTree.Element, found: Request) -> None:
 
 
 def _text(parent: ElementTree.Element, name: str, text: str) -> None:
-    """A text construct; its type is text by default, so what is in it is never markup."""
+    """Return a text construct; its default type is plain text, so its content is never markup."""
     ElementTree.SubElement(parent, _tag(name)).text = _written(text)
 
 
@@ -92,7 +92,7 @@ def _written(text: str) -> str:
 
 
 def _date(moment: datetime) -> str:
-    """RFC 3339, of naive UTC."""
+    """Format naive UTC as RFC 3339."""
     return moment.replace(microsecond=0).isoformat() + "Z"
 
 

@@ -1,4 +1,4 @@
-"""How supports flow into requests, and requests into the figures of datasets, holders, the site."""
+"""Count supports into requests, and requests into the figures of datasets, holders and the site."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ from .models import Request, Support, figures, requests, supports
 
 
 class SupportsIntoRequest(Flow):
-    """A support counts once in its request, as long as the person is behind it: in `supports`; in
-    `supports_known` unless only a browser is known of them; in `supports_account` where they have
-    an account."""
+    """Counts each person behind a request once: in `supports`; in `supports_known` unless known by
+    a browser alone; in `supports_account` with an account."""
 
     fields = ("direct", "via", "own", "key", "kind")
 
@@ -48,7 +47,7 @@ class SupportsIntoRequest(Flow):
 
 
 class RequestsInto(Flow):
-    """A request counts in the figures of the dataset it was asked from, of its holder and of the
+    """Counts a request in the figures of the dataset it was asked from, of its holder and of the
     site."""
 
     fields = ("live", "organization", "dataset")
@@ -71,8 +70,8 @@ REQUESTS = RequestsInto()
 
 
 def known_as(support: Support) -> Kind:
-    """How the person of a support was known. Rows of before that was stored say it by their key;
-    those of people who had left were accounts."""
+    """Return how the person of a support was known. Rows older than the field `kind` tell it by
+    their key; those of people who had left were accounts."""
     if kind := support.get("kind"):
         return Kind(kind)
     prefix = support["key"].partition(":")[0]
@@ -84,7 +83,7 @@ def is_behind(support: Support) -> bool:
 
 
 def above(request: Request) -> list[str]:
-    """The figures that a request counts in."""
+    """Return the ids of the figures that a request counts in."""
     found = [SITE]
     if request.get("organization"):
         found.append(organization_summary(request["organization"]))
@@ -94,9 +93,9 @@ def above(request: Request) -> list[str]:
 
 
 def ensure(figures_ids: Iterable[str]) -> None:
-    """Make the figures that do not exist yet."""
+    """Create the figures that do not exist yet."""
     wanted = set(figures_ids)
-    # An organization that is only asked for data stands on the board of the portal too.
+    # The portal's board also lists organizations that have requests but no feedback.
     feedback_given().ensure_above(wanted)
     known = {one["_id"] for one in figures().find({"_id": {"$in": list(wanted)}}, {"_id": 1})}
     for one in wanted - known:
@@ -105,12 +104,12 @@ def ensure(figures_ids: Iterable[str]) -> None:
                 {"_id": one}, {"$setOnInsert": {"v": 1, "totals": {}}}, upsert=True
             )
         except DuplicateKeyError:
-            continue  # another process made it meanwhile
+            continue  # created meanwhile by another process
 
 
 def ensure_all() -> None:
-    """Make the figures of every dataset and holder that has requests, and of the site: those that
-    a restored backup lacks would otherwise be counted by nobody."""
+    """Create the figures of every dataset and holder with requests, and of the site. Without it,
+    figures missing from a restored backup would never be counted."""
     wanted = {SITE}
     for field, name in (("organization", organization_summary), ("dataset", dataset_summary)):
         wanted |= {name(one) for one in requests().distinct(field) if one}
@@ -122,28 +121,28 @@ def settle_supports(request_id: ObjectId) -> None:
 
 
 def settle_supports_of(request: Request) -> Request | None:
-    """The same for a request that has just been read. Return it as it is then, None where it is
-    gone."""
+    """Settle the supports of a request that was just read. Return the request as stored then; None
+    where it is gone."""
     return cast(Request | None, settle_and_read(SUPPORTS, cast(Document, request)))
 
 
 def settle_dataset(request: Request) -> None:
-    """Count a request in its dataset, within the request that writes. Its holder and the site,
-    which many write to, are left to the task and to who reads them."""
+    """Count a request in its dataset at once. Its holder and the site, which many write to, are
+    left to the task and to readers."""
     if request.get("dataset"):
         settle(REQUESTS, dataset_summary(request["dataset"]))
 
 
 def read(figures_id: str) -> dict[str, int]:
-    """The figures of requests, settled first (a bounded effort)."""
+    """Read the figures of requests, settled first (a bounded effort)."""
     settle_some(REQUESTS, figures_id)
     found = figures().find_one({"_id": figures_id}, {"totals": 1})
     return found["totals"] if found else {}
 
 
 def stages() -> list[Document]:
-    """Add to the documents of a pipeline that have the id of figures in `key`: the figures, as
-    `totals`; in `due` whether some have to be settled before (see `read`)."""
+    """Add figures to the documents of a pipeline that have the id of figures in `key`: `totals`,
+    and `due`, whether some have to be settled first (see `read`)."""
     due: list[Document] = [
         {"$match": {"due": {"$exists": True}}},
         {"$limit": 1},
@@ -156,11 +155,11 @@ def stages() -> list[Document]:
 
 
 def read_many(figures_ids: Iterable[str]) -> dict[str, dict[str, int]]:
-    """The figures of many, in one query, as they stand."""
+    """Read many figures in one query, without settling them."""
     found = figures().find({"_id": {"$in": list(figures_ids)}}, {"totals": 1})
     return {one["_id"]: one.get("totals") or {} for one in found}
 
 
 def as_json(totals: dict[str, int]) -> dict[str, int]:
-    """As the summary of a dataset, an organization, the site shows them."""
+    """Return the figures as summaries of a dataset, an organization and the site show them."""
     return {"open": totals.get("open", 0), "published": totals.get("status:published", 0)}

@@ -28,10 +28,10 @@ from .workflow import OPEN
 
 
 def follow(viewer: Viewer, reference: Any, contact: ObjectId | None = None) -> Request:
-    """Tell this person of what becomes of a request (of a merged one: of the one that carries it);
-    again changes nothing. `contact`: where the address is kept of somebody without an account; a
-    new one takes the place of the earlier. Raise Unauthenticated, NotFound, TooMany, Conflict for
-    a request that is no longer open, Invalid naming `email`."""
+    """Tell this person of every step of a request (of a merged one: of its carrier). Idempotent.
+    `contact`: the id of the stored address of a person without an account; it replaces an earlier
+    one. Raise Unauthenticated, NotFound, TooMany, Conflict for a request that is no longer open,
+    Invalid naming `email`."""
     must_take_part(viewer, Action.FOLLOW, reference)
     request = to_support(readable(viewer, reference))
     spend_write(viewer)
@@ -45,7 +45,7 @@ def follow(viewer: Viewer, reference: Any, contact: ObjectId | None = None) -> R
         earlier = follows().find_one_and_update(
             mine, {"$set": where, "$setOnInsert": created}, upsert=True
         )
-    except DuplicateKeyError:  # clicked twice at the same moment
+    except DuplicateKeyError:  # a double click
         return request
     if earlier and earlier.get("contact") not in (None, contact):
         contacts.erase(earlier.get("contact"))
@@ -53,7 +53,7 @@ def follow(viewer: Viewer, reference: Any, contact: ObjectId | None = None) -> R
 
 
 def unfollow(viewer: Viewer, reference: Any) -> Request:
-    """Stop telling this person of a request, and erase their address; again changes nothing."""
+    """Stop telling this person of a request, and erase their address. Idempotent."""
     must_be_known(viewer, leaving=True)
     request = readable(viewer, reference)
     spend_write(viewer)
@@ -108,12 +108,12 @@ def keep_addresses() -> int:
 
 
 def kept_until() -> datetime:
-    """Until when the address of somebody who is told of a request is kept, from now on."""
+    """Return until when, from now on, the address of a follower is kept."""
     return now() + timedelta(days=current_app.config["CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS"])
 
 
 def people_following(request: Request) -> Iterator[ObjectId]:
-    """The accounts and the contacts that follow a request, or one that was merged into it."""
+    """Yield the accounts and contacts that follow a request, or one merged into it."""
     for row in follows().find(
         {"request": {"$in": _with_merged(request)}}, {"user": 1, "contact": 1}
     ):
@@ -122,7 +122,7 @@ def people_following(request: Request) -> Iterator[ObjectId]:
 
 
 def is_told(reader: ObjectId, request: Request) -> bool:
-    """Whether an account or a contact follows a request, or one that was merged into it."""
+    """Return whether an account or a contact follows a request, or one merged into it."""
     among: Query = {"request": {"$in": _with_merged(request)}}
     either = {"$or": [{"user": reader}, {"contact": reader}]}
     return follows().find_one(among | either, {"_id": 1}) is not None

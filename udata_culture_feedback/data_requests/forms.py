@@ -1,4 +1,4 @@
-"""What people send about a request, read and checked: one reading for JSON bodies and forms."""
+"""Read and check what users send about a request: one reading for JSON bodies and forms."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ FORMAT = re.compile(r"[a-z0-9][a-z0-9.+-]{0,19}")
 MAX_FORMATS = 10
 MAX_URLS = 10
 
-#: Text fields of a request, with their longest length (None: that of comments) and whether they
-#: must be given. All but the description are of one line.
+#: Text fields of a request: their maximum length (None: that of comments) and whether they are
+#: required. All but the description are single lines.
 TEXTS: dict[str, tuple[int | None, bool]] = {
     "title": (TITLE_LENGTH, True),
     "description": (None, True),
@@ -33,15 +33,15 @@ Values = dict[str, Any]
 
 
 def read_request(payload: Values, *, partial: bool = False, submission: bool = False) -> Values:
-    """The fields of a request that the payload has, normalised; unknown ones are ignored.
+    """Read the fields of a request that the payload has, normalised; unknown ones are ignored.
 
     `title` (150 characters), `description`, `kind` are required unless `partial`; `organization`
     (id or slug, null: unknown) and `dataset` (id or slug) are only read as texts. `themes`,
     `usages`, `profile`: ids. `formats`: up to ten short names. `frequency`: an id of udata's.
-    `spatial`: a short text. `open_data`: boolean. `evidence_url`: http(s). `name`: what somebody
-    without an account calls themselves. `submission_id`: unless `partial`, or with `submission`.
-    Raise Invalid with an error for each field at fault, TooLong for a description over the bound
-    of comments.
+    `spatial`: a short text. `open_data`: boolean. `evidence_url`: http(s). `name`: the name that a
+    person without an account signs with. `submission_id`: unless `partial`, or with `submission`.
+    Raise Invalid with an error for each field at fault, TooLong for a description over the bound of
+    comments.
     """
     reading = Reading(payload)
     lists = vocabulary.vocabularies()
@@ -73,7 +73,7 @@ def read_request(payload: Values, *, partial: bool = False, submission: bool = F
 
 
 def read_move(payload: Values) -> Values:
-    """A transition: `to` (a status, required), `from`, `message`, `reason`, `datasets`, `urls`,
+    """Read a move: `to` (a status, required), `from`, `message`, `reason`, `datasets`, `urls`,
     `duplicate_of`, `partial`, `review_at` and `expected_on` (dates). Raise Invalid naming the
     field, TooLong."""
     reading = Reading(payload)
@@ -95,14 +95,14 @@ def read_move(payload: Values) -> Values:
 
 
 def read_message(payload: Values, field: str = "message") -> str:
-    """A message that must say something."""
+    """Read a message, which must not be empty."""
     reading = Reading(payload)
     reading.text(field, required=True)
     return str(reading.checked()[field])
 
 
 def read_extension(payload: Values, longest: int) -> tuple[int, str]:
-    """`days` (from 1 to `longest`) and a `reason` that says something."""
+    """Read `days` (from 1 to `longest`) and a `reason`, which must not be empty."""
     reading = Reading(payload)
     days: Any = payload.get("days")
     if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= longest:
@@ -112,7 +112,7 @@ def read_extension(payload: Values, longest: int) -> tuple[int, str]:
 
 
 def request_of_form(form: MultiDict[str, str]) -> Values:
-    """The same payload as a JSON body, from a submitted HTML form."""
+    """Return a submitted HTML form as the payload of a JSON body."""
     payload: Values = {
         field: form.get(field) or None
         for field in (

@@ -1,8 +1,8 @@
-"""Requests collected elsewhere, brought in from a CSV file (`docs/importing.md` has its columns).
+"""Import requests collected elsewhere from a CSV file (its columns: `docs/importing.md`).
 
-Each line is known by its `external_id`: the file may be run again, after a crash or with lines
-added, and nothing is there twice. What is imported is history: nobody is told of it, and nobody
-here is its author.
+Each line is known by its `external_id`: the import is idempotent, and may be run again after a
+crash or with lines added. Imported requests are history: nobody is notified, and they have no
+author here.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ COLUMNS = (
 )
 REQUIRED = ("external_id", "title")
 
-#: Statuses that a file can say; the others need somebody to ask, or another request.
+#: Statuses that a file may use; the others need a requester who can answer, or another request.
 IMPORTED = frozenset((*OPEN, Status.PUBLISHED, Status.DECLINED)) - {Status.NEEDS_CLARIFICATION}
 
 EXTERNAL_ID = re.compile(r"\S.{0,198}\S|\S")
@@ -63,7 +63,7 @@ class Tracked:
     stalled: bool = False
 
 
-#: Words of the tracker, folded (`search.fold`): whatever their capitals, accents and spaces.
+#: Words of the tracker, folded (`search.terms.fold`): case, accents and spaces do not matter.
 TRACKER = {
     "ouverture demandee": Tracked(Status.SUBMITTED),
     "mise a jour demandee": Tracked(Status.SUBMITTED, "update"),
@@ -82,19 +82,20 @@ TRACKER = {
 
 @dataclass(frozen=True)
 class File:
-    """A CSV file: its delimiter is that of its first line. `mapping`: header there → column."""
+    """A CSV file; its delimiter is that of its first line. `mapping`: header in the file →
+    column."""
 
     path: Path
     mapping: Mapping[str, str]
     encoding: str = "utf-8-sig"
 
     def records(self) -> Iterator[Line]:
-        """The lines that are not empty, with the number of the line where each begins. Raise
+        """Yield the lines that are not empty, with the number of the line where each begins. Raise
         Unreadable."""
         yield from records(self.path, self.encoding, self._header)
 
     def _header(self, theirs: list[str]) -> list[str]:
-        """The columns; empty for those that are left out."""
+        """Return the column of each cell; empty for cells to leave out. Raise Unreadable."""
         if unknown := [name for name in self.mapping if name not in theirs]:
             raise Unreadable(f"no column {', '.join(unknown)} in the header")
         named = [self.mapping.get(name, name) for name in theirs]
@@ -108,7 +109,7 @@ class File:
 
 @dataclass
 class Report:
-    """What became of the lines of a file."""
+    """The result of an import: new and known requests, and the problems by line."""
 
     new: int = 0
     known: int = 0
@@ -121,9 +122,8 @@ def import_file(
     dry_run: bool = False,
     each: Callable[[list[Line]], Iterable[Line]] = lambda lines: lines,
 ) -> Report:
-    """Import what is new and right in a file, and return what became of each line. With
-    `dry_run` nothing is written. `each` goes round the lines (a progress bar). Raise
-    Unreadable."""
+    """Import the valid new lines of a file, and report on every line. `dry_run`: write nothing.
+    `each` wraps the iteration (a progress bar). Raise Unreadable."""
     report, reader = Report(), _Reader()
     seen: dict[str, int] = {}
     for line, values in each(list(file.records())):
@@ -148,11 +148,11 @@ def import_file(
 
 
 class _Reader:
-    """Makes requests of lines; looks up once what many lines name."""
+    """Turns lines into requests; what many lines name is looked up once."""
 
     def __init__(self) -> None:
         account = service_account()
-        # Without name, and not identified: asked elsewhere, nobody here can appeal.
+        # Anonymous and not identified: asked elsewhere, nobody here can appeal.
         self.author = {
             "kind": Kind.UNVERIFIED,
             "key": account_key(account.id),
@@ -161,7 +161,7 @@ class _Reader:
         self.names: dict[str, list[ObjectId]] | None = None
 
     def read(self, values: Values) -> tuple[Request | None, forms.Values]:
-        """A request as it would be stored, or what is wrong with the line, by column."""
+        """Return a line as a request to store, or its errors by column."""
         errors: forms.Values = {}
         if not EXTERNAL_ID.fullmatch(values.get("external_id", "")):
             errors["external_id"] = _("1 to 200 characters that say which request it is.")
@@ -206,7 +206,7 @@ class _Reader:
         return request, {}
 
     def _asked(self, values: Values, tracked: Tracked, errors: forms.Values) -> forms.Values:
-        """The fields that are read as if somebody had typed them."""
+        """Read the fields that are validated as if typed in the form."""
         title = values.get("title", "")
         payload: dict[str, Any] = {
             "title": title,
@@ -233,7 +233,7 @@ class _Reader:
         return found
 
     def _holder(self, values: Values, errors: forms.Values) -> ObjectId | None:
-        """By id, slug or name."""
+        """Find the holder by id, slug or name."""
         reference = values.get("organization")
         if not reference:
             return None
@@ -255,7 +255,7 @@ class _Reader:
         return None
 
     def _moved(self, values: Values, tracked: Tracked, errors: forms.Values) -> forms.Values:
-        """What the entry of the history says of the move, besides its date."""
+        """Return what the history entry says of the move, besides its date."""
         moved: forms.Values = {"stalled": True} if tracked.stalled else {}
         published = values.get("published", "").split()
         payload = {
@@ -297,8 +297,8 @@ class _Reader:
 def _decide(
     request: Request, tracked: Tracked, moved: forms.Values, at: datetime, decided: datetime
 ) -> None:
-    """Put a request where the file says it stands: status, history and clock. A date that is past
-    counts as told, so that nobody has a mail for it."""
+    """Set the status of the file: status, history and clock. The overdue mail counts as sent:
+    nobody gets one for an imported request."""
     months = current_app.config["CULTURE_FEEDBACK_SERVICE_MONTHS"]
     clock = Clock.start(at, months, portal_zone())
     if tracked.status is not Status.SUBMITTED:
@@ -321,7 +321,7 @@ def _decide(
 
 
 def _store(request: Request) -> bool:
-    """Store a request; False when it is there already."""
+    """Store a request; return False when it is there already."""
     request["terms"] = terms.terms(f"{request['title']} {request['description']}")
     request["slug"] = free_slug(request["title"])
     request["live"] = live_totals(request)
@@ -341,7 +341,7 @@ def _store(request: Request) -> bool:
 
 
 def _tracked(words: str) -> Tracked | None:
-    """A status by its id or by the tracker's words; empty: submitted."""
+    """Read a status by its id or by the tracker's words; empty: submitted."""
     if not words:
         return Tracked(Status.SUBMITTED)
     if words in IMPORTED:
@@ -354,7 +354,7 @@ def _folded(words: str) -> str:
 
 
 def _moment(values: Values, column: str, errors: forms.Values) -> datetime | None:
-    """The noon of a local day (2026-01-31 or 31/01/2026), as naive UTC."""
+    """Return noon of a local day (2026-01-31 or 31/01/2026), as naive UTC."""
     written = values.get(column)
     if not written:
         return None
@@ -375,6 +375,6 @@ def _list(cell: str) -> list[str]:
 
 
 def _is_elsewhere(reference: str) -> bool:
-    """Whether this is an address that is not that of a dataset of this portal."""
+    """Return whether this is an address, and not that of a dataset of this portal."""
     ours = cdata_url("/datasets/")
     return "://" in reference and not (ours and reference.startswith(ours))

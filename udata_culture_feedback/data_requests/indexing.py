@@ -1,8 +1,8 @@
-"""Keep the index of the search in line with datasets and requests, and propose a dataset that has
-just appeared for the open requests it may answer.
+"""Keep the search index in line with datasets and requests, and propose a dataset that has just
+appeared for the open requests it may answer.
 
-Work is handed to tasks, which read again what they index; what a lost task would have done, the
-nightly maintenance does.
+The work is done in tasks, which read the object again; the nightly maintenance repairs what a lost
+task leaves undone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from .workflow import OPEN, Status
 
 
 def is_shown(raw: Raw) -> bool:
-    """Say whether a request is proposed: everybody may see it, support it or look at it."""
+    """Return whether a request is in the index: public, and neither merged, withdrawn nor
+    deleted."""
     gone = raw["status"] in (Status.DUPLICATE, Status.WITHDRAWN) or "removed" in raw
     return not gone and raw["visibility"] == Visibility.PUBLIC
 
@@ -48,14 +49,14 @@ REQUESTS = Source(
     _texts,
 )
 
-#: Bring the entries of all requests in line; their words are counted with those of datasets.
+#: Bring the entries of all requests in line; the words are counted with those of datasets.
 backfill_requests = partial(backfill, source=REQUESTS, recount=False)
 
 
 @task(name="culture-feedback-index-dataset", route="low.culture-feedback")
 def index_dataset(dataset_id: str) -> None:
-    """Index a dataset as it is now. One that nobody could see before is compared with open
-    requests first: a crash in between compares it again."""
+    """Index a dataset in its current state. One that has just become public is first compared with
+    open requests: after a crash in between it is compared again."""
     id = ObjectId(dataset_id)
     raw = DATASETS.read(id)
     if raw is None:
@@ -67,7 +68,7 @@ def index_dataset(dataset_id: str) -> None:
 
 @task(name="culture-feedback-index-request", route="low.culture-feedback")
 def index_request(request_id: str) -> None:
-    """Index a request as it is now, and have its proposals follow its holder."""
+    """Index a request in its current state, and copy its holder to its matches."""
     id = ObjectId(request_id)
     dataset_matches.follow_request(id, REQUESTS.read(id))
     refresh(REQUESTS, id)
@@ -75,7 +76,7 @@ def index_request(request_id: str) -> None:
 
 @task(name="culture-feedback-record-unmet", route="low.culture-feedback")
 def record_unmet(request_id: str) -> None:
-    """Count what somebody asked for among unmet searches, where nothing resembled it."""
+    """Count a request among unmet searches, where nothing similar exists."""
     id = ObjectId(request_id)
     request = requests().find_one({"_id": id, "visibility": Visibility.PUBLIC}, {"title": 1})
     if request is None:
@@ -85,9 +86,8 @@ def record_unmet(request_id: str) -> None:
         unmet_searches.record(request["title"])
 
 
-#: For `maintenance.STEPS`: bulk changes of udata fire no signal, tasks get lost, and a process that
-#: dies leaves words miscounted (`backfill` counts them again); and searches that nobody makes any
-#: more.
+#: Nightly steps: udata's bulk changes fire no signal, tasks get lost, and a crash leaves words
+#: miscounted (`backfill` counts them again); searches that nobody makes any longer are forgotten.
 STEPS: dict[str, Callable[[], int]] = {
     "requests_indexed": backfill_requests,
     "datasets_indexed": backfill,
@@ -117,8 +117,8 @@ def request_received(request_id: Any, **_: Any) -> None:
 
 
 def connect() -> None:
-    """Connect every receiver. Connecting twice is connecting once."""
-    # Created, updated, deleted, and what udata's other signals do not say: no longer deleted.
+    """Connect every receiver. Idempotent."""
+    # Created, updated, deleted and, of which udata's other signals say nothing, restored.
     Dataset.after_save.connect(dataset_changed)
     post_delete.connect(dataset_purged, sender=Dataset)
     on_request_changed.connect(request_changed)

@@ -1,5 +1,5 @@
-"""What the registry of kinds has to know of requests for data, of who supports them, and of what is
-said about them in messages and with their moves."""
+"""Describe requests, their supports, messages and the words of their moves to the registry of
+kinds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .models import TOLD, follows, messages, requests, supports
 from .signals import on_request_changed
 from .workflow import OPEN, Role, Status
 
-#: What the reference of a move begins with, where a reader points it out.
+#: Prefix of the reference of a move, where a reader reports it.
 MOVE = "move-"
 
 STATUSES = {term.id: term.label for term in vocabulary.REQUEST_STATUSES}
@@ -80,7 +80,7 @@ class ModeratedRequest(Moderated):
             repository.written(after)
 
     def published(self, item: Item) -> Item:
-        """Start its clock: its holder has it from now on."""
+        """Start the clock of a published request: its holder has it from now on."""
         delivered = item.get("received_at") or not item.get("organization")
         if item.get("told") is not None and delivered:
             return item
@@ -118,7 +118,8 @@ class ModeratedMessage(Moderated):
         return _with_requests(items)
 
     def find(self, ids: Iterable[ObjectId]) -> dict[ObjectId, Item]:
-        """Find them with their requests (`of`), in two queries; not those of removed ones."""
+        """Find messages with their requests (`of`), in two queries; without those of removed
+        requests."""
         return {id: item for id, item in super().find(ids).items() if item.get("of")}
 
     def write(self, item: Item, changed: Item) -> bool:
@@ -144,7 +145,7 @@ class ModeratedMessage(Moderated):
         return pages_url(f"requests/{request['slug']}/#cf-messages") if request else None
 
     def _take_up(self, message: Item) -> None:
-        """Do what an answer does to a request, once it is public."""
+        """Apply a message that has just become public to its request (see `replies`)."""
         contributor = message["contributor"]
         author = Viewer(key=contributor["key"], user_id=contributor.get("user"))
         replies.take_up(
@@ -157,7 +158,7 @@ class ModeratedMessage(Moderated):
 
 
 class Moves(EmbeddedText):
-    """What was said with a move of a request: a refusal, a question."""
+    """The words of a move of a request: a refusal, a question."""
 
     kind = "move"
     label = _("Message with a step of a request")
@@ -190,7 +191,7 @@ class Moves(EmbeddedText):
         return None
 
     def of(self, request: Item, number: int, message_id: str | None = None) -> ObjectId:
-        """Return the id of what was said with an entry of the history, from 1."""
+        """Return the id of the words of an entry of the history, from 1."""
         entry = request["history"][number - 1]
         by = entry["by"]
         contributor = (
@@ -215,8 +216,8 @@ class Moves(EmbeddedText):
         return pages_url(f"requests/{request['slug']}/#cf-history") if request else None
 
     def look_at(self, request: Item, number: int) -> None:
-        """Have moderators look at what the holder's side says with a move, where the checks find
-        something in it. (What a requester says was checked before it was sent.)"""
+        """Put the holder's words of a move in the moderation queue, where the checks find
+        something. (A requester's words were checked before they were sent.)"""
         message = move_messages.said_with(request, number)
         entry = request["history"][number - 1] if message else {}
         if not message or entry.get("hidden"):
@@ -225,8 +226,8 @@ class Moves(EmbeddedText):
             self.look(self.of(request, number), why)
 
     def follow(self, request_id: ObjectId) -> None:
-        """Have moves follow their request to another organization, and go with it; those of a
-        requester who has left it go."""
+        """Have moves follow their request to another organization; forget them with it, and those
+        of a requester who has left it."""
         if not embedded_texts.has_parts(request_id):
             return
         fields = {"organization": 1, "removed": 1, "detached": 1, "history.by.role": 1}
@@ -413,8 +414,8 @@ MOVES = Moves()
 
 
 def flagged(viewer: Viewer, reference: str, about: Any) -> Flagged:
-    """Find a request that is pointed out, or (`about`) a message about it: its id, or "move-2" for
-    that of the second entry of its history. Raise NotFound for what this person may not see."""
+    """Find what a reader reports: a request or, with `about`, a message about it, by its id or as
+    "move-2" for the second entry of its history. Raise NotFound for what this user may not see."""
     request = actions.readable(viewer, reference)
     kind, item = "request", request
     words = f"{request['title']} — {request['description']}"
@@ -433,7 +434,7 @@ def flagged(viewer: Viewer, reference: str, about: Any) -> Flagged:
 
 
 def titles(ids: Iterable[ObjectId]) -> dict[ObjectId, Shown]:
-    """Name public requests, by id."""
+    """Return the titles of public requests, by id."""
     public = {"_id": {"$in": list(set(ids))}, "visibility": "public"}
     return {
         one["_id"]: {
@@ -446,8 +447,7 @@ def titles(ids: Iterable[ObjectId]) -> dict[ObjectId, Shown]:
 
 
 def messages_follow(request_id: ObjectId) -> None:
-    """Have the messages that wait for a moderator follow a request that was sent to another
-    organization."""
+    """Move the messages of a request that wait for a moderator to its new holder."""
     waiting = {"request": request_id, "review.since": {"$exists": True}}
     if not messages().find_one(waiting, {"_id": 1}):
         return
@@ -459,7 +459,7 @@ def messages_follow(request_id: ObjectId) -> None:
 
 
 def _said_about(request: Item, about: Any) -> tuple[str, Item]:
-    """Find a message about a request, or what was said with a move. Raise NotFound for none."""
+    """Find a message about a request, or the words of a move. Raise NotFound."""
     if isinstance(about, str) and about.startswith(MOVE):
         number = about.removeprefix(MOVE)
         known = number.isascii() and number.isdigit() and len(number) < 5

@@ -1,5 +1,5 @@
-"""The page by which a requester prepares an appeal: the letter, a copy of the request and the dated
-proof, to be printed. Nothing that is typed there is sent."""
+"""The page on which a requester prepares an appeal: the letter, a copy of the request and the dated
+proof, to be printed. Nothing typed there is sent."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .appeal import AppealWindow, Fact, Law, State
 from .models import Entry, Request, requests
 from .workflow import Status
 
-#: Messages that the proof repeats; the page of the request leads to all of them.
+#: Messages repeated in the proof; the page of the request has all of them.
 SAID = 100
 
 
 @blueprint.route("/pages/requests/<string:reference>/appeal")
 def prepare_appeal(reference: str) -> Response:
-    """For its requester, once the request is refused. To anybody else it does not exist; who is not
-    logged in comes by a mail, and may be the requester."""
+    """Show the letter to the requester, once the request is refused; 404 for others. Anonymous
+    users are asked to log in: they come by a mail, and may be the requester."""
     viewer = current_viewer()
     try:
         found = actions.readable(viewer, reference)
@@ -67,8 +67,8 @@ def prepare_appeal(reference: str) -> Response:
 
 
 def appeals(viewer: Viewer, request: Request) -> list[representation.Shown]:
-    """What this person can appeal against from the page of a request: it, and what they had asked
-    for that was merged into it. `address`, `title`, `words`."""
+    """List what this user can appeal against from the page of a request: it, and their requests
+    merged into it. Keys: `address`, `title`, `words`."""
     if not viewer.known or not current_app.config["CULTURE_FEEDBACK_FORMAL_REQUESTS"]:
         return []
     merged = requests().find({"duplicate_of": request["_id"], "contributor.key": viewer.key})
@@ -110,7 +110,7 @@ def _facts(viewer: Viewer, window: AppealWindow, request: Request) -> tuple[Fact
 
 
 def _refusal(window: AppealWindow, request: Request) -> Entry | None:
-    """The decision that the window runs from; None where that is silence."""
+    """Return the decision from which the window runs; None where that is silence."""
     if window.kind is appeal.Refusal.IMPLICIT:
         return None
     return next(
@@ -121,8 +121,8 @@ def _refusal(window: AppealWindow, request: Request) -> Entry | None:
 
 
 def _receiver(window: AppealWindow, request: Request) -> str | None:
-    """Who received the request: its holder, unless it was sent elsewhere since. Then it is who sent
-    it, whose name a moderator's move does not have."""
+    """Return the name of the organization that received the request: the holder or, where it was
+    sent elsewhere later, the one that sent it; None where a moderator did."""
     sent = [e for e in request["history"] if e.get("transferred_to")]
     later = next((entry for entry in sent if entry["at"] > window.received_at), None)
     if later is None:
@@ -131,8 +131,8 @@ def _receiver(window: AppealWindow, request: Request) -> str | None:
 
 
 def _history(viewer: Viewer, request: Request, but: Entry | None) -> Iterator[Fact]:
-    """Everything that anybody can read of it, in words: moves, and what was said; of a merged
-    request what followed on the one that carries it too."""
+    """Yield the public history in words: moves and messages; for a merged request, also those of
+    its carrier since the merge."""
     for one in deadlines_shown.lives(request):
         shown = representation.in_full(viewer, one)["history"]
         for entry, in_json in zip(one["history"], shown, strict=True):
@@ -144,7 +144,7 @@ def _history(viewer: Viewer, request: Request, but: Entry | None) -> Iterator[Fa
         said, representation.messages_as_json(viewer, request, said), strict=True
     ):
         if words["text"] is None:
-            continue  # hidden since
+            continue  # hidden by moderation
         name = words["contributor"]["name"] or unnamed(words["contributor"])
         yield Fact(
             message["created_at"], str(_("Message from %(name)s", name=name)), (message["text"],)
@@ -167,7 +167,7 @@ def _step_in_words(entry: representation.Shown) -> str:
 
 
 def _said(entry: Entry) -> tuple[str, ...]:
-    """The reason and the message of a move."""
+    """Return the reason, the message and the addresses of a move."""
     reason = deadlines_shown.ground_in_words(entry["reason"]) if entry.get("reason") else None
     return tuple(filter(None, (reason, entry.get("message"), *(entry.get("urls") or ()))))
 

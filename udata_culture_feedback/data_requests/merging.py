@@ -1,9 +1,9 @@
-"""Keeping requests straight after a merge, an unmerge, a withdrawal or a deletion, whoever else did
-what at the same moment, and after a crash anywhere.
+"""Bring requests in line after a merge, an unmerge, a withdrawal or a deletion, whatever happened
+at the same moment, and after a crash anywhere.
 
 Each of these writes the request itself in one update, with `people` among what is due;
-`reconcile_merge` then does the rest. It compares and closes gaps, so that anybody may call it, any
-number of times: who made the move, who supports the request meanwhile, and maintenance.
+`reconcile_merge` does the rest. It compares and closes gaps, so it is idempotent, and anybody may
+call it: the user who moves, one who supports meanwhile, and maintenance.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from .workflow import Role, Status
 
 
 def reconcile_merge(request_id: ObjectId) -> None:
-    """Bring in line: where a merged request points (no cycle, no chain), those merged into it, who
-    is behind which, and what was withdrawn or deleted though others carry it."""
+    """Bring in line: the target of a merged request (no cycle, no chain), the requests merged into
+    it, who is behind which, and requests withdrawn or deleted although others support them."""
     for _attempt in range(ATTEMPTS):
         request = requests().find_one({"_id": request_id})
         if request is None:
@@ -50,7 +50,7 @@ def reconcile_merge(request_id: ObjectId) -> None:
 
 
 def detach(request: Request) -> Request | None:
-    """One person cannot undo what many carry: the request stays, without its author."""
+    """Detach the requester from a request that others support: it stays, without an author."""
     changed = change(
         request, lambda one: None if one.get("detached") else _detached(one), due=[PEOPLE]
     )
@@ -60,8 +60,8 @@ def detach(request: Request) -> Request | None:
 
 
 def _repointed(request: Request, target: Request | None) -> bool:
-    """End what a merge must not be: into nothing, into itself by a detour, into a request that is
-    itself merged. True when it had to do something."""
+    """End an impossible merge: into nothing, into itself through others, or into a merged request.
+    Return whether anything changed."""
     path = {request["_id"]: request}
     while target and target.get("duplicate_of") and target["_id"] not in path:
         path[target["_id"]] = target
@@ -70,7 +70,7 @@ def _repointed(request: Request, target: Request | None) -> bool:
     if target is None or target.get("removed"):
         wrong: ObjectId | None = merged[-1]
     elif target["_id"] in path:
-        # Merged in a round at the same moment: whoever sees it undoes the same one of them.
+        # A cycle of concurrent merges: every process undoes the same one of them.
         wrong = max(merged[merged.index(target["_id"]) :])
     else:
         wrong = None
@@ -86,7 +86,7 @@ def _repointed(request: Request, target: Request | None) -> bool:
 
 
 def _unmerge(request: Request) -> None:
-    """Undo a merge that cannot be, unless it was done away with meanwhile."""
+    """Undo an impossible merge, unless it was undone or changed meanwhile."""
 
     def unmerged(one: Request) -> Request | None:
         if one.get("duplicate_of") != request["duplicate_of"]:
@@ -106,7 +106,7 @@ def _point(request: Request, to: ObjectId) -> None:
 
 
 def _take_along(request: Request, target: Request | None) -> None:
-    """Those merged into a request that is merged itself go with it."""
+    """Move the requests merged into a merged request along with it."""
     for chained in list(requests().find({"duplicate_of": request["_id"]})):
         if target and chained["_id"] != target["_id"]:
             _point(chained, target["_id"])
@@ -115,8 +115,8 @@ def _take_along(request: Request, target: Request | None) -> None:
 
 
 def _revive(request_id: ObjectId) -> None:
-    """A request that was withdrawn or deleted while somebody came to support it stays, without its
-    author."""
+    """Restore a request, without its author, that was withdrawn or deleted while somebody supported
+    it."""
     request = requests().find_one({"_id": request_id})
     if request and _is_left(request) and is_carried(request):
         revived = change(
@@ -134,7 +134,7 @@ def _is_left(request: Request) -> bool:
 
 
 def _unmerged(request: Request) -> Request | None:
-    """A merge that cannot be: back to where it was."""
+    """Return the request in the status it had before the merge; None where it is not merged."""
     if request["status"] != Status.DUPLICATE:
         return None
     former = request.get("merged_from") or Status.SUBMITTED
@@ -178,6 +178,7 @@ def _revived(request: Request) -> Request:
 
 
 def _heard(request: Request) -> bool:
-    """End a look. False when the request has changed since, so that another is needed."""
+    """Clear what this pass has done. Return False when the request changed meanwhile: another pass
+    is needed."""
     heard(requests(), request, PEOPLE)
     return not requests().find_one({"_id": request["_id"], "due": PEOPLE}, {"_id": 1})

@@ -1,10 +1,9 @@
-"""What people say about a request: one conversation, whatever its home.
+"""The messages about a request: one conversation, wherever each was written.
 
-What is written on the page of a request is stored in a collection of ours, where its author, their
-role and its retries are kept. A request asked from a dataset has a native discussion: there the
-same message is added under an id allocated here (`discussion`), and people answer natively. `read`
-shows both as one. Nobody else reads or writes them. What a message does to the request is in
-`replies`, whatever the home.
+Messages written on the page of a request are stored in our collection, with their author, role and
+retries. A request asked from a dataset has a native discussion, where each is added under an id
+allocated here (`discussion`), and where people answer natively. `read` returns both as one. No
+other module reads or writes them. What a message does to the request is in `replies`.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ from .signals import on_request_changed, on_request_message
 #: A message of a discussion, as udata stores it.
 Native = dict[str, Any]
 
-#: What udata leaves of the messages of an account that had them deleted.
+#: The text that udata leaves of messages deleted with their account.
 ERASED = "DELETED"
-#: Messages of ours that are not in the discussion: more are not looked at.
+#: Most messages read that are ours but not in the discussion.
 ASIDE = 1000
 
 
@@ -48,8 +47,8 @@ def write(
     submission: str | None = None,
     why: list[str] | None = None,
 ) -> tuple[Message, bool]:
-    """Store a message. Return it, and whether it is new (False: a retry). `announce` does the
-    rest, in a task. `why`: the reasons for which it waits for a moderator, if there are any."""
+    """Store a message. Return it, and whether it is new (False: a retry). `why`: the reasons to
+    wait for a moderator, if any. A task calls `announce` later."""
     message: Message = {
         "_id": ObjectId(),
         "request": request["_id"],
@@ -79,8 +78,8 @@ def write(
 
 
 def announce(request_id: ObjectId) -> int:
-    """Tell of the messages that nobody was told of: udata those whom it tells, we the others.
-    Return how many there were. May run twice: udata is asked once, the outbox knows its mails."""
+    """Notify of new messages: udata its own recipients, we the others. Return how many there were.
+    Idempotent: udata is asked once, the outbox knows its mails."""
     waiting = {"request": request_id, "untold": True, "visibility": Visibility.PUBLIC}
     untold = list(messages().find(waiting, sort=[("_id", 1)]))
     if not untold:
@@ -102,7 +101,7 @@ def announce(request_id: ObjectId) -> int:
     return len(untold)
 
 
-#: What is read: what is public, and a stub of what was before it was hidden. Spam leaves none.
+#: Messages to show: public ones, and stubs of those that were hidden later. Spam leaves none.
 _SHOWN: Query = {
     "$or": [
         {"visibility": Visibility.PUBLIC},
@@ -116,13 +115,13 @@ _SHOWN: Query = {
 
 
 def read(request: Request, page: Page) -> tuple[list[Message], int, bool]:
-    """A page of the public messages, with stubs of hidden ones, the oldest first, and one more
-    where there is one; how many there are, and whether that is capped. Raise Invalid for a page
-    beyond the end of offsets.
+    """Read a page of public messages, with stubs of hidden ones, the oldest first. Return the page
+    (with one more where there is one), the total, and whether the total is capped. Raise Invalid
+    for a page beyond the last offset.
 
-    The words of the request and what its moves say are not among them: they have their own place.
-    Of a discussion on a dataset that its reader may not see (any longer) only what was written here
-    is shown.
+    The words of the request and of its moves are not included: they are shown elsewhere. Of a
+    discussion on a dataset that the reader may not see (any longer), only what was written here is
+    shown.
     """
     if page.offset + page.size > listing.MAX_OFFSET:
         message = _("Pages of this order end at %(offset)d.", offset=listing.MAX_OFFSET)
@@ -139,7 +138,7 @@ def read(request: Request, page: Page) -> tuple[list[Message], int, bool]:
 
 
 def find(message_id: str, request_id: str | None = None) -> Message | None:
-    """A public message: by its id; with `request_id`, a native one about that request."""
+    """Find a public message by its id; with `request_id`, a native one about that request."""
     if request_id is None:
         public = {"_id": ObjectId(message_id), "visibility": Visibility.PUBLIC}
         return messages().find_one(public)
@@ -150,8 +149,8 @@ def find(message_id: str, request_id: str | None = None) -> Message | None:
 
 
 def native_message(request: Request, message_id: str) -> Message | None:
-    """What somebody wrote natively, as a message of the request; None of what is not there, and of
-    what is ours: the words of the request, its moves, what was written on its page."""
+    """Return a message written natively, as a message of the request; None where there is none, or
+    where it is ours: the words of the request, a move, a message written on its page."""
     if message_id in _left_out(request) or messages().find_one({"message_id": message_id}):
         return None
     raw = Discussion._get_collection().find_one(
@@ -163,7 +162,7 @@ def native_message(request: Request, message_id: str) -> Message | None:
 
 
 def deleted_natively(message_id: str) -> None:
-    """A message was deleted in udata: it is not said here any longer."""
+    """Hide a message that was deleted in udata."""
     messages().update_one(
         {"message_id": message_id},
         {
@@ -179,12 +178,12 @@ def deleted_natively(message_id: str) -> None:
     )
 
 
-#: Fields of a message that a change of its words leaves alone.
+#: Fields of a message that a change of its words never writes.
 KEPT_BY_OTHERS = frozenset(("_id", "v", "of", "discussion", "untold", "announced", "left"))
 
 
 def own(request_id: ObjectId, key: str | None, message_id: object) -> Message | None:
-    """The message of that id, where it is about that request and by the person of that key."""
+    """Find a message by id, about that request and by the person of that key."""
     if not isinstance(message_id, str) or not ObjectId.is_valid(message_id):
         return None
     mine = {"_id": ObjectId(message_id), "request": request_id, "contributor.key": key}
@@ -192,8 +191,8 @@ def own(request_id: ObjectId, key: str | None, message_id: object) -> Message | 
 
 
 def rewrite(row: Message, text: str, why: list[str], holder: ObjectId | None) -> Message | None:
-    """Change the words of a message, here and in the native discussion. `why`: the reasons for
-    which it waits for a moderator. Return it as stored; None where it changed meanwhile."""
+    """Change the words of a message, here and in the native discussion. `why`: the reasons to wait
+    for a moderator. Return it as stored; None where it changed meanwhile."""
     changed = row | {"text": text}
     review_rules.await_moderation(changed, why)
     if changed.get("review"):
@@ -206,8 +205,8 @@ def rewrite(row: Message, text: str, why: list[str], holder: ObjectId | None) ->
 
 
 def say_natively(message: Message) -> None:
-    """Make a message say in the native discussion what it says here: the same words, or that it is
-    hidden. Nothing happens where it never was there."""
+    """Copy the words of a message to the native discussion, or that it is hidden. Do nothing where
+    it is not there."""
     if not message.get("discussion"):
         return
     with speaking(discussions.portal_language()):
@@ -218,8 +217,8 @@ def say_natively(message: Message) -> None:
 
 
 def erase(row: Message) -> None:
-    """Its author deletes it. In a native discussion, where others may have answered it, a sentence
-    stands in its place. Twice is once."""
+    """Delete a message for its author. In a native discussion, where others may have answered it, a
+    sentence takes its place. Idempotent."""
     if row.get("discussion"):
         said = {
             "visibility": Visibility.HIDDEN,
@@ -240,7 +239,7 @@ def erase(row: Message) -> None:
 
 
 def remove_all(request_id: ObjectId) -> None:
-    """The request is gone."""
+    """Delete every message of a request that is gone."""
     messages().delete_many({"request": request_id})
 
 
@@ -252,8 +251,8 @@ def _may_read_discussion(request: Request) -> bool:
 
 
 def _read_discussion(request: Request, page: Page) -> tuple[list[Message], int] | None:
-    """A page of a discussion, then of what is not in it; and how many both are. In the order of the
-    discussion, as udata shows it. None where the discussion is gone."""
+    """Return a page of a discussion in its own order, then of the messages not in it, and the total
+    of both. None where the discussion is gone."""
     elsewhere = {"discussion": {"$ne": request["discussion"]}}
     hidden = {"visibility": {"$ne": Visibility.PUBLIC}}
     aside = list(
@@ -267,7 +266,7 @@ def _read_discussion(request: Request, page: Page) -> tuple[list[Message], int] 
     read = _slice(request["discussion"], left_out, sorted(waiting), page.offset, page.size + 1)
     if read is None:
         return None
-    # Those that a task has added, but not yet marked, are in the discussion already.
+    # A task may have added some to the discussion without having marked them yet.
     absent = waiting - set(read["there"])
     later = [_signed(row, request) for row in aside if row["message_id"] in absent]
     shown = _as_messages(read["page"], request) if read["page"] else []
@@ -277,7 +276,7 @@ def _read_discussion(request: Request, page: Page) -> tuple[list[Message], int] 
 
 
 def _is_shown(row: Message) -> bool:
-    """The same as `_SHOWN`, of a message that was read."""
+    """Return whether `_SHOWN` matches a message."""
     if row["visibility"] != Visibility.HIDDEN:
         return row["visibility"] == Visibility.PUBLIC
     return bool(row.get("hidden_at")) and row.get("hidden_reason") not in ("spam", REMOVED)
@@ -286,7 +285,7 @@ def _is_shown(row: Message) -> bool:
 def _slice(
     discussion_id: ObjectId, left_out: list[str], waiting: list[str], offset: int, size: int
 ) -> Query | None:
-    """A slice of the messages of a discussion: `page`, `total`, and which of `waiting` are
+    """Return a slice of the messages of a discussion: `page`, `total`, and which of `waiting` are
     `there`."""
     kept = {"$not": [{"$in": ["$$message.id", left_out]}]}
     pipeline: list[Query] = [
@@ -320,7 +319,7 @@ def _as_messages(natives: list[Native], request: Request) -> list[Message]:
     return [
         _as_message(native, request, cast)
         if native["id"] not in rows
-        # As it stands there: it may have been changed natively.
+        # With the words of the discussion: they may have been changed natively.
         else _signed(rows[native["id"]], request, _text(native))
         for native in natives
     ]
@@ -335,7 +334,7 @@ def _as_message(native: Native, request: Request, cast: Cast) -> Message:
     if organization:
         contributor["kind"], contributor["organization"] = Kind.ORGANIZATION, organization
     else:
-        contributor["name"] = str(user)  # signs with a name, which is looked up when shown
+        contributor["name"] = str(user)  # signs with a name, looked up when shown
     return {
         "_id": native["id"],
         "request": request["_id"],
@@ -348,7 +347,7 @@ def _as_message(native: Native, request: Request, cast: Cast) -> Message:
 
 
 def _signed(row: Message, request: Request, text: str | None = None) -> Message:
-    """A stored message under its signature of today; `text`: as it stands in the discussion."""
+    """Return a stored message under its current signature; `text`: its words in the discussion."""
     signed = row | {"contributor": discussion.signed_as(row, request)}
     return signed if text is None else signed | {"text": text}
 

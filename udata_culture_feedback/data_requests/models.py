@@ -1,6 +1,6 @@
-"""Requests, their supports, figures and messages: what each collection holds, and its indexes.
+"""The collections of requests, supports, figures and messages: fields and indexes.
 
-The `TypedDict` of a collection says its fields; its document class has the indexes alone. Dates are
+The `TypedDict` of a collection has its fields; its document class has the indexes alone. Dates are
 naive UTC.
 """
 
@@ -20,29 +20,29 @@ from ..portal.collections import Indexed, acknowledged
 from ..web.listing import EPOCH
 from .workflow import OPEN, Status
 
-#: A condition, or a stage of a pipeline, of MongoDB.
+#: A condition or a pipeline stage of MongoDB.
 Query = dict[str, Any]
 
-#: Slugs that are routes, and so never a request's.
+#: Slugs that are routes, so that no request may have them.
 RESERVED_SLUGS = frozenset(("new", "similar", "pick", "answer", "interested", "feed", "feed.atom"))
 
-#: What is due of a request besides figures: who is behind it, or behind the one it was merged into,
-#: has to be brought in line (`merging.reconcile_merge`).
+#: Due besides figures: the people behind a request, or behind the one it was merged into, have to
+#: be brought in line (`merging.reconcile_merge`).
 PEOPLE = "people"
-#: Entries of its history that nobody was told of yet (`announcements.catch_up`).
+#: Due besides figures: entries of its history to announce (`events.catch_up`).
 TOLD = "told"
 
 
 class Actor(TypedDict):
-    """Who made a move. `role`: in what capacity (`workflow.Role`); `user`: never shown."""
+    """The author of a move. `role`: in what capacity (`workflow.Role`); `user`: never shown."""
 
     role: str
     user: NotRequired[ObjectId | None]
     organization: NotRequired[ObjectId]
 
 
-#: An entry of the history of a request, which is public: a move, or an event that keeps the status
-#: (then `from` and `to` are the same). `reply`: the id of the message that made the move.
+#: An entry of the public history of a request: a move, or an event that keeps the status (`from`
+#: and `to` are equal). `reply`: the id of the message that made the move.
 Entry = TypedDict(
     "Entry",
     {
@@ -79,14 +79,14 @@ class Fulfilment(TypedDict):
 
 
 class Removal(TypedDict):
-    """When a request was deleted, and the visibility it had."""
+    """The deletion of a request: when, and the visibility that it had."""
 
     at: datetime
     visibility: str
 
 
 class CheckIn(TypedDict):
-    """When a requester without an account was asked, or said, whether they are still interested."""
+    """The yearly check-in of a requester without an account: when they were asked, or answered."""
 
     at: datetime
     awaited: NotRequired[bool]
@@ -105,20 +105,20 @@ class Moderated(TypedDict):
 
 
 class Request(Moderated):
-    """A dataset somebody asks for.
+    """A request for data.
 
     `organization` is the holder (absent: unknown, the desk's), `dataset` the page it was asked
-    from; `holder_derived`: the holder is whose dataset that is, and follows it. `version` counts
-    moves and edits, which a move names; `v` counts every change, supports included (see
-    `figures.settle`: a request is the summary of its supports, and counts in the figures of its
-    dataset, its holder and the site). `received_at`: when its holder received it, kept by
+    from; `holder_derived`: the holder is the organization of that dataset, and follows it.
+    `version` counts moves and edits, which a move names; `v` counts every change, supports included
+    (see `figures.settle`: a request is the summary of its supports, and counts in the figures of
+    its dataset, its holder and the site). `received_at`: when its holder received it, kept by
     transfers. `expected_on`: the day (ISO) on which its holder expects to publish. `merged_from`:
     the status before the merge into `duplicate_of`. `reopened`: how often its requester reopened
-    each kind of decision. `detached`: since when it has no requester, who left it to those who
-    carry it. `told`: how many entries of its history were announced. `next_key`: see
-    `lifecycle.forget_account`. `terms`: what it is found by. `discussion`, `messages`, `discussed`,
-    `announced`, `silenced`: see `contributions.discussions`; `rung`: the entries of its history
-    that the discussion has told people of.
+    each kind of decision. `detached`: since when it has no requester, who left it to its
+    supporters. `told`: how many entries of its history were announced. `next_key`: see
+    `lifecycle.forget_account`. `terms`: the words that the search finds it by. `discussion`,
+    `messages`, `discussed`, `announced`, `silenced`: see `contributions.discussions`; `rung`: the
+    entries of its history that people were notified of in the discussion.
     """
 
     _id: ObjectId
@@ -180,10 +180,10 @@ class Request(Moderated):
 
 
 class Support(TypedDict):
-    """One person behind a request. `direct`: given on it (or on an address merged into it); `via`:
-    the requests merged into it that this person asked for or supports. `own`: the person is its
-    requester, who is counted apart. `kind`: how the person was known (absent of rows older than it:
-    see `figures.known_as`). `next`: see `lifecycle.forget_account`."""
+    """A person behind a request. `direct`: they supported it (or an address merged into it); `via`:
+    the requests merged into it that they asked for or support. `own`: the person is its requester,
+    who is counted apart. `kind`: how the person was known (absent in older rows: see
+    `figures.known_as`). `next`: see `lifecycle.forget_account`."""
 
     _id: ObjectId
     key: str
@@ -201,9 +201,9 @@ class Support(TypedDict):
 
 
 class Figures(TypedDict):
-    """How many requests a dataset, a holder, the site has: `total`, `open`, `status:<status>`.
-    `_id`: as that of the summary of feedback (`dataset:<id>`, `organization:<id>`, `site`), from
-    which these are apart because they count other documents."""
+    """The number of requests of a dataset, a holder or the site: `total`, `open`,
+    `status:<status>`. `_id`: that of the summary of feedback (`dataset:<id>`, `organization:<id>`,
+    `site`), from which they are separate because they count other documents."""
 
     _id: str
     v: int
@@ -212,11 +212,11 @@ class Figures(TypedDict):
 
 
 class Message(Moderated):
-    """What somebody wrote on the page of a request. `role`: in what capacity, when it was said.
-    `message_id`: that of the same message in the native discussion, where there is one;
-    `discussion`: the one in which it stands. `untold`: nobody was told of it yet; `announced`: when
-    udata told people of it. `left`: when its author did, until udata has done with their words.
-    `native`: written in the discussion, and stored there alone (its `_id` is a text)."""
+    """A message written on the page of a request. `role`: in what capacity, at the time.
+    `message_id`: the id of its copy in the native discussion, where there is one; `discussion`: the
+    one that holds it. `untold`: not announced yet; `announced`: when udata notified people of it.
+    `left`: when its author left, until udata has dealt with their words. `native`: written in the
+    discussion, and stored there alone (its `_id` is a text)."""
 
     _id: Any
     request: ObjectId
@@ -234,8 +234,8 @@ class Message(Moderated):
 
 
 class Follow(TypedDict):
-    """Somebody who is told of a request: `user`, an account, or `contact`, where the address is
-    kept of somebody without one."""
+    """A follower of a request: `user`, an account, or `contact`, the id of the stored address of a
+    person without one."""
 
     _id: ObjectId
     key: str
@@ -246,7 +246,7 @@ class Follow(TypedDict):
 
 
 class CultureFeedbackRequest(Indexed):
-    """Of `Request`."""
+    """The indexes of `Request`."""
 
     meta = {
         "indexes": [
@@ -269,7 +269,7 @@ class CultureFeedbackRequest(Indexed):
             ["themes", "visibility", "-created_at", "-id"],
             ["visibility", "-totals.supports_known", "-totals.supports", "-id"],
             {
-                # The queries say `$gte: EPOCH` too: null, while paused or answered, is not there.
+                # Queries repeat `$gte: EPOCH`: null (paused or answered) is not in this index.
                 "fields": ["visibility", "clock.due_at", "id"],
                 "partialFilterExpression": {"clock.due_at": {"$gte": EPOCH}},
             },
@@ -303,7 +303,7 @@ class CultureFeedbackRequest(Indexed):
 
 
 class CultureFeedbackSupport(Indexed):
-    """Of `Support`."""
+    """The indexes of `Support`."""
 
     meta = {
         "indexes": [
@@ -316,11 +316,11 @@ class CultureFeedbackSupport(Indexed):
 
 
 class CultureFeedbackRequestFigures(Indexed):
-    """Of `Figures`: found by their id."""
+    """The collection of `Figures`, found by their id alone."""
 
 
 class CultureFeedbackRequestMessage(Indexed):
-    """Of `Message`."""
+    """The indexes of `Message`."""
 
     meta = {
         "indexes": [
@@ -342,7 +342,7 @@ class CultureFeedbackRequestMessage(Indexed):
 
 
 class CultureFeedbackFollow(Indexed):
-    """Of `Follow`."""
+    """The indexes of `Follow`."""
 
     meta = {
         "indexes": [
@@ -375,7 +375,7 @@ def messages() -> Collection[Message]:
 
 
 def live_totals(request: Request) -> Totals:
-    """What a request counts: nothing while nobody may see it."""
+    """Return what a request counts: nothing while it is not public."""
     if request["visibility"] != Visibility.PUBLIC or request.get("removed"):
         return {}
     status = Status(request["status"])

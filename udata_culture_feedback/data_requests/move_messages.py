@@ -1,5 +1,4 @@
-"""What was said with the moves of a request: the messages of its history, which moderation decides
-about one by one."""
+"""The words of the moves of a request: the messages of its history, moderated one by one."""
 
 from __future__ import annotations
 
@@ -12,15 +11,15 @@ from .repository import change, find
 
 
 def said_with(request: Request, number: int) -> str | None:
-    """The message of an entry of the history, from 1; None where there is none."""
+    """Return the message of an entry of the history, from 1; None where there is none."""
     history = request["history"]
     return history[number - 1].get("message") if 0 < number <= len(history) else None
 
 
 def moderate(request_id: ObjectId, number: int, text: str, hidden: Hidden | None) -> bool:
-    """Has the message of an entry say `text`; `hidden`: the reason and the date, where that stands
-    for hidden words. The native discussion follows. Again changes nothing; False where there is no
-    such message (any longer)."""
+    """Set the message of an entry to `text`, here and in the native discussion; `hidden`: reason
+    and date, where that replaces hidden words. Idempotent. Return False where there is no such
+    message."""
     request = find(request_id)
     if request is None or said_with(request, number) is None:
         return False

@@ -1,8 +1,7 @@
-"""Who is told of what happens to requests: from announcements to the outbox.
+"""Choose who is notified of what happens to requests: from announcements to the outbox.
 
-The same event is told to one person once, whatever their roles: the first who posts it chooses the
-words. Events are named by the request and the number of the entry, so that an announcement made
-twice is one mail.
+A person is told of an event once, whatever their roles: the first mail posted wins. Events are
+named by the request and the number of the entry, so that a repeated announcement makes one mail.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ from .signals import (
 )
 from .workflow import Role
 
-#: Steps that have mails of their own: a deadline runs.
+#: Steps with mails of their own, sent at once: a deadline runs.
 AT_ONCE = {Step.ASKED: "request-question", Step.DECLINED: "request-declined"}
 
 
 def received(_sender: Any, request: Request, **_kwargs: Any) -> None:
-    """The requester has a receipt, the holder a request."""
+    """Send the requester a receipt, and the holder the request."""
     event = f"request:{request['_id']}:received"
     if requester := requester_of(request):
         outbox.post(event, requester, "request-receipt", _about(request), scope_of(request))
@@ -50,7 +49,7 @@ def received(_sender: Any, request: Request, **_kwargs: Any) -> None:
 
 
 def moved(_sender: Any, request: Request, entry: Entry, number: int, **_: Any) -> None:
-    """A public step: our mails, and the bell of who else discusses the request."""
+    """Notify of a public step: by our mails, and in udata those who take part in the discussion."""
     step = step_of(entry)
     event = f"request:{request['_id']}:{number}"
     actor = entry["by"].get("user")
@@ -66,7 +65,7 @@ def moved(_sender: Any, request: Request, entry: Entry, number: int, **_: Any) -
     if step is not None and step is not Step.RESUBMITTED:
         left_out = {actor}
         if entry.get("reply"):
-            # Who is told of the reply knows by that that the request was seen.
+            # Those who are notified of the reply know by it that the request was seen.
             left_out |= {requester_of(request)} | discussion.natively_told(request)
         told: Iterable[ObjectId] = followers(request)
         if step is Step.ASKED:
@@ -82,7 +81,7 @@ def moved(_sender: Any, request: Request, entry: Entry, number: int, **_: Any) -
 
 
 def _hears(request: Request, step: Step | None) -> Callable[[ObjectId], bool]:
-    """Tell who has a mail of ours of a step, as one who follows the request."""
+    """Return a function that tells whether an account gets our mail about a step, as a follower."""
     if step is None or step is Step.RESUBMITTED:
         return lambda user: False
     if step is Step.ASKED:
@@ -91,7 +90,7 @@ def _hears(request: Request, step: Step | None) -> Callable[[ObjectId], bool]:
 
 
 def overdue(_sender: Any, request: Request, **_kwargs: Any) -> None:
-    """Once for each clock: a request that is reopened has another one."""
+    """Tell requester and holder, once for each clock: a reopened request has a new one."""
     started = Clock.of(request["clock"]).started_at
     event = f"request:{request['_id']}:overdue:{started:%Y%m%dT%H%M%S}"
     if requester := requester_of(request):
@@ -109,7 +108,7 @@ def clarification_reminder(_sender: Any, request: Request, number: int, **_kwarg
 def message(
     _sender: Any, message: Message, told: Set[ObjectId] = frozenset(), **_kwargs: Any
 ) -> None:
-    """Requester and holder hear what others write, unless udata has `told` them."""
+    """Tell requester and holder of a message by others, unless udata has `told` them."""
     request = requests().find_one({"_id": message["request"]})
     if request is None or request["visibility"] != Visibility.PUBLIC:
         return
@@ -139,7 +138,8 @@ def connect() -> None:
 def _tell_holder(
     event: str, request: Request, builder: str, *, number: int = 0, but: ObjectId | None = None
 ) -> set[ObjectId]:
-    """Tell who deals with a request, but not who has just made it or moved it. Return whom."""
+    """Mail those who deal with a request, but not the author of the request or the move. Return
+    them."""
     holder = request.get("organization")
     left_out = {but, requester_of(request)} if builder == "request-arrived" else {but}
     admins = {user for user in admins_dealing_with(holder) if user not in left_out}
@@ -149,7 +149,7 @@ def _tell_holder(
 
 
 def _udata_tells(request: Request) -> bool:
-    """Whether the native discussion has told the holder: it does so on a dataset of theirs."""
+    """Return whether the native discussion has told the holder: it does on a dataset of theirs."""
     if not request.get("announced"):
         return False
     dataset = catalogue.find_dataset(request.get("dataset"))

@@ -1,14 +1,14 @@
-"""Who may do what with a request: the one place where it is decided.
+"""Permissions on requests, decided here alone.
 
 | action | who |
 |---|---|
-| read | everybody, once public; its requester and who moderates before |
-| edit | its requester while it is open; who moderates |
-| delete, confirm | its requester |
+| read | everybody, once public; before, the requester and moderators |
+| edit | the requester while it is open; moderators |
+| delete, confirm | the requester |
 | move | the roles of `workflow.MOVES` |
 | support, write a message | any account |
-| transfer, extend | who acts for the holder, the desk, who moderates |
-| claim | while nobody is its holder, who speaks for the producer of a public dataset |
+| transfer, extend | those who act for the holder, the desk, moderators |
+| claim | without a known holder, those who speak for the producer of a public dataset |
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .clock import Clock
 from .models import Request
 from .workflow import OPEN, Role, Status
 
-#: Days after the deadline of a clarification from which the desk may close a request.
+#: Days after the deadline of a clarification after which the desk may close a request.
 UNANSWERED_DAYS = 60
 
 
@@ -40,15 +40,15 @@ def may_moderate(viewer: Viewer, request: Request) -> bool:
 
 
 def acts_for(organization: ObjectId | None) -> bool:
-    """Whether the current user may act for that holder: an admin or editor of it; of the desk where
-    the holder is unknown."""
+    """Return whether the current user may act for that holder: as its admin or editor, or of the
+    desk where the holder is unknown."""
     holder = organization or desk()
     return holder is not None and catalogue.may_speak_for(holder)
 
 
 def desk() -> ObjectId | None:
-    """The organization that deals with requests whose holder is unknown (a setting), if any. Looked
-    up once for each context: a list asks for every request on it."""
+    """Return the organization that deals with requests without a known holder (a setting), if any.
+    Looked up once for each context: a list needs it for every request."""
     setting = current_app.config["CULTURE_FEEDBACK_DESK"]
     if not setting:
         return None
@@ -62,7 +62,7 @@ def desk() -> ObjectId | None:
 
 
 def desk_may_close(request: Request, at: datetime) -> bool:
-    """A clarification left unanswered long after its deadline lets the desk close the request."""
+    """Return whether the desk may close a request whose clarification is long overdue."""
     if request["status"] != Status.NEEDS_CLARIFICATION:
         return False
     deadline = Clock.of(request["clock"]).clarify_by
@@ -70,9 +70,9 @@ def desk_may_close(request: Request, at: datetime) -> bool:
 
 
 def roles(viewer: Viewer, request: Request, target: Request | None = None) -> set[Role]:
-    """In what capacities somebody meets a request. `target` is the other one of a merge; without
-    it, who acts for a known holder may merge with another request to an organization of theirs. A
-    moderator merges two requests of their remit only."""
+    """Return the roles of a user for a request. `target` is the other request of a merge; without
+    it, those who act for a known holder may merge with another request to one of their
+    organizations. A moderator only merges requests that are both in their remit."""
     if not viewer.known:
         return set()
     found = {Role.ANYBODY}
@@ -97,7 +97,8 @@ def roles(viewer: Viewer, request: Request, target: Request | None = None) -> se
 
 
 def may_read(viewer: Viewer, request: Request) -> bool:
-    """While pending or rejected, it does not exist for others; once deleted, for nobody."""
+    """Return whether a user may see a request. While pending or rejected it is hidden from others;
+    once deleted, from everybody."""
     if request.get("removed"):
         return False
     return (
@@ -114,7 +115,7 @@ def may_edit(viewer: Viewer, request: Request) -> bool:
 
 
 def texts(request: Request) -> dict[str, str]:
-    """Its words, by field."""
+    """Return the words of a request, by field."""
     fields = {
         "title": request["title"],
         "description": request["description"],
@@ -124,8 +125,8 @@ def texts(request: Request) -> dict[str, str]:
 
 
 def open_texts(request: Request) -> dict[str, str]:
-    """The words that may be published as open data, without a name: all of them or none. Its
-    requester lets it, and a moderator has read them as they are."""
+    """Return the words that may be published as open data, without a name: all of them or none. The
+    requester must allow it, and a moderator have read them as they are."""
     words = texts(request)
     if not request.get("open_data") or not review_rules.was_read(request, words):
         return {}
@@ -145,15 +146,15 @@ def deals_with(viewer: Viewer, request: Request) -> bool:
 
 
 def may_extend(viewer: Viewer, request: Request) -> bool:
-    """Once, while an answer is awaited."""
+    """Return whether a user may extend the date: once, while an answer is awaited."""
     clock = Clock.of(request["clock"])
     ended = clock.answered_at is not None or clock.stopped_at is not None
     return deals_with(viewer, request) and not clock.extended_days and not ended
 
 
 def may_claim(viewer: Viewer, request: Request, dataset: catalogue.DatasetFacts) -> bool:
-    """Whether somebody may answer a request that is nobody's with a dataset of theirs: who has the
-    data is its holder."""
+    """Return whether a user may answer a request without a known holder with a dataset of theirs,
+    and so become its holder."""
     return (
         viewer.known
         and not request.get("organization")

@@ -1,4 +1,4 @@
-"""Requests as the page of a dataset shows them."""
+"""Requests as pages show them: on a dataset, in lists, and as a stepper and a timeline."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ SHOWN = 5
 def missing_data(
     dataset: DatasetFacts, asked: list[Request], opened: list[Request]
 ) -> dict[str, Any]:
-    """`open`: the open requests asked from a dataset; `people`: how many persons it was opened for;
-    `ask`: where to ask for data; `draft`: the name of what was begun there. `asked`, `opened`: as
-    `queries.about_dataset` finds them."""
+    """Return what the page of a dataset shows: `open`, the open requests asked from it; `people`,
+    how many persons it was opened for; `ask`, where to ask for data; `draft`, the name of a draft
+    begun there. `asked`, `opened`: see `dataset_page.stages`."""
     labels = {term.id: term.label for term in vocabulary.REQUEST_STATUSES}
     supported = sorted(asked, key=representation.support_rank, reverse=True)[:SHOWN]
     return {
@@ -56,8 +56,7 @@ _WORD = re.compile(r"\w+")
 
 
 def marked(text: str, sought: str) -> Markup:
-    """A text with the words that a search looks for marked, as far as it finds them by their stem;
-    escaped."""
+    """Mark in a text the words of a search, found by their stems; escaped."""
     stems = {stem for word in terms.query_terms(sought) for stem in word}
     if not stems:
         return escape(text)
@@ -74,7 +73,7 @@ def marked(text: str, sought: str) -> Markup:
 
 
 class Step(NamedTuple):
-    """One step of the way of a request. `state`: "was", "now", "no" or "" (still to come)."""
+    """A step of a request in its stepper. `state`: "was", "now", "no" or "" (still to come)."""
 
     name: Any
     said: str | None
@@ -82,8 +81,8 @@ class Step(NamedTuple):
 
 
 def steps(shown: Shown, said_of: Callable[[str], str]) -> list[Step]:
-    """The way of a request as JSON shows it, for its stepper; none of one that goes no way of its
-    own (merged, withdrawn). `said_of`: a moment or a day in words."""
+    """Return the steps of a request (as JSON shows it) for its stepper; none for a merged or
+    withdrawn one. `said_of` puts a moment or a day into words."""
     status = Status(shown["status"])
     if status in (Status.DUPLICATE, Status.WITHDRAWN):
         return []
@@ -114,8 +113,8 @@ def steps(shown: Shown, said_of: Callable[[str], str]) -> list[Step]:
 
 
 def timeline(shown: Shown, said: list[Shown]) -> list[Shown]:
-    """What happened to a request and what was said about it, the oldest first: entries of its
-    history (`entry`, and `number` from 1) and messages (`message`)."""
+    """Return history and messages of a request, the oldest first: entries (`entry`, and `number`
+    from 1) and messages (`message`)."""
     moves = [
         {"at": entry["at"], "number": number, "entry": entry}
         for number, entry in enumerate(shown["history"], 1)
@@ -129,6 +128,6 @@ def _moved(entry: Shown) -> bool:
 
 
 def draft_of(dataset_id: ObjectId | None) -> str:
-    """The name under which a browser keeps a request that somebody is writing: one for each dataset
-    it is asked from."""
+    """Return the name under which a browser keeps the draft of a request: one for each dataset it
+    is asked from."""
     return f"ask:{dataset_id or ''}"

@@ -1,5 +1,5 @@
-"""What already exists, proposed before somebody writes: similar datasets and similar requests, as
-the index finds them and as far as the viewer may see them."""
+"""Propose what already exists before a request is written: similar datasets and requests, as the
+index finds them and the viewer may see them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .models import requests
 from .queries import LEFT_OUT
 from .workflow import OPEN, Status
 
-#: How many of each are proposed.
+#: Most datasets, and requests, proposed.
 SHOWN = 5
 WORDS = re.compile(r"([^\W_]+)")
 
-#: Says how a word was found that a title does not show.
+#: How a word was found, where the title does not show it.
 HOW = {
     How.ACRONYM: _("acronym: %(word)s"),
     How.SYNONYM: _("also called: %(found)s"),
@@ -46,8 +46,8 @@ class Found(TypedDict):
 
 def similar_things(viewer: Viewer, text: str) -> dict[str, list[dict[str, Any]]]:
     """Find the `datasets` (id, title, page) and `requests` (as in lists) that a text asks for, best
-    first, each with how it was found (see `Found`). Requests that are withdrawn or merged are left
-    out: there is nothing to support there."""
+    first, each with how it was found (see `Found`). Withdrawn and merged requests are left out:
+    they cannot be supported."""
     found = similar.similar(text, limit=SHOWN)
     datasets = catalogue.datasets_by_id(one.id for one in found["datasets"])
     wanted = {
@@ -72,7 +72,7 @@ def similar_things(viewer: Viewer, text: str) -> dict[str, list[dict[str, Any]]]
 
 
 def pieces(title: str, marked: Container[str]) -> list[tuple[str, bool]]:
-    """Cut a title into words and what is between them, each with whether it is to be marked."""
+    """Split a title into words and what is between them, each with whether it is marked."""
     return [(piece, piece in marked) for piece in WORDS.split(title) if piece]
 
 

@@ -1,4 +1,4 @@
-"""What data requests give to other rooms, which find it in `contributions.neighbours`."""
+"""What requests offer to other rooms, which find it in `contributions.neighbours`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ __all__ = [
 
 
 def public_requests(where: Query) -> Cursor[Request]:
-    """Return a cursor over public requests, without what nobody needs to show them."""
+    """Return a cursor over public requests, without the fields that nothing shows."""
     return requests().find(queries.PUBLIC | where, queries.LEFT_OUT)
 
 
@@ -70,8 +70,8 @@ def file_rows(where: Query) -> Iterator[Any]:
 
 
 def choices(ids: list[ObjectId]) -> list[tuple[ObjectId, str, str]]:
-    """Return those of these requests that anybody may see and others may be merged into, in their
-    order: id, title, and where they stand in words."""
+    """Return, in their order, those requests that are public and that others may be merged into:
+    id, title, and status in words."""
     if not ids:
         return []
     mergeable = {"status": {"$in": [*OPEN, Status.PUBLISHED]}}

@@ -1,4 +1,4 @@
-"""Reading requests: the lists of the API and of the pages, in a constant number of queries."""
+"""Read requests for the lists of the API and of the pages, in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .workflow import OPEN, Status
 
 SORTS = {
     "-created_at": [("created_at", DESCENDING), ("_id", DESCENDING)],
-    # Whoever has many browsers has one address: verified supports come first.
+    # Browsers are cheap to multiply, addresses less so: verified supports come first.
     "-supports": [
         ("totals.supports_known", DESCENDING),
         ("totals.supports", DESCENDING),
@@ -38,20 +38,20 @@ SORTS = {
     "due_at": [("clock.due_at", ASCENDING), ("_id", ASCENDING)],
 }
 
-#: Not read for a list: histories may be long.
+#: Fields not read for a list: histories may be long.
 LEFT_OUT = {"history": 0, "terms": 0, "last": 0, "counted": 0, "live": 0, "messages": 0}
 
 
 def listed(viewer: Viewer, default_size: int = 20) -> representation.Shown:
-    """`GET P/requests/` with the filters and sort of the query. Raise Invalid naming an argument,
-    NotFound for a dataset or organization that is not there, or a page too far."""
+    """Return `GET P/requests/` with the filters and sort of the query. Raise Invalid naming an
+    argument, NotFound for a dataset or organization that does not exist, or a page too far."""
     page = listing.asked_page(default_size)
     sort = asked.args.get("sort") or "-created_at"
     if sort not in SORTS:
         message = _("Choose one of: %(ids)s.", ids=", ".join(SORTS))
         raise refusals.Invalid(message, {"sort": message})
     where, counter, key = _filters()
-    if sort == "due_at":  # those that wait for nothing are not in this list
+    if sort == "due_at":  # only requests that wait for an answer
         where = {"clock.due_at": {"$gte": EPOCH}} | where
         counter = None
     where = PUBLIC | where
@@ -67,7 +67,7 @@ def listed(viewer: Viewer, default_size: int = 20) -> representation.Shown:
 
 
 def newest(limit: int) -> list[Request]:
-    """The newest public requests, with the filters of the query. Raise as `listed` does."""
+    """Find the newest public requests, with the filters of the query. Raise as `listed` does."""
     where, _counter, _key = _filters()
     return list(requests().find(PUBLIC | where, LEFT_OUT, sort=SORTS["-created_at"]).limit(limit))
 
@@ -94,8 +94,8 @@ def counted_by_status(counter: str = SITE) -> dict[str, int]:
 
 
 def status_counts() -> dict[str, int]:
-    """How many public requests of each status match the other filters of the query: what figures
-    say where they can, otherwise counted up to the bound of lists. Raise as `listed` does."""
+    """Count public requests by status with the other filters of the query: from figures where
+    possible, otherwise counted up to the bound of lists. Raise as `listed` does."""
     where, counter, _key = _filters(status=False)
     if counter:
         return counted_by_status(counter)
@@ -107,11 +107,11 @@ def status_counts() -> dict[str, int]:
 
 
 def conversation(viewer: Viewer, reference: Any) -> representation.Shown:
-    """`GET P/requests/<r>/messages/`: what was said, the oldest first. Raise NotFound."""
+    """Return `GET P/requests/<r>/messages/`, the oldest first. Raise NotFound."""
     request = readable(viewer, reference)
     page = listing.asked_page()
     if page.cursor:
-        page = Page(1, page.size)  # this order has none
+        page = Page(1, page.size)  # this order has no cursor
     found, total, capped = messages.read(request, page)
     if not found and page.number > 1:
         raise refusals.NotFound(_("There is no such page."))
@@ -120,15 +120,15 @@ def conversation(viewer: Viewer, reference: Any) -> representation.Shown:
 
 
 def opened_by(dataset_id: ObjectId) -> tuple[int, list[Request]]:
-    """« Ouvert à la demande de N personnes »: how many distinct persons asked for a dataset, and
-    their requests, without history. Usually one request, whose count is there already."""
+    """Return how many distinct people asked for a dataset (« Ouvert à la demande de N personnes »),
+    and their requests, without history."""
     where = PUBLIC | FULFILLED | {"fulfilled_by.datasets": dataset_id}
     found = list(requests().find(where, LEFT_OUT, sort=SORTS["-created_at"]).limit(OPENED_BY))
     return people(found), found
 
 
 def people(fulfilled: list[Request]) -> int:
-    """Distinct verified persons behind requests; of one alone the count is there already."""
+    """Count the distinct verified people behind requests; one alone has its count stored."""
     if len(fulfilled) < 2:
         return sum(representation.people(request) for request in fulfilled)
     return supports.distinct_people(fulfilled)
@@ -145,8 +145,8 @@ def _page(where: Query, page: Page, sort: str) -> list[Request]:
 
 
 def _filters(*, status: bool = True) -> tuple[Query, str | None, str]:
-    """The query, and where there is one the figures and the counter that hold its total. Without
-    `status`, all the filters but that one."""
+    """Return the query and, where figures hold its total, their id and counter. `status=False`:
+    without the filter on the status."""
     where: Query = {}
     counters = [SITE]
     if "dataset" in asked.args:
@@ -175,7 +175,7 @@ def _filters(*, status: bool = True) -> tuple[Query, str | None, str]:
             where[field] = value
             counter = None
     if overdue := _choice("overdue", ("true", "false", "1", "0")):
-        # Null, while paused or answered, is not there: see the index.
+        # Null (paused or answered) does not match: see the index.
         late = {"clock.due_at": {"$gte": EPOCH, "$lt": overdue_bound(now())}}
         where |= late if overdue in ("true", "1") else {"$nor": [late]}
         counter = None
@@ -186,7 +186,7 @@ def _filters(*, status: bool = True) -> tuple[Query, str | None, str]:
 
 
 def _words() -> list[Query]:
-    """What `q` asks for, understood once for a page that counts too."""
+    """Return the conditions of `q`, computed once for a page that also counts."""
     if "culture_feedback_words" not in g:
         g.culture_feedback_words = conditions(asked.args.get("q", "")[:200])
     words: list[Query] = g.culture_feedback_words

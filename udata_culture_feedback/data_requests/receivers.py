@@ -1,4 +1,5 @@
-"""What requests listen to. A receiver never raises: that would break a request of udata's."""
+"""Follow udata's signals in requests. A receiver never raises: it would break a request of
+udata's."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ def words_follow(
     carried: bool = False,
     **_: Any,
 ) -> None:
-    """Let go what was said of words that are gone; messages and moves follow their request."""
+    """Announce that words are gone, so that records about them go too; have messages and moves
+    follow their request."""
     if carried:
         return
     if removed or erased:
@@ -53,7 +55,7 @@ def words_follow(
 def request_moved(
     request_id: Any, request: dict[str, Any], entry: dict[str, Any], number: int, **_: Any
 ) -> None:
-    # What a requester says with a move has no personal data in it: they had to change it.
+    # A requester's words of a move were checked before they were sent.
     if entry["by"]["role"] != Role.REQUESTER:
         MOVES.look_at(request, number)
 
@@ -86,7 +88,7 @@ def document_purged(sender: Any, document: Any, **_: Any) -> None:
 def discussion_answered(discussion: Any, message: int | None = None, **_: Any) -> None:
     request = requests().find_one({"discussion": discussion.pk}, {"_id": 1})
     if request:
-        # At once: positions change when messages are removed.
+        # Not in a task: positions change when messages are removed.
         said = None if message is None else str(discussion.discussion[message].id)
         later(tasks.hear, str(request["_id"]), said)
 
@@ -104,11 +106,11 @@ def message_removed(discussion: Any, message: Any = None, **_: Any) -> None:
 
 
 def connect() -> None:
-    """Connect every receiver. Connecting twice is connecting once."""
+    """Connect every receiver. Idempotent."""
     on_request_changed.connect(request_changed)
     on_request_changed.connect(words_follow)
     on_request_moved.connect(request_moved)
-    # Not `on_update`: udata says nothing there of a dataset that is no longer deleted.
+    # Not `on_update`: udata does not send it for a dataset that is restored.
     Dataset.after_save.connect(dataset_changed)
     Organization.after_save.connect(organization_changed)
     post_delete.connect(document_purged, sender=Dataset)
@@ -120,5 +122,5 @@ def connect() -> None:
 
 
 def _who() -> Any:
-    """The id of who is at it, where somebody is: nobody in a task."""
+    """Return the id of the current user; None in a task."""
     return current_user.id if current_user and current_user.is_authenticated else None

@@ -1,5 +1,5 @@
-"""Who hears of requests: those who follow one, those who deal with it; and what each of them can
-refuse to hear of."""
+"""The people to notify of requests: followers and holders; and the scopes that they can unsubscribe
+from."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .permissions import desk
 from .repository import find
 from .supports import people_behind
 
-#: Those who have an account.
+#: Kinds of contributors that have an account.
 ACCOUNTS = (Kind.USER, Kind.ORGANIZATION)
 
-#: Stands for the holder of the requests whose holder is not known.
+#: Stands for an unknown holder.
 UNKNOWN = "unknown"
 
 
 def requester_of(request: Request) -> ObjectId | None:
-    """Who asks, while they do: an account, or where the address is kept of somebody without one.
-    Imported requests were asked elsewhere."""
+    """Return the requester, unless they have left: an account, or the id of the stored address of a
+    person without one. None for imported requests, which were asked elsewhere."""
     contributor = request["contributor"]
     if request.get("detached") or request.get("external_id"):
         return None
@@ -36,8 +36,8 @@ def requester_of(request: Request) -> ObjectId | None:
 
 
 def followers(request: Request) -> Iterator[ObjectId]:
-    """Those who are told of a request and can be written to: who asks for it, who supports it, who
-    follows it. Streamed; somebody may be there twice."""
+    """Yield the people to notify of a request: its requester, supporters and followers. Streamed;
+    somebody may be yielded twice."""
     if requester := requester_of(request):
         yield requester
     for support in people_behind(request["_id"]):
@@ -47,7 +47,7 @@ def followers(request: Request) -> Iterator[ObjectId]:
 
 
 def follows(request: Request, user: ObjectId) -> bool:
-    """Whether an account is one of those."""
+    """Return whether an account is among `followers`."""
     if user == requester_of(request):
         return True
     row = supports().find_one({"key": account_key(user), "target": request["_id"]})
@@ -55,19 +55,19 @@ def follows(request: Request, user: ObjectId) -> bool:
 
 
 def admins_dealing_with(organization: ObjectId | None) -> list[ObjectId]:
-    """Who hears of the requests of a holder: its admins; where it is not known those of the desk,
-    and where there is no desk those of the portal."""
+    """Return the admins who deal with the requests of a holder: its own; where it is unknown those
+    of the desk, and without a desk those of the portal."""
     holder = organization or desk()
     return catalogue.admins_of(holder) if holder else catalogue.sysadmins()
 
 
 def scope_of(request: Request) -> str:
-    """The subject of what the followers of a request hear."""
+    """Return the scope of mails to the followers of a request."""
     return f"request:{request['_id']}"
 
 
 def scope_of_holder(organization: ObjectId | None) -> str:
-    """The subject of what a holder hears of the requests it receives."""
+    """Return the scope of mails to a holder about the requests it receives."""
     return f"requests-of:{organization or UNKNOWN}"
 
 

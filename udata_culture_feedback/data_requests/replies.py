@@ -1,7 +1,7 @@
 """What an answer does to a request, wherever it was written.
 
-Nothing is remembered of which answers were heard: where a request stands, since when, and who wrote
-what after that say it all. So it may be looked at twice, late and in any order.
+No record is kept of processed answers: the status, the time it was set, and who wrote what since
+then determine the result. So processing is idempotent, may be late, and in any order.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from .signals import on_request_message
 from .transitions import moved
 from .workflow import Role, Status
 
-#: Where an answer moves a request.
+#: Statuses that an answer changes.
 WAITING = frozenset((Status.SUBMITTED, Status.NEEDS_CLARIFICATION))
 
 
 def take_up(
     request_id: ObjectId, viewer: Viewer, role: Role, at: datetime, message: str | None = None
 ) -> bool:
-    """Somebody wrote (`at`: naive UTC) about a request. What its holder writes about a new one says
-    that it was seen; where a question is open, what anybody else writes answers it. True when the
-    request moved. `message`: the id of what was written, for the history."""
+    """Apply a message (`at`: naive UTC) to a request: one by the holder acknowledges a new request;
+    while a question is open, one by anybody else answers it. Return whether the request moved.
+    `message`: the id of the message, for the history."""
     nothing = {"message": None, "partial": False}
 
     def taken(request: Request) -> Request | None:
@@ -51,9 +51,9 @@ def take_up(
 
 
 def follow(request_id: ObjectId) -> bool:
-    """Look at the native discussion of a request: whoever wrote in it since the request waits, and
-    whoever of the holder has closed it, has read it. True when the request moved. Closing decides
-    nothing: a decision has a reason, or the data."""
+    """Apply the messages of the native discussion since the request waits; the holder's closing it
+    counts as reading it. Return whether the request moved. Closing decides nothing: a decision
+    needs a reason, or the data."""
     request = requests().find_one({"_id": request_id})
     if request is None or not _listens(request):
         return False
@@ -72,7 +72,7 @@ def follow(request_id: ObjectId) -> bool:
         if role is Role.ANYBODY and (
             said.message is None or permissions.may_moderate(viewer, request)
         ):
-            continue  # who moderates decides on the page, and answers for nobody
+            continue  # a moderator decides on the page, and answers for nobody
         with acting_as(user):
             if take_up(request_id, viewer, role, said.at, said.message):
                 return True
@@ -80,7 +80,7 @@ def follow(request_id: ObjectId) -> bool:
 
 
 def announce(request_id: ObjectId, message_id: str) -> None:
-    """A native message: those hear of it whom udata has not told. May run twice."""
+    """Notify of a native message those whom udata has not told. Idempotent."""
     request = requests().find_one({"_id": request_id, "discussed": True})
     if request is None or request["visibility"] != Visibility.PUBLIC:
         return
@@ -91,7 +91,7 @@ def announce(request_id: ObjectId, message_id: str) -> None:
 
 
 def waits_since(request: Request) -> datetime:
-    """Since when a request stands where it stands, with who has it now (naive UTC)."""
+    """Return since when a request has its status and its holder (naive UTC)."""
     entered = [
         entry["at"]
         for entry in request["history"]
@@ -102,7 +102,8 @@ def waits_since(request: Request) -> datetime:
 
 @dataclass(frozen=True)
 class Said:
-    """Who wrote in a discussion, when (naive UTC), in whose name. `message` None: closed it."""
+    """A message of a discussion: author, time (naive UTC), organization. `message` None: it was
+    closed."""
 
     message: str | None
     user: ObjectId | None
@@ -128,7 +129,7 @@ def _moves(request: Request, role: Role, at: datetime) -> bool:
 
 
 def _said_natively(request: Request, raw: Any) -> list[Said]:
-    """The oldest first; not what is ours."""
+    """Return the native messages, and the closing, the oldest first; without ours."""
     ids = [message["id"] for message in raw["discussion"]]
     written = stored_messages().find({"message_id": {"$in": ids}}, {"message_id": 1})
     ours = discussions.own_ids(request) | {move.id for move in told_moves(request)}
@@ -150,7 +151,7 @@ def _said_natively(request: Request, raw: Any) -> list[Said]:
 
 
 def _is_held(discussion_id: ObjectId, message_id: str | None) -> bool:
-    """Whether udata takes a message for spam, and nobody has looked yet."""
+    """Return whether udata takes a message for spam, and nobody has reviewed it yet."""
     if message_id is None:
         return False
     return discussions.pending_report(Discussion(id=discussion_id), UUID(message_id)) is not None

@@ -1,4 +1,4 @@
-"""Reading one request, and the one way of writing it."""
+"""Read one request, and write it in the one place that does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .models import RESERVED_SLUGS, Entry, Fulfilment, Request, live_totals, req
 from .signals import on_request_changed
 from .workflow import Role
 
-#: Fields of a request that its moves and edits leave alone: those of the settle protocol, of the
+#: Fields of a request that moves and edits never write: those of the settle protocol, of the
 #: discussion and of the announcements.
 KEPT_BY_OTHERS = frozenset(
     {"_id", "v", "version", "due", "counted", "totals", "last", "told"}
@@ -28,7 +28,7 @@ KEPT_BY_OTHERS = frozenset(
 
 
 def find(reference: Any) -> Request | None:
-    """A request by id or slug (plain text: anything else finds nothing)."""
+    """Find a request by id or slug (plain text: anything else finds nothing)."""
     if isinstance(reference, ObjectId):
         return requests().find_one({"_id": reference, "removed": {"$exists": False}})
     if not isinstance(reference, str) or not is_storable(reference):
@@ -38,7 +38,7 @@ def find(reference: Any) -> Request | None:
 
 
 def fresh(request_id: ObjectId) -> Request:
-    """A request as it is now. Raise NotFound when it is gone."""
+    """Read a request again by its id. Raise NotFound when it is gone."""
     request = find(request_id)
     if request is None:
         raise no_such_request()
@@ -56,9 +56,9 @@ def replace(
     due: Iterable[str] = (),
     also: Iterable[str] = (),
 ) -> bool:
-    """Write `changed` over a request that has not moved since it was read, in one update: status,
-    history and clock together. False when it has. `due`: what else is due with it; `also`: figures
-    that it leaves."""
+    """Write `changed` over a request in one compare-and-set (status, history and clock together).
+    Return False when its status or version changed since it was read. `due`: what else is due with
+    it; `also`: figures that it leaves."""
     changed["live"] = live_totals(changed)
     concerned = {*above(changed), *also}
     ensure(concerned)
@@ -81,9 +81,8 @@ def change(
     *,
     due: Iterable[str] = (),
 ) -> Request | None:
-    """Apply `how` to a request, again when somebody else changed it meanwhile. `how` answers None
-    where there is nothing to do (any longer): so does this. Return the request as it was written,
-    and lets others hear of it."""
+    """Apply `how` to a request, again after a concurrent change. Return the request as written;
+    None where `how` returns None, as it does where there is nothing to do. Others are notified."""
     for _attempt in range(ATTEMPTS):
         changed = how(request) if request else None
         if request is None or changed is None:
@@ -95,25 +94,25 @@ def change(
 
 
 def written(request: Request) -> Request:
-    """After a write: counts, and lets the rest happen behind (figures above, announcements,
-    searches)."""
+    """Follow up a write: count it at once, and leave the rest to tasks (figures above,
+    announcements, searches). Return the request."""
     settle_dataset(request)
     on_request_changed.send(request["_id"])
     return request
 
 
 def is_carried(request: Request) -> bool:
-    """Whether others than its requester are behind a request."""
+    """Return whether people other than its requester are behind a request."""
     return request.get("totals", {}).get("supports", 0) > 0
 
 
 def fulfilment(request: Request) -> Fulfilment:
-    """The data that satisfy a request: none while nothing is published."""
+    """Return the data that satisfy a request: none while nothing is published."""
     return request.get("fulfilled_by") or {"datasets": [], "urls": []}
 
 
 def system_entry(request: Request, to: str, role: Role, **flags: Any) -> Entry:
-    """An entry of the history for what nobody decided in person."""
+    """Return a history entry for a change that nobody made in person."""
     entry = {"from": request["status"], "to": to, "by": {"role": role}, "at": now(), **flags}
     return cast(Entry, entry)
 
@@ -124,8 +123,8 @@ def without(request: Request, *fields: str) -> Request:
 
 
 def without_requester(history: list[Entry], *, instead: str | None = None) -> list[Entry]:
-    """A history that does not say which account asked; nor, with a sentence `instead`, what they
-    said with their moves."""
+    """Copy a history without the requester's account and, where `instead` is given, with that
+    sentence in place of the messages of their moves."""
 
     def kept(entry: Entry) -> Entry:
         if entry["by"]["role"] != Role.REQUESTER:
@@ -138,5 +137,5 @@ def without_requester(history: list[Entry], *, instead: str | None = None) -> li
 
 
 def free_slug(title: str, *, taken: bool = False) -> str:
-    """A short address for a title, see `addresses.free_slug`."""
+    """Return a free slug for a title, see `web.urls.free_slug`."""
     return urls.free_slug(title, instead="request", reserved=RESERVED_SLUGS, taken=taken)

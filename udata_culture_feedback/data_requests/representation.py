@@ -1,4 +1,4 @@
-"""Requests as the API shows them: one function, for lists and for single ones."""
+"""Requests as the API shows them, in lists and in full."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ Shown = dict[str, Any]
 
 
 class Objects:
-    """What some requests name, looked up once: datasets, organizations, users, other requests."""
+    """The objects that some requests name, looked up once: datasets, organizations, users, and
+    which of the requests the viewer supports."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class Objects:
         self.supported = supported
 
     def dataset(self, id: Any) -> Shown | None:
-        """A dataset that the viewer may read; nothing of any other."""
+        """Return a dataset that the viewer may read; None for any other."""
         dataset = self.datasets.get(id)
         return dataset.as_json() if dataset and catalogue.may_read(dataset) else None
 
@@ -72,7 +73,7 @@ class Objects:
 
 
 def messages_as_json(viewer: Viewer, request: Request, found: list[Message]) -> list[Shown]:
-    """Messages, with the names of who wrote them."""
+    """Return messages as the API shows them, with the names of their authors."""
     objects = Objects(viewer, [], with_history=False, speakers=found)
     return [
         {
@@ -83,7 +84,7 @@ def messages_as_json(viewer: Viewer, request: Request, found: list[Message]) -> 
             "role": ROLE_NAMES[message["role"]],
             "created_at": iso(message["created_at"]),
             "permissions": {
-                # What was written natively is changed there.
+                # A native message is changed in its discussion.
                 "edit": isinstance(message["_id"], ObjectId)
                 and viewer.known
                 and message["contributor"]["key"] == viewer.key
@@ -95,10 +96,10 @@ def messages_as_json(viewer: Viewer, request: Request, found: list[Message]) -> 
 
 
 def _hidden(message: Message) -> Shown:
-    """Nothing but when and why, of what moderation has hidden: not even who said it, where that is
-    a declared name."""
+    """Return what replaces the fields of a hidden message: when and why it was hidden. Its author's
+    name goes too, since a declared name is a text like others."""
     if message["visibility"] != Visibility.HIDDEN:
-        return {}  # what waits is shown to its author only
+        return {}  # a pending one is shown to its author only
     return {
         "text": None,
         "contributor": {"kind": message["contributor"]["kind"], "name": None},
@@ -109,15 +110,15 @@ def _hidden(message: Message) -> Shown:
 
 @left_out
 def as_json(viewer: Viewer, requests: Iterable[Request]) -> list[Shown]:
-    """Requests for a list: without their history."""
+    """Return requests as lists show them: without their history."""
     found = list(requests)
     objects = Objects(viewer, found, with_history=False)
     return [_common(viewer, request, objects) for request in found]
 
 
 def in_full(viewer: Viewer, request: Request, *, supported: bool | None = None) -> Shown:
-    """One request, with its history and the moves this person may make. `supported`: whether they
-    are behind it, where that is known."""
+    """Return one request in full, with its history and the moves open to this user. `supported`:
+    whether they support it, where the caller knows."""
     known = None if supported is None else {request["_id"]} if supported else set()
     objects = Objects(viewer, [request], with_history=True, supported=known)
     both_dates = " ".join(deadlines_shown.in_words(request))
@@ -136,7 +137,7 @@ def addresses(request: Request) -> dict[str, str]:
 
 
 def people(request: Request) -> int:
-    """How many verified persons are behind a request: its supporters, and who asked for it."""
+    """Count the verified people behind a request: its supporters and its requester."""
     behind = supports_by_contributor(request)
     return behind["account"] + behind["verified"] + supports.is_verified(request)
 
@@ -146,8 +147,8 @@ def support_count(request: Request) -> int:
 
 
 def supports_by_contributor(request: Request) -> dict[str, int]:
-    """The supports of a request by how far their persons are known: with an account, with a
-    confirmed e-mail address (`verified`), with a browser alone (`unverified`)."""
+    """Return the supports of a request by how their people are known: `account`, `verified` (a
+    confirmed e-mail address), `unverified` (a browser alone)."""
     totals = request.get("totals", {})
     known, account = totals.get("supports_known", 0), totals.get("supports_account", 0)
     return {
@@ -158,18 +159,18 @@ def supports_by_contributor(request: Request) -> dict[str, int]:
 
 
 def support_rank(request: Request) -> tuple[int, int]:
-    """By which requests are sorted: verified supports first, then all of them."""
+    """Return the sort key of requests: verified supports first, then all of them."""
     total = support_count(request)
     return total - supports_by_contributor(request)["unverified"], total
 
 
 def supports_told(request: Request) -> str:
-    """« 8 soutiens, dont 5 vérifiés »."""
+    """Return the supports of a request in words: « 8 soutiens, dont 5 vérifiés »."""
     return supports_in_words(support_count(request), supports_by_contributor(request))
 
 
 def supports_in_words(total: int, by_contributor: dict[str, int]) -> str:
-    """The same of the figures that JSON shows."""
+    """Return supports in words, from the figures that JSON shows."""
     unverified = by_contributor["unverified"]
     told = ngettext("%(num)d support", "%(num)d supports", total)
     if not unverified:
@@ -249,7 +250,7 @@ def _common(viewer: Viewer, request: Request, objects: Objects) -> Shown:
     return shown
 
 
-#: Of an entry of the history, shown as it is where there is something to show.
+#: Fields of a history entry that are shown as they are, where they have a value.
 AS_STORED = frozenset(
     {"edited", "detached", "undone", "partial", "review_at", "expected_on"}
     | {"urls", "extended", "stalled"}
@@ -288,7 +289,7 @@ def _entry(entry: Entry, request: Request, objects: Objects) -> Shown:
     return shown
 
 
-#: How the API names the capacity in which somebody moved a request.
+#: The names of roles in the API.
 ROLE_NAMES: dict[str, str] = {
     Role.PRODUCER: "producer",
     Role.BOTH_PRODUCER: "producer",

@@ -1,4 +1,4 @@
-"""Who is behind a request: supports, and what merging and unmerging do to them.
+"""Supports of requests, and what merging and unmerging do to them.
 
 Supports never move. A row says that one person is behind one request: `direct`, because they
 supported it, or `via` requests merged into it that they asked for or support. A row counts once
@@ -23,19 +23,19 @@ from ..portal.collections import confirmed, now
 from .figures import is_behind, known_as, settle_supports
 from .models import Query, Request, Support, requests, supports
 
-#: Rows written at once while merging.
+#: Rows written at once during a merge.
 BATCH = 500
-#: Looks before leaving the rest to the next run.
+#: Passes before leaving the rest to the next run.
 ATTEMPTS = 10
 
 
 def support(viewer: Viewer, target: Request) -> Request | None:
-    """Put this person behind a request. Supporting twice, or one's own request, changes nothing.
-    Return the request as it was read after that, for the caller to see where it went meanwhile and
-    to settle; None where it is gone.
+    """Put this person behind a request. Idempotent; one's own request is not counted. Return the
+    request as read afterwards, for the caller to see a concurrent merge and to settle; None where
+    it is gone.
 
-    Whether they are behind it already is not asked first: the update passes over such a row, and
-    the insert that it then tries is refused by the index, one row for each person and request.
+    No query asks first whether they support it: the update does not match such a row, and the
+    unique index (one row for each person and request) refuses the insert it then tries.
     """
     own = _requester(target) == viewer.key
     where = {"key": viewer.key, "target": target["_id"]}
@@ -52,7 +52,7 @@ def support(viewer: Viewer, target: Request) -> Request | None:
             known = supports().find_one(where | {"direct": True}, {"_id": 1})
             if confirmed(supports(), known):
                 break
-            # Inserted meanwhile, by a merge in another process.
+            # Inserted meanwhile by a merge in another process: try again.
     again = requests().find_one({"_id": target["_id"]})
     if again and (_requester(again) == viewer.key) != own:
         mark_own(target["_id"])
@@ -60,8 +60,8 @@ def support(viewer: Viewer, target: Request) -> Request | None:
 
 
 def withdraw(viewer: Viewer, target: Request) -> None:
-    """Take this person back from a request and from those merged into it. Who asked for one of
-    those still asks for it."""
+    """Withdraw this person's support of a request and of those merged into it. The requester of one
+    of those remains its requester."""
     merged = list(requests().find({"duplicate_of": target["_id"]}, _REQUESTER))
     for one in (*merged, target):
         where = {"key": viewer.key, "target": one["_id"], "direct": True}
@@ -74,7 +74,7 @@ def withdraw(viewer: Viewer, target: Request) -> None:
 
 
 def supported(viewer: Viewer, request_ids: Iterable[ObjectId]) -> set[ObjectId]:
-    """Which of these requests this person is behind, by a support."""
+    """Return which of these requests this person supports, directly or through a merge."""
     if not viewer.known:
         return set()
     rows = supports().find({"key": viewer.key, "target": {"$in": list(request_ids)}})
@@ -82,9 +82,9 @@ def supported(viewer: Viewer, request_ids: Iterable[ObjectId]) -> set[ObjectId]:
 
 
 def bring_in_line(merged: Request, into: Request | None, only: str | None = None) -> None:
-    """Put behind `into` whoever is behind a request merged into it, `via` it, and nobody else
-    anywhere: with `into` None, it is merged no more. May be repeated, and run twice at once: it
-    looks again after it has written. `only`: the key of the one person concerned."""
+    """Put the people behind a merged request behind `into`, `via` it, and nowhere else; `into`
+    None: it is no longer merged. Idempotent, also when run concurrently: it reads again after
+    writing. `only`: the key of the one person concerned."""
     for _attempt in range(ATTEMPTS):
         expected = _behind(merged, only) if into else {}
         strays, present = [], set()
@@ -106,7 +106,8 @@ def bring_in_line(merged: Request, into: Request | None, only: str | None = None
 
 
 def mark_own(request_id: ObjectId) -> None:
-    """The row of who asks for a request does not count in it, that of who left it does."""
+    """Mark the row of the requester as not counting in their request; the row of a former requester
+    counts again."""
     request = requests().find_one({"_id": request_id}, _REQUESTER)
     if request is None:
         return
@@ -121,7 +122,7 @@ def mark_own(request_id: ObjectId) -> None:
 
 
 def strays() -> set[ObjectId]:
-    """The requests that rows are `via`, though they are merged into another one or into none."""
+    """Return the requests named in `via` by rows of a request they are not merged into."""
     found = set()
     for row in supports().find({"via": {"$gte": _FIRST_ID}}, {"via": 1, "target": 1}):
         for via in row["via"]:
@@ -132,8 +133,8 @@ def strays() -> set[ObjectId]:
 
 
 def rename(key: str, other: str) -> int:
-    """Give the rows of one person another key, and nothing that says which account it was. Where
-    both keys have a row (an earlier run was interrupted) it becomes one."""
+    """Give the rows of a person an anonymous key, and remove their account. Where both keys have a
+    row (an earlier run was interrupted), they become one."""
     renamed = 0
     anonymous = {"$set": {"key": other}, "$unset": {"user": "", "next": ""}}
     for row in list(supports().find({"key": key})):
@@ -154,20 +155,20 @@ def rename(key: str, other: str) -> int:
 
 
 def sweep() -> int:
-    """Remove the rows without reason that a crash left: nobody should stay behind a request that
+    """Delete the rows without a reason that a crash left: nobody should stay behind a request that
     they left. They count nothing."""
     return supports().delete_many(_SPENT).deleted_count
 
 
 def people_behind(request_id: ObjectId) -> Iterator[Support]:
-    """The supports that count, streamed."""
+    """Yield the supports of a request that count."""
     for row in supports().find({"target": request_id}, sort=[("_id", 1)]):
         if is_behind(row):
             yield row
 
 
 def distinct_people(found: Iterable[Request]) -> int:
-    """How many verified persons are behind some requests, each counted once."""
+    """Count the verified people behind some requests, each once."""
     found = list(found)
     keys = {_requester(request) for request in found if is_verified(request)}
     rows = supports().find({"target": {"$in": [request["_id"] for request in found]}})
@@ -178,17 +179,17 @@ def distinct_people(found: Iterable[Request]) -> int:
 
 
 def is_verified(request: Request) -> bool:
-    """Whether a request has a requester, of whom more is known than a browser."""
+    """Return whether a request has a requester who is known by more than a browser."""
     return not request.get("detached") and request["contributor"]["kind"] != Kind.UNVERIFIED
 
 
 def remove_one(viewer: Viewer, request_id: ObjectId) -> None:
-    """Remove the row of a person, of a request that is gone."""
+    """Delete a person's row of a request that is gone."""
     supports().delete_one({"key": viewer.key, "target": request_id})
 
 
 def remove_all(request_id: ObjectId) -> None:
-    """Remove every row of a request that is gone."""
+    """Delete every row of a request that is gone."""
     supports().delete_many({"target": request_id})
 
 
@@ -208,14 +209,14 @@ def _requester(request: Request) -> str | None:
 
 
 class Person(NamedTuple):
-    """What a row keeps of somebody besides their key."""
+    """What a row stores of a person besides their key."""
 
     kind: Kind
     user: ObjectId | None
 
 
 def _behind(merged: Request, only: str | None) -> dict[str, Person]:
-    """Who is behind a request by themselves, by key."""
+    """Return the people directly behind a request, its requester included, by key."""
     direct = {"target": merged["_id"], "direct": True}
     people = {
         row["key"]: Person(known_as(row), row.get("user"))
@@ -267,11 +268,11 @@ def _write(operations: list[UpdateOne]) -> None:
                 codes = {failed["code"] for failed in error.details["writeErrors"]}
                 if codes != {DUPLICATE_KEY}:
                     raise
-                # Inserted meanwhile by clicks in other processes: once more, all may be repeated.
+                # Inserted meanwhile by other processes: retry, the operations are idempotent.
 
 
 def _settle_and_sweep(targets: Iterable[ObjectId], key: str | None = None) -> None:
-    """Count what has changed, and removes the rows that have no reason left."""
+    """Count what has changed, and delete the rows without a reason."""
     for target in targets:
         settle_supports(target)
         supports().delete_many({"target": target} | _SPENT | _of(key))

@@ -1,5 +1,5 @@
-"""What happens after a request was written: figures further up, its discussion, announcements,
-burials; and following udata's objects."""
+"""Follow up writes of requests (figures above, discussion, announcements, erasure) and changes of
+udata's objects."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from . import actions, discussion, events, following, lifecycle, messages, repli
 from .figures import REQUESTS, above
 from .models import PEOPLE, TOLD, figures, requests
 
-#: What is due of a request besides figures.
+#: What may be due of a request besides figures.
 LISTENERS = frozenset((PEOPLE, TOLD, DISCUSSION))
 
 
 @task(name="culture-feedback-follow-request", route="low.culture-feedback")
 def follow_request(request_id: str) -> None:
-    """Count a request wherever it counts, brings its discussion in line, announces its moves and
-    messages, buries it once it is deleted."""
+    """Count a request wherever it counts, bring its discussion in line, announce its moves and
+    messages, and erase it once deleted."""
     id = ObjectId(request_id)
     request = requests().find_one({"_id": id}, {"organization": 1, "dataset": 1, "due": 1})
     if request is None:
         return
     settle_and_publish({*above(request), *request.get("due", [])} - LISTENERS)
     if DISCUSSION in request.get("due", []):
-        discussion.tell(id)  # first: whom udata tells, we do not
+        discussion.tell(id)  # first: those whom udata notifies, we do not
     events.catch_up(id)
     messages.announce(id)
     if actions.bury(id):
@@ -35,7 +35,8 @@ def follow_request(request_id: str) -> None:
 
 
 def follow_requests() -> int:
-    """Does the same for requests that somebody has not heard of yet: the broker was away."""
+    """Run `follow_request` where its task was lost: the broker was away. Return how many
+    requests."""
     where = {"due": {"$in": [DISCUSSION, TOLD]}} | outbox.lost()
     ids = [one["_id"] for one in requests().find(where, {"_id": 1}).limit(outbox.AT_ONCE)]
     for id in ids:
@@ -48,7 +49,8 @@ outbox.CAUGHT_UP["requests_followed"] = follow_requests
 
 @task(name="culture-feedback-hear-requests", route="low.culture-feedback")
 def hear(request_id: str, message_id: str | None) -> None:
-    """Somebody wrote in the native discussion of a request (no message: closed it)."""
+    """Process a message of the native discussion of a request (`message_id` None: it was
+    closed)."""
     replies.follow(ObjectId(request_id))
     if message_id:
         replies.announce(ObjectId(request_id), message_id)
@@ -56,7 +58,7 @@ def hear(request_id: str, message_id: str | None) -> None:
 
 @task(name="culture-feedback-discuss-requests", route="low.culture-feedback")
 def discuss(dataset_id: str) -> None:
-    """A dataset has changed: requests asked from it whose discussion waited for it to be public."""
+    """Follow up the requests asked from a dataset whose discussion waited for it to be public."""
     for request in requests().find(
         {"dataset": ObjectId(dataset_id), "due": DISCUSSION}, {"_id": 1}
     ):
@@ -89,7 +91,7 @@ def follow_dataset(dataset_id: str) -> None:
 
 
 def settle_and_publish(figures_ids: set[str]) -> None:
-    """Settle figures, and writes them as metrics of the objects they are about."""
+    """Settle figures, and write them as metrics of the objects they are about."""
     for one in sorted(figures_ids):
         settle(REQUESTS, one)
     metrics.publish("requests", figures(), figures_ids)

@@ -1,4 +1,4 @@
-"""What a move changes in a request, and what it needs: reasons, messages, data, a target."""
+"""Apply a move to a request, and check what it needs: reasons, messages, data, a target."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Move = Mapping[str, Any]
 def moved(
     viewer: Viewer, request: Request, to: Status, role: Role, asked: Move, target: Request | None
 ) -> Request:
-    """The request as the move leaves it. Raise Invalid for what the move lacks."""
+    """Return the request after the move. Raise Invalid for what the move lacks."""
     status = Status(request["status"])
     moment = now()
     extra: Values = {}
@@ -55,7 +55,7 @@ def moved(
     if status is Status.DUPLICATE:
         changed = without(changed, "duplicate_of", "merged_from")
     if status in DECISIONS:
-        # What was published stays in the history.
+        # The history keeps what was published.
         changed = without(changed, "fulfilled_by", "partial", "confirmed_at")
         if role is Role.REQUESTER:
             reopened = dict(request.get("reopened") or {})
@@ -68,8 +68,8 @@ def moved(
 
 
 def expectation(request: Request, asked: Move) -> Values:
-    """What the history keeps of the day on which the holder expects to publish. Raise Invalid
-    naming `expected_on` for a day that is past, `message` for another day without saying why."""
+    """Return the history fields of the day on which the holder expects to publish. Raise Invalid
+    naming `expected_on` for a day that is past, `message` for a changed day without a reason."""
     _must_come(asked, "expected_on")
     if request.get("expected_on", asked["expected_on"]) != asked["expected_on"]:
         required(asked, "message", _("Say why the date changes."))
@@ -77,8 +77,8 @@ def expectation(request: Request, asked: Move) -> Values:
 
 
 def merge_target(viewer: Viewer, request: Request, asked: Move) -> Request:
-    """The request to merge into: another one, open or published, not itself merged. Raise Invalid
-    naming `duplicate_of`."""
+    """Find the request to merge into: another one, open or published, not itself merged. Raise
+    Invalid naming `duplicate_of`."""
     required(asked, "duplicate_of", _("Name the request to merge into."))
     target = find(asked["duplicate_of"])
     message = None
@@ -101,7 +101,7 @@ def history_entry(
     message: str | None = None,
     **extra: Any,
 ) -> Entry:
-    """One entry of the history, which is public."""
+    """Return an entry of the public history."""
     by: Actor = {"role": role, "user": viewer.user_id}
     if role in (Role.PRODUCER, Role.BOTH_PRODUCER, Role.DESK):
         holder = None if role is Role.DESK else request.get("organization")
@@ -121,7 +121,7 @@ def required(asked: Move, field: str, message: Any) -> None:
 
 
 def _ticked(request: Request, to: Status, moment: datetime) -> Clock:
-    """The service clock after a move: answered, paused, stopped, or started again."""
+    """Return the service clock after a move: answered, paused, stopped, or started again."""
     status, clock = Status(request["status"]), Clock.of(request["clock"])
     config = current_app.config
     if status in DECISIONS or status is Status.WITHDRAWN:
@@ -137,7 +137,7 @@ def _ticked(request: Request, to: Status, moment: datetime) -> Clock:
     if to is Status.NEEDS_CLARIFICATION:
         days = config["CULTURE_FEEDBACK_CLARIFY_DAYS"]
         if clock.answered_at is not None:
-            # Nothing to pause, but whoever is asked still has a deadline.
+            # Nothing to pause, but the requester still has a deadline.
             deadline = end_of_day(local_day(moment, portal_zone()) + timedelta(days), portal_zone())
             return with_changes(clock, clarify_by=deadline, reminded=False)
         return clock.pause(moment, days, portal_zone())
@@ -170,7 +170,8 @@ def _must_come(asked: Move, field: str) -> None:
 
 
 def _fulfilment(asked: Move) -> Fulfilment:
-    """The data that answer a request: at least one public dataset, or an address."""
+    """Read the data that answer a request: at least one public dataset, or an address. Raise
+    Invalid."""
     found = []
     for reference in asked["datasets"]:
         dataset = catalogue.find_dataset(reference)

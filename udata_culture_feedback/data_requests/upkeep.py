@@ -1,5 +1,5 @@
-"""What time brings to requests, and what a bad day left: the steps of the nightly maintenance. Each
-answers how many it did, and may run at any time, twice at once, and again after a crash."""
+"""The nightly steps of requests: deadlines, and repairs after crashes and lost tasks. Each returns
+how many items it handled, is idempotent, and may run concurrently."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from .workflow import OPEN, Status
 log = logging.getLogger(__name__)
 
 
-#: Discussions looked up at once.
+#: Discussions read at once.
 BATCH = 500
-#: More discussions than this are not deleted in a day.
+#: Most discussions that are plausibly deleted in a day.
 GONE_AT_ONCE = 20
-#: Replies are told by mail within that time; later, they are no news.
+#: Age up to which replies are announced by mail.
 HEARD_WITHIN = timedelta(days=7)
 
 _ANY = {"visibility": {"$in": [visibility.value for visibility in Visibility]}}
@@ -49,7 +49,7 @@ _STANDING = {"removed": {"$exists": False}}
 
 
 def settle_dues() -> int:
-    """Figures and counts of supports that a crash or a lost task left behind."""
+    """Settle the figures and the counts of supports that a crash or a lost task left due."""
     settled = 0
     for target in _due(supports().find({"due": {"$exists": True}}, {"due": 1})):
         settled += settle(SUPPORTS, target)
@@ -60,8 +60,7 @@ def settle_dues() -> int:
 
 
 def reconcile_merges() -> int:
-    """Merges, withdrawals and deletions that were interrupted; and, should something have slipped
-    through, every merge once more."""
+    """Complete interrupted merges, withdrawals and deletions, and check every merge once more."""
     waiting = {r["_id"] for r in requests().find({"due": PEOPLE}, {"_id": 1})}
     merged = {r["_id"] for r in requests().find({"duplicate_of": {"$exists": True}}, {"_id": 1})}
     wrong = waiting | strays()
@@ -71,7 +70,7 @@ def reconcile_merges() -> int:
 
 
 def bury_removed() -> int:
-    """Deleted requests that nothing has to hear of any longer."""
+    """Erase deleted requests of which nothing is due."""
     removed = requests().find({"removed": {"$exists": True}}, {"_id": 1})
     buried = [request["_id"] for request in removed if actions.bury(request["_id"])]
     for request_id in buried:
@@ -80,7 +79,7 @@ def bury_removed() -> int:
 
 
 def discuss() -> int:
-    """Requests that no discussion has heard of, and messages that nobody was told of."""
+    """Bring discussions in line with requests where that is due, and announce new messages."""
     waiting = {r["_id"] for r in requests().find({"due": DISCUSSION}, {"_id": 1})}
     untold = {m["request"] for m in messages().find({"untold": True}, {"request": 1})}
     done = 0
@@ -93,9 +92,9 @@ def discuss() -> int:
 
 
 def mend_discussions() -> int:
-    """What was lost there: udata writes a whole discussion back when two people reply at the same
-    moment, without what we have added in between. And discussions that are gone without our hearing
-    of it; not when many are, which is no moderation but somebody who restores a backup."""
+    """Add again what discussions have lost: udata overwrites a whole discussion when two people
+    reply at once. Follow the deletion of discussions that we missed; not of many, which means that
+    a backup is being restored."""
     mended, gone = 0, []
     for found, discussions in _discussed({"discussion.id": 1}):
         written = _written(found)
@@ -116,8 +115,8 @@ def mend_discussions() -> int:
 
 
 def hear_replies() -> int:
-    """Replies that nobody has heard of: mails of the last days, moves of every request that
-    waits."""
+    """Process replies that a lost task missed: mails for those of the last days, moves of every
+    request that waits."""
     heard = 0
     since = now() - HEARD_WITHIN
     fields = {"discussion.id": 1, "discussion.posted_on": 1}
@@ -135,13 +134,13 @@ def hear_replies() -> int:
 
 
 def announce() -> int:
-    """Move that nobody was told of."""
+    """Announce the moves that are still due."""
     waiting = [r["_id"] for r in requests().find({"due": TOLD}, {"_id": 1})]
     return sum(events.catch_up(request_id) for request_id in waiting)
 
 
 def remind_clarifications() -> int:
-    """Questions whose deadline is near: one reminder."""
+    """Remind requesters once of a question whose deadline is near."""
     moment = now()
 
     def near(clock: Clock) -> bool:
@@ -149,7 +148,7 @@ def remind_clarifications() -> int:
             return False
         config = current_app.config
         given = config["CULTURE_FEEDBACK_CLARIFY_DAYS"]
-        # Half of what was given, where that is less: not the day after the question.
+        # Half of the time given, where that is less: not on the day after the question.
         before = timedelta(min(config["CULTURE_FEEDBACK_CLARIFY_REMINDER_DAYS"], given // 2))
         return clock.clarify_by - before <= moment
 
@@ -161,7 +160,7 @@ def remind_clarifications() -> int:
 
 
 def end_pauses() -> int:
-    """Questions whose deadline has passed: the clock runs again."""
+    """Restart the clocks of questions whose deadline has passed."""
     moment = now()
 
     def lapsed(clock: Clock) -> Clock:
@@ -176,7 +175,7 @@ def end_pauses() -> int:
 
 
 def tell_overdue() -> int:
-    """Answers that are late: requester and holder are told once."""
+    """Tell requester and holder once that the answer is late."""
     bound = overdue_bound(now())
     where = {
         "visibility": Visibility.PUBLIC,
@@ -191,7 +190,8 @@ def tell_overdue() -> int:
 
 
 def recompute_clocks() -> int:
-    """Open requests whose date was computed with another number of months: the setting changed."""
+    """Recompute the date of open requests whose number of months is no longer that of the
+    settings."""
     months = current_app.config["CULTURE_FEEDBACK_SERVICE_MONTHS"]
     where = _ANY | {
         "status": {"$in": sorted(OPEN)},
@@ -202,8 +202,8 @@ def recompute_clocks() -> int:
 
 
 def free_orphans() -> int:
-    """Requests whose dataset or holder exists no more, or whose holder was deleted: something that
-    nobody heard of."""
+    """Follow deletions that no signal announced: of datasets and holders that requests still
+    name."""
     freed = 0
     datasets = requests().distinct("dataset", {"dataset": {"$exists": True}})
     for dataset_id in set(datasets) - catalogue.datasets_by_id(datasets).keys():
@@ -219,9 +219,9 @@ def free_orphans() -> int:
 
 
 def keep_addresses() -> int:
-    """The addresses of who asked without an account: kept while the request is open, and for some
-    time after. Nobody has to remember to erase them: it is keeping them that takes this step. Who
-    was asked whether they are still interested, and has not answered in time, is not kept."""
+    """Extend the retention of requesters' addresses while their request is open; return how many.
+    Addresses expire without this step, so erasure needs no job. Those of requesters who did not
+    answer the yearly check-in in time are erased."""
     days = current_app.config["CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS"]
     until = now() + timedelta(days=days)
     waiting = {"contact": {"$exists": True}, "status": {"$in": [*OPEN]}} | _STANDING
@@ -234,7 +234,7 @@ def keep_addresses() -> int:
     return kept
 
 
-#: For the registry of kinds, in this order.
+#: The steps for the registry of kinds, in this order.
 STEPS: dict[str, Callable[[], int]] = {
     "requests_settled": settle_dues,
     "merges_straightened": reconcile_merges,
@@ -260,8 +260,8 @@ def _tick(
     how: Callable[[Clock], Clock],
     tell: Callable[[Request], None] | None = None,
 ) -> int:
-    """Change the clocks of some requests, and tells of it before it says so: a crash in between
-    repeats what listeners recognise."""
+    """Change the clocks of some requests. Announce first and store afterwards: a crash in between
+    repeats an announcement, which listeners recognise."""
     ids = [request["_id"] for request in requests().find(where | _STANDING, {"_id": 1})]
     done = 0
     for request_id in ids:
@@ -283,7 +283,8 @@ def _tick(
 def _discussed(
     fields: dict[str, int], those: Query | None = None
 ) -> Iterator[tuple[list[Request], dict[Any, Any]]]:
-    """Requests that have a discussion, by batches, and the discussions among `those`, by id."""
+    """Yield the requests with a discussion by batches, and their discussions (among `those`) by
+    id."""
     found = requests().find({"discussion": {"$exists": True}, "discussed": True})
     while batch := list(islice(found, BATCH)):
         ids = {"_id": {"$in": [request["discussion"] for request in batch]}}
@@ -292,7 +293,8 @@ def _discussed(
 
 
 def _written(found: list[Request]) -> defaultdict[Any, set[str]]:
-    """What was written on the pages of some requests and stands in their discussions, by these."""
+    """Return the ids of messages written on the pages of some requests and stored in their
+    discussions, by discussion."""
     ids = {"discussion": {"$in": [request["discussion"] for request in found]}}
     public = {"request": {"$in": [r["_id"] for r in found]}, "visibility": Visibility.PUBLIC}
     written = defaultdict(set)
@@ -302,7 +304,7 @@ def _written(found: list[Request]) -> defaultdict[Any, set[str]]:
 
 
 def _mend(request: Request, there: set[str], lost: set[str]) -> bool:
-    """Has whatever of ours is absent from a discussion added again. `lost`: what was written on the
+    """Have our messages that are absent from a discussion added again. `lost`: those written on the
     page of the request."""
     said = {message["id"] for message in request["messages"][1:]}
     said |= {move.id for move in discussion.told_moves(request)}
@@ -316,7 +318,7 @@ def _mend(request: Request, there: set[str], lost: set[str]) -> bool:
 
 @contextmanager
 def _alone(request_id: ObjectId) -> Iterator[None]:
-    """What fails for one request leaves the others alone."""
+    """Log the failure of one request, so that the others go on."""
     try:
         yield
     except Exception:

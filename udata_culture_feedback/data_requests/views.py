@@ -48,7 +48,7 @@ from .forms import TITLE_LENGTH, Values
 from .models import Request
 from .workflow import OPEN, Status
 
-#: What was just done, and what is said of it.
+#: The confirmation shown after each action.
 DONE = {
     "asked": _("Thank you, your request is recorded. Its holder has been told."),
     "asked of the desk": _(
@@ -73,13 +73,13 @@ DONE = {
     "deleted": _("Your request has been deleted."),
 }
 
-#: How the ids of the fields of the form that asks begin: in the widget it stands beside another.
+#: Prefix of the ids of the asking form's fields: in the widget another form is beside it.
 ASKING = "cf-ask-"
 
-#: The name of a draft, as forms give it: what is written, and about which dataset.
+#: The name of a draft in forms: what is written, and about which dataset.
 DRAFT = re.compile(r"[a-z]+:[0-9a-f]*")
 
-#: Messages shown on the page of a request; the API has them all.
+#: Most messages shown on the page of a request; the API has them all.
 SAID = 50
 
 LABELS = {
@@ -90,10 +90,10 @@ LABELS = {
 
 @blueprint.route("/pages/requests/")
 def requests_page() -> Response:
-    """Every public request: search, filters, sorts, pages."""
+    """Show public requests: search, filters, sorts, pages."""
     refusal: refusals.Refusal | None = None
     holder = picking.read(request.args, "organization", picking.ORGANIZATION)
-    if holder.value and request.args.get("organization_q"):  # found by its name: an address to keep
+    if holder.value and request.args.get("organization_q"):  # redirect to the lasting address
         asked = without(request.args.to_dict(), "organization", "organization_q", "page")
         return redirect(page_address("requests/", organization=holder.value, **asked))  # type: ignore[return-value]
     viewer, counts = current_viewer(), dict.fromkeys(LABELS["status"], 0)
@@ -140,7 +140,7 @@ def requests_page() -> Response:
 
 @blueprint.route("/pages/requests/<string:reference>/")
 def request_page(reference: str) -> Response:
-    """One request: where it stands, what happened, what this person can do."""
+    """Show one request: status, history, and the actions open to this user."""
     viewer = current_viewer()
     found = _readable(viewer, reference)
     if found.get("duplicate_of") and "stay" not in request.args:
@@ -180,7 +180,7 @@ def support_request(reference: str) -> Response:
         by_email = by_email or needs_another_way(refusal)
         return _one(viewer, again, refusal=refusal, by_email=by_email)
     if not viewer.account:
-        return _one(viewer, found, done="supported")  # not recognised after a redirection
+        return _one(viewer, found, done="supported")  # not recognised after a redirect
     return go_on(found, "supported", sent=request.form.get("instead", ""))
 
 
@@ -220,7 +220,7 @@ def unfollow_request(reference: str) -> Response:
 @form_address("/pages/requests/<string:reference>/move", page="requests/{reference}/")
 @handles_refusal
 def move_request(reference: str) -> Response:
-    """Move a request; the form says from which status the person saw it."""
+    """Move a request; the form carries the status that the user saw."""
 
     def move(viewer: Viewer, id: str) -> Any:
         return actions.move(viewer, id, _move_of_form())
@@ -262,7 +262,7 @@ def extend_request(reference: str) -> Response:
 @form_address("/pages/requests/<string:reference>/message", page="requests/{reference}/")
 @handles_refusal
 def answer_request(reference: str) -> Response:
-    """Write about a request; where a question was asked, this answers it."""
+    """Write a message about a request; while a question is open, it answers it."""
 
     def write(viewer: Viewer, id: str) -> Any:
         payload = {
@@ -315,7 +315,7 @@ def confirm_request(reference: str) -> Response:
 @form_address("/pages/requests/<string:reference>/match", page="requests/{reference}/")
 @handles_refusal
 def decide_match(reference: str) -> Response:
-    """A dataset was proposed for this request: it is the answer, or it is not."""
+    """Accept or dismiss a dataset proposed for this request."""
 
     def decide(viewer: Viewer, id: str) -> Any:
         match = request.form.get("match", "")
@@ -330,7 +330,7 @@ def decide_match(reference: str) -> Response:
 @form_address("/pages/requests/<string:reference>/delete", page="requests/{reference}/")
 @handles_refusal
 def delete_request(reference: str) -> Response:
-    """Delete one's own request; one that others carry stays, without its author."""
+    """Delete one's own request; one that others support stays, without its author."""
     viewer = current_viewer()
     found = _readable(viewer, reference)
     try:
@@ -347,8 +347,9 @@ def delete_request(reference: str) -> Response:
 def _act(
     reference: str, action: Any, done: str | dict[str, str], *, leaving: bool = False
 ) -> Response:
-    """`done`: what is said of it, or where the action writes that (`done`). `leaving`: somebody
-    takes back what is theirs, for which a contributor token is enough."""
+    """Run an action of a form and show its result. `done`: the key of its confirmation, or the dict
+    in which the action stores that (`done`). `leaving`: the user takes back something of theirs,
+    for which a contributor token is enough."""
     viewer = current_viewer()
     found = _readable(viewer, reference)
     try:
@@ -366,8 +367,8 @@ def _act(
 
 
 def go_on(found: Request, done: str, sent: str = "") -> Response:
-    """After a form: the request as it is now; for a whole page a redirection, so that reloading
-    does not send the form again. `sent`: the name of the draft that is of no use any longer."""
+    """Show the request after a form; a whole page by a redirect, so that reloading does not send
+    the form again. `sent`: the name of the draft that is no longer needed."""
     if _wants_card():
         return card(current_viewer(), found, done=done, sent=sent)
     if wants_fragment():
@@ -385,7 +386,7 @@ def card(
     sent: str = "",
     refusal: refusals.Refusal | None = None,
 ) -> Response:
-    """A request as the widget shows it, in the place of the form: where it stands, its dates."""
+    """Show a request in place of the form that asked for it, in the widget: status and dates."""
     dataset = request.form.get("dataset") or sent.partition(":")[2]
     return render(
         "requests/in_place.html",
@@ -404,7 +405,8 @@ def card(
 
 
 def _wants_card() -> bool:
-    """The widget shows a request where its form was: a fragment of a fragment."""
+    """Return whether the widget shows the request in place of its form (a fragment within a
+    fragment)."""
     return wants_fragment() and request.args.get("show") == "card"
 
 
@@ -433,8 +435,8 @@ def _one(
     by_email: bool = False,
     told: bool = False,
 ) -> Response:
-    """`by_email`: the step in which somebody without an account gives an address to confirm.
-    `told`: what was sent is an address to be told at."""
+    """Render the page of a request. `by_email`: at the step in which an anonymous user gives an
+    address to confirm; `told`: that address is for following."""
     shown = representation.in_full(viewer, found)
     said, how_many, _capped = messages.read(found, Page(size=SAID))
     link = f"requests/{found['slug']}/"
@@ -482,7 +484,7 @@ def _one(
 
 
 def _picked() -> dict[str, picking.Picked]:
-    """What the forms of a request chose, by the name of the field: nothing where none was sent."""
+    """Return the choices of the forms of a request, by field; empty where none was sent."""
     return {
         field: picking.read(request.form, field, kind, several=field == "datasets")
         for field, kind in (
@@ -510,7 +512,7 @@ def _move_of_form() -> Values:
 
 
 def words() -> dict[str, Any]:
-    """What the templates need to say things."""
+    """Return the labels and functions that the templates need."""
     return {
         "labels": LABELS,
         "vocabularies": vocabulary.vocabularies(),
@@ -526,7 +528,7 @@ def words() -> dict[str, Any]:
 
 
 def on_cards(viewer: Viewer) -> dict[str, Any]:
-    """Return what a request in a list needs to be supported there."""
+    """Return what the templates need to let a request in a list be supported."""
     return {
         "open_statuses": {str(status) for status in OPEN},
         "support_url": lambda one: page_address(f"requests/{one['slug']}/support"),
@@ -547,10 +549,10 @@ def _on_any_day(when: str) -> str:
 
 
 def _on_day(day: str) -> str:
-    """A day (ISO 8601) in words."""
+    """Put a day (ISO 8601) into words."""
     return str(day_in_words(date.fromisoformat(day)))
 
 
 def _on_date(moment: str) -> str:
-    """The day of a moment (ISO 8601 with its zone) where the portal is, as its clocks count it."""
+    """Put the portal's local day of a moment (ISO 8601 with its zone) into words."""
     return str(day_in_words(datetime.fromisoformat(moment).astimezone(portal_zone()).date()))

@@ -1,6 +1,6 @@
-"""The statuses of a request and the moves between them: the one place where they are enforced.
+"""The statuses of a request and the moves between them, enforced here alone.
 
-Pure: no database. `permissions` says which roles somebody has; `actions` applies a move.
+Pure: no database. `permissions` returns the roles of a user; `actions` applies a move.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Where a request stands (labels in `vocabulary.REQUEST_STATUSES`)."""
+    """The status of a request (labels in `vocabulary.REQUEST_STATUSES`)."""
 
     SUBMITTED = "submitted"  # delivered to its holder, or waiting at the desk
     ACKNOWLEDGED = "acknowledged"  # the holder has seen it
     NEEDS_CLARIFICATION = "needs_clarification"  # a question was asked: the clock is paused
     ACCEPTED = "accepted"  # the holder will publish
     IN_PROGRESS = "in_progress"  # the data are being prepared
-    PUBLISHED = "published"  # there are the data
-    DECLINED = "declined"  # no, with a reason and a message
+    PUBLISHED = "published"  # the data are there
+    DECLINED = "declined"  # refused, with a reason and a message
     DUPLICATE = "duplicate"  # merged into another request
-    WITHDRAWN = "withdrawn"  # by its requester, while nobody supported it
+    WITHDRAWN = "withdrawn"  # by its requester, while nobody else supports it
 
 
 class Role(StrEnum):
-    """In what capacity somebody moves a request. One person may have several."""
+    """The capacity in which somebody moves a request. One person may have several."""
 
     PRODUCER = "P"  # acts for the holder, or for the desk where the holder is unknown
     MODERATOR = "M"
     REQUESTER = "R"
     BOTH_PRODUCER = "P*"  # edits for the organization of both requests of a merge
     DESK = "D"  # the desk, of a request whose clarification never came
-    ANYBODY = "*"  # whoever answers a question
+    ANYBODY = "*"  # anybody who answers a question
 
 
 OPEN = frozenset(
@@ -47,7 +47,7 @@ OPEN = frozenset(
 #: Statuses by which the holder has answered: the service date is met.
 ANSWERS = frozenset((Status.ACCEPTED, Status.IN_PROGRESS, Status.PUBLISHED, Status.DECLINED))
 
-#: The data will come: their holder may say when.
+#: Statuses in which the data will come: the holder may give a date.
 PREPARING = frozenset((Status.ACCEPTED, Status.IN_PROGRESS))
 
 #: Decisions that may be reopened.
@@ -60,7 +60,7 @@ _REOPEN = frozenset((Role.PRODUCER, Role.REQUESTER))
 _CLOSE = frozenset((Role.PRODUCER, Role.DESK))
 _CLARIFY = frozenset((Role.PRODUCER, Role.REQUESTER, Role.ANYBODY))
 
-#: Who may move a request from a status to another. What is not there is nobody's.
+#: The roles that may move a request from one status to another. Other moves do not exist.
 MOVES: dict[Status, dict[Status, frozenset[Role]]] = {
     Status.SUBMITTED: {
         Status.ACKNOWLEDGED: _P,
@@ -111,8 +111,8 @@ MOVES: dict[Status, dict[Status, frozenset[Role]]] = {
 
 
 def moves(status: Status, merged_from: Status | None = None) -> dict[Status, frozenset[Role]]:
-    """Every move out of a status, and who may make it. A merged request only goes back to the
-    status it had (`merged_from`), by a moderator."""
+    """Return every move out of a status, with the roles that may make it. A merged request only
+    goes back to the status it had (`merged_from`), by a moderator."""
     if status is Status.DUPLICATE and merged_from:
         return {merged_from: frozenset((Role.MODERATOR,))}
     return MOVES[status]
@@ -121,6 +121,6 @@ def moves(status: Status, merged_from: Status | None = None) -> dict[Status, fro
 def allowed(
     status: Status, roles: Iterable[Role], merged_from: Status | None = None
 ) -> list[Status]:
-    """The statuses that somebody with these roles may move a request to, in the table's order."""
+    """Return the statuses to which these roles may move a request, in the table's order."""
     roles = frozenset(roles)
     return [to for to, who in moves(status, merged_from).items() if who & roles]

@@ -1,7 +1,6 @@
-"""« Toujours intéressé ? »: who asked for data without an account is asked every year, while the
-request is open, whether they still want to be written to. Without an answer the address is erased;
-the request stays.
-"""
+"""« Toujours intéressé ? »: ask requesters without an account every year, while their request is
+open, whether they still want to be written to. Without an answer the address is erased; the request
+stays."""
 
 from __future__ import annotations
 
@@ -27,15 +26,16 @@ from .recipients import scope_of
 from .repository import find, no_such_request
 from .workflow import OPEN
 
-#: How long somebody has to answer.
+#: Time to answer the mail.
 PATIENCE = timedelta(days=60)
-#: What the links of these mails are signed for.
+#: Purpose of the signature of these links.
 PURPOSE = "still interested"
 MAIL = "request-still-interested"
 
 
 def ask_everybody() -> int:
-    """Ask those who were not asked, and have not asked, for a year. Again changes nothing."""
+    """Ask the requesters due for it: a year after they asked, or were asked last. Idempotent.
+    Return how many."""
     days = current_app.config["CULTURE_FEEDBACK_STILL_INTERESTED_DAYS"]
     long_ago = now() - timedelta(days=days)
     waiting = {
@@ -50,24 +50,24 @@ def ask_everybody() -> int:
 
 
 def is_lost(request: Request) -> bool:
-    """Whether they were asked, and have not answered in time."""
+    """Return whether the requester was asked, and has not answered in time."""
     return is_awaited(request) and request["interest"]["at"] < now() - PATIENCE
 
 
 def is_awaited(request: Request) -> bool:
-    """Whether an answer of theirs is awaited."""
+    """Return whether an answer of the requester is awaited."""
     asked = request.get("interest")
     return asked is not None and bool(asked.get("awaited"))
 
 
 def link(request: Request) -> str:
-    """What the link of the mail carries. Opening it changes nothing."""
+    """Return the signed token of the mail's link. Opening the link changes nothing."""
     said = [str(request["_id"]), str(request["contact"])]
     return timed(PURPOSE).dumps(said)
 
 
 def opened(token: object) -> Request:
-    """The request that a link is about. Raise Gone for one that is too old, or whose address was
+    """Return the request of a link. Raise Gone for a link that is too old or whose address was
     erased; NotFound for a request that is gone."""
     try:
         if not isinstance(token, str) or len(token) > LONGEST:
@@ -84,7 +84,7 @@ def opened(token: object) -> Request:
 
 
 def confirm(token: object) -> Request:
-    """Goes on writing to who asked. Again changes nothing. Raise what `opened` raises."""
+    """Keep writing to the requester. Idempotent. Raise as `opened` does."""
     request = opened(token)
     requests().update_one(
         {"_id": request["_id"], "contact": request["contact"]},
@@ -97,7 +97,7 @@ def _ask(request: Request) -> bool:
     if contacts.find(request["contact"]) is None:
         return False
     moment = now()
-    # Marked first: a crash in between costs a mail, not an address that nobody was asked about.
+    # Marked first: a crash in between loses the mail, and never repeats it.
     requests().update_one(
         {"_id": request["_id"]}, {"$set": {"interest": {"at": moment, "awaited": True}}}
     )
@@ -108,7 +108,7 @@ def _ask(request: Request) -> bool:
 
 @mail(MAIL, at_once=True)
 def still_interested(reader: Reader, request: str) -> MailMessage | None:
-    """Whether they still want to be written to about what they asked for."""
+    """Ask a requester whether they still want to be written to about their request."""
     found = find(ObjectId(request))
     if found is None or found.get("contact") != reader.id:
         return None

@@ -1,5 +1,5 @@
-"""The page behind the link by which somebody says that they still wait for data. Opening it changes
-nothing; its button needs neither session nor guard: the signed token is the proof."""
+"""The page behind the link by which a requester says that they are still interested. Opening it
+changes nothing; its button needs neither session nor guard: the signed token is the proof."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .models import Request
 
 @blueprint.route("/pages/requests/interested")
 def interested_page() -> Response:
-    """What they asked for, and the button."""
+    """Show the request, and the button."""
     try:
         found = yearly_check_in.opened(_token())
     except refusals.Refusal as refusal:
@@ -24,9 +24,9 @@ def interested_page() -> Response:
 
 
 @blueprint.route("/pages/requests/interested", methods=["POST"])
-@handles_refusal  # it has no use for the guard
+@handles_refusal  # this form needs no guard
 def still_interested() -> Response:
-    """Goes on writing to them."""
+    """Keep writing to the requester."""
     try:
         bound_body()
         yearly_check_in.confirm(_token())
