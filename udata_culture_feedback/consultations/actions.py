@@ -396,7 +396,7 @@ def _by_language(where: str, texts: Texts | None) -> Iterator[tuple[tuple[str, s
 
 
 def _check(consultation: Consultation) -> None:
-    """Check the fields that depend on each other. Raises Invalid naming the field."""
+    """Check the fields that depend on each other. Raise Invalid naming the field."""
     errors: Errors = {}
     if consultation["opens_at"] >= consultation["closes_at"]:
         errors["closes_at"] = _("It closes after it opens.")

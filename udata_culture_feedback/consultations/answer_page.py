@@ -72,7 +72,7 @@ class Form:
 
 
 def begun_form(mine: Stored | None) -> Form:
-    """Build the form in which somebody continues their answer."""
+    """Build the form in which a person continues their answer."""
     said: Said = begun(mine) or {"answers": {}}
     draft = mine.get("draft") if mine else None
     return Form(

@@ -1,4 +1,4 @@
-"""The forms of the team as the payloads that the JSON API takes, and what such forms show."""
+"""Converting the team's forms to payloads of the JSON API, and documents to what the forms show."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PICKED = {
     "scope.organizations": (picking.ORGANIZATION, True),
     "scope.datasets": (picking.DATASET, True),
 }
-#: Empty commitments that the form has beside those that are written.
+#: Empty commitments that the form adds to those already written.
 MORE_COMMITMENTS = 3
 
 KIND_LABELS = {
@@ -51,8 +51,8 @@ MODE_LABELS = {
 
 
 def consultation_of_form(form: Form) -> tuple[dict[str, Any], dict[str, picking.Picked]]:
-    """Read the form of a consultation as a payload, and what was picked in it; the caller asks
-    whether that is clear."""
+    """Read the form of a consultation as a payload, and what was picked in it; the caller checks
+    that the choices are unambiguous."""
     picked = {
         name: picking.read(form, name, kind, several=several)
         for name, (kind, several) in PICKED.items()
@@ -75,13 +75,13 @@ def consultation_of_form(form: Form) -> tuple[dict[str, Any], dict[str, picking.
 
 
 def version_of(form: Form) -> int | None:
-    """Return the version that a form was made from."""
+    """Return the version that a form was based on."""
     written = form.get("version", "")
     return int(written) if written.isascii() and written.isdigit() and len(written) < 9 else None
 
 
 def form_of(consultation: Consultation) -> dict[str, Any]:
-    """Return what the form of a consultation shows before anything is typed."""
+    """Return the initial values of the form of a consultation."""
     zone = portal_zone()
     shown: dict[str, Any] = {
         f"{name}.{language}": cast(Texts, consultation.get(name) or {}).get(language, "")
@@ -104,7 +104,7 @@ def form_of(consultation: Consultation) -> dict[str, Any]:
 
 
 def picked_of(consultation: Consultation) -> dict[str, picking.Picked]:
-    """Return what is picked already."""
+    """Return what is picked in a consultation so far."""
     scope = consultation["scope"]
     chosen = {
         "organization": [consultation["organization"]],
@@ -126,7 +126,7 @@ def nothing_picked() -> dict[str, picking.Picked]:
 
 
 def questions_of_form(questions: list[Question], form: Form) -> list[Any]:
-    """Return all questions after the form of one was sent: that one changed, added, moved or
+    """Return all questions after the form of one was sent, with that one changed, added, moved or
     removed."""
     id = form.get("question", "")
     old = next((question for question in questions if question["id"] == id), None)
@@ -142,7 +142,7 @@ def questions_of_form(questions: list[Question], form: Form) -> list[Any]:
 
 
 def _arranged(questions: list[Question], question: Question, form: Form) -> list[Any]:
-    """Return all questions once one of them was moved up or down, or duplicated after itself."""
+    """Return all questions with one moved up or down, or duplicated after itself."""
     place = questions.index(question)
     if "duplicate" in form:
         copied = {**question, "id": None}
@@ -154,7 +154,7 @@ def _arranged(questions: list[Question], question: Question, form: Form) -> list
 
 
 def form_of_question(question: Question | None, position: int) -> dict[str, Any]:
-    """Return what the form of a question shows before anything is typed."""
+    """Return the initial values of the form of a question."""
     if question is None:
         blank = Kind.SINGLE.value
         question = {"id": "", "kind": blank, "text": {}, "required": False, "step": 1}
@@ -189,7 +189,8 @@ def form_of_question(question: Question | None, position: int) -> dict[str, Any]
 
 
 def conditions(questions: list[Question], question: Question | None) -> list[tuple[str, str]]:
-    """List what a question may depend on: an answer of another one, or a profile, each in words."""
+    """List what a question may depend on: an answer to another one, or a profile, with its
+    label."""
     profile = str(_("Profile"))
     profiles = [
         (f"{PROFILE}:{term.id}", f"{profile} — {term.label}") for term in vocabularies()["profiles"]
@@ -237,7 +238,7 @@ def _question(old: Question | None, form: Form) -> dict[str, Any]:
 
 
 def _with_ids(labels: list[Texts], old: list[Option]) -> list[dict[str, Any]]:
-    """Make options of these labels; each keeps the id of the one that stood in its place."""
+    """Build options of these labels, keeping the id of the earlier option in the same place."""
     return [
         {"id": old[number]["id"] if number < len(old) else None, "label": label}
         for number, label in enumerate(labels)
@@ -245,7 +246,7 @@ def _with_ids(labels: list[Texts], old: list[Option]) -> list[dict[str, Any]]:
 
 
 def _conditions(ticked: list[str]) -> list[dict[str, Any]]:
-    """Make conditions of what was ticked (`<question>:<answer>`): one for each question."""
+    """Build conditions from ticked boxes (`<question>:<answer>`): one for each question."""
     found: dict[str, list[Any]] = {}
     for one in ticked:
         question, _colon, answer = one.partition(":")
@@ -254,7 +255,7 @@ def _conditions(ticked: list[str]) -> list[dict[str, Any]]:
 
 
 def _number(text: str | None) -> Any:
-    """Read a number as the API takes it; what is none is left for it to refuse."""
+    """Read a number for the API; anything else is passed on, for the API to refuse."""
     written = (text or "").strip().replace(",", ".")
     if not written:
         return None
@@ -284,8 +285,7 @@ def synthesis_of_form(form: Form) -> dict[str, Any]:
 
 
 def form_of_synthesis(consultation: Consultation, slugs: dict[Any, str]) -> dict[str, Any]:
-    """Return what the form of the synthesis shows. `slugs`: the addresses of the requests it
-    names."""
+    """Return the values of the form of the synthesis. `slugs`: of the requests it names, by id."""
     synthesis: Synthesis = consultation.get("synthesis") or {}
     shown: dict[str, Any] = {
         f"text.{language}": (synthesis.get("text") or {}).get(language, "")
@@ -312,8 +312,7 @@ def _texts(form: Form, name: str) -> Texts:
 
 
 def _lines(form: Form, name: str) -> list[Texts]:
-    """Read one text for each line; the lines of the other languages belong to them in their
-    order."""
+    """Read one text per line; lines in different languages are matched by their order."""
     lines = {
         language: form.get(f"{name}.{language}", "").replace("\r", "").strip("\n").split("\n")
         for language in FORM_LANGUAGES
@@ -335,5 +334,5 @@ def whole_number(text: str | None) -> int | None:
 
 
 def _answer(text: str) -> Any:
-    """Read an answer that a question depends on: a step of a scale, or the id of an option."""
+    """Read an answer in a condition: a step of a scale, or the id of an option."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 3 else text

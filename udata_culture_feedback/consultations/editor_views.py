@@ -1,4 +1,4 @@
-"""The editor of the team: making a consultation, its questions, a preview, publishing, copying."""
+"""The team's editor: creating a consultation, its questions, a preview, publishing, copying."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .team_pages import asked, common, go_on, readable_page, team
 from .window import Window, in_words, until_in_words
 from .wording import FORM_LANGUAGES, said
 
-#: Fields of the form that an error may lead to.
+#: Fields of the form that an error may link to.
 FIELDS = frozenset(
     (*editor_forms.TEXTS, *editor_forms.PICKED, "opens_at", "closes_at", "contact", "scope.tags")
 ) | {"steps", "mode"}
@@ -39,7 +39,7 @@ QUESTION_FIELDS = (
     *("step", "shown_if", "id"),
 )
 
-#: The form of a question that is not there yet.
+#: The key of the form for a new question.
 NEW = "new"
 
 
@@ -71,7 +71,7 @@ def make_consultation() -> Response:
 
 @blueprint.route("/pages/consultations/<string:reference>/edit")
 def edit_consultation_page(reference: str) -> Response:
-    """Show a consultation to its team, its questions, and what can be done with it."""
+    """Show a consultation to its team, with its questions and the possible actions."""
     viewer = team()
     return _form(viewer, readable_page(viewer, reference))
 
@@ -99,7 +99,7 @@ def edit_consultation(reference: str) -> Response:
 )
 @handles_refusal
 def edit_question(reference: str) -> Response:
-    """Adds, changes, moves or removes one question."""
+    """Add, change, move or remove one question."""
     viewer, consultation = asked(reference)
     try:
         bound_body()
@@ -120,7 +120,7 @@ def edit_question(reference: str) -> Response:
 @form_address("/pages/consultations/<string:reference>/copy", page="consultations/{reference}/edit")
 @handles_refusal
 def copy_consultation(reference: str) -> Response:
-    """Make a draft like this one."""
+    """Create a draft that copies this consultation."""
     viewer = team()
     consultation = readable_page(viewer, reference)
     try:
@@ -155,7 +155,7 @@ def delete_consultation(reference: str) -> Response:
 
 @blueprint.route("/pages/consultations/<string:reference>/preview")
 def preview_consultation(reference: str) -> Response:
-    """Show every step as people will see it, and what depends on what."""
+    """Show every step as respondents will see it, with the conditions of its questions."""
     viewer = team()
     consultation = readable_page(viewer, reference)
     count = max(1, len(consultation["steps"]))
@@ -222,7 +222,7 @@ def _form(
     refusal: refusals.Refusal | None = None,
 ) -> Response:
     """Show the form of a consultation and those of its questions. `question`: the one whose form
-    was sent, and refused."""
+    was sent and refused."""
     shown = editor_forms.form_of(consultation) if consultation else {}
     if picked is None:
         picked = (
@@ -287,8 +287,8 @@ def _form(
 
 
 def _of_one_question(errors: Errors, asked: str) -> dict[str, Any]:
-    """Name errors as the fields of the form of one question: they come with the place that the
-    question has among the others."""
+    """Rename errors as fields of the form of one question: they arrive with its place in the
+    list."""
     found = {}
     for name, text in errors.items():
         parts = name.split(".", 2)
@@ -298,7 +298,7 @@ def _of_one_question(errors: Errors, asked: str) -> dict[str, Any]:
 
 
 def _untranslated(consultation: Consultation) -> list[str]:
-    """List the languages of the forms in which something is not written."""
+    """List the languages of the forms in which a text is missing."""
     texts = [consultation["title"], *consultation["steps"]]
     for question in consultation["questions"]:
         texts += [question["text"], *question.get("scale", ())]

@@ -1,4 +1,4 @@
-"""What the team sends about a consultation, read and checked: the same for JSON and for forms."""
+"""Payloads of the team, read and checked, for JSON and forms alike."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .wording import read_texts
 
 Values = dict[str, Any]
 
-#: Texts in several languages, with their longest length and whether they are one line.
+#: Texts in several languages: their longest length, and whether they are one line.
 TEXTS: dict[str, tuple[int, bool]] = {
     "title": (150, True),
     "introduction": (20_000, False),
@@ -34,7 +34,7 @@ CONTACT_LENGTH = 250
 SYNTHESIS_LENGTH = 100_000
 COMMITMENT_LENGTH = 500
 MAX_COMMITMENTS = 50
-#: What a scope may name of each.
+#: Most organizations, tags or datasets that a scope may name.
 MAX_SCOPE = 500
 
 
@@ -43,11 +43,11 @@ def read_consultation(payload: Values, *, partial: bool = False) -> Values:
 
     `title`, `organization` (id or slug), `opens_at`, `closes_at` are required unless `partial`.
     Texts (`title`, `introduction`, `outcome`, `controller`, `dpo`, `retention`): `{language: text}`
-    or a text in the portal's language. Dates: ISO 8601, local time of the portal unless they say
-    their offset. `scope`: `organizations` and `datasets` (ids or slugs), `tags`. `steps`: titles.
+    or a text in the portal's language. Dates: ISO 8601, local time of the portal unless they have
+    an offset. `scope`: `organizations` and `datasets` (ids or slugs), `tags`. `steps`: titles.
     `questions`: see `read_question`. `contact`: an e-mail or web address. `read_only`,
-    `show_participation`. `mode`: see `models.Mode`.
-    Raises Invalid with an error for each field at fault.
+    `show_participation`. `mode`: see `models.Mode`. Raise Invalid with an error for each field at
+    fault.
     """
     values: Values = {}
     errors: Errors = {}
@@ -86,7 +86,7 @@ def read_consultation(payload: Values, *, partial: bool = False) -> Values:
     if "steps" in payload:
         values["steps"] = _steps(payload["steps"], errors)
     if "questions" in payload:
-        # Their steps are checked against those of the consultation by who knows both.
+        # `actions` checks their steps against those of the consultation.
         values["questions"] = read_questions(payload["questions"], errors, MAX_STEPS)
     if errors:
         raise refusals.Invalid(_("Some answers need another look."), errors)
@@ -94,8 +94,8 @@ def read_consultation(payload: Values, *, partial: bool = False) -> Values:
 
 
 def read_synthesis(payload: Values) -> Synthesis:
-    """`text` (Markdown, per language) and `commitments`: for each its `text` and, where a request
-    carries it, the `request` (id or slug). Raises Invalid naming the field."""
+    """Read a synthesis: `text` (Markdown, per language) and `commitments`, each with its `text`
+    and, where a request tracks it, the `request` (id or slug). Raise Invalid naming the field."""
     errors: Errors = {}
     text = read_texts(payload, "text", SYNTHESIS_LENGTH, errors, one_line=False)
     given = payload.get("commitments") or []

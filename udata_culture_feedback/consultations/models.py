@@ -41,11 +41,11 @@ class TextState(StrEnum):
 
 
 class Mode(StrEnum):
-    """What a consultation asks of somebody without an account."""
+    """What a consultation asks of respondents without an account."""
 
     OPEN = "open"  # a proof of work, or a confirmed e-mail address
     EMAIL = "email"  # a confirmed e-mail address
-    ACCOUNT = "account"  # to have one
+    ACCOUNT = "account"  # an account is required
 
 
 # --- A consultation -------------------------------------------------------------------------------
@@ -159,15 +159,14 @@ class Consultation(Dates):
     """A public consultation, in its half-open window.
 
     `organization` owns it, and the dataset of its results. `steps`: their titles, none for one
-    page. `outcome`: what becomes of it (« modalités et suites », CRPA L.131-1). `published`: since
-    when everybody sees it. `answered`: somebody has answered, or feedback is stamped with it:
-    frozen. `mode`: what somebody without an account has to give, see `Mode`; the portal's own where
-    it is not said. `show_participation`: everybody sees how many have answered. `journal`: what was
-    changed since it was published. `collected`: when everything stamped was copied into its
-    results. `reminded`: the closing date of which people were reminded;
-    `reminders`: when. `released_until`: up to when imported answers are in the public files.
-    `version` counts changes;
-    `edits`: the latest of them, for whoever edits an older version.
+    page. `outcome`: what follows from it (« modalités et suites », CRPA L.131-1). `published`:
+    since when it is public. `answered`: an answer was sent, or feedback stamped with it: frozen.
+    `mode`: what respondents without an account have to prove, see `Mode`; by default as on the
+    portal. `show_participation`: the number of answers is public. `journal`: changes since it was
+    published. `collected`: when all stamped feedback was copied into its results. `reminded`: the
+    closing date that reminders were sent for; `reminders`: when. `released_until`: until when
+    imported answers are in the public files. `version` counts changes; `edits`: the latest of them,
+    for whoever edits an older version.
     """
 
     _id: ObjectId

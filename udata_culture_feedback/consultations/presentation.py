@@ -1,5 +1,5 @@
-"""Consultations as pages show them: the banner of a dataset, the steps of a form, what somebody has
-answered in words."""
+"""Consultations as pages show them: the banner on a dataset's page, the steps of a form, a person's
+answers in words."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from .questions import Kind, chosen, depends_on_profile, labels, rows_of, shown
 from .window import Window, until_in_words
 from .wording import said
 
-#: A day, as it is stored.
+#: A date answer, as it is stored.
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
-#: Longest answers that a form of somebody without an account carries from step to step.
+#: Longest answers, in characters, that an anonymous form carries from step to step.
 CARRIED = 48 * 1024
 
 
@@ -39,7 +39,7 @@ CARRIED = 48 * 1024
 
 @dataclass(frozen=True)
 class Banner:
-    """What the page of a dataset says of the consultation it is in."""
+    """The notice on a dataset's page about the open consultation it belongs to."""
 
     title: str
     days_left: str
@@ -47,8 +47,8 @@ class Banner:
 
 
 def banner(dataset: DatasetFacts) -> Banner | None:
-    """Return the open consultation that a dataset is in, if there is one. Usually without any
-    command."""
+    """Return the banner of the open consultation of a dataset, if there is one. Usually without a
+    database command."""
     found = scope.open_for(dataset)
     if found is None:
         return None
@@ -57,15 +57,14 @@ def banner(dataset: DatasetFacts) -> Banner | None:
 
 
 def open_consultations() -> str:
-    """Return all that banners are made of, besides the dataset and the language: the same text as
-    long as they are the same."""
+    """Return a cache key of the banners: a text that changes only when a banner may."""
     at = now()
     found = [(one, one.window.days_left(at)) for one in scope.open_at(at)]
     return repr(found) if found else ""
 
 
 def days_left(window: Window) -> str:
-    """Say how long it is still open."""
+    """Describe how long it is still open."""
     days = window.days_left(now())
     if days <= 0:
         return str(_("last day"))
@@ -73,7 +72,7 @@ def days_left(window: Window) -> str:
 
 
 def when(window: Window) -> dict[str, str]:
-    """Say the dates of a consultation in words."""
+    """Describe the window of a consultation in words."""
     zone = portal_zone()
     return {
         "opens": day_in_words(to_local(window.opens_at, zone).date()),
@@ -87,7 +86,7 @@ def when(window: Window) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a form. `number` counts those that this person is shown, `index` all of them."""
+    """One step of a form. `number` counts the steps this person is shown, `index` all of them."""
 
     index: int
     number: int
@@ -104,21 +103,22 @@ class Step:
 
 
 def steps(consultation: Consultation, answers: Answers, profile: str | None = None) -> list[int]:
-    """List the steps that somebody is shown, by their number from 1: those in which something is
-    asked. The last one (their number and one) is where the answer is looked over and sent; a
-    questionnaire on one page has no other."""
+    """List the steps that a person is shown, by their number from 1: those with a question for
+    them. The last one, after all steps of the questionnaire, is where the answer is reviewed and
+    sent; a questionnaire on one page has a single step."""
     if not consultation["steps"]:
         return [1]
     asked = {question["step"] for question in shown(consultation["questions"], answers, profile)}
     if depends_on_profile(consultation["questions"]):
-        asked.add(1)  # where it is asked
+        asked.add(1)  # where the profile is asked
     return [*sorted(asked), len(consultation["steps"]) + 1]
 
 
 def step_of(
     consultation: Consultation, answers: Answers, index: int | None, profile: str | None = None
 ) -> Step:
-    """Return a step as it is shown; the first that is, where that one is not."""
+    """Return one step; where this person is not shown it, the next one they are, or else the
+    first."""
     shown_steps = steps(consultation, answers, profile)
     if index not in shown_steps:
         later = [one for one in shown_steps if index is not None and one > index]
@@ -145,7 +145,7 @@ def step_of(
 def in_order(
     consultation: Consultation, answers: Answers, profile: str | None = None
 ) -> list[Question]:
-    """List what somebody is asked, in the order in which it was written."""
+    """List the questions that a person is asked, in the order in which they were written."""
     asked = {question["id"] for question in shown(consultation["questions"], answers, profile)}
     return [question for question in consultation["questions"] if question["id"] in asked]
 
@@ -164,8 +164,8 @@ def _title(consultation: Consultation, step: int) -> str:
 def answers_of_form(
     questions: list[Question], form: MultiDict[str, str]
 ) -> tuple[Answers, dict[str, picking.Picked]]:
-    """Read what a form says of these questions, as the JSON API takes it (null: no answer), and
-    what was picked for those about datasets."""
+    """Read the answers of a form to these questions, as the JSON API takes them (null: no answer),
+    and the datasets picked."""
     answers: Answers = {}
     picked: dict[str, picking.Picked] = {}
     for question in questions:
@@ -188,7 +188,7 @@ def answers_of_form(
 
 
 def picked_of(questions: list[Question], answers: Answers) -> dict[str, picking.Picked]:
-    """Return what is picked already, for the forms to show."""
+    """Return the datasets picked so far, for the form to show."""
     found: dict[str, picking.Picked] = {}
     for question in questions:
         if question["kind"] == Kind.DATASET:
@@ -199,13 +199,13 @@ def picked_of(questions: list[Question], answers: Answers) -> dict[str, picking.
 
 
 def carried(answers: Answers) -> str:
-    """Write answers as a form carries them from step to step."""
+    """Serialize answers for the form that carries them from step to step."""
     plain = {id: str(one) if isinstance(one, ObjectId) else one for id, one in answers.items()}
     return json.dumps(plain, ensure_ascii=False)
 
 
 def uncarried(text: str | None) -> Answers:
-    """Read the answers that a form carries; none where it carries something else."""
+    """Read the answers that a form carries; empty where they are invalid."""
     if not text or len(text) > CARRIED:
         return {}
     try:
@@ -222,7 +222,7 @@ def _whole(value: str | None) -> Any:
 
 
 def _chosen(question: Question, form: MultiDict[str, str], name: str) -> Any:
-    """Read an option, or some, with the words that go with « other »."""
+    """Read one option, or several, with the words that go with « other »."""
     several = question["kind"] == Kind.MULTIPLE
     answer: Any = form.getlist(name) if several else form.get(name)
     other = form.get(f"{name}.other")
@@ -246,7 +246,7 @@ def _missing(form: MultiDict[str, str], name: str) -> dict[str, Any] | None:
 
 
 def ranked(answer: Any) -> list[str]:
-    """Return an order, best first, also of what a form has sent: option to place."""
+    """Return a ranking, best first, even from the places a form sends: option → place."""
     if isinstance(answer, dict):
         return sorted(answer, key=lambda one: str(answer[one]))
     return list(answer or ())
@@ -257,7 +257,7 @@ def ranked(answer: Any) -> list[str]:
 
 @dataclass(frozen=True)
 class Said:
-    """A question and what somebody answers to it, in words; `words` is empty for no answer."""
+    """A question and a person's answer in words; `words` is empty for no answer."""
 
     question: Question
     text: str
@@ -268,7 +268,7 @@ class Said:
 def in_words(
     consultation: Consultation, answers: Answers, profile: str | None = None
 ) -> list[Said]:
-    """Say what somebody answers to each question they are asked."""
+    """Describe a person's answers to the questions they are asked."""
     asked = in_order(consultation, answers, profile)
     datasets = catalogue.datasets_by_id(
         answer for answer in answers.values() if isinstance(answer, ObjectId)

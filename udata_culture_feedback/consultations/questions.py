@@ -215,7 +215,7 @@ def bin_of(question: Question, answer: Any) -> str:
 
 
 def bin_label(question: Question, bin: str) -> str:
-    """Say a range in words."""
+    """Return the label of a range."""
     number = int(bin)
     if question["kind"] == Kind.DATE:
         return bin if number >= BY_YEAR_FROM else f"{number}–{number + 99}"

@@ -1,5 +1,5 @@
-"""The results of a consultation as a page: figures as charts and tables, free texts with search,
-the synthesis. It prints."""
+"""The results of a consultation as a page that prints: figures as charts and tables, free texts
+with search, the synthesis."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .repository import readable
 from .window import Window, in_words, until_in_words
 from .wording import said
 
-#: What became of it, after `?done=`.
+#: Messages after a form was handled, by `?done=`.
 DONE = {
     "published": _("The results are published as open data."),
     "queued": _("The results are being published. Please come back in a while."),
@@ -40,14 +40,14 @@ DONE = {
 }
 #: Texts on one page.
 TEXTS = 20
-#: Parts that one bar can tell apart.
+#: Most parts that can be told apart in one bar.
 MOST_PARTS = 5
 
 
 @blueprint.route("/pages/consultations/<string:reference>/results/")
 def results_page(reference: str, *, refusal: refusals.Refusal | None = None) -> Response:
-    """Show everything that may be known, once it has closed. `refusal`: why something asked for
-    from here was not done."""
+    """Show the results of a closed consultation. `refusal`: why an action of this page was
+    refused."""
     viewer = current_viewer()
     consultation = _readable(viewer, reference)
     try:
@@ -84,7 +84,7 @@ def results_page(reference: str, *, refusal: refusals.Refusal | None = None) -> 
 )
 @handles_refusal
 def publish_results(reference: str) -> Response:
-    """Publish the results, or what of them has changed."""
+    """Publish the results, or what has changed of them."""
     viewer = current_viewer()
     try:
         bound_body()
@@ -99,7 +99,8 @@ def publish_results(reference: str) -> Response:
 
 @blueprint.route("/pages/consultations/<string:reference>/results/texts")
 def texts_page(reference: str) -> Response:
-    """Show the free texts: of one question, with some words; for moderators, those that wait."""
+    """Show the free texts: of one question, containing some words; to moderators, those that
+    wait."""
     viewer = current_viewer()
     consultation = _readable(viewer, reference)
     return _texts(viewer, consultation)
@@ -108,7 +109,7 @@ def texts_page(reference: str) -> Response:
 @blueprint.route("/pages/consultations/<string:reference>/results/texts", methods=["POST"])
 @handles_refusal
 def moderate_text(reference: str) -> Response:
-    """Decide about one text, and show what waits next."""
+    """Decide about one text, and show the next that waits."""
     viewer = current_viewer()
     consultation = _readable(viewer, reference)
     try:
@@ -127,7 +128,7 @@ def moderate_text(reference: str) -> Response:
 
 
 def _published(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
-    """Return what the page of results shows of the results as open data."""
+    """Return what the page shows of the results as open data."""
     return {
         "dataset": publishing.dataset_of(consultation),
         "may_publish": permissions.is_team(viewer),
@@ -189,8 +190,8 @@ def _texts(
 
 
 def _not_yet(viewer: Viewer, consultation: Consultation, refusal: refusals.Refusal) -> Response:
-    """Show when the results will be there; with 200, since udata puts its own page in place of any
-    404."""
+    """Show when the results will be there; with status 200, since udata replaces any 404 by its own
+    page."""
     return render(
         "consultations/sealed.html",
         **_common(viewer, consultation),
@@ -236,8 +237,7 @@ def _url(consultation: Consultation, what: str = "") -> str:
 
 
 def _kept(synthesis: dict[str, Any] | None) -> int:
-    """Count the commitments that are kept: the whole of what their request asks for is
-    published."""
+    """Count the commitments that are kept: their request is published in full."""
     asked = [one["request"] or {} for one in (synthesis or {}).get("commitments", ())]
     return sum(one.get("status") == "published" and not one["partial"] for one in asked)
 
@@ -251,7 +251,7 @@ def _plots(found: dict[str, Any]) -> dict[str, Any]:
         stackable = question["kind"] in ("single", "scale") and len(options) <= MOST_PARTS
         if not (stackable and question["profiles"]):
             continue
-        # Of a scale the last step is the best, which is drawn first.
+        # The last step of a scale is the best, and drawn first.
         order = -1 if question["kind"] == "scale" else 1
         names = [str(option["label"]) for option in options][::order]
         bars = [charts.Bar(str(_("All")), [option["count"] for option in options][::order])]
@@ -266,7 +266,7 @@ def _plots(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answers(found: dict[str, Any]) -> dict[str, Any]:
-    """Draw a chart of what everybody answered, for each question whose shares may be given."""
+    """Draw a chart of all answers, for each question with shares that may be shown."""
     drawn = {}
     for question in found["questions"]:
         if not (question.get("options") and question["answered"] and question["shared"]):
@@ -279,8 +279,8 @@ def _answers(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _axes(feedback: dict[str, Any]) -> list[tuple[Any, Any]]:
-    """For each criterion, a chart of what was said during the consultation, and since; nothing of
-    fewer people than shares are given of."""
+    """Draw a chart of the ratings for each criterion, during the consultation and since, where
+    enough people gave them for shares to be shown."""
     found = []
     for axis in vocabulary.vocabularies()["axes"]:
         figures = feedback["axes"][axis.id]
@@ -296,7 +296,7 @@ def _axes(feedback: dict[str, Any]) -> list[tuple[Any, Any]]:
 
 
 def _is_told(axis: dict[str, Any]) -> bool:
-    """Enough people have rated it for shares to be given."""
+    """Check whether enough people have rated a criterion for shares to be shown."""
     return int(axis["count"]) >= LEAST_FOR_MEANS
 
 

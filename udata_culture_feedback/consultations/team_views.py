@@ -1,5 +1,5 @@
-"""The pages of the team beside the editor: answers received by phone or post, participation, the
-synthesis."""
+"""The pages of the team besides the editor: answers received by phone or post, a trial,
+participation, the synthesis."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from .team_pages import asked, common, go_on, readable_page, team
 from .window import Window
 from .wording import said
 
-#: How each way of answering is called.
+#: Labels of the ways of answering.
 WAYS = {
     Way.ACCOUNT: _("With an account"),
     Way.VERIFIED: _("With a confirmed e-mail address"),
@@ -50,7 +50,7 @@ WAYS = {
 
 @blueprint.route("/pages/consultations/<string:reference>/entry")
 def entry_page(reference: str) -> Response:
-    """Show the form by which the team enters what it received by phone or post."""
+    """Show the form in which the team enters answers received by phone or post."""
     viewer = team()
     return _entry(viewer, readable_page(viewer, reference), {})
 
@@ -85,7 +85,7 @@ def enter_answer(reference: str) -> Response:
 
 @blueprint.route("/pages/consultations/<string:reference>/try")
 def trial_page(reference: str) -> Response:
-    """Let the team answer as people will; nothing is stored."""
+    """Let the team try the questionnaire as respondents will see it; nothing is stored."""
     viewer = team()
     return _trial(viewer, readable_page(viewer, reference), {}, None, 1)
 
@@ -93,7 +93,7 @@ def trial_page(reference: str) -> Response:
 @blueprint.route("/pages/consultations/<string:reference>/try", methods=["POST"])
 @handles_refusal
 def go_on_trying(reference: str) -> Response:
-    """Go on to the next step of a trial, or back; conditions act, and nothing is stored."""
+    """Move to the next or the previous step of a trial; conditions apply, and nothing is stored."""
     viewer = team()
     consultation = readable_page(viewer, reference)
     questions = consultation["questions"]
@@ -117,8 +117,8 @@ def go_on_trying(reference: str) -> Response:
 def _next_of_trial(
     consultation: Consultation, answers: Answers, step: presentation.Step, profile: str | None
 ) -> int:
-    """Return the step that follows, or that goes before. Raises Invalid for what is wrong with the
-    answers of this one."""
+    """Return the next or the previous step of a trial. Raise Invalid for wrong answers of this
+    step."""
     errors: Errors = {}
     read_answers(step.questions, answers, errors)
     asked_now = presentation.step_of(consultation, answers, step.index, profile)
@@ -132,7 +132,7 @@ def _next_of_trial(
 
 @blueprint.route("/pages/consultations/<string:reference>/participation")
 def participation_page(reference: str) -> Response:
-    """Show the team how many answer, day by day and by way; no answer is counted."""
+    """Show the team how many people answer, by day and by way; no answer is shown."""
     viewer = team()
     consultation = readable_page(viewer, reference)
     found = participation.read(viewer, consultation)
@@ -153,7 +153,7 @@ def participation_page(reference: str) -> Response:
 
 @blueprint.route("/pages/consultations/<string:reference>/synthesis")
 def synthesis_page(reference: str) -> Response:
-    """Show the form by which the team writes what came of it."""
+    """Show the form in which the team writes the synthesis."""
     viewer = team()
     return _synthesis(viewer, readable_page(viewer, reference))
 
@@ -239,7 +239,7 @@ def _synthesis(
 
 
 def _sentence(found: dict[str, Any]) -> str:
-    """Say how many answered, and the day on which most did."""
+    """Describe in a sentence how many people answered, and on which day most did."""
     total, days = found["total"], found["days"]
     if not days:
         return str(_("Nobody has answered yet."))

@@ -1,9 +1,9 @@
-"""The pages of those who take part: the list of consultations, and answering one, on one page or
-step by step. Everything works without JavaScript.
+"""The pages of respondents: the list of consultations, and answering one, on one page or step by
+step. Everything works without JavaScript.
 
-With an account, each step is saved as one goes and found again by logging in, or by a signed link
-on another device. Without one, the form carries the answers from step to step, and they are sent
-by a proof of work or by confirming an e-mail address.
+With an account, each step is saved, and the answer can be resumed by logging in, or by a signed
+link on another device. Without one, the form carries the answers from step to step, and they are
+sent with a proof of work or by confirming an e-mail address.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ from .wording import said
 
 @blueprint.route("/pages/consultations/")
 def consultations_page() -> Response:
-    """List every consultation: those that are open first."""
+    """List every consultation, the open ones first."""
     viewer = current_viewer()
     try:
         listed = queries.listed(viewer)
@@ -115,7 +115,7 @@ def consultation_page(reference: str) -> Response:
 @blueprint.route("/pages/consultations/<string:reference>/", methods=["POST"])
 @handles_refusal
 def answer_consultation(reference: str) -> Response:
-    """Take one step of an answer: go on, back, keep it for later, or send it."""
+    """Handle one step of an answer: next, previous, save for later, or send."""
     viewer, consultation = respondent(reference)
     form = Form()
     try:
@@ -142,7 +142,7 @@ def answer_consultation(reference: str) -> Response:
 
 @blueprint.route("/pages/consultations/<string:reference>/resume")
 def resume_page(reference: str) -> Response:
-    """Behind the link by which an answer is gone on with elsewhere. Opening it changes nothing."""
+    """Show the page behind a link that resumes an answer. Opening it changes nothing."""
     consultation = readable_here(Viewer(key=None), reference)
     token = request.args.get("token", "")
     found = resumed(token, consultation)
@@ -195,7 +195,7 @@ def resume(reference: str) -> Response:
 @form_address("/pages/consultations/<string:reference>/erase", page="consultations/{reference}/")
 @handles_refusal
 def erase_response(reference: str) -> Response:
-    """Take one's answer back, or give up what one had begun."""
+    """Withdraw one's answer, or discard one's draft."""
 
     def erase(viewer: Viewer, id: ObjectId) -> str:
         if "draft" in request.form:
@@ -224,7 +224,7 @@ def take_texts_back(reference: str) -> Response:
 @form_address("/pages/consultations/<string:reference>/follow", page="consultations/{reference}/")
 @handles_refusal
 def follow_consultation(reference: str) -> Response:
-    """Record what one wants to be written to about."""
+    """Record which mails one wants about a consultation."""
 
     def follow(viewer: Viewer, id: ObjectId) -> str:
         notifications.follow(
@@ -244,8 +244,8 @@ def follow_consultation(reference: str) -> Response:
 def _read_step(
     viewer: Viewer, consultation: Consultation, form: Form, *, strictly: bool = True
 ) -> presentation.Step:
-    """Read what the form says into `form`, and return the step it was. `strictly`: a search that
-    names nothing, or several things, is Invalid."""
+    """Read the sent form into `form`, and return its step. `strictly`: raise Invalid for a search
+    that finds no dataset, or several."""
     sent = request.form
     if not keeps_draft(viewer):
         questions = consultation["questions"]
@@ -272,7 +272,7 @@ def _read_step(
 def _with_account(
     viewer: Viewer, consultation: Consultation, form: Form, step: presentation.Step, go: str
 ) -> Response:
-    """Save the step and go where the person wants to, or send the whole."""
+    """Save the step and move where the person wants to, or send the whole answer."""
     if go == "send":
         warn_of_personal_data(step.questions, form.answers, read_again="read_again" in request.form)
         return _send(viewer, consultation, form)
@@ -280,7 +280,7 @@ def _with_account(
     answers = {question["id"]: form.answers.get(question["id"]) for question in step.questions}
     payload = _payload(form) | {"answers": answers}
     if go == "previous":
-        with suppress(refusals.Invalid):  # what is wrong there is told when they come back
+        with suppress(refusals.Invalid):  # errors are shown when they return to that step
             answering.save(viewer, id, payload, step=step.previous)
         return _go_on(viewer, consultation, step=step.previous)
     if go == "save":
@@ -296,7 +296,7 @@ def _with_account(
 
 
 def _send(viewer: Viewer, consultation: Consultation, form: Form) -> Response:
-    """Send what was saved, with what the last step says."""
+    """Send the saved answer, with what the last step adds."""
     id = consultation["_id"]
     whole = {q["id"]: form.answers.get(q["id"]) for q in consultation["questions"]}
     payload = _payload(form) | {"answers": whole, "submission_id": _submission()}
@@ -312,7 +312,8 @@ def _send(viewer: Viewer, consultation: Consultation, form: Form) -> Response:
 def _without_account(
     viewer: Viewer, consultation: Consultation, form: Form, step: presentation.Step, go: str
 ) -> Response:
-    """Go on with the answers in the form; send them by a proof, or by an address to confirm."""
+    """Continue with the answers carried in the form; send them with a proof of work, or with an
+    address to confirm."""
     errors: Errors = {}
     form.answers = read_answers(consultation["questions"], form.answers, errors)[0]
     if go == "previous":
@@ -370,8 +371,8 @@ def _check_step(
 def _go_on(
     viewer: Viewer, consultation: Consultation, *, step: int | None = None, done: str | None = None
 ) -> Response:
-    """After a form: the page as it is now; a whole page by a redirection, so that reloading does
-    not send the form again."""
+    """Respond after a form: a fragment with the page as it is now, otherwise a redirect, so that
+    reloading does not send the form again."""
     if wants_fragment():
         mine = own(viewer, consultation)
         form = begun_form(mine)
@@ -413,6 +414,6 @@ def _act(reference: str, action: Any) -> Response:
 
 
 def when_of_listed(listed: dict[str, Any]) -> dict[str, str]:
-    """Write the dates of a consultation of a list in words."""
+    """Describe in words the window of a consultation in a list."""
     dates = {name: stored_moment(listed[name]) for name in ("opens_at", "closes_at")}
     return presentation.when(Window(dates["opens_at"], dates["closes_at"]))
