@@ -1,3 +1,2 @@
-"""Wire the rooms together: routes, tasks, commands, migrations, the nightly job.
-
-Nobody imports this room."""
+"""Wire the rooms together: routes, tasks, commands, migrations, the nightly job. No room imports
+this one."""

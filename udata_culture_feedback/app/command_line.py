@@ -1,5 +1,5 @@
-"""`udata feedback` as udata sees it: the commands themselves, and the imports and migrations that
-only they need, are loaded when one is looked for, not by each process that serves."""
+"""Register `udata feedback` lazily: the commands, and the imports and migrations that only they
+need, are loaded when a command is looked up, not by each process that serves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 
 
 class CommandLine(click.Group):
-    """The group of `commands.py`, once somebody asks for it."""
+    """The group of `commands.py`, loaded on first use."""
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         from .commands import cli

@@ -1,4 +1,4 @@
-"""`udata feedback …`: what an operator does from the command line."""
+"""Define the commands `udata feedback …` for operators."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from .recount import recount_everything
 
 cli = AppGroup("feedback")  # its place in udata: command_line.py
 
-#: Figures of requests written at once as metrics of datasets and organizations.
+#: Request figures written in one batch as metrics of datasets and organizations.
 PUBLISHED_AT_ONCE = 500
 
 
@@ -203,7 +203,7 @@ def import_responses(
         raise SystemExit(1)
 
 
-#: Roles by the names they have on the command line.
+#: Roles by their names on the command line.
 ROLES = {
     "moderator": roles.MODERATOR,
     roles.MODERATOR: roles.MODERATOR,
@@ -229,7 +229,7 @@ def grant(role: str, email: str, organizations: tuple[str, ...]) -> None:
     user_id = _account(email)
     if ROLES[role] == roles.CONSULTATION:
         if organizations:
-            # Limiting it would be to promise what nothing enforces.
+            # A limit would promise what nothing enforces.
             raise click.UsageError("--organization is for moderators: consultations have no limit")
         given = roles.give(user_id, roles.CONSULTATION)
         click.echo(f"{email} {'is now' if given else 'was already'} in the team of consultations")
@@ -286,7 +286,7 @@ def show_unmet() -> None:
         click.echo(f"Nothing that was looked for {unmet_searches.SHOWN_FROM} times or more")
 
 
-#: When each job of ours is to run, as operators are told.
+#: The recommended schedule of each job, as shown to operators.
 SCHEDULE = {
     "culture-feedback-deliver": "*/5 * * * *",
     "culture-feedback-consultations": "*/5 * * * *",
@@ -294,13 +294,13 @@ SCHEDULE = {
     "culture-feedback-publish": "0 5 * * *",
 }
 
-#: Links of mails have a token in their query, which is not for a log.
+#: Links in mails have a token in their query, which must not be logged.
 LOG_OF_NGINX = "integrations/nginx/culture-feedback-http.conf"
 LOG_OF_GUNICORN = """--access-logformat '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(b)s %(M)s'"""
 
 
 def schedule() -> Iterator[str]:
-    """Say of each job whether it is on the schedule, when beat last sent it, when it last ended."""
+    """Yield for each job whether it is scheduled, when beat last sent it, when it last ended."""
     planned = {one.task: one for one in PeriodicTask.objects(task__in=list(SCHEDULE), enabled=True)}
     ended = job_runs.last_ends()
     for job, when in SCHEDULE.items():
@@ -312,7 +312,7 @@ def schedule() -> Iterator[str]:
 
 
 def settings_to_look_at() -> list[str]:
-    """What an operator would want to know before people do."""
+    """Return warnings about settings that an operator should know before users do."""
     config = current_app.config
     found = [
         f"{name} is empty: the footer of our pages has no such link"
@@ -338,7 +338,8 @@ def settings_to_look_at() -> list[str]:
 
 
 def _account(email: str) -> Any:
-    """The id of an account. Raise ClickException for an address that is nobody's."""
+    """Return the id of the account with an e-mail address. Raise ClickException for an unknown
+    one."""
     found = catalogue.user_of_email(email)
     if found is None:
         raise click.ClickException(f"No account has the address {email}")
@@ -346,7 +347,7 @@ def _account(email: str) -> Any:
 
 
 def _pair(option: str) -> tuple[str, str]:
-    """A mapping as it is typed. Raise UsageError for a column that is not ours."""
+    """Parse a mapping `THEIRS=OURS`. Raise UsageError for a column that is not ours."""
     theirs, _, ours = option.partition("=")
     if not theirs or ours not in importing.COLUMNS:
         columns = ", ".join(importing.COLUMNS)
@@ -355,7 +356,7 @@ def _pair(option: str) -> tuple[str, str]:
 
 
 def _following(bar: Any) -> Callable[[int, int], None]:
-    """A progress bar as something that is told how far it is."""
+    """Return a function that updates a progress bar, given how much is done of how much."""
 
     def progress(done: int, total: int) -> None:
         bar.length = max(total, 1)

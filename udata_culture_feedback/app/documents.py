@@ -1,4 +1,4 @@
-"""Every document class of the plugin: `udata feedback init` builds their indexes."""
+"""List every document class of the plugin: `udata feedback init` builds their indexes."""
 
 from __future__ import annotations
 

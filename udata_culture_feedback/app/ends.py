@@ -1,5 +1,5 @@
-"""Pages for what is not there, not allowed or asked for the wrong way: in the frame, what happened,
-and where to go next. udata puts a page of its own in the place of every 404, ours included."""
+"""Show a page for what is missing, forbidden or requested the wrong way: in the frame, what
+happened, and where to go next. udata replaces every 404 by a page of its own, ours included."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..web.urls import PREFIX, login_url
 
 PAGES = f"{PREFIX}/pages/"
 
-#: What happened, and what it means.
+#: Status → what happened, and what it means.
 TOLD: dict[int, tuple[Any, Any]] = {
     403: (
         _("You cannot do this here"),
@@ -41,12 +41,13 @@ TOLD: dict[int, tuple[Any, Any]] = {
 
 
 def register(app: Flask) -> None:
-    """Have pages end so. The first that was to look at an answer is the last: after udata."""
+    """Have an application show these pages. The first `after_request` function registered runs
+    last: after udata."""
     app.after_request_funcs.setdefault(None, []).insert(0, dress)
 
 
 def dress(response: Response) -> Response:
-    """Put a page in the place of a bare error, for people: not for programs, nor in fragments."""
+    """Replace a bare error by a page, for people: not for programs, nor in fragments."""
     if response.status_code not in TOLD or not request.path.startswith(PAGES) or wants_fragment():
         return response
     own: Response | None = g.get("culture_feedback_page")
@@ -55,7 +56,7 @@ def dress(response: Response) -> Response:
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) != "text/html":
         return response
     if response.status_code == 405 and request.method == "GET":
-        # The address of a form, opened alone: its page is above it.
+        # The address of a form, opened by GET: its page is one level up.
         return redirect(request.path.rstrip("/").rpartition("/")[0] + "/", 303)  # type: ignore[return-value]
     return _page(response.status_code)
 

@@ -1,4 +1,4 @@
-"""Say where somebody can go in the product, and how much waits for them there, in one query."""
+"""List where a person can go in the product, and how much waits for them there, in one query."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ..web.frame import Place
 from ..web.listing import EPOCH
 from ..web.untyped import Query
 
-#: What waits is counted up to there.
+#: Requests that wait are counted up to this.
 MOST_COUNTED = 500
 
 
 def places(viewer: Viewer) -> list[Place]:
-    """Where everybody can go, then where this person works."""
+    """Return the places open to everybody, then those where this person works."""
     found = [
         Place(_("Requests for data"), "requests/"),
         Place(_("Consultations"), "consultations/"),
@@ -48,8 +48,8 @@ def places(viewer: Viewer) -> list[Place]:
 
 
 def _counted(viewer: Viewer) -> Mapping[str, int]:
-    """What waits for somebody: kept totals of their organizations, requests up to a bound, the
-    queue up to its own; `edits`: whether they look after any dataset."""
+    """Count what waits for a person: kept totals of their organizations, requests up to a bound,
+    the queue up to its own; `edits`: whether they look after any dataset."""
     roles = memberships()
     whole = [id for id, role in roles.items() if role != "partial_editor"]
     theirs = assigned()[:MAX_DATASETS]
@@ -87,7 +87,8 @@ def _number(name: str) -> list[Query]:
 
 
 def _requests(organizations: list[Any]) -> list[Query]:
-    """Those that wait for an answer of these organizations: their service date is not null."""
+    """Return the stages that count the requests waiting for an answer of these organizations: their
+    service date is not null."""
     holders = [*organizations, *([None] if desk() in organizations else [])]
     where = PUBLIC | {"organization": {"$in": holders}, "clock.due_at": {"$gte": EPOCH}}
     return [

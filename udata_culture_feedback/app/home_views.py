@@ -1,4 +1,4 @@
-"""The public home: what this is, what is open, what people ask for, what has come of it."""
+"""Show the public home: what this is, what is open, what people ask for, what has come of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..feedback.presentation import Comment
 from ..people.viewer import current_viewer
 from ..web.pages import blueprint, page_address, render
 
-#: What is shown of each.
+#: How many of each are shown.
 OPEN, SUPPORTED, DONE, CHANGED = 3, 5, 3, 3
 
 

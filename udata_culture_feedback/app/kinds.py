@@ -1,4 +1,4 @@
-"""The kinds of contributions that there are, in the order in which pages and the API list them."""
+"""List the kinds of contributions, in the order in which pages and the API show them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Catching up on whatever a bad day left: run every night (`udata feedback maintain`, or the job
+"""Catch up on whatever a bad day left: run every night (`udata feedback maintain`, or the job
 `culture-feedback-maintain`), safe to run at any time and twice at once.
 
-Requests do their work within themselves or hand it to tasks; what a lost task would have done is
+HTTP requests do their work themselves or hand it to tasks; what a lost task would have done is
 still marked as due in the database, and is done here.
 """
 
@@ -27,13 +27,13 @@ log = logging.getLogger(__name__)
 
 JOB = "culture-feedback-maintain"
 
-#: Accounts deleted since then are looked at again: udata may delete their comments late.
+#: How long deleted accounts are revisited: udata may delete their comments late.
 FORGOTTEN_WITHIN = timedelta(days=40)
 
 
 def maintain() -> dict[str, int]:
-    """Do all there is to catch up on, and return how much of each there was. One thing that fails
-    is logged and leaves the others alone: it is answered as `<name>_failed`."""
+    """Catch up on everything; return how much of each was done. A step that fails is logged, does
+    not stop the others, and is returned as `<name>_failed`."""
     with recorded(JOB) as run:
         each(steps(), run)
     done: dict[str, int] = run["done"]
@@ -42,8 +42,8 @@ def maintain() -> dict[str, int]:
 
 
 def steps() -> dict[str, Callable[[], int]]:
-    """Return what is done, in this order: who has left is forgotten before anything of theirs is
-    told to others; then what each kind of contribution asks for, then what is about all of them."""
+    """Return the steps in order: deleted accounts are forgotten before anything of theirs is told
+    to others; then what each kind of contribution asks for, then what concerns all of them."""
     return {
         "accounts_forgotten": forget_accounts,
         **kinds.upkeep(),
@@ -57,7 +57,8 @@ def steps() -> dict[str, Callable[[], int]]:
 
 
 def forget_accounts() -> int:
-    """Remove accounts deleted lately from what still says who they were."""
+    """Remove recently deleted accounts from what still identifies them; return how much was
+    changed."""
     since = now() - FORGOTTEN_WITHIN
     gone = User._get_collection().find({"deleted": {"$gte": since}}, {"_id": 1})
     return sum(kinds.forget_account(user["_id"]) for user in gone)

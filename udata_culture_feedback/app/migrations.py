@@ -1,8 +1,8 @@
-"""Changes of what is stored, each applied once and recorded beside udata's own migrations.
+"""Migrate what is stored: each migration is applied once and recorded beside udata's own.
 
 udata runs only its own (`udata db migrate` reads its own folder); `udata feedback init` runs these,
-after it has built the indexes. A migration is a function of the database that answers what it did;
-it is safe to run again, and while people go on writing, also with the version before.
+after it has built the indexes. A migration is a function of the database that returns a report; it
+is idempotent, and safe while people go on writing, also with the version before.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ PREFIX = "culture-feedback/"
 
 
 def count_what_is_new(_database: Database) -> str:
-    """Contributions say all that is counted today (ratings by month, what was answered and when),
-    figures have heard of it, and lists of datasets have what they are sorted by."""
+    """Store in contributions all that is counted today (ratings by month, what was answered and
+    when), settle it into figures, and give lists of datasets what they are sorted by."""
     said = 0
     for feedback in feedbacks().find({"deleted": {"$exists": False}}):
         live = feedback_models.live_totals(feedback)
@@ -49,7 +49,7 @@ def count_what_is_new(_database: Database) -> str:
     ordered = 0
     unsorted = {"dataset": {"$exists": True}, "attention": {"$exists": False}}
     while found := INTO_DATASET.summaries.find_one(unsorted, {"totals": 1, "v": 1}):
-        # Somebody may count meanwhile: then it is looked at again, and perhaps done.
+        # Others may count meanwhile: then it is read again, and perhaps done already.
         unmoved = {"_id": found["_id"], "v": found["v"]}
         wanted = {"$set": INTO_DATASET.derived(found.get("totals") or {})}
         ordered += INTO_DATASET.summaries.update_one(unmoved, wanted).modified_count
@@ -59,8 +59,8 @@ def count_what_is_new(_database: Database) -> str:
 def _says(
     stored: Collection, contribution: Mapping[str, Any], live: Totals, concerned: Iterable[str]
 ) -> bool:
-    """Have a contribution count what it counts now, and makes it due. Whoever changes it meanwhile
-    does so too."""
+    """Store what a contribution counts today, and make it due; return whether that changed it.
+    Whoever changes it meanwhile does so too."""
     if contribution.get("live") == live:
         return False
     unmoved = {"_id": contribution["_id"], "v": contribution["v"]}
@@ -69,7 +69,7 @@ def _says(
 
 
 def name_messages(_database: Database) -> str:
-    """Messages of requests have the id that they get in the native discussion, from the start."""
+    """Give messages of requests, from the start, the id that they get in the native discussion."""
     nameless = {"message_id": {"$exists": False}}
     named = 0
     for message in messages().find(nameless, {"_id": 1}):
@@ -79,8 +79,8 @@ def name_messages(_database: Database) -> str:
 
 
 def recognise_contacts(_database: Database) -> str:
-    """Addresses that are kept can be found by the person they belong to, who asks what we have of
-    them. Without the keys of the time nobody reads them: they expire as they would have."""
+    """Let stored addresses be found by the person they belong to, who asks what we keep of them.
+    Without the keys of the time nobody can read them: they expire as they would have."""
     if keys.problems():
         return "the keys are not set"
     found = 0
@@ -93,7 +93,7 @@ def recognise_contacts(_database: Database) -> str:
 
 
 def count_verified_supports(_database: Database[Any]) -> str:
-    """Requests say how many of their supports are verified, by which they are sorted."""
+    """Store in requests how many of their supports are verified, by which they are sorted."""
     flow = figures.SUPPORTS
     supported = requests().find({"totals.supports": {"$gte": 1}}, {"_id": 1})
     counted = sum(bool(recount(flow, one["_id"])) for one in supported)
@@ -110,7 +110,8 @@ def forget_who_has_left(_database: Database[Any]) -> str:
 
 
 def count_participation(_database: Database[Any]) -> str:
-    """Responses say by which way and on which day they were given, and figures have heard of it."""
+    """Store in responses in which way and on which day they were given, and settle it into
+    figures."""
     said = 0
     asked: dict[Any, list[Question]] = {}
     for response in responses().find({"sent_at": {"$exists": True}, "deleted": None}):
@@ -126,8 +127,8 @@ def count_participation(_database: Database[Any]) -> str:
 
 
 def search_anew(database: Database) -> str:
-    """Forget what only the search of before needs: an index, and how far its rebuilding was.
-    `udata feedback init` and the night make all entries and words anew."""
+    """Forget what only the former search needs: an index, and how far its rebuilding was. `udata
+    feedback init` and the nightly job rebuild all entries and words."""
     words = database["culture_feedback_word"]
     old = "keys_1" in words.index_information()
     if old:
@@ -137,7 +138,8 @@ def search_anew(database: Database) -> str:
 
 
 def recognise_mailboxes(_database: Database[Any]) -> str:
-    """Addresses that are kept are found by their mailbox, however those of Gmail are written."""
+    """Let stored addresses be found by their mailbox, in whichever way those of Gmail are
+    written."""
     if keys.problems():
         return "the keys are not set"
     found, stored = 0, contacts.contacts()
@@ -149,7 +151,7 @@ def recognise_mailboxes(_database: Database[Any]) -> str:
     return f"{found} addresses are found by their mailbox"
 
 
-#: Name → migration, in order. Names are for ever: they are recorded.
+#: Name → migration, in order. Names never change: they are recorded.
 MIGRATIONS: dict[str, Migration] = {
     "0001-count-what-is-new": count_what_is_new,
     "0002-name-messages": name_messages,
@@ -168,7 +170,7 @@ def pending() -> list[str]:
 
 
 def run(name: str) -> str:
-    """Apply a migration and records it; answers what it says it did."""
+    """Apply a migration and record it; return its report."""
     report = MIGRATIONS[name](get_db())
     _record(name).add("migrate", MIGRATIONS[name], [["info", report]], {}, True)
     return report

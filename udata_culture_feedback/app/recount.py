@@ -1,5 +1,5 @@
-"""Every figure there is, counted again from what it is made of: for `udata feedback recount`, and
-after an upgrade that counts more than the version before."""
+"""Recount every figure from what it is made of: for `udata feedback recount`, and after an upgrade
+that counts more than the version before."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..figures.settle import recount
 def recount_everything(
     *, check: bool = False, supports: bool = True
 ) -> Iterator[tuple[Any, dict[str, tuple[int, int]]]]:
-    """Each summary, with the counters that were wrong: counter → (in the summary, recounted). They
-    are mended unless `check`. People may go on writing. Without `supports`, all but who is behind
-    each request: there are as many of these figures as requests."""
+    """Yield each summary with the counters that were wrong: counter → (in the summary, recounted).
+    They are repaired unless `check`. People may go on writing. Without `supports`, leave out who is
+    behind each request: there are as many of these figures as requests."""
     request_figures.ensure_all()
-    # Datasets first: organizations and the site count what they say.
+    # Datasets first: organizations and the site count their figures.
     for flow, where in (
         (summaries.INTO_DATASET, {"dataset": {"$exists": True}}),
         (summaries.INTO_ALL, {"dataset": {"$exists": False}}),

@@ -1,5 +1,5 @@
-"""What has had its time is erased. MongoDB removes by itself what has a date to expire, when it
-comes to it; the nightly maintenance does not leave it to that, and does the rest.
+"""Erase what has expired. MongoDB removes documents with an expiry date by itself, when it comes to
+it; the nightly maintenance does not rely on that, and does the rest.
 
 How long each thing is kept is in `privacy.RETENTION`; hidden words are erased by `moderation`,
 addresses that are still needed are kept by their domains.
@@ -21,7 +21,7 @@ from ..people.proof import CultureFeedbackSpent
 from ..people.submissions import CultureFeedbackDeleted
 from ..portal.collections import acknowledged, now
 
-#: Everything that has a date to expire (`expires_at`).
+#: The documents with an expiry date (`expires_at`).
 EXPIRING: tuple[Any, ...] = (
     CultureFeedbackUnconfirmed,
     CultureFeedbackContact,
@@ -35,11 +35,11 @@ EXPIRING: tuple[Any, ...] = (
 
 
 def erase_expired() -> int:
-    """What has expired, whether MongoDB has come to it or not."""
+    """Erase what has expired, whether MongoDB has come to it or not; return how much."""
     over = {"expires_at": {"$lt": now()}}
     erased = visits().delete_many(over).deleted_count
     return erased + sum(acknowledged(one).delete_many(over).deleted_count for one in EXPIRING)
 
 
-#: For `maintenance.STEPS`, after those that keep what is needed for longer.
+#: Steps of `maintenance`, after those that keep what is needed for longer.
 STEPS: dict[str, Callable[[], int]] = {"expired_erased": erase_expired}

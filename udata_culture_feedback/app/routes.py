@@ -1,4 +1,5 @@
-"""Every route of the plugin, in one table. Importing a module of the table declares its routes."""
+"""List every route of the plugin, in one table. Importing a module of the table declares its
+routes."""
 
 from __future__ import annotations
 
@@ -60,17 +61,17 @@ def register(app: Flask) -> None:
         import_module(f"..{module}", __package__)
     _register_json(app)
     app.register_blueprint(blueprint)
-    # First in the list is last: after Flask-Login, which looks into each session.
+    # First in the list runs last: after Flask-Login, which reads each session.
     app.after_request_funcs.setdefault(None, []).insert(0, leave_session_alone)
     prometheus.register(app)
     database_down.register(app)
 
 
 def _register_json(app: Flask) -> None:
-    """Add the JSON routes to an application made later in the same process: flask-restx added them,
-    when they were declared, only to the application that udata had made last."""
+    """Add the JSON routes to an application made later in the same process: when they were
+    declared, flask-restx added them only to the latest application of udata."""
     if not api.blueprint_setup or api.blueprint_setup.app is not app:
-        return  # an application without udata's API (a script, a test) has no routes to join
+        return  # an application without udata's API (a script, a test)
     for route in ns.resources:
         if f"{api.blueprint.name}.{route.kwargs['endpoint']}" not in app.view_functions:
             api.register_resource(

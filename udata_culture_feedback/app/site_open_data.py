@@ -1,5 +1,5 @@
-"""The feedback and the requests of the whole portal as a dataset of it, where a setting says whose:
-what `P/site/feedback.csv` and `P/site/requests.csv` say, as of the day."""
+"""Publish the feedback and the requests of the whole portal as a dataset of the organization that a
+setting names: what `P/site/feedback.csv` and `P/site/requests.csv` contain, as of the day."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 
 def publish_site() -> Published | None:
-    """Publish the files of the portal, or what of them has changed; None where no organization is
-    set for that. Raise Conflict as `portal.put` does, and for an organization that is not there."""
+    """Publish the files of the portal that have changed; return None where no organization is set
+    for that. Raise Conflict as `portal.put` does, and for an organization that does not exist."""
     reference = current_app.config["CULTURE_FEEDBACK_OPEN_DATA_ORGANIZATION"]
     if not reference:
         return None
@@ -51,7 +51,7 @@ def publish_site() -> Published | None:
 
 @job("culture-feedback-publish", route="low.culture-feedback")
 def publish_everything(self: object) -> dict[str, int]:
-    """Bring our datasets in line with what there is to publish. To be scheduled every day."""
+    """Bring our datasets in line with what there is to publish. Schedule it every day."""
     done = publishing.publish_all()
     refused = sum(isinstance(one, refusals.Refusal) for one in done.values())
     changed = sum(isinstance(one, Published) and bool(one.changed) for one in done.values())

@@ -34,7 +34,7 @@ from .command_line import cli
 
 @dataclass
 class State:
-    """What the plugin keeps for one application: nothing that another process would miss."""
+    """The state of the plugin in one application: nothing that another process would miss."""
 
     vocabularies: Vocabularies
     limiter: Any = field(default=None)

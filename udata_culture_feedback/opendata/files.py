@@ -1,4 +1,5 @@
-"""Tables as files to publish: each with its Table Schema, all of them with one data dictionary."""
+"""Turn tables into files to publish: each with its Table Schema, all of them with one data
+dictionary."""
 
 from __future__ import annotations
 
@@ -12,12 +13,13 @@ from udata.i18n import lazy_gettext as _
 from .portal import File
 from .tables import Table, as_json, definitions, dictionary
 
-#: A table and the rows of its file, read as they are written.
+#: A table and the rows of its file, read while they are written.
 Made = tuple[Table, Callable[[], Iterable[Any]]]
 
 
 def files_of(made: list[Made], folder: Path) -> list[File]:
-    """Tables written into a folder, with their dictionary and the schema of each."""
+    """Write tables into a folder, with their dictionary and the schema of each; return the
+    files."""
     tables = [table for table, _rows in made]
     words = dictionary()
     files: list[File] = []

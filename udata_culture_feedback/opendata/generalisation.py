@@ -1,9 +1,9 @@
-"""What rows of a public file may say of people, so that nobody stands in a group of fewer than ten:
-first the month is left out, then how it was given, then the profile; and answers that fewer than
-ten people gave.
+"""Generalise the rows of a public file, so that no person is in a group of fewer than ten: first
+leave out the month, then how it was given, then the profile; and answers given by fewer than ten
+people.
 
-A row is told by the values that others may know of a person together (its quasi-identifiers). Rows
-of one combination are always treated alike: whoever knows somebody's values finds all of those
+A row is identified by the values that others may know of a person together (its quasi-identifiers).
+Rows with equal values are always treated alike: whoever knows a person's values finds all of those
 rows, with at least `least` others.
 """
 
@@ -13,14 +13,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-#: The values of a row that others may know, from the one that is left out first to the last.
+#: The values of a row that others may know, in the order in which they are left out.
 Known = tuple[Any, ...]
 
 
 def generalised(sizes: Mapping[Known, int], least: int) -> dict[Known, Known]:
-    """Say what each combination of values is published as: itself, or without its first values.
-    `sizes`: how many rows have each. Every combination that is published is that of `least` rows at
-    least, or all of them are empty."""
+    """Map each combination of values to what is published: itself, or without its first values.
+    `sizes`: how many rows have each. Every published combination has at least `least` rows, or all
+    of them are empty."""
     if not sizes:
         return {}
     width = len(next(iter(sizes)))
@@ -42,7 +42,7 @@ def generalised(sizes: Mapping[Known, int], least: int) -> dict[Known, Known]:
 def _with_enough_empty(
     sizes: Mapping[Known, int], published: dict[Known, Known], empty: Known, least: int
 ) -> dict[Known, Known]:
-    """Empty the smallest groups too, until those without any value are `least` or none."""
+    """Empty the smallest groups too, until the rows without any value number `least` or none."""
     while True:
         groups: Counter[Known] = Counter()
         for known, size in sizes.items():
@@ -58,8 +58,8 @@ def _with_enough_empty(
 
 
 def rare_values(sizes: Mapping[Any, int], silent: int, least: int) -> set[Any]:
-    """Return the values of an answer that are not told: those of fewer than `least` people and,
-    where with the `silent` ones that would still be fewer than `least`, the next smallest."""
+    """Return the values of an answer to hide: those of fewer than `least` people and, where these
+    together with the `silent` ones are still fewer than `least`, the next smallest."""
     hidden = {value for value, size in sizes.items() if 0 < size < least}
     if not hidden:
         return set()

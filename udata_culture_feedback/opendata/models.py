@@ -1,5 +1,5 @@
-"""Which datasets of udata are ours, and what we last wrote in them. Kept here: what a dataset says
-of itself, anybody who may edit it can write."""
+"""Remember which datasets of udata are ours, and what we last wrote in them. Stored here, since
+anybody who may edit a dataset can change what it says of itself."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..portal.collections import acknowledged
 
 
 class CultureFeedbackPublished(Document):
-    """A dataset that we publish. The id says of what: `consultation:<id>`, `site`.
+    """A dataset that we publish. Its id says of what: `consultation:<id>`, `site`.
 
-    `dataset`: its id, allocated before it exists. `created_at`: since when it does. `files`: the
-    name of each file and the digest of what it says. `written`: what we last wrote of the dataset
-    itself, by field; what somebody has written there since stays. `claimed`: until when somebody is
-    publishing it.
+    `dataset`: its id, allocated before it exists. `created_at`: when it was created. `files`: the
+    name of each file and the digest of its content. `written`: what we last wrote of the dataset
+    itself, by field; what others have written there since stays. `claimed`: the end of the lease of
+    the process that publishes it.
     """
 
     id = StringField(primary_key=True)

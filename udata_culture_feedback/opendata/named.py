@@ -1,5 +1,5 @@
-"""What rows name of the portal: a dataset and an organization, as anybody may see them now and not
-as a contribution has heard of them, with the columns that name them."""
+"""Name the dataset and the organization of a row, as everybody may see them now and not as stored
+in the contribution, with the columns that name them."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from udata.i18n import lazy_gettext as _
 from ..portal import catalogue
 from .tables import Column
 
-#: Rows for which what was read of a dataset is good enough, some seconds, and datasets remembered
-#: at once, some MB: most rows are about few of them.
+#: Rows after which the cache of datasets is dropped (some seconds), and how many datasets it holds
+#: at once (some MB): most rows are about few of them.
 ROWS_REMEMBERED = 200_000
 DATASETS_REMEMBERED = 20_000
 
 
 class Named(NamedTuple):
-    """Its id and its title or name, as texts."""
+    """An object's id and its title or name, as texts."""
 
     id: str
     name: str
 
 
-#: A dataset and who publishes it. Neither where the dataset is not public.
+#: A dataset and its organization. Neither where the dataset is not public.
 About = tuple[Named | None, Named | None]
 
 
 def dataset(found: catalogue.DatasetFacts | None) -> Named | None:
-    """None for one that is not public."""
+    """Return the dataset by id and title; None for one that is not public."""
     return Named(str(found.id), found.title) if found and found.listed else None
 
 
 def organization(found: catalogue.OrganizationFacts | None) -> Named | None:
-    """None for one that is deleted."""
+    """Return the organization by id and name; None for one that is deleted."""
     return Named(str(found.id), found.name) if found and not found.deleted else None
 
 
 class Datasets:
-    """The datasets that rows are about, and who publishes them. What was read is read again after
-    some thousands of rows."""
+    """A cache of the datasets that rows are about, and of who publishes them, dropped after some
+    thousands of rows."""
 
     def __init__(self) -> None:
         self.known: dict[ObjectId, About] = {}
@@ -48,7 +48,7 @@ class Datasets:
         self.rows = 0
 
     def about(self, ids: list[ObjectId]) -> list[About]:
-        """What rows name, by the id of the dataset of each."""
+        """Return what each row is about, given the id of its dataset."""
         if self.rows > ROWS_REMEMBERED or len(self.known) > DATASETS_REMEMBERED:
             self.known.clear()
             self.owners.clear()
@@ -75,7 +75,7 @@ class Datasets:
 
 
 def dataset_columns(description: Any) -> tuple[Column, Column]:
-    """Of rows with a `dataset`."""
+    """Return the columns that name the `dataset` of a row."""
     return (
         Column("dataset.id", _("Dataset"), lambda row: row.dataset and row.dataset.id, description),
         Column(
@@ -87,7 +87,7 @@ def dataset_columns(description: Any) -> tuple[Column, Column]:
 
 
 def organization_columns(title: Any, title_of_name: Any, description: Any) -> tuple[Column, Column]:
-    """Of rows with an `organization`."""
+    """Return the columns that name the `organization` of a row."""
     return (
         Column(
             "organization.id",

@@ -1,4 +1,4 @@
-"""The columns that every file of feedback has: what an opinion is about, and what it says."""
+"""Define the columns of every file of feedback: what an opinion is about, and what it says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Feedback = dict[str, Any]
 
 
 class Row:
-    """A feedback, what it is about, and what of the rest may be told."""
+    """A feedback, what it is about, and what of the rest may be published."""
 
     __slots__ = (
         *("feedback", "ratings", "dataset", "organization", "profile", "consultation", "comment"),
@@ -43,7 +43,8 @@ class Row:
 
 
 def opinion_columns() -> tuple[Column, ...]:
-    """What every file of feedback has in common: what it is about, and the opinion."""
+    """Return the columns that all files of feedback share: what an opinion is about, and what it
+    says."""
     lists = vocabularies()
     return (
         *dataset_columns(_("Its id on the portal; empty where it is not public any more.")),

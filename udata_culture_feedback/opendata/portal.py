@@ -1,5 +1,5 @@
-"""A dataset of ours in udata: made once, then brought in line with what there is to publish, file
-by file. Nothing is written where nothing has changed, and never in a dataset that is not ours."""
+"""Publish a dataset of ours in udata: created once, then updated file by file. Nothing is written
+where nothing has changed, and never in a dataset that is not ours."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ..web.untyped import Document, Shown
 from .models import published
 from .tables import Written
 
-#: For how long nobody else publishes the same: more than the largest one takes.
+#: The lease of a publication: longer than the largest one takes.
 CLAIM = timedelta(hours=1)
 
 
@@ -50,7 +50,7 @@ class File:
 
 @dataclass(frozen=True)
 class Sheet:
-    """What a dataset says of itself."""
+    """The description of a dataset."""
 
     title: str
     description: str
@@ -62,8 +62,8 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Published:
-    """What became of it. `changed`: the names of the files, and of the fields of the dataset, that
-    were written; none where nothing had changed."""
+    """The result of a publication. `changed`: the names of the files, and of the fields of the
+    dataset, that were written; empty where nothing had changed."""
 
     dataset: ObjectId
     page: str
@@ -72,13 +72,13 @@ class Published:
 
 
 def heading(text: Any) -> str:
-    """Return a heading of the description of a dataset, in Markdown. `text`: translated already:
-    gettext never sees what stands inside an f-string."""
+    """Return a heading for the description of a dataset, in Markdown. `text`: translated already:
+    gettext does not extract from inside an f-string."""
     return f"## {text}"
 
 
 def dataset_of(name: str) -> catalogue.DatasetFacts | None:
-    """The dataset under which something is published, if everybody may see it."""
+    """Return the dataset under which something is published, if everybody may see it."""
     link = published().find_one({"_id": name, "created_at": {"$ne": None}}, {"dataset": 1})
     found = catalogue.find_dataset(link["dataset"]) if link else None
     return found if found and found.listed else None
@@ -86,7 +86,7 @@ def dataset_of(name: str) -> catalogue.DatasetFacts | None:
 
 def put(name: str, organization: ObjectId, sheet: Sheet, files: list[File]) -> Published:
     """Publish files under a name of ours, for an organization. Raise Conflict where the dataset was
-    taken down, or is somebody else's by now, and while somebody is publishing the same."""
+    deleted, belongs to another organization by now, or is being published concurrently."""
     with _claimed(name) as link:
         dataset = Dataset.objects(id=link["dataset"]).first()
         if dataset is None and link.get("created_at"):
@@ -114,7 +114,8 @@ def put(name: str, organization: ObjectId, sheet: Sheet, files: list[File]) -> P
 
 @contextmanager
 def _claimed(name: str) -> Iterator[Shown]:
-    """The link, made where there is none, while nobody else publishes the same."""
+    """Hold a lease on a publication and yield its record, created where there is none. Raise
+    Conflict while another process holds it."""
     moment = now()
     free = {"_id": name, "$or": [{"claimed": None}, {"claimed": {"$lte": moment}}]}
     taken = {
@@ -146,7 +147,7 @@ def _must_be_addressable() -> None:
 
 
 def _clean(link: dict[str, Any], dataset: Dataset | None) -> None:
-    """Delete the files that a run which failed has stored, and nothing refers to."""
+    """Delete the files that a failed run has stored and nothing refers to."""
     found = published().find_one({"_id": link["_id"]}, {"stored": 1}) or {}
     used = {resource.fs_filename for resource in dataset.resources} if dataset else set()
     for name in set(found.get("stored") or ()) - used:
@@ -183,8 +184,8 @@ def _create(link: Document, organization: ObjectId, sheet: Sheet, files: list[Fi
 
 
 def _update_files(link: Document, dataset: Dataset, files: list[File]) -> list[str]:
-    """Write the files that say something else, adds those that are missing, removes those of ours
-    that there are no more."""
+    """Write the files whose content has changed, add missing ones, remove those of ours no longer
+    published; return their names."""
     known = {one["name"]: one for one in link.get("files") or ()}
     ids = {file.name: _resource_id(dataset.id, file.name) for file in files}
     there = {resource.id: resource for resource in dataset.resources}
@@ -216,8 +217,8 @@ def _update_files(link: Document, dataset: Dataset, files: list[File]) -> list[s
 
 
 def _update_sheet(link: Document, dataset: Dataset, sheet: Sheet) -> list[str]:
-    """Write what we say of the dataset where it has changed and nobody has written something else
-    there since."""
+    """Write the fields of the dataset that have changed and that nobody else has edited since;
+    return their names."""
     before = link.get("written") or {}
     changed = []
     for field, value in _fields(sheet).items():
@@ -261,7 +262,7 @@ def _fields(sheet: Sheet) -> Shown:
 
 
 def _plain(value: Any) -> Any:
-    """A field of a dataset as it can be compared and kept."""
+    """Return a field of a dataset in a form that can be compared and stored."""
     if isinstance(value, DateRange):
         return f"{value.start}/{value.end}"
     if isinstance(value, (list, tuple)):
@@ -281,7 +282,8 @@ def _summary(file: File) -> dict[str, str]:
 
 
 def _resource_id(dataset: ObjectId, name: str) -> uuid.UUID:
-    """The id of a file of ours: it follows from what it is, so that it is found again."""
+    """Return the id of a file of ours: derived from the dataset and its name, so that it is found
+    again."""
     return uuid.uuid5(uuid.NAMESPACE_OID, f"{dataset}/{name}")
 
 
@@ -290,12 +292,12 @@ def _describe(resource: Resource, file: File, ids: dict[str, uuid.UUID]) -> None
     resource.description = file.description
     resource.type = file.type
     if file.schema:
-        # The address that stays, whatever the file is replaced by.
+        # The permanent address, whatever replaces the file.
         resource.schema = Schema(url=Resource(id=ids[file.schema]).latest)
 
 
 def _store(resource: Resource, file: File, link: dict[str, Any]) -> None:
-    """Put the file in udata's storage, read some bytes at a time, and remember it until the dataset
+    """Put the file in udata's storage, some bytes at a time, and remember it until the dataset
     refers to it."""
     prefix = f"culture-feedback/{link['dataset']}/{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
     with file.path.open("rb") as source:

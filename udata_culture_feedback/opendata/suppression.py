@@ -1,18 +1,18 @@
-"""What may be shown of few people: means from five answers on, a group of people on its own from
-ten on, and nothing from which one that is not shown could be subtracted."""
+"""Protect small groups: means from five answers on, a separate group of people from ten on, and
+nothing from which a hidden group could be subtracted."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-#: Answers from which a mean or a share is given; below, only how many there are.
+#: Fewest answers for a mean or a share; below, only their number is shown.
 LEAST_FOR_MEANS = 5
-#: People of a profile who answered a question, from which their answers are shown on their own.
+#: Fewest people of a profile who answered a question for their answers to be shown separately.
 LEAST_FOR_CROSSES = 10
 
 
 def mean(counts: Mapping[int, int]) -> float | None:
-    """The mean of steps, weighted by how many chose each; None below `LEAST_FOR_MEANS`."""
+    """Return the mean of steps, weighted by how many chose each; None below `LEAST_FOR_MEANS`."""
     answers = sum(counts.values())
     if answers < LEAST_FOR_MEANS:
         return None
@@ -20,19 +20,18 @@ def mean(counts: Mapping[int, int]) -> float | None:
 
 
 def share(count: int, of: int) -> float | None:
-    """A share from 0 to 1; None below `LEAST_FOR_MEANS`."""
+    """Return a share from 0 to 1; None below `LEAST_FOR_MEANS`."""
     return count / of if of >= LEAST_FOR_MEANS else None
 
 
 def shown_groups(
     sizes: Mapping[str, int], least: int = LEAST_FOR_CROSSES, never: Collection[str] = ()
 ) -> set[str]:
-    """The groups that may be shown beside the total of them all; those of `never` are not.
+    """Return the groups that may be shown beside their total; never those of `never`.
 
-    A group below `least` is not shown. Since the total is, so is the sum of those that are not: if
+    A group below `least` is hidden. Since the total is shown, so is the sum of the hidden ones: if
     that is below `least` too, the smallest of the others is hidden with them, until nobody can work
-    out less than `least` people together. Ties fall to the id, so that the answer is always the
-    same.
+    out fewer than `least` people together. Ties are broken by id, so that the result is stable.
     """
     people = {group: size for group, size in sizes.items() if size > 0}
     shown = {group for group, size in people.items() if size >= least and group not in never}

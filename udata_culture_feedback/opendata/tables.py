@@ -1,8 +1,8 @@
-"""A table of open data, told once: its columns say what is in each cell, and the header of the
+"""Define a table of open data once: its columns say what is in each cell, and the header of the
 file, its Table Schema (https://specs.frictionlessdata.io) and its data dictionary follow from them.
 
-Rows have ids drawn at random whenever the file is made, so that two files are not put side by side
-row by row; and come in a random order, since the order of arrival would tell as much.
+Rows get random ids whenever the file is made, so that two files cannot be matched row by row; and
+come in random order, since the order of arrival would reveal as much.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from ..web.csv import cell, written
 from ..web.untyped import Query, Shown
 from .suppression import LEAST_FOR_CROSSES, shown_groups
 
-#: Documents that the server sends at once, and those that are looked up at once.
+#: Documents that the server sends in one batch, and those looked up in one batch.
 SENT = 500
 BATCH = 200
 #: Bytes of the random id of a row.
 ID_LENGTH = 8
-#: The documents as they lie in their collection, rather than by an index.
+#: Read documents in their order on disk, rather than by an index.
 AS_THEY_LIE: Query = {"hint": {"$natural": 1}}
 #: The column of random ids.
 ROW = "row"
-#: As the Table Schema names them: of values that a list of texts puts between its elements.
+#: The separator of the values of a list of texts.
 SEPARATOR = ","
-#: The profile of who says none, as a group of people.
+#: The group of people without a profile.
 NO_PROFILE = "-"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `type`: of Table Schema ("string", "integer", "number", "boolean",
-    "yearmonth"). `values`: id and label of each value it may have; `many`: several of them, with
-    commas between. `value`: what a cell is made of."""
+    """One column. `type`: of Table Schema ("string", "integer", "number", "boolean", "yearmonth").
+    `values`: id and label of each allowed value; `many`: several of them, separated by commas.
+    `value`: makes a cell from what its row is about."""
 
     name: str
     title: Any
@@ -58,7 +58,7 @@ class Column:
     least: int | None = None
 
     def field(self) -> Shown:
-        """As a field of a Table Schema."""
+        """Return the column as a field of a Table Schema."""
         shown: Shown = {"name": self.name, "title": str(self.title), "type": self.type}
         if self.description:
             shown["description"] = str(self.description)
@@ -79,7 +79,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One file. `name`: without its suffix. `drawn`: its rows have random ids."""
+    """One file. `name`: without its suffix. `drawn`: whether its rows have random ids."""
 
     name: str
     title: str
@@ -96,7 +96,7 @@ class Table:
         return [column.name for column in self.all_columns]
 
     def rows(self, things: Iterable[Any]) -> Iterator[list[Any]]:
-        """The rows of the file, each with an id of this file only."""
+        """Yield the rows of the file, each with an id that is valid in this file only."""
         values = [column.value for column in self.columns]
         if not self.drawn:
             for one in things:
@@ -106,7 +106,7 @@ class Table:
             yield [id, *[value(one) for value in values]]
 
     def schema(self) -> Shown:
-        """Its Table Schema."""
+        """Return its Table Schema."""
         schema: Shown = {
             "$schema": "https://specs.frictionlessdata.io/schemas/table-schema.json",
             "name": self.name,
@@ -118,8 +118,8 @@ class Table:
         return schema | ({"primaryKey": [ROW]} if self.drawn else {})
 
     def write(self, path: Path, things: Iterable[Any]) -> Written:
-        """Write the file, some rows at a time. Two files of the same digest say the same: it is
-        that of the rows as a set, without their ids."""
+        """Write the file, some rows at a time. Two files with the same digest have the same
+        content: it is the digest of the rows as a set, without their ids."""
         total, number = 0, 0
 
         def counted() -> Iterator[list[Any]]:
@@ -139,21 +139,22 @@ class Table:
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: what tells whether a file says something else, and how many rows."""
+    """The result of writing a file: a digest that changes with the content, and how many rows."""
 
     digest: str
     rows: int
 
 
 def as_json(path: Path, document: Any) -> Written:
-    """Write a document as JSON, the same document to the same bytes."""
+    """Write a document as JSON; equal documents give equal bytes."""
     text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     path.write_text(text, encoding="utf-8")
     return Written(hashlib.sha256(text.encode()).hexdigest(), 1)
 
 
 def dictionary() -> Table:
-    """The data dictionary: one row for each column, and one for each value it may have."""
+    """Return the table of the data dictionary: one row for each column, and one for each allowed
+    value."""
 
     def of(index: int) -> Callable[[Any], Any]:
         return lambda row: row[index]
@@ -178,7 +179,7 @@ def dictionary() -> Table:
 
 
 def definitions(tables: Iterable[Table]) -> Iterator[list[Any]]:
-    """The rows of the dictionary of these tables."""
+    """Yield the rows of the dictionary of these tables."""
     for table in tables:
         for column in table.all_columns:
             told = [f"{table.name}.csv", column.name, column.type, str(column.title)]
@@ -190,9 +191,9 @@ def definitions(tables: Iterable[Table]) -> Iterator[list[Any]]:
 def shuffled(
     collection: Collection, where: Query, fields: Iterable[str], *, most: bool = False
 ) -> Iterator[Shown]:
-    """Documents in an order drawn each time, whatever their number: the server puts them in order,
-    on its disk where it must. `most` of the collection: it is read as it lies, which takes half of
-    the time that an index does."""
+    """Yield documents in a new random order, whatever their number: the server sorts them, on its
+    disk where it must. `most` of the collection: it is read in disk order, in half of the time that
+    an index takes."""
     found = collection.aggregate_raw_batches(
         [
             {"$match": where},
@@ -205,8 +206,8 @@ def shuffled(
         **(AS_THEY_LIE if most else {}),
     )
     for sent in found:
-        # Few are documents at a time: Python's collector of garbage goes through all that live,
-        # and through the whole of udata with them.
+        # Few are decoded at a time: Python's garbage collector walks through all live objects,
+        # all of udata included.
         yield from decode_iter(sent, collection.codec_options)
 
 
@@ -217,8 +218,8 @@ def batches(things: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def version(collection: Collection, where: Query, *also: Any, most: bool = False) -> str:
-    """Tells whether a file made of these documents (and of what else is named) may have changed:
-    each change of one increases its `v`. One pass over them; `most`: as in `shuffled`."""
+    """Return a version of a file made of these documents (and of `also`): each change of a document
+    increases its `v`. One pass over them; `most`: as in `shuffled`."""
     found = collection.aggregate(
         [
             {"$match": where},
@@ -238,9 +239,10 @@ def version(collection: Collection, where: Query, *also: Any, most: bool = False
 
 
 def told_profiles(sizes: dict[str, int], everybody: int) -> set[str]:
-    """The profiles that rows may tell. `sizes`: how many rows have each; `everybody`: how many
-    there are. Each value of the column, the empty one included, is then that of ten rows at least:
-    the figures of each profile being known, who is behind an empty cell could be worked out."""
+    """Return the profiles that rows may show. `sizes`: how many rows have each; `everybody`: how
+    many rows there are. Each value of the column, the empty one included, then has at least ten
+    rows: since the figures of each profile are public, who is behind an empty cell could be worked
+    out otherwise."""
     silent = everybody - sum(sizes.values())
     return shown_groups(sizes | {NO_PROFILE: silent}, LEAST_FOR_CROSSES, never=(NO_PROFILE,))
 
@@ -259,7 +261,7 @@ def profile_column() -> Column:
 
 
 def terms(found: Any) -> tuple[tuple[str, str], ...]:
-    """The values of a vocabulary, with their labels."""
+    """Return the values of a vocabulary, with their labels."""
     return tuple((term.id, str(term.label)) for term in found)
 
 
@@ -274,7 +276,7 @@ def _row_column() -> Column:
 
 
 def _drawn_ids() -> Iterator[bytes]:
-    """Random ids without end, many at once: each time is a call of the system."""
+    """Yield random ids without end, many per system call."""
     while True:
         many = secrets.token_bytes(ID_LENGTH * SENT)
         for start in range(0, len(many), ID_LENGTH):

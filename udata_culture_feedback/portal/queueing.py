@@ -67,10 +67,10 @@ def _leave_alone(address: str, error: Exception) -> None:
 
 @cache
 def _address(celery: Celery, task: str) -> Shown:
-    """Through Redis, an exchange costs each message a look at which queues it leads to. Where the
-    settings know one queue of it only, that is named instead, by the exchange without a name that
-    every broker has; nor is it declared then, being a list that comes with its first message.
-    Empty: Celery's own way."""
+    """Return how to address a task's queue at once: through Redis, publishing to an exchange costs
+    each message a lookup of its queues. Where the settings know only one queue of it, name that,
+    through the default exchange that every broker has; it is not declared then: it is a list that
+    exists with its first message. Empty: Celery's own routing."""
     if not (celery.conf.broker_write_url or "").startswith(REDIS):
         return {}
     queue = celery.amqp.router.route({}, task).get("queue")

@@ -1,1 +1,1 @@
-"""Plumbing of JSON routes, pages, files and charts."""
+"""Provide the plumbing of JSON routes, pages, files and charts."""

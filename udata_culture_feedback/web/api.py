@@ -1,4 +1,5 @@
-"""What all our JSON routes share: the namespace, reading a body, answering, caching, refusing."""
+"""Share what all our JSON routes need: the namespace, reading a body, responding, caching,
+refusing."""
 
 from __future__ import annotations
 
@@ -28,16 +29,16 @@ def documented(name: str, described: Shown) -> Model:
 Answer = Response
 
 
-#: Carries the contributor token of somebody without an account where there is no body for it.
+#: The header with the contributor token of an anonymous person, where there is no body for it.
 TOKEN_HEADER = "X-Culture-Feedback-Token"
 
-#: What anonymous answers may be kept for, in seconds, by browsers and by the edge.
+#: Seconds for which browsers and the edge may cache responses to anonymous users.
 PUBLIC_MAX_AGE = 60
 
 
 def json_body() -> Payload:
-    """The JSON object that was sent. Raise Invalid for anything else, TooLong over the bound;
-    werkzeug answers 415 to what is not JSON."""
+    """Return the JSON object that was sent. Raise Invalid for anything else, TooLong over the
+    bound; werkzeug answers 415 to what is not JSON."""
     bound_body()
     try:
         body: Any = request.json
@@ -47,7 +48,7 @@ def json_body() -> Payload:
         body = _well_formed(body)
     except RecursionError:
         raise nested_too_deeply() from None
-    # A body that did not say its length was perhaps read before we could bound it, by whoever
+    # A body without a length may have been read before we could bound it, by whatever
     # looked for a token in it.
     if len(request.get_data()) > current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]:
         raise _too_long()
@@ -55,13 +56,13 @@ def json_body() -> Payload:
 
 
 def nested_too_deeply() -> refusals.Invalid:
-    """Refuse JSON that Python cannot read without running out of its stack."""
+    """Return the refusal of JSON nested too deeply for Python's stack."""
     message = _("That is nested too deeply.")
     return refusals.Invalid(message, {"request": message})
 
 
 def _well_formed(body: Payload) -> Payload:
-    """Without halves of characters, which JSON can write and nothing can store."""
+    """Replace lone surrogates, which JSON can carry and nothing can store."""
     text = json.dumps(body, ensure_ascii=False)
     try:
         text.encode()
@@ -79,13 +80,15 @@ def bound_body() -> None:
 
 
 def carries_key() -> bool:
-    """Tell whether a key or a bearer says whose the request is: no other site can add one."""
+    """Return whether the request carries an API key or a bearer token, which no other site can
+    add."""
     return HEADER_API_KEY in request.headers or "Authorization" in request.headers
 
 
 def comes_from_elsewhere() -> bool:
-    """Tell whether another site has sent a request with the cookies of somebody. The front-end and
-    `CORS_ALLOWED_ORIGINS` are trusted; a client that says neither header is no browser of today."""
+    """Return whether another site has sent a request with a user's cookies. The front-end and
+    `CORS_ALLOWED_ORIGINS` are trusted; a client that sends neither header is no browser of
+    today."""
     if not request.cookies or carries_key():
         return False
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
@@ -97,7 +100,7 @@ def comes_from_elsewhere() -> bool:
 
 
 def _must_not_be_a_form() -> None:
-    """Refuse what a form or a link of another site can send with somebody's cookies, whichever they
+    """Refuse what a form or a link of another site can send with a user's cookies, whichever they
     are: `remember_token` logs people in too, and has no SameSite. Raise Forbidden."""
     if request.method in ("GET", "HEAD", "OPTIONS") or not request.cookies or carries_key():
         return
@@ -112,19 +115,19 @@ def _too_long() -> refusals.TooLong:
 
 
 def answer(body: Any, status: int = 200) -> Response:
-    """A JSON answer with the caching rules of its kind: public for a minute when nobody is
-    identified, private otherwise; an ETag that 304 answers go by."""
+    """Return a JSON response with the caching rules of its kind: public for a minute when nobody is
+    identified, private otherwise, with an ETag."""
     return written(json.dumps(body) if body is not None else "", status)
 
 
 def written(body: str, status: int = 200) -> Response:
-    """The same for what is JSON already."""
+    """Return a response as `answer` does, from a body that is JSON text already."""
     return cacheable(Response(body, status, mimetype="application/json"))
 
 
 def cacheable(response: Response) -> Response:
-    """Set ETag, Cache-Control and Vary on the answer to a read, and turns it into 304 where the
-    client has it already. Return to writes are not stored."""
+    """Set ETag, Cache-Control and Vary on the response to a read, and turn it into 304 where the
+    client has it already. Responses to writes are never stored."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.vary.update(("Origin", "Cookie", "Authorization", "X-API-KEY", TOKEN_HEADER))
     if request.method not in ("GET", "HEAD") or response.status_code != 200:
@@ -144,8 +147,8 @@ def cacheable(response: Response) -> Response:
 
 
 def same_for_all(response: Response) -> Response:
-    """Let caches keep one public answer for everybody from one origin. An edge passes by its cache
-    for who is known by a cookie or a key (`integrations/nginx`); a browser asks again each time."""
+    """Let caches share one public response among all users of an origin. An edge bypasses its cache
+    for requests with a cookie or a key (`integrations/nginx`); a browser asks again each time."""
     if response.cache_control.public:
         response.headers.pop("Vary", None)
         response.vary.add("Origin")
@@ -154,8 +157,8 @@ def same_for_all(response: Response) -> Response:
 
 
 def leave_session_alone(response: Response) -> Response:
-    """Keep the session out of an answer that is the same for all, after everything else:
-    Flask-Login looks into each session, for which Flask adds `Vary: Cookie` and renews it."""
+    """Keep the session out of a response shared by all, after everything else: Flask-Login reads
+    each session, for which Flask adds `Vary: Cookie` and renews it."""
     if g.get("culture_feedback_same_for_all"):
         session.clear()
         session.modified = session.accessed = False
@@ -163,21 +166,21 @@ def leave_session_alone(response: Response) -> Response:
 
 
 def never_stored(response: Response) -> Response:
-    """An answer that is good once, or is somebody's key: nobody keeps it."""
+    """Forbid caching a response that is valid once, or is a person's key."""
     response.headers["Cache-Control"] = "no-store"
     response.headers.pop("ETag", None)
     return response
 
 
 def only_for_its_holder(response: Response) -> Response:
-    """An answer at an address that is a key: nobody keeps it, finds it, or hears where it was."""
+    """Protect the response of a page whose address is a key: no cache, no index, no referrer."""
     response.headers["X-Robots-Tag"] = "noindex"
     response.headers["Referrer-Policy"] = "no-referrer"
     return never_stored(response)
 
 
 class Route(API):
-    """What answers at one of our addresses. Refusals become answers here: flask-restx would add
+    """The base class of our JSON routes. It turns refusals into responses: flask-restx would add
     hints about other addresses to a 404."""
 
     def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
@@ -189,7 +192,7 @@ class Route(API):
 
 
 def refuse(refusal: Refusal) -> Response:
-    """The JSON of a refusal: `message`, `errors` by field, and what it adds."""
+    """Return the JSON of a refusal: `message`, `errors` by field, and its details."""
     response = answer(refusal.as_json(), refusal.status)
     response.headers.update(refusal.headers)
     return response

@@ -1,4 +1,4 @@
-"""Show a list although one of its documents is broken: restored by halves, changed by hand."""
+"""Show a list although one of its documents is broken: half restored, or edited by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .log_line import tell
 
 log = logging.getLogger(__name__)
 
-#: What reading a document raises that has not what it should have.
+#: What reading a document raises when a field is missing or of the wrong type.
 BROKEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 Viewer = TypeVar("Viewer")
@@ -23,8 +23,8 @@ Show = Callable[Concatenate[Viewer, Iterable[Document], More], list[Item]]
 
 
 def left_out(show: Show[Viewer, Document, More, Item]) -> Show[Viewer, Document, More, Item]:
-    """Have a function that shows a list leave out what it cannot show, and log the ids of that. All
-    are shown at once; one by one only where that fails."""
+    """Have a function that shows a list leave out what it cannot show, and log the ids of that.
+    Documents are shown all at once, and one by one only where that fails."""
 
     @functools.wraps(show)
     def careful(

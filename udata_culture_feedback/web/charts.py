@@ -17,26 +17,26 @@ from markupsafe import Markup
 from udata.i18n import gettext as _
 from udata.i18n import ngettext
 
-#: A length in percent, a height in pixels: how they are written.
+#: A length in percent or a height in pixels, as written in the SVG.
 Number = float | int
 
-#: Shares of fewer people than that are not given in percent: one of them would weigh too much.
+#: Fewer people are not given in percent: each of them would weigh too much.
 LEAST_FOR_PERCENT = 5
 
 #: Across, in percent: where the plot of lines and columns begins and how wide it is.
 LEFT, WIDTH = 9.0, 88.0
 #: Down, in pixels: above the plot, the plot, below it.
 TOP, HEIGHT, BOTTOM = 28, 120, 24
-#: Of the name above a bar of steps, of the bar, of the names of its ends, and between two.
+#: Heights of the name above a bar of steps, of the bar, of the names of its ends, of a gap.
 NAME, BAR, ENDS, GAP = 22, 28, 20, 14
-#: How many columns of a chart of months have their name below.
+#: How many columns of a chart of months are named below.
 NAMED_COLUMNS = 4
-#: Of the parts of a bar, in percent: from which one its value fits, with its unit and without it.
+#: Widths of a part of a bar, in percent, from which its value fits, with its unit and without it.
 FITS, FITS_BARE = 12.0, 6.0
-#: Characters of a line of text, and of the name of an end, of which two share a line.
+#: Longest line of text, and longest name of an end (two share a line), in characters.
 LINE, END = 46, 27
 
-#: Of words that lines may cross.
+#: The attributes of words that lines may cross.
 HALO = Markup(' stroke="#ffffff" stroke-width="4" paint-order="stroke"')
 
 #: Colours by name, as in the light scheme of `static/tokens.css`.
@@ -64,7 +64,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """What a template shows."""
+    """A chart as a template shows it: the drawing and its table."""
 
     svg: Markup
     table: Table
@@ -72,7 +72,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Bar:
-    """What one bar of steps shows: how many people chose each."""
+    """The data of one bar of steps: how many people chose each."""
 
     label: str
     counts: Sequence[int]
@@ -80,7 +80,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Criterion:
-    """What one criterion was answered: the names of its steps and how many people chose each."""
+    """The ratings of one criterion: the names of its steps and how many people chose each."""
 
     label: str
     names: Sequence[str]
@@ -97,7 +97,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened in a column and may explain what a line does after it."""
+    """An event in a column that may explain what a line does after it."""
 
     column: int
     words: str
@@ -287,7 +287,7 @@ def _text(
     shift: int = 0,
     halo: bool = False,
 ) -> Markup:
-    """`shift`: in pixels, beside `x`, which is in percent; `halo`: read over lines."""
+    """Draw a text. `shift`: pixels beside `x`, which is in percent; `halo`: readable over lines."""
     attributes = Markup(' dx="{}"').format(shift) if shift else Markup("")
     attributes += Markup(' font-size="{}"').format(size) if size != 14 else Markup("")
     attributes += Markup(' font-weight="700"') if bold else Markup("")
@@ -299,7 +299,7 @@ def _text(
 
 
 def _lines_of(label: str) -> list[str]:
-    """A label in two lines at most: SVG does not wrap."""
+    """Break a label into two lines at most: SVG does not wrap."""
     if len(label) <= LINE:
         return [label]
     cut = label.rfind(" ", 0, LINE)
@@ -330,7 +330,7 @@ def _stacked_row(top: int, bar: Bar, names: Sequence[str]) -> Markup:
 
 
 def _parts(y: int, height: int, counts: Sequence[int], *, valued: bool = True) -> Markup:
-    """The parts of one bar, with a small gap between two; an empty one where nobody answered."""
+    """Draw the parts of one bar, with a small gap between two; an empty bar without answers."""
     of = sum(counts)
     if not of:
         return _rect(0, y, 100, height, "track")
@@ -347,7 +347,8 @@ def _parts(y: int, height: int, counts: Sequence[int], *, valued: bool = True) -
 
 
 def _part(start: float, width: float, height: int, colour: str, value: Markup) -> Markup:
-    """One part, in a view of its own, whose edge cuts it: its value is in the middle of it."""
+    """Draw one part in an `<svg>` of its own, whose edge clips it and whose middle holds its
+    value."""
     return Markup(
         '<svg x="{}%" width="{}%"><rect class="k-{}" x="{}" width="100%" height="{}" fill="{}"/>'
         "{}</svg>"
@@ -372,7 +373,8 @@ def _value(count: int, of: int, colour: str, height: int) -> Markup:
 
 
 def _scale(number: int) -> Sequence[tuple[str, str]]:
-    """The colours of so many steps: those of five, spread, where there is no scale for them."""
+    """Return the colours of `number` steps: those of five, spread, where there is no scale for
+    it."""
     five = SCALES[5]
     if number in SCALES:
         return SCALES[number]
@@ -410,7 +412,8 @@ def _in_words(names: Sequence[str], counts: Sequence[int]) -> str:
 
 
 def _commonest(row: Criterion) -> str:
-    """The step that most people chose; of several, the middle one, so that ties favour nobody."""
+    """Return the step that most people chose; on a tie, the middle one, so that ties favour
+    nobody."""
     most = max(row.counts)
     tied = [number for number, count in enumerate(row.counts) if count == most]
     step = tied[(len(tied) - 1) // 2]
@@ -425,7 +428,7 @@ def _whole_height() -> int:
 
 
 def _middle(number: int, columns: int) -> Number:
-    """The middle of a column, in percent."""
+    """Return the middle of a column, in percent."""
     return _short(LEFT + WIDTH * (number + 0.5) / columns)
 
 
@@ -441,7 +444,7 @@ def _level(share: float, label: str) -> Markup:
 
 
 def _today(columns: int) -> Markup:
-    """The line of the last column."""
+    """Draw the vertical line of the last column."""
     x = _middle(columns - 1, columns)
     return Markup(
         '<line class="k-line" x1="{x}%" x2="{x}%" y1="{top}" y2="{foot}" stroke="{colour}" '
@@ -450,7 +453,7 @@ def _today(columns: int) -> Markup:
 
 
 def _names(columns: Sequence[str]) -> list[Markup]:
-    """The names of some columns, the last of them included, so that they fit a phone."""
+    """Draw the names of some columns, always including the last, so that they fit a phone."""
     every = max(1, -(-len(columns) // NAMED_COLUMNS))
     return [
         _text(
@@ -466,7 +469,7 @@ def _names(columns: Sequence[str]) -> list[Markup]:
 
 
 def _line(number: int, values: Sequence[float | None]) -> Markup:
-    """One line: its strokes are stretched across, its marks are not."""
+    """Draw one line: its strokes are stretched horizontally, its marks are not."""
     columns = len(values)
     colour = COLOURS[("after", "before")[number]]
     dashes = Markup(' stroke-dasharray="5 4"') if number else Markup("")
@@ -509,8 +512,8 @@ def _mark(number: int, x: Number, y: Number) -> Markup:
 
 
 def _ends(series: Sequence[Line]) -> list[Markup]:
-    """The name and the last value of each line, beside its end: above it for the higher one, below
-    it for the other."""
+    """Draw the name and the last value of each line beside its end: above it for the higher line,
+    below it for the other."""
     known = [(line, _last(line.values)) for line in series]
     ends = [(line, *last) for line, last in known if last is not None]
     ends.sort(key=lambda end: -end[2])
@@ -553,7 +556,7 @@ def _words_of_event(number: int, event: Event) -> Markup:
 
 
 def _runs(values: Sequence[float | None]) -> Iterable[list[tuple[int, float]]]:
-    """Values that follow one another, with their columns."""
+    """Yield runs of consecutive values, with their columns."""
     run: list[tuple[int, float]] = []
     for column, share in enumerate(values):
         if share is None:
@@ -584,7 +587,7 @@ def _first_and_last(
 
 
 def _brief(number: float) -> Number:
-    """A length of which there are many: a tenth of a percent is less than a pixel."""
+    """Round a length to a tenth of a percent, less than a pixel: there are many of them."""
     return _short(round(number, 1))
 
 

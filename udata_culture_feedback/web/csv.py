@@ -1,7 +1,8 @@
-"""CSV files as udata's own, written row by row: a file of any length takes no memory.
+"""Write CSV files as udata does, row by row: a file of any length takes no memory.
 
 udata's conventions (`udata.core.csv`) are kept, so that one reader reads every file of a portal:
-UTF-8, semicolons, texts in quotes, CRLF. udata leaves formulas as they are; ours are made texts.
+UTF-8, semicolons, texts in quotes, CRLF. udata leaves formulas as they are; ours are turned into
+text.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from udata.auth import current_user
 
 from .api import PUBLIC_MAX_AGE
 
-#: A cell that begins with one of these is a formula to spreadsheets, quoted or not (OWASP, "CSV
-#: injection"); the wide forms are to those of East Asia.
+#: Spreadsheets take a cell that begins with one of these for a formula, quoted or not (OWASP, "CSV
+#: injection"); East Asian ones do so for the wide forms.
 FORMULAS = frozenset(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
 
-#: Rows sent at once.
+#: Rows sent in one chunk.
 ROWS = 500
 
-#: Texts of a file whose cells are remembered, and how long they may be, in characters: some MB.
+#: How many texts of a file have their cells cached, and their longest, in characters: some MB.
 REMEMBERED = 20_000
 SHORT = 100
 
@@ -32,12 +33,14 @@ EMPTY = '""'
 def download(
     name: str, header: list[str], rows: Iterable[list[Any]], version: str | None = None
 ) -> Response:
-    """A file to save, named after the day. `rows` are read as they are sent. Cells: texts, numbers,
-    dates (naive UTC), lists of texts, booleans, bytes (told as hexadecimal), None. `version`: of
-    what it says, for an ETag by which 304 answers go; weak, since the same is not said twice with
-    the same bytes."""
+    """Return a file to save, named after the day; `rows` are read while they are sent.
+
+    Cells: texts, numbers, dates (naive UTC), lists of texts, booleans, bytes (written as
+    hexadecimal), None. `version`: of the content, for an ETag; weak, since equal content may differ
+    in bytes.
+    """
     filename = f"{name}-{datetime.now(UTC):%Y-%m-%d}.csv"
-    # Not `make_conditional`, which would read the whole of it to know its length.
+    # Not `make_conditional`, which would read all of it to know its length.
     known_already = bool(version and request.if_none_match.contains_weak(version))
     response = Response(
         () if known_already else stream_with_context(written(header, rows)),
@@ -48,7 +51,7 @@ def download(
             "X-Content-Type-Options": "nosniff",
         },
     )
-    # As `api.cacheable`, whose ETag would need the whole of it.
+    # As `api.cacheable` does, whose ETag would need all of it.
     response.vary.update(("Origin", "Cookie", "Authorization", "X-API-KEY"))
     known = not current_user.is_anonymous
     response.headers["Cache-Control"] = (
@@ -60,7 +63,7 @@ def download(
 
 
 def written(header: list[str], rows: Iterable[list[Any]]) -> Iterator[str]:
-    """The text of a file, some rows at a time."""
+    """Yield the text of a file, some rows at a time."""
     cells = Cells()
     lines = [cells.line(header)]
     for row in rows:
@@ -72,9 +75,9 @@ def written(header: list[str], rows: Iterable[list[Any]]) -> Iterator[str]:
 
 
 class Cells(dict[str, str]):
-    """Rows as `udata.core.csv.get_writer` writes them, made safe, in a third of the time: by text,
-    the cell that it stands in. Ids, titles and terms come again in many rows; what is long, or one
-    too many, is worked out each time."""
+    """A cache from texts to their cells, which writes rows as `udata.core.csv.get_writer` does,
+    made safe, in a third of the time. Ids, titles and terms recur in many rows; long texts, and
+    those beyond the bound, are computed each time."""
 
     def line(self, row: Iterable[Any]) -> str:
         # The usual types at once: a file may have some ten million cells.
@@ -89,11 +92,11 @@ class Cells(dict[str, str]):
         )
 
     def other(self, value: Any) -> str:
-        """Numbers stand as they are, anything else in quotes."""
+        """Write any other value: numbers as they are, anything else in quotes."""
         kind = type(value)
         if kind is int:
             return str(value)
-        if kind is bytes:  # an id drawn for this row: nothing to remember
+        if kind is bytes:  # an id unique to this row: not worth caching
             return f'"{value.hex()}"'
         said = cell(value)
         return self[said] if isinstance(said, str) else str(said)
@@ -106,7 +109,7 @@ class Cells(dict[str, str]):
 
 
 def cell(value: Any) -> Any:
-    """A value as its cell. Numbers stay numbers; whatever people typed is a text."""
+    """Return a value as its cell. Numbers stay numbers; whatever people typed is a text."""
     if value is None:
         return ""
     if type(value) is str:

@@ -1,5 +1,5 @@
-"""CSV files that come from elsewhere, as spreadsheets and forms write them: read line by line, with
-the number of each line, so that what is wrong can be found again. `csv` writes ours."""
+"""Read CSV files from elsewhere, as spreadsheets and forms write them: line by line, with the
+number of each, so that mistakes can be found again. `csv` writes ours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)|(\d\d)/(\d\d)/(\d{4})")
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a line is not imported. `line`: of the file, from 1, where the record begins."""
+    """The reason why a line is not imported. `line`: of the file, from 1, where the record
+    begins."""
 
     line: int
     column: str | None
@@ -32,13 +33,13 @@ class Problem:
 
 
 class Unreadable(Exception):
-    """The file cannot be read at all; says why."""
+    """The file cannot be read at all; the message says why."""
 
 
 def records(path: Path, encoding: str, header: Callable[[list[str]], list[str]]) -> Iterator[Line]:
-    """The lines of a file that are not empty, with the number of the line where each begins. Its
-    delimiter is that of its first line. `header`: what its columns are called here; empty for those
-    that are left out. Raise Unreadable."""
+    """Yield the lines of a file that are not empty, with the number of the line where each begins.
+    The delimiter is guessed from the first line. `header`: maps the columns to our names; empty for
+    those to leave out. Raise Unreadable."""
     try:
         with path.open(encoding=encoding, newline="") as file:
             yield from _records(file, header)
@@ -65,7 +66,7 @@ def _records(file: Any, header: Callable[[list[str]], list[str]]) -> Iterator[Li
 
 
 def read_day(written: str) -> date | None:
-    """A day written as 2026-01-31 or 31/01/2026; None for anything else."""
+    """Read a day written as 2026-01-31 or 31/01/2026; None for anything else."""
     match = DAY.fullmatch(written)
     if match is None:
         return None
@@ -77,5 +78,5 @@ def read_day(written: str) -> date | None:
 
 
 def last_part(reference: str) -> str:
-    """An id or a slug; of the address of a dataset, its last part."""
+    """Return an id or a slug; from the address of a dataset, its last part."""
     return reference.rstrip("/").rpartition("/")[2]

@@ -1,7 +1,5 @@
-"""What people are told while MongoDB cannot answer (its primary is lost, its disk is full, no
-majority confirms): 503, as JSON or as a page that gives back what they typed. One place for all
-our routes.
-"""
+"""Respond while MongoDB is down (its primary is lost, its disk is full, no majority acknowledges):
+503, as JSON or as a page that gives back what people typed. One place for all our routes."""
 
 from __future__ import annotations
 
@@ -29,10 +27,10 @@ from .urls import PREFIX, portal
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which to try again.
+#: The `Retry-After` header, in seconds.
 RETRY_AFTER = 10
 
-#: Codes of MongoDB for what passes without anybody changing a line of code.
+#: Error codes of MongoDB for transient failures.
 PASSING = frozenset(
     {
         14031,  # OutOfDiskSpace
@@ -56,10 +54,10 @@ PASSING = frozenset(
 )
 _PASSING_CLASSES = (ConnectionFailure, ExecutionTimeout, NetworkTimeout, WriteConcernError)
 
-#: A text longer than that, or of several lines, is shown again; the rest goes along unseen.
+#: A longer text, or one of several lines, is shown again; other fields are hidden inputs.
 SHORT = 60
 
-#: Fields in which people write, however shortly.
+#: Fields in which people write, however short the text.
 TEXTS = frozenset({"comment", "description", "title", "message", "text", "answer"})
 
 MESSAGE = _(
@@ -69,8 +67,8 @@ KEPT = _("What you typed is below: nothing is lost as long as this page stays op
 
 
 def register(app: Flask) -> None:
-    """Have an application answer so at our addresses, whichever layer the error comes from: ours,
-    udata's API, or udata finding out who asks. Elsewhere udata's own behaviour is left alone."""
+    """Have an application respond so at our addresses, whichever layer the error comes from: ours,
+    udata's API, or udata's authentication. Elsewhere udata's own behaviour stays."""
     handled_by_udata, dispatched_by_flask = app.handle_user_exception, app.full_dispatch_request
 
     def handle(error: Exception) -> Any:
@@ -79,15 +77,15 @@ def register(app: Flask) -> None:
         if is_passing(error):
             return unavailable(error)
         if isinstance(error, RecursionError) and request.is_json:
-            # Flask-Security looks for a token in each body before anything of ours reads it, and
-            # again for whoever asks which language they prefer.
+            # Flask-Security looks for a token in each body before our code reads it, and
+            # again when the user's preferred language is read.
             g.lang_code = _language()
             return refuse(nested_too_deeply())
         return handled_by_udata(error)
 
     def dispatch(*context: Any) -> Response:
-        # A database that hangs would otherwise keep the process for longer than its server lets it
-        # live. Around all that Flask does until there is an answer: files are streamed afterwards.
+        # A database that hangs would otherwise block the process for longer than its server lets it
+        # live. Covers all that Flask does until there is a response: files are streamed afterwards.
         seconds = app.config["CULTURE_FEEDBACK_DATABASE_SECONDS"]
         if not seconds or not request.path.startswith(f"{PREFIX}/"):
             return dispatched_by_flask(*context)
@@ -99,8 +97,7 @@ def register(app: Flask) -> None:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether MongoDB could not do it now and may do it later; anything else is a fault of
-    ours."""
+    """Return whether a failure of MongoDB is transient; any other is a bug of ours."""
     if isinstance(error, mongoengine.errors.MongoEngineException):
         cause = error.__cause__ or error.__context__
         return cause is not None and is_passing(cause)
@@ -114,7 +111,8 @@ def is_passing(error: BaseException) -> bool:
 
 
 def unavailable(error: Exception) -> Response:
-    """The answer, made without the database: who asks, and all that depends on it, is not known."""
+    """Return the 503, made without the database: the user, and all that depends on them, is
+    unknown."""
     tell(
         log,
         logging.ERROR,
@@ -126,7 +124,7 @@ def unavailable(error: Exception) -> Response:
     )
     g.lang_code = _language()
     if request.path.startswith(f"{PREFIX}/pages/"):
-        # Not as a fragment: the loader then leaves the form as it is, and says what happened.
+        # Never a fragment: the loader then leaves the form as it is, and says what happened.
         response = Response(_page(), 503, mimetype="text/html")
     else:
         body = json.dumps({"message": str(MESSAGE)})
@@ -137,7 +135,7 @@ def unavailable(error: Exception) -> Response:
 
 
 def _page() -> str:
-    # Not `render_template`: what udata adds to each template looks for the account.
+    # Not `render_template`: udata's context processors look up the account.
     template = current_app.jinja_env.get_template("culture_feedback/unavailable.html")
     return template.render(
         lang=g.lang_code,
@@ -153,10 +151,10 @@ def _page() -> str:
 
 
 def _typed() -> list[tuple[str, str, bool]]:
-    """What was posted: name, value, and whether it is a text to be shown again."""
+    """Return what was posted: name, value, and whether it is a text to show again."""
     try:
         fields = list(request.form.items(multi=True))
-    except HTTPException:  # longer than we read
+    except HTTPException:  # over the bound of bodies
         return []
     return [(name, value, _is_text(name, value)) for name, value in fields]
 

@@ -42,8 +42,8 @@ NAMES: Document = {
 
 
 def name_of(field: str) -> str | None:
-    """Return the name of a field as errors give it, a criterion included; None for one that has
-    no name of its own (a question says its text in the error)."""
+    """Return the label of a field named in errors, a criterion included; None for a field without
+    one (a question gives its text in the error)."""
     if field.startswith("ratings."):
         axis = vocabularies().find("axes", field.removeprefix("ratings."))
         return str(axis.label) if axis else None

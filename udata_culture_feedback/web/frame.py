@@ -1,4 +1,4 @@
-"""Say what stands around whole pages: where one can go, who is logged in, the languages.
+"""Build what surrounds whole pages: the menu, who is logged in, the languages.
 
 What waits at each place is counted by rooms above this one: `app` registers a provider.
 """
@@ -24,7 +24,7 @@ NAMES = {"fr": "Français", "en": "English"}
 
 @dataclass(frozen=True)
 class Place:
-    """Somewhere one can go. `path`: below our pages, or a whole address of the front-end.
+    """An entry of the menu. `path`: below our pages, or a whole address of the front-end.
     `waiting`: how much waits there for this person, None where nothing is counted. `work`: for
     people who look after data or texts, apart from what everybody sees."""
 
@@ -49,19 +49,19 @@ class Place:
         return f"{PREFIX}/pages/{self.path}"
 
 
-#: Given whoever asks, as `people.viewer` found them.
+#: Takes the viewer, as `people.viewer` found them.
 Provider = Callable[[Any], Sequence[Place]]
 
 _providers: list[Provider] = []
 
 
 def provide(provider: Provider) -> None:
-    """Have `provider` say where somebody can go; the last one that was registered counts."""
+    """Register the provider of the menu; the last one counts."""
     _providers[:] = [provider]
 
 
 class Frame:
-    """What a layout shows around one page; the places are looked up when it does."""
+    """The layout around one page; its places are looked up when it is rendered."""
 
     def __init__(self, viewer: Reader):
         self.viewer = viewer
@@ -80,12 +80,12 @@ class Frame:
 
     @property
     def waiting(self) -> int:
-        """All that waits for this person."""
+        """How much waits for this person in all places together."""
         return sum(place.waiting or 0 for place in self.places)
 
     @property
     def languages(self) -> list[tuple[str, str, str]]:
-        """Code, name and address by which it is chosen."""
+        """Code, name and address that chooses it, of each language."""
         offered = [code for code in LANGUAGES if code in current_app.config["LANGUAGES"]]
         choose = url_for("culture-feedback.choose_language")
         return [
@@ -95,7 +95,7 @@ class Frame:
 
     @property
     def datasets(self) -> str | None:
-        """Where the front-end lists the datasets, if it is known."""
+        """The front-end's list of datasets, if its address is known."""
         return cdata_url("/datasets")
 
     @property
@@ -112,6 +112,6 @@ class Frame:
 
 
 def here() -> str:
-    """The address of this page without the language, to come back to."""
+    """Return the address of this page without its language, to come back to."""
     kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
     return request.path + (f"?{urlencode(kept)}" if kept else "")

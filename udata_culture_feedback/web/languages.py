@@ -1,4 +1,4 @@
-"""Which language we speak: of the request, of a reader, of the portal."""
+"""Choose the language: of a request, of a reader, of the portal."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from udata.i18n import get_locale
 
 from ..vocabulary import LANGUAGES, Texts
 
-#: What somebody has chosen in the frame of a whole page.
+#: The cookie with the language chosen in the frame of a whole page.
 COOKIE = "culture-feedback-lang"
 
 
 def choose_for_request(*, alone: bool) -> None:
     """Set the language of a page: `?lang=` where it is one of the portal's; then, for a page that
-    stands `alone`, what the person has chosen (a cookie), the language of their account, the one of
-    ours that their browser prefers; otherwise that of the account or the portal. udata does this
-    for its API only, and any other value would be a 500."""
+    stands `alone`, the user's choice (a cookie), the language of their account, the one of ours
+    that their browser prefers; otherwise that of the account or the portal. udata does this for its
+    API only, and any other value would be a 500."""
     asked = _known(request.args.get("lang"))
     if asked is None and alone:
         asked = (
@@ -34,13 +34,14 @@ def choose_for_request(*, alone: bool) -> None:
 
 
 def _known(language: str | None) -> str | None:
-    """The code of a language that the portal has, None for any other."""
+    """Return the code of a language that the portal has; None for any other."""
     code = (language or "").replace("_", "-").split("-")[0].lower()
     return code if code in current_app.config["LANGUAGES"] else None
 
 
 def _offered() -> list[str]:
-    """Those of ours that the portal has, its own first: it counts where anything is accepted."""
+    """Return those of our languages that the portal has, its default first: it wins where the
+    browser accepts anything."""
     default = current_app.config["DEFAULT_LANGUAGE"]
     offered = [code for code in LANGUAGES if code in current_app.config["LANGUAGES"]]
     return sorted(offered, key=lambda code: code != default)

@@ -1,5 +1,5 @@
-"""Lists that stay fast: bounded pages, totals from counters where they hold them, offsets that end,
-and cursors beyond."""
+"""Keep lists fast: bounded pages, totals from counters where there are any, offsets that end, and
+cursors beyond."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from . import refusals
 from .untyped import Query, Shown
 from .urls import asked_url
 
-#: Largest page anybody gets.
+#: Largest page size.
 MAX_PAGE_SIZE = 100
-#: Offsets end there: what comes after is reached with a cursor.
+#: Last offset: what comes after is reached with a cursor.
 MAX_OFFSET = 10_000
-#: Totals that no counter holds are counted up to there.
+#: Totals without a counter are counted up to this.
 MAX_COUNT = 10_000
 
 #: Newest first.
@@ -36,7 +36,7 @@ MILLISECOND = timedelta(milliseconds=1)
 
 @dataclass(frozen=True)
 class Page:
-    """What is asked of a list, newest first. `cursor` is the (date, id) after which to start."""
+    """A requested page of a list, newest first. `cursor` is the (date, id) after which to start."""
 
     number: int = 1
     size: int = 20
@@ -48,13 +48,13 @@ class Page:
 
     @property
     def beyond(self) -> bool:
-        """After the end of offsets: only a cursor leads there."""
+        """Whether it is after the last offset: only a cursor leads there."""
         return self.cursor is None and self.offset + self.size > MAX_OFFSET
 
 
 def asked_page(default_size: int = 20) -> Page:
-    """The page that the query asks for: `page`, `page_size` (capped), or `cursor`. Raise Invalid
-    naming the argument."""
+    """Return the page that the query asks for: `page`, `page_size` (capped), or `cursor`. Raise
+    Invalid naming the argument."""
     size = min(_positive("page_size", default_size), MAX_PAGE_SIZE)
     cursor = request.args.get("cursor")
     if cursor:
@@ -65,12 +65,12 @@ def asked_page(default_size: int = 20) -> Page:
 def newest_first(
     collection: Collection, where: Query, page: Page, projection: dict[str, int] | None
 ) -> list[Any]:
-    """One page of documents by `created_at`, and one more where there is one. Raise Invalid with
-    the cursor to go on with (`next`) when the offset is beyond the end of offsets; a list that ends
-    before that has nothing there."""
+    """Return one page of documents by `created_at`, plus one document where more follow. Raise
+    Invalid with the cursor to go on with (`next`) beyond the last offset; return nothing there when
+    the list ends before."""
     order = list(NEWEST.items())
     if page.beyond:
-        # After the last whole page, so that who was turning pages goes on without a gap.
+        # After the last whole page, so that paging goes on without a gap.
         whole = MAX_OFFSET // page.size * page.size
         last = list(collection.find(where, {"created_at": 1}, sort=order).skip(whole - 1).limit(1))
         if not last:
@@ -83,7 +83,7 @@ def newest_first(
 
 
 def newest_first_stages(where: Query, page: Page, projection: dict[str, int]) -> list[Query]:
-    """The same as stages of a pipeline, for a page that is not `beyond`."""
+    """Return the pipeline stages of `newest_first`, for a page that is not `beyond`."""
     return [
         {"$match": _after(where, page)},
         {"$sort": NEWEST},
@@ -94,7 +94,7 @@ def newest_first_stages(where: Query, page: Page, projection: dict[str, int]) ->
 
 
 def _after(where: Query, page: Page) -> Query:
-    """What comes after the cursor of a page, if it has one."""
+    """Narrow a query to what comes after the cursor of a page, if it has one."""
     if not page.cursor:
         return where
     moment, id = page.cursor
@@ -103,7 +103,7 @@ def _after(where: Query, page: Page) -> Query:
 
 
 def count(collection: Collection, where: Query) -> tuple[int, bool]:
-    """How many, counted up to a bound, and whether the bound was hit."""
+    """Count up to a bound; return the number, and whether the bound was hit."""
     n = collection.count_documents(where, limit=MAX_COUNT + 1)
     return (MAX_COUNT, True) if n > MAX_COUNT else (n, False)
 
@@ -115,8 +115,8 @@ def envelope(
     total: int,
     capped: bool = False,
 ) -> Shown:
-    """A page as udata's API gives it, with the addresses of the next and previous ones. `found` is
-    what `newest_first` answered, `shown` its first `page.size` as JSON."""
+    """Return a page as udata's API shows it, with the addresses of the next and previous ones.
+    `found`: what `newest_first` returned; `shown`: its first `page.size` as JSON."""
     more = len(found) > page.size
     last = found[page.size - 1] if more else None
     follow = None
@@ -162,7 +162,7 @@ def _write_cursor(document: Mapping[str, Any]) -> str:
 
 
 def write_cursor(moment: datetime, id: ObjectId) -> str:
-    """Where a list goes on, after the document of that date and id."""
+    """Return the cursor that continues a list after the document with that date and id."""
     milliseconds = (moment - EPOCH) // MILLISECOND
     return base64.urlsafe_b64encode(json.dumps([milliseconds, str(id)]).encode()).decode()
 

@@ -17,7 +17,7 @@ def tell(logger: logging.Logger, level: int, event: str, **pairs: Any) -> None:
 
 
 def _value(value: Any) -> str:
-    """As it stands where it is one word, quoted otherwise: a line is never two."""
+    """Write a value as it is when it is one word, quoted otherwise: an event is always one line."""
     text = str(value)
     plain = text and all(one.isalnum() or one in "-_.:/,+" for one in text)
     return text if plain else json.dumps(text, ensure_ascii=False)

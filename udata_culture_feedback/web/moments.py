@@ -1,5 +1,5 @@
-"""Moments as they are stored (naive UTC), as the API gives them, and as people where the portal is
-count and read them."""
+"""Convert moments between storage (naive UTC), the API, and the days and words of people in the
+portal's time zone."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from flask_babel import format_date, get_locale
 
 
 def portal_zone() -> ZoneInfo:
-    """The portal's zone, in which dates are computed and told."""
+    """Return the portal's time zone, in which dates are computed and shown."""
     return ZoneInfo(current_app.config["CULTURE_FEEDBACK_TIMEZONE"])
 
 
 def iso(moment: datetime | None) -> str | None:
-    """A stored moment with its zone, as the API gives it."""
+    """Return a stored moment with its zone, as the API shows it."""
     return f"{moment.isoformat()}+00:00" if moment else None
 
 
 def to_local(at: datetime, zone: ZoneInfo) -> datetime:
-    """A stored moment in a zone (aware)."""
+    """Return a stored moment in a zone (aware)."""
     return at.replace(tzinfo=UTC).astimezone(zone)
 
 
 def local_day(at: datetime, zone: ZoneInfo) -> date:
-    """The day that people of `zone` live at `at` (naive UTC)."""
+    """Return the day it is in `zone` at `at` (naive UTC)."""
     return to_local(at, zone).date()
 
 
 def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> int:
-    """Whole local days between two moments: the local midnights crossed, whatever the hour, and
-    whether such a day lasted 23, 24 or 25 hours. Never negative."""
+    """Count the local midnights between two moments, whatever the hour, and whether a day lasted
+    23, 24 or 25 hours. Never negative."""
     return max(0, (local_day(end, zone) - local_day(start, zone)).days)
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The beginning of a local day, as naive UTC. Raise OverflowError at the ends of the
+    """Return the beginning of a local day, as naive UTC. Raise OverflowError at the ends of the
     calendar."""
     return datetime.combine(day, time(), zone).astimezone(UTC).replace(tzinfo=None)
 
 
 def end_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """The last second of a local day, as naive UTC.
+    """Return the last second of a local day, as naive UTC.
 
     `fold=1` (PEP 495) takes the later of two 23:59:59 where clocks go back at midnight (Havana)
     and, where they jump over it (Nuuk, in March), the last second before the jump.
@@ -54,8 +54,8 @@ def end_of_day(day: date, zone: ZoneInfo) -> datetime:
 
 
 def in_words(day: date) -> str:
-    """Write a day in the language of the request, in one form for each: « 1er janvier 2026 »,
-    "7 September 2026"."""
+    """Write a day in the language of the request, always in the same form: « 1er janvier 2026 », "7
+    September 2026"."""
     locale = get_locale()
     if locale is not None and locale.language == "en":
         return str(format_date(day, "d MMMM y"))

@@ -1,8 +1,8 @@
-"""What all our pages and fragments share: the blueprint, who asks, the guard of unsafe verbs,
+"""Share what all our pages and fragments need: the blueprint, identity, the guard of unsafe verbs,
 security headers, and rendering as a whole page or as a fragment.
 
-Our pages share the origin of udata's session, where a script of somebody else's would be an account
-takeover: hence no inline script or style, and a Content-Security-Policy from the first page on.
+Our pages share the origin of udata's session, where a foreign script would be an account takeover:
+hence no inline script or style, and a Content-Security-Policy from the first page on.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ from .urls import PREFIX, portal
 View = Callable[..., Any]
 
 blueprint = Blueprint("culture-feedback", __name__, url_prefix=PREFIX, template_folder="templates")
-# One guard of ours (below) instead of Flask-WTF's, which would lose what people typed.
+# Our own guard (below) instead of Flask-WTF's, which would lose what people typed.
 csrf.exempt(blueprint)
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
-#: Sent by our loader; a form of another site cannot send it.
+#: A header sent by our loader; a form of another site cannot send it.
 HEADER = "X-Culture-Feedback"
 
 #: A form may stay open for as long as the session lives: its token has no time limit of its own.
@@ -66,7 +66,7 @@ def handles_refusal(view: Callable[..., Any]) -> Callable[..., Any]:
 
 def form_address(rule: str, *, page: str) -> Callable[[View], View]:
     """Declare an address that only a form has. Opened by GET (reloaded, copied, gone back to after
-    logging in) it leads to `page`: a path of ours, with the arguments of the rule."""
+    logging in) it redirects to `page`: a path of ours, with the arguments of the rule."""
 
     def declare(view: View) -> View:
         def lead_to_page(**arguments: str) -> Response:
@@ -86,11 +86,12 @@ def handle_form(
     *,
     guard: Callable[[], None] | None = None,
 ) -> Response:
-    """Answer a form: bound its body, check that one of our pages sent it, act, go on.
+    """Handle a form: bound its body, check that one of our pages sent it, act, redirect.
 
-    `act`: does it and returns the address that follows (303), or what is shown where that is no
-    whole page (a fragment, a page without session). `again`: shows the form once more, with what
-    was refused and what was typed. `guard`: None where something in the form is the proof.
+    `act`: does it and returns the address that follows (303), or the response where there is no
+    whole page to redirect to (a fragment, a page without session). `again`: shows the form once
+    more, with what was refused and what was typed. `guard`: None where something in the form is the
+    proof.
     """
     try:
         bound_body()
@@ -103,13 +104,13 @@ def handle_form(
 
 
 def see_other(address: str) -> Response:
-    """Redirect to what follows from a form, by GET whatever the form was sent with."""
+    """Redirect to what follows a form, by GET whatever method the form was sent with."""
     return redirect(address, code=303)  # type: ignore[return-value]
 
 
 @blueprint.before_request
 def prepare() -> None:
-    """Language, then identity exactly as udata's API finds it, then the guard."""
+    """Set the language, then the identity exactly as udata's API does, then check the guard."""
     if carries_key():
         api.authentify(lambda: None)()
     alone = not wants_fragment() and request.path.startswith(f"{PREFIX}/pages/")
@@ -125,12 +126,12 @@ def prepare() -> None:
 
 
 def check_guard(viewer: Reader, *, without_account: bool = False) -> None:
-    """Raise Unauthenticated for somebody unknown (the session may have ended since the form was
+    """Raise Unauthenticated for an unknown viewer (the session may have ended since the form was
     shown), Forbidden when nothing proves that the form was sent from one of our pages.
 
-    `without_account`: the form may be sent without one. It then carries all that it is worth: there
-    is no session that another site could use. The action says what else it needs. A form that was
-    made for somebody logged in is not one of these: their session has ended.
+    `without_account`: the form may be sent without one. It then carries its own proof: there is no
+    session that another site could abuse. The action checks the rest. A form made for a logged-in
+    user is not one of these: their session has ended.
     """
     if without_account and not viewer.account and "signed_in" not in request.form:
         return
@@ -143,8 +144,8 @@ def check_guard(viewer: Reader, *, without_account: bool = False) -> None:
 
 @blueprint.after_request
 def protect(response: Response) -> Response:
-    """Security headers; and no session cookie for who came with a key or a bearer token (udata
-    logs them in, which would set one)."""
+    """Set the security headers, and no session cookie for requests with a key or a bearer token
+    (udata logs them in, which would set one)."""
     ancestors = " ".join(current_app.config["CULTURE_FEEDBACK_FRAME_ANCESTORS"]) or "'none'"
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {_images()}; "
@@ -161,15 +162,15 @@ def protect(response: Response) -> Response:
 
 
 def _images() -> str:
-    """Where images may come from: here, and where the logo of the portal is."""
+    """Return where images may come from: here, and the host of the portal's logo."""
     logo = urlsplit(current_app.config["CULTURE_FEEDBACK_LOGO_URL"] or "")
-    own = "'self' blob:"  # of a chart, the picture that its reader downloads
+    own = "'self' blob:"  # blob: the picture of a chart that one downloads
     return f"{own} {logo.scheme}://{logo.netloc}" if logo.netloc else own
 
 
 @blueprint.route("/pages/language")
 def choose_language() -> Response:
-    """Keep the language that somebody chooses for whole pages, then bring them back."""
+    """Store the language chosen for whole pages, then go back to the page."""
     chosen, back = request.args.get("to", ""), request.args.get("next", "")
     here = urlsplit(back)
     if here.scheme or here.netloc or not back.startswith("/") or back.startswith(("//", "/\\")):
@@ -181,14 +182,15 @@ def choose_language() -> Response:
 
 
 def wants_fragment() -> bool:
-    """`?as=fragment`: only the content of the page, for the loader to put on somebody else's."""
+    """Return whether `?as=fragment` was asked: only the content of the page, for the loader to put
+    on a host's page."""
     return request.args.get("as") == "fragment"
 
 
 def page_address(path: str, **arguments: Any) -> str:
-    """The address of one of our pages (`datasets/<d>/`) as links and forms of the current answer
-    give it: the prettier one of the operator in a whole page, the one of udata in a fragment, since
-    the loader asks the server it comes from. Keeps the language that was asked for."""
+    """Return the address of one of our pages (`datasets/<d>/`) for links and forms of the current
+    response: the operator's pretty one in a whole page, udata's in a fragment, since the loader
+    asks the server it comes from. Keeps the language that was asked for."""
     pretty = current_app.config["CULTURE_FEEDBACK_PAGES_URL"]
     if pretty and not wants_fragment():
         base = pretty.rstrip("/")
@@ -202,8 +204,8 @@ def page_address(path: str, **arguments: Any) -> str:
 def render(
     template: str, *, viewer: Reader, refusal: refusals.Refusal | None = None, **context: Any
 ) -> Response:
-    """A view, as a whole page or as a fragment, cacheable as its kind allows; with the status of
-    what was refused, if anything was."""
+    """Render a view, as a whole page or as a fragment, cacheable as its kind allows, with the
+    status of the refusal if there is one."""
     text = _text(template, viewer=viewer, refusal=refusal, **context)
     return _response(text, refusal)
 
@@ -214,11 +216,11 @@ def render_cached(
     shown: tuple[Hashable, ...],
     context: Callable[[], Document],
 ) -> Response:
-    """Render a view; for anonymous people once, while what it shows stays as it is.
+    """Render a view, from the cache for anonymous users as long as what it shows has not changed.
+    Users logged in, or recognised by a token, get their page rendered.
 
-    Somebody logged in, or recognised by a token, gets their page rendered.
+    :param shown: all that the page is made of (see `render_cache.kept`).
 
-    :param shown: says all that the page is made of (see `render_cache.kept`).
     :param context: makes what the template is given.
     """
     if viewer.known:
@@ -251,25 +253,23 @@ def _response(text: str, refusal: refusals.Refusal | None = None) -> Response:
     response = Response(text, refusal.status if refusal else 200, mimetype="text/html")
     if wants_fragment():
         response.headers[HEADER] = "fragment"
-        # Without which the script of another origin would not see it.
+        # Without this, the script of another origin could not read it.
         response.headers["Access-Control-Expose-Headers"] = HEADER
     else:
-        # Of what a page says nothing depends on it where `lang` is in the address.
+        # The language of a whole page may depend on it.
         response.vary.add("Accept-Language")
     if refusal:
         response.headers.update(refusal.headers)
-        # udata puts a page of its own in the place of a 404: see `app.ends`.
+        # udata replaces a 404 by a page of its own: see `app.ends`.
         g.culture_feedback_page = response
     response = cacheable(response)
     return same_for_all(response) if wants_fragment() else response
 
 
 def part(template: str, shown: Any, context: Callable[[], Document]) -> Markup:
-    """A part of a page that is the same for everybody, rendered when what it shows has changed.
-
-    `shown`: plain values and dataclasses that say all that the part is made of; `context`: makes
-    what its template is given.
-    """
+    """Render a part of a page that is the same for everybody, from the cache while what it shows
+    has not changed. `shown`: plain values and dataclasses, all that the part is made of; `context`:
+    makes what its template is given."""
     return kept(
         ("part", template, *setting_key(), fingerprint(shown)),
         lambda: Markup(render_template(f"culture_feedback/{template}", **_setting(), **context())),
@@ -277,13 +277,13 @@ def part(template: str, shown: Any, context: Callable[[], Document]) -> Markup:
 
 
 def setting_key() -> tuple[Hashable, ...]:
-    """The part of a key that stands for where a part of a page will stand, and where its links
+    """Return the part of a cache key for where a part of a page will stand, and where its links
     lead."""
     return request.args.get("lang"), *_setting().values()
 
 
 def _setting() -> Shown:
-    """What a template is told of where it will stand."""
+    """Return what a template has to know of where it will stand."""
     fragment = wants_fragment()
     level = _heading_level()
     return {
@@ -297,18 +297,19 @@ def _setting() -> Shown:
 
 
 def _mark(viewer: Reader) -> str:
-    """By which the loader knows that somebody else is logged in than when it asked."""
+    """Return a mark by which the loader notices that another user has logged in since its
+    request."""
     return hashlib.sha256(viewer.key.encode()).hexdigest()[:12] if viewer.key else ""
 
 
 def _token(viewer: Reader) -> str:
-    """udata's CSRF token for the forms of whole pages; fragments are guarded by a header. It sets
-    the session cookie, which the page of somebody unknown must not."""
+    """Return udata's CSRF token for the forms of whole pages; fragments are guarded by a header. It
+    sets the session cookie, which pages of unknown viewers must not."""
     return generate_csrf() if viewer.account and not wants_fragment() else ""
 
 
 def _heading_level() -> int:
-    """The level of the title of a fragment, which the page it is put on decides."""
+    """Return the heading level of a fragment's title, which the host page decides."""
     level = request.args.get("level", "")
     return int(level) if wants_fragment() and level in ("1", "2", "3", "4", "5", "6") else 2
 

@@ -1,5 +1,5 @@
-"""Reading what people send, field by field: what is right is kept, what is wrong is named. The same
-for JSON bodies and for forms, of every domain."""
+"""Read what people send, field by field: valid values are kept, invalid ones are named. For JSON
+bodies and forms of every domain."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from . import refusals
 from .text_cleaning import clean, is_invisible
 from .untyped import Payload
 
-#: A submission's id is chosen by who sends it (a UUID does), so that a retry is stored once.
+#: A submission's id, chosen by the client (a UUID, say), so that a retry is stored once.
 SUBMISSION_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
 
 
-#: Characters of a slug or an id by which something is named.
+#: Longest slug or id, in characters.
 REFERENCE_LENGTH = 300
 
 
 class Reading:
-    """Collects what is right (`values`) and what is wrong (`errors`) of one payload. Each method
-    reads one field and leaves its name in one of them."""
+    """The values and errors of one payload. Each method reads one field and leaves its name in
+    `values` or in `errors`."""
 
     def __init__(self, payload: Payload):
         self.payload = payload
@@ -37,13 +37,13 @@ class Reading:
         return field in self.payload
 
     def checked(self) -> Payload:
-        """The values. Raise Invalid with one error for each field at fault."""
+        """Return the values. Raise Invalid with one error for each invalid field."""
         if self.errors:
             raise refusals.Invalid(_("Some answers need another look."), self.errors)
         return self.values
 
     def choice(self, field: str, ids: Collection[str], *, required: bool = False) -> None:
-        """One of the ids, or None."""
+        """Read one of the ids, or None."""
         value = self.payload.get(field)
         if value in (None, ""):
             if required:
@@ -56,7 +56,7 @@ class Reading:
             self.errors[field] = _("Choose one of: %(ids)s.", ids=", ".join(ids))
 
     def choices(self, field: str, ids: Collection[str]) -> None:
-        """Some of the ids, each once."""
+        """Read some of the ids, each once."""
         value = self.payload.get(field) or []
         if isinstance(value, list) and all(isinstance(v, str) and v in ids for v in value):
             self.values[field] = list(dict.fromkeys(value))
@@ -72,10 +72,9 @@ class Reading:
         one_line: bool = False,
         too_long: Callable[[int, int], Any] | None = None,
     ) -> None:
-        """Read a text, cleaned, or None; refuse one of which nothing can be seen. `longest`: None
-        for the bound of comments, beyond which the whole payload is refused: raises TooLong.
-        `too_long`: the sentence that says so, made of how many characters there are and how many
-        there may be."""
+        """Read a text, cleaned, or None; refuse an invisible one. `longest`: None for the bound of
+        comments, over which the whole payload is refused: raise TooLong. `too_long`: makes the
+        message, from how many characters there are and how many there may be."""
         value = self.payload.get(field)
         if value is not None and not isinstance(value, str):
             self.errors[field] = _("A text.")
@@ -98,7 +97,7 @@ class Reading:
             self.values[field] = value or None
 
     def reference(self, field: str, longest: int = REFERENCE_LENGTH) -> None:
-        """An id or a slug, given alone or as the `id` of an object, or None."""
+        """Read an id or a slug, given alone or as the `id` of an object, or None."""
         value = self.payload.get(field)
         if isinstance(value, dict):
             value = value.get("id")
@@ -110,7 +109,7 @@ class Reading:
             self.errors[field] = _("An id or a slug.")
 
     def texts(self, field: str, most: int, longest: int = 2000) -> None:
-        """Some short texts, each once."""
+        """Read some short texts, each once."""
         value = self.payload.get(field) or []
         if (
             isinstance(value, list)
@@ -123,7 +122,7 @@ class Reading:
             self.errors[field] = _("A list of %(n)d texts at most.", n=most)
 
     def boolean(self, field: str) -> None:
-        """True or false; null is false."""
+        """Read true or false; null is false."""
         value = self.payload.get(field)
         if isinstance(value, bool) or value is None:
             self.values[field] = bool(value)
@@ -131,7 +130,7 @@ class Reading:
             self.errors[field] = _("True or false.")
 
     def submission(self) -> None:
-        """`submission_id`, where one was sent."""
+        """Read `submission_id`, where one was sent."""
         sent = self.payload.get("submission_id")
         if sent is None:
             return
@@ -148,8 +147,7 @@ def _too_long(length: int, longest: int) -> Any:
 
 
 def is_web_address(text: str) -> bool:
-    """Return whether a text is an http(s) address that shows no secret: no user or password in
-    it."""
+    """Return whether a text is an http(s) address without secrets: no user or password in it."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -163,7 +161,7 @@ def is_web_address(text: str) -> bool:
 
 
 def is_date(text: str) -> bool:
-    """Return whether a text is a day as `2026-12-31`."""
+    """Return whether a text is a day like `2026-12-31`."""
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:

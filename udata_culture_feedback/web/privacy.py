@@ -1,6 +1,5 @@
-"""What people are told of their data, in one place: who answers for them, how long each is kept, to
-whom one complains. Notices beside forms, the page, and the register of the operator say the same.
-"""
+"""Tell people about their data, in one place: who is responsible for them, how long each is kept,
+to whom to complain. Notices beside forms, the page, and the operator's register agree by it."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from udata.i18n import lazy_gettext as _
 @dataclass(frozen=True)
 class Kept:
     """How long something is kept. `setting` names the number of days, which the operator decides;
-    without it `hours` is fixed, and without either there is no end but the one `until` says."""
+    without it `hours` is fixed, and without either `until` alone says when it ends."""
 
     what: Any
     until: Any
@@ -28,13 +27,13 @@ class Kept:
         return current_app.config[self.setting] if self.setting else None
 
     def length(self) -> str | None:
-        """« 90 jours », « 24 heures »."""
+        """Write the duration: « 90 jours », « 24 heures »."""
         if self.days is not None:
             return ngettext("%(num)d day", "%(num)d days", self.days)
         return ngettext("%(num)d hour", "%(num)d hours", self.hours) if self.hours else None
 
 
-#: Everything that is somebody's, in the order of the page. A test compares it with
+#: All personal data, in the order of the page. A test compares it with
 #: `docs/privacy.md`.
 RETENTION: tuple[Kept, ...] = (
     Kept(
@@ -99,7 +98,7 @@ RETENTION: tuple[Kept, ...] = (
 
 @dataclass(frozen=True)
 class Facts:
-    """Who answers for what people give, and to whom one complains. None: not said."""
+    """Who is responsible for the data that people give, and to whom to complain. None: not said."""
 
     controller: str | None
     dpo: str | None
@@ -109,7 +108,7 @@ class Facts:
 
 
 def facts(consultation: Mapping[str, Any] | None = None) -> Facts:
-    """Of the portal; of a consultation where it says otherwise."""
+    """Return the facts of the portal, or of a consultation, which may override them."""
     config = current_app.config
     if consultation is None:
         said = {
@@ -130,15 +129,15 @@ def facts(consultation: Mapping[str, Any] | None = None) -> Facts:
 
 
 def by_default(field: str) -> dict[str, str]:
-    """What holds of consultations that do not say it themselves: the setting for consultations,
-    otherwise that of the portal. `field`: `controller`, `dpo`, `retention`."""
+    """Return what applies to consultations that do not say it themselves: the setting for
+    consultations, otherwise the portal's. `field`: `controller`, `dpo`, `retention`."""
     config = current_app.config
     of_consultations = config[f"CULTURE_FEEDBACK_CONSULTATION_{field.upper()}"]
     return of_consultations or config.get(f"CULTURE_FEEDBACK_{field.upper()}") or {}
 
 
 def in_language(texts: Mapping[str, str] | None) -> str | None:
-    """A text in the language asked for, otherwise in the portal's, otherwise in any."""
+    """Return a text in the language of the request, otherwise in the portal's, otherwise in any."""
     texts = texts or {}
     for language in (get_locale(), current_app.config["DEFAULT_LANGUAGE"]):
         if texts.get(language):

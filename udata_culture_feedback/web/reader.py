@@ -1,4 +1,4 @@
-"""What pages need to know of the person who asks; `people.viewer` finds it out."""
+"""Declare what pages need to know of the person behind a request; `people.viewer` finds it out."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Reader(Protocol):
 
 
 def must_have_account(reader: Reader) -> None:
-    """Raise Unauthenticated for somebody who has not logged in, ReadOnly while the portal is."""
+    """Raise Unauthenticated for an anonymous viewer, ReadOnly while the portal is read-only."""
     if not reader.account:
         raise refusals.Unauthenticated(_("Log in to take part."))
     must_be_writable(reader)
 
 
 def must_be_writable(reader: Reader) -> None:
-    """Raise ReadOnly while the portal is read-only, but for its administrators."""
+    """Raise ReadOnly while the portal is read-only, except for its administrators."""
     if current_app.config["READ_ONLY_MODE"] and not reader.sysadmin:
         raise refusals.ReadOnly(_("This portal is read-only for the moment. Please come back."))

@@ -1,5 +1,5 @@
-"""Why an action is refused: one exception per HTTP status, raised by actions and rendered once by
-the JSON API and once by the pages."""
+"""Refuse an action: one exception per HTTP status, raised by actions and rendered once by the JSON
+API and once by the pages."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import Any
 
 from .untyped import Shown
 
-#: Field → what is wrong with it, perhaps a lazy translation.
+#: Field → what is wrong with it, possibly a lazy translation.
 Errors = dict[str, Any]
 
 
 class Refusal(Exception):
-    """An action says no. `errors` names the fields at fault, `details` goes into the answer."""
+    """The refusal of an action. `errors` names the invalid fields, `details` goes into the
+    response."""
 
     status = 400
 
     def __init__(self, message: Any, errors: Errors | None = None, **details: Any):
         super().__init__(str(message))
-        # Plain texts: templates take a lazy translation for HTML, with what people typed in it.
+        # Plain texts: templates take lazy translations for safe HTML, what people typed included.
         self.message = str(message)
         self.errors = {field: str(text) for field, text in (errors or {}).items()}
         self.details = details
@@ -35,7 +36,7 @@ class Refusal(Exception):
 
 
 class Invalid(Refusal):
-    """What was sent is not right; `errors` says which fields."""
+    """What was sent is invalid; `errors` says which fields."""
 
     status = 400
 
@@ -47,33 +48,33 @@ class Unauthenticated(Refusal):
 
 
 class Forbidden(Refusal):
-    """One sees it, but may not do that."""
+    """The viewer may see it, but not do that."""
 
     status = 403
 
 
 class Unproven(Forbidden):
-    """Somebody without an account has to give a proof of work, and this is none (any more); `why`
-    goes into the answer, so that a client knows whether to try another."""
+    """An anonymous contribution lacks a valid proof of work; `why` goes into the response, so that
+    a client knows whether to try another."""
 
     def __init__(self, message: Any, why: str):
         super().__init__(message, {"proof": message}, proof=why)
 
 
 class NotFound(Refusal):
-    """It does not exist, or one may not know that it does."""
+    """It does not exist, or the viewer may not know that it does."""
 
     status = 404
 
 
 class Conflict(Refusal):
-    """Somebody (perhaps oneself) was there before; `details` says where it is."""
+    """Somebody (perhaps the viewer) was there before; `details` says where it is."""
 
     status = 409
 
 
 class Gone(Refusal):
-    """It was there and has been deleted."""
+    """It has been deleted."""
 
     status = 410
 
@@ -85,7 +86,7 @@ class TooLong(Refusal):
 
 
 class ReadOnly(Refusal):
-    """The portal is in read-only mode (`READ_ONLY_MODE` of udata, which answers 423 too)."""
+    """The portal is in read-only mode (`READ_ONLY_MODE` of udata, which responds 423 too)."""
 
     status = 423
 

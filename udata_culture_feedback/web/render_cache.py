@@ -1,9 +1,9 @@
-"""What was rendered for everybody, kept in this process while what it shows stays as it is.
+"""Cache, in this process, what was rendered for everybody while what it shows has not changed.
 
-Nothing depends on it: what is kept is found by a key that says all that is in it (the ids and
-versions of what is shown, the language, where its links lead), read from the database each time.
-Only names of people and of organizations may be older, by `CULTURE_FEEDBACK_RENDERED_SECONDS`: no
-more than in any cache on the way, since anonymous answers may be kept for a minute.
+Correctness does not depend on it: the key contains all that is shown (ids and versions, the
+language, where links lead), read from the database each time. Only names of people and
+organizations may be stale, by `CULTURE_FEEDBACK_RENDERED_SECONDS`: no more than in any cache on the
+way, since anonymous responses may be cached for a minute.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import bson
 from flask import current_app, g, request
 
-#: Parts kept in a process: some megabytes.
+#: Entries kept in a process: some megabytes.
 MOST = 500
 
 T = TypeVar("T")
@@ -28,8 +28,8 @@ _lock = threading.Lock()
 
 
 def kept(key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
-    """What `make` answers, or what it answered in the last seconds for the same key, in the same
-    language and at the same address. Never to be changed by who receives it."""
+    """Return what `make` returns, or its cached result for this key, language and address, while it
+    is fresh. Callers must not change it."""
     seconds = current_app.config["CULTURE_FEEDBACK_RENDERED_SECONDS"]
     if not seconds:
         return make()
@@ -50,7 +50,7 @@ def kept(key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
 
 
 def fingerprint(*shown: Any) -> bytes:
-    """The part of a key that stands for what is shown, as it was read: plain values, dataclasses,
+    """Return the part of a cache key for what is shown, as it was read: plain values, dataclasses,
     lists of documents (as BSON, which is quicker)."""
     digest = hashlib.blake2b(digest_size=16)
     for part in shown:

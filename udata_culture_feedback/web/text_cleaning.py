@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-#: What separates lines: vertical tab, form feed, next line, the separators of Unicode and of old
-#: files. Taken away, two words would become one.
+#: Line separators: vertical tab, form feed, next line, the separators of Unicode and of old
+#: files. Without them, two words would become one.
 _LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 #: Control characters except tab and newline; bidirectional overrides and isolates, which can make a
 #: text show something else than it says; invisible characters that only defeat filters. The
@@ -20,17 +20,18 @@ _BLANK_LINES = re.compile(r"\n{4,}")
 _WINDOWS = {
     code: bytes([code]).decode("cp1252")
     for code in range(0x80, 0xA0)
-    if code not in (0x81, 0x85, 0x8D, 0x8F, 0x90, 0x9D)  # the end of a line, and what it lacks
+    if code
+    not in (0x81, 0x85, 0x8D, 0x8F, 0x90, 0x9D)  # a line end, and codes that it leaves undefined
 }
-#: Categories of what leaves no ink: controls, formats, spaces, marks without a letter; and the
-#: letters and symbols that leave none (Hangul fillers, the empty pattern of Braille).
+#: Categories of invisible characters: controls, formats, spaces, marks without a letter; and the
+#: invisible letters and symbols (Hangul fillers, the empty pattern of Braille).
 _NO_INK = frozenset(("Cc", "Cf", "Mn", "Me", "Zl", "Zp", "Zs"))
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
 def clean(text: str) -> str:
     """Return a text as we store it: NFC, Unix newlines, no unwanted characters, no lone surrogates
-    (which MongoDB refuses), trimmed; empty where nothing of it can be seen."""
+    (which MongoDB refuses), trimmed; empty where nothing of it is visible."""
     text = _LINE_ENDS.sub("\n", text).translate(_WINDOWS)
     text = text.encode("utf-8", "replace").decode("utf-8")
     text = _UNWANTED.sub("", unicodedata.normalize("NFC", text))
@@ -39,8 +40,8 @@ def clean(text: str) -> str:
 
 
 def is_invisible(text: str) -> bool:
-    """Tell whether somebody has typed what nobody can see. Controls and marks of direction alone
-    are debris of a program: as good as no text."""
+    """Return whether a text was typed and nothing of it is visible. Controls and direction marks
+    alone are debris of a program: as good as no text."""
     return not _has_ink(text) and not _DEBRIS.fullmatch(text)
 
 
@@ -59,7 +60,7 @@ def excerpt(text: str, length: int) -> str:
 
 
 def is_storable(text: str) -> bool:
-    """Tell whether MongoDB can be asked for a text: JSON may carry half of a surrogate pair."""
+    """Return whether MongoDB can be queried for a text: JSON may carry half of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -67,7 +68,7 @@ def is_storable(text: str) -> bool:
     return "\0" not in text
 
 
-#: What of a page is no text to be set: tags, and what is typed or run as it is.
+#: The parts of a page to leave as they are: tags, form texts, scripts.
 _NOT_SET = re.compile(r"(<textarea\b.*?</textarea>|<script\b.*?</script>|<[^>]*>)", re.DOTALL)
 _BEFORE = re.compile(r"(?<=\S) (?=[:;?!»](?:[\s.,)]|$))")
 _AFTER = re.compile(r"« ")
@@ -75,14 +76,15 @@ _THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}\b)|(?<=\d) (?=%)")
 
 
 def french_spaces(text: str) -> str:
-    """Return a French text with spaces that do not break where typography wants them: before the
-    tall signs, inside quotation marks, in numbers."""
+    """Return a French text with non-breaking spaces where typography wants them: before tall
+    punctuation, inside quotation marks, in numbers."""
     text = _AFTER.sub("«\u00a0", _BEFORE.sub("\u00a0", text))
     return _THOUSANDS.sub("\u00a0", text)
 
 
 def set_french_page(html: str) -> str:
-    """Return a page with `french_spaces` in its texts: not in tags, nor in what is being typed."""
+    """Return a page with `french_spaces` applied to its texts: not to tags, nor to what is being
+    typed."""
     parts = _NOT_SET.split(html)
     parts[::2] = [french_spaces(part) if " " in part else part for part in parts[::2]]
     return "".join(parts)

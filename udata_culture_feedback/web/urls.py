@@ -1,4 +1,4 @@
-"""The addresses of our pages and of our API, as links in answers, pages and mails give them."""
+"""Build the addresses of our pages and of our API, for links in responses, pages and mails."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from udata.uris import cdata_url
 
 from .untyped import Shown
 
-#: Everything of ours lives there: portals already route `/api` to udata.
+#: The prefix of everything of ours: portals already route `/api` to udata.
 PREFIX = "/api/1/culture-feedback"
 
 
 def pages_url(path: str = "") -> str:
-    """The address of one of our pages (`datasets/<d>/`), under the prettier address that the
-    operator may have given them."""
+    """Return the absolute address of one of our pages (`datasets/<d>/`), under the pretty address
+    that the operator may have given them."""
     base = current_app.config["CULTURE_FEEDBACK_PAGES_URL"] or api_url("pages")
     return f"{base.rstrip('/')}/{path}"
 
 
 def api_url(path: str = "") -> str:
-    """The absolute address of something of ours on udata."""
+    """Return the absolute address of something of ours on udata."""
     return own_url("culture-feedback.embed_js").removesuffix("embed.js") + path
 
 
 def own_url(endpoint: str, **values: Any) -> str:
     """Return the absolute address of a route, by the portal's own name (`SERVER_NAME`) where it has
-    one: the `Host` header is whatever somebody sends, and return are kept for others."""
+    one: clients choose the `Host` header, and responses are cached for others."""
     portal = current_app.create_url_adapter(None)
     if portal is None:
         return url_for(endpoint, _external=True, **values)
@@ -40,12 +40,12 @@ def own_url(endpoint: str, **values: Any) -> str:
 
 
 def asked_url() -> str:
-    """Return the address that is being answered, without its query, by the portal's own name."""
+    """Return the address of the current request, without its query, by the portal's own name."""
     return own_url(request.endpoint or "", **(request.view_args or {}))
 
 
 def login_url(back: str) -> str:
-    """Where to log in, then come back to `back`, a path of this portal."""
+    """Return the address to log in at, which then leads back to `back`, a path of this portal."""
     login = current_app.config["CULTURE_FEEDBACK_LOGIN_URL"] or cdata_url("/login") or "/login"
     return _with_next(login, back)
 
@@ -57,7 +57,7 @@ def _with_next(address: str, back: str) -> str:
 
 
 def portal() -> Shown:
-    """The portal as the header and the footer of whole pages name it."""
+    """Return the portal as the header and the footer of whole pages show it."""
     config = current_app.config
     return {
         "name": config["CULTURE_FEEDBACK_PORTAL_NAME"] or config["SITE_TITLE"],
@@ -69,9 +69,9 @@ def portal() -> Shown:
 
 
 def free_slug(title: str, *, instead: str, reserved: Collection[str], taken: bool = False) -> str:
-    """A short address for a title, or for `instead` where nothing of it can be written: never a
-    route of ours, never like an id, with a few random letters where it is taken. It is given once:
-    an address that was sent to somebody does not die."""
+    """Return a short address for a title, or for `instead` where nothing of the title can be
+    written: never a route of ours, never like an id, with random letters where it is `taken`. It
+    never changes: an address that was sent must not die."""
     slug = slugify.slugify(title, max_length=80, to_lower=True) or instead
     if slug in reserved or ObjectId.is_valid(slug):
         taken = True

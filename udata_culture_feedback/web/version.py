@@ -1,4 +1,4 @@
-"""The version of the plugin that is installed."""
+"""Read the version of the installed plugin."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How all this reaches a page that is not ours: the loader, fragments, static parts."""
+"""Bring our pages to pages that are not ours: the loader, fragments, static parts."""

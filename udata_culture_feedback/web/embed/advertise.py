@@ -1,8 +1,8 @@
-"""A way in for portals that can add nothing to their front-end: cdata shows, above the tabs of a
+"""Link to us from portals that can add nothing to their front-end: cdata shows, above the tabs of a
 dataset, the first of the « external recommendations » in its extras, a sentence and a button.
 
-The extras are the dataset's: ours is added to what is there, behind it, and taken away again, each
-in one atomic update that moves no date and records no activity.
+The extras are the dataset's: our link is appended to what is there, and removed again, each in one
+atomic update that changes no date and records no activity.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ..languages import speaking
 from ..untyped import Document, Query, Shown
 from ..urls import pages_url
 
-#: Where cdata looks.
+#: The extra that cdata reads.
 KEY = "recommendations-externals"
-#: By which ours are known, among those of others.
+#: The mark of our recommendations among those of others.
 SOURCE = "udata-culture-feedback"
 SCORE = 100
 BATCH = 500
@@ -35,14 +35,14 @@ PUBLIC = {"private": {"$ne": True}, "deleted": None, "archived": None}
 
 
 def advertise(where: Query) -> int:
-    """Add the call to the public datasets of a query (of MongoDB), or brings it up to date there.
-    Answers how many have changed."""
+    """Add the link to the public datasets of a MongoDB query, or update it there; return how many
+    changed."""
     found = Dataset._get_collection().find(PUBLIC | where, {"slug": 1})
     return _write(UpdateOne({"_id": one["_id"]}, _adding(one)) for one in found)
 
 
 def withdraw(where: Query) -> int:
-    """Take the call back from all datasets of a query. Return how many had it."""
+    """Remove the link from all datasets of a query; return how many had it."""
     found = Dataset._get_collection().find(where | {f"extras.{KEY}.source": SOURCE}, {"_id": 1})
     return _write(UpdateOne({"_id": one["_id"]}, _removing()) for one in found)
 
@@ -61,7 +61,7 @@ def _adding(dataset: Document) -> list[Query]:
 
 
 def _removing() -> list[Query]:
-    """Where nothing of others stays, nothing stays."""
+    """Remove our link; the extra goes too where nothing of others remains."""
     rest = {"$cond": [{"$eq": [_of_others(), []]}, "$$REMOVE", _of_others()]}
     return [{"$set": {f"extras.{KEY}": rest}}]
 
@@ -83,7 +83,8 @@ def _call(dataset: Document) -> Shown:
 
 
 def _messages() -> Iterator[tuple[str, dict[str, str]]]:
-    """cdata falls back on French."""
+    """Yield the words of the link by language. cdata falls back on French, which is always
+    there."""
     for language in sorted({"fr", "en"} & {*current_app.config["LANGUAGES"], "fr"}):
         with speaking(language):
             said = {"title": TITLE, "message": MESSAGE, "button": BUTTON}

@@ -1,5 +1,5 @@
-"""The static parts of the widget and of the pages, under addresses that change with their content,
-so that they may be kept for ever; without their comments, and compressed once by each process."""
+"""Serve the static parts of the widget and of the pages, under addresses that change with their
+content, so that they may be cached for ever; without comments, compressed once per process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf
 
 @lru_cache(maxsize=32)
 def content(name: str) -> bytes | None:
-    """The bytes of a static part, None when there is no such part."""
+    """Return the bytes of a static part; None when there is no such part."""
     if "/" in name or name.startswith(".") or not name.endswith(tuple(TYPES)):
         return None
     part = STATIC / name
@@ -39,19 +39,19 @@ def _minified(source: str, suffix: str) -> str:
 #: The stylesheets of whole pages, in their order.
 SHEETS = ("tokens", "core", "widget", "forms", "parts", "page")
 
-#: How an answer may be compressed, best first.
+#: The encodings of a compressed response, best first.
 CODINGS = ("br", "gzip")
 
 
 @lru_cache(maxsize=64)
 def compressed(body: bytes, coding: str) -> bytes:
-    """For what is asked for again and again: as small as can be, made once."""
+    """Compress a body that is requested often: as small as possible, once."""
     return brotli.compress(body) if coding == "br" else gzip.compress(body, mtime=0)
 
 
 def compress(response: Response, *, often: bool = True) -> Response:
-    """The same answer as small as its reader can take it; `often`: it is kept for the next one. Its
-    ETag becomes a weak one, as the meaning stays and the bytes do not."""
+    """Compress a response as its client accepts it; `often`: cache the result for the next one. Its
+    ETag becomes weak, since the bytes change and the meaning does not."""
     response.vary.add("Accept-Encoding")
     coding = next((one for one in CODINGS if request.accept_encodings[one] > 0), None)
     if coding is None or response.status_code != 200 or response.content_encoding:
@@ -71,7 +71,8 @@ def compress(response: Response, *, often: bool = True) -> Response:
 
 @cache
 def version() -> str:
-    """Sixteen hexadecimal digits of all parts together, so that one finds another beside it."""
+    """Return sixteen hexadecimal digits for all parts together, so that parts find each other under
+    one version."""
     digest = hashlib.sha256()
     for part in sorted(part.name for part in STATIC.iterdir()):
         digest.update(content(part) or b"")
@@ -79,5 +80,5 @@ def version() -> str:
 
 
 def address(name: str, *, external: bool = False) -> str:
-    """The immutable address of a static part."""
+    """Return the immutable address of a static part."""
     return url_for("culture-feedback.static_part", version=version(), name=name, _external=external)

@@ -24,7 +24,7 @@ from flask import current_app
 
 Placement = dict[str, Any]
 
-#: `/datasets/search` and `/datasets/r/` are no datasets. The culture portal has two lists of them.
+#: `/datasets/search` and `/datasets/r/` are no datasets. The culture portal has two dataset lists.
 _DATASET = r"^/(?:datasets|univers-deps)/(?!search(?:/|$)|r/)([^/]+)"
 _ORGANIZATION = r"^/organizations/([^/]+)(?!.*/search)(?:/|$)"
 
@@ -38,7 +38,7 @@ _AT_THE_END = {
 _ADMIN = {":has(> nav.fr-sidemenu) + div > :not([data-placed])": "beforebegin"}
 
 PLACEMENTS: dict[str, Placement] = {
-    # What people say of a dataset, after all that is said of it.
+    # What people say of a dataset, at the end of its page.
     "section": {"on": {_DATASET: "$1"}, "proof": _IS_A_DATASET, "at": _AT_THE_END, "wide": True},
     # « Avis (12) » beside the tabs, where these are links: a tab list may hold nothing but tabs.
     "tab": {"on": {_DATASET: "$1"}, "at": {'h2:has(> a[href$="/$1/discussions"])': "beforebegin"}},
@@ -80,9 +80,9 @@ PLACEMENTS: dict[str, Placement] = {
 
 
 def placements() -> dict[str, Placement]:
-    """The table as this portal has it: `CULTURE_FEEDBACK_PLACEMENTS` says of each placement that it
-    is on (True) or off (False), or changes some of it; one with another name is added to it, and
-    shows the address of ours that it gives."""
+    """Return the table as this portal has it: `CULTURE_FEEDBACK_PLACEMENTS` switches each placement
+    on (True) or off (False), or changes parts of it; a new name adds a placement, which shows the
+    address of ours that it gives."""
     found = {name: dict(placement) for name, placement in PLACEMENTS.items()}
     for name, change in current_app.config["CULTURE_FEEDBACK_PLACEMENTS"].items():
         wanted = change if isinstance(change, dict) else {"off": not change}

@@ -1,4 +1,5 @@
-"""The loader, the static parts it needs, and the small fragments that only other sites show."""
+"""Serve the loader, the static parts it needs, and the small fragments that only other sites
+show."""
 
 from __future__ import annotations
 
@@ -19,20 +20,20 @@ from ..untyped import Shown
 from . import assets
 from .placements import placements
 
-#: The loader is asked for by every page of the host: kept for five minutes, then revalidated.
+#: Every page of the host requests the loader: cached for five minutes, then revalidated.
 LOADER_MAX_AGE = 300
-#: A part whose address has its version never changes.
+#: A part whose address contains its version never changes.
 FOR_EVER = 365 * 24 * 3600
 
 
 @blueprint.route("/embed.js")
 def embed_js() -> Response:
-    """The one script a host needs. The settings it must know are written into it, so that it asks
-    for nothing more before it starts."""
+    """Serve the one script a host needs. Its settings are written into it, so that it requests
+    nothing more before it starts."""
     table = placements()
     settings = {
         "version": assets.version(),
-        # Elsewhere the browser would refuse an answer to a request with credentials, loudly.
+        # On other origins the browser would block responses to requests with credentials, loudly.
         "origins": sorted(get_allowed_origins()),
         "placements": {
             name: {key: value for key, value in one.items() if value} for name, one in table.items()
@@ -40,7 +41,7 @@ def embed_js() -> Response:
         "words": _words(),
         "looks": _first_looks(),
     }
-    # In their order: the first place that is found counts.
+    # Unsorted: the first place that is found counts.
     written = json.dumps(settings, ensure_ascii=False, separators=(",", ":"), sort_keys=False)
     source = (assets.content("embed.js") or b"").decode()
     body = source.replace("/*! settings */{}", written.replace("</", "<\\/")).encode()
@@ -52,7 +53,7 @@ def embed_js() -> Response:
 
 
 def _first_looks() -> str:
-    """How the question looks: the first rule of the tokens, and the ground of everything."""
+    """Return the styles of the question: the first rule of the tokens, and the core styles."""
     tokens, core = (
         (assets.content(name) or b"").decode().replace("\n", "")
         for name in ("tokens.css", "core.css")
@@ -61,7 +62,7 @@ def _first_looks() -> str:
 
 
 def _words() -> dict[str, list[str]]:
-    """What the link in a tab bar says, by language: its name, one answer, several."""
+    """Return the words of the link in a tab bar, by language: its name, one answer, several."""
 
     def said() -> list[str]:
         one, several = (ngettext("%(num)d answer", "%(num)d answers", n) for n in (1, 2))
@@ -76,8 +77,8 @@ def _words() -> dict[str, list[str]]:
 
 @blueprint.route("/static/<string:version>/<string:name>")
 def static_part(version: str, name: str) -> Response:
-    """A static part under its immutable address; an old version answers 404 rather than something
-    else than what was asked for."""
+    """Serve a static part under its immutable address; 404 for an old version, rather than other
+    content than requested."""
     body = assets.content(name)
     if body is None or version != assets.version():
         abort(404)
@@ -91,8 +92,8 @@ def static_part(version: str, name: str) -> Response:
 
 @blueprint.after_request
 def compress_what_is_public(response: Response) -> Response:
-    """Fragments that anybody may read. What is somebody's own stays as it is: the length of a
-    compressed answer can tell what is in it (BREACH)."""
+    """Compress fragments that everybody may read. Private ones stay as they are: the length of a
+    compressed response can reveal its content (BREACH)."""
     if wants_fragment() and response.cache_control.public:
         return assets.compress(response, often=False)
     return response
