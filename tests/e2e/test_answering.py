@@ -22,7 +22,9 @@ def test_an_answer_is_given_with_two_clicks_of_a_mouse(visitor: Come, newcomer: 
     assert somebody.total() == before + 1
     assert somebody.focused() == "h2 Votre avis sur ces données"
 
-    somebody.place.get_by_label("Complétude").select_option(label="lacunes importantes")
+    somebody.place.get_by_role("combobox", name="Complétude").select_option(
+        label="lacunes importantes"
+    )
     somebody.comments_that(WORDS)
     somebody.saves()
     expect(somebody.status).to_contain_text("vos précisions sont enregistrées")
@@ -105,7 +107,7 @@ def test_a_comment_that_is_too_long_is_kept_and_said_to_be(visitor: Come, newcom
     somebody.comments_that(too_long)
     expect(somebody.place.get_by_text("1 caractères en trop")).to_be_visible()
     somebody.saves()
-    summary = somebody.place.get_by_role("alert")
+    summary = somebody.place.locator("#cf-errors")
     expect(summary).to_contain_text("Votre commentaire compte 15001 caractères : 15000 au plus.")
     assert "Votre commentaire compte" in somebody.focused()
     comment = somebody.place.get_by_label("Que manque-t-il")
@@ -127,7 +129,7 @@ def test_a_text_of_a_whole_book_is_kept_too(visitor: Come, newcomer: str) -> Non
     book = "ab " * 30_000
     somebody.comments_that(book)
     somebody.saves()
-    expect(somebody.place.get_by_role("alert")).to_contain_text("octets au plus")
+    expect(somebody.place.locator("#cf-errors")).to_contain_text("octets au plus")
     expect(somebody.place.get_by_label("Que manque-t-il")).to_have_value(book)
 
 
@@ -142,7 +144,7 @@ def test_the_link_of_an_error_opens_the_part_that_hides_its_field(
     profile = somebody.place.get_by_label("Mon profil")
     profile.evaluate("select => select.add(new Option('Ancien', 'old', true, true))")
     somebody.saves()
-    summary = somebody.place.get_by_role("alert")
+    summary = somebody.place.locator("#cf-errors")
     expect(summary).to_contain_text("Certaines réponses sont à revoir.")
     expect(somebody.place.get_by_label("Que manque-t-il")).to_have_value(WORDS)
     folded = somebody.place.locator("details", has=somebody.page.locator("#cf-profile"))
@@ -174,12 +176,13 @@ def test_words_survive_a_session_that_has_ended(visitor: Come, newcomer: str) ->
     somebody.comments_that(WORDS)
     somebody.loses_the_session()
     somebody.saves()
-    alert = somebody.place.get_by_role("alert")
-    expect(alert).to_contain_text("Votre saisie est toujours là")
+    errors = somebody.place.locator("#cf-errors")
+    expect(errors).to_be_focused()
+    expect(errors).to_contain_text("Votre saisie est toujours là")
     expect(somebody.place.get_by_label("Que manque-t-il")).to_have_value(WORDS)
 
     with somebody.context.expect_page() as opened:
-        alert.get_by_role("link", name="Se connecter (nouvel onglet)").click()
+        errors.get_by_role("link", name="Se connecter (nouvel onglet)").click()
     expect(opened.value.locator("#email")).to_be_visible()
     opened.value.close()
     somebody.has_logged_in(newcomer)
@@ -296,7 +299,7 @@ def test_the_whole_of_it_speaks_english(visitor: Come, newcomer: str) -> None:
     expect(somebody.widget).to_contain_text("Do these data meet your need?")
     somebody.place.get_by_role("button", name="Partly").click()
     expect(somebody.status).to_contain_text("Thank you, your answer is counted.")
-    somebody.place.get_by_label("Completeness").select_option(label="large gaps")
+    somebody.place.get_by_role("combobox", name="Completeness").select_option(label="large gaps")
     somebody.place.get_by_label("What is missing").fill("The new towns.")
     somebody.place.get_by_role("button", name="Save my answer").click()
     expect(somebody.comments.first).to_contain_text("Meets their need: Partly")

@@ -233,7 +233,7 @@ def begin(somebody: Visitor, address: str) -> Page:
 def come_too_late(page: Page) -> None:
     """What was typed is given back, and nothing else is lost."""
     go(page, "Go on")
-    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.locator("#cf-errors")).to_be_focused()
     expect(page.get_by_text("Your answer came too late to be counted.")).to_be_visible()
     expect(page.get_by_text(LATE_WORDS)).to_be_visible()
     page.get_by_role("link", name="See the results").click()

@@ -193,10 +193,11 @@ def test_what_is_wrong_takes_the_focus_and_dark_pages_have_no_barrier(
     page.locator("form[data-form]").first.evaluate("form => form.noValidate = true")
     somebody.expects("400")
     go(page, "Go on")
-    expect(page.get_by_role("alert")).to_contain_text("This question needs an answer.")
+    expect(page.locator("#cf-errors")).to_be_focused()
+    expect(page.locator("#cf-errors")).to_contain_text("This question needs an answer.")
     assert somebody.barriers() == [], "errors, dark"
     shot(page, "errors-dark")
-    page.get_by_role("alert").get_by_role("link").click()
+    page.locator("#cf-errors").get_by_role("link").click()
     assert page.evaluate("location.hash") == "#cf-answers-use"
 
 

@@ -90,7 +90,7 @@ def test_one_answers_in_a_whole_page(visitor: Come) -> None:
     before = somebody.total()
     somebody.answers("En partie")
     assert somebody.total() == before + 1
-    somebody.place.get_by_label("Géoréférencement").select_option("4")
+    somebody.place.get_by_role("combobox", name="Géoréférencement").select_option("4")
     somebody.saves()
     expect(somebody.place.locator("[data-forget]")).to_be_visible()
     assert somebody.total() == before + 1
@@ -141,7 +141,7 @@ def test_one_takes_part_by_email_without_javascript(visitor: Come) -> None:
     somebody.comments_that("Je n’ai pas de compte.")
     somebody.expects("400")
     somebody.place.locator("form .cf-primary").first.click()
-    expect(somebody.place.get_by_role("alert")).to_be_visible()
+    expect(somebody.place.locator("#cf-errors")).to_be_focused()
     expect(email).to_have_attribute("aria-invalid", "true")
     expect(somebody.place.get_by_label("Que manque-t-il")).to_have_value("Je n’ai pas de compte.")
 
@@ -161,7 +161,7 @@ def test_one_takes_part_by_email_without_javascript(visitor: Come) -> None:
 
     somebody.expects("410")
     somebody.page.goto(link)
-    expect(somebody.page.get_by_role("alert")).to_be_visible()
+    expect(somebody.page.locator("#cf-errors")).to_be_focused()
 
 
 def test_none_of_these_pages_has_a_barrier(visitor: Come) -> None:

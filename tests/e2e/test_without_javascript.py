@@ -19,7 +19,7 @@ def test_one_answers_edits_and_deletes_without_javascript(visitor: Come, newcome
     assert somebody.page.url.endswith("?done=answered#cf-done")
     assert somebody.total() == before + 1
 
-    somebody.place.get_by_label("Géoréférencement").select_option("4")
+    somebody.place.get_by_role("combobox", name="Géoréférencement").select_option("4")
     somebody.comments_that("Sans script, tout marche aussi.")
     somebody.saves()
     expect(somebody.status).to_contain_text("vos précisions sont enregistrées")
@@ -48,9 +48,7 @@ def test_an_error_is_shown_and_the_text_kept_without_javascript(
     somebody.saves()
     expect(somebody.page).to_have_title("Erreur : Avis sur Journées européennes du patrimoine : "
         "programme — Culture ouverte (démonstration)")  # fmt: skip
-    assert somebody.page.url.endswith("#cf-errors")
-    summary = somebody.place.get_by_role("alert")
-    expect(summary).to_be_focused()
+    expect(somebody.place.locator("#cf-errors")).to_be_focused()
     comment = somebody.place.get_by_label("Que manque-t-il")
     expect(comment).to_have_value("é" * 15_001)
     comment.fill("é" * 15_000)
@@ -66,7 +64,7 @@ def test_a_form_left_open_too_long_is_sent_at_the_second_time(visitor: Come, new
     somebody.loses_the_session()
     somebody.has_logged_in(newcomer)  # in another tab: the token of the form is of no use any more
     somebody.saves()
-    expect(somebody.place.get_by_role("alert")).to_contain_text("Ce formulaire a expiré.")
+    expect(somebody.place.locator("#cf-errors")).to_contain_text("Ce formulaire a expiré.")
     expect(somebody.place.get_by_label("Que manque-t-il")).to_have_value("Écrit avant la pause.")
     somebody.saves()
     expect(somebody.comments.first).to_contain_text("Écrit avant la pause.")
