@@ -17,6 +17,7 @@ from pymongo.errors import DuplicateKeyError
 from udata.i18n import lazy_gettext as _
 
 from ..figures.settle import Totals, becomes_due
+from ..opendata.suppression import LEAST_FOR_CROSSES
 from ..people.models import COUNTED_AS, Kind
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
@@ -69,6 +70,17 @@ def disclosed(ids: Iterable[Any]) -> set[ObjectId]:
     )
     at = now()
     return {one["_id"] for one in found if not Window.of(one).sealed(at)}
+
+
+def large(ids: Iterable[ObjectId]) -> set[ObjectId]:
+    """Return those of these consultations during which ten or more people gave counted feedback:
+    naming them beside what one of these said tells nobody apart. No command where there are none.
+    """
+    wanted = {of_feedback(id): id for id in ids}
+    if not wanted:
+        return set()
+    counted = {"_id": {"$in": list(wanted)}, "totals.total": {"$gte": LEAST_FOR_CROSSES}}
+    return {wanted[one["_id"]] for one in results().find(counted, {"_id": 1})}
 
 
 def filtered_by(reference: str) -> ObjectId:

@@ -11,7 +11,7 @@ from udata.i18n import lazy_gettext as _
 from ..contributions.neighbours import TrendEvent
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
-from .consultation_link import count_late, disclosed, drop, filtered_by, keep, put
+from .consultation_link import count_late, disclosed, drop, filtered_by, keep, large, put
 from .models import Consultation, consultations
 from .presentation import banner
 from .presentation import open_consultations as banners_key
@@ -28,6 +28,7 @@ __all__ = [
     "events",
     "filtered_by",
     "keep",
+    "large",
     "put",
     "unclosed_of",
     "unclosed_stage",

@@ -73,6 +73,9 @@ class ConsultationLink(Protocol):
     def disclosed(self, ids: Iterable[Any]) -> set[ObjectId]:
         """Return those of these consultations whose seal is broken."""
 
+    def large(self, ids: Iterable[ObjectId]) -> set[ObjectId]:
+        """Return those of these consultations during which ten or more gave feedback."""
+
     def filtered_by(self, reference: str) -> ObjectId:
         """Return the id of the consultation that a list is filtered by."""
 

@@ -75,6 +75,10 @@ WORDED: Query = {
 }
 
 
+#: With public words: what lists show to others than producers and moderators.
+SAID: Query = {"comment": {"$exists": True}, "visibility": Visibility.PUBLIC}
+
+
 @dataclass(frozen=True)
 class Gathered:
     """The result of one command, with a `page` of feedback where there is one."""
@@ -155,8 +159,8 @@ def page_of(reference: Any, viewer: Viewer, page: Page) -> Gathered:
 
 
 def listed(reference: Any, page: Page) -> Gathered:
-    """Read a page of all feedback on a dataset, with words or without. Raise NotFound."""
-    return _gather(reference, [_figures(), _feedback(STANDING, page)], page)
+    """Return a page of the feedback of a dataset that has public words. Raises NotFound."""
+    return _gather(reference, [_figures(), _feedback(STANDING | SAID, page)], page)
 
 
 def figures_of(reference: Any) -> Gathered:

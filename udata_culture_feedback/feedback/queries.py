@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import json, request
+from udata.auth import current_user
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
@@ -21,7 +22,7 @@ from ..search import terms
 from ..web import listing, refusals, render_cache
 from ..web.api import Shown
 from ..web.listing import Page
-from . import page_query, representation, summaries
+from . import page_query, permissions, representation, summaries
 from .actions import readable_dataset
 from .models import STANDING, Summary, feedbacks
 
@@ -43,27 +44,25 @@ def listed(viewer: Viewer) -> str:
     if sort is not None and sort not in SORTS:
         message = _("Choose one of: %(ids)s.", ids=", ".join(SORTS))
         raise refusals.Invalid(message, {"sort": message})
-    if "dataset" in request.args and request.args.keys() <= OF_A_DATASET and not page.beyond:
-        return _of_dataset(viewer, page)
+    plain = "dataset" in request.args and request.args.keys() <= OF_A_DATASET
+    if plain and not viewer.known and current_user.is_anonymous and not page.beyond:
+        return _of_dataset(page)
     return json.dumps(_filtered(viewer, page))
 
 
-def _of_dataset(viewer: Viewer, page: Page) -> str:
-    """Read all feedback on one dataset, in one command."""
+def _of_dataset(page: Page) -> str:
+    """Return what is said in public words of one dataset, in one command, for anonymous people."""
     found = page_query.listed(request.args["dataset"], page)
 
-    def body(viewer: Viewer) -> str:
+    def body() -> str:
         found.must_be_readable()
         shown = representation.about_dataset(
-            viewer, found.feedback[: page.size], found.dataset, found.summary
+            NOBODY, found.feedback[: page.size], found.dataset, found.summary
         )
-        total = _counted(found.summary)
-        return json.dumps(_envelope(shown, found.feedback, page, total))
+        return json.dumps(_envelope(shown, found.feedback, page, _worded(found.summary)))
 
-    if not found.is_everybodys(viewer):
-        return body(viewer)
     key = ("feedback", found.fingerprint, *request.args.items(multi=True))
-    return render_cache.kept(key, lambda: body(NOBODY))
+    return render_cache.kept(key, body)
 
 
 def _filtered(viewer: Viewer, page: Page) -> Shown:
@@ -71,15 +70,41 @@ def _filtered(viewer: Viewer, page: Page) -> Shown:
     organization = _asked_organization()
     scope, counter = _scope(dataset, organization)
     filters = _filters(viewer, dataset, organization)
-    where = STANDING | scope | filters
+    everything = _sees_everything(viewer, dataset, organization)
+    readable: Query = {} if everything else _readable_by(viewer)
+    where: Query = {"$and": [STANDING | scope, *filter(None, (filters, readable))]}
     found = listing.newest_first(feedbacks(), where, page, page_query.SHOWN)
     summary = summaries.read(counter) if counter and (dataset or not filters) else {}
-    total, capped = _total(where, filters, counter, summary)
+    if filters or counter is None or (readable and viewer.known):
+        total, capped = listing.count(feedbacks(), where)
+    else:
+        total, capped = (_counted if everything else _worded)(summary), False
     if dataset and counter:
         shown = representation.about_dataset(viewer, found[: page.size], dataset, summary)
     else:
         shown = representation.as_json(viewer, found[: page.size])
     return _envelope(shown, found, page, total, capped)
+
+
+def _sees_everything(
+    viewer: Viewer, dataset: DatasetFacts | None, organization: catalogue.OrganizationFacts | None
+) -> bool:
+    """Whether feedback without public words is listed to somebody: to producers of these data, and
+    to moderators of them."""
+    if not viewer.known or viewer.moderates_everything:
+        return viewer.known
+    if dataset:
+        return any(permissions.common(viewer, dataset).values())
+    if organization:
+        return viewer.moderates(organization.id) or catalogue.may_speak_for(organization.id)
+    return False
+
+
+def _readable_by(viewer: Viewer) -> Query:
+    """What is listed to others: public words, and their own feedback."""
+    if not viewer.known:
+        return page_query.SAID
+    return {"$or": [page_query.SAID, {"contributor.key": viewer.key}]}
 
 
 def _envelope(
@@ -207,16 +232,13 @@ def _words(viewer: Viewer, text: str) -> Shown:
     return filters
 
 
-def _total(where: Query, filters: Query, counter: str | None, summary: Summary) -> tuple[int, bool]:
-    """Return the total from the summary where it holds that figure, otherwise counted up to a
-    bound."""
-    if filters or counter is None:
-        return listing.count(feedbacks(), where)
-    return _counted(summary), False
-
-
 def _counted(summary: Summary) -> int:
     """Return the number of listed feedbacks: those of producers' agents, which the summary counts
     apart, are among them."""
     totals = summary.get("totals") or {}
     return totals.get("total", 0) + totals.get("agents", 0)
+
+
+def _worded(summary: Summary) -> int:
+    """Return how many have public words, those of producers' agents among them."""
+    return (summary.get("totals") or {}).get("words", 0)

@@ -62,10 +62,9 @@ def about_dataset(
         return for_all
     if viewer.moderator or any(permissions.is_author(viewer, one) for one in feedbacks):
         return _about(viewer, feedbacks, dataset, summary)
-    common = permissions.common(viewer, dataset)
-    if not any(common.values()):
-        return for_all
-    return [one | {"permissions": one["permissions"] | common} for one in for_all]
+    if any(permissions.common(viewer, dataset).values()):
+        return _about(viewer, feedbacks, dataset, summary)
+    return for_all
 
 
 def just_given(
@@ -99,11 +98,14 @@ class Names:
         users: dict[Any, Any],
         organizations: dict[Any, Any],
         consultations: set[Any] | None = None,
+        large: set[Any] | None = None,
     ):
         self.users = users
         self.organizations = organizations
         #: Consultations that may be named: their seal is broken.
         self.consultations = consultations or set()
+        #: Those of them during which ten or more spoke.
+        self.large = large or set()
 
     @classmethod
     def of(
@@ -122,10 +124,13 @@ class Names:
             for one in (*contributors, *feedbacks, *treatments)
             if (organization := one.get("organization"))
         }
+        stamps = (feedback.get("consultation") for feedback in feedbacks)
+        disclosed = consultation_link().disclosed(stamps)
         return cls(
             signing_users(contributors) if users is None else users,
             known | catalogue.organizations_by_id(named - known.keys()),
-            consultation_link().disclosed(feedback.get("consultation") for feedback in feedbacks),
+            disclosed,
+            consultation_link().large(disclosed),
         )
 
     def organization(self, id: Any) -> Shown | None:
@@ -168,10 +173,17 @@ class About:
         self.summary = summary
         self.names = names
         self.permissions = permissions.common(viewer, dataset)
+        #: They produce or moderate these data.
+        self.insider = any(self.permissions.values())
         self.api = api_url("feedback/")
         self.page = pages_url(f"datasets/{dataset.id}/#feedback-")
 
     def as_json(self, feedback: Feedback) -> Shown:
+        """Return a feedback as JSON.
+
+        Others than its author, its producer and moderators get days instead of moments, no uses,
+        and its consultation only where ten or more spoke then: together these could tell who it is.
+        """
         id = str(feedback["_id"])
         shown: Shown = {
             "id": id,
@@ -196,6 +208,12 @@ class About:
             "self_api_url": f"{self.api}{id}/",
             "self_web_url": f"{self.page}{id}",
         }
+        if not (self.insider or permissions.is_author(self.viewer, feedback)):
+            shown["usages"] = []
+            shown["created_at"] = f"{feedback['created_at']:%Y-%m-%d}"
+            shown["last_modified"] = f"{feedback['last_modified']:%Y-%m-%d}"
+            if feedback.get("consultation") not in self.names.large:
+                shown["consultation"] = None
         if not permissions.may_read_words(self.viewer, feedback):
             # Nor the answer, which may quote them.
             shown["comment"] = shown["treatment"]["answer"] = None
