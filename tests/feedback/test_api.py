@@ -108,16 +108,43 @@ class SubmitTest(PluginTestCase):
         assert f"/datasets/{dataset.id}/" in feedback["self_web_url"]
 
     def test_an_answer_is_read_again_as_it_was_given(self):
-        given = self.give(UserFactory(), Producer().dataset, comment="Clair.")
-        read = self.ask("GET", f"/feedback/{given['id']}/")
-        assert read.status_code == 200
-        assert set(read.json) == FIELDS
-        ours = {"permissions", "discussion"}
-        assert {k: v for k, v in read.json.items() if k not in ours} == {
-            k: v for k, v in given.items() if k not in ours
-        }
-        assert read.json["discussion"]
-        assert not any(read.json["permissions"].values())
+        author = UserFactory()
+        given = self.give(author, Producer().dataset, comment="Clair.", usages=["research"])
+        read = self.ask("GET", f"/feedback/{given['id']}/", user=author).json
+        assert set(read) == FIELDS
+        assert read["discussion"]
+        assert read == given | {"discussion": read["discussion"]}
+
+    def test_others_are_told_less_by_which_its_author_could_be_found(self):
+        producer, author = Producer(), UserFactory()
+        given = self.give(author, producer.dataset, comment="Clair.", usages=["research"])
+        for reader in (None, UserFactory()):
+            read = self.ask("GET", f"/feedback/{given['id']}/", user=reader).json
+            assert set(read) == FIELDS
+            assert read["created_at"] == given["created_at"][:10]
+            assert read["last_modified"] == given["last_modified"][:10]
+            assert read["usages"] == []
+            told = {"created_at", "last_modified", "usages", "permissions", "discussion"}
+            assert all(read[key] == given[key] for key in FIELDS - told)
+            assert not any(read["permissions"].values())
+        for reader in (author, producer.editor, sysadmin()):
+            read = self.ask("GET", f"/feedback/{given['id']}/", user=reader).json
+            assert read["created_at"] == given["created_at"]
+            assert read["usages"] == ["research"]
+
+    def test_what_has_no_public_words_is_listed_to_its_author_its_producer_and_moderators(self):
+        producer, author = Producer(), UserFactory()
+        bare = self.give(author, producer.dataset)
+        worded = self.give(UserFactory(), producer.dataset, comment="Il manque 2024.")
+        for where in (f"dataset={producer.dataset.id}", f"organization={producer.organization.id}"):
+            for reader in (None, UserFactory()):
+                listed = self.ask("GET", f"/feedback/?{where}", user=reader).json
+                assert [one["id"] for one in listed["data"]] == [worded["id"]]
+                assert listed["total"] == 1
+            for reader in (author, producer.admin, sysadmin()):
+                listed = self.ask("GET", f"/feedback/?{where}", user=reader).json
+                assert [one["id"] for one in listed["data"]] == [worded["id"], bare["id"]]
+                assert listed["total"] == 2
 
     def test_only_the_first_question_is_obligatory(self):
         dataset = Producer().dataset
@@ -138,8 +165,8 @@ class SubmitTest(PluginTestCase):
         dataset.slug = "frequentation-musees-de-france"
         dataset.save()
         names = (str(dataset.id), dataset.slug, old, {"class": "Dataset", "id": str(dataset.id)})
-        for name in names:
-            body = {"dataset": name, "fitness": "yes"}
+        for number, name in enumerate(names):
+            body = {"dataset": name, "fitness": "yes", "comment": f"Avis {number}"}
             response = self.ask("POST", "/feedback/", body, UserFactory())
             assert response.status_code == 201, name
             assert response.json["dataset"]["id"] == str(dataset.id)
@@ -156,7 +183,9 @@ class SubmitTest(PluginTestCase):
         assert whole["resource"] is None
         assert one["resource"] == str(resource.id)
         assert self.summary(dataset)["total"] == 2
-        listed = self.ask("GET", f"/feedback/?dataset={dataset.id}&resource={resource.id}").json
+        listed = self.ask(
+            "GET", f"/feedback/?dataset={dataset.id}&resource={resource.id}", user=citizen
+        ).json
         assert [f["id"] for f in listed["data"]] == [one["id"]]
         again = self.ask("POST", "/feedback/", about(dataset, resource=str(resource.id)), citizen)
         assert again.status_code == 409
@@ -682,11 +711,11 @@ class SignatureTest(PluginTestCase):
         producer = Producer()
         agent = self.give(producer.assigned, producer.dataset, fitness="yes", comment="Bien sûr")
         assert agent["contributor"]["producer"] is True
-        self.give(UserFactory(), producer.dataset, fitness="no")
+        self.give(UserFactory(), producer.dataset, fitness="no", comment="Rien de 2024.")
         for of in (producer.dataset, producer.organization, None):
             summary = self.summary(of)
             assert summary["fitness"] == {"yes": 0, "partly": 0, "no": 1}
-            assert (summary["total"], summary["commented"]) == (1, 0)
+            assert (summary["total"], summary["commented"]) == (1, 1)
         listed = self.ask("GET", f"/feedback/?dataset={producer.dataset.id}").json
         assert listed["total"] == len(listed["data"]) == 2
 
@@ -720,7 +749,13 @@ class ListTest(PluginTestCase):
             "b": self.give(
                 UserFactory(), producer.dataset, fitness="yes", comment="Œuvres bien décrites"
             ),
-            "c": self.give(UserFactory(), producer.dataset, fitness="no", profile="researcher"),
+            "c": self.give(
+                UserFactory(),
+                producer.dataset,
+                fitness="no",
+                profile="researcher",
+                comment="Trop vieilles.",
+            ),
             "d": self.give(UserFactory(), second, fitness="no", profile="student", comment="Musée"),
         }
 
@@ -832,10 +867,10 @@ class AgeTest(PluginTestCase):
             resources=[ResourceFactory(last_modified_internal=long_ago)],
             last_modified_internal=long_ago,
         ).dataset
-        old = self.give(UserFactory(), dataset, fitness="no")
+        old = self.give(UserFactory(), dataset, fitness="no", comment="Trop vieux.")
         dataset.reload()
         dataset.add_resource(ResourceFactory())
-        new = self.give(UserFactory(), dataset, fitness="yes")
+        new = self.give(UserFactory(), dataset, fitness="yes", comment="Enfin.")
         filters = f"/feedback/?dataset={dataset.id}&outdated"
         assert [f["id"] for f in self.ask("GET", f"{filters}=true").json["data"]] == [old["id"]]
         assert [f["id"] for f in self.ask("GET", f"{filters}=false").json["data"]] == [new["id"]]
@@ -1038,7 +1073,7 @@ class CachingTest(PluginTestCase):
 
     def test_an_etag_follows_what_is_said(self):
         author, dataset = UserFactory(), Producer().dataset
-        feedback = self.give(author, dataset)
+        feedback = self.give(author, dataset, comment="Clair.")
         path = f"/feedback/?dataset={dataset.id}"
         before = self.ask("GET", path).headers["ETag"]
         self.ask("PUT", f"/feedback/{feedback['id']}/", {"fitness": "yes"}, author)

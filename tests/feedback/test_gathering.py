@@ -85,9 +85,12 @@ class ForAllTest(PagesCase):
         self.list_of(producer.dataset)
         hidden = self.ask("POST", "/moderation/", body, user=sysadmin())
         assert hidden.status_code == 200, hidden.text
-        for user, words in ((author, "Des mots à cacher"), (UserFactory(), None), (None, None)):
-            [one] = self.list_of(producer.dataset, user)["data"]
-            assert one["comment"] == words
+        [one] = self.list_of(producer.dataset, author)["data"]
+        assert one["comment"] == "Des mots à cacher"
+        for user in (UserFactory(), None):
+            assert self.list_of(producer.dataset, user)["data"] == []
+            shown = self.ask("GET", f"/feedback/{given['id']}/", user=user).json
+            assert (shown["comment"], shown["hidden_reason"]) == (None, "abuse")
 
     def test_what_changes_is_seen_at_once(self):
         producer, author = Producer(), UserFactory()
@@ -101,7 +104,7 @@ class ForAllTest(PagesCase):
             assert "Après" in shown
             assert "Avant" not in shown
             assert self.list_of(dataset, user)["data"][0]["comment"] == "Après"
-        self.give(UserFactory(), dataset, fitness="no")
+        self.give(UserFactory(), dataset, fitness="no", comment="Non.")
         assert self.list_of(dataset)["total"] == 2
         assert self.ask("DELETE", f"/feedback/{given['id']}/", user=author).status_code == 204
         assert "Après" not in self.read(dataset, FRAGMENT).text
@@ -128,10 +131,10 @@ class ForAllTest(PagesCase):
         dataset = DatasetFactory()
         for number in range(7):
             self.give(UserFactory(), dataset, comment=f"Remarque numéro {number}.")
-        first, second = (self.read(dataset, f"{FRAGMENT}&page={n}").text for n in (1, 2))
+        first, last = (self.read(dataset, f"{FRAGMENT}&page={n}").text for n in (1, 3))
         assert "numéro 6." in first
-        assert "numéro 6." not in second
-        assert "numéro 0." in second
+        assert "numéro 6." not in last
+        assert "numéro 0." in last
         assert "Do these data meet your need?" in first
         assert "Do these data" not in self.read(dataset, "?as=fragment&lang=fr").text
         assert "<h4" in self.read(dataset, f"{FRAGMENT}&level=4").text

@@ -51,7 +51,7 @@ class DatasetTest(LifecycleTestCase):
         producer = Producer()
         dataset, organization = producer.dataset, producer.organization
         self.give(UserFactory(), dataset, comment=WORDS)
-        self.give(UserFactory(), DatasetFactory(organization=organization))
+        self.give(UserFactory(), DatasetFactory(organization=organization), comment="Clair.")
         assert self.totals(dataset, organization, None) == [1, 2, 2]
         for private, left in ((True, 1), (True, 1), (False, 2)):
             response = self.native(
@@ -68,7 +68,7 @@ class DatasetTest(LifecycleTestCase):
     def test_a_deleted_dataset_does_too_and_comes_back(self):
         producer = Producer()
         dataset, organization = producer.dataset, producer.organization
-        self.give(UserFactory(), dataset)
+        self.give(UserFactory(), dataset, comment=WORDS)
         response = self.native("DELETE", f"/datasets/{dataset.id}/", user=producer.editor)
         assert response.status_code == 204
         assert self.totals(organization, None) == [0, 0]
@@ -86,7 +86,7 @@ class DatasetTest(LifecycleTestCase):
     def test_a_dataset_that_changes_hands_takes_its_figures_along(self):
         producer, other = Producer(), Producer()
         dataset = producer.dataset
-        feedback = self.give(UserFactory(), dataset)
+        feedback = self.give(UserFactory(), dataset, comment=WORDS)
         asked = self.native(
             "POST",
             "/transfer/",

@@ -221,7 +221,7 @@ def plan(command: dict[str, Any]) -> set[str]:
 class LongListTest(PluginTestCase):
     def test_a_list_of_more_than_ten_thousand_is_walked_without_gap_or_repeat(self):
         dataset = Producer().dataset
-        fill(dataset, 10_050)
+        fill(dataset, 10_050, comment="Remarque")
         where = f"dataset={dataset.id}&page_size=100"
         everybody = [
             str(f["_id"])
@@ -240,7 +240,8 @@ class LongListTest(PluginTestCase):
             pages += 1
             if "cursor" in asked or pages == 100:
                 # From there on, whatever others say meanwhile shifts nothing.
-                newest.append(self.give(UserFactory(), dataset)["id"])
+                comment = f"Remarque {len(newest)}."
+                newest.append(self.give(UserFactory(), dataset, comment=comment)["id"])
             address = answer.json["next_page"]
         assert seen == everybody
         assert pages == 101
@@ -275,7 +276,7 @@ class LongListTest(PluginTestCase):
 
     def test_a_cursor_keeps_its_place_while_others_come_and_go(self):
         dataset = Producer().dataset
-        fill(dataset, 60)
+        fill(dataset, 60, comment="Remarque")
         page = self.ask("GET", f"/feedback/?dataset={dataset.id}&page_size=20&cursor=").json
         stored = self.stored(page["data"][-1]["id"])
         address = f"{P}/feedback/?dataset={dataset.id}&page_size=20&cursor={_write_cursor(stored)}"

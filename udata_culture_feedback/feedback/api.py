@@ -175,7 +175,6 @@ summary_fields = documented(
     {
         "total": fields.Integer,
         "commented": fields.Integer,
-        "held": fields.Integer(description="Being checked: counted nowhere else yet"),
         "fitness": fields.Raw(description="Answer to count"),
         "axes": fields.Raw(description="Axis to count, sum, mean, distribution of 1..5"),
         "treatment": fields.Raw(description="Status to count"),

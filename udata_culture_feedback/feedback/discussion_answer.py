@@ -50,7 +50,9 @@ def take_back(feedback: Feedback) -> bool:
         return False
     thread = feedbacks().find_one({"_id": feedback["_id"]}, {"discussion": 1}) or {}
     discussion = thread.get("discussion")
-    return bool(discussion) and any([rewrite_message(discussion, one, withdrawn()) for one in gone])
+    if discussion is None:
+        return False
+    return any([rewrite_message(discussion, one, withdrawn()) for one in gone])
 
 
 def _add(discussion_id: ObjectId, step: Document) -> bool:

@@ -167,7 +167,7 @@ class SummaryView:
         totals = stored.get("totals") or {}
         self.total: int = figures["total"]
         self.commented: int = figures["commented"]
-        self.held: int = figures["held"]
+        self.held: int = totals.get("held", 0)
         self.outdated: int = figures["outdated"]
         self.worded: int = totals.get("words", 0)
         self.waiting: int = totals.get("waiting", 0)

@@ -358,7 +358,6 @@ def as_json(summary: Summary) -> Shown:
     return {
         "total": totals.get("total", 0),
         "commented": totals.get("commented", 0),
-        "held": totals.get("held", 0),
         "fitness": counts("fitness", lists.ids("fitness")),
         "axes": {id: axis(id) for id in lists.ids("axes")},
         "treatment": counts("treatment", [term.id for term in vocabulary.TREATMENT_STATUSES]),
