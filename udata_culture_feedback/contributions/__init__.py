@@ -1,1 +1,1 @@
-"""What the three domains share: kinds, review rules, text checks, native discussions."""
+"""Share what the three domains need: kinds, review rules, text checks, native discussions."""

@@ -1,14 +1,14 @@
-"""What people write here as native udata Discussions on datasets, exactly once.
+"""Mirror what people write here in native udata Discussions on datasets, exactly once.
 
-A domain says in a `Thread` what of its contributions is said, under which title, by whom. `tell`
-compares what a contribution says with what its discussion says and closes the gap: it may run
-twice, late or in any order. The ids of the discussion and of each message are allocated in our
-document before they exist there, so a second run finds them taken; a run that was overtaken by an
-edit, or by another run, looks again. The truth about the link is ours; `extras` of a discussion can
-be written by its author and is only a back-pointer.
+A domain declares in a `Thread` what of its contributions is said, under which title, by whom.
+`tell` compares a contribution with its discussion and brings the discussion in line: it is
+idempotent, and may run late or in any order. The ids of the discussion and of each message are
+allocated in our document before they exist there, so a second run finds them taken; a run overtaken
+by an edit, or by another run, retries. Our document is the truth about the link; `extras` of a
+discussion can be written by its author and are only a back-pointer.
 
-Messages after the first are written by their id, never by their position: udata removes messages
-and adds replies meanwhile.
+Messages after the first are addressed by id, never by position: udata removes messages and adds
+replies meanwhile.
 """
 
 from __future__ import annotations
@@ -44,24 +44,23 @@ from ..web.untyped import Document, Query
 
 log = logging.getLogger(__name__)
 
-#: A document that is discussed: a feedback, a request.
-#: Of any class: each domain has the type of its own.
+#: A document that is discussed: a feedback, a request, in the type of its domain.
 Contribution = Any
 Voice = tuple[User, Organization | None]
 
-#: How much of the words a title shows: it is all that producers see in the bell.
+#: How many characters of the words a title shows: producers see nothing else in the bell.
 TITLE_WORDS = 60
 
-#: Looks before leaving the rest to the next run: it stays due.
+#: Attempts before leaving the rest to the next run: it stays due.
 ATTEMPTS = 10
 
 
 class Thread:
-    """How one kind of contribution is discussed. Subclasses say what differs.
+    """How one kind of contribution is discussed; subclasses override what differs.
 
     A contribution has `dataset`, `contributor`, `created_at`, `last_modified`, `v` and `due` (see
-    `summaries`). Kept in it: `discussion` and `messages` (allocated: {`id`, `words`: their
-    fingerprint, `added`: a complement that is there}), `discussed` (it exists), `announced` (when
+    `figures.settle`). Stored in it: `discussion` and `messages` (allocated: {`id`, `words`: their
+    fingerprint, `added`: a complement that exists}), `discussed` (it exists), `announced` (when
     udata told people of it), `silenced` (ids of messages that were deleted there and do not come
     back).
     """
@@ -75,55 +74,56 @@ class Thread:
         raise NotImplementedError
 
     def words(self, one: Contribution) -> str:
-        """What is said, as far as a change of it has to be told."""
+        """Return the words of a contribution; the discussion follows when they change."""
         raise NotImplementedError
 
     def text(self, one: Contribution) -> str:
-        """What is said, as it is written in the discussion."""
+        """Return the words as written in the discussion."""
         return self.words(one)
 
     def title(self, one: Contribution) -> str:
-        """What producers see first, in the portal's language."""
+        """Return what producers see first, in the portal's language."""
         raise NotImplementedError
 
     def speaks(self, one: Contribution) -> bool:
-        """Return whether there is something to say at all, as far as this depends on the
-        contribution."""
+        """Return whether the contribution has anything to say."""
         raise NotImplementedError
 
     def is_hidden(self, one: Contribution) -> bool:
-        """Return whether its words were hidden by moderation, and not withdrawn by their author."""
+        """Return whether its words were hidden by moderation, rather than withdrawn by their
+        author."""
         raise NotImplementedError
 
     def voice(self, one: Contribution) -> Voice:
-        """Who speaks."""
+        """Return the account, and perhaps the organization, that speaks."""
         return voice_of(one["contributor"])
 
     def signs_anew(self, one: Contribution) -> bool:
-        """Return whether messages take the signature that the contribution has now. Not for who has
-        left: udata finds what they said by its author."""
+        """Return whether messages take the current signature of the contribution. Not once its
+        author has left: udata finds what they said by its author."""
         contributor = one["contributor"]
         found: bool = contributor["key"] == account_key(contributor.get("user"))
         return found
 
     def speak_for_data(self, one: Contribution, dataset: DatasetFacts) -> Answering:
-        """Whose message is an answer of the producing side."""
+        """Return the producing side, whose messages are its answers."""
         return Answering.for_dataset(dataset)
 
     def signed_messages(self, one: Contribution) -> set[str]:
-        """The ids of the messages that carry the signature of the contribution."""
+        """Return the ids of the messages that carry the signature of the contribution."""
         return own_ids(one)
 
     def retracted_messages(self, one: Contribution) -> set[str]:
-        """The ids of the messages that go when it is withdrawn: what its author said here."""
+        """Return the ids of the messages to take back when it is withdrawn: what its author said
+        here."""
         return self.signed_messages(one)
 
     def add_others(self, one: Contribution) -> bool:
-        """Write what else belongs in the discussion, once it exists. False to look again."""
+        """Write what else belongs in the discussion, once it exists. Return False to retry."""
         return True
 
     def told(self, id: ObjectId) -> None:
-        """After a run."""
+        """Do what follows a run; nothing by default."""
 
     # --- Bringing in line -------------------------------------------------------------------------
 
@@ -141,19 +141,19 @@ class Thread:
         self.told(id)
 
     def take_back_silently(self, discussion: Discussion) -> None:
-        """Delete a thread of ours. Receivers hear of it like of any other, hence the mark."""
+        """Delete a thread of ours, marked so that our receivers ignore the deletion."""
         discussion.taken_back = True
         discussion.delete()
 
     def silence(self, discussion_id: ObjectId, message_id: str) -> Contribution | None:
-        """A message was deleted there: it does not come back. Return the contribution whose
-        discussion it is, as it was before."""
+        """Remember that a message was deleted there, and must not come back. Return the
+        contribution of that discussion, as it was before."""
         return self.collection().find_one_and_update(
             {"discussion": discussion_id}, {"$addToSet": {"silenced": message_id}}
         )
 
     def _bring_in_line(self, one: Contribution, dataset: DatasetFacts | None) -> bool:
-        """One look. False when somebody else changed something meanwhile: another is needed."""
+        """Do one attempt. Return False when a concurrent change requires another."""
         if self.speaks(one) and dataset:
             if one.get("discussed"):
                 return self._update(one, dataset) and self.add_others(one)
@@ -161,8 +161,8 @@ class Thread:
         return self._retract(one) if one.get("discussion") else True
 
     def _heard(self, one: Contribution) -> bool:
-        """End a look. False when the contribution has changed since: what was just written may be
-        old."""
+        """End an attempt. Return False when the contribution has changed since: what was just
+        written may be stale."""
         heard(self.collection(), one, DISCUSSION)
         unmoved = {"_id": one["_id"], "v": one["v"]}
         return self.collection().find_one(unmoved, {"_id": 1}) is not None
@@ -197,7 +197,7 @@ class Thread:
             existed = False
             try:
                 discussion.save(force_insert=True)
-            except NotUniqueError:  # an earlier run created it, and perhaps did not get further
+            except NotUniqueError:  # an earlier run created it, and perhaps died then
                 existed = True
                 discussion = Discussion.objects(id=one["discussion"]).first()
                 if discussion is None:
@@ -209,7 +209,7 @@ class Thread:
                 .update_one(linked, {"$set": {"discussed": True}})
                 .matched_count
             ):
-                # Taken back while it was being created: nobody would find it any more.
+                # Taken back while it was being created: nobody would find it again.
                 self.take_back_silently(discussion)
                 return False
             if self._claim_announcement(one):
@@ -217,8 +217,8 @@ class Thread:
         return self._update(one, dataset) if existed else True
 
     def _allocate(self, one: Contribution) -> Contribution | None:
-        """The contribution with the ids of its discussion and first message, allocated once. None
-        when it has changed meanwhile."""
+        """Return the contribution with the ids of its discussion and first message, allocated once;
+        None when it has changed meanwhile."""
         if not one.get("discussion"):
             message = {"id": str(uuid4()), "words": fingerprint(self.words(one))}
             self.collection().update_one(
@@ -232,15 +232,17 @@ class Thread:
         return one
 
     def _claim_announcement(self, one: Contribution) -> bool:
-        """Only one run announces a discussion: bell, mails and activity are sent once."""
+        """Claim the announcement of a discussion, so that bell, mails and activity are sent
+        once."""
         claimed = self.collection().update_one(
             {"_id": one["_id"], "announced": {"$exists": False}}, {"$set": {"announced": now()}}
         )
         return bool(claimed.modified_count)
 
     def _update(self, one: Contribution, dataset: DatasetFacts) -> bool:
-        """Carry an edit over: our latest message says the new words, or, once the producer has
-        answered it, a complement follows. False when somebody else changed the contribution."""
+        """Carry an edit over: our latest message gets the new words, or, once the producer has
+        answered it, a complement follows. Return False when the contribution was changed
+        concurrently."""
         discussion = Discussion.objects(id=one["discussion"]).first()
         if discussion is None:
             return True  # removed there: a receiver hides the words here
@@ -268,7 +270,7 @@ class Thread:
                 if latest["id"] not in one.get("silenced", ()):
                     self._add_complement(one, latest, author, organization)
             elif getattr(message.posted_by, "deleted", None):
-                pass  # the account has left: what became of its words there is for udata to say
+                pass  # the account was deleted: its words there are udata's business
             elif message is discussion.discussion[0]:
                 self._rewrite_first(one, discussion, message)
             else:
@@ -282,8 +284,9 @@ class Thread:
         author: User,
         organization: Organization | None,
     ) -> None:
-        """Add our latest words below the producer's answer, once, beside whatever replies come; in
-        a closed thread too: what is said here is said there. Quietly where it had been there."""
+        """Add our latest words below the producer's answer, once, beside whatever replies come,
+        even to a closed thread: what is said here is said there. Unannounced where it had been
+        there before."""
         date = day_in_words(one["last_modified"])
         content = _("Added on %(date)s:", date=date) + "\n\n" + self.text(one)
         add_message(
@@ -322,13 +325,13 @@ class Thread:
     # --- Taking back ------------------------------------------------------------------------------
 
     def _retract(self, one: Contribution) -> bool:
-        """Take our words back: the whole thread when nobody else wrote in it, otherwise our
-        messages say that they were withdrawn and the thread is closed. Others' words are never
-        deleted. False when the discussion came into being meanwhile."""
+        """Take our words back: delete the whole thread when nobody else wrote in it, otherwise
+        replace our messages by a notice and close the thread. Others' words are never deleted.
+        Return False when the discussion was created meanwhile."""
         discussion = Discussion.objects(id=one["discussion"]).first()
         linked = {"_id": one["_id"], "discussion": one["discussion"]}
         if discussion is None:
-            linked["discussed"] = one.get("discussed")  # a run may be creating it at this moment
+            linked["discussed"] = one.get("discussed")  # another run may be creating it right now
         else:
             ours = self.retracted_messages(one)
             if all(str(message.id) in ours for message in discussion.discussion):
@@ -379,17 +382,17 @@ def add_message(
     quietly: bool = False,
     into_closed: bool = False,
 ) -> bool:
-    """Add a message to a discussion where no message has that id yet, and lets udata announce it
-    (bell, mails, activity): once, whoever calls it, how often and at the same time.
+    """Add a message to a discussion where no message has that id yet, and let udata announce it
+    (bell, mails, activity). Idempotent, also under concurrency.
 
-    `message_id`: a UUID as text, kept by the caller *before* calling. `posted_on`: naive UTC, now
-    if None. `close`: closes the discussion with it, as a native closing message does. `quietly`: is
-    announced to nobody (they have been told already). `into_closed`: as an exception to udata's
-    rule that nobody writes in a closed discussion.
+    `message_id`: a UUID as text, stored by the caller *before* calling. `posted_on`: naive UTC, now
+    if None. `close`: closes the discussion with it, as a native closing message does. `quietly`:
+    without announcement (they have been told already). `into_closed`: an exception to udata's rule
+    that nobody writes in a closed discussion.
 
-    Answers whether the message is in the discussion now. False: the discussion is gone, or was
-    closed before the message came. Whether it may be said there, in whose name, is the caller's to
-    check.
+    Return whether the message is in the discussion now. False: the discussion is gone, or was
+    closed before the message came. The caller checks whether it may be said there, and in whose
+    name.
     """
     message = Message(
         id=UUID(message_id), content=content, posted_by=author, posted_by_organization=organization
@@ -421,7 +424,8 @@ def add_message(
 
 
 def announce_message(discussion_id: ObjectId, message_id: str) -> None:
-    """Let udata announce a message that was added quietly. Once is the caller's business."""
+    """Let udata announce a message that was added quietly. Not idempotent: the caller sees to
+    that."""
     discussion = Discussion.objects(id=discussion_id).first()
     message = _message(discussion, message_id) if discussion else None
     if message is None:
@@ -443,8 +447,8 @@ def _message(discussion: Discussion, message_id: str) -> Message | None:
 
 
 def rewrite_message(discussion_id: ObjectId, message_id: str, content: str) -> bool:
-    """Change what a message of ours says, wherever it stands, with the date of the change. Tells
-    nobody, as udata. False when it is not there, or says that already."""
+    """Change the content of a message of ours, whatever its position, with the date of the change.
+    As in udata, nobody is told. Return False when it is not there, or has that content already."""
     other = {"$elemMatch": {"id": message_id, "content": {"$ne": content}}}
     changed = Discussion._get_collection().update_one(
         {"_id": discussion_id, "discussion": other},
@@ -469,27 +473,27 @@ def fingerprint(words: str) -> str:
 
 
 def own_ids(one: Contribution) -> set[str]:
-    """The ids of the messages that say the words of a contribution."""
+    """Return the ids of the messages with the words of a contribution."""
     return {message["id"] for message in one.get("messages") or []}
 
 
 def hidden_words() -> str:
-    """What stands where moderation has hidden words; everybody reads the same."""
+    """Return the notice in place of words hidden by moderation, in the portal's language."""
     with speaking(portal_language()):
         found: str = _("[Hidden by moderation]")
         return found
 
 
 def withdrawn() -> str:
-    """What stands where somebody has taken their words back; everybody reads the same."""
+    """Return the notice in place of words withdrawn by their author, in the portal's language."""
     with speaking(portal_language()):
         found: str = _("[Withdrawn by its author]")
         return found
 
 
 def forget_reports(discussion: Discussion, ours: Iterable[str] = ()) -> None:
-    """Erase the words that udata's reports repeat, once those are taken back. `ours`: the ids of
-    the messages taken back, the first one of the discussion among them; none: all."""
+    """Erase the words that udata's reports repeat, once these are taken back. `ours`: the ids of
+    the messages taken back, perhaps the first one of the discussion among them; none: all."""
     found = Report.objects(subject=discussion)
     if messages := set(ours):
         first = str(discussion.discussion[0].id) if discussion.discussion else None
@@ -503,8 +507,8 @@ def forget_reports(discussion: Discussion, ours: Iterable[str] = ()) -> None:
 
 
 def pending_report(discussion: Discussion, message_id: UUID | None = None) -> Report | None:
-    """What udata's detection of spam says of a discussion, or of one of its messages: it holds the
-    announcement until somebody has looked."""
+    """Return the open report of udata's spam detection on a discussion, or on one of its messages:
+    it holds the announcement back until it is handled."""
     reports = Report.objects(
         subject=discussion, reason=REASON_AUTO_SPAM, subject_embed_id=message_id
     )
@@ -515,7 +519,7 @@ def pending_report(discussion: Discussion, message_id: UUID | None = None) -> Re
 
 
 class Answering:
-    """The producing side: whose messages are its answers. Organizations, and accounts."""
+    """The producing side: organizations and accounts whose messages are its answers."""
 
     def __init__(self, organizations: Iterable[ObjectId], users: Iterable[ObjectId]) -> None:
         self.organizations = frozenset(organizations)
@@ -523,7 +527,7 @@ class Answering:
 
     @classmethod
     def for_dataset(cls, dataset: DatasetFacts) -> Answering:
-        """The organization of a dataset and its members, or its owner."""
+        """Return the organization of a dataset with its members, or its owner."""
         if dataset.organization is None:
             return cls((), [dataset.owner] if dataset.owner else [])
         return cls([dataset.organization], members_of(dataset.organization))
@@ -532,7 +536,7 @@ class Answering:
         return Answering(self.organizations | other.organizations, self.users | other.users)
 
     def wrote(self, message: Message) -> bool:
-        """Return whether a native message is theirs."""
+        """Return whether the producing side wrote a native message."""
         organization, author = message.posted_by_organization, message.posted_by
         return bool(
             (organization and organization.id in self.organizations)
@@ -541,15 +545,15 @@ class Answering:
 
 
 def members_of(organization: ObjectId, *roles: str) -> set[ObjectId]:
-    """The accounts of an organization, of these roles or of all."""
+    """Return the accounts of an organization, with one of these roles or with any."""
     raw = Organization._get_collection().find_one({"_id": organization}, {"members": 1})
     members = (raw or {}).get("members") or []
     return {member["user"] for member in members if not roles or member.get("role") in roles}
 
 
 def voice_of(contributor: Mapping[str, Any]) -> Voice:
-    """Who speaks in a discussion for a contributor: the account, perhaps for an organization; the
-    service account for who gives no name or has left."""
+    """Return who speaks in a discussion for a contributor: the account, perhaps for an
+    organization; the service account for contributors without a name or who have left."""
     user = contributor.get("user")
     author = User.objects(id=user).first() if user else None
     if author is None:
@@ -566,8 +570,8 @@ def voice_of(contributor: Mapping[str, Any]) -> Voice:
 def _sign(
     discussion: Discussion, ours: set[str], author: User, organization: Organization | None
 ) -> None:
-    """Put the signature that the author has chosen since under our messages: the name would stay
-    otherwise under those of who now prefers « Sans mon nom »."""
+    """Put the author's current signature under our messages: otherwise the name would stay after an
+    author has chosen « Sans mon nom »."""
     organization_id = organization.id if organization else None
     signed = {"_id": discussion.id, "user": author.id, "organization": organization_id}
     if Discussion._get_collection().find_one(signed, {"_id": 1}):
@@ -588,6 +592,6 @@ def _sign(
 
 
 def portal_language() -> str:
-    """What is written in a thread is read by everybody: in the portal's language."""
+    """Return the language of what we write in threads, since everybody reads it: the portal's."""
     found: str = current_app.config["DEFAULT_LANGUAGE"]
     return found

@@ -1,10 +1,10 @@
-"""Words that are part of something else and are moderated one by one: an answer of a producer, the
-message of a move, a text of an answer to a consultation.
+"""Moderate, one by one, words that are part of something else: an answer of a producer, the message
+of a move, a text in a response to a consultation.
 
-Where each stands with moderation is in `CultureFeedbackWords`. A decision is written there first,
-then done where the words were said (`apply`), which may be repeated: what a crash leaves between
-both, the nightly maintenance does. Hidden, they are kept here alone until they are erased: a fixed
-sentence stands for them in what they were part of, and so in everything that is made of it.
+Their state in moderation is in `CultureFeedbackWords`. A decision is written there first, then
+applied where the words were said (`apply`, idempotent): what a crash leaves between both, the
+nightly maintenance does. Hidden words are kept here alone until they are erased: a notice replaces
+them in what they were part of, and so in everything made of it.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ from .moderated import Item, Moderated
 from .review_rules import Visibility, indexes
 from .signals import on_words_gone
 
-#: What is professional, and not looked for in what producers say: they give addresses on purpose.
+#: Checks not applied to what producers say: they give professional details on purpose.
 PROFESSIONAL = frozenset(("email", "phone", "postal_address", "links"))
 
 #: Fields of an item that are not stored with it.
 LOADED = frozenset(("words", "page", "of"))
 
-#: Texts put in the queue, or looked up, at once.
+#: Texts put in the queue, or looked up, in one batch.
 BATCH = 500
 
 
 class CultureFeedbackWords(Document):
-    """Words that are part of something else. What is public stands where it was said (`parent`,
-    `part`); this says where it stands with moderation, as contributions of other kinds do
-    themselves (see `review_rules`).
+    """The moderation of words that are part of something else. What is public stands where it was
+    said (`parent`, `part`); this is its state in moderation, which contributions of other kinds
+    carry themselves (see `review_rules`).
 
-    `held`: the words, while they are hidden there, or until what was decided has been done there
+    `held`: the words, while they are hidden there, or until the decision has been applied there
     (`unapplied`). Nothing else of them is kept here.
     """
 
@@ -88,7 +88,7 @@ class CultureFeedbackWords(Document):
 
 
 class Hidden(TypedDict):
-    """Why a sentence stands for words, and since when, where they were public before."""
+    """The reason why a notice replaces words, and since when, where they were public before."""
 
     reason: str
     at: NotRequired[datetime]
@@ -97,19 +97,19 @@ class Hidden(TypedDict):
 class EmbeddedText(Moderated):
     """The moderation of one kind of words that are part of something else."""
 
-    #: Whether a fixed sentence takes the place of hidden words where they were said.
+    #: Whether a notice replaces hidden words where they were said.
     replaced = True
     kept_by_others = frozenset(("_id", "v")) | LOADED
 
     @abstractmethod
     def said(self, items: list[Item]) -> dict[ObjectId, str]:
-        """Return what stands now where each was said, in a constant number of queries; leave out
-        those that are gone."""
+        """Return the words as they now stand where they were said, in a constant number of queries;
+        leave out those that are gone."""
 
     @abstractmethod
     def show(self, item: Item, text: str, hidden: Hidden | None) -> bool:
-        """Have it say `text` there; `hidden`: where that stands for hidden words. Again changes
-        nothing. False where it is gone."""
+        """Write `text` where the words were said; `hidden`: set where it replaces hidden words.
+        Idempotent. Return False where they are gone."""
 
     def collection(self) -> Collection[Item]:
         return words()
@@ -140,7 +140,7 @@ class EmbeddedText(Moderated):
             self.apply(after["_id"])
 
     def apply(self, id: ObjectId) -> bool:
-        """Do where the words were said what was decided here. Again changes nothing."""
+        """Apply the decision where the words were said. Idempotent."""
         while True:
             item = self.find([id]).get(id)
             if item is None or not item.get("unapplied"):
@@ -157,22 +157,22 @@ class EmbeddedText(Moderated):
                 return True
 
     def open(self, parent: ObjectId, part: str, **fields: Any) -> ObjectId:
-        """Return the id under which these words are moderated: known from their first need of it
-        on."""
+        """Return the id under which these words are moderated; create their record on first
+        need."""
         where = {"kind": self.kind, "parent": parent, "part": part}
         known = words().find_one(where, {"_id": 1})
         if known is None:
             known = self.new(parent, part, **fields)
             try:
                 words().insert_one(known)
-            except DuplicateKeyError:  # another process opened it meanwhile
+            except DuplicateKeyError:  # another process has just created it
                 return self.open(parent, part, **fields)
         found: ObjectId = known["_id"]
         return found
 
     def new(self, parent: ObjectId, part: str, **fields: Any) -> Item:
-        """Make the record of words about which nothing was decided yet. Fields that are None are
-        left out."""
+        """Return a new record of words about which nothing was decided yet. Fields that are None
+        are left out."""
         made: Item = {
             "_id": ObjectId(),
             "kind": self.kind,
@@ -185,7 +185,7 @@ class EmbeddedText(Moderated):
         return made | {key: value for key, value in fields.items() if value is not None}
 
     def look(self, id: ObjectId, why: list[str]) -> None:
-        """Put words in the queue that nobody has looked at."""
+        """Put words in the queue unless a moderator has looked at them, or they are in it."""
 
         def queued(item: Item) -> Item | None:
             if item.get("moderated") or item.get("review"):
@@ -201,12 +201,12 @@ class EmbeddedText(Moderated):
     # --- Upkeep -----------------------------------------------------------------------------------
 
     def apply_all(self) -> int:
-        """Do what was decided, and not yet done where the words were said."""
+        """Apply all decisions not yet applied where the words were said."""
         waiting = list(words().find({"unapplied": True, "kind": self.kind}, {"_id": 1}))
         return sum(self.apply(one["_id"]) for one in waiting)
 
     def forget_orphans(self) -> int:
-        """Forget those whose words are gone with what they were part of."""
+        """Delete the records whose words are gone with what they were part of."""
         gone = 0
         items: list[Item] = []
         for item in words().find({"kind": self.kind}, {"parent": 1, "part": 1}):
@@ -238,13 +238,13 @@ def insert(items: list[Item]) -> int:
 
 
 def reasons_to_look(text: str) -> list[str]:
-    """Return what the checks find in what a producer says, beside what is professional."""
+    """Return what the checks find in a text of a producer, professional details aside."""
     found = dict.fromkeys(finding.check for finding in text_checks.inspect(text))
     return [check for check in found if check not in PROFESSIONAL]
 
 
 def account(user: ObjectId | None, organization: ObjectId | None) -> Shown:
-    """Make the contributor of what an account says, under its organization or its own name."""
+    """Return the contributor of what an account says, under its organization or its own name."""
     signed: Document = {"kind": Kind.USER.value, "key": account_key(user)}
     if user:
         signed |= {"user": user, "name": str(user)}
@@ -258,12 +258,12 @@ def account(user: ObjectId | None, organization: ObjectId | None) -> Shown:
 
 
 def has_parts(parent: ObjectId) -> bool:
-    """Tell whether anything of a contribution is moderated by itself: one look at an index."""
+    """Return whether any part of a contribution is moderated separately: one look at an index."""
     return words().find_one({"parent": parent}, {"_id": 1}) is not None
 
 
 def forget(parent: ObjectId, parts: Iterable[str] | None = None) -> None:
-    """Forget words with what they were part of, or some `parts` of it."""
+    """Delete the records of words with what they were part of, or of some `parts` of it."""
     gone: Query = {"parent": parent}
     if parts is not None:
         gone["part"] = {"$in": list(parts)}
@@ -284,7 +284,7 @@ def forget_account(user_id: ObjectId) -> int:
 
 
 def move_to(parent: ObjectId, organization: ObjectId | None) -> None:
-    """Have words follow what they are part of to another organization."""
+    """Move the records of words to another organization, with what they are part of."""
     elsewhere = {"parent": parent, "organization": {"$ne": organization}}
     words().update_many(elsewhere, {"$set": {"organization": organization}})
 

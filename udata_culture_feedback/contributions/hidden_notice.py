@@ -1,4 +1,4 @@
-"""What stands in the place of words that moderation has hidden: since when, and why."""
+"""Write the notice in place of words that moderation has hidden: since when, and why."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ SENTENCES = {
 
 
 def stub(what: str, shown: Shown) -> str | None:
-    """`shown`: something as the API gives it, with `hidden_reason` and `hidden_at` where its words
-    are hidden; None where they are not. `what`: a key of `SENTENCES`."""
+    """Return the notice for something as the API shows it (`shown`), with `hidden_reason` and
+    `hidden_at` where its words are hidden; None where they are not. `what`: a key of
+    `SENTENCES`."""
     if not shown.get("hidden_reason") or not shown.get("hidden_at"):
         return None
     day = day_in_words(datetime.fromisoformat(shown["hidden_at"]))

@@ -1,6 +1,6 @@
-"""The registry of kinds: each kind of contribution is described once, by its domain, and whoever
-serves all of them (moderation, "my data", confirmation by e-mail, erasure of accounts, the nightly
-maintenance) walks over it.
+"""Register the kinds of contributions: each is described once, by its domain, and whatever serves
+all of them (moderation, "my data", confirmation by e-mail, erasure of accounts, the nightly
+maintenance) iterates over the registry.
 
 `app` registers the kinds of the domains in the order in which pages and the API list them.
 """
@@ -23,9 +23,9 @@ from .owned import Owned, Person, Shown
 
 @dataclass(frozen=True)
 class Flagged:
-    """Words that a reader points out: what they are, for moderators (`kind`, `item`) and for the
-    form (`words`, where they stand, the way back); and on which `action` on which `target` somebody
-    without an account spends a proof of work."""
+    """Words that a reader reports: what they are, for moderators (`kind`, `item`) and for the form
+    (`words`, where they stand, the way back); and on which `action` on which `target` an anonymous
+    reader spends a proof of work."""
 
     kind: str
     item: Item
@@ -36,21 +36,21 @@ class Flagged:
     target: ObjectId
 
 
-#: Finds what a reader points out by its reference and, of what belongs to it, `about`. Raises
+#: Finds what a reader reports by its reference and, for a part of it, `about`. Raises
 #: NotFound for what they may not see.
 Flaggable = Callable[[Viewer, str, Any], Flagged]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of contribution. What it does not do stays None.
+    """One kind of contribution. What does not apply stays None.
 
-    `moderated`: where its words are, how they change, who hears of it, how it is discussed;
-    `owned`: how its author sees, corrects, exports and erases it; `by_email`: how it is made by
-    confirming an address; `flagged`: how a reader points it out; `titles`: how public ones are
-    named, by id; `forget_account`: removes a deleted account from it, any number of times, and
-    returns how much that changed; `privacy`: says whose the data are of something it is about, the
-    title and the slug of that; `upkeep`: the steps of the nightly maintenance.
+    `moderated`: where its words are, how they change, who is told, how it is discussed; `owned`:
+    how its author sees, corrects, exports and erases it; `by_email`: how it is made by confirming
+    an address; `flagged`: how a reader reports it; `titles`: how public ones are named, by id;
+    `forget_account`: removes a deleted account from it (idempotent) and returns how much that
+    changed; `privacy`: returns who is responsible for the data given about something, its title and
+    its slug; `upkeep`: the steps of the nightly maintenance.
     """
 
     id: str
@@ -66,9 +66,9 @@ class Kind:
 
 @dataclass(frozen=True)
 class Trace:
-    """What is kept of a person besides what they said: `shown` to them under `name`, in a section
-    or, without one, in the file they take along only; `forget` it when they erase everything. What
-    has a `scope` of mails is shown with its name too."""
+    """Data kept about a person besides their contributions: `shown` to them under `name`, in a
+    section or, without one, only in the file they download; `forget`: called when they erase
+    everything. An item with a `scope` of mails is shown with its name too."""
 
     name: str
     shown: Callable[[Person], list[Shown]]
@@ -76,7 +76,7 @@ class Trace:
     section: str | None = None
 
 
-#: The section of what somebody is written to about.
+#: The section of subjects that a person receives mails about.
 SUBSCRIPTIONS = "subscriptions"
 
 KINDS: dict[str, Kind] = {}
@@ -91,29 +91,28 @@ def register(kind: Kind) -> None:
 
 
 def register_trace(trace: Trace) -> None:
-    """Add what is kept of people. Idempotent."""
+    """Add a kind of data kept about people. Idempotent."""
     TRACES[trace.name] = trace
 
 
 def moderated() -> dict[str, Moderated]:
-    """Return what is moderated, by kind."""
+    """Return the moderation of each kind that has one."""
     return {kind.id: kind.moderated for kind in KINDS.values() if kind.moderated}
 
 
 def owned() -> dict[str, Owned]:
-    """Return what people control of their own, by kind."""
+    """Return, by kind, how people control their own contributions."""
     return {kind.id: kind.owned for kind in KINDS.values() if kind.owned}
 
 
 def find(ids: Iterable[ObjectId]) -> dict[ObjectId, tuple[Moderated, Item]]:
-    """Find the contributions of any kind that have these ids, in as many queries as there are
-    kinds."""
+    """Find contributions of any kind by id, in as many queries as there are kinds."""
     ids = list(ids)
     return {id: (one, item) for one in moderated().values() for id, item in one.find(ids).items()}
 
 
 def discussed(discussion_id: ObjectId, message_id: str | None) -> tuple[Moderated, ObjectId] | None:
-    """Find what of ours is said in a native discussion, or in one message of it."""
+    """Find the contribution behind a native discussion, or behind one message of it."""
     for one in moderated().values():
         found = one.discussed(discussion_id, message_id)
         if found:
@@ -127,7 +126,7 @@ def forget_account(user_id: ObjectId) -> int:
 
 
 def rename_person(_scope: str, former: str, key: str) -> None:
-    """Give what the person of a former key said their key of today, in every kind."""
+    """Replace a person's former key by their current one, in every kind."""
     for kind in owned().values():
         kind.rename(former, key)
 

@@ -1,5 +1,5 @@
-"""How contributions of one kind are moderated: where their words are, how they change, who hears of
-a change. Each domain says it of its own kinds; moderation knows nothing else of them."""
+"""Declare how contributions of one kind are moderated: where their words are, how they change, who
+is told. Each domain does so for its own kinds; moderation knows nothing else about them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ..web.languages import speaking
 from ..web.untyped import Query
 from . import discussions, repository
 
-#: A contribution of any kind, as MongoDB gives it: each domain has the type of its own.
+#: A contribution of any kind, as MongoDB returns it, in the type of its domain.
 Item = Any
 How = Callable[[Item], Item | None]
 
 
 class Decision(StrEnum):
-    """What a moderator decides (labels in `vocabulary.MODERATION_DECISIONS`)."""
+    """The decision of a moderator (labels in `vocabulary.MODERATION_DECISIONS`)."""
 
-    PUBLISH = "publish"  # it is public, or stays so
+    PUBLISH = "publish"  # it becomes public, or stays so
     REJECT = "reject"  # it never becomes public
     HIDE = "hide"  # it was public
     REDACT = "redact"  # some words are blacked out, the others are public
@@ -38,24 +38,24 @@ AGAINST = frozenset((Decision.REJECT, Decision.HIDE, Decision.REDACT))
 
 
 class Moderated(ABC):
-    """The moderation of one kind. Subclasses say what differs."""
+    """The moderation of one kind; subclasses override what differs."""
 
     #: Its id, in the API and in the journal.
     kind: str
     label: Any
-    #: The field that has the organization it is about.
+    #: The field with the organization it is about.
     organization_field = "organization"
-    #: What `restore` brings back besides the visibility and what goes with it.
+    #: Fields that `restore` brings back besides the visibility and what goes with it.
     restored: tuple[str, ...] = ()
     #: Fields that are not read for a list.
     left_out: tuple[str, ...] = ()
     #: Fields that a decision neither sets nor removes.
     kept_by_others: frozenset[str] = frozenset(("_id", "v"))
-    #: How its words are told in native discussions, if they are.
+    #: How its words are mirrored in native discussions, if they are.
     thread: discussions.Thread | None = None
-    #: Whether moderators do not see what else its author has said: results name nobody.
+    #: Whether to hide from moderators what else its author has said: results name nobody.
     nameless = False
-    #: Whether it stands in one message of a native discussion, not in a whole one.
+    #: Whether it is one message of a native discussion, not a whole one.
     in_message = False
 
     @abstractmethod
@@ -71,10 +71,11 @@ class Moderated(ABC):
 
     @abstractmethod
     def announce(self, changes: list[tuple[Item, Item]]) -> None:
-        """Let everything hear of what was written: figures, discussions, searches, mails."""
+        """Tell everything that depends on what was written: figures, discussions, searches,
+        mails."""
 
     def where(self) -> Query:
-        """Select the contributions of this kind that are there."""
+        """Select the existing contributions of this kind."""
         return {}
 
     def organization(self, item: Item) -> ObjectId | None:
@@ -91,20 +92,20 @@ class Moderated(ABC):
         return None
 
     def loaded(self, items: list[Item]) -> list[Item]:
-        """Add to contributions what is stored elsewhere of them, in as many queries whatever their
-        number."""
+        """Add to contributions what is stored elsewhere, in a constant number of queries."""
         return items
 
     def find(self, ids: Iterable[ObjectId]) -> dict[ObjectId, Item]:
-        """Return those of these ids that are there."""
+        """Return the existing contributions with these ids."""
         found = self.collection().find({"_id": {"$in": list(ids)}} | self.where())
         return {item["_id"]: item for item in self.loaded(list(found))}
 
     def change(self, id: ObjectId, how: How) -> tuple[Item, Item] | None:
-        """Apply `how`, again when somebody else changed the contribution meanwhile.
+        """Apply `how` with compare-and-set, again after a concurrent change.
 
-        Return it before and after; None where it is gone, or `how` returns None. Nobody hears of it
-        yet. Raise Conflict where others keep changing it."""
+        Return the contribution before and after; None where it is gone, or `how` returns None.
+        Nothing is announced yet. Raise Conflict where others keep changing it.
+        """
         for _attempt in range(repository.ATTEMPTS):
             item = self.find([id]).get(id)
             changed = how(item) if item else None
@@ -115,14 +116,15 @@ class Moderated(ABC):
         raise refusals.Conflict(_("Others keep changing this: try again."))
 
     def write(self, item: Item, changed: Item) -> bool:
-        """Write what nobody has changed since it was read; False where somebody has."""
+        """Write a contribution unless it has changed since it was read; return whether it was
+        written."""
         return repository.replace(
             self.collection(), item, changed, kept_by_others=self.kept_by_others
         )
 
     def discussed(self, discussion_id: ObjectId, message_id: str | None) -> ObjectId | None:
-        """Return the id of the contribution that stands in a native discussion, or in one message
-        of it."""
+        """Return the id of the contribution behind a native discussion, or behind one message of
+        it."""
         if self.thread is None:
             return None
         here = {"discussion": discussion_id} | self.where()
@@ -133,8 +135,8 @@ class Moderated(ABC):
         return value
 
     def black_out_natively(self, item: Item, strings: list[str], placeholder: str) -> None:
-        """Black words out of what was said in native discussions, in titles too. An author's edit
-        adds a complement once somebody has answered; this rewrites the messages instead."""
+        """Black words out of native discussions, titles included. An author's edit adds a
+        complement once somebody has replied; this rewrites the messages instead."""
         if self.thread is None:
             return
         one = self.collection().find_one({"_id": item["_id"]})
@@ -159,14 +161,14 @@ class Moderated(ABC):
 
 
 def named(item: Item, texts: dict[str, str]) -> Item:
-    """Return a copy of a contribution, under the name that is among `texts` if it has one."""
+    """Return a copy of a contribution, under the name among `texts` if there is one."""
     if "name" not in texts or not item["contributor"].get("name"):
         return dict(item)
     return item | {"contributor": item["contributor"] | {"name": texts["name"]}}
 
 
 def without(text: str, strings: list[str], placeholder: str) -> str:
-    """Return a text without these strings, the longest first: one may be part of another."""
+    """Return a text with these strings replaced, the longest first: one may be part of another."""
     for string in sorted(strings, key=len, reverse=True):
         text = text.replace(string, placeholder)
     return text

@@ -1,7 +1,7 @@
 """Let the page or file of one domain show something of another, without either importing the other.
 
-`app` registers the one object behind each name when an application is made; a domain calls it
-through the accessor below.
+`app` registers the provider of each name when an application is made; a domain calls it through the
+slots below.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ..web.untyped import Shown
 
 #: A stage of an aggregation pipeline.
 Stage = dict[str, Any]
-#: A document of the other domain, which has the type of it.
+#: A document of the other domain, which defines its type.
 Document = Any
 
 
 class TrendEvent(NamedTuple):
-    """Something that may explain a change in a trend. `at`: naive UTC; `kind`: `data_update`,
+    """An event that may explain a change in a trend. `at`: naive UTC; `kind`: `data_update`,
     `consultation_opened` or `consultation_closed`; `label`: in words."""
 
     at: datetime
@@ -32,7 +32,7 @@ class TrendEvent(NamedTuple):
 
 
 class RequestsBeside(Protocol):
-    """What datasets, organizations and the site show of data requests."""
+    """The data requests shown with datasets, organizations and the site."""
 
     def stages(self) -> list[Stage]:
         """Return the stages that add `asked` and `opened` to datasets in a pipeline."""
@@ -41,10 +41,10 @@ class RequestsBeside(Protocol):
         """Return the stages that add `totals` and `due` to documents with a summary id in `key`."""
 
     def figures(self, summary_id: str) -> dict[str, int]:
-        """Return the counters of requests of a summary, settled first."""
+        """Return the request counters of a summary, settled first."""
 
     def figures_of_many(self, summary_ids: Iterable[str]) -> dict[str, dict[str, int]]:
-        """Return the counters of many summaries as they stand, in one query."""
+        """Return the stored request counters of many summaries, in one query."""
 
     def figures_as_json(self, totals: dict[str, int]) -> dict[str, int]:
         """Return `{open, published}`, as summaries show requests."""
@@ -56,7 +56,7 @@ class RequestsBeside(Protocol):
 
 
 class ConsultationLink(Protocol):
-    """The link between a consultation and what is given while it is open. It is under the seal."""
+    """The link between a consultation and what is given while it is open. It is under seal."""
 
     def put(
         self,
@@ -83,10 +83,10 @@ class ConsultationLink(Protocol):
         """Copy a feedback into the results of its consultation before it changes."""
 
     def drop(self, feedback: Document) -> None:
-        """Stop counting in results what was kept of a feedback that was spam, or is held again."""
+        """Stop counting in results the copy of a feedback that was spam, or is held again."""
 
     def count_late(self, feedback: Document) -> None:
-        """Count in results what was held when they were collected, and is no longer."""
+        """Count in results a feedback that was held when they were collected, and is no longer."""
 
     def unclosed_stage(self, name: str, at: datetime) -> Stage:
         """Return the stage that reads the consultations not closed at a moment, as list `name`."""
@@ -98,29 +98,29 @@ class ConsultationLink(Protocol):
         self, dataset: DatasetFacts | None = None, organization: ObjectId | None = None
     ) -> list[TrendEvent]:
         """Return openings and closings of the published consultations that concern a dataset, an
-        organization, or (without either) anybody."""
+        organization, or (without either) everybody."""
 
     def banner(self, dataset: DatasetFacts) -> Any:
-        """Return the banner of the open consultation that a dataset is in; None without one."""
+        """Return the banner of the open consultation that covers a dataset; None without one."""
 
     def banners_key(self) -> str:
         """Return a text that changes with anything that banners are made of."""
 
 
 class RequestsAsked(Protocol):
-    """What consultations ask of data requests."""
+    """The data requests that consultations show, ask for and publish."""
 
     def ask(self, viewer: Any, payload: Document) -> tuple[Document, bool]:
         """Submit a request; return it and whether it is new. Raise Refusal."""
 
     def find_request(self, reference: Any) -> Document | None:
-        """Return the request of an id or slug, readable or not; None without one."""
+        """Return the request with an id or slug, readable or not; None without one."""
 
     def public_requests(self, where: Document) -> Any:
-        """Return a cursor over public requests, without what nobody needs to show them."""
+        """Return a cursor over public requests, without the fields that no page shows."""
 
     def people(self, request: Document) -> int:
-        """Return how many persons are behind a request."""
+        """Return how many people are behind a request."""
 
     def addresses(self, request: Document) -> dict[str, str]:
         """Return `self_api_url` and `self_web_url` of a request."""
@@ -142,10 +142,10 @@ class RequestsAsked(Protocol):
 
 
 class FeedbackGiven(Protocol):
-    """What consultations read of feedback when they have closed."""
+    """The feedback that consultations read when they have closed."""
 
     def ensure_above(self, summary_ids: Iterable[str]) -> None:
-        """Make the summaries of organizations and of the site that are missing."""
+        """Create the missing summaries of organizations and of the site."""
 
     def stamped(self, consultation: ObjectId, fields: Iterable[str]) -> Any:
         """Return a cursor over the feedback given during a consultation."""
@@ -167,7 +167,7 @@ class Slot(Generic[T]):
         self._provider: T | None = None
 
     def register(self, provider: T) -> None:
-        """Set the provider; setting it twice is setting it once."""
+        """Set the provider. Idempotent."""
         self._provider = provider
 
     def __call__(self) -> T:

@@ -1,6 +1,6 @@
-"""What somebody controls of what they said: how they see, correct and erase contributions of one
-kind. Each domain says it of its own kinds; rules stay its own, since what changes something here
-calls one of its actions."""
+"""Declare how people control their own contributions: how they see, correct and erase those of one
+kind. Each domain does so for its own kinds, and keeps its rules: what changes something here calls
+one of its actions."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from ..web.pages import page_address
 from ..web.untyped import Payload, Query
 from .moderated import AGAINST
 
-#: A contribution of any kind, as MongoDB gives it: each domain has the type of its own.
+#: A contribution of any kind, as MongoDB returns it, in the type of its domain.
 Row = Any
 Shown = dict[str, Any]
 
-#: What is said of the words of something, besides that they are public.
+#: The state of words that are not public.
 STANDINGS = {
     "pending": _("waits for a moderator"),
     "hidden": _("hidden"),
 }
-#: What a reason is called that is none of a moderator's.
+#: The label of a reason that is no moderator's.
 REMOVED = _("deleted in the discussions")
 REASONS = {term.id: term.label for term in vocabulary.MODERATION_REASONS}
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody, as far as they have shown who they are. `viewers`: under which keys they have
-    spoken; `user_id`: their account; `mailbox`: the fingerprint of their address among contacts.
-    """
+    """A person, as far as they have identified themselves. `viewers`: by the keys under which they
+    have contributed; `user_id`: their account; `mailbox`: the fingerprint of their address among
+    contacts."""
 
     viewers: dict[str, Viewer] = field(default_factory=dict)
     user_id: ObjectId | None = None
@@ -61,23 +61,23 @@ class Person:
 
     @property
     def by_token(self) -> bool:
-        """Only a browser is recognised: it is never shown words again."""
+        """Whether only a browser is recognised: words are never shown to it again."""
         return any(viewer.by_token for viewer in self.viewers.values())
 
     @property
     def viewer(self) -> Viewer:
-        """One of those that they are, where it does not matter which."""
+        """One of their viewers, where it does not matter which."""
         return self.viewers[self.keys[0]] if self.viewers else Viewer(key=None)
 
     def author_of(self, row: Row) -> Viewer:
-        """As whom they have said something."""
+        """Return the viewer under which they made a contribution."""
         return self.viewers[row["contributor"]["key"]]
 
 
 @dataclass(frozen=True)
 class Way:
     """Where something is corrected: an address, reached by a link, or by a form with these hidden
-    fields for somebody without a session there."""
+    fields for a person without a session there."""
 
     address: str
     fields: dict[str, str] = field(default_factory=dict)
@@ -85,8 +85,8 @@ class Way:
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that was said, as the page shows it. `facts`: pairs of a label and a value;
-    `words`: pairs of a label (perhaps empty) and a text; `tags`: how it stands."""
+    """One contribution, as the page shows it. `facts`: pairs of a label and a value; `words`: pairs
+    of a label (perhaps empty) and a text; `tags`: its states."""
 
     kind: str
     id: str
@@ -107,57 +107,57 @@ class Entry:
 
 
 class Owned(ABC):
-    """What its author controls of one kind. `kind` is its id in the API; `section` how the API
-    names the list of them."""
+    """How authors control their contributions of one kind. `kind`: its id in the API; `section`:
+    the name of their list in the API."""
 
     kind: str
     section: str
     label: Any
-    #: What several of them are called.
+    #: The label of several of them.
     many: Any
-    #: The longest that its texts may be, by field, where a page of one's own corrects them.
+    #: Maximum lengths of its texts, by field, where a page of "my data" corrects them.
     lengths: dict[str, int] = {}
 
     @abstractmethod
     def collection(self) -> Collection[Row]: ...
 
     def where(self, person: Person) -> Query:
-        """Select what of the collection is this person's."""
+        """Select the contributions of a person."""
         return {"contributor.key": {"$in": person.keys}}
 
     @abstractmethod
     def shown(self, person: Person, rows: list[Row]) -> list[Shown]:
-        """Show them as their author sees them, in a constant number of queries: nobody else's data,
-        no key."""
+        """Return contributions as their author sees them, in a constant number of queries: nobody
+        else's data, no key."""
 
     @abstractmethod
     def entries(self, person: Person, items: list[Shown]) -> list[Entry]:
-        """Put what `shown` gives in words, for the page."""
+        """Return the entries of the page for what `shown` returned."""
 
     def rename(self, former: str, key: str) -> None:
-        """Give what the person of a former key said their key of today; what they have said under
-        both stays as it is."""
+        """Replace a person's former key by their current one; where they have contributed under
+        both, nothing changes."""
         for row in list(self.collection().find({"contributor.key": former}, {"_id": 1})):
             with suppress(DuplicateKeyError):
                 self.collection().update_one(row, {"$set": {"contributor.key": key}})
 
     @abstractmethod
     def erase(self, person: Person, row: Row) -> None:
-        """Erase one; raise what the action of the domain raises."""
+        """Erase one. Raise what the action of the domain raises."""
 
     def is_left(self, row: Row) -> bool:
-        """Tell whether what was just erased stays, without its author: others carry it."""
+        """Return whether what was just erased stays, without its author: others carry it."""
         return False
 
     def correct(self, person: Person, row: Row, payload: Payload) -> None:
-        """Change the fields that the payload has. Raise Conflict for what cannot be corrected, only
-        erased; and what the action of the domain raises."""
+        """Change the fields in the payload. Raise Conflict for what can only be erased, and what
+        the action of the domain raises."""
         raise refusals.Conflict(_("This cannot be corrected. You can erase it."))
 
     def read(
         self, person: Person, *, skip: int = 0, limit: int = 0, ids: Iterable[ObjectId] = ()
     ) -> list[Row]:
-        """Read what this person has said, the latest first; of these `ids` if there are any."""
+        """Return what this person has contributed, latest first; only `ids` if there are any."""
         where = self.where(person)
         if ids := list(ids):
             where = {"$and": [where, {"_id": {"$in": ids}}]}
@@ -167,7 +167,7 @@ class Owned(ABC):
 
 # --- What kinds show alike ------------------------------------------------------------------------
 
-#: Shows, for decisions as contributions carry them, how their author contests each or has contested
+#: Shows, for decisions as stored in contributions, how their author contests each or has contested
 #: it: `contest_url`, `appeal`, by the id of the decision. In a constant number of queries.
 Appealable = Callable[[list[Row], bool], dict[ObjectId, Shown]]
 
@@ -175,13 +175,13 @@ _appealable: list[Appealable] = []
 
 
 def contest_with(appealable: Appealable) -> None:
-    """Say how decisions are contested. Idempotent."""
+    """Register how decisions are contested. Idempotent."""
     _appealable[:] = [appealable]
 
 
 @dataclass(frozen=True)
 class Contested:
-    """The decisions against some contributions, with what may be contested of them and what was."""
+    """The decisions against some contributions, with how each can be or was contested."""
 
     appeals: dict[ObjectId, Shown]
 
@@ -192,7 +192,7 @@ class Contested:
         return cls(appealable(made, person.by_token) if made else {})
 
     def against(self, row: Row) -> Shown | None:
-        """Show the latest decision about something, where it took words away."""
+        """Return the latest decision about a contribution, where it took words away."""
         made = row.get("moderated")
         if not made or made["decision"] not in AGAINST:
             return None
@@ -206,7 +206,7 @@ class Contested:
 
 
 def moderation(row: Row, contested: Contested) -> Shown:
-    """Show where the words of something stand, and why."""
+    """Return the visibility of the words of a contribution, and why."""
     shown: Shown = {"visibility": str(row["visibility"]), "hidden_reason": None, "decision": None}
     if row["visibility"] == "hidden":
         shown["hidden_reason"] = row.get("hidden_reason")
@@ -215,8 +215,8 @@ def moderation(row: Row, contested: Contested) -> Shown:
 
 
 def signature(person: Person, row: Row, names: dict[Any, str]) -> Shown:
-    """Show under which name somebody has said something; what they call themselves are words
-    too."""
+    """Return the signature of a contribution; a declared name counts as words, which a browser is
+    not shown."""
     contributor = row["contributor"]
     name = None if person.by_token else contributor.get("name")
     if contributor["kind"] == ContributorKind.ORGANIZATION:
@@ -225,7 +225,7 @@ def signature(person: Person, row: Row, names: dict[Any, str]) -> Shown:
 
 
 def organizations(rows: list[Row]) -> dict[Any, str]:
-    """Look up the names of the organizations that sign."""
+    """Return the names of the organizations that sign, by id."""
     ids = {
         row["contributor"]["organization"] for row in rows if row["contributor"].get("organization")
     }
@@ -233,8 +233,8 @@ def organizations(rows: list[Row]) -> dict[Any, str]:
 
 
 def datasets(ids: Iterable[ObjectId]) -> dict[Any, Shown]:
-    """Look up those that this person may read now: of others nothing is said, not even their
-    title."""
+    """Return the datasets that the current user may read; nothing is said of the others, not even
+    their title."""
     found = catalogue.datasets_by_id(set(ids))
     return {id: one.as_json() for id, one in found.items() if catalogue.may_read(one)}
 
@@ -244,7 +244,7 @@ def dates(row: Row) -> Shown:
 
 
 def entry(item: Shown, *, tags: list[str] | None = None, **more: Any) -> Entry:
-    """Make the entry of something that `Owned.shown` gives, with how its words stand."""
+    """Return the entry of something that `Owned.shown` returned, with the state of its words."""
     standing = list(tags or [])
     visibility = item.get("visibility")
     if visibility in STANDINGS:
@@ -265,19 +265,19 @@ def entry(item: Shown, *, tags: list[str] | None = None, **more: Any) -> Entry:
 
 
 def published_under(item: Shown) -> list[tuple[str, str]]:
-    """The name something is published under, as a fact of its entry."""
+    """Return the name a contribution is published under, as a fact of its entry."""
     name = item["signature"]["name"]
     return [(gettext("Published under"), name)] if name else []
 
 
 def keys_of(collection: Collection[Row], items: list[Shown]) -> dict[str, str]:
-    """Look up under which key each of these was said, in one query."""
+    """Return the key under which each of these was contributed, in one query."""
     ids = [ObjectId(item["id"]) for item in items]
     found = collection.find({"_id": {"$in": ids}}, {"contributor.key": 1})
     return {str(one["_id"]): one["contributor"]["key"] for one in found}
 
 
 def local(address: str) -> str:
-    """The address of a page of ours as links of the current answer give it."""
+    """Return the address of a page of ours for links of the current response."""
     _base, pages, path = address.partition("/pages/")
     return page_address(path) if pages else address

@@ -1,7 +1,7 @@
-"""Choosing an organization, a dataset or a request by a few words of its name instead of its
-address: what a form proposes while one types, and what it understands once it is sent.
+"""Choose an organization, a dataset or a request by a few words of its name instead of its address:
+what a form suggests while one types, and what it understands once it is sent.
 
-Every search is a constant number of indexed commands. Only what anybody may see is found.
+Every search is a constant number of indexed commands. Only what everybody may see is found.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from .neighbours import requests_asked
 
 ORGANIZATION, DATASET, REQUEST = KINDS = ("organization", "dataset", "request")
 
-#: How many are proposed, among how many that have the words.
+#: How many are suggested, among how many candidates with the words.
 SHOWN = 10
 CANDIDATES = 60
-#: Words of a search that are looked at, and known words that begin like the last one.
+#: How many words of a search are used, and how many known words complete the last one.
 MAX_WORDS = 6
 MAX_ENDINGS = 30
 MAX_LENGTH = 200
-#: References that are looked up of a form.
+#: How many references of a form are looked up.
 MAX_CHOSEN = 20
 
-#: What an article or a preposition leaves before a word in a slug, where apostrophes are dropped.
+#: Elided articles and prepositions before a word in a slug, where apostrophes are dropped.
 ELISIONS = "(?:l|d|qu|s|n|j|c)?"
-#: What an acronym leaves out ("bnf" for bibliotheque-nationale-de-france), and its longest.
+#: Words that an acronym skips ("bnf" for bibliotheque-nationale-de-france), and its longest.
 SMALL_WORDS = "(?:(?:de|du|des|la|le|les|et|pour|en|of|the|and|for)-)*"
 LONGEST_ACRONYM = 6
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Something that can be chosen: `value` is its id; `detail` tells it from its namesakes."""
+    """An option: `value` is its id; `detail` distinguishes it from its namesakes."""
 
     value: str
     label: str
@@ -53,8 +53,8 @@ class Choice:
 
 @dataclass(frozen=True)
 class Picked:
-    """What a form says has been chosen. `choices`: what was chosen and what was found, to choose
-    among; `typed`: words that name nothing; `unclear`: it is not known yet what is meant."""
+    """The choice made in a form. `choices`: what was chosen and what was found, to choose among;
+    `typed`: words that match nothing; `unclear`: the choice is still ambiguous."""
 
     values: list[str] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Picked:
         return self.values[0] if self.values else None
 
     def must_be_clear(self, field: str) -> Picked:
-        """Itself. Raise Invalid naming the field where words were typed that name nothing, or
+        """Return itself. Raise Invalid naming the field where the typed words match nothing, or
         several things."""
         if not self.unclear:
             return self
@@ -78,8 +78,8 @@ class Picked:
 
 
 def find(kind: str, text: str) -> list[Choice]:
-    """What has the words of `text` in its name, the likeliest first, ten at most. The last word may
-    be unfinished. Empty for a text that says nothing. `kind`: one of KINDS."""
+    """Return what has the words of `text` in its name, likeliest first, ten at most. The last word
+    may be unfinished. Empty for a text without significant words. `kind`: one of KINDS."""
     text = text[:MAX_LENGTH]
     if kind == ORGANIZATION:
         return _organizations(text)
@@ -91,7 +91,7 @@ def find(kind: str, text: str) -> list[Choice]:
 
 
 def named(kind: str, references: Iterable[str]) -> list[Choice]:
-    """What these ids, slugs or addresses name, as far as anybody may see it."""
+    """Return what these ids, slugs or addresses name, as far as everybody may see it."""
     found: list[ObjectId] = []
     for reference in references:
         reference = reference.strip().partition("?")[0].rstrip("/").rpartition("/")[2]
@@ -112,11 +112,11 @@ def named(kind: str, references: Iterable[str]) -> list[Choice]:
 
 
 def read(form: MultiDict[str, str], field: str, kind: str, *, several: bool = False) -> Picked:
-    """What a submitted form chose for `field`: its values, and under `<field>_q` what was typed to
-    search. An address, or a name that only one thing has, is enough to choose it."""
+    """Read the choice for `field` of a submitted form: its values, and under `<field>_q` what was
+    typed to search. An address, or a name that only one thing has, suffices."""
     references = " ".join(form.getlist(field)).split()[: MAX_CHOSEN if several else 1]
     chosen = named(kind, references)
-    # What is no longer there stays among the values: the action says so.
+    # What no longer exists stays among the values: the action reports it.
     lost = len(chosen) < len(references)
     values = references if lost else [choice.value for choice in chosen]
     typed = form.get(f"{field}_q", "").strip()[:MAX_LENGTH]
@@ -137,8 +137,8 @@ def read(form: MultiDict[str, str], field: str, kind: str, *, several: bool = Fa
 
 
 def _organizations(text: str) -> list[Choice]:
-    """By their slugs, which say their names without accents: one walk over that index, which stops
-    once it has enough. By whole words of the name where that finds nothing."""
+    """Find organizations by slug, which is the name without accents: one walk over that index,
+    which stops once it has enough. Otherwise by whole words of the name."""
     typed = _typed(text)
     if not typed:
         return []
@@ -158,8 +158,8 @@ def _organizations(text: str) -> list[Choice]:
 
 
 def _by_words(kind: str, text: str) -> list[ObjectId]:
-    """What has all the words of a text among its title and tags, as the index of terms knows them;
-    the last word may be the beginning of one."""
+    """Find what has all the words of a text in its title and tags, by the index of terms; the last
+    word may be the beginning of one."""
     typed = _typed(text)
     if not typed:
         return []
@@ -174,14 +174,14 @@ def _by_words(kind: str, text: str) -> list[ObjectId]:
 
 
 def _typed(text: str) -> list[str]:
-    """The words that say something, folded; those that do not where there is nothing else."""
+    """Return the significant words, folded; function words where there is nothing else."""
     typed = [word for word in terms.WORD.findall(terms.fold(text)) if len(word) > 1]
     telling = [word for word in typed if word not in vocabulary().empty]
     return list(dict.fromkeys(telling or typed))[:MAX_WORDS]
 
 
 def _rank(text: str, name: str) -> tuple[bool, float, str]:
-    """By which the likeliest come first: those that begin with the text, then those most alike."""
+    """Return a sort key: first the names that begin with the text, then the most similar ones."""
     text, name = terms.fold(text.strip()), terms.fold(name)
     return not name.startswith(text), -fuzz.WRatio(text, name), name
 
@@ -191,7 +191,7 @@ def _organization(found: catalogue.OrganizationFacts) -> Choice:
 
 
 def _datasets(ids: Iterable[ObjectId]) -> list[Choice]:
-    """Those that everybody may see, in their order, with who publishes them."""
+    """Return the datasets that everybody may see, in the given order, with who publishes them."""
     ids = list(ids)
     found = catalogue.datasets_by_id(ids)
     shown = [d for id in ids if (d := found.get(id)) and d.listed][:SHOWN]
@@ -201,7 +201,7 @@ def _datasets(ids: Iterable[ObjectId]) -> list[Choice]:
 
 
 def _requests(ids: Iterable[ObjectId]) -> list[Choice]:
-    """Those that everybody may see and others may be merged into, in their order, with where they
-    stand."""
+    """Return the requests that everybody may see and others may be merged into, in the given order,
+    with their status."""
     found = requests_asked().choices(list(ids))
     return [Choice(str(id), title, detail) for id, title, detail in found[:SHOWN]]

@@ -1,5 +1,5 @@
-"""What contributions of every kind listen to. A receiver never raises: that would break a request
-of udata's."""
+"""Receive udata's signals for contributions of every kind. A receiver never raises: that would
+break a request of udata's."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..portal.queueing import later
 from ..portal.receivers import harmless
 from . import embedded_texts, kinds, tasks
 
-#: Seconds before the contributions of a deleted account are looked at: udata deletes its comments
-#: after it says so.
+#: Delays, in seconds, before processing the contributions of a deleted account: udata deletes its
+#: comments after its signal.
 FORGET_AFTER = (30, 600)
 
 
 @harmless
 def account_changed(user: Any, **_: Any) -> None:
-    # Fired by every call with an API key too: only a deletion concerns us.
+    # Also sent by every call with an API key: only a deletion concerns us.
     if not getattr(user, "deleted", None):
         return
     embedded_texts.forget_account(user.pk)
@@ -28,5 +28,5 @@ def account_changed(user: Any, **_: Any) -> None:
 
 
 def connect() -> None:
-    """Connect every receiver. Connecting twice is connecting once."""
+    """Connect every receiver. Idempotent."""
     User.on_update.connect(account_changed)

@@ -1,5 +1,5 @@
-"""Recognise the regional languages of France, which a detector of the great languages takes for
-Dutch, Italian or Swahili: by their small words, of which every text is full."""
+"""Recognise the regional languages of France by their frequent small words. A detector of major
+languages takes them for Dutch, Italian or Swahili."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 _WORD = re.compile(r"[^\W\d_]+'?")
 
-#: Per language its most frequent small words, as they are written.
+#: The most frequent small words of each language, as written.
 _REGIONAL = {
     "Alsatian": """
         àlle àn àwer awer bi d' dàs dàss 's dr eso fer fir gàr gibt's güet hàn hät het isch ìsch
@@ -54,7 +54,7 @@ _REGIONAL = {
         'aita 'e 'ia 'o 'oia 'ore 'ua aita e fa ho'i i ia mai mau na nā no nō nei o rahi roto ra
         te tei teie tā tātou tō ua""",
 }
-#: Those that a detector of languages does well with, and that regional ones resemble.
+#: Major languages that a detector recognises, and that regional ones resemble.
 _GREAT = {
     "English": """
         a all an and any are as at be been but by can do for from get has have here how i if in is
@@ -78,14 +78,14 @@ _GREAT = {
         a ao aos as com da das de do dos e em é esta este faltam há mais mas muito na não nas no
         nos o os ou para pela pelo por que se são seu sua também um uma""",
 }
-#: The great ones first: where two are as likely, they are.
+#: Major languages first: they win a tie.
 _LANGUAGES = {name: frozenset(listed.split()) for name, listed in (_GREAT | _REGIONAL).items()}
-#: Share of a text that the small words of its language make at least.
+#: Smallest share of a text for the small words of its language.
 _SHARE = 0.2
 
 
 def is_regional(text: str) -> bool:
-    """Tell whether a text is rather in a regional language than in any other."""
+    """Return whether a text is more likely in a regional language than in any other."""
     said = _WORD.findall(text.lower().replace("’", "'"))
     if not said:
         return False

@@ -1,4 +1,4 @@
-"""The one write of contributions: compare-and-set, with what is due and what goes."""
+"""Write contributions: the one compare-and-set, with what is due and what is removed."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ def replace(
     unmoved: Names[str] = ("v",),
     still: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Write `after` over `before` in one update, unless it was changed since it was read: False.
+    """Write `after` over `before` in one update; return False where it was changed since it was
+    read.
 
     `kept_by_others`: fields that are neither set nor removed, since other writes own them. `due`:
-    who has to hear of it (see `figures.settle`). `counters`: what is increased. `unmoved`: fields
-    that must be as they were read; one that is missing is null to MongoDB, as in documents of
-    before it existed. `still`: what else must be so when it is written.
+    what has to be told (see `figures.settle`). `counters`: fields to increase. `unmoved`: fields
+    that must be as read; a missing one equals null in MongoDB, as in documents older than the
+    field. `still`: further conditions at the time of writing.
     """
     update = becomes_due(due)
     update["$inc"] = dict.fromkeys(counters, 1)

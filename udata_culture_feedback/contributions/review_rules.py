@@ -1,11 +1,11 @@
-"""Decide whether words are published at once or wait for a moderator: the rule that every domain
-follows when somebody writes. What moderators then decide is `moderation`'s, which domains do not
-know.
+"""Decide whether words are published at once or wait for a moderator: one rule for every domain,
+applied when a person writes. What moderators then decide belongs to `moderation`, which domains do
+not know.
 
-A contribution that waits, or that somebody pointed at, carries `review`: `since`, and `why`, ids of
+A contribution that waits, or that somebody reported, carries `review`: `since`, and `why`, ids of
 `REASONS`. It is in the moderators' queue as long as it does. `hidden_at` is set on what was public
-before it was hidden: a stub of it stays. `moderated` is the latest decision, with what it takes to
-undo it; `words_until` when the words that it hides are erased.
+before it was hidden: a notice replaces it. `moderated` is the latest decision, with what it takes
+to undo it; `words_until` when the words that it hides are erased.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from . import text_checks
 
 
 class Visibility(StrEnum):
-    """State of the words: while pending or hidden, others get the contribution without them."""
+    """The state of the words: while pending or hidden, others get the contribution without them."""
 
     PENDING = "pending"
     PUBLIC = "public"
     HIDDEN = "hidden"
 
 
-#: What is in the queue of moderators.
+#: Contributions in the moderators' queue.
 _QUEUED = {"review.since": {"$exists": True}}
 
 
 def indexes(organization: str = "organization") -> list[Query]:
-    """Return the indexes that a collection of contributions needs besides its own: the queue of
-    moderators, the oldest first, of all and of an organization (the field it is in); decisions that
-    are not in the journal yet; words to erase."""
+    """Return the indexes that a collection of contributions needs besides its own: the moderators'
+    queue, oldest first, of all and of an organization (`organization`: its field); decisions not
+    yet in the journal; words to erase."""
     return [
         {"fields": ["review.since", "id"], "partialFilterExpression": _QUEUED},
         {"fields": [organization, "review.since", "id"], "partialFilterExpression": _QUEUED},
@@ -58,13 +58,13 @@ def indexes(organization: str = "organization") -> list[Query]:
     ]
 
 
-#: Shortest text that can be a repeated one, in characters once normalised.
+#: Shortest text that counts as repeated, in characters once normalised.
 REPEATED_LENGTH = 40
-#: Objects on which one person says the same, and persons who say the same, within a day.
+#: How many objects one person, and how many people, say the same about within a day to be repeated.
 REPEATED_PLACES = 3
 REPEATED_PEOPLE = 5
 A_DAY = timedelta(days=1)
-#: Latest sayings of one text that are remembered: more than enough for either.
+#: How many latest uses of one text are remembered: enough for both bounds.
 REMEMBERED = 50
 
 #: `hidden_reason` of words whose native discussion was deleted in udata.
@@ -72,7 +72,7 @@ REMOVED = "removed"
 
 WITHOUT_ACCOUNT = "without_account"
 REPEATED = "repeated"
-#: Words that take the place of hidden ones.
+#: Words that replace hidden ones.
 HIDDEN_BEFORE = "hidden_before"
 FLAG = "flag"
 REPORT = "report"
@@ -81,7 +81,7 @@ OPEN_DATA = "open_data"
 
 CONSULTATION = "consultation"
 
-#: Why something is in the queue of moderators.
+#: The reasons for being in the moderators' queue.
 REASONS = {
     WITHOUT_ACCOUNT: _("written without an account"),
     FLAG: _("pointed out by a reader"),
@@ -92,18 +92,18 @@ REASONS = {
     **text_checks.LABELS,
 }
 
-#: Checks of abuse: answers whose words one of them has caught do not move the figures while held.
+#: Checks of abuse: contributions caught by one of them do not count in figures while held.
 ABUSE = frozenset(("spam_words", "links", REPEATED))
 
-#: Of any class: each domain has the type of its own.
+#: A contribution, in the type of its domain.
 Contribution = Any
 
 _WORD = re.compile(r"\w+")
 
 
 class CultureFeedbackRepeated(Document):
-    """People who have said a text, and where, within a day. The id is a keyed hash of the text,
-    `seen` has keyed hashes of people and places: nobody finds in it who said what."""
+    """The uses of one text within a day: by whom, and where. The id is a keyed hash of the text,
+    `seen` has keyed hashes of people and places: it does not reveal who said what."""
 
     id = StringField(primary_key=True)
     seen = ListField()
@@ -120,12 +120,13 @@ def reasons_to_wait(
     trusted: bool = False,
     imported: bool = False,
 ) -> list[str]:
-    """Return why a contribution waits for a moderator: ids of `REASONS`; empty: it is published.
+    """Return why a contribution waits for a moderator: ids of `REASONS`; empty where it is
+    published.
 
     `contributor`: as embedded in the contribution; `words`: each text it has; `about`: the id of
-    what they are about. `trusted`: whoever manages it speaks (the producer of the dataset, the
-    holder of the request), who gives a professional address on purpose. `imported`: collected
-    elsewhere, where the same text may well stand many times.
+    what they are about. `trusted`: it comes from those who manage that (the producer of the
+    dataset, the holder of the request), who give professional addresses on purpose. `imported`:
+    collected elsewhere, where a text may legitimately recur.
     """
     said = [text for text in words if text]
     if not said or trusted:
@@ -146,8 +147,8 @@ def await_moderation(
     contribution: Contribution, why: list[str], at: datetime | None = None
 ) -> None:
     """Set the visibility of words that have just been written: public, or pending for these
-    reasons. Hidden words that are replaced wait, whoever writes; spam stays hidden: it takes a
-    moderator to look at it again."""
+    reasons. A replacement of hidden words always waits; spam stays hidden: only a moderator can
+    change that."""
     hidden = contribution.get("visibility") == Visibility.HIDDEN
     if hidden and contribution.get("hidden_reason") == "spam":
         return
@@ -173,9 +174,9 @@ def no_words_left(contribution: Contribution) -> None:
 
 
 def warn(words: Mapping[str, str | None], *, read_again: bool) -> None:
-    """Ask the author of texts with personal data whether they mean it, before they are sent: raise
-    Invalid, naming the fields and what was found in them, unless they have `read_again`. An
-    institution's own details ask for nothing."""
+    """Ask authors to confirm personal data in their texts before publication: raise Invalid, naming
+    the fields and what was found in them, unless they have `read_again`. An institution's own
+    details are not asked about."""
     if read_again:
         return
     errors = {
@@ -193,7 +194,7 @@ def warn(words: Mapping[str, str | None], *, read_again: bool) -> None:
 
 
 def forget_original(contribution: Contribution) -> None:
-    """Drop the words that a moderator has blacked out: they were kept for an undo."""
+    """Delete the blacked-out words that were kept for an undo."""
     decision = contribution.get("moderated") or {}
     if "texts" in (decision.get("before") or {}):
         before = {key: value for key, value in decision["before"].items() if key != "texts"}
@@ -201,7 +202,7 @@ def forget_original(contribution: Contribution) -> None:
 
 
 def erased_at(decided_at: datetime) -> datetime:
-    """Return when words are erased that are hidden at a moment."""
+    """Return when words hidden at a moment are erased."""
     return decided_at + timedelta(days=current_app.config["CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS"])
 
 
@@ -215,8 +216,8 @@ def put_in_queue(contribution: Contribution, why: list[str], at: datetime | None
 
 
 def with_name(contribution: Contribution, fields: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the texts of a contribution, with the name that somebody without an account declares:
-    it is words too."""
+    """Return the texts of a contribution, including the name declared by an anonymous author, which
+    counts as words."""
     contributor = contribution["contributor"]
     if not contributor.get("user"):
         fields = {**fields, "name": contributor.get("name")}
@@ -224,14 +225,15 @@ def with_name(contribution: Contribution, fields: Mapping[str, str | None]) -> d
 
 
 def version_of(contribution: Contribution, texts: dict[str, str]) -> str:
-    """Return a fingerprint of what a contribution says, to tell whether somebody saw the same."""
+    """Return a fingerprint of what a contribution says, to detect whether it has changed since it
+    was seen."""
     said = repr((str(contribution["visibility"]), sorted(texts.items())))
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def was_read(contribution: Contribution, texts: dict[str, str]) -> bool:
-    """Tell whether a moderator has read these very texts and published them, as they were or
-    blacked out in part."""
+    """Return whether a moderator has read exactly these texts and published them, whole or blacked
+    out in part."""
     decision = contribution.get("moderated") or {}
     return (
         contribution.get("visibility") == Visibility.PUBLIC
@@ -243,9 +245,9 @@ def was_read(contribution: Contribution, texts: dict[str, str]) -> bool:
 def offer_as_open_data(
     contribution: Contribution, texts: dict[str, str], at: datetime | None = None
 ) -> None:
-    """Put a contribution that has just been written in the queue where its author lets its words be
-    open data, they are public, and no moderator has read them; they stay public meanwhile. Take it
-    out where this no longer holds. `texts`: none where it has no words."""
+    """Queue a contribution that has just been written where its author allows its words as open
+    data, they are public, and no moderator has read them; they stay public meanwhile. Take it out
+    of the queue where this no longer holds. `texts`: empty where it has no words."""
     why = (contribution.get("review") or {}).get("why") or []
     waits = (
         bool(contribution.get("open_data") and texts)
@@ -259,12 +261,13 @@ def offer_as_open_data(
 
 
 def normalised(text: str) -> str:
-    """Return a text as its repetitions are recognised: without accents, case, punctuation."""
+    """Return a text in the form in which repetitions are recognised: without accents, case,
+    punctuation."""
     return " ".join(_WORD.findall(fold(text)))
 
 
 def _is_repeated(key: str, text: str, about: Any) -> bool:
-    """Remember, in one command, that a person says a text here, and tell whether they have said it
+    """Remember, in one command, a use of a text by a person here; return whether they have used it
     in too many places within a day, or too many people have."""
     same = normalised(text)
     if len(same) < REPEATED_LENGTH:
@@ -277,7 +280,7 @@ def _is_repeated(key: str, text: str, about: Any) -> bool:
 
 
 def _remember(text: str, who: str, where: str) -> list[Query]:
-    """Add a person and a place to those of a text, and return those of the last day."""
+    """Add a person and a place to the uses of a text, and return those of the last day."""
     moment = now()
     again = {"$and": [{"$eq": ["$$this.who", who]}, {"$eq": ["$$this.where", where]}]}
     others = {
@@ -299,7 +302,7 @@ def _remember(text: str, who: str, where: str) -> list[Query]:
             value: list[Query] = found["seen"]
             return value
         except DuplicateKeyError:
-            continue  # two people say it first at the same moment
+            continue  # concurrent first use
 
 
 def repeated() -> Collection[Any]:

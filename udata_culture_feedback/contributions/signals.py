@@ -1,4 +1,4 @@
-"""What the rooms around contributions may listen to."""
+"""Declare the signals that the rooms around contributions may listen to."""
 
 from blinker import Namespace
 
@@ -12,8 +12,8 @@ on_decided = namespace.signal("culture-feedback-decided")
 #: `how` (makes the changed contribution, but for its `moderated`), `decision`, `reason`, `by`.
 on_decided_in_place = namespace.signal("culture-feedback-decided-in-place")
 
-#: Words are gone for good, with their author's will or with what they were part of. Sender: a list
-#: of their ids. What others have said of them, which may quote them, goes too.
+#: Words are gone for good, by their author's will or with what they were part of. Sender: a list
+#: of their ids. What others have said about them, which may quote them, goes too.
 on_words_gone = namespace.signal("culture-feedback-words-gone")
 
 #: An author contests a decision. Sender: its id.

@@ -1,4 +1,4 @@
-"""What is done behind for every kind of contribution."""
+"""Run the background tasks of every kind of contribution."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from . import kinds
 
 @task(name="culture-feedback-forget-account", route="low.culture-feedback")
 def forget_account(user_id: str, kind: str = "feedback") -> None:
-    """Remove a deleted account from the contributions of one kind. (Before the registry this task
-    was that of feedback; its messages name no kind.)"""
+    """Remove a deleted account from the contributions of one kind. Old messages of this task name
+    no kind: they are feedback's."""
     forget = kinds.KINDS[kind].forget_account
     if forget:
         forget(ObjectId(user_id))

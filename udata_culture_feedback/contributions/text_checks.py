@@ -1,4 +1,4 @@
-"""Check what makes a text wait for a moderator, or its author think twice: exact rules, each of
+"""Check for what makes a text wait for a moderator, or its author think twice: exact rules, each of
 which says where in the text it applies.
 
 Here and not in `moderation`, which domains do not know.
@@ -34,8 +34,8 @@ def links(text: str) -> Iterator[Finding]:
 
 
 def spam(text: str) -> Iterator[Finding]:
-    """Yield the words of udata's `SPAM_WORDS`, whole and without regard to accents; without any,
-    the text where its language is none of `SPAM_ALLOWED_LANGS`."""
+    """Yield the words of udata's `SPAM_WORDS` found in a text, as whole words and regardless of
+    accents; without any, the whole text where its language is none of `SPAM_ALLOWED_LANGS`."""
     found = [finding for phrase in SpamMixin.spam_words() for finding in _said(phrase, text)]
     yield from found
     if not found and _is_foreign(text):
@@ -43,7 +43,7 @@ def spam(text: str) -> Iterator[Finding]:
 
 
 def _said(phrase: str, text: str) -> Iterator[Finding]:
-    """Yield each place where a text says these words, one after the other."""
+    """Yield each occurrence of a phrase in a text, word by word."""
     wanted = [fold(word) for word in _WORD.findall(phrase)]
     if not wanted:  # « $$$ »
         for match in re.finditer(re.escape(phrase), text) if phrase else ():
@@ -57,8 +57,8 @@ def _said(phrase: str, text: str) -> Iterator[Finding]:
 
 
 def _is_foreign(text: str) -> bool:
-    """Tell whether a text is in a language that the portal does not speak, as udata does; the
-    regional languages of France are spoken everywhere."""
+    """Return whether a text is in a language that the portal does not speak, as udata does; the
+    regional languages of France are allowed everywhere."""
     allowed = SpamMixin.allowed_langs()
     if not allowed or len(text) <= SpamMixin.minimum_string_length_for_lang_check():
         return False
@@ -68,11 +68,11 @@ def _is_foreign(text: str) -> bool:
         return False
 
 
-#: What is personal: the author is warned before sending.
+#: Checks of personal data: the author is warned before sending.
 PERSONAL = personal.KINDS
 _OTHERS: dict[str, Callable[[str], Iterator[Finding]]] = {"links": links, "spam_words": spam}
 
-#: What a finding is called. `repeated` is found by `review_rules`, `language` by `spam`.
+#: The labels of findings. `repeated` is found by `review_rules`, `language` by `spam`.
 LABELS = {
     "email": _("an e-mail address"),
     "phone": _("a telephone number"),
@@ -88,20 +88,20 @@ LABELS = {
 
 
 def personal_data(text: str) -> list[Finding]:
-    """Return what in a text may be somebody's, in the order of the text; `soft` where it seems to
-    be an institution's own."""
+    """Return the possible personal data in a text, in its order; `soft` where it seems to be an
+    institution's own."""
     return personal.find(text)
 
 
 def findings(text: str) -> list[Finding]:
-    """Return what all the checks that the settings keep find, in the order of the text."""
+    """Return the findings of all checks that the settings enable, in the order of the text."""
     kept = current_app.config["CULTURE_FEEDBACK_CHECKS"]
     others = {one for id, check in _OTHERS.items() if id in kept for one in check(text)}
     return sorted(others | {one for one in personal_data(text) if one.check in kept})
 
 
 def inspect(text: str) -> list[Finding]:
-    """Return those findings that make a text wait: not an institution's own details."""
+    """Return the findings that make a text wait: not an institution's own details."""
     return hard(findings(text))
 
 
@@ -111,7 +111,7 @@ def hard(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def in_words(findings: Iterable[Finding]) -> str:
-    """Say what was found, each kind once: "an e-mail address and a telephone number"."""
+    """Name what was found, each kind once: "an e-mail address and a telephone number"."""
     kinds = dict.fromkeys(finding.check for finding in findings)
     return _listed(str(LABELS[kind]) for kind in kinds)
 

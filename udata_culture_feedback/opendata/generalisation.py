@@ -42,7 +42,8 @@ def generalised(sizes: Mapping[Known, int], least: int) -> dict[Known, Known]:
 def _with_enough_empty(
     sizes: Mapping[Known, int], published: dict[Known, Known], empty: Known, least: int
 ) -> dict[Known, Known]:
-    """Empty the smallest groups too, until the rows without any value number `least` or none."""
+    """Empty the smallest groups too, until the rows without any value are at least `least`, or
+    none."""
     while True:
         groups: Counter[Known] = Counter()
         for known, size in sizes.items():

@@ -1,16 +1,16 @@
 """Index datasets and requests by their words, for `similar` to find them.
 
 An *entry* is what we keep of one public dataset or request: the stems of its title, tags, holder,
-file formats and description, each apart. It is reached by its *terms*: the stems of its title and
-tags, the others behind a `~`, and since a single stem is not enough at 100,000 entries, where
-"musees" alone has thousands, the pairs of words of its title ("frequent+muse") and the whole of it
+file formats and description, each apart. It is found by its *terms*: the stems of its title and
+tags, the others prefixed with `~`, and since a single stem is not enough at 100,000 entries, where
+"musees" alone has thousands, the pairs of words of its title ("frequent+muse") and the whole title
 ("=…").
 
-*Words* are kept apart, one document for each, with how many entries have it, the keys under which a
-typo or its beginning meets it, and what an acronym in brackets stands for.
+*Words* are stored separately, one document for each, with how many entries have it, the keys under
+which a typo or its beginning finds it, and what an acronym in brackets stands for.
 
-Both are derived: `backfill` and `recount_words` rebuild them at any time. Only what anybody may see
-has an entry, but an entry may be late by an instant: whoever shows a result checks again.
+Both are derived: `backfill` and `recount_words` rebuild them at any time. Only what everybody may
+see has an entry, but an entry may be stale for an instant: check again before showing a result.
 """
 
 from __future__ import annotations
@@ -42,37 +42,37 @@ from .terms import root, sound, stems
 from .terms import words as words_of
 from .vocabulary import Vocabulary, vocabulary
 
-#: A document as it is stored, or the part of it that was read.
+#: A document as stored, or the part of it that was read.
 Raw = Mapping[str, Any]
 
 KINDS = ("dataset", "request")
 
-#: What is read of a text: its first characters, and that many words that say something.
+#: How much of a text is read: characters, then significant words.
 MAX_TEXT = 1000
 MAX_WORDS = 12
 #: Words of a title from which pairs are made, and words of a description that are indexed.
 PAIRED_WORDS = 8
 DESCRIBED_WORDS = 60
 MAX_TAGS = 30
-#: Letters of the shortest word in which a typo is forgiven, and of the beginnings that are indexed.
+#: Letters of the shortest word in which a typo is forgiven; lengths of the indexed beginnings.
 MIN_LETTERS = 5
 SHORTEST_BEGINNING, LONGEST_BEGINNING = 3, 8
-#: Of the keys of a word: others are made again.
+#: The version of the keys of a word: keys of another version are rebuilt.
 VERSION = 2
-#: An acronym, or a name with capitals in it, in brackets: « (BASILIC) », « (FranceTerme) ».
+#: An acronym, or a name containing capitals, in brackets: « (BASILIC) », « (FranceTerme) ».
 ACRONYM = re.compile(r"\((\w*[A-Z]\w*[A-Z]\w*)\)")
 BATCH = 500
-#: Looks at what others keep changing before it is left to their own tasks.
+#: Attempts at a document that others keep changing, before leaving it to their own tasks.
 ATTEMPTS = 5
-#: Begins the id of the documents that remember how far an interrupted `backfill` went.
+#: Prefix of the ids of the documents that remember how far an interrupted `backfill` went.
 POSITION = "backfill"
 
 
 class CultureFeedbackTerms(Document):
     """An entry. `id`: `dataset:<id>` or `request:<id>`. `title`: its words, folded; `stems`: those
     of each of these words; `tags`, `aside`, `rest`: the stems of tags; of the holder, formats and
-    tags of several words; of the description. `words`: those counted among the words. `terms`: what
-    is searched. `learnt`: a word, and the roots of what it stands for."""
+    tags of several words; of the description. `words`: those counted in the collection of words.
+    `terms`: what is searched. `learnt`: a word, and the roots of what it stands for."""
 
     id = StringField(primary_key=True)
     kind = StringField(choices=KINDS)
@@ -91,8 +91,9 @@ class CultureFeedbackTerms(Document):
 
 
 class CultureFeedbackWord(Document):
-    """A word that `n` entries have. `keys`: `=<stem>`, `~<slip>` for what a typo shares, and
-    `^<beginning>`. `means`: the roots of what an acronym stands for. `v`: who made the keys."""
+    """A word that `n` entries have. `keys`: `=<stem>`, `~<slip>` for what a typo shares,
+    `@<sound>`, and `^<beginning>`. `means`: the roots of what an acronym stands for. `v`: the
+    version of the keys."""
 
     id = StringField(primary_key=True)
     n = IntField()
@@ -111,7 +112,7 @@ class Learnt(TypedDict):
 
 
 class Entry(TypedDict, total=False):
-    """An entry as it is stored (see `CultureFeedbackTerms`)."""
+    """An entry as stored (see `CultureFeedbackTerms`)."""
 
     _id: str
     kind: str
@@ -128,7 +129,7 @@ class Entry(TypedDict, total=False):
 
 
 def entries() -> Collection:
-    """The entries; they can be rebuilt, so their writes need no majority."""
+    """Return the collection of entries; they can be rebuilt, so writes need no majority."""
     return collection_of(CultureFeedbackTerms)
 
 
@@ -137,7 +138,8 @@ def words() -> Collection:
 
 
 class Texts(NamedTuple):
-    """What of something is indexed. `formats`: of its files. `learnt`: an acronym it explains."""
+    """The texts of a document that are indexed. `formats`: of its files. `learnt`: an acronym that
+    it explains."""
 
     title: str
     tags: Iterable[str]
@@ -163,14 +165,14 @@ class Source:
 
 
 def fields_read(*names: str) -> Query:
-    """Return the projection of what an entry is made of. Of a description, which may be a book,
-    only the beginning is sent."""
+    """Return the projection for building an entry. Only the beginning of a description is sent,
+    which may be a book."""
     description = {"$substrCP": [{"$ifNull": ["$description", ""]}, 0, MAX_TEXT]}
     return dict.fromkeys(names, 1) | {"description": description}
 
 
 def is_listed(raw: Raw) -> bool:
-    """Say whether a dataset is proposed: everybody may see it, and it is no archive."""
+    """Return whether a dataset may be suggested: everybody may see it, and it is not archived."""
     return not (raw.get("private") or raw.get("deleted") or raw.get("archived"))
 
 
@@ -200,8 +202,8 @@ DATASETS = Source(
 
 
 def index(source: Source, raw: Raw) -> None:
-    """Make the entry of a document say what `raw` (with the fields of its source at least) says.
-    What not everybody may see has none."""
+    """Write the entry of a document from `raw` (which has the fields of its source at least), or
+    remove it where not everybody may see the document."""
     if source.is_shown(raw):
         _write(_entry(source, raw, _holders([raw])))
     else:
@@ -209,8 +211,8 @@ def index(source: Source, raw: Raw) -> None:
 
 
 def refresh(source: Source, id: ObjectId) -> None:
-    """Read a document and index it, or forget it where it is gone. To be called after each change:
-    it reads again after it wrote, so that of two that run at once the last one is right."""
+    """Read a document and index it, or remove its entry where the document is gone. Call after each
+    change: it reads again after writing, so that of two concurrent runs the last one is right."""
     raw = source.read(id)
     for _attempt in range(ATTEMPTS):
         if raw is None:
@@ -223,7 +225,7 @@ def refresh(source: Source, id: ObjectId) -> None:
 
 
 def remove(kind: str, id: ObjectId) -> None:
-    """Forget a dataset or a request."""
+    """Remove a dataset or a request from the index."""
     before = entries().find_one_and_delete({"_id": f"{kind}:{id}"}, {"words": 1})
     _count_words([], before)
 
@@ -234,10 +236,10 @@ def backfill(
     *,
     recount: bool = True,
 ) -> int:
-    """Bring all entries of a source in line with its documents, and return how many changed.
+    """Bring all entries of a source in line with its documents; return how many changed.
 
-    Safe at any time. Interrupted, it goes on where it was; run again, it writes only what differs.
-    `progress` is told the documents done so far and their number. `recount`: words too.
+    Safe at any time. Interrupted, it resumes where it was; run again, it writes only differences.
+    `progress`: called with how many documents are done, of how many. `recount`: words too.
     """
     collection, position = source.collection(), f"{POSITION}:{source.kind}"
     total, done, changed = collection.estimated_document_count(), 0, 0
@@ -266,8 +268,8 @@ def backfill(
 
 
 def recount_words() -> int:
-    """Count again how many entries have each word, and return how many were wrong: a process that
-    died between an entry and its words leaves some behind."""
+    """Recount how many entries have each word; return how many were wrong: a process that died
+    between an entry and its words leaves some."""
     # Read before counting: a word that changes meanwhile is left as it is, which is newer.
     stored = {word["_id"]: word for word in words().find({}, {"n": 1, "v": 1, "means": 1})}
     acronyms = {
@@ -298,7 +300,7 @@ def recount_words() -> int:
 
 
 def _write_differing(made: list[Entry]) -> int:
-    """Write the entries that differ from what is stored, and return how many did. Their words are
+    """Write the entries that differ from what is stored; return how many did. Their words are
     counted afterwards, all at once."""
     ids = [entry["_id"] for entry in made]
     stored = {entry["_id"]: entry for entry in entries().find({"_id": {"$in": ids}})}
@@ -313,9 +315,8 @@ def _write_differing(made: list[Entry]) -> int:
 
 
 def _forget_others(source: Source, after: ObjectId | None, until: ObjectId | None) -> int:
-    """Remove the entries between two ids whose documents are gone or that not everybody may see,
-    and return how many there were. Reads after the writes, so that what was hidden meanwhile does
-    not stay."""
+    """Remove the entries between two ids whose documents are gone or no longer public; return how
+    many. Reads after the writes, so that what was hidden meanwhile does not stay."""
     # ";" follows ":": all that begins with "dataset:". Hexadecimal ids sort as the ids do.
     kind = source.kind
     span = _between(f"{kind}:{after or ''}", f"{kind}:{until}" if until else f"{kind};")
@@ -336,7 +337,7 @@ def _between(after: Any, until: Any) -> Query:
 
 
 def _holders(raws: Iterable[Raw]) -> dict[ObjectId, str]:
-    """The names and acronyms of the organizations of some documents."""
+    """Map organizations of these documents to their names and acronyms."""
     found = catalogue.organizations_by_id(_organization(raw) for raw in raws)
     return {id: f"{facts.name} {facts.acronym or ''}" for id, facts in found.items()}
 
@@ -347,8 +348,8 @@ def _organization(raw: Raw) -> Any:
 
 
 def _entry(source: Source, raw: Raw, holders: Mapping[Any, str]) -> Entry:
-    """Make an entry. A tag of several words says less with each of them than one of one word: they
-    are `aside`, with the holder and the formats."""
+    """Build an entry. A tag of several words says less with each of them than a tag of one word:
+    they are `aside`, with the holder and the formats."""
     texts, known = source.texts(raw), vocabulary()
     titled = known.telling(texts.title[:MAX_TEXT])
     beside = " ".join([holders.get(_organization(raw), ""), *texts.formats])
@@ -390,7 +391,8 @@ def _counted(of: Mapping[str, str]) -> set[str]:
 
 
 def _learnt(title: str, acronym: str) -> Learnt | None:
-    """What an acronym stands for, where the title says it in brackets or the dataset has one."""
+    """Return what an acronym stands for, where the title has it in brackets or the dataset has
+    one."""
     if not acronym and (found := ACRONYM.search(title)):
         acronym, title = found[1], title.replace(found[0], " ")
     known = vocabulary()
@@ -400,7 +402,7 @@ def _learnt(title: str, acronym: str) -> Learnt | None:
 
 
 def _combined(titled: Iterable[str], known: Vocabulary) -> set[str]:
-    """The pairs of words of a title, and the whole of it, as terms."""
+    """Return the terms of a title as a whole: the pairs of its words, and all of them together."""
     roots = list(dict.fromkeys(root(word) for word in titled if word not in known.weak))
     pairs = {pair(a, b) for a, b in combinations(roots[:PAIRED_WORDS], 2)}
     return pairs | {whole(roots)} if pairs else pairs
@@ -415,7 +417,8 @@ def whole(roots: Iterable[str]) -> str:
 
 
 def keys_of(word: str) -> list[str]:
-    """The keys under which a word is met: by its stems, with a typo, by ear, by its beginning."""
+    """Return the keys under which a word is found: by its stems, with a typo, by sound, by its
+    beginning."""
     begins = {f"^{word[:length]}" for length in range(SHORTEST_BEGINNING, LONGEST_BEGINNING + 1)}
     heard = [f"@{sound(word)}"] if sound(word) else []
     return [
@@ -427,14 +430,14 @@ def keys_of(word: str) -> list[str]:
 
 
 def singular(word: str) -> str:
-    """A word without the mark of the plural, so that a typo in a plural is one typo."""
+    """Strip the plural mark of a word, so that a typo in a plural is one typo."""
     return word[:-1] if len(word) > MIN_LETTERS and word[-1] in "sx" else word
 
 
 def slips(word: str) -> list[str]:
-    """Keys that two words share when one edit (a letter missing, added, changed, or two swapped)
-    turns one into the other: the word, and the word without each of its letters. None for short
-    words, which are too often one letter away from another word."""
+    """Return the keys that two words share when one edit (a letter missing, added, changed, or two
+    swapped) turns one into the other: the word, and the word without each of its letters. Empty for
+    short words, which are too often one letter away from another word."""
     if len(word) < MIN_LETTERS or any(map(str.isdigit, word)):
         return []
     word = singular(word)
@@ -455,8 +458,8 @@ def _write(entry: Entry) -> None:
 
 
 def _count_words(now: Iterable[str], before: Mapping[str, Any] | None) -> None:
-    """Count the words that an entry gained and lost; one that no entry has is forgotten. A loss
-    may be counted before the gain it undoes: a figure below zero stays until it comes."""
+    """Count the words that an entry gained and lost; delete those that no entry has. A loss may be
+    counted before the gain it undoes: a negative count stays until the gain comes."""
     old, new = set(before["words"] if before else ()), set(now)
     gained, lost = sorted(new - old), sorted(old - new)
     changes = [

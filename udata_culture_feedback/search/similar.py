@@ -1,8 +1,8 @@
 """Find the datasets and requests that a text asks for.
 
-A text is understood first, then at most CANDIDATES entries of the index are taken, those first that
-share its rarest pairs of words, in as many commands whatever the volume. They are compared with it
-one by one; learnt weights say which are good enough.
+The text is understood first, then at most CANDIDATES entries of the index are read, first those
+that share its rarest pairs of words, in a number of commands that does not grow with the volume.
+Each is compared with the text; learnt weights decide which are good enough.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from .vocabulary import Key, vocabulary
 
 #: Entries compared with a text, of all kinds together.
 CANDIDATES = 200
-#: From which probability on something is proposed.
+#: The lowest probability of a result.
 THRESHOLD = 0.33
 
-#: Pairs and single words of a text by which candidates are looked for, and the stems of a word that
-#: are paired.
+#: How many pairs and single words of a text candidates are searched by, and how many stems of a
+#: word are paired.
 ASKED_PAIRS, ASKED_WORDS, PAIRED_STEMS = 10, 6, 8
 
-#: What a word counts according to where it is found.
+#: The credit of a word by where it is found.
 IN_TITLE, IN_TAGS, ASIDE, IN_REST = 1.0, 0.75, 0.45, 0.4
-#: What counts a word that the entry has in an expression that means something else, and what weighs
-#: a weak word of a title.
+#: The factor of a word that the entry has in an expression meaning something else, and the weight
+#: of a weak word in a title.
 UNLIKE, WEAK_TITLE = 0.3, 0.25
-#: Words of a way from which not all have to be there.
+#: From this number of words on, a way does not need all of them.
 LENIENT = 4
-#: Reasons given for one result.
+#: Most reasons given for one result.
 REASONS = 3
 
 
 class Similar(NamedTuple):
-    """What a text asks for, the probability that it is so, how what its title does not say was
-    found, and the stems by which it was."""
+    """A result: its id, the probability that the text asks for it, the reasons that its title does
+    not show, and the stems by which it was found."""
 
     id: ObjectId
     score: float
@@ -53,16 +53,16 @@ class Similar(NamedTuple):
 
 
 class Signs(NamedTuple):
-    """What is known of an entry beside a text, each from 0 to 1."""
+    """The features of an entry compared with a text, each from 0 to 1."""
 
     bias: float
-    answered: float  # what part of the text it has, the places counted
-    evidence: float  # how much of the text it has, whatever else the text says
-    spoken_of: float  # what part of its title the text speaks of
-    place: float  # where the best of its subjects is
-    unknown: float  # what part of the text nothing has
+    answered: float  # what part of the text it has, weighted by place
+    evidence: float  # how much of the text it has, in absolute terms
+    spoken_of: float  # what part of its title the text mentions
+    place: float  # the best place of a subject of the text
+    unknown: float  # what part of the text no entry has
     whole: float  # nothing of the text is missing
-    beside: float  # how near it comes to the best
+    beside: float  # how close it comes to the best entry
 
 
 #: Learnt by logistic regression from labelled queries: `python -m tools.fit_search`.
@@ -71,8 +71,8 @@ LEARNT = Signs(-8.4, 0.41, 3.78, 3.4, 1.55, -2.7, 2.41, 5.33)
 
 @dataclass
 class Compared:
-    """An entry beside the text. `places`: what each word of the text counts there, by which of its
-    `ways`. `near`: how well it answers, compared with others."""
+    """An entry compared with the text. `places`: the credit of each word of the text, by which of
+    its `ways`. `near`: how well the entry matches, compared with others."""
 
     id: ObjectId
     kind: str
@@ -90,7 +90,7 @@ class Compared:
 
 def similar(text: str, *, limit: int = 5, kinds: Iterable[str] = KINDS) -> dict[str, list[Similar]]:
     """Find the datasets and the requests that a text asks for, best first: `{"datasets": […],
-    "requests": […]}`. Only what is public is there, as far as the index knows: check again."""
+    "requests": […]}`. The index only has what is public, as far as it knows: check again."""
     kinds = tuple(kinds)
     wanted = understood(text[:MAX_TEXT])
     share = CANDIDATES // max(len(kinds), 1)
@@ -104,11 +104,11 @@ def similar(text: str, *, limit: int = 5, kinds: Iterable[str] = KINDS) -> dict[
 
 def matching(dataset: Mapping[str, Any], *, limit: int = 20) -> list[Similar]:
     """Find the open requests that a dataset (raw, with the fields of DATASETS) may answer, whoever
-    they are addressed to, best first. None for a dataset that not everybody may see."""
+    they are addressed to, best first. Empty for a dataset that not everybody may see."""
     if not is_listed(dataset):
         return []
     wanted = understood(full_title(dataset)[:MAX_TEXT], dataset.get("tags") or ())
-    wanted = [one for one in wanted if one.n]  # requests do not have to have all its words
+    wanted = [one for one in wanted if one.n]  # requests need not have all its words
     compared = candidates("request", wanted, CANDIDATES, {"open": True})
     return [_result(one, wanted) for one in _good(wanted, compared)[:limit]]
 
@@ -131,7 +131,7 @@ def candidates(
     ways = [way for one in wanted for way in chain(one.ways, *one.unlike.values())]
     asked = {stem for way in ways for stem in way}
     shown: Shown = {"object": 1, "title": 1, "stems": 1, "tags": 1}
-    for place in ("aside", "rest"):  # nothing of the one in entries of the version before
+    for place in ("aside", "rest"):  # `aside` is missing in entries of the version before
         shown[place] = {"$setIntersection": [{"$ifNull": [f"${place}", []]}, sorted(asked)]}
     read = entries().aggregate([*steps, {"$limit": limit}, {"$project": shown}])
     found = {entry["object"]: entry for entry in read}  # two probes may bring the same
@@ -139,9 +139,9 @@ def candidates(
 
 
 def _probes(wanted: list[Wanted], limit: int) -> list[tuple[list[str], int]]:
-    """The terms by which candidates are looked for, most telling first, and how many each may
-    bring: the whole text as a title; pairs of its words, those first that chance would bring
-    together least often; then single words, the rarest first."""
+    """Return the terms to look for candidates by, most specific first, and how many each may bring:
+    the whole text as a title; pairs of its words, first those that chance brings together least
+    often; then single words, the rarest first."""
     strong = [one for one in wanted if one.role is not Role.WEAK]
     known = sorted((one for one in strong if one.n), key=lambda one: one.n)[:ASKED_WORDS]
     pairs = sorted(combinations(known, 2), key=lambda both: both[0].n * both[1].n)[:ASKED_PAIRS]
@@ -160,7 +160,7 @@ def _probes(wanted: list[Wanted], limit: int) -> list[tuple[list[str], int]]:
         paired = {pair(a, b) for a in first[:PAIRED_STEMS] for b in second[:PAIRED_STEMS] if a != b}
         probes.append((sorted(paired), few))
     for one in known:
-        # Of a way of several words two are asked for: pairs are terms.
+        # Of a way of several words, look for two: pairs are terms.
         titled = {pair(*way[:2]) if len(way) > 1 else way[0] for way in one.ways}
         probes.append((sorted(titled), share))
         if one.role is not Role.ASPECT:
@@ -195,7 +195,8 @@ def _compare(kind: str, entry: Mapping[str, Any], wanted: list[Wanted]) -> Compa
 
 
 def _satisfied(way: Key, places: Mapping[str, float]) -> float:
-    """What a way counts: the least of its words; of a long one, an acronym, most is enough."""
+    """Return the credit of a way: the least of its words; for a long one (an acronym), most words
+    suffice."""
     if len(way) == 1:
         return places.get(way[0], 0)
     there = sorted((places.get(stem, 0) for stem in way), reverse=True)
@@ -204,7 +205,7 @@ def _satisfied(way: Key, places: Mapping[str, float]) -> float:
 
 
 def _spoken_of(entry: Mapping[str, Any], credits: Mapping[str, float]) -> float:
-    """What part of its title a text speaks of."""
+    """Return what part of an entry's title the text mentions."""
     said, spoken, total = vocabulary(), 0.0, 0.0
     for word, some in zip(entry["title"].split(), entry["stems"], strict=True):
         weight = WEAK_TITLE if said.is_weak(word) else 1.0
@@ -214,7 +215,7 @@ def _spoken_of(entry: Mapping[str, Any], credits: Mapping[str, float]) -> float:
 
 
 def _good(wanted: list[Wanted], compared: Sequence[Compared]) -> list[Compared]:
-    """Judge entries, and return those that are good enough, best first."""
+    """Score entries, and return those that are good enough, best first."""
     for one, signs in zip(compared, signs_of(wanted, compared), strict=True):
         one.score = 1 / (1 + math.exp(-sum(map(mul, LEARNT, signs))))
     good = [one for one in compared if one.score >= THRESHOLD]
@@ -222,7 +223,7 @@ def _good(wanted: list[Wanted], compared: Sequence[Compared]) -> list[Compared]:
 
 
 def signs_of(wanted: list[Wanted], compared: Sequence[Compared]) -> list[Signs]:
-    """Return what is known of each entry beside the text."""
+    """Return the features of each entry compared with the text."""
     telling = [n for n, one in enumerate(wanted) if one.tells]
     subjects = [n for n, one in enumerate(wanted) if one.role is Role.SUBJECT]
     asked = sum(wanted[n].weight for n in telling)
@@ -253,7 +254,7 @@ def _result(one: Compared, wanted: list[Wanted]) -> Similar:
 
 
 def _why(one: Compared, wanted: list[Wanted]) -> tuple[Reason, ...]:
-    """How words of the text were found, where the title does not show it."""
+    """Return how words of the text were found, where the title does not show it."""
     titled = {stem for some in one.entry["stems"] for stem in some}
     places = {How.TAG: "tags", How.ASIDE: "aside", How.DESCRIPTION: "rest"}
     reasons: dict[tuple[How, str], Reason] = {}

@@ -1,6 +1,6 @@
-"""Terms of a text, so that "musee" finds « Musées » and "monument" finds « monuments ».
+"""Extract the terms of a text, so that "musee" finds « Musées » and "monument" finds « monuments ».
 
-MongoDB's own text index cannot: its French stemmer wants the accents that people leave out. So
+MongoDB's own text index cannot: its French stemmer needs the accents that people leave out. So
 accents are folded first, then words are stemmed, in French and in English, since nobody says which
 language they write in.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 WORD = re.compile(r"[^\W_]+")
 
-#: Words that say nothing, in both languages, already folded.
+#: Function words of both languages, already folded.
 _STOPWORDS = """
     a au aux avec ce ces dans de des du elle en est et eux il ils je la le les leur lui ma mais
     me mes moi mon ne nos notre nous on ou par pas pour qu que qui sa se ses son sur ta te tes
@@ -24,10 +24,10 @@ _STOPWORDS = """
 """
 STOPWORDS = frozenset(_STOPWORDS.split())
 
-#: Longest texts are cut for indexing: nobody searches the ten-thousandth word of a comment.
+#: Most terms of a text: nobody searches the ten-thousandth word of a comment.
 MAX_TERMS = 400
 
-#: Letters of the longest "word" that is indexed: nobody types it.
+#: Letters of the longest "word" indexed: nobody types a longer one.
 MAX_LETTERS = 30
 
 #: Words joined by hyphens, and where letters meet digits (« guerre14 », "WW1").
@@ -46,14 +46,14 @@ _stemmers = threading.local()
 
 
 def fold(text: str) -> str:
-    """Lower case, without accents or ligatures: « Œuvres » → "oeuvres"."""
+    """Return a text in lower case, without accents or ligatures: « Œuvres » → "oeuvres"."""
     text = text.replace("œ", "oe").replace("Œ", "oe").replace("æ", "ae").replace("Æ", "ae")
     decomposed = unicodedata.normalize("NFKD", text).casefold()
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
 def terms(text: str) -> list[str]:
-    """The distinct terms of a text, sorted: each word's French and English stems."""
+    """Return the distinct terms of a text, sorted: each word's French and English stems."""
     found: set[str] = set()
     for word in WORD.findall(fold(text)):
         if word not in STOPWORDS:
@@ -64,15 +64,14 @@ def terms(text: str) -> list[str]:
 
 
 def query_terms(text: str) -> list[tuple[str, ...]]:
-    """What a search asks for: for each word that says something, the stems of which one must be
-    there."""
+    """Return, for each significant word of a search, the stems of which one must be there."""
     words = dict.fromkeys(WORD.findall(fold(text)))
     return [stems(word) for word in words if word not in STOPWORDS][:12]
 
 
 @lru_cache(maxsize=32768)
 def stems(word: str) -> tuple[str, ...]:
-    """The stems of a folded word: one where French and English agree, otherwise two."""
+    """Return the stems of a folded word: one where French and English agree, otherwise two."""
     return tuple(sorted({_stemmer(lang).stemWord(word) for lang in ("french", "english")}))
 
 
@@ -83,8 +82,8 @@ def root(word: str) -> str:
 
 
 def words(text: str) -> dict[str, str]:
-    """Map the distinct folded words of a text, in their order, to how they are written where a
-    hyphen is forgotten: `{"sous": "", "titrage": "soustitrage"}`."""
+    """Map the distinct folded words of a text, in their order, to their joined form, written
+    without the hyphen: `{"sous": "", "titrage": "soustitrage"}`."""
     found: dict[str, str] = {}
     for compound in _COMPOUND.findall(fold(text)):
         parts = _PART.findall(compound)
@@ -104,16 +103,16 @@ def spellings(text: str) -> dict[str, str]:
 
 
 def sound(word: str) -> str:
-    """How a folded word sounds, roughly: what people write by ear (« cinématografique ») sounds
-    like what they mean. Empty for a short word, which sounds like too many."""
+    """Return how a folded word roughly sounds: what people write by ear (« cinématografique »)
+    sounds like what they mean. Empty for a short word, which sounds like too many."""
     for spelling, heard in _SOUNDS:
         word = spelling.sub(heard, word)
     return word if len(word) >= 5 else ""
 
 
 def _stemmer(language: str) -> Any:
-    # A stemmer keeps state while it works: one for each thread. The library loads those of all
-    # languages: not before something is looked for.
+    # A stemmer is stateful: one per thread. The library loads those of all
+    # languages: only once something is searched.
     if not hasattr(_stemmers, language):
         import snowballstemmer
 

@@ -1,8 +1,8 @@
-"""Say what the words of a text mean here: as they are, under another name, without their typo,
-split, joined, or finished.
+"""Understand the words of a text: as they are, under another name, without their typo, split,
+joined, or completed.
 
-Two commands whatever the text: one reads the known words that may be meant, one those by which an
-unfinished word may end.
+Two commands whatever the text: one reads the known words that may be meant, one those that may
+complete an unfinished word.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from .index import (
 from .terms import fold, query_terms, root, sound, spellings, stems
 from .vocabulary import SAME, Key, Name, Vocabulary, vocabulary
 
-#: What a word counts that is understood otherwise than by another name.
+#: The credit of a word by how it is understood, other names aside.
 AS_WRITTEN, CORRECTED, SPLIT, FINISHED = 1.0, 0.85, 0.9, 0.8
-#: A word somebody misspelt in a title becomes known; one that is so much more common is meant too.
+#: A misspelt word in a title becomes known; a word that is this much more common is meant too.
 MORE_COMMON = 10
-#: Letters from which a word is taken for two, and from which it may have two typos.
+#: Letters from which a word may be two joined words, and from which it may have two typos.
 SPLIT_FROM, LONG_WORD = 8, 9
-#: Words by which an unfinished one may end.
+#: Most words that may complete an unfinished one.
 ENDINGS = 8
-#: What a tag of a dataset weighs beside its title, where requests are looked for.
+#: The weight of a dataset's tag relative to its title, when looking for requests.
 TAG = 0.3
 WORD_FIELDS = {"n": 1, "means": 1}
 
 
 class Role(Enum):
-    """What a word does in a text; the value is what it weighs."""
+    """The role of a word in a text; the value is its weight."""
 
     SUBJECT = 1.0
     ASPECT = 0.6
@@ -55,7 +55,7 @@ class Role(Enum):
 
 
 class How(StrEnum):
-    """How a word of the text was found, where the title does not have it as it was written."""
+    """How a word of the text was found, where the title does not have it as written."""
 
     ACRONYM = "acronym"
     SYNONYM = "synonym"
@@ -67,7 +67,7 @@ class How(StrEnum):
 
 
 class Reason(NamedTuple):
-    """A word of the text, as it was written, and as what it was found."""
+    """A word of the text, as typed, and what it was found as."""
 
     how: How
     word: str
@@ -76,10 +76,10 @@ class Reason(NamedTuple):
 
 @dataclass
 class Wanted:
-    """A word of the text. `ways`: the stems that satisfy it, all of one way together, and what each
-    way counts; `said`: how it is understood, where that is not as written. `unlike`: for a stem the
-    expressions in which it means something else (« air » in « plein air »). `is_phrase`: it is part
-    of a name of several words."""
+    """A word of the text. `ways`: the stems that satisfy it (all of one way together), with the
+    credit of each way; `said`: how it is understood, where that is not as written. `unlike`: for a
+    stem, the expressions in which it means something else (« air » in « plein air »). `is_phrase`:
+    it is part of a name of several words."""
 
     word: str
     role: Role
@@ -120,12 +120,12 @@ class Wanted:
 
     @property
     def tells(self) -> bool:
-        """Whether it says what is looked for."""
+        """Whether it says what is searched for."""
         return self.role in (Role.SUBJECT, Role.ASPECT)
 
 
 class Known:
-    """What the index knows of the words under some keys: read by one command."""
+    """What the index knows of the words under some keys, read by one command."""
 
     def __init__(self, keys: Iterable[str]) -> None:
         self.words: dict[str, int] = {}
@@ -144,7 +144,7 @@ class Known:
                     self.means[word["_id"]] = tuple(word["means"])
 
     def number(self, way: Key) -> int:
-        """Return how many entries satisfy a way, at most."""
+        """Return an upper bound of how many entries satisfy a way."""
         return min(self.by_stem.get(stem, 0) for stem in way)
 
     def has(self, wanted: Wanted) -> bool:
@@ -154,8 +154,8 @@ class Known:
         return any(stem in self.by_stem for stem in stems(word))
 
     def near(self, asked: str) -> list[str]:
-        """Return the three most common known words that are one typo away from a word that nobody
-        wrote, or that is itself so rare beside them that it looks like a typo."""
+        """Return the three most common known words that are one typo away from a word that is
+        unknown, or so rare beside them that it looks like a typo."""
         if not slips(asked):
             return []
         own, bare, heard = set(stems(asked)), singular(asked), sound(asked)
@@ -179,8 +179,8 @@ def each_stem(word: str) -> list[Key]:
 
 
 def understood(text: str, tags: Iterable[str] = ()) -> list[Wanted]:
-    """Say what the words of a text mean here, and weigh them. Nothing for a text of weak words and
-    numbers, which everything resembles."""
+    """Understand the words of a text and weigh them. Empty for a text of weak words and numbers
+    only, which everything resembles."""
     said = vocabulary()
     joined = said.telling(text)
     wanted = _asked(said, text, joined)
@@ -209,8 +209,8 @@ def understood(text: str, tags: Iterable[str] = ()) -> list[Wanted]:
 
 
 def conditions(text: str) -> list[Query]:
-    """Return what a filter asks of the `terms` of documents that are indexed too: each word of a
-    text that something has, as it is understood; each word exactly where nothing has any."""
+    """Return the conditions of a filter on the `terms` of documents that are indexed too: for each
+    word of a text that is known, as it is understood; where none is known, each word exactly."""
     known = [one for one in understood(text) if one.n and one.role is not Role.WEAK]
     if not any(one.tells for one in known):
         return [{"terms": {"$in": list(stems)}} for stems in query_terms(text)]
@@ -223,8 +223,8 @@ def conditions(text: str) -> list[Query]:
 
 
 def _asked(said: Vocabulary, text: str, joined: Mapping[str, str]) -> list[Wanted]:
-    """The words of a text, each once whatever its inflection; where there are too many, those that
-    say something. « Sous-titres » is not about titles."""
+    """Return the words of a text, each once whatever its inflection; where there are too many, the
+    significant ones. « Sous-titres » is not about titles."""
     spelt = spellings(text)
     words = {root(word): word for word in reversed([*joined])}
     wanted = [
@@ -248,7 +248,8 @@ def _role(said: Vocabulary, word: str) -> Role:
 
 
 def _near_vocabulary(said: Vocabulary, one: Wanted) -> list[str]:
-    """The words of the vocabulary that are a typo away (two in a long word), or sound alike."""
+    """Return the words of the vocabulary that are a typo away (two in a long word), or sound
+    alike."""
     word = one.word
     if len(word) < MIN_LETTERS or said.others(word) or one.role is not Role.SUBJECT:
         return []
@@ -261,7 +262,7 @@ def _near_vocabulary(said: Vocabulary, one: Wanted) -> list[str]:
 def _keys(
     said: Vocabulary, wanted: list[Wanted], joined: Mapping[str, str], near: Mapping[str, list[str]]
 ) -> set[str]:
-    """The keys of all words that may be meant."""
+    """Return the keys of all words that may be meant."""
     keys: set[str] = set()
     ways = {key for _words, names in _phrases(wanted, said) for name in names for key in name.keys}
     for number, one in enumerate(wanted):
@@ -277,7 +278,7 @@ def _keys(
 
 
 def _halves(one: Wanted) -> list[tuple[str, str]]:
-    """The ways to take a long word for two."""
+    """Return the ways to split a long word in two."""
     if len(one.word) < SPLIT_FROM or one.role is not Role.SUBJECT:
         return []
     return [(one.word[:at], one.word[at:]) for at in range(3, len(one.word) - 2)]
@@ -307,7 +308,7 @@ def _renamed(one: Wanted, said: Vocabulary) -> How:
 
 
 def _phrases(wanted: list[Wanted], said: Vocabulary) -> list[tuple[list[Wanted], list[Name]]]:
-    """The names of several words in a text: their words, and their other names."""
+    """Return the names of several words in a text: their words, and their other names."""
     roots = [root(one.word) for one in wanted if not one.is_tag]
     found, start = [], 0
     while start < len(roots):
@@ -320,8 +321,8 @@ def _phrases(wanted: list[Wanted], said: Vocabulary) -> list[tuple[list[Wanted],
 
 
 def _understand_phrases(wanted: list[Wanted], said: Vocabulary) -> None:
-    """Take the words of a phrase together: none has its own other names, and they are a subject,
-    unless one of their other names is an aspect (« heures d'ouverture »: « horaires »)."""
+    """Understand the words of a phrase together: none has its own other names, and they are a
+    subject, unless one of their other names is an aspect (« heures d'ouverture »: « horaires »)."""
     for together, names in _phrases(wanted, said):
         single = [said.telling(name.label) for name in names]
         is_aspect = any(
@@ -339,7 +340,7 @@ def _understand_phrases(wanted: list[Wanted], said: Vocabulary) -> None:
 
 def _finish(wanted: list[Wanted], known: Known) -> None:
     """Take a word for the beginning of another: the last one, which people are still typing, if the
-    other is that much more common; any that nothing has, which people shorten (« expos »)."""
+    other is much more common; any unknown one, which people abbreviate (« expos »)."""
     last = wanted[-1]
     begun = [
         one
@@ -363,6 +364,6 @@ def _finish(wanted: list[Wanted], known: Known) -> None:
 
 
 def _rarity(n: int, total: int) -> float:
-    """From 1 for a word that one entry has (or none: it is what the person is after) down to ¼ for
-    one that all have."""
+    """Return a weight from 1 for a word that at most one entry has (none: it is what the person is
+    after) down to ¼ for one that all have."""
     return max(0.25, math.log1p(total / max(n, 1)) / math.log1p(total))

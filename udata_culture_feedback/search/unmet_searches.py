@@ -1,8 +1,8 @@
-"""Unmet searches: what people looked for before asking, and did not find.
+"""Count unmet searches: what people searched for before asking, and did not find.
 
-What is kept can name nobody: words without their order, years and empty words, no text, no person,
-no place. It is forgotten after 30 days unless five searches asked the same meanwhile; only then is
-it shown, and it is forgotten once nobody has asked it for long.
+What is stored cannot name anybody: words without their order, years and function words, no text, no
+person, no place. It is deleted after 30 days unless five searches were for the same meanwhile; only
+then is it shown, and it is deleted once nobody has searched for it for long.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from ..portal.collections import collection_of, now
 from .terms import root
 from .vocabulary import vocabulary
 
-#: Times a search must be seen to be kept, and shown.
+#: How often a search must be seen to be kept, and shown.
 SHOWN_FROM = 5
-#: Seconds before a search seen less often is forgotten.
+#: Seconds after which a search seen less often is deleted.
 FORGOTTEN_AFTER = 30 * 24 * 3600
 #: A longer text is a story, and stories have people in them.
 MAX_WORDS = 8
@@ -34,8 +34,8 @@ _LONG_NUMBER = re.compile(r"(?:\d[\s.\-/()]*){9}")
 
 
 class CultureFeedbackUnmet(Document):
-    """What was looked for in vain. `id`: the roots of its words, sorted, so that « musée breton »
-    and « musées bretons » are one; `terms`: the words of the first who asked, folded, sorted."""
+    """An unmet search. `id`: the roots of its words, sorted, so that « musée breton » and « musées
+    bretons » are one; `terms`: the words of the first search, folded, sorted."""
 
     id = StringField(primary_key=True)
     terms = ListField(StringField())
@@ -47,7 +47,7 @@ class CultureFeedbackUnmet(Document):
         "strict": False,
         "indexes": [
             {
-                # From the first time, not the last: nothing seen less than five times stays longer.
+                # From the first time, not the last: what is seen less than five times goes then.
                 "fields": ["first_seen"],
                 "expireAfterSeconds": FORGOTTEN_AFTER,
                 "partialFilterExpression": {"seen": {"$lt": SHOWN_FROM}},
@@ -59,15 +59,16 @@ class CultureFeedbackUnmet(Document):
 
 
 class Unmet(NamedTuple):
-    """What people look for: words in alphabetical order, and how many times."""
+    """An unmet search as shown: words in alphabetical order, and how many times."""
 
     terms: list[str]
     seen: int
 
 
 def record(text: str) -> bool:
-    """Count a search that found nothing satisfying; to be called when it is submitted, never while
-    it is typed. False when it was not kept: nothing is left of it, or it might say who asks."""
+    """Count a search that found nothing satisfying. Call when a request is submitted, never while
+    it is typed. Return False when it was not kept: nothing is left of it, or it might name a
+    person."""
     if _may_name_somebody(text):
         return False
     terms = _terms(text)
@@ -87,24 +88,24 @@ def record(text: str) -> bool:
 
 
 def take_back(text: str) -> None:
-    """Count a search one time less: who asked for it has deleted their request. One that nobody
-    else made is forgotten. (A search is nobody's: where that request was not counted, because
-    something resembled it then, the same words of others are counted one time less.)"""
+    """Count a search one time less, since its author has deleted their request; delete one that
+    nobody else made. Searches belong to nobody: where that request was not counted, because
+    something resembled it then, those of others count one less."""
     known = {"_id": _id(_terms(text))}
     if not _unmet().delete_one(known | {"seen": {"$lte": 1}}).deleted_count:
         _unmet().update_one(known, {"$inc": {"seen": -1}})
 
 
 def shown(limit: int = 100) -> list[Unmet]:
-    """What was looked for at least five times, most often first."""
+    """Return the searches seen at least five times, most often first."""
     found: Any = _unmet().find({"seen": {"$gte": SHOWN_FROM}}, {"terms": 1, "seen": 1})
     found = found.sort([("seen", -1), ("last_seen", -1)]).limit(limit)
     return [Unmet(one["terms"], one["seen"]) for one in found]
 
 
 def forget_old() -> int:
-    """Forget what nobody has looked for lately, however often before, and return how many there
-    were: people have found it, or given up."""
+    """Delete the searches that nobody has made lately, however often before; return how many:
+    people have found it, or given up."""
     long_ago = now() - timedelta(days=current_app.config["CULTURE_FEEDBACK_UNMET_DAYS"])
     return _unmet().delete_many({"last_seen": {"$lt": long_ago}}).deleted_count
 

@@ -1,4 +1,5 @@
-"""Read the words of the search (`vocabulary.toml`): function words, weak words, names of things."""
+"""Read the vocabulary of the search (`vocabulary.toml`): function words, weak words, names of
+things."""
 
 from __future__ import annotations
 
@@ -18,9 +19,9 @@ log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).with_name("vocabulary.toml")
 
-#: What another name of the same thing counts beside the typed one, and the kind of a thing.
+#: The credit of another name of the same thing, relative to the typed one, and of its kind.
 SAME, KIND_OF = 0.9, 0.6
-#: Plurals and feminines of weak words and aspects: stems would confuse some of them with others.
+#: Endings of plurals and feminines of weak words and aspects: stems would conflate some of them.
 ENDINGS = ("", "s", "e", "es")
 
 #: The stems that must all be there: one stem of a word, or the roots of several words.
@@ -28,7 +29,7 @@ Key = tuple[str, ...]
 
 
 class File(TypedDict, total=False):
-    """A file of words; what each section is for stands in `vocabulary.toml`."""
+    """A file of the vocabulary; `vocabulary.toml` explains each section."""
 
     replace: bool
     empty: str
@@ -41,8 +42,7 @@ class File(TypedDict, total=False):
 
 
 class Name(NamedTuple):
-    """A name of something: as it is written, the keys of which one satisfies it, and what that
-    counts."""
+    """A name of a thing: as written, the keys of which one satisfies it, and its credit."""
 
     label: str
     keys: tuple[Key, ...]
@@ -51,9 +51,9 @@ class Name(NamedTuple):
 
 @dataclass
 class Vocabulary:
-    """The words of a portal, folded. `names`: the other names of a thing, by the keys of each of
-    its names; `words`: all words of names, to correct typos with, and `by_sound` those that sound
-    alike; `expressions`: those that have a stem."""
+    """The vocabulary of a portal, folded. `names`: the other names of a thing, by the keys of each
+    of its names; `words`: all words of names, to correct typos with, and `by_sound` those that
+    sound alike; `expressions`: those that contain a stem."""
 
     empty: frozenset[str] = STOPWORDS
     weak: set[str] = field(default_factory=set)
@@ -67,11 +67,12 @@ class Vocabulary:
     longest: int = 1
 
     def telling(self, text: str) -> dict[str, str]:
-        """Map the words of a text that are no function words to their joined forms (`words`)."""
+        """Map the words of a text that are no function words to their joined forms
+        (`terms.words`)."""
         return {word: joined for word, joined in words(text).items() if word not in self.empty}
 
     def is_weak(self, word: str) -> bool:
-        """Say whether a folded word tells little of what a text is about."""
+        """Return whether a folded word tells little of what a text is about."""
         return word in self.empty or word in self.weak or word.isdigit()
 
     def others(self, word: str) -> list[Name]:
@@ -83,7 +84,8 @@ class Vocabulary:
         return self.expressions.get(way[0], []) if len(way) == 1 else []
 
     def phrase_at(self, roots: list[str], start: int) -> int:
-        """Return how many of these roots, from `start`, are the longest name of several words."""
+        """Return how many roots, from `start`, form the longest known name of several words; 0 for
+        none."""
         for length in range(min(self.longest, len(roots) - start), 1, -1):
             if tuple(roots[start : start + length]) in self.names:
                 return length
@@ -107,7 +109,8 @@ class Vocabulary:
                 self.expressions.setdefault(stem, []).append(name.keys[0])
 
     def _learn_same(self, group: list[Name]) -> None:
-        """Names of one thing. Where one of a single word is an aspect, the others are too."""
+        """Learn the names of one thing. Where one of a single word is an aspect, the others are
+        too."""
         for name in group:
             self._learn_name(name, group)
         said = [self.telling(name.label) for name in group]
@@ -141,7 +144,7 @@ class Vocabulary:
 
 
 def vocabulary() -> Vocabulary:
-    """Return the words of this portal: ours, extended or replaced by those of its setting."""
+    """Return the vocabulary of this portal: ours, extended or replaced by that of its setting."""
     path = current_app.config.get("CULTURE_FEEDBACK_SEARCH_VOCABULARY") if has_app_context() else ""
     return _read(path or "")
 
@@ -156,7 +159,7 @@ def _read(path: str) -> Vocabulary:
 
 
 def _made(paths: list[Path]) -> Vocabulary:
-    """Read files of words, the last one alone where it says that it replaces the others."""
+    """Read vocabulary files; the last one alone where it says that it replaces the others."""
     files: list[File] = [tomllib.loads(path.read_text(encoding="utf-8")) for path in paths]  # type: ignore[misc]
     made = Vocabulary()
     for file in files[-1:] if files[-1].get("replace") else files:

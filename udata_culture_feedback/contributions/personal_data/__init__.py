@@ -1,9 +1,9 @@
-"""Find personal data in a text: exact rules, which never guess by resemblance, store or ask
-anything.
+"""Find personal data in a text, by exact rules: no guess by resemblance, nothing stored, nothing
+sent.
 
 Each kind has a module with a function that yields findings. All read the same normalised text
 (`reading`), and ask `context` whose details these are: what an institution publishes about itself
-is found softly, as a hint, and holds nothing back.
+is a soft finding, a hint that holds nothing back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ KINDS = ("email", "phone", "nir", "iban", "payment_card", "postal_address")
 
 
 def find(text: str) -> list[Finding]:
-    """Return what in a text may be somebody's, in the order of the text."""
+    """Return the possible personal data in a text, in its order."""
     # Late: compiling their patterns takes 0.2 s, which every process would pay at its start.
     from . import addresses, emails, numbers, phones
 

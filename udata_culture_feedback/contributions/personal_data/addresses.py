@@ -1,5 +1,5 @@
-"""Find postal addresses: a street with its postal code, and without one where the sentence says
-that somebody lives there: « 12 rue de Rivoli » alone may be that of a museum."""
+"""Find postal addresses: a street with its postal code, or without one where the sentence says that
+a person lives there: « 12 rue de Rivoli » alone may be a museum's."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ _COUNT = re.compile(rf"(?:{_COUNTED})\b", re.IGNORECASE)
 
 
 def postal_addresses(reading: Reading) -> Iterator[Finding]:
-    """Yield addresses; softly those of institutions and buildings."""
+    """Yield addresses; those of institutions and buildings as soft."""
     text = reading.text
     taken: list[tuple[int, int]] = []
     for pattern in (_WHOLE, _CODE_FIRST, _WITHOUT_CODE, _WITHOUT_STREET):

@@ -1,4 +1,4 @@
-"""Tell whose details these are, by what the sentence around them says of people and institutions.
+"""Decide whose details these are, by what the sentence around them says of people and institutions.
 
 Words are compared folded: without accents, in lower case, in the singular or the plural.
 """
@@ -59,7 +59,7 @@ _THEIRS = "(?:mon|ma|mes|notre|nos|son|sa|leur)"
 _HOUSEHOLD = (
     r"(?:moi|nous|elle|lui|eux|ma|mon|mes|sa|son|ses|leurs?|notre|m\.?|mme|madame|monsieur)"
 )
-#: Where somebody lives or gets their letters.
+#: Words about where people live or get their mail.
 _HOME = whole(
     listed(
         """habite habites habitent habitons habitez habitais habitait vis vit vivons vivent vivait
@@ -78,7 +78,7 @@ _HOME = whole(
     + r"|(?:je|j|nous) ?(?:suis|sommes) au?|j'suis au|(?:j'ai|nous avons|on a) (?:em|de)menages?"
 )
 
-#: People, what they are to each other and what they do.
+#: Words about people, their relations and their occupations.
 _PEOPLE = listed(
     """madame monsieur mme mlle famille veuf veuve fils fille frere soeur pere mere grand-pere
     grand-mere tante oncle cousin cousine neveu niece mari femme epoux epouse voisin voisine ami
@@ -96,7 +96,7 @@ _SOMEBODY = whole(
     r"|(?:m'|me |nous )(?:appel|joindre|contact|rappel|telephon|ecri|repond|trouv|envoy)\w*"
 )
 _NAMED = re.compile(r"\b(?:[Aa]ppele[rz]|M\.|Mme|Mlle) [A-ZÀ-Þ]")
-#: Who writes asks to be written to: the mailbox is theirs, whatever it is called.
+#: The author asks to be written to: the mailbox is theirs, whatever its name.
 _MINE = whole(
     r"(?:mon|ma|notre|nos) (?:adresse|e?-?mail|courriel|mel|boite|contact)|moi|\w+-moi"
     r"|(?:m'|me )(?:ecrire|contacter|joindre|repondre)"
@@ -117,14 +117,14 @@ def _ends(match: re.Match[str]) -> bool:
 
 
 def is_institutions_phone(around: str) -> bool:
-    """Tell whether a number is said of an institution, and of nobody in it."""
+    """Return whether a number is said to be an institution's, and no person's in it."""
     said = fold(around)
     somebody = _SOMEBODY.search(said) or _NAMED.search(around)
     return bool(_INSTITUTION.search(said)) and not somebody
 
 
 def is_asked_for_by_its_owner(around: str) -> bool:
-    """Tell whether who writes says that a mailbox is theirs."""
+    """Return whether the author says that a mailbox is theirs."""
     return bool(_MINE.search(fold(around)))
 
 
@@ -133,6 +133,7 @@ def is_somebodys_home(around: str) -> bool:
 
 
 def is_known_place(around: str) -> bool:
-    """Tell whether an address is said of an institution or a building, not of somebody's home."""
+    """Return whether an address is said to be an institution's or a building's, not a person's
+    home."""
     said = fold(around)
     return bool(_PLACE.search(said)) and not _HOME.search(said)

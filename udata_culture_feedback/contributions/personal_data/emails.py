@@ -1,4 +1,4 @@
-"""Find e-mail addresses, as they are and as those write them who fear robots."""
+"""Find e-mail addresses, plain or disguised against robots."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ _PATTERNS = (
 )
 _DOT_SPELT = re.compile(rf"{_DOT_SAID}|{_bracketed('point|dot')}", re.IGNORECASE)
 
-#: What ends like a domain and is a file.
+#: File extensions, which look like the end of a domain.
 _FILES = words(
     """css csv gif gz htm html jpeg jpg js json map mjs pdf png scss svg tif tiff ts tsv txt vue
     webp xml zip"""
 )
-#: Whose mailboxes are addressed without a dot: « bidule75 at gmail.com ».
+#: Providers whose addresses are recognised without a dot in the name: « bidule75 at gmail.com ».
 _PROVIDERS = words(
     """aol bbox free gmail gmx hotmail icloud laposte live mailo msn neuf numericable orange
     outlook posteo proton protonmail sfr tutanota wanadoo yahoo zoho"""
@@ -60,7 +60,7 @@ _BEFORE_LOGIN = re.compile(
 _AFTER_LOGIN = re.compile(r":(?:[~/]|[\w.-]+/|\d{2,5}\b)")
 _LOGINS = words("git root www-data")
 
-#: What stands for a name or a domain where a format is described.
+#: Placeholders for a name or a domain where a format is described.
 _ANY_NAME = re.compile(
     r"(?:(?:votre|your|mon)?[._-]?(?:prenoms?|noms?|name|first(?:name)?|last(?:name)?|e?-?mail|"
     r"adresse|address|user(?:name)?|utilisateur|identifiant|login|x+|exemple|example|toto|foo|test|"
@@ -86,7 +86,7 @@ _ROLES = words(
     reservations rgpd rh scic scolaires secretariat service services sig signalement standard
     support technique theatre tourisme udap ville visite visites visiteurs webmaster billetterie"""
 )
-#: Those that a name of a place may follow at once: « mairiedemelun@ ».
+#: Roles that a place name may follow without a separator: « mairiedemelun@ ».
 _LONG_ROLE = re.compile(
     r"mairie|musee|mediatheque|bibliotheque|theatre|archives|conservatoire|festival|secretariat|"
     r"billetterie|contact|accueil|opendata|service|office"
@@ -94,7 +94,7 @@ _LONG_ROLE = re.compile(
 
 
 def emails(reading: Reading) -> Iterator[Finding]:
-    """Yield e-mail addresses; softly those of a role."""
+    """Yield e-mail addresses; those of a role as soft."""
     for pattern in _PATTERNS:
         for match in pattern.finditer(reading.text):
             if _is_address(reading.text, match):
@@ -122,7 +122,7 @@ def _is_login(text: str, match: re.Match[str]) -> bool:
 
 
 def _is_likely(local: str, domain: str) -> bool:
-    """Tell whether « x at y », « x chez y » is an address: in a sentence it may be a place."""
+    """Return whether « x at y », « x chez y » is an address: in a sentence it may be a place."""
     if _DOT_SPELT.search(domain) or _DOT_SPELT.search(local):
         return True
     if domain.split(".")[0].lower() in _PROVIDERS:

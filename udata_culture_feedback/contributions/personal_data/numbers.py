@@ -1,8 +1,7 @@
-"""Find numbers that carry a key: social security, bank accounts, payment cards. The key tells them
-from the numbers of works, businesses and files.
+"""Find numbers with a check digit or checksum: social security, bank accounts, payment cards.
 
-python-stdnum is imported at the first text that may have one: its tables would weigh on the start
-of every process.
+python-stdnum is imported at the first text that may contain one: its tables would slow down the
+start of every process.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from collections.abc import Iterator
 from .context import listed
 from .reading import Finding, Reading
 
-#: Between the groups of a number, as people type them.
+#: What people type between the groups of a number.
 _GAP = r"(?:[ .,/_-]{0,3}|[ ]?\n[ ]?)"
 
-#: The number of a person in the French register (NIR); the month may be that of somebody whose
+#: The number of a person in the French register (NIR); the month may be that of a person whose
 #: birth certificate is incomplete.
 _NIR = re.compile(
     rf"(?<!\w)(?P<number>[1-478]{_GAP}\d\d{_GAP}(?:0[1-9]|1[0-2]|[2-9]\d){_GAP}(?:\d\d|2[AB])"
@@ -25,7 +24,7 @@ _NIR = re.compile(
     r"(?![ .-]?\w?\d)",
     re.IGNORECASE | re.ASCII,
 )
-#: With these words, or in its own groups, it may lack its key.
+#: With these words, or grouped as usual, it may lack its key.
 _NIR_SAID = re.compile(
     r"secu(?:rite[ ]sociale)?\b|(?<!\w)(?:ss|nir|insee)\b|carte[ ]vitale|assuree?\b|"
     r"immatriculation|matricule|fiche[ ]de[ ]paie",
@@ -33,7 +32,7 @@ _NIR_SAID = re.compile(
 )
 _NIR_GROUPS = re.compile(r"\d([ .-])\d\d\1\d\d\1\w\w\1\d{3}\1\d{3}")
 
-#: Looked at from every word: what follows a number may be another one.
+#: Matched from every word: another number may follow.
 _IBAN = re.compile(
     rf"(?:(?<!\w)|(?<=\biban))(?=([A-Z]{{2}}{_GAP}\d\d(?:{_GAP}[A-Z\d]){{11,30}}))",
     re.IGNORECASE | re.ASCII,
@@ -46,7 +45,7 @@ _CARD = re.compile(
     rf"3[47]\d\d{_GAP}\d{{6}}{_GAP}\d{{5}})(?![ .-]?\d{{3}}|\w)",
     re.ASCII,
 )
-#: What else has sixteen digits in groups of four.
+#: Words before other identifiers of sixteen digits in groups of four.
 _WORKS = listed(
     "objet lot notice inventaire inv cote isni orcid ref reference identifiant id jeton"
 )
@@ -54,8 +53,8 @@ _WORK = re.compile(rf"(?<!\w)(?:{_WORKS})\b[^\d]{{0,12}}$", re.IGNORECASE)
 
 
 def nirs(reading: Reading) -> Iterator[Finding]:
-    """Yield numbers of the register of persons: with their right key, or without a key where the
-    text says what they are."""
+    """Yield numbers of the register of persons: with a valid key, or without a key where the text
+    says what they are."""
     for match in _NIR.finditer(reading.text):
         if _is_keyed(match) if match["key"] else _is_said(reading.text, match):
             yield reading.finding("nir", *match.span())
@@ -81,7 +80,7 @@ def ibans(reading: Reading) -> Iterator[Finding]:
 
 
 def _length_of_iban(text: str) -> int:
-    """Return how much of a text is the account number that it begins with, 0 without one. One digit
+    """Return the length of the account number that a text begins with, 0 without one. One digit
     throughout is an example."""
     from stdnum import iban  # late: see above
     from stdnum.iso7064 import mod_97_10

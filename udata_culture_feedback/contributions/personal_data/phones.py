@@ -1,7 +1,7 @@
-"""Find telephone numbers: French ones however they are grouped, others behind a country's code.
+"""Find telephone numbers: French ones however they are grouped, others with a country code.
 
 phonenumbers is imported at the first text that may have a foreign number: its plans of 240
-countries would weigh on the start of every process.
+countries would slow down the start of every process.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from . import context
 from .context import listed
 from .reading import Finding, Reading
 
-#: What stands between the groups of a number.
+#: What people type between the groups of a number.
 _GAP = r"(?:[ ]?\n[ ]?|[ ]{1,3}|[ ]?[.,/_:;|*·•~-]{1,2}[ ]?)"
-#: Looked at from every digit: the one before may be another number.
+#: Matched from every digit: the previous one may belong to another number.
 _FRENCH = re.compile(
     r"(?:(?<![\w+])|(?<=tel)|(?<=gsm))(?=(?P<number>\(?0[ ]?\)?[1-9]"
     r"(?:\d{8}|"
@@ -30,7 +30,7 @@ _FOREIGN = re.compile(
     rf"(?:[)(\s]{{0,3}}{_GAP}?[()]{{0,2}}\d){{6,15}}(?!\d)",
     re.ASCII,
 )
-#: Links that call somebody.
+#: Links that call or text a number.
 _LINK = re.compile(
     r"(?:wa\.me/|t\.me/|[?&](?:phone|tel|number)=|(?:tel|callto|sms|whatsapp|viber):/{0,2})"
     r"(?P<number>(?:%2B|\+)?\d(?:[.-]?\d){7,14})(?!\d)",
@@ -42,7 +42,7 @@ _SAID = re.compile(
     r"\bnumero(?! d'inventaire)\b|(?:r?appel(?:er|ez|le|ons|s)?|joi(?:n|g)\w+|contact\w*)\b",
     re.IGNORECASE,
 )
-#: Numbers that are called so are those of works, businesses, files.
+#: Names of numbers of works, businesses, files.
 _WORKS = listed(
     """viaf idref ppn bnf frbnf isni orcid siren siret insee finess uai rna ean isbn issn gtin ark
     doi handle hal oai epoch timestamp horodatage maj version v id identifiant uuid cote
@@ -66,7 +66,7 @@ _SERIES = (
 )
 _LISTS = listed("horaire loto tirage jour version cote lot mesure page planche")
 _LIST = re.compile(rf"(?<!\w)(?:{_SERIES}|{_LISTS})\b", re.IGNORECASE)
-#: Those that a list follows at once, growing or not.
+#: Series names directly before a list, ascending or not.
 _LIST_NAMED = re.compile(
     rf"(?<!\w)(?:{_SERIES})(?:\(s\))?[^\w]{{1,4}}(?:[A-Z]{{1,2}}[ ]|les[ ]|des[ ])?$", re.IGNORECASE
 )
@@ -76,17 +76,17 @@ _UNITS = listed(
     avril mai juin juillet aout septembre octobre novembre decembre"""
 )
 _UNIT = re.compile(rf"[ ]?(?:[€$£%‰°′″]|[km]€|(?:{_UNITS})\b)", re.IGNORECASE)
-#: Digits that go on on either side: a series, not a number.
+#: Digits that continue on either side: a series, not a number.
 _GOES_ON = re.compile(r"[ ]?[.,/:;·-]?[ ]?(?:\d\d?(?!\d)|[\da-f]{2}\b)", re.IGNORECASE)
 _CAME_FROM = re.compile(
     r"(?:(?<!\w)\d{1,4}(?:[.,/:-]|[.,;]?[ ])|[\w/=#_%]-|\w[=#_%]|\w/\w*|\.|[€$£][ ]?)$"
 )
-#: Two numbers of somebody: « 0639980012/0465719031 ».
+#: Two adjacent telephone numbers: « 0639980012/0465719031 ».
 _NUMBER_BEFORE = re.compile(r"(?<![\w/])(?:0|\+\d\d)[1-9](?:[ .-]?\d){8}[ ]?(?:[/,;-]|et|ou)?[ ]?$")
 _NUMBER_AFTER = re.compile(
     r"[ ]?(?:[/,;-]|et|ou)?[ ]?(?:0|\+\d\d)[1-9](?:[ .-]?\d){8}(?!\d|[ .-]\d\d(?!\d))"
 )
-#: Within an address of the web, the name of a file, a longer identifier.
+#: Within a URL, a file name, a longer identifier.
 _IN_AN_ADDRESS = re.compile(r".*://|www\.|[\w.-]+\.[a-z]{2,6}/")
 _NAME_GOES_ON = re.compile(r"\w|\.[a-z0-9]{2}|(?!-0\d|-\D{2})-\w|(?!/0\d|/\D{2})/\w")
 _NAME_BEGAN = re.compile(r"(?:[\w)]-|\w_|\w=|\w#|[\d.]/|%)$")
@@ -94,7 +94,7 @@ _NAME_BEGAN = re.compile(r"(?:[\w)]-|\w_|\w=|\w#|[\d.]/|%)$")
 
 @dataclass(frozen=True)
 class _Candidate:
-    """What has the digits of a French number, and the text around it."""
+    """A candidate with the digits of a French number, and the text around it."""
 
     text: str
     start: int
@@ -110,12 +110,12 @@ class _Candidate:
 
     @property
     def is_plain(self) -> bool:
-        """Tell whether nothing stands between its digits."""
+        """Whether its digits have nothing between them."""
         return self.words.isdigit()
 
     @property
     def token(self) -> str:
-        """Return the characters around it up to the next spaces, 200 at most."""
+        """The characters around it up to the next spaces, 200 at most on each side."""
         before, after = (
             self.text[max(0, self.start - 200) : self.start],
             self.text[self.end : self.end + 200],
@@ -126,7 +126,7 @@ class _Candidate:
 
     @property
     def column(self) -> str:
-        """Return what a table that was pasted calls the column it is in; empty: it is in none."""
+        """The header of its column in a pasted table; empty outside of tables."""
         began = self.text.rfind("\n", 0, self.start) + 1
         if not began:
             return ""
@@ -139,7 +139,7 @@ class _Candidate:
 
     @property
     def is_said(self) -> bool:
-        """Tell whether the words before it, or its column, say that it is a telephone number."""
+        """Whether the words before it, or its column, call it a telephone number."""
         said = list(_SAID.finditer(self.before))
         named = bool(said) and not _IDENTIFIER.search(self.before[said[-1].end() :])
         return named or bool(_SAID.search(self.column))
@@ -151,7 +151,7 @@ class _Candidate:
 
     @property
     def is_in_a_name(self) -> bool:
-        """Tell whether it is part of an address of the web, of a file, of a longer identifier."""
+        """Whether it is part of a URL, a file name, a longer identifier."""
         if _IN_AN_ADDRESS.match(self.token) or _NAME_GOES_ON.match(self.text, self.end):
             return True
         if _NUMBER_BEFORE.search(self.before) or self.is_said:
@@ -160,7 +160,7 @@ class _Candidate:
 
     @property
     def is_in_a_series(self) -> bool:
-        """Tell whether it is a part of a longer row of digits."""
+        """Whether it is part of a longer row of digits."""
         goes_on = _GOES_ON.match(self.text, self.end)
         if goes_on and not _NUMBER_AFTER.match(self.text, self.end):
             return True
@@ -168,7 +168,7 @@ class _Candidate:
 
     @property
     def is_a_list(self) -> bool:
-        """Tell whether its pairs are départements, dates or lines of a bus."""
+        """Whether its pairs are départements, dates or bus lines."""
         if _LIST_NAMED.search(self.before):
             return True
         digits = "".join(filter(str.isdigit, self.words))
@@ -180,7 +180,8 @@ class _Candidate:
 
 
 def phones(reading: Reading) -> Iterator[Finding]:
-    """Yield telephone numbers; softly those of an institution. Services (08…) are nobody's."""
+    """Yield telephone numbers; those of an institution as soft. Service numbers (08…) are
+    nobody's."""
     taken: list[tuple[int, int]] = []
     for start, end in _numbers(reading.text):
         if any(start < other_end and other < end for other, other_end in taken):
@@ -203,7 +204,8 @@ def _numbers(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_french(candidate: _Candidate, *, odd: bool) -> bool:
-    """Tell whether ten digits are a number: they are unless what is around says otherwise."""
+    """Return whether ten digits are a telephone number: they are unless the context says
+    otherwise."""
     if re.match(r"\(?0[ ]?\)?8", candidate.words) or re.search(r"\d[.,]$", candidate.before):
         return False
     if _UNIT.match(candidate.text, candidate.end) or candidate.is_in_a_name:
@@ -216,8 +218,8 @@ def _is_french(candidate: _Candidate, *, odd: bool) -> bool:
 
 
 def _end_of_foreign(candidate: _Candidate) -> int | None:
-    """Return where a number behind the code of a country ends: the longest that the plan of the
-    country knows, else the longest that may be one."""
+    """Return where a number with a country code ends: the longest one that is valid in that
+    country, otherwise the longest possible one; None without either."""
     if re.fullmatch(r"\+\d+[.,]\d+", candidate.words) or candidate.token.startswith("http"):
         return None
     groups = re.finditer(r"\d+\)?", candidate.words)
@@ -243,7 +245,7 @@ def _is_foreign(number: str, *, certain: bool) -> bool:
 
 
 def _is_mobile(number: str) -> bool:
-    """Tell whether a French number is that of a mobile telephone, which is somebody's."""
+    """Return whether a French number is a mobile one, which belongs to a person."""
     digits = "".join(filter(str.isdigit, number))
     national = re.sub(r"^(?:00)?(?:33|262|590|594|596)0?|^0", "", digits)
     return len(national) == 9 and national[0] in "67"

@@ -1,5 +1,5 @@
-"""Read a text as the finders do: one space, one hyphen, one apostrophe, ASCII digits, no accents.
-Each of its characters knows where it stands in what was typed."""
+"""Normalise a text for the finders: one space, one hyphen, one apostrophe, ASCII digits, no
+accents. Each character knows its position in what was typed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _APOSTROPHES = "\u2018\u2019\u201b\u02bc\u2032\u00b4`"
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """What one check found: the characters from `start` up to `end`. `soft`: an institution's own
+    """A finding of one check: the characters from `start` up to `end`. `soft`: an institution's own
     details, which hold nothing back."""
 
     start: int
@@ -27,7 +27,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Reading:
-    """A normalised `text`; `positions`: for each of its characters the one that was typed."""
+    """A normalised `text`; `positions`: of each of its characters in what was typed."""
 
     text: str
     positions: tuple[int, ...]
@@ -39,13 +39,13 @@ class Reading:
         return cls("".join(read for read, _at in kept), tuple(at for _read, at in kept))
 
     def finding(self, check: str, start: int, end: int, *, soft: bool = False) -> Finding:
-        """Return what was found in the normalised text, where it stands in what was typed."""
+        """Return a finding in the normalised text, with its position in what was typed."""
         return Finding(self.positions[start], self.positions[end - 1] + 1, check, soft)
 
 
 @lru_cache(maxsize=4096)
 def _read(char: str) -> str:
-    """Return what a character is read as: one character, or none where it is invisible."""
+    """Normalise a character: one character, or none where it is invisible."""
     if char.isascii():
         return " " if char in "\t\r" else char
     category = unicodedata.category(char)
