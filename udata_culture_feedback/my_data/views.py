@@ -131,7 +131,7 @@ def erase_page() -> Response:
 @blueprint.route("/pages/me/erase", methods=["POST"])
 @handles_refusal
 def erase() -> Response:
-    """Erases one thing, or everything."""
+    """Erase one contribution, or everything."""
     return _handled(_erase, _erase_page)
 
 
