@@ -295,7 +295,7 @@ function makePicker(picker, load) {
   picked.addEventListener("change", () => {
     input.required = needed && !picked.querySelector(":checked");
   });
-  picker.form.addEventListener("culture-feedback-reset", () => {
+  picker.form?.addEventListener("culture-feedback-reset", () => {
     status.textContent = "";
     input.required = needed;
   });
