@@ -174,7 +174,8 @@ class Scene:
         other = {"title": "La fréquentation des musées", "organization": str(self.organization.id)}
         self.other_request = self.made("citizen", "POST", "requests/", wish | other)["id"]
         message = {"message": "Une précision utile."}
-        self.made("author", "POST", f"requests/{self.request}/messages/", message)
+        written = self.made("author", "POST", f"requests/{self.request}/messages/", message)
+        self.message = written["id"]
 
     def _consult(self) -> None:
         body = {

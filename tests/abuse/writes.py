@@ -303,7 +303,7 @@ FORMS: dict[str, Write] = {
     "pages/consultations/<reference>/results/texts": Write(
         "team", lambda s: {"text": s.text, "decision": "publish"}
     ),
-    "pages/consultations/<reference>/try": Write("team", _of(step="1", go="next", carried="")),
+    "pages/consultations/<reference>/try": Write("team", _of(**_STEP)),
     "pages/consultations/<reference>/resume": Write("anonymous", _of(token="")),
     "pages/consultations/<reference>/synthesis": Write(
         "team",
@@ -388,8 +388,10 @@ FORMS: dict[str, Write] = {
     "pages/requests/<reference>/message": Write(
         "author", _of(message="Une question.", submission_id="un-message-2", instead="")
     ),
-    "pages/requests/<reference>/message-delete": Write("author", _of(id="x")),
-    "pages/requests/<reference>/message-edit": Write("author", _of(id="x", message="Autrement.")),
+    "pages/requests/<reference>/message-delete": Write("author", lambda s: {"id": s.message}),
+    "pages/requests/<reference>/message-edit": Write(
+        "author", lambda s: {"id": s.message, "message": "Autrement."}, ("message",)
+    ),
     "pages/requests/<reference>/move": Write(
         "editor",
         lambda s: (
