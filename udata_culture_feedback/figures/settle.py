@@ -1,33 +1,33 @@
-"""The settle protocol that keeps every counter exact, without transactions and without aggregating
-contributions when somebody reads.
+"""Keep every counter exact by the settle protocol, without transactions and without aggregating
+contributions on reads.
 
 A *contribution* (a feedback; the summary of a dataset) counts in *summaries* (of the dataset; of
 the organization and of the site). Three fields do it:
 
-- `v`, of both: increased by every change of what the document says;
-- `due`, of the contribution: ids of the summaries that have not heard of its latest version;
+- `v`, of both: increased by every change of the document;
+- `due`, of the contribution: ids of the summaries that have not counted its latest version;
 - `counted`, of the contribution: per summary, exactly what that summary includes of it, and `step`,
   how many times that was changed.
 
-`settle` may be called by anybody, at any time, any number of times, and may die anywhere:
+`settle` may be called by any process, at any time, any number of times, and may die anywhere:
 
-1. read the summary: its `v`, and in `last` the entries its latest update counted;
+1. read the summary: its `v`, and in `last` the entries that its latest update counted;
 2. read the contributions that are due. Those of `last` whose `counted` is still one step behind are
    finished first: write what was counted, drop the summary from `due` unless the contribution has
    changed since, and read again;
 3. add up the differences (live − counted); update the summary where `v` is unchanged, with the
    entries as the new `last`; not modified → from 1;
-4. finish as in 2; drop the summary from `due` of those that say what was counted already, unless
-   they have changed since. These too need the update of 3: it refuses whoever is about to count an
-   older version of them.
+4. finish as in 2; drop the summary from `due` of contributions that do not differ from what was
+   counted, unless they have changed since. These too need the update of 3: it refuses a process
+   that is about to count an older version of them.
 
 A summary can thus never be updated twice for one step, and no step is lost: the update that counts
 a difference is the very one that remembers it. A contribution may be edited while it is due,
 because what was counted is written in the entry, not read again from the contribution.
 
-One look is enough for what is due and for what of `last` is unfinished, since an entry is due until
-it is finished. Nor has the summary of 1 to be read by whoever settles: an earlier reading (`known`)
-is as good while `v` is what it was, and otherwise the update of 3 says so.
+One read finds what is due and what of `last` is unfinished, since an entry is due until it is
+finished. Step 1 may be skipped too: a summary read earlier (`known`) serves as long as `v` is
+unchanged, and otherwise the update of 3 fails.
 """
 
 from __future__ import annotations

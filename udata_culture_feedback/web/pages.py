@@ -220,7 +220,6 @@ def render_cached(
     Users logged in, or recognised by a token, get their page rendered.
 
     :param shown: all that the page is made of (see `render_cache.kept`).
-
     :param context: makes what the template is given.
     """
     if viewer.known:

@@ -1,4 +1,4 @@
-"""Where the loader puts us on pages of front-ends that know nothing of us: the one table.
+"""Place our fragments on pages of front-ends that know nothing of us: the one table for the loader.
 
 Each placement has, as the loader understands them:
 
@@ -6,11 +6,11 @@ Each placement has, as the loader understands them:
   of the dataset, or an address of ours under the prefix. `$1` is the first group, `$q` the search
   (`?q=`);
 - `proof`: what the page must contain before anything is shown (addresses are reserved, and an error
-  page has the address of what is missing);
-- `at`: selectors, the first that is found counts, "beforebegin" (before it) or
-  "beforeend" (the last thing in it);
-- `wide`: it stands outside the columns of the page, and makes its own;
-- `off`: only where the portal asks for it.
+  page keeps the address of the missing page);
+- `at`: selectors, of which the first found counts: "beforebegin" (before it) or "beforeend" (at its
+  end);
+- `wide`: it is outside the columns of the page, and makes its own;
+- `off`: switched on only by the portal's settings.
 
 The contracts of the two front-ends are observed, not promised: cdata has no `<main>`, its tabs are
 links; udata-front-kit has a `main[role=main]` and an ARIA tab list.
