@@ -1,5 +1,5 @@
-"""What udata itself computes of a dataset: the quality of its *metadata*, shown beside what users
-say of the data and never subtracted from it.
+"""The quality of a dataset's *metadata* as udata computes it, shown beside what users say of the
+data and never subtracted from it.
 
 Read from raw documents, and without their files: `quality_cached` is what udata computed when it
 last saved them (`Dataset.compute_quality`).
@@ -42,7 +42,7 @@ class Indicator:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is read of a dataset."""
+    """The facts and metadata read of a dataset."""
 
     facts: DatasetFacts
     quality: dict[str, Any]

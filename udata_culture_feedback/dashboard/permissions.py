@@ -1,4 +1,4 @@
-"""Who has which dashboard: the one place where it is decided.
+"""Permissions of dashboards: the one place where they are decided.
 
 | dashboard | who |
 |---|---|

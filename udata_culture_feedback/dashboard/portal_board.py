@@ -1,4 +1,4 @@
-"""How the producers of a portal answer, for its administrators: one row for each organization, from
+"""The answer figures of all producers, for administrators of the portal: one row each, from
 stored counters, a page at a time by an index."""
 
 from __future__ import annotations

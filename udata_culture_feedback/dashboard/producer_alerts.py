@@ -1,4 +1,4 @@
-"""What producers are notified of besides native discussions, which udata mails: requests, for
+"""Notifications of producers, besides the native discussions that udata mails: requests, for
 subscribers; comments and requests, for the contact point of a dataset where its organization
 wishes; a weekly digest; what has waited too long, pointed out once to the administrators and once
 to the desk.

@@ -21,7 +21,7 @@ from . import actions, representation
 
 
 class FeedbackByEmail:
-    """What `email_confirmation` has to know of feedback."""
+    """Feedback as a kind of contribution that `email_confirmation` can receive."""
 
     action = Action.FEEDBACK
     scope = "feedback"

@@ -1,5 +1,5 @@
-"""What has to be known of a dataset before feedback on it is stored, read in one command: each
-command costs the calling process more CPU than it costs MongoDB."""
+"""The facts about a dataset that storing feedback on it needs, read in one command: each command
+costs the calling process more CPU than it costs MongoDB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the producing side says and does in the native discussion of a feedback moves its treatment.
+"""Move the treatment of a feedback by what its producer says and does in the native discussion.
 
 `follow_thread` reads the whole discussion and trusts no event: it is idempotent, and may run late
 or in any order. Messages of the author and our own are recognised and move nothing.

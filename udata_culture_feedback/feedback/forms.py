@@ -1,4 +1,4 @@
-"""What people send about a dataset, read and checked: one reading for JSON and for HTML forms."""
+"""The reading and checking of feedback as it is sent: one for JSON and for HTML forms."""
 
 from __future__ import annotations
 

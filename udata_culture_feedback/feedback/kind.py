@@ -1,4 +1,4 @@
-"""What the registry of kinds has to know of feedback, and of the answers that producers give to it
+"""The entries in the registry of kinds of feedback, and of the answers that producers give to it
 here."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What happens to feedback when a dataset, an organization, an account or a discussion of udata
-goes away. Everything here is idempotent and catches up on what an interrupted run left."""
+"""Follow-up in feedback when a dataset, an organization, an account or a discussion of udata goes
+away. Everything here is idempotent and catches up on what an interrupted run left."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What is shown of one dataset, read in one command: the dataset and its figures, with a page of
-its feedback, the viewer's own feedback and the requests about it.
+"""The reads of one dataset, each in one command: the dataset and its figures, with a page of its
+feedback, the viewer's own feedback and the requests about it.
 
 Each command costs the calling process more CPU than it costs MongoDB, so the most read pages send
 one. The result stays undecoded until something of it is needed: what is rendered for all is found
@@ -159,7 +159,7 @@ def page_of(reference: Any, viewer: Viewer, page: Page) -> Gathered:
 
 
 def listed(reference: Any, page: Page) -> Gathered:
-    """Return a page of the feedback of a dataset that has public words. Raises NotFound."""
+    """Read a page of the feedback on a dataset that has public words. Raise NotFound."""
     return _gather(reference, [_figures(), _feedback(STANDING | SAID, page)], page)
 
 

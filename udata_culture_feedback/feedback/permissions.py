@@ -1,4 +1,4 @@
-"""Who may do what with a feedback: the one place where it is decided.
+"""Permissions on feedback: the one place where they are decided.
 
 | action | who |
 |---|---|

@@ -1,4 +1,5 @@
-"""What feedback offers to the other domains, which find it through `contributions.neighbours`."""
+"""The functions that feedback offers to the other domains, which find them through
+`contributions.neighbours`."""
 
 from __future__ import annotations
 

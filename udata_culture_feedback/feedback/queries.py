@@ -51,7 +51,7 @@ def listed(viewer: Viewer) -> str:
 
 
 def _of_dataset(page: Page) -> str:
-    """Return what is said in public words of one dataset, in one command, for anonymous people."""
+    """Return the feedback with public words on one dataset for an anonymous viewer: one command."""
     found = page_query.listed(request.args["dataset"], page)
 
     def body() -> str:
@@ -89,8 +89,8 @@ def _filtered(viewer: Viewer, page: Page) -> Shown:
 def _sees_everything(
     viewer: Viewer, dataset: DatasetFacts | None, organization: catalogue.OrganizationFacts | None
 ) -> bool:
-    """Whether feedback without public words is listed to somebody: to producers of these data, and
-    to moderators of them."""
+    """Return whether the viewer is listed feedback without public words too: as a producer or a
+    moderator of these data."""
     if not viewer.known or viewer.moderates_everything:
         return viewer.known
     if dataset:
@@ -101,7 +101,7 @@ def _sees_everything(
 
 
 def _readable_by(viewer: Viewer) -> Query:
-    """What is listed to others: public words, and their own feedback."""
+    """Return the query for feedback listed to others: with public words, or their own."""
     if not viewer.known:
         return page_query.SAID
     return {"$or": [page_query.SAID, {"contributor.key": viewer.key}]}

@@ -165,7 +165,7 @@ def is_outdated(feedback: Feedback, summary: Summary) -> bool:
 
 
 class About:
-    """What all feedback on one dataset has in common for one viewer: computed once."""
+    """The parts that all feedback on one dataset shares for one viewer: computed once."""
 
     def __init__(self, viewer: Viewer, dataset: DatasetFacts, summary: Summary, names: Names):
         self.viewer = viewer
@@ -173,16 +173,17 @@ class About:
         self.summary = summary
         self.names = names
         self.permissions = permissions.common(viewer, dataset)
-        #: They produce or moderate these data.
+        #: Whether the viewer produces or moderates these data.
         self.insider = any(self.permissions.values())
         self.api = api_url("feedback/")
         self.page = pages_url(f"datasets/{dataset.id}/#feedback-")
 
     def as_json(self, feedback: Feedback) -> Shown:
-        """Return a feedback as JSON.
+        """Show a feedback.
 
-        Others than its author, its producer and moderators get days instead of moments, no uses,
-        and its consultation only where ten or more spoke then: together these could tell who it is.
+        To anybody but its author, its producer and moderators it has days instead of moments, no
+        uses, and its consultation only where ten or more people took part: together these could
+        identify its author.
         """
         id = str(feedback["_id"])
         shown: Shown = {

@@ -1,4 +1,4 @@
-"""What happens after a request: counting further up, discussions, following udata's objects."""
+"""Tasks after a request: counting further up, discussions, following udata's objects."""
 
 from __future__ import annotations
 

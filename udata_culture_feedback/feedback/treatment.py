@@ -1,4 +1,4 @@
-"""What the producing side does with feedback: its status, its public answer, its assignee.
+"""The treatment of feedback by its producer: its status, its public answer, its assignee.
 
 The use cases (`treat`, `treat_many`) and the one function that writes a treatment. Which state
 follows from which steps is in `treatment_history`. Nobody of the producing side can change what

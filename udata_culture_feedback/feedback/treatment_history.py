@@ -38,7 +38,7 @@ MOMENT = timedelta(milliseconds=1)
 
 
 class Event(StrEnum):
-    """What the producing side does besides deciding, most of it in the native discussion."""
+    """An act of the producing side other than a decision, most of them in the native discussion."""
 
     REPLIED = "replied"
     REWROTE = "rewrote"  # the comment that we had written there
@@ -70,10 +70,10 @@ class Said:
 
 @dataclass(frozen=True)
 class Thread:
-    """What a discussion says of a treatment. `replies`: of the producing side, ours left out.
-    `rewritten`: our comment, where somebody has changed it there. `closed`: by the producing side.
-    `closed_by_author`: the date. `erased`: udata has blanked our comment, its account having
-    left."""
+    """The parts of a discussion that bear on a treatment. `replies`: of the producing side, ours
+    left out. `rewritten`: our comment, where somebody has changed it there. `closed`: by the
+    producing side. `closed_by_author`: the date. `erased`: udata has blanked our comment, its
+    account having left."""
 
     id: ObjectId
     replies: tuple[Said, ...] = ()

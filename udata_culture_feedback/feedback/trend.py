@@ -29,7 +29,7 @@ MOST_MONTHS = 60
 
 
 class AxisMonth(TypedDict):
-    """How often a criterion was rated in a month, and the sum of its ratings (1..5)."""
+    """The number of ratings of a criterion in a month, and their sum (1..5 each)."""
 
     count: int
     sum: int
