@@ -67,9 +67,9 @@ def ask(
     """Record a request. Return it as stored, and whether it is new (False: a retry).
 
     `payload`: the fields of `forms.read_request`. `at` (naive UTC): when it was asked, for requests
-    collected elsewhere; they are exempt from limits. `contact`: the id of the stored address of an
-    anonymous requester. Raise Unauthenticated, ReadOnly, TooMany; Invalid or TooLong naming the
-    field; Gone when this submission was deleted since.
+    collected elsewhere; they are exempt from limits. `contact`: the id of the stored address of a
+    requester without an account. Raise Unauthenticated, ReadOnly, TooMany; Invalid or TooLong
+    naming the field; Gone when this submission was deleted since.
     """
     must_take_part(viewer, Action.REQUEST, None)
     if at is None:
@@ -331,7 +331,7 @@ def answer(viewer: Viewer, reference: Any, payload: Values) -> tuple[Message, Re
     if role is Role.REQUESTER and not (asked.get("signature") or asked.get("name")):
         contributor = request["contributor"]
     elif role is Role.REQUESTER and not same_signature(contributor, request["contributor"]):
-        role = Role.ANYBODY  # as requester, this signature would name an anonymous requester
+        role = Role.ANYBODY  # as requester, this signature would name one who asked without a name
     why = review_rules.reasons_to_wait(
         contributor, [text], about=request["_id"], trusted=role is Role.PRODUCER
     )

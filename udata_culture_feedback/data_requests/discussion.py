@@ -76,8 +76,7 @@ class RequestThread(Thread):
         return one["description"] + "\n\n" + "\n".join(facts)
 
     def title(self, one: Request) -> str:
-        """Return the title of the discussion: « [Demande] La fréquentation des musées par mois
-        »."""
+        """Return the title: « [Demande] La fréquentation des musées par mois »."""
         words = excerpt(one["title"], discussions.TITLE_WORDS)
         return str(_("[Request] %(words)s", words=words))
 
@@ -96,8 +95,8 @@ class RequestThread(Thread):
         return one["visibility"] == Visibility.HIDDEN and not one.get("removed")
 
     def signs_anew(self, one: Request) -> bool:
-        """Return whether the author of the messages changes: also once the requester left the
-        request to its supporters, and is no longer named."""
+        """Return whether messages take the current signature of the request: also once its
+        requester has left it to its supporters, and is no longer named."""
         return bool(one.get("detached")) or super().signs_anew(one)
 
     def speak_for_data(self, one: Request, dataset: DatasetFacts) -> Answering:
@@ -151,7 +150,7 @@ class Cast:
         return cls(holder, frozenset(people), request["contributor"])
 
     def role_of(self, user: ObjectId | None, organization: ObjectId | None) -> Role:
-        """Return the role in which a native message was written. An anonymous requester is not
+        """Return the role in which a native message was written. A requester without a name is not
         recognised by their account: it would name them."""
         asks = self.contributor
         if asks["kind"] == Kind.ORGANIZATION:
@@ -210,7 +209,7 @@ def told_moves(request: Request) -> list[Move]:
 
 
 def move_id(request_id: ObjectId, number: int) -> str:
-    """The id of the message that tells the n-th entry of a history."""
+    """Return the id of the message that tells the n-th entry of a history."""
     return str(uuid5(NAMESPACE, f"{request_id}:{number}"))
 
 
