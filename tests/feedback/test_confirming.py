@@ -192,15 +192,16 @@ class AnsweringTest(ConfirmingTestCase):
         assert "Authors confirm that it is better now: 8 of 10." in text
 
     def test_before_and_since_stand_side_by_side(self):
-        producer, _authors, given = self.scene("no", "no", "yes")
+        producer, _authors, given = self.scene(*["no"] * 9, "yes")
         self.change(producer.dataset)
-        self.post(self.link_of(given[0]), "yes")
+        for feedback in given[:5]:
+            self.post(self.link_of(feedback), "yes")
         text = self.visit("GET", f"{P}/pages/datasets/{producer.dataset.id}/?lang=en").get_data(
             as_text=True
         )
         cell = r"<td[^>]*>(\d+)[^<]*</td>"
         rows = re.findall(rf"<tr><th scope=\"row\">(\w+)</th>{cell}{cell}", text)
-        assert rows == [("Yes", "1", "1"), ("Partly", "0", "0"), ("No", "1", "0")]
+        assert rows == [("Yes", "1", "5"), ("Partly", "0", "0"), ("No", "4", "0")]
 
     def test_the_same_page_works_by_ones_session_and_is_guarded(self):
         _producer, (author,), (feedback,) = self.scene("no")
