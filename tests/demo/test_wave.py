@@ -14,6 +14,8 @@ from ..cases import everything_is_settled
 from ..people.without_account import WithoutAccountTestCase
 
 TEXTS = 24
+#: Two texts in five have three links: without an account, their ratings wait with them.
+HELD = 10
 
 
 class WaveTest(WithoutAccountTestCase):
@@ -22,14 +24,14 @@ class WaveTest(WithoutAccountTestCase):
         accounts.load_accounts()
         catalogue.load_catalogue()
 
-    def test_every_text_waits_and_every_rating_counts_everywhere(self):
+    def test_every_text_waits_and_ratings_count_but_those_beside_many_links(self):
         assert appoint() == 1
         assert load_wave(TEXTS) == TEXTS
         assert load_wave(TEXTS) == 0
         waiting = {"visibility": "pending", "review.since": {"$exists": True}}
         assert feedbacks().count_documents(waiting) == TEXTS
         assert everything_is_settled()
-        assert self.summary()["total"] == TEXTS
+        assert self.summary()["total"] == TEXTS - HELD
         assert self.summary()["commented"] == 0
         judged = feedbacks().distinct("dataset")
         assert len(judged) == WAVES_ON
