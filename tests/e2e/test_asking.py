@@ -204,12 +204,12 @@ def test_an_existing_request_is_supported_instead_while_typing(
 def test_who_has_seen_what_exists_sends_without_being_asked_again(
     visitor: Come, newcomers: Iterator[str]
 ) -> None:
-    known_request(visitor(), "Plaques commémoratives des rues", newcomers, visitor)
+    known_request(visitor(), "Girouettes sculptées des toits", newcomers, visitor)
     somebody = asks(visitor(next(newcomers)).goes_to(COMMENTED))
     page = somebody.page
-    page.get_by_label(TITLE).fill("Plaques commémoratives des places")
+    page.get_by_label(TITLE).fill("Girouettes sculptées des manoirs")
     expect(somebody.widget.locator("[data-found]")).to_be_visible()
-    page.get_by_label(NEED).fill("Les places, et non les rues.")
+    page.get_by_label(NEED).fill("Les manoirs, et non les toits.")
     sends(somebody)
     expect(somebody.widget.locator("#cf-ask")).to_contain_text("Merci, votre demande")
 
