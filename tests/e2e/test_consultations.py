@@ -116,7 +116,9 @@ def address(visitor: Come, portal: RunningPortal, stored: Database, about: str) 
     assert admin.barriers() == [], "editing"
     shot(page, "edit")
     page.get_by_role("link", name="Preview").click()
-    expect(page.get_by_text("Asked only to who answers")).to_be_visible()
+    expect(
+        page.get_by_text("Asked only of those who answer “Yes” to “Do you use cultural data?”.")
+    ).to_be_visible()
     assert admin.barriers() == [], "preview"
     shot(page, "preview")
     page.go_back()

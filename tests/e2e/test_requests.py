@@ -40,8 +40,8 @@ def test_the_holder_moves_a_request_and_everybody_sees_it(visitor: Come, newcome
     asking = visitor(newcomer).goes_to(COMMENTED)
     asking.place.get_by_role("link", name="Demander des données").click()
     page = asking.page
-    page.get_by_label("Titre de la demande").fill("Tarifs pratiqués par établissement")
-    page.get_by_label("De quoi avez-vous besoin").fill("Pour comparer les politiques tarifaires.")
+    page.get_by_label("Titre de la demande").fill("Jauges des salles polyvalentes")
+    page.get_by_label("De quoi avez-vous besoin").fill("Pour choisir une salle.")
     page.get_by_role("button", name="Envoyer ma demande").click()
     page.get_by_role("link", name="Voir la demande et la suivre").click()
     expect(page.get_by_text("0 soutien", exact=True)).to_be_visible()
