@@ -478,7 +478,7 @@ class ExpectedTest(PluginTestCase):
         shown = self.move("accepted", expected_on=self.first)
         assert (shown.status_code, shown.json["expected_on"]) == (200, self.first)
         assert shown.json["history"][-1]["expected_on"] == self.first
-        in_words = format_date(date.fromisoformat(self.first), "long", locale="en")
+        in_words = format_date(date.fromisoformat(self.first), "long", locale="en_GB")
         for page in ("/pages/requests/", f"/pages/requests/{shown.json['slug']}/"):
             text = self.client.get(f"{P}{page}?lang=en").get_data(as_text=True)
             assert f"ublication expected on {in_words}" in text
