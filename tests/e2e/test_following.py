@@ -79,7 +79,7 @@ def test_a_citizen_follows_a_request_until_the_data_are_there(visitor: Come, new
 
 
 def test_a_holder_takes_more_time_once(visitor: Come, newcomer: str) -> None:
-    address = asks(visitor(newcomer), "Nombre de bénévoles par lieu")
+    address = asks(visitor(newcomer), "Surface de chaque parking")
     holder = visitor(HOLDER)
     holder.expects("400")
     holder.page.goto(address)
