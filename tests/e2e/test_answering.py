@@ -77,7 +77,7 @@ def test_an_answer_can_be_given_with_the_keyboard_only(visitor: Come, newcomer: 
     while somebody.focused() != "select Mon profil (facultatif)":
         press("Tab")
     tab_to("select Publier sous (facultatif)")
-    tab_to("a Vos données")
+    tab_to("a Données personnelles : en savoir plus")
     tab_to("a Charte des contributions")
     tab_to("button Enregistrer mon avis")
     press("Enter")

@@ -138,7 +138,7 @@ class Visitor:
     def total(self) -> int:
         """How many have answered, as the summary says in words."""
         text = self.place.locator("section", has=self.page.locator("#cf-summary")).inner_text()
-        found = re.search(r"(\d+) avis", text)
+        found = re.search(r"(\d+) avis(?! en cours)", text)
         return int(found[1]) if found else 0
 
     # --- Doing --------------------------------------------------------------------------------
