@@ -137,8 +137,9 @@ class Visitor:
 
     def total(self) -> int:
         """How many have answered, as the summary says in words."""
-        text = self.place.locator("section", has=self.page.locator("#cf-summary")).inner_text()
-        found = re.search(r"(\d+) avis(?! en cours)", text)
+        summary = self.place.locator("section", has=self.page.locator("#cf-summary"))
+        expect(summary).to_be_visible()  # hidden, it has no words: its style is on its way
+        found = re.search(r"(\d+) avis(?! en cours)", summary.inner_text())
         return int(found[1]) if found else 0
 
     # --- Doing --------------------------------------------------------------------------------
