@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import freezegun
+import hypothesis
 import pytest
 
 from demo.mongod import EmbeddedMongod
@@ -20,6 +21,12 @@ os.environ["UDATA_SETTINGS"] = "/nonexistent"
 
 # The driver keeps its own time: with the clock of a test it would give up its connections.
 freezegun.configure(extend_ignore_list=["pymongo"])
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 #: Of `tests/faults`, what `make test` runs too.
 QUICK = ("__init__.py", "conftest.py", "test_documents.py")

@@ -38,9 +38,9 @@ NEVER = "2199-01-01T00:00"
 
 
 def test_what_other_domains_call_imports_none_of_them() -> None:
-    """Feedback and requests ask `stamps` and `scope`: these know neither."""
+    """Feedback and requests ask `consultation_link` and `scope`: these know neither."""
     folder = Path(domain.__file__).parent
-    for name in ("models.py", "window.py", "scope.py", "stamps.py", "wording.py"):
+    for name in ("models.py", "window.py", "scope.py", "consultation_link.py", "wording.py"):
         tree = ast.parse((folder / name).read_text(encoding="utf-8"))
         imported = [
             node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)

@@ -17,10 +17,6 @@ from udata_culture_feedback.data_requests.clock import Clock, add_months, explan
 from udata_culture_feedback.web.languages import speaking
 from udata_culture_feedback.web.moments import end_of_day, local_day, local_days
 
-# What is slow on a busy machine is not wrong.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
-
 PARIS = ZoneInfo("Europe/Paris")
 SECOND = timedelta(seconds=1)
 
