@@ -305,4 +305,4 @@ def test_the_whole_of_it_speaks_english(visitor: Come, newcomer: str) -> None:
     expect(somebody.comments.first).to_contain_text("Meets their need: Partly")
     expect(somebody.comments.first).to_contain_text("Completeness: large gaps")
     own = somebody.widget.locator("#culture-feedback").inner_text()
-    assert re.search(r"Your answer of \w+ \d+, \d{4}: Partly", own)
+    assert re.search(r"Your answer of \d+ \w+ \d{4}: Partly", own)
