@@ -247,15 +247,20 @@ def compare_with_the_files(
     page.goto(f"{address}results/?lang=en")
     expect(page.get_by_text("We shall open them.")).to_be_visible()
     expect(page.get_by_text("Opening hours of museums")).to_be_visible()
-    totals = page.locator(".cf-totals li").first
+    totals = page.locator(".cf-tiles li").first
     expect(totals).to_contain_text("5 people answered")
     assert somebody.barriers() == [], "results"
-    rows = page.locator("table.cf-shares").first.locator("tbody tr")
+    used = page.locator("figure").first
+    used.get_by_text("See the table").click()
     shown = {
-        row.locator("th").inner_text().strip(): int(row.locator("td").first.inner_text())
-        for row in rows.all()
+        row.locator("th").inner_text().strip(): int(row.locator("td").inner_text().split()[0])
+        for row in used.locator("tbody tr").all()
     }
     assert shown == {"Yes": 3, "No": 2}
+
+    page.get_by_role("link", name="Read the texts").click()
+    expect(page.get_by_label("Question", exact=True)).to_have_value("what-should-change")
+    page.go_back()
 
     files = published_files(page, portal)
     answers = next(rows for rows in files.values() if len(rows) == 5 and "use" in " ".join(rows[0]))

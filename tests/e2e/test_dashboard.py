@@ -80,8 +80,12 @@ def test_a_newcomer_finds_the_dataset_that_needs_attention_and_its_oldest_text(
     dates = lines.locator("time").evaluate_all("all => all.map((one) => one.dateTime)")
     assert dates == sorted(dates)
     expect(lines.first.get_by_text("Wants an answer")).to_be_visible()
-    lines.first.get_by_role("link", name="Answer this text").click()
-    expect(producer.page.get_by_role("heading", level=1)).to_contain_text(WORST)
+    said = lines.first.locator("[dir=auto]").last.inner_text()
+    lines.first.get_by_role("link", name=WORST).click()
+    reading = producer.page.locator("#cf-reading")
+    expect(reading.get_by_role("link", name=WORST)).to_be_visible()
+    expect(reading).to_contain_text(said)
+    expect(reading.get_by_label("Public answer")).to_be_visible()
 
 
 def test_filters_combine_by_keyboard_and_live_in_the_address(visitor: Come) -> None:
@@ -90,7 +94,7 @@ def test_filters_combine_by_keyboard_and_live_in_the_address(visitor: Come) -> N
     producer.page.locator("#cf-title").focus()
     tabs_to(producer, "Words of the text")
     keyboard.type("colonne")
-    tabs_to(producer, "More filters")
+    tabs_to(producer, "summary Filters")
     keyboard.press("Enter")
     tabs_to(producer, "Meets their need")
     keyboard.type("Part")

@@ -3,6 +3,7 @@ with search, the synthesis."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Response, abort, redirect, request
@@ -220,6 +221,7 @@ def _common(
         "consultation_url": _url(consultation),
         "list_url": page_address("consultations/"),
         "texts_url": _url(consultation, "results/texts"),
+        "texts_with": partial(_url, consultation, "results/texts"),
         "request_url": lambda one: one["self_web_url"],
         "login": login_url(_url(consultation, "results/")),
     }
@@ -232,8 +234,8 @@ def _readable(viewer: Viewer, reference: str) -> Consultation:
         abort(404)
 
 
-def _url(consultation: Consultation, what: str = "") -> str:
-    return page_address(f"consultations/{consultation['slug']}/{what}")
+def _url(consultation: Consultation, what: str = "", **arguments: str) -> str:
+    return page_address(f"consultations/{consultation['slug']}/{what}", **arguments)
 
 
 def _kept(synthesis: dict[str, Any] | None) -> int:
