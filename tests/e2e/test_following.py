@@ -66,7 +66,7 @@ def test_a_citizen_follows_a_request_until_the_data_are_there(visitor: Come, new
 
     page.goto(address)
     expect(page.get_by_role("heading", name="Données disponibles")).to_be_visible()
-    told = page.locator("main").inner_text()
+    told = page.locator("section", has=page.locator("#cf-history")).inner_text()
     steps = ["Déposée", "Prise en compte", "Acceptée", "Le champ existe", "En préparation"]
     places = [told.index(step) for step in steps]
     assert places == sorted(places)
@@ -96,7 +96,9 @@ def test_a_holder_takes_more_time_once(visitor: Come, newcomer: str) -> None:
     holder.page.keyboard.press("ControlOrMeta+a")
     holder.page.keyboard.type("15")
     extension.get_by_role("button").click()
-    expect(main.get_by_text("Fichiers à réunir").first).to_be_visible()
+    history = main.locator("section", has=holder.page.locator("#cf-history"))
+    expect(history).to_contain_text(re.compile(r"Délai prolongé de 15\sjours"))
+    expect(history.get_by_text("Fichiers à réunir")).to_be_visible()
     expect(extension).to_have_count(0)
 
 
