@@ -36,6 +36,9 @@ from .sizes import (
 )
 from .words import Text, title
 
+#: Counters of a request that the support of somebody with an account goes into.
+SUPPORTED = ("supports", "supports_known", "supports_account")
+
 Document = dict[str, Any]
 
 AXES = ("update_frequency", "completeness", "contextualisation", "georeferencing")
@@ -256,7 +259,7 @@ class Requests:
             "status": chance.choice(self.STATUSES),
             "version": 1,
             "history": [],
-            "totals": {"supports": supports} if supports else {},
+            "totals": dict.fromkeys(SUPPORTED, supports) if supports else {},
             "created_at": moment,
             "last_modified": moment,
             "v": 1 + supports,
@@ -297,6 +300,7 @@ class Requests:
 
     def _discussion(self, request: Document, n: int, dataset: Document) -> Document:
         request |= {"dataset": dataset["_id"], "discussion": id_of(DISCUSSION, 2 * n + 1)}
+        request["holder_derived"] = True
         message, words = str(uuid.UUID(int=2**64 + n)), request["description"]
         request["messages"] = [{"id": message, "words": fingerprint(words)}]
         request |= {"discussed": True, "announced": request["created_at"]}
@@ -315,5 +319,5 @@ def support(n: int, request: ObjectId, person: ObjectId, moment: datetime) -> Do
         "user": person,
         "v": 1,
         "via": [],
-        "counted": {str(request): {"totals": {"supports": 1}, "step": 1}},
+        "counted": {str(request): {"totals": dict.fromkeys(SUPPORTED, 1), "step": 1}},
     }

@@ -172,16 +172,14 @@ def _fill_feedback(size: Size, catalogue: list[Document], opinions: documents.Op
     for one, totals in all_of_them.items():
         organization = one.removeprefix("organization:")
         whose = {} if one == SITE else {"organization": ObjectId(organization)}
-        summaries().insert_one(
-            {
-                "_id": one,
-                "v": 2,
-                "totals": dict(totals),
-                "last": [],
-                "last_feedback_at": latest[one],
-            }
-            | whose
-        )
+        figure = {
+            "v": 2,
+            "totals": dict(totals),
+            "last": [],
+            "last_feedback_at": latest[one],
+        }
+        # That of the site exists since the migrations.
+        summaries().replace_one({"_id": one}, figure | whose, upsert=True)
 
 
 class _Summary:
@@ -195,7 +193,9 @@ class _Summary:
     def count(self, feedback: Document) -> None:
         self.totals.update(feedback["live"])
         if feedback["judged"] < self.threshold:
-            self.totals.update({BEFORE + key: n for key, n in feedback["live"].items()})
+            again = figures_of_feedback.ages
+            before = {BEFORE + key: n for key, n in feedback["live"].items() if again(key)}
+            self.totals.update(before)
         self.latest = max(self.latest, feedback["created_at"])
         self.judged = max(self.judged, feedback["judged"])
 

@@ -8,7 +8,7 @@ from functools import cache
 from bson import ObjectId
 
 #: Version of the seeded data: a database filled by another version is made anew.
-VERSION = 1
+VERSION = 2
 
 DATASETS = 5000
 #: One dataset in this many belongs to the same organization.

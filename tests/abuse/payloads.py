@@ -67,7 +67,9 @@ NEVER = frozenset(
     ]
 )
 #: Our only picture that is a file.
-CODE_TO_SCAN = re.compile(r"[\w:/.]*/culture-feedback/pages/consultations/[\w-]+/qr\.svg")
+CODE_TO_SCAN = re.compile(
+    r"[\w:/.]*/culture-feedback/pages/consultations/[\w-]+/qr\.svg(\?lang=[^<>\s]*)?"
+)
 ADDRESSES = ("href", "src", "action", "formaction", "data", "poster", "xlink:href", "data-url")
 
 
