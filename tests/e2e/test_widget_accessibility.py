@@ -222,7 +222,7 @@ def test_the_resets_of_a_host_stop_at_its_door(reader: Come, newcomer: str) -> N
     assert looks["textAlign"] == "start"
     assert looks["fontStyle"] == "normal"
     assert looks["padding"] != "0px"
-    assert looks["borderBottomWidth"] == "2px"
+    assert looks["borderBottomWidth"] == "1px"
     button = somebody.widget.get_by_role("button").first
     assert button.evaluate("it => getComputedStyle(it).borderTopWidth") == "1px"
 
