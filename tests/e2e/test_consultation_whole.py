@@ -253,7 +253,7 @@ def compare_with_the_files(
     used = page.locator("figure").first
     used.get_by_text("See the table").click()
     shown = {
-        row.locator("th").inner_text().strip(): int(row.locator("td").inner_text().split()[0])
+        row.locator("th").inner_text().strip(): int(row.locator("td").first.inner_text())
         for row in used.locator("tbody tr").all()
     }
     assert shown == {"Yes": 3, "No": 2}

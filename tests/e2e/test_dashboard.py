@@ -102,7 +102,7 @@ def test_filters_combine_by_keyboard_and_live_in_the_address(visitor: Come) -> N
     keyboard.press("ArrowDown")
     tabs_to(producer, "Filter")
     keyboard.press("Enter")
-    expect(producer.page.locator("#cf-found")).to_be_visible()
+    producer.page.wait_for_url(re.compile(r"[?&]q=colonne"))
     asked = chosen(producer)
     assert asked["q"] == ["colonne"]
     assert asked["fitness"] == ["partly"]
