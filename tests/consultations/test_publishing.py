@@ -837,7 +837,7 @@ class AttackTest(PublishingCase):
             self.said()
         before = everything_stored()
         monkeypatch.setattr(type(storage), "url", lambda *args, **kwargs: "http://[nowhere")
-        with pytest.raises(refusals.Conflict, match="refuses the address"):
+        with pytest.raises(refusals.Conflict, match="refuse l’adresse de ses propres fichiers"):
             self.publish()
         assert everything_stored() == before
 

@@ -77,6 +77,7 @@ SILENT = {
     "/pages/better/<string:id>": "needs data that have changed",
     "/pages/moderation/decisions/<string:id>/appeal": "nothing was moderated",
     "/pages/requests/interested": "needs a token of a mail",
+    "/pages/requests/answer": "needs a token of a mail",
     "/pages/remote/": "leads to the page of a harvested dataset: none here",
     "/pages/frame/remote/": "leads to the page of a harvested dataset: none here",
     "/pages/requests/<string:reference>/appeal": "the law gives no appeal here",
@@ -335,8 +336,12 @@ class SealTest(ConsultationCase):
 
     def test_and_after_it_the_same_look_would_have_found_it(self):
         """The look above is not blind: what it did not find is there once the seal is broken."""
-        found = {path for path, _role in self.differences(AFTER)}
+        differences = self.differences(AFTER, "anonymous", "team", "producer")
+        found = {path for path, _role in differences}
         feedback, slug = self.feedback["id"], self.made["slug"]
+        # Two people gave feedback: its consultation would tell them apart to everybody.
+        assert (f"/feedback/{feedback}/", "anonymous") not in differences
+        assert (f"/feedback/{feedback}/", "producer") in differences
         for path in (
             f"/feedback/{feedback}/",
             "/feedback/",

@@ -151,13 +151,16 @@ class StampTest(ConsultationCase):
     def test_once_it_has_closed_the_link_is_shown_and_filtered_by(self):
         made = self.made(scope={"tags": ["musee"]})
         with freeze_time(DURING):
-            given = self.give(UserFactory(), self.producer.dataset)
-            self.give(UserFactory(), self.elsewhere)
+            given = self.give(UserFactory(), self.producer.dataset, comment="Des mots")
+            self.give(UserFactory(), self.elsewhere, comment="Des mots")
+        producer = self.producer.admin
         with freeze_time(AFTER):
-            shown = self.ask("GET", f"/feedback/{given['id']}/").json
-            assert shown["consultation"] == made["id"]
+            path = f"/feedback/{given['id']}/"
+            assert self.ask("GET", path, user=producer).json["consultation"] == made["id"]
+            # One person alone spoke then.
+            assert self.ask("GET", path).json["consultation"] is None
             for name in (made["id"], made["slug"]):
-                listed = self.ask("GET", f"/feedback/?consultation={name}").json
+                listed = self.ask("GET", f"/feedback/?consultation={name}", user=producer).json
                 assert [one["id"] for one in listed["data"]] == [given["id"]]
 
 
