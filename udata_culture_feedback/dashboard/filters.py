@@ -145,7 +145,7 @@ class _Reading:
 
     def _older(self, value: str) -> dict[str, Any]:
         """Read `older`: given more than this number of days ago."""
-        days = int(value) if value.isascii() and value.isdigit() else 0
+        days = int(value[:9]) if value.isascii() and value.isdigit() else 0
         if not 0 < days <= MOST_DAYS:
             raise _Senseless(_("A number of days."))
         return {"created_at": {"$lt": now() - timedelta(days)}}
