@@ -91,7 +91,7 @@ def test_a_newcomer_finds_the_dataset_that_needs_attention_and_its_oldest_text(
 def test_filters_combine_by_keyboard_and_live_in_the_address(visitor: Come) -> None:
     producer = opens(visitor(PRODUCER), f"{HOME}inbox/")
     keyboard = producer.page.keyboard
-    producer.page.locator("#cf-title").focus()
+    producer.page.locator("main").focus()
     tabs_to(producer, "Words of the text")
     keyboard.type("colonne")
     tabs_to(producer, "summary Filters")
