@@ -26,7 +26,7 @@ from ..web.pages import (
     render,
 )
 from ..web.urls import login_url
-from . import permissions, presentation, publishing, results, text_review
+from . import permissions, presentation, publishing, release, results, text_review
 from .markdown import rendered
 from .models import Consultation, TextState
 from .repository import readable
@@ -134,6 +134,7 @@ def _published(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
         "dataset": publishing.dataset_of(consultation),
         "may_publish": permissions.is_team(viewer),
         "responses_url": publishing.responses_address(consultation),
+        "least_for_rows": release.LEAST,
         "publish_url": page_address(f"consultations/{consultation['slug']}/results/publish"),
     }
 
