@@ -75,10 +75,13 @@ def _filtered(viewer: Viewer, page: Page) -> Shown:
     where: Query = {"$and": [STANDING | scope, *filter(None, (filters, readable))]}
     found = listing.newest_first(feedbacks(), where, page, page_query.SHOWN)
     summary = summaries.read(counter) if counter and (dataset or not filters) else {}
-    if filters or counter is None or (readable and viewer.known):
+    if filters or counter is None:
         total, capped = listing.count(feedbacks(), where)
     else:
         total, capped = (_counted if everything else _worded)(summary), False
+        if readable and viewer.known:  # their own without public words: a handful, by an index
+            own = {"contributor.key": viewer.key, "$nor": [page_query.SAID]}
+            total += feedbacks().count_documents(STANDING | scope | own, limit=listing.MAX_COUNT)
     if dataset and counter:
         shown = representation.about_dataset(viewer, found[: page.size], dataset, summary)
     else:
