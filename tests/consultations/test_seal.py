@@ -345,7 +345,7 @@ class SealTest(ConsultationCase):
         for path in (
             f"/feedback/{feedback}/",
             "/feedback/",
-            f"/feedback/?consultation={slug}",
+            f"/feedback/?consultation={slug}&dataset={self.producer.dataset.id}",
             f"/consultations/{slug}/results/",
             f"/pages/consultations/{slug}/results/",
         ):

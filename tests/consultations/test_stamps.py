@@ -160,8 +160,10 @@ class StampTest(ConsultationCase):
             # One person alone spoke then.
             assert self.ask("GET", path).json["consultation"] is None
             for name in (made["id"], made["slug"]):
-                listed = self.ask("GET", f"/feedback/?consultation={name}", user=producer).json
+                path = f"/feedback/?dataset={self.producer.dataset.id}&consultation={name}"
+                listed = self.ask("GET", path, user=producer).json
                 assert [one["id"] for one in listed["data"]] == [given["id"]]
+                assert self.ask("GET", path).json["data"] == []
 
 
 @pytest.mark.options(**UNLIMITED)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bson import ObjectId
 from flask import json, request
 from udata.auth import current_user
 from udata.i18n import lazy_gettext as _
@@ -69,8 +70,8 @@ def _filtered(viewer: Viewer, page: Page) -> Shown:
     dataset = _asked_dataset()
     organization = _asked_organization()
     scope, counter = _scope(dataset, organization)
-    filters = _filters(viewer, dataset, organization)
     everything = _sees_everything(viewer, dataset, organization)
+    filters = _filters(viewer, dataset, organization, everything)
     readable: Query = {} if everything else _readable_by(viewer)
     where: Query = {"$and": [STANDING | scope, *filter(None, (filters, readable))]}
     found = listing.newest_first(feedbacks(), where, page, page_query.SHOWN)
@@ -165,8 +166,11 @@ def _scope(
 
 
 def _filters(
-    viewer: Viewer, dataset: DatasetFacts | None, organization: catalogue.OrganizationFacts | None
-) -> Shown:
+    viewer: Viewer,
+    dataset: DatasetFacts | None,
+    organization: catalogue.OrganizationFacts | None,
+    everything: bool,
+) -> Query:
     lists = vocabulary.vocabularies()
     filters: Query = {}
     _filter(filters, "fitness", "fitness", lists.ids("fitness"))
@@ -176,7 +180,10 @@ def _filters(
     if "resource" in request.args:
         filters["resource"] = request.args["resource"] or None
     if "consultation" in request.args:
-        filters["consultation"] = consultation_link().filtered_by(request.args["consultation"])
+        named = consultation_link().filtered_by(request.args["consultation"])
+        # Which of a few feedbacks belong to it would tell what the answer itself leaves out.
+        told = everything or named in consultation_link().large([named])
+        filters["consultation"] = named if told else ObjectId()
     if "outdated" in request.args:
         filters |= _outdated(dataset, organization)
     if request.args.get("q"):
