@@ -97,7 +97,7 @@ KINDS: dict[str, tuple[Callable[[Scene], str], tuple[Use, ...], int]] = {
 def resume_token(scene: Scene) -> str:
     response = responses().find_one({"consultation": ObjectId(scene.consultation)})
     assert response
-    return form_tokens.resume_token(response)
+    return form_tokens.resume_token(response["_id"], response["contributor"]["key"])
 
 
 def signed_by_another_key(case: AbuseCase, make: Callable[[], str]) -> str:
