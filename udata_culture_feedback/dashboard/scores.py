@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..feedback.attention import LOW
+from ..feedback.trend import quantile
 from ..vocabulary import STEPS
 
 Totals = Mapping[str, int]
@@ -35,18 +36,6 @@ def low_share(counts: Sequence[int]) -> float | None:
     """Return the share of ratings below the middle step; None without ratings."""
     of = sum(counts)
     return sum(counts[step - 1] for step in LOW) / of if of else None
-
-
-def quantile(histogram: Mapping[int, int], percent: int) -> int | None:
-    """Return the smallest value that at least that many per cent of the values do not exceed
-    (nearest rank); None without values. `histogram`: value → number."""
-    wanted = -(-percent * sum(histogram.values()) // 100)
-    reached = 0
-    for value in sorted(histogram):
-        reached += histogram[value]
-        if histogram[value] and reached >= wanted:
-            return value
-    return None
 
 
 @dataclass(frozen=True)

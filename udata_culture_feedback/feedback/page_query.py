@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import Any
 
 import bson
-from udata.auth import current_user
 from udata.i18n import lazy_gettext as _
 
 from ..contributions.neighbours import requests_beside
@@ -26,7 +25,7 @@ from ..portal.catalogue import DatasetFacts
 from ..portal.collections import Document, Query, lookup
 from ..web import listing, refusals
 from ..web.listing import Page
-from . import permissions, summaries
+from . import summaries
 from .models import STANDING, Feedback, Summary, feedbacks
 from .models import summaries as all_summaries
 
@@ -132,19 +131,6 @@ class Gathered:
         """Raise NotFound for a dataset that the current user may not read."""
         if not catalogue.may_read(self.dataset):
             raise refusals.NotFound(_("There is no such dataset."))
-
-    def is_everybodys(self, viewer: Viewer) -> bool:
-        """Return whether this viewer sees what everybody sees, but for their own feedback, so that
-        one rendering serves all. For an anonymous viewer it remains to be checked whether they may
-        read the dataset."""
-        if current_user.is_anonymous and viewer.key is None:
-            return True
-        return (
-            self.dataset.listed
-            and not viewer.moderator
-            and not (viewer.key and viewer.key.encode() in self._shared)
-            and not permissions.may_treat(viewer, self.dataset)
-        )
 
 
 def page_of(reference: Any, viewer: Viewer, page: Page) -> Gathered:

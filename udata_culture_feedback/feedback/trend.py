@@ -109,15 +109,19 @@ def _month(month: str, counted: Mapping[str, int]) -> Month:
 
 def median(histogram: Mapping[int, int]) -> int | None:
     """Return the lower median of a histogram (value → how often), None below five values."""
-    total = sum(histogram.values())
-    if total < LEAST_FOR_MEDIAN:
-        return None
-    seen = 0
+    return quantile(histogram, 50) if sum(histogram.values()) >= LEAST_FOR_MEDIAN else None
+
+
+def quantile(histogram: Mapping[int, int], percent: int) -> int | None:
+    """Return the smallest value that at least that many per cent of the values do not exceed
+    (nearest rank); None without values. `histogram`: value → number."""
+    wanted = -(-percent * sum(histogram.values()) // 100)
+    reached = 0
     for value in sorted(histogram):
-        seen += histogram[value]
-        if 2 * seen >= total:
+        reached += histogram[value]
+        if histogram[value] and reached >= wanted:
             return value
-    raise AssertionError("a histogram has its median")
+    return None
 
 
 def _months_between(first: str, last: str) -> Iterator[str]:
