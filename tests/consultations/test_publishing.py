@@ -636,6 +636,7 @@ class PublishingTest(PublishingCase):
             )
 
     def test_the_team_publishes_from_the_page_and_nobody_else(self):
+        self.said()
         path = f"/pages/consultations/{self.made['slug']}/results/"
         with freeze_time(AFTER):
             for user, shown in ((None, False), (UserFactory(), False), (self.team, True)):
