@@ -173,6 +173,21 @@ class ImportTest(PluginTestCase):
             assert expected in said, said
         assert requests().count_documents({}) == 0
 
+    def test_a_file_as_a_spreadsheet_saves_it_is_read(self):
+        path = self.file(
+            "a-1;Les musées;31/01/2024 00:00;;;",
+            "a-2;Les archives;1/2/2024 9:41;;;",
+            header='sep=;\r\nexternal_id;title;requested_at;"Remarques, diverses"',
+            encoding="utf-16",
+        )
+        assert "2 imported, 0 there already, 0 wrong" in self.run(path)
+        assert self.one("a-1")["created_at"] == datetime(2024, 1, 31, 11)
+        assert self.one("a-2")["created_at"] == datetime(2024, 2, 1, 11)
+
+    def test_a_quote_that_ends_early_names_its_line(self):
+        path = self.file("a-1;Les musées", 'a-2;"Les "grands" musées"', header="external_id;title")
+        assert "line 3: a quote ends before its cell does" in self.run(path, status=1)
+
     def test_the_good_lines_of_a_bad_file_are_imported(self):
         said = self.run(self.file("a-1;;;;;;;;;;;;;;", "a-2;Les musées;;;;;;;;;;;;;"), status=1)
         assert "1 imported, 0 there already, 1 wrong" in said

@@ -271,7 +271,9 @@ def _named(column: str, errors: Errors) -> Iterator[None]:
 
 def _iso(written: str) -> str:
     """Rewrite a date as French spreadsheets have it in the order of ISO 8601."""
-    return re.sub(r"^(\d\d)/(\d\d)/(\d{4})", r"\3-\2-\1", written)
+    day, space, hour = written.partition(" ")
+    hour = re.sub(r"^(?=\d:)", "0", hour)
+    return f"{read_day(day) or day}{space}{hour}"
 
 
 def _digest(text: str) -> bytes:

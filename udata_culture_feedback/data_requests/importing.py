@@ -354,11 +354,11 @@ def _folded(words: str) -> str:
 
 
 def _moment(values: Values, column: str, errors: forms.Values) -> datetime | None:
-    """Return noon of a local day (2026-01-31 or 31/01/2026), as naive UTC."""
+    """Return noon of a local day (2026-01-31 or 31/01/2026, whatever the hour), as naive UTC."""
     written = values.get(column)
     if not written:
         return None
-    day = read_day(written)
+    day = read_day(written) or read_day(written.partition(" ")[0])
     if day is None:
         errors[column] = _("A date, such as 2026-12-31.")
         return None

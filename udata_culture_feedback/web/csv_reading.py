@@ -3,19 +3,39 @@ number of each, so that mistakes can be found again. `csv` writes ours."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO, TextIO
 
 Values = dict[str, str]
 Line = tuple[int, Values]
+#: Maps the cells of a header to our names; empty for columns to leave out.
+Header = Callable[[list[str]], list[str]]
 
 DELIMITERS = ";,\t"
-DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)|(\d\d)/(\d\d)/(\d{4})")
+#: The line by which Excel is told the delimiter, as written by others and saved by itself.
+SEPARATOR = re.compile(r'"?sep=(.)"?[;,\t]*', re.IGNORECASE)
+#: A quoted cell, wherever one may begin.
+QUOTED = re.compile(r'(^|[;,\t])"(?:[^"]|"")*"')
+#: Characters read at most to see the header.
+HEADER = 65536
+#: Marks at the beginning of a file, and their encoding; the longer before what they begin with.
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+DAY = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)|(\d\d?)/(\d\d?)/(\d{4})")
+#: The time that spreadsheets add to a day.
+MIDNIGHT = re.compile(r"[ T]0?0:00(:00(\.0+)?)?$")
 
 
 @dataclass(frozen=True)
@@ -36,38 +56,78 @@ class Unreadable(Exception):
     """The file cannot be read at all; the message says why."""
 
 
-def records(path: Path, encoding: str, header: Callable[[list[str]], list[str]]) -> Iterator[Line]:
+def records(path: Path, encoding: str, header: Header) -> Iterator[Line]:
     """Yield the lines of a file that are not empty, with the number of the line where each begins.
-    The delimiter is guessed from the first line. `header`: maps the columns to our names; empty for
-    those to leave out. Raise Unreadable."""
-    try:
-        with path.open(encoding=encoding, newline="") as file:
-            yield from _records(file, header)
-    except (UnicodeError, LookupError) as error:
-        raise Unreadable(f"not {encoding}: {error} (see --encoding)") from error
-    except csv.Error as error:
-        raise Unreadable(str(error)) from error
+    Raise Unreadable. `encoding`: of a file without a byte order mark."""
+    with path.open("rb") as file:
+        yield from records_of(file, encoding, header)
 
 
-def _records(file: Any, header: Callable[[list[str]], list[str]]) -> Iterator[Line]:
-    first = file.readline()
+def records_of(file: BinaryIO, encoding: str, header: Header) -> Iterator[Line]:
+    """Yield the lines of an open file, as `records` does; it must be seekable, and stays open."""
+    start = file.read(4)
     file.seek(0)
-    delimiter = max(DELIMITERS, key=first.count)
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
-    columns = header([cell.strip() for cell in next(reader, [])])
-    begins = reader.line_num + 1
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            if len(cells) > len(columns):
-                raise Unreadable(f"line {begins}: more cells than the header has")
-            named = zip(columns, cells, strict=False)
-            yield begins, {name: cell.strip() for name, cell in named if name}
-        begins = reader.line_num + 1
+    encoding = next((name for mark, name in BOMS if start.startswith(mark)), encoding)
+    try:
+        text = TextIOWrapper(file, encoding, newline="")
+    except LookupError as error:
+        raise Unreadable(f"not {encoding}: {error} (see --encoding)") from error
+    try:
+        yield from _records(text, header)
+    except UnicodeError as error:
+        raise Unreadable(f"not {encoding}: {error} (see --encoding)") from error
+    finally:
+        text.detach()
+
+
+def _records(text: TextIO, header: Header) -> Iterator[Line]:
+    delimiter, before = _delimiter(text)
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    columns: list[str] | None = None
+    begins = 1 + before
+    try:
+        for cells in reader:
+            if columns is None:
+                columns = header([cell.strip() for cell in cells])
+            elif any(cell.strip() for cell in cells):
+                if any(cell.strip() for cell in cells[len(columns) :]):
+                    raise Unreadable(f"line {begins}: more cells than the header has")
+                named = zip(columns, cells, strict=False)
+                yield begins, {name: cell.strip() for name, cell in named if name}
+            begins = reader.line_num + 1 + before
+    except csv.Error as error:
+        raise Unreadable(f"line {begins}: {_plainly(error)}") from error
+    if columns is None:
+        header([])
+
+
+def _delimiter(text: TextIO) -> tuple[str, int]:
+    """Return the delimiter of a file and the number of lines before its header, which is read next:
+    what a line `sep=` says, otherwise the most frequent outside the quotes of the header."""
+    start = text.read(HEADER)
+    text.seek(0)
+    first = start.splitlines()[0] if start else ""
+    if said := SEPARATOR.fullmatch(first):
+        text.readline()
+        return said[1], 1
+    unquoted = QUOTED.sub(r"\1", start).splitlines()
+    return max(DELIMITERS, key=unquoted[0].count if unquoted else first.count), 0
+
+
+def _plainly(error: csv.Error) -> str:
+    """Say what is wrong with the quotes of a line; anything else as `csv` says it."""
+    said = str(error)
+    if "expected after" in said:
+        return "a quote ends before its cell does (a quote within quotes is written twice)"
+    if "end of data" in said:
+        return "a quote that is opened here is never closed"
+    return said
 
 
 def read_day(written: str) -> date | None:
-    """Read a day written as 2026-01-31 or 31/01/2026; None for anything else."""
-    match = DAY.fullmatch(written)
+    """Read a day written as 2026-01-31, 31/01/2026 or 1/2/2026 (the first of February), with
+    midnight after it or not; None for anything else."""
+    match = DAY.fullmatch(MIDNIGHT.sub("", written))
     if match is None:
         return None
     parts = [int(part) for part in match.groups() if part]
