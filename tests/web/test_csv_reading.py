@@ -46,9 +46,9 @@ def test_a_byte_order_mark_of_any_kind_says_the_encoding(tmp_path: Path) -> None
 
 
 def test_another_encoding_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Unreadable, match="not utf-8-sig.*--encoding"):
+    with pytest.raises(Unreadable, match=r"not utf-8-sig.*--encoding"):
         read(tmp_path, "id;été\n".encode("cp1252"))
-    with pytest.raises(Unreadable, match="not cp9999.*--encoding"):
+    with pytest.raises(Unreadable, match=r"not cp9999.*--encoding"):
         read(tmp_path, "id\n", "cp9999")
 
 
