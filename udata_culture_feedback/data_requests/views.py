@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
+from bson import ObjectId
 from flask import Response, abort, redirect, request
 from udata.i18n import lazy_gettext as _
 
@@ -221,42 +223,19 @@ def unfollow_request(reference: str) -> Response:
 @handles_refusal
 def move_request(reference: str) -> Response:
     """Move a request; the form carries the status that the user saw."""
-
-    def move(viewer: Viewer, id: str) -> Any:
-        return actions.move(viewer, id, _move_of_form())
-
-    return _act(reference, move, "moved")
+    return _act(reference, *VERBS["move"])
 
 
 @form_address("/pages/requests/<string:reference>/transfer", page="requests/{reference}/")
 @handles_refusal
 def transfer_request(reference: str) -> Response:
-    def transfer(viewer: Viewer, id: str) -> Any:
-        holder = picking.read(request.form, "organization", picking.ORGANIZATION)
-        payload = {
-            "organization": holder.must_be_clear("organization").value,
-            "message": request.form.get("message"),
-        }
-        return actions.transfer(viewer, id, payload)
-
-    return _act(reference, transfer, "moved")
+    return _act(reference, *VERBS["transfer"])
 
 
 @form_address("/pages/requests/<string:reference>/extend", page="requests/{reference}/")
 @handles_refusal
 def extend_request(reference: str) -> Response:
-    def extend(viewer: Viewer, id: str) -> Any:
-        days, reason = request.form.get("days", ""), request.form.get("extension_reason", "")
-        whole = days.strip().isdecimal() and len(days) < 9
-        payload = {"days": int(days) if whole else days, "reason": reason}
-        try:
-            return actions.extend(viewer, id, payload)
-        except refusals.Invalid as refusal:
-            if "reason" in refusal.errors:  # which names another field of this page
-                refusal.errors["extension_reason"] = refusal.errors.pop("reason")
-            raise
-
-    return _act(reference, extend, "extended")
+    return _act(reference, *VERBS["extend"])
 
 
 @form_address("/pages/requests/<string:reference>/message", page="requests/{reference}/")
@@ -316,15 +295,7 @@ def confirm_request(reference: str) -> Response:
 @handles_refusal
 def decide_match(reference: str) -> Response:
     """Accept or dismiss a dataset proposed for this request."""
-
-    def decide(viewer: Viewer, id: str) -> Any:
-        match = request.form.get("match", "")
-        if request.form.get("decision") == "accept":
-            return dataset_matches.accept(viewer, match)
-        dataset_matches.dismiss(viewer, match)
-        return actions.find(id)
-
-    return _act(reference, decide, "decided")
+    return _act(reference, *VERBS["match"])
 
 
 @form_address("/pages/requests/<string:reference>/delete", page="requests/{reference}/")
@@ -342,6 +313,49 @@ def delete_request(reference: str) -> Response:
     return redirect(  # type: ignore[return-value]
         page_address("requests/", done="deleted"), code=303
     )
+
+
+def _move(viewer: Viewer, id: str) -> Request:
+    return actions.move(viewer, id, _move_of_form())
+
+
+def _transfer(viewer: Viewer, id: str) -> Request:
+    holder = picking.read(request.form, "organization", picking.ORGANIZATION)
+    payload = {
+        "organization": holder.must_be_clear("organization").value,
+        "message": request.form.get("message"),
+    }
+    return actions.transfer(viewer, id, payload)
+
+
+def _extend(viewer: Viewer, id: str) -> Request:
+    days, reason = request.form.get("days", ""), request.form.get("extension_reason", "")
+    whole = days.strip().isdecimal() and len(days) < 9
+    payload = {"days": int(days) if whole else days, "reason": reason}
+    try:
+        return actions.extend(viewer, id, payload)
+    except refusals.Invalid as refusal:
+        if "reason" in refusal.errors:  # which names another field of this page
+            refusal.errors["extension_reason"] = refusal.errors.pop("reason")
+        raise
+
+
+def _decide_match(viewer: Viewer, id: str) -> Request:
+    match = request.form.get("match", "")
+    if request.form.get("decision") == "accept":
+        return dataset_matches.accept(viewer, match)
+    dataset_matches.dismiss(viewer, match)
+    return actions.fresh(ObjectId(id))
+
+
+#: What a holder does by a form, on the page of a request or in the inbox (templates
+#: `requests/_acts.html`, `requests/_proposed.html`): the action, and the key of its confirmation.
+VERBS: dict[str, tuple[Callable[[Viewer, str], Request], str]] = {
+    "move": (_move, "moved"),
+    "transfer": (_transfer, "moved"),
+    "extend": (_extend, "extended"),
+    "match": (_decide_match, "decided"),
+}
 
 
 def _act(
@@ -438,30 +452,17 @@ def _one(
     """Render the page of a request. `by_email`: at the step in which an anonymous user gives an
     address to confirm; `told`: that address is for following."""
     shown = representation.in_full(viewer, found)
-    said, how_many, _capped = messages.read(found, Page(size=SAID))
     link = f"requests/{found['slug']}/"
     return render(
         "requests/one.html",
         viewer=viewer,
         refusal=refusal,
         errors=refusal.errors if refusal else {},
-        fields=(
-            *("message", "reason", "datasets", "urls", "duplicate_of", "review_at", "expected_on"),
-            *("days", "extension_reason", "email"),
-        ),
-        asked=shown,
-        typed=request.form,
-        events=presentation.timeline(
-            shown, representation.messages_as_json(viewer, found, said[:SAID])
-        ),
+        fields=FIELDS,
         steps=presentation.steps(shown, _on_any_day),
         holds=permissions.deals_with(viewer, found),
         address=pages_url(link),
-        more_said=max(0, how_many - SAID),
-        proposed=dataset_matches.proposals_on(viewer, found),
         appeals=letter_views.appeals(viewer, found),
-        may_extend=permissions.may_extend(viewer, found),
-        max_extension=actions.MAX_EXTENSION,
         submission_id=str(uuid.uuid4()),
         open=Status(found["status"]) in OPEN,
         mine=permissions.is_requester(viewer, found),
@@ -473,14 +474,39 @@ def _one(
         contributor_token=sent_token(viewer),
         done=_said(done, found),
         sent=sent,
-        picked=_picked(),
-        pick_url=lambda kind: page_address("requests/pick", kind=kind),
         here=page_address(link),
         act=lambda what: page_address(f"{link}{what}"),
         list_url=page_address("requests/"),
         login=login_url(page_address(link)),
-        **words(),
+        **reading(viewer, found, shown),
     )
+
+
+#: The fields of the forms, by the name errors give them.
+FIELDS = (
+    *("message", "reason", "datasets", "urls", "duplicate_of", "review_at", "expected_on"),
+    *("days", "extension_reason", "email"),
+)
+
+
+def reading(viewer: Viewer, found: Request, shown: representation.Shown) -> dict[str, Any]:
+    """Make the context that shows a request (`shown`: as JSON shows it in full), what happened to
+    it and the forms of its holder; `act(what)`, where they are sent, is for the caller to add."""
+    said, how_many, _capped = messages.read(found, Page(size=SAID))
+    return {
+        "asked": shown,
+        "typed": request.form,
+        "events": presentation.timeline(
+            shown, representation.messages_as_json(viewer, found, said[:SAID])
+        ),
+        "more_said": max(0, how_many - SAID),
+        "proposed": dataset_matches.proposals_on(viewer, found),
+        "may_extend": permissions.may_extend(viewer, found),
+        "max_extension": actions.MAX_EXTENSION,
+        "picked": _picked(),
+        "pick_url": lambda kind: page_address("requests/pick", kind=kind),
+        **words(),
+    }
 
 
 def _picked() -> dict[str, picking.Picked]:
