@@ -193,3 +193,76 @@ class ByProofTest(WithoutAccountCase):
         totals = results().find_one({"_id": of_responses(stored_id(self.made))})["totals"]
         assert totals["total"] == 2
         assert utc(DURING) <= min(one["sent_at"] for one in responses().find())
+
+
+IN_TIME = "2023-02-06 22:59:00"
+LATE = "2023-02-06 23:05:00"
+
+
+@pytest.mark.options(**UNLIMITED)
+class LateTest(WithoutAccountCase):
+    """What a form gave to nobody in particular is worth after the closing: one answer."""
+
+    def opening(self) -> str:
+        """What the form of an unknown visitor carries, opened just before the closing."""
+        with freeze_time(IN_TIME):
+            given: str = self.ask("GET", self.path).json["opening"]
+        return given
+
+    def test_one_browser_answers_late_and_no_other_with_the_same_token(self):
+        opening, first = self.opening(), Browser(self)
+        with freeze_time(LATE):
+            assert self.under_a_proof(first, opening=opening).status_code == 201
+            changed = first.send("PUT", self.path, answers={"use": "no"}, opening=opening)
+            assert changed.status_code == 200
+            for another in (Browser(self), Browser(self)):
+                assert self.under_a_proof(another, opening=opening).status_code == 410
+            assert self.answer(self.made, UserFactory(), opening=opening).status_code == 410
+        assert responses().count_documents({}) == 1
+
+    def test_what_is_refused_for_its_fields_may_be_sent_again(self):
+        opening, browser = self.opening(), Browser(self)
+        with freeze_time(LATE):
+            wrong = self.under_a_proof(browser, opening=opening, profile="king")
+            assert wrong.status_code == 400
+            assert self.under_a_proof(browser, opening=opening).status_code == 201
+
+    def test_one_address_is_confirmed_with_it_and_no_other(self):
+        opening = self.opening()
+        for email, status in (("one@example.org", 201), ("two@example.org", 410)):
+            with freeze_time(LATE), Mailbox() as mailbox:
+                assert self.by_email(email, opening=opening).status_code == 202
+                assert self.confirm(mailbox).status_code == status
+        assert responses().count_documents({}) == 1
+
+    def test_a_draft_of_an_account_does_not_make_another_token_of_it(self):
+        opening, savers = self.opening(), [UserFactory(), UserFactory()]
+        page = f"/pages/consultations/{self.made['slug']}/"
+        with freeze_time(LATE):
+            statuses = [
+                self.ask(
+                    "POST",
+                    page,
+                    data={"go": "save", "step": "1", "answers.use": "yes", "opening": opening},
+                    user=user,
+                    headers={"X-Culture-Feedback": "1"},
+                ).status_code
+                for user in savers
+            ]
+        assert statuses == [303, 410]
+
+    def test_two_visitors_of_the_same_moment_both_answer_late(self):
+        openings = [self.opening(), self.opening()]
+        with freeze_time(LATE):
+            for opening in openings:
+                assert self.under_a_proof(Browser(self), opening=opening).status_code == 201
+
+    def test_no_cache_gives_two_visitors_the_same_form(self):
+        page = f"/pages/consultations/{self.made['slug']}/"
+        with freeze_time(IN_TIME):
+            for address in (page, f"{page}?as=fragment"):
+                shown = self.ask("GET", address)
+                assert 'name="opening"' in shown.get_data(as_text=True)
+                assert "public" not in shown.headers["Cache-Control"]
+        with freeze_time(AFTER):
+            assert "public" in self.ask("GET", page).headers["Cache-Control"]

@@ -17,7 +17,7 @@ from ..people.viewer import Viewer, sent_token
 from ..portal import catalogue
 from ..portal.collections import now
 from ..web import refusals
-from ..web.api import never_stored
+from ..web.api import for_one_client, never_stored
 from ..web.pages import (
     page_address,
     render,
@@ -187,7 +187,10 @@ def answer_page(
         login=login_url(link),
     )
     # Never cached: it may contain this person's words, found by a cookie that caches ignore.
-    return never_stored(response) if viewer.known else response
+    if viewer.known:
+        return never_stored(response)
+    # The token of a form opened by somebody unknown serves one person.
+    return for_one_client(response) if asking else response
 
 
 def opening_of(

@@ -13,6 +13,7 @@ from udata.i18n import lazy_gettext as _
 
 from ..contributions.repository import ATTEMPTS
 from ..email_confirmation.anonymous import admit, must_take_part
+from ..people import proof
 from ..people.access_modes import Action
 from ..people.limits import spend_write
 from ..people.models import Kind as ContributorKind
@@ -73,6 +74,7 @@ def submit(
         said = read_said(consultation, payload, whole=True)
         if not admitted:
             admit(viewer, Action.RESPONSE, str(consultation["_id"]), payload)
+            _claim_opening(viewer, consultation, payload)
             admitted = True
         if not take_part(consultation):
             consultation = fresh(consultation["_id"])
@@ -101,6 +103,7 @@ def edit(viewer: Viewer, reference: Any, payload: Payload, *, asking: bool = Tru
         if mine is None or not mine.get("sent_at"):
             raise _not_answered()
         said = read_said(consultation, payload, whole=True, before=sent_in(mine))
+        _claim_opening(viewer, consultation, payload)
         changed = saying(mine, consultation, said, now())
         if store(mine, changed):
             return _sent(viewer, consultation, changed, asking=asking)
@@ -136,6 +139,7 @@ def save(viewer: Viewer, reference: Any, payload: Payload, *, step: int | None =
         mine = own(viewer, consultation)
         errors: Errors = {}
         said = read_said(consultation, payload, before=begun(mine), errors=errors)
+        _claim_opening(viewer, consultation, payload)
         saved = (mine or new_response(viewer, consultation, now())).copy()
         saved["draft"] = drafted(said, mine, began, step)
         if not _keep(mine, saved):
@@ -237,6 +241,7 @@ def enter(viewer: Viewer, reference: Any, payload: Payload) -> tuple[Response, b
             message = _("An answer was entered under this reference.")
             raise refusals.Conflict(message, {"reference": message})
         said = read_said(consultation, payload, whole=True)
+        _claim_opening(viewer, consultation, payload)
         if not take_part(consultation):
             consultation = fresh(consultation["_id"])
             continue
@@ -300,14 +305,32 @@ def must_accept(consultation: Consultation, opened_at: datetime | None) -> None:
             _("This consultation opens on %(moment)s.", moment=in_words(window.opens_at)), **dates
         )
     if not window.accepts(moment, opened_at):
-        raise refusals.Gone(
-            _("This consultation was open %(until)s.", until=until_in_words(window.closes_at)),
-            **dates,
-        )
+        raise _closed(window)
     if consultation.get("read_only"):
         raise refusals.ReadOnly(
             _("Answers to this consultation are suspended for the moment. Please come back.")
         )
+
+
+def _claim_opening(viewer: Viewer, consultation: Consultation, payload: Payload) -> None:
+    """Reserve for this person, once the consultation has closed, a token that was made for an
+    unknown visitor: handed around, it would open the grace period to any number of people. Raise
+    Gone when it is another person's already."""
+    window, token = Window.of(consultation), payload.get("opening")
+    if window.is_open(now()) or not form_tokens.is_nobodys(token):
+        return
+    try:
+        proof.mark(f"opening:{token}", f"{viewer.key}", window.unsealed_at + proof.MARGIN)
+    except refusals.Unproven:
+        raise _closed(window) from None
+
+
+def _closed(window: Window) -> refusals.Gone:
+    return refusals.Gone(
+        _("This consultation was open %(until)s.", until=until_in_words(window.closes_at)),
+        opens_at=iso(window.opens_at),
+        closes_at=iso(window.closes_at),
+    )
 
 
 def already_answered(consultation: Consultation) -> refusals.Conflict:

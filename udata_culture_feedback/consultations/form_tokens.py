@@ -1,13 +1,15 @@
 """When a form was opened: a signed token in it, so that an answer begun in time may arrive a little
 late.
 
-It is made for one person and one consultation; setting back a device's clock does not help.
+It is made for one person and one consultation; setting back a device's clock does not help. That
+of an unknown visitor becomes the first person's who sends it late (`answering`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import secrets
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +24,8 @@ from .models import Response
 
 OPENING = "consultation-opening"
 RESUME = "consultation-resume"
+#: How the name of an unknown visitor begins, so that no two have the same token.
+UNKNOWN = "?"
 #: Longest token that is read, in characters.
 LONGEST = 512
 
@@ -30,7 +34,8 @@ def token_for(viewer: Viewer, consultation_id: ObjectId, opened_at: datetime | N
     """Create a token proving that this person opened the form now (or at a known earlier
     moment)."""
     at = ((opened_at or now()) - EPOCH) // MILLISECOND
-    return str(tokens.signer(OPENING).dumps([str(consultation_id), _person(viewer), at]))
+    person = _person(viewer) or UNKNOWN + secrets.token_urlsafe(12)
+    return str(tokens.signer(OPENING).dumps([str(consultation_id), person, at]))
 
 
 def opened_at(token: object, viewer: Viewer, consultation_id: ObjectId) -> datetime | None:
@@ -40,9 +45,15 @@ def opened_at(token: object, viewer: Viewer, consultation_id: ObjectId) -> datet
     said = _read(OPENING, token)
     if not isinstance(said, list) or len(said) != 3 or said[0] != str(consultation_id):
         return None
-    if said[1] not in ("", _person(viewer)) or not isinstance(said[2], int):
+    if not (_is_nobodys(said) or said[1] == _person(viewer)) or not isinstance(said[2], int):
         return None
     return EPOCH + said[2] * MILLISECOND
+
+
+def is_nobodys(token: object) -> bool:
+    """Check whether a token was made for an unknown visitor: whoever has it can send it."""
+    said = _read(OPENING, token)
+    return isinstance(said, list) and len(said) == 3 and _is_nobodys(said)
 
 
 def is_for(token: object, viewer: Viewer, consultation_id: ObjectId) -> bool:
@@ -81,6 +92,10 @@ def _read(purpose: str, token: object) -> Any:
         return tokens.signer(purpose).loads(token)
     except (BadData, UnicodeError):
         return None
+
+
+def _is_nobodys(said: list[Any]) -> bool:
+    return isinstance(said[1], str) and (not said[1] or said[1].startswith(UNKNOWN))
 
 
 def _person(viewer: Viewer) -> str:

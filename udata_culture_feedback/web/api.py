@@ -165,6 +165,14 @@ def leave_session_alone(response: Response) -> Response:
     return response
 
 
+def for_one_client(response: Response) -> Response:
+    """Keep shared caches from storing a response that no two people should be given; a browser may,
+    so that what was typed is still there when one goes back."""
+    if response.cache_control.public:
+        response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
 def never_stored(response: Response) -> Response:
     """Forbid caching a response that is valid once, or is a person's key."""
     response.headers["Cache-Control"] = "no-store"
