@@ -35,6 +35,9 @@ TOKEN_HEADER = "X-Culture-Feedback-Token"
 #: Seconds for which browsers and the edge may cache responses to anonymous users.
 PUBLIC_MAX_AGE = 60
 
+#: Longest body of a form that carries a file, in bytes: see `takes_file`.
+FILE_MAX_BYTES = 5 * 1024 * 1024
+
 
 def json_body() -> Payload:
     """Return the JSON object that was sent. Raise Invalid for anything else, TooLong over the
@@ -73,10 +76,25 @@ def _well_formed(body: Payload) -> Payload:
 
 def bound_body() -> None:
     """Refuse a body over the bound, whether or not it says its length."""
-    limit = current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]
+    limit = body_limit()
     request.max_content_length = limit
     if (request.content_length or 0) > limit:
         raise _too_long()
+
+
+def takes_file(view: Any) -> Any:
+    """Mark a view whose form carries a file: its body may be longer than others."""
+    view.takes_file = True
+    return view
+
+
+def body_limit() -> int:
+    """Return how many bytes the body of this request may have."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if getattr(view, "takes_file", False):
+        return FILE_MAX_BYTES
+    limit: int = current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]
+    return limit
 
 
 def carries_key() -> bool:
@@ -110,8 +128,7 @@ def _must_not_be_a_form() -> None:
 
 
 def _too_long() -> refusals.TooLong:
-    limit = current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]
-    return refusals.TooLong(_("That is too long: %(n)d bytes at most.", n=limit))
+    return refusals.TooLong(_("That is too long: %(n)d bytes at most.", n=body_limit()))
 
 
 def answer(body: Any, status: int = 200) -> Response:

@@ -33,7 +33,14 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from wtforms import ValidationError
 
 from . import refusals
-from .api import bound_body, cacheable, carries_key, comes_from_elsewhere, same_for_all
+from .api import (
+    body_limit,
+    bound_body,
+    cacheable,
+    carries_key,
+    comes_from_elsewhere,
+    same_for_all,
+)
 from .frame import Frame, here
 from .languages import COOKIE, choose_for_request
 from .reader import Reader, must_have_account
@@ -118,7 +125,7 @@ def prepare() -> None:
     if request.method in SAFE_METHODS:
         return
     # The guard reads the form: never more of it than the bound.
-    request.max_content_length = current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]
+    request.max_content_length = body_limit()
     g.culture_feedback_guard = _guarded()
     view = current_app.view_functions.get(request.endpoint or "")
     if not g.culture_feedback_guard and not getattr(view, "handles_refusal", False):
