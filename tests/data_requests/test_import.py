@@ -12,6 +12,7 @@ from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
 from udata.tests.helpers import capture_mails
 
+from udata_culture_feedback.contributions.importing import File, run
 from udata_culture_feedback.data_requests import importing, upkeep
 from udata_culture_feedback.data_requests.deadlines_shown import window_of
 from udata_culture_feedback.data_requests.models import requests
@@ -124,15 +125,17 @@ class ImportTest(PluginTestCase):
     def test_interrupted_it_goes_on(self):
         lines = [f"a-{number};Demande {number};;;;;;;;;;;;;" for number in range(6)]
 
-        def interrupted(found: list[Any]) -> Any:
-            yield from found[:3]
-            raise KeyboardInterrupt
+        def stop(done: int, total: int) -> None:
+            assert total == 6
+            if done == 4:
+                raise KeyboardInterrupt
 
+        file = File(self.file(*lines))
         with pytest.raises(KeyboardInterrupt):
-            importing.import_file(importing.File(self.file(*lines), {}), each=interrupted)
-        assert requests().count_documents({}) == 3
-        report = importing.import_file(importing.File(self.file(*lines), {}))
-        assert (report.new, report.known) == (3, 3)
+            run(importing.Plan({}), file, batch=2, progress=stop)
+        assert requests().count_documents({}) == 4
+        report = run(importing.Plan({}), file)
+        assert (report.new, report.known) == (2, 4)
 
     def test_a_dry_run_writes_nothing_and_names_each_bad_line_and_why(self):
         said = self.run(
@@ -165,7 +168,8 @@ class ImportTest(PluginTestCase):
             "line 9, reason:",
             "line 9, message:",
             "line 10, status:",
-            "line 11, external_id: 'a-1' is on line 2 already",
+            "line 11, external_id:",
+            "figure déjà à la ligne 2",
             "line 12, requested_at:",
             "line 13, decided_at:",
             "1 to import, 0 there already, 9 wrong",

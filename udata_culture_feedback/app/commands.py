@@ -16,6 +16,8 @@ from udata.utils import get_udata_version
 
 from ..consultations import importing as importing_responses
 from ..consultations import publishing
+from ..contributions.importing import File
+from ..contributions.importing import run as run_import
 from ..data_requests import importing
 from ..data_requests import models as request_models
 from ..data_requests.indexing import backfill_requests
@@ -138,22 +140,22 @@ def requeue() -> None:
 def import_requests(path: Path, dry_run: bool, mapping: tuple[str, ...], encoding: str) -> None:
     """Import requests collected elsewhere from a CSV file (columns: docs/importing.md). What was
     imported before is left as it is; lines that are wrong are named and left out, exit 1."""
-    file = importing.File(path, dict(_pair(one) for one in mapping), encoding)
-
-    def each(lines: list[importing.Line]) -> Iterator[importing.Line]:
-        with click.progressbar(lines, label=path.name) as bar:
-            yield from bar
-
+    plan = importing.Plan(dict(_pair(one) for one in mapping))
     try:
-        report = importing.import_file(file, dry_run=dry_run, each=each)
+        with click.progressbar(length=1, label=path.name) as bar:
+            report = run_import(
+                plan,
+                File(path, encoding),
+                dry_run=dry_run,
+                skip_errors=True,
+                told=_told,
+                progress=_following(bar),
+            )
     except Unreadable as error:
         raise click.ClickException(str(error)) from error
-    for problem in report.bad:
-        click.secho(str(problem), fg="yellow")
     word = "to import" if dry_run else "imported"
-    wrong = len({problem.line for problem in report.bad})
-    click.echo(f"{report.new} {word}, {report.known} there already, {wrong} wrong")
-    if wrong:
+    click.echo(f"{report.new} {word}, {report.known} there already, {report.wrong} wrong")
+    if report.wrong:
         raise SystemExit(1)
 
 
@@ -176,10 +178,6 @@ def import_responses(
     """Import answers to a consultation that were collected elsewhere, from a CSV file. Also once it
     has closed. What was imported before is left as it is; where a line is wrong nothing is written,
     exit 1."""
-
-    def told(problem: Problem) -> None:
-        click.secho(str(problem), fg="yellow")
-
     try:
         with click.progressbar(length=1, label=path.name) as bar:
             report = importing_responses.import_file(
@@ -189,7 +187,7 @@ def import_responses(
                 encoding=encoding,
                 dry_run=dry_run,
                 skip_errors=skip_errors,
-                told=told,
+                told=_told,
                 progress=_following(bar),
             )
     except Unreadable as error:
@@ -344,6 +342,10 @@ def _account(email: str) -> Any:
     if found is None:
         raise click.ClickException(f"No account has the address {email}")
     return found
+
+
+def _told(problem: Problem) -> None:
+    click.secho(str(problem), fg="yellow")
 
 
 def _pair(option: str) -> tuple[str, str]:

@@ -254,8 +254,9 @@ class Response(TypedDict):
 
     `questionnaire`: the version of the consultation it answers. `requests`: question → request for
     data created from its answer. `reference`, `entered_by`: for answers that the team entered.
-    `imported`: when it was imported from a file. `v`, `live`, `counted`, `due`: see
-    `figures.settle`. `deleted` marks a tombstone, without words or author.
+    `imported`: when it was imported from a file, `import_id`: by which import in the browser. `v`,
+    `live`, `counted`, `due`: see `figures.settle`. `deleted` marks a tombstone, without words or
+    author.
     """
 
     _id: ObjectId
@@ -265,6 +266,7 @@ class Response(TypedDict):
     reference: NotRequired[str]
     entered_by: NotRequired[ObjectId | None]
     imported: NotRequired[datetime]
+    import_id: NotRequired[ObjectId]
     questionnaire: int
 
     answers: NotRequired[Answers]
@@ -304,6 +306,10 @@ class CultureFeedbackResponse(Indexed):
             {"fields": ["texts.terms"], **_WITH_TEXTS},
             "contributor.user",
             {"fields": ["draft.saved_at"], "sparse": True},
+            {
+                "fields": ["import_id"],
+                "partialFilterExpression": {"import_id": {"$exists": True}},
+            },
             {"fields": ["due"], "partialFilterExpression": {"due": {"$exists": True}}},
             {"fields": ["deleted"], "partialFilterExpression": {"deleted": {"$exists": True}}},
         ],

@@ -1,19 +1,17 @@
 """Import requests collected elsewhere from a CSV file (its columns: `docs/importing.md`).
 
-Each line is known by its `external_id`: the import is idempotent, and may be run again after a
-crash or with lines added. Imported requests are history: nobody is notified, and they have no
-author here.
+Each line is known by its `external_id`. Imported requests are history: nobody is notified, and they
+have no author here.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from flask import current_app
@@ -22,6 +20,7 @@ from udata.core.organization.models import Organization
 from udata.i18n import lazy_gettext as _
 from udata.uris import cdata_url
 
+from ..contributions.importing import Importer
 from ..contributions.repository import ATTEMPTS
 from ..contributions.review_rules import Visibility
 from ..people.models import Kind, account_key
@@ -30,10 +29,10 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..search import terms
 from ..web import refusals
-from ..web.csv_reading import Line as Line
-from ..web.csv_reading import Problem, Unreadable, Values, last_part, read_day, records
+from ..web.csv_reading import Unreadable, Values, last_part, read_day
 from ..web.moments import portal_zone
-from . import forms
+from ..web.refusals import Errors
+from . import actions, forms
 from .clock import Clock
 from .figures import above, ensure, settle_dataset
 from .models import Request, live_totals, requests
@@ -80,22 +79,28 @@ TRACKER = {
 }
 
 
-@dataclass(frozen=True)
-class File:
-    """A CSV file; its delimiter is that of its first line. `mapping`: header in the file →
-    column."""
+class Plan(Importer[Request]):
+    """Turns the lines of a plan into requests; what many lines name is looked up once.
 
-    path: Path
-    mapping: Mapping[str, str]
-    encoding: str = "utf-8-sig"
+    `mapping`: header in the file → column. `import_id`: of the import that they belong to, by which
+    it can be undone.
+    """
 
-    def records(self) -> Iterator[Line]:
-        """Yield the lines that are not empty, with the number of the line where each begins. Raise
-        Unreadable."""
-        yield from records(self.path, self.encoding, self._header)
+    id_column = "external_id"
 
-    def _header(self, theirs: list[str]) -> list[str]:
-        """Return the column of each cell; empty for cells to leave out. Raise Unreadable."""
+    def __init__(self, mapping: Mapping[str, str], import_id: ObjectId | None = None) -> None:
+        self.mapping = mapping
+        self.import_id = import_id
+        account = service_account()
+        # Anonymous and not identified: asked elsewhere, nobody here can appeal.
+        self.author = {
+            "kind": Kind.UNVERIFIED,
+            "key": account_key(account.id),
+            "user": account.id,
+        }
+        self.names: dict[str, list[ObjectId]] | None = None
+
+    def header(self, theirs: list[str]) -> list[str]:
         if unknown := [name for name in self.mapping if name not in theirs]:
             raise Unreadable(f"no column {', '.join(unknown)} in the header")
         named = [self.mapping.get(name, name) for name in theirs]
@@ -106,64 +111,32 @@ class File:
             raise Unreadable(f"the column {', '.join(twice)} is there more than once")
         return header
 
+    def key(self, identity: str) -> str:
+        return identity.partition("\n")[2]
 
-@dataclass
-class Report:
-    """The result of an import: new and known requests, and the problems by line."""
+    def known(self, keys: list[str]) -> set[str]:
+        found = requests().find({"external_id": {"$in": keys}}, {"external_id": 1})
+        return {one["external_id"] for one in found}
 
-    new: int = 0
-    known: int = 0
-    bad: list[Problem] = field(default_factory=list)
+    def store(self, made: list[Request]) -> int:
+        return sum(_store(request) for request in made)
 
+    def undo(self, progress: Callable[[int], None]) -> tuple[int, int]:
+        removed = left = 0
+        standing = {"import_id": self.import_id, "removed": {"$exists": False}}
+        for request in requests().find(standing):
+            if _is_untouched(request):
+                # Erased later, once nothing counts it: meanwhile the id is free for another import.
+                requests().update_one({"_id": request["_id"]}, {"$unset": {"external_id": 1}})
+                actions.remove(request)
+                removed += 1
+            else:
+                left += 1
+            progress(removed + left)
+        return removed, left
 
-def import_file(
-    file: File,
-    *,
-    dry_run: bool = False,
-    each: Callable[[list[Line]], Iterable[Line]] = lambda lines: lines,
-) -> Report:
-    """Import the valid new lines of a file, and report on every line. `dry_run`: write nothing.
-    `each` wraps the iteration (a progress bar). Raise Unreadable."""
-    report, reader = Report(), _Reader()
-    seen: dict[str, int] = {}
-    for line, values in each(list(file.records())):
-        external_id = values.get("external_id", "")
-        if external_id and external_id in seen:
-            why = f"{external_id!r} is on line {seen[external_id]} already"
-            report.bad.append(Problem(line, "external_id", why))
-            continue
-        seen[external_id] = line
-        if external_id and requests().find_one({"external_id": external_id}, {"_id": 1}):
-            report.known += 1
-            continue
-        request, errors = reader.read(values)
-        report.bad.extend(Problem(line, column, str(why)) for column, why in errors.items())
-        if request is None or errors:
-            continue
-        if dry_run or _store(request):
-            report.new += 1
-        else:
-            report.known += 1
-    return report
-
-
-class _Reader:
-    """Turns lines into requests; what many lines name is looked up once."""
-
-    def __init__(self) -> None:
-        account = service_account()
-        # Anonymous and not identified: asked elsewhere, nobody here can appeal.
-        self.author = {
-            "kind": Kind.UNVERIFIED,
-            "key": account_key(account.id),
-            "user": account.id,
-        }
-        self.names: dict[str, list[ObjectId]] | None = None
-
-    def read(self, values: Values) -> tuple[Request | None, forms.Values]:
-        """Return a line as a request to store, or its errors by column."""
-        errors: forms.Values = {}
-        if not EXTERNAL_ID.fullmatch(values.get("external_id", "")):
+    def read(self, key: str, values: Values, errors: Errors) -> Request | None:
+        if key and not EXTERNAL_ID.fullmatch(key):
             errors["external_id"] = _("1 to 200 characters that say which request it is.")
         tracked = _tracked(values.get("status", ""))
         if tracked is None:
@@ -181,8 +154,8 @@ class _Reader:
             errors["decided_at"] = _("Before the request was made.")
         moved = self._moved(values, tracked, errors)
         if errors:
-            return None, errors
-        asked_for = {key: value for key, value in asked.items() if value is not None}
+            return None
+        asked_for = {name: value for name, value in asked.items() if value is not None}
         request: Any = {
             "_id": ObjectId(),
             "contributor": dict(self.author),
@@ -192,20 +165,22 @@ class _Reader:
             "version": 1,
             "history": [],
             "totals": {},
-            "external_id": values["external_id"],
+            "external_id": key,
             "created_at": requested,
             "last_modified": requested,
             "v": 1,
             **asked_for,
         }
+        if self.import_id:
+            request["import_id"] = self.import_id
         if dataset:
             request["dataset"] = dataset.id
         if holder:
             request |= {"organization": holder, "received_at": requested}
         _decide(request, tracked, moved, requested, decided)
-        return request, {}
+        return cast(Request, request)
 
-    def _asked(self, values: Values, tracked: Tracked, errors: forms.Values) -> forms.Values:
+    def _asked(self, values: Values, tracked: Tracked, errors: Errors) -> forms.Values:
         """Read the fields that are validated as if typed in the form."""
         title = values.get("title", "")
         payload: dict[str, Any] = {
@@ -222,7 +197,7 @@ class _Reader:
             errors |= refusal.errors or {"description": refusal.message}
             return {}
 
-    def _dataset(self, values: Values, errors: forms.Values) -> catalogue.DatasetFacts | None:
+    def _dataset(self, values: Values, errors: Errors) -> catalogue.DatasetFacts | None:
         reference = values.get("dataset")
         if not reference:
             return None
@@ -232,7 +207,7 @@ class _Reader:
             return None
         return found
 
-    def _holder(self, values: Values, errors: forms.Values) -> ObjectId | None:
+    def _holder(self, values: Values, errors: Errors) -> ObjectId | None:
         """Find the holder by id, slug or name."""
         reference = values.get("organization")
         if not reference:
@@ -254,7 +229,7 @@ class _Reader:
         )
         return None
 
-    def _moved(self, values: Values, tracked: Tracked, errors: forms.Values) -> forms.Values:
+    def _moved(self, values: Values, tracked: Tracked, errors: Errors) -> forms.Values:
         """Return what the history entry says of the move, besides its date."""
         moved: forms.Values = {"stalled": True} if tracked.stalled else {}
         published = values.get("published", "").split()
@@ -292,6 +267,12 @@ class _Reader:
                 "partial": False,
             }
         return moved
+
+
+def _is_untouched(request: Request) -> bool:
+    """Check whether nobody has moved, edited, supported or discussed an imported request."""
+    mine = {key: n for key, n in (request.get("totals") or {}).items() if n}
+    return request["version"] == 1 and not mine and not request.get("discussion")
 
 
 def _decide(
@@ -353,7 +334,7 @@ def _folded(words: str) -> str:
     return " ".join(terms.WORD.findall(terms.fold(words)))
 
 
-def _moment(values: Values, column: str, errors: forms.Values) -> datetime | None:
+def _moment(values: Values, column: str, errors: Errors) -> datetime | None:
     """Return noon of a local day (2026-01-31 or 31/01/2026, whatever the hour), as naive UTC."""
     written = values.get(column)
     if not written:

@@ -115,7 +115,8 @@ class Request(Moderated):
     transfers. `expected_on`: the day (ISO) on which its holder expects to publish. `merged_from`:
     the status before the merge into `duplicate_of`. `reopened`: how often its requester reopened
     each kind of decision. `detached`: since when it has no requester, who left it to its
-    supporters. `told`: how many entries of its history were announced. `next_key`: see
+    supporters. `external_id`: of the line that it was imported from, `import_id`: by which import
+    in the browser. `told`: how many entries of its history were announced. `next_key`: see
     `lifecycle.forget_account`. `terms`: the words that the search finds it by. `discussion`,
     `messages`, `discussed`, `announced`, `silenced`: see `contributions.discussions`; `rung`: the
     entries of its history that people were notified of in the discussion.
@@ -139,6 +140,7 @@ class Request(Moderated):
     spatial: NotRequired[str]
     consultation: NotRequired[ObjectId]
     external_id: NotRequired[str]
+    import_id: NotRequired[ObjectId]
 
     status: str
     version: int
@@ -268,6 +270,10 @@ class CultureFeedbackRequest(Indexed):
             ["dataset", "visibility", "-created_at", "-id"],
             ["themes", "visibility", "-created_at", "-id"],
             ["visibility", "-totals.supports_known", "-totals.supports", "-id"],
+            {
+                "fields": ["import_id"],
+                "partialFilterExpression": {"import_id": {"$exists": True}},
+            },
             {
                 # Queries repeat `$gte: EPOCH`: null (paused or answered) is not in this index.
                 "fields": ["visibility", "clock.due_at", "id"],
