@@ -18,7 +18,7 @@ from .data_requests import tasks as requests  # noqa: F401
 from .feedback import mails as mails_of_feedback  # noqa: F401
 from .feedback import tasks as feedback  # noqa: F401
 from .mail import outbox  # noqa: F401
-from .moderation import tasks as moderation  # noqa: F401
+from .moderation import bulk  # noqa: F401
 
 
 @job("culture-feedback-maintain")

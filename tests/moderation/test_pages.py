@@ -9,6 +9,7 @@ from typing import Any
 
 import pymongo.monitoring
 import pytest
+from bs4 import BeautifulSoup
 from freezegun import freeze_time
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.organization.factories import OrganizationFactory
@@ -130,6 +131,25 @@ class QueuePageTest(PageTestCase):
         assert answer.status_code == 200
         assert 'id="cf-refused"' in answer.get_data(as_text=True)
         assert self.stored(id)["visibility"] == "pending"
+
+    def test_what_somebody_else_has_decided_meanwhile_says_so_where_it_stood(self):
+        one, other = moderator(), moderator()
+        ids = [self.held(DatasetFactory()) for _n in range(4)]
+        shown = self.shown(self.text(PAGE, one))
+        self.decided(other, ids[1], "reject", "abuse")
+        form = {"shown": shown, "scope": "checked", "items": ids[:2], "decision": "publish"}
+        answer = self.post(f"{PAGE}?lang=en", one, **form)
+        assert answer.status_code == 200
+        assert self.stored(ids[0])["visibility"] == "public"
+        assert self.stored(ids[1])["hidden_reason"] == "abuse"
+        page = BeautifulSoup(answer.text, "html.parser")
+        rows = [row["id"] for row in page.select(".cf-queue > li")]
+        assert rows == [f"item-{id}" for id in ids[1:]]
+        stale = page.select_one(f"#item-{ids[1]}")
+        assert f"{other.fullname} has decided" in stale.text
+        assert "Insult" in stale.text
+        assert not stale.select("button, input")
+        assert page.select_one("#cf-refused a")["href"] == f"#item-{ids[1]}"
 
     def test_nothing_checked_is_said(self):
         who = moderator()

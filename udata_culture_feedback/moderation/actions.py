@@ -40,11 +40,12 @@ STATE = ("visibility", "hidden_reason", "hidden_at", "words_until", "review")
 
 @dataclass(frozen=True)
 class Wanted:
-    """A contribution to decide about. `version`: the version that the moderator saw; None skips the
-    comparison."""
+    """A contribution to decide about. `version`: the version that the moderator saw; `undoes`: the
+    decision to take back, as long as it is the latest. None skips the comparison."""
 
     id: ObjectId
     version: str | None = None
+    undoes: ObjectId | None = None
 
 
 @dataclass
@@ -104,7 +105,7 @@ def decide(
             if one.id not in found:
                 raise refusals.NotFound(_("There is no such contribution."))
             _must_be_free(viewer, taken.get(one.id))
-            changes.append((found[one.id], *gesture.make(found[one.id], one.version)))
+            changes.append((found[one.id], *gesture.make(found[one.id], one)))
             outcome.done.append(one.id)
         except refusals.Refusal as refusal:
             outcome.refused[one.id] = refusal
@@ -118,20 +119,25 @@ def undo(viewer: Viewer, batch: Any) -> Outcome:
     """Undo all decisions of one gesture that nothing has happened to since. Raise NotFound for an
     unknown gesture, and what `decide` raises."""
     permissions.must_moderate(viewer)
-    lines = journal.of_batch(ObjectId(batch)) if ObjectId.is_valid(batch) else []
-    made = [line for line in lines if line["decision"] != Decision.RESTORE]
-    if not made:
-        raise refusals.NotFound(_("There is nothing to undo."))
-    standing = kinds.find(line["item"] for line in made)
-    still = [
-        Wanted(line["item"])
-        for line in made
-        if line["item"] in standing
-        and (standing[line["item"]][1].get("moderated") or {}).get("id") == line["_id"]
-    ]
+    made = made_in(batch)
+    standing = kinds.find(one.id for one in made)
+    still = [one for one in made if one.id in standing and _stands(standing[one.id][1], one)]
     if not still:
         raise refusals.Conflict(_("This has been undone, or decided anew."))
     return decide(viewer, still, Decision.RESTORE)
+
+
+def made_in(batch: Any) -> list[Wanted]:
+    """List the decisions of one gesture, to undo them. Raise NotFound for an unknown gesture."""
+    lines = journal.of_batch(ObjectId(batch)) if ObjectId.is_valid(batch) else []
+    made = [
+        Wanted(line["item"], undoes=line["_id"])
+        for line in lines
+        if line["decision"] != Decision.RESTORE
+    ]
+    if not made:
+        raise refusals.NotFound(_("There is nothing to undo."))
+    return made
 
 
 def claim(viewer: Viewer, wanted: list[Wanted]) -> Outcome:
@@ -237,22 +243,22 @@ class Gesture:
         self.at = now()
         self.strings: dict[ObjectId, list[str]] = {}
 
-    def make(self, found: Found, version: str | None) -> tuple[Item, Item]:
+    def make(self, found: Found, wanted: Wanted) -> tuple[Item, Item]:
         """Decide about one contribution; return it before and after. Raise a Refusal."""
-        written = found.moderated.change(
-            found.item["_id"], lambda one: self._how(found, one, version)
-        )
+        written = found.moderated.change(wanted.id, lambda one: self._how(found, one, wanted))
         if written is None:
             raise refusals.NotFound(_("There is no such contribution."))
         return written
 
-    def _how(self, found: Found, item: Item, version: str | None) -> Item:
+    def _how(self, found: Found, item: Item, wanted: Wanted) -> Item:
         refused = permissions.refusal(
             self.viewer, found.case(self.viewer, item), self.decision, self.reason
         )
         if refused:
             raise refused
-        if version and version != version_of(found.moderated, item):
+        if wanted.undoes and not _stands(item, wanted):
+            raise refusals.Conflict(_("This has been undone, or decided anew."))
+        if wanted.version and wanted.version != version_of(found.moderated, item):
             raise refusals.Conflict(_("Its author has changed it since: look at it again."))
         earlier = item.get("moderated")
         if earlier and not earlier.get("recorded"):
@@ -398,6 +404,11 @@ def _read(ids: Iterable[ObjectId]) -> dict[ObjectId, Found]:
 def dataset_of(item: Item) -> ObjectId | None:
     """Return the dataset of a contribution, or that of the request it belongs to."""
     return item.get("dataset") or (item.get("of") or {}).get("dataset")
+
+
+def _stands(item: Item, wanted: Wanted) -> bool:
+    """Check whether the decision to take back is still the latest about a contribution."""
+    return bool((item.get("moderated") or {}).get("id") == wanted.undoes)
 
 
 def _must_be_few(wanted: list[Wanted]) -> None:

@@ -5,13 +5,14 @@ refused."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 from bson import ObjectId
 from udata.core.user.models import User
 from udata.i18n import lazy_gettext as _
+from udata.tasks import task
 
 from ..contributions.moderated import Decision
 from ..contributions.review_rules import Visibility
@@ -20,7 +21,7 @@ from ..people.viewer import Viewer, viewer_of
 from ..portal.collections import now
 from ..portal.queueing import later
 from ..web import refusals
-from . import actions, journal, permissions, queue, tasks
+from . import actions, journal, permissions, queue
 from .actions import MOST, Wanted
 from .forms import REFUSE
 from .models import Bulk, bulks
@@ -78,10 +79,14 @@ def undo(viewer: Viewer, batch: ObjectId) -> Bulk:
     """Start undoing all decisions of one gesture that nothing has happened to since. Raise
     NotFound."""
     permissions.must_moderate(viewer)
-    made = [line for line in journal.of_batch(batch) if line["decision"] != Decision.RESTORE]
-    if not made:
-        raise refusals.NotFound(_("There is nothing to undo."))
-    return _started(viewer, len(made), decision=str(Decision.RESTORE), undoes=batch)
+    wanted = actions.made_in(batch)
+    return _started(viewer, len(wanted), decision=str(Decision.RESTORE), undoes=batch)
+
+
+@task(name="culture-feedback-moderate-all", route="low.culture-feedback")
+def decide_all(bulk_id: str) -> None:
+    """Run a bulk in the background."""
+    run(ObjectId(bulk_id))
 
 
 def run(bulk_id: ObjectId) -> None:
@@ -136,7 +141,7 @@ def _started(viewer: Viewer, total: int, **fields: Any) -> Bulk:
     } | fields
     bulk = cast(Bulk, started)
     bulks().insert_one(bulk)
-    later(tasks.decide_all, str(bulk["_id"]))
+    later(decide_all, str(bulk["_id"]))
     return bulk
 
 
@@ -157,27 +162,24 @@ def _chunks(viewer: Viewer, bulk: Bulk) -> Iterator[tuple[Decision, list[Wanted]
     """Yield the texts to decide about in chunks, with the decision: public ones are hidden, not
     rejected."""
     if bulk.get("undoes"):
-        made = journal.of_batch(bulk["undoes"])
-        ids = [line["item"] for line in made if line["decision"] != Decision.RESTORE]
-        yield from ((Decision.RESTORE, chunk) for chunk in _some(ids))
+        yield from ((Decision.RESTORE, some) for some in _some(actions.made_in(bulk["undoes"])))
         return
     filters = queue.filters_of(bulk["filters"])
     filters.until = bulk["seen_at"]
     # Read all of them first: deciding removes texts from the queue, even the one that `like` names.
-    found = [item for _kind, item in queue.all_of(viewer, filters, MOST_TEXTS)]
-    if bulk["decision"] == Decision.PUBLISH:
-        yield from ((Decision.PUBLISH, chunk) for chunk in _some(item["_id"] for item in found))
-        return
-    for decision, visibility in (
-        (Decision.REJECT, Visibility.PENDING),
-        (Decision.HIDE, Visibility.PUBLIC),
-    ):
-        ids = [item["_id"] for item in found if item["visibility"] == visibility]
-        yield from ((decision, chunk) for chunk in _some(ids))
+    wanted: dict[str, list[Wanted]] = {}
+    for moderated, item in queue.all_of(viewer, filters, MOST_TEXTS):
+        # What its author changes meanwhile was not among what the moderator saw.
+        one = Wanted(item["_id"], actions.version_of(moderated, item))
+        wanted.setdefault(item["visibility"], []).append(one)
+    against = {Visibility.PENDING: Decision.REJECT, Visibility.PUBLIC: Decision.HIDE}
+    for visibility, some in wanted.items():
+        publishes = bulk["decision"] == Decision.PUBLISH
+        decision = Decision.PUBLISH if publishes else against[Visibility(visibility)]
+        yield from ((decision, chunk) for chunk in _some(some))
 
 
-def _some(ids: Iterable[ObjectId]) -> Iterator[list[Wanted]]:
-    wanted = list(map(Wanted, ids))
+def _some(wanted: list[Wanted]) -> Iterator[list[Wanted]]:
     return (wanted[start : start + MOST] for start in range(0, len(wanted), MOST))
 
 

@@ -4,7 +4,7 @@ see them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -168,6 +168,15 @@ def shown(viewer: Viewer, lines: list[Line]) -> list[Shown]:
         }
 
     return [one(line) for line in lines]
+
+
+def latest_about(viewer: Viewer, ids: Iterable[ObjectId]) -> list[Shown]:
+    """Show the latest decision about each of these contributions, within a moderator's remit."""
+    where = _within_remit(viewer, {"item": {"$in": list(ids)}})
+    latest: dict[ObjectId, Line] = {}
+    for line in _latest(where, SEARCHED):
+        latest.setdefault(line["item"], line)
+    return shown(viewer, list(latest.values()))
 
 
 def deciders(viewer: Viewer) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from flask import current_app
+from flask import current_app, request
 from flask_babel import format_time
 from udata.i18n import lazy_gettext as _
 
@@ -133,6 +133,17 @@ class Row:
         )
 
 
+def in_place(rows: list[Row], decided: list[dict[str, Any]], viewer: Viewer) -> list[Row | Line]:
+    """Put what others have decided about meanwhile where the page had it, which the form says."""
+    shown = [row.partition(".")[0] for row in request.form.getlist("shown")]
+    places = {id: place for place, id in enumerate(shown)}
+    found: list[tuple[int, Row | Line]] = [(places.get(row.id, len(shown)), row) for row in rows]
+    for line in decided:
+        at = datetime.fromisoformat(line["at"]).astimezone(portal_zone())
+        found.append((places.get(line["item"], 0), _line(viewer, line, at)))
+    return [one for _place, one in sorted(found, key=lambda one: one[0])]
+
+
 @dataclass(frozen=True)
 class Gesture:
     """A decision about one or several contributions that can still be undone."""
@@ -231,8 +242,10 @@ def _labelled(texts: dict[str, str]) -> list[tuple[str | None, str]]:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the journal, in words. `undo`: the id to undo it by, where that is possible."""
+    """One line of the journal, in words. `item`: the id of what it is about; `undoable`: whether
+    this moderator can undo it."""
 
+    item: str
     at: datetime
     by: str
     decision: str
@@ -243,7 +256,7 @@ class Line:
     dataset: str | None
     reason: str | None
     undone: str | None
-    undo: str | None
+    undoable: bool
 
 
 def by_day(viewer: Viewer, lines: list[dict[str, Any]]) -> list[tuple[datetime, list[Line]]]:
@@ -272,6 +285,7 @@ def _line(viewer: Viewer, line: dict[str, Any], at: datetime) -> Line:
     undoable = line["stands"] and line["decision"] != Decision.RESTORE
     undone = line["undone"]
     return Line(
+        item=line["item"],
         at=at,
         by=line["by"]["name"] if line["by"] and line["by"]["name"] else "?",
         decision=str(vocabulary.find(vocabulary.MODERATION_DECISIONS, line["decision"]).label),
@@ -284,7 +298,7 @@ def _line(viewer: Viewer, line: dict[str, Any], at: datetime) -> Line:
             str(vocabulary.find(_REASONS, line["reason"]).label) if line["reason"] != "ok" else None
         ),
         undone=(undone["by"] or {}).get("name") or "?" if undone else None,
-        undo=line["item"] if undoable and (viewer.sysadmin or now() < until) else None,
+        undoable=undoable and (viewer.sysadmin or now() < until),
     )
 
 

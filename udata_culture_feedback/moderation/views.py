@@ -303,20 +303,22 @@ def _queue(
     more = len(found) > page.size
     shown = representation.as_json(viewer, found[: page.size])
     rows = [presentation.Row.of(item, viewer) for item in shown]
+    refused = outcome.refused if outcome else {}
+    gone = [id for id in refused if id not in {item["_id"] for _kind, item in found}]
     return render(
         "moderation/queue.html",
         viewer=viewer,
         refusal=refusal,
         errors=refusal.errors if refusal else {},
         fields=("reason", "items", "scope", "number"),
-        rows=rows,
+        rows=presentation.in_place(rows, journal_reading.latest_about(viewer, gone), viewer),
         placeholder=redaction.placeholder(),
         total=total,
         capped=capped,
         filtered=bool(filters.asked),
         asked=filters.asked,
         done=_done(outcome),
-        refused=list(outcome.refused.values()) if outcome else [],
+        refused={str(id): refusal.message for id, refusal in refused.items()},
         gestures=presentation.gestures(viewer),
         bulks=bulk.latest(viewer),
         groups=groups.made(viewer, filters, by) if by in groups.BY else None,
