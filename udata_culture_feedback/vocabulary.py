@@ -49,6 +49,8 @@ class Axis(Term):
     short: Any = None
     #: Five answers to `short`, worst first; empty: the labels of the steps stand.
     short_values: tuple[Any, ...] = ()
+    #: What is rated, with its article, as the subject of a sentence; None: no sentence is made.
+    subject: Any = None
 
     @property
     def iri(self) -> str:
@@ -63,9 +65,10 @@ class Axis(Term):
             "dimension": self.iri,
         }
 
-    def short_value(self, step: int) -> str:
-        """Return what a rating (1..5) answers to the short question."""
-        return str((self.short_values or self.steps)[step - 1])
+    def in_short(self, rating: int) -> tuple[str, str]:
+        """Return the short question, and what a rating (1..5) answers to it."""
+        values = self.short_values or self.steps
+        return str(self.short or self.label), str(values[rating - 1])
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ AXES = (
             _p("update frequency, short", "mostly"),
             _p("update frequency, short", "always"),
         ),
+        subject=_p("subject", "the update frequency"),
     ),
     Axis(
         "completeness",
@@ -120,6 +124,7 @@ AXES = (
             _p("completeness, short", "nearly"),
             _p("completeness, short", "yes"),
         ),
+        subject=_p("subject", "completeness"),
     ),
     Axis(
         "contextualisation",
@@ -141,6 +146,7 @@ AXES = (
             _p("contextualisation, short", "yes"),
             _p("contextualisation, short", "yes, well documented"),
         ),
+        subject=_p("subject", "the documentation"),
     ),
     Axis(
         "georeferencing",
@@ -161,6 +167,7 @@ AXES = (
             _p("georeferencing, short", "well"),
             _p("georeferencing, short", "precisely"),
         ),
+        subject=_p("subject", "the georeferencing"),
     ),
 )
 

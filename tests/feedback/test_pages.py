@@ -166,6 +166,33 @@ class PagesTest(PagesCase):
         assert len(beginning) <= 702
         assert f"{beginning.removesuffix(' …')} {rest}" == words.strip()
 
+    def test_beside_a_rating_stands_the_short_question_that_it_answers(self):
+        dataset = DatasetFactory()
+        ratings = {"update_frequency": 2, "georeferencing": 3}
+        self.give(UserFactory(), dataset, comment="Late.", ratings=ratings)
+        page = self.read(dataset, "?lang=fr").text
+        [opinions] = re.findall(r'<ul class="cf-line cf-hint" role="list">(.*?)</ul>', page, re.S)
+        said = re.sub(r"\s+", " ", html.unescape(re.sub("<[^>]+>", "", opinions))).strip()
+        assert said == "À jour ? souvent en retard Localisées ? partiellement"
+
+    @pytest.mark.parametrize(
+        ("people", "documented", "title"),
+        [
+            (10, 5, "The update frequency disappoints, the documentation convinces"),
+            (9, 5, "Opinions by criterion"),
+            (10, 3, "Opinions by criterion"),
+        ],
+    )
+    def test_criteria_are_compared_where_enough_people_tell_them_apart(
+        self, people, documented, title
+    ):
+        dataset = DatasetFactory()
+        for _person in range(people):
+            ratings = {"update_frequency": 2, "contextualisation": documented}
+            self.give(UserFactory(), dataset, ratings=ratings)
+        page = self.read(dataset, "?lang=en").text
+        assert [title] == re.findall(r"<figcaption>(The update[^<]*|Opinions by[^<]*)<", page)
+
     @pytest.mark.options(CULTURE_FEEDBACK_PAGES_URL="https://portal.example/avis/")
     def test_whole_pages_have_the_address_that_the_operator_gave(self):
         dataset, user = DatasetFactory(), UserFactory()

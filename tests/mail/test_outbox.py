@@ -168,6 +168,12 @@ class WordsTest(PluginTestCase):
         assert "Accueil: https://weather.test/20" in sent[0].body
         assert '<a href="https://weather.test/20"' in sent[1].html
 
+    def test_a_french_mail_has_the_spaces_of_french(self):
+        with mails() as sent:
+            for language in ("fr", "en"):
+                post(reader(prefered_language=language), town="Lyon ?")
+        assert [mail.subject[-3:] for mail in sent] == ["n\u00a0?", "n ?"]
+
     def test_sending_within_somebodys_request_leaves_its_language_alone(self):
         from flask import g
         from flask_babel import get_locale

@@ -63,11 +63,7 @@ class FeedbackByEmail:
                     str(_("Do these data meet your need?")),
                     lists.label("fitness", payload["fitness"]),
                 ),
-                *(
-                    (str(axis.label), str(axis.steps[rated[axis.id] - 1]))
-                    for axis in lists["axes"]
-                    if axis.id in rated
-                ),
+                *(axis.in_short(rated[axis.id]) for axis in lists["axes"] if axis.id in rated),
             ),
         )
 

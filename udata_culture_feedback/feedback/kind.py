@@ -210,9 +210,7 @@ class OwnFeedback(Owned):
         lists = vocabulary.vocabularies()
         steps = {axis.id: axis for axis in lists["axes"]}
         ratings = [
-            (str(steps[axis].label), str(steps[axis].steps[step - 1]))
-            for axis, step in item["ratings"].items()
-            if axis in steps
+            steps[axis].in_short(step) for axis, step in item["ratings"].items() if axis in steps
         ]
         fitness = lists.label("fitness", item["fitness"])
         return owned.entry(

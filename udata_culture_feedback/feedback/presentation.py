@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,11 @@ from .summaries import as_json
 
 #: Characters of a comment shown at once; the rest unfolds.
 COMMENT_BEGINNING = 700
+#: Ratings as charts show them.
+BEST_FIRST = (5, 4, 3, 2, 1)
+#: What it takes to compare two criteria in a headline: people who rated each, and how far apart
+#: the shares of their two best steps are.
+HEADLINE_PEOPLE, HEADLINE_GAP = 10, 0.15
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ class Comment:
             created_at=datetime.fromisoformat(feedback["created_at"]),
             fitness=lists.label("fitness", feedback["fitness"]),
             opinions=[
-                (str(axis.label), str(axis.steps[feedback["ratings"][axis.id] - 1]))
+                axis.in_short(feedback["ratings"][axis.id])
                 for axis in lists["axes"]
                 if feedback["ratings"].get(axis.id)
             ],
@@ -177,11 +182,18 @@ class SummaryView:
         ]
         self.axes = [
             Criterion(
-                str(axis.label), _best_first(axis), figures["axes"][axis.id]["distribution"][::-1]
+                str(axis.label),
+                [axis.in_short(rating)[1] for rating in BEST_FIRST],
+                figures["axes"][axis.id]["distribution"][::-1],
+                str(axis.short or ""),
             )
             for axis in lists["axes"]
             if figures["axes"][axis.id]["count"]
         ]
+        self.headline = _headline(
+            lists["axes"],
+            {axis.id: figures["axes"][axis.id]["distribution"] for axis in lists["axes"]},
+        )
         self.before = totals.get(f"{BEFORE}total", 0)
         self.confirmed: int = totals.get("confirmed:yes", 0)
         self.confirmations = sum(totals.get(f"confirmed:{answer}", 0) for answer in CONFIRMED)
@@ -195,11 +207,22 @@ class SummaryView:
 
     @property
     def axes_chart(self) -> Chart:
-        return criteria("cf-chart-axes", str(_("Criterion by criterion")), self.axes)
+        return criteria("cf-chart-axes", str(_("Opinions by criterion")), self.axes)
 
 
-def _best_first(axis: Axis) -> list[str]:
-    return [str(step) for step in reversed(axis.steps)]
+def _headline(axes: Iterable[Axis], figures: Mapping[str, Sequence[int]]) -> str:
+    """Name the criterion that disappoints and the one that convinces: said only of two that
+    `HEADLINE_PEOPLE` rated each, whose shares of the two best steps differ by `HEADLINE_GAP`."""
+    shares = {
+        str(axis.subject): sum(figures[axis.id][3:]) / sum(figures[axis.id])
+        for axis in axes
+        if axis.subject and sum(figures[axis.id]) >= HEADLINE_PEOPLE
+    }
+    worst, best = (pick(shares, key=shares.__getitem__, default="") for pick in (min, max))
+    if not shares or round(shares[best] - shares[worst], 4) < HEADLINE_GAP:
+        return str(_("Opinions by criterion"))
+    said = str(_("%(worst)s disappoints, %(best)s convinces", worst=worst, best=best))
+    return said[:1].upper() + said[1:]
 
 
 def _comparison(fitness: Any, totals: dict[str, int]) -> list[tuple[Share, Share]]:

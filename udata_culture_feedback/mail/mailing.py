@@ -24,15 +24,15 @@ from flask_mail import Connection, Message
 from udata.core.contact_point.models import ContactPoint
 from udata.core.user.models import User
 from udata.features.notifications.constants import MailCadence
+from udata.i18n import get_locale, pgettext
 from udata.i18n import lazy_gettext as _
-from udata.i18n import pgettext
 from udata.mail import LabelledContent, MailCTA, MailMessage, mail_sent
 from udata.uris import cdata_url
 
 from ..people import contacts
 from ..people.service_account import acting_as
 from ..web.languages import speaking
-from ..web.text_cleaning import excerpt
+from ..web.text_cleaning import excerpt, french_spaces
 from ..web.urls import pages_url
 from . import unsubscribe
 from .models import Entry, message_id
@@ -243,7 +243,7 @@ def _plain(message: MailMessage) -> MailMessage:
     HTML, but take lazy texts for safe, with the titles that people typed in them."""
     return replace(
         message,
-        subject=excerpt(str(message.subject), SUBJECT_LENGTH),
+        subject=_typeset(excerpt(str(message.subject), SUBJECT_LENGTH)),
         paragraphs=[_plain_item(item) for item in message.paragraphs if item is not None],
         footer=[_plain_item(item) for item in message.footer],
     )
@@ -251,8 +251,13 @@ def _plain(message: MailMessage) -> MailMessage:
 
 def _plain_item(item: Any) -> Any:
     if isinstance(item, (MailCTA, LabelledContent)):
-        return replace(item, label=str(item.label))
-    return str(item)
+        return replace(item, label=_typeset(item.label))
+    return _typeset(item)
+
+
+def _typeset(text: Any) -> str:
+    """Return a text with the spaces that its language wants."""
+    return french_spaces(str(text)) if str(get_locale()) == "fr" else str(text)
 
 
 def _ways_out(address: str) -> list[MailCTA]:

@@ -80,11 +80,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Criterion:
-    """The ratings of one criterion: the names of its steps and how many people chose each."""
+    """The ratings of one criterion: the names of its steps and how many people chose each.
+    `question`: what the names answer, where it is not the label."""
 
     label: str
     names: Sequence[str]
     counts: Sequence[int]
+    question: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def criteria(id: str, title: str, rows: Sequence[Criterion]) -> Chart:
     """Draw one bar for each criterion, whose steps have names of their own, best first."""
     height = len(rows) * (NAME + BAR + ENDS + GAP) - GAP
     drawn = [
-        _stacked_row(top, Bar(row.label, row.counts), row.names)
+        _stacked_row(top, Bar(row.label, row.counts), row.names, row.question)
         for top, row in zip(range(0, height, NAME + BAR + ENDS + GAP), rows, strict=True)
     ]
     said = "; ".join(f"{row.label}: {_commonest(row)}" for row in rows)
@@ -286,8 +288,14 @@ def _text(
     anchor: str = "",
     shift: int = 0,
     halo: bool = False,
+    beside: str = "",
 ) -> Markup:
-    """Draw a text. `shift`: pixels beside `x`, which is in percent; `halo`: readable over lines."""
+    """Draw a text. `shift`: pixels beside `x`, which is in percent; `halo`: readable over lines;
+    `beside`: lighter words after it."""
+    if beside:
+        words += Markup(
+            ' <tspan class="k-ink2" fill="{}" font-size="13" font-weight="400">{}</tspan>'
+        ).format(COLOURS["ink2"], beside)
     attributes = Markup(' dx="{}"').format(shift) if shift else Markup("")
     attributes += Markup(' font-size="{}"').format(size) if size != 14 else Markup("")
     attributes += Markup(' font-weight="700"') if bold else Markup("")
@@ -314,13 +322,13 @@ def _cut(words: str, length: int = LINE) -> str:
 # --- Bars of steps --------------------------------------------------------------------------------
 
 
-def _stacked_row(top: int, bar: Bar, names: Sequence[str]) -> Markup:
+def _stacked_row(top: int, bar: Bar, names: Sequence[str], question: str = "") -> Markup:
     of = sum(bar.counts)
     said = ngettext("%(num)d answer", "%(num)d answers", of)
     below = top + NAME + BAR + 15
     return Markup("").join(
         [
-            _text(0, top + 15, bar.label, bold=True),
+            _text(0, top + 15, bar.label, bold=True, beside=question),
             _text(100, top + 15, said, colour="ink2", size=13, anchor="end"),
             _parts(top + NAME, BAR, bar.counts),
             _text(0, below, _cut(names[0], END), colour="ink2", size=12),
