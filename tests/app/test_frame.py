@@ -18,11 +18,14 @@ class FrameTest(PluginTestCase):
 
     def test_everybody_finds_what_is_asked_for_and_themselves(self):
         header = self.header()
-        for path in ("requests/", "consultations/", "me/"):
+        for path in ("", "requests/", "consultations/", "me/"):
             assert f'href="{P}/pages/{path}"' in header
         assert "Log in" in header
         assert "dashboard" not in header
         assert f'href="{P}/pages/requests/" aria-current="page"' in header
+
+    def test_the_home_is_where_one_is_on_the_home_itself(self):
+        assert f'href="{P}/pages/" aria-current="page"' in self.header(path="")
 
     def test_a_producer_finds_their_work_and_how_much_of_it_waits(self):
         producer = Producer()

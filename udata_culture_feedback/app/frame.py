@@ -28,6 +28,7 @@ MOST_COUNTED = 500
 def places(viewer: Viewer) -> list[Place]:
     """Return the places open to everybody, then those where this person works."""
     found = [
+        Place(_("Your voice"), ""),
         Place(_("Requests for data"), "requests/"),
         Place(_("Consultations"), "consultations/"),
         Place(_("My contributions"), "me/"),
