@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+import pymongo.collection
 import pytest
 from mongoengine.connection import get_db
+from pymongo.errors import ServerSelectionTimeoutError
 from udata.core.jobs.models import PeriodicTask
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
@@ -26,6 +28,7 @@ from udata_culture_feedback.people.service_account import SERVICE_EMAIL
 from udata_culture_feedback.people.submissions import CultureFeedbackDeleted
 
 from ..cases import PluginTestCase, Producer
+from ..consultations.consulting import BEFORE, DURING, ConsultationCase, freeze_time
 from ..people.without_account import SETTINGS as KEYS
 
 MODELS = (CultureFeedbackFeedback, CultureFeedbackSummary, CultureFeedbackDeleted)
@@ -139,6 +142,96 @@ class MigrationTest(PluginTestCase):
 
     def info(self) -> str:
         return self.cli("feedback info").output
+
+
+#: What an operator may get wrong, by command: files are made by the test, the rest is as typed.
+MISTAKES: dict[str, list[list[str]]] = {
+    "advertise": [["--dataset", "nothing"], ["--organization", "nothing"], ["--dataset", "\0"]],
+    "grant": [
+        ["moderator", "nobody@example.org"],
+        ["moderator", "{user}", "--organization", "nothing"],
+        ["king", "{user}"],
+    ],
+    "import-requests": [
+        ["{folder}"],
+        ["{folder}/nothing.csv"],
+        ["{empty}"],
+        ["{binary}"],
+        ["{text}", "--encoding", "klingon"],
+        ["{text}", "--mapping", "a=b"],
+        ["{text}", "--mapping", "="],
+    ],
+    "import-responses": [
+        ["nothing", "{text}", "--mapping", "{text}"],
+        ["{consultation}", "{text}", "--mapping", "{folder}"],
+        ["{consultation}", "{text}", "--mapping", "{empty}"],
+        ["{consultation}", "{text}", "--mapping", "{binary}"],
+        ["{consultation}", "{text}", "--mapping", "{list}"],
+        ["{consultation}", "{binary}", "--mapping", "{mapping}"],
+        ["{consultation}", "{empty}", "--mapping", "{mapping}"],
+        ["{consultation}", "{text}", "--mapping", "{mapping}", "--encoding", "klingon"],
+    ],
+    "info": [["more"]],
+    "init": [["more"]],
+    "maintain": [["more"]],
+    "publish-results": [[], ["nothing"], ["{consultation}"], ["\0"], ["x" * 5000]],
+    "recount": [["more"]],
+    "requeue": [["more"]],
+    "revoke": [["moderator", "nobody@example.org"], ["king", "{user}"]],
+    "unmet": [["more"]],
+}
+
+FILES = {
+    "empty": b"",
+    "binary": bytes(range(256)),
+    "text": b"a;b\n1;2\n",
+    "list.json": b"[1, [2]]",
+    "mapping.toml": b'id = "a"\n[answers]\nnothing = "b"\n',
+}
+
+
+class MistakesTest(ConsultationCase):
+    """A mistake is told in a line, with what is wrong; a traceback is for faults of ours."""
+
+    @pytest.fixture(autouse=True)
+    def scene(self, plugin: None, instance_path: Path, tmp_path: Path) -> None:
+        for name, content in FILES.items():
+            (tmp_path / name).write_bytes(content)
+        with freeze_time(BEFORE):
+            consultation = self.make()["slug"]
+        self.names = {name.split(".")[0]: str(tmp_path / name) for name in FILES} | {
+            "folder": str(tmp_path),
+            "user": UserFactory().email,
+            "consultation": consultation,
+        }
+
+    def test_every_command_is_tried(self):
+        from udata_culture_feedback.app.commands import cli
+
+        assert set(MISTAKES) == set(cli.commands)
+
+    @pytest.mark.parametrize("command", MISTAKES)
+    def test_a_mistake_is_told_in_words(self, command: str):
+        for arguments in MISTAKES[command]:
+            typed = [one.format(**self.names) for one in arguments]
+            with freeze_time(DURING):
+                ran = self.cli("feedback", command, *typed, expect_error=True)
+            assert isinstance(ran.exception, SystemExit), (typed, ran.exception)
+            assert ran.exit_code in (1, 2), typed
+            assert "Error: " in ran.output, typed
+            assert "Traceback" not in ran.output, typed
+
+    @pytest.mark.parametrize("command", ["info", "unmet", "requeue"])
+    def test_a_database_that_is_away_is_told_in_words(self, command: str, monkeypatch):
+        def away(*_: object, **__: object) -> None:
+            raise ServerSelectionTimeoutError("nobody listens")
+
+        monkeypatch.setattr(pymongo.collection.Collection, "find", away)
+        monkeypatch.setattr(pymongo.collection.Collection, "update_many", away)
+        monkeypatch.setattr(pymongo.collection.Collection, "estimated_document_count", away)
+        ran = self.cli("feedback", command, expect_error=True)
+        assert ran.exit_code == 1
+        assert "Error: The database does not answer: nobody listens" in ran.output
 
 
 CHECKOUT = Path(__file__).parents[2]

@@ -29,8 +29,7 @@ from ..people.service_account import service_account
 from ..portal import catalogue, job_runs
 from ..search import index as search_index
 from ..search import unmet_searches
-from ..web import refusals
-from ..web.csv_reading import Problem, Unreadable
+from ..web.csv_reading import Problem
 from ..web.embed import advertise as advertising
 from ..web.untyped import Query
 from ..web.version import VERSION
@@ -141,18 +140,15 @@ def import_requests(path: Path, dry_run: bool, mapping: tuple[str, ...], encodin
     """Import requests collected elsewhere from a CSV file (columns: docs/importing.md). What was
     imported before is left as it is; lines that are wrong are named and left out, exit 1."""
     plan = importing.Plan(dict(_pair(one) for one in mapping))
-    try:
-        with click.progressbar(length=1, label=path.name) as bar:
-            report = run_import(
-                plan,
-                File(path, encoding),
-                dry_run=dry_run,
-                skip_errors=True,
-                told=_told,
-                progress=_following(bar),
-            )
-    except Unreadable as error:
-        raise click.ClickException(str(error)) from error
+    with click.progressbar(length=1, label=path.name) as bar:
+        report = run_import(
+            plan,
+            File(path, encoding),
+            dry_run=dry_run,
+            skip_errors=True,
+            told=_told,
+            progress=_following(bar),
+        )
     word = "to import" if dry_run else "imported"
     click.echo(f"{report.new} {word}, {report.known} there already, {report.wrong} wrong")
     if report.wrong:
@@ -178,20 +174,17 @@ def import_responses(
     """Import answers to a consultation that were collected elsewhere, from a CSV file. Also once it
     has closed. What was imported before is left as it is; where a line is wrong nothing is written,
     exit 1."""
-    try:
-        with click.progressbar(length=1, label=path.name) as bar:
-            report = importing_responses.import_file(
-                consultation,
-                path,
-                mapping,
-                encoding=encoding,
-                dry_run=dry_run,
-                skip_errors=skip_errors,
-                told=_told,
-                progress=_following(bar),
-            )
-    except Unreadable as error:
-        raise click.ClickException(str(error)) from error
+    with click.progressbar(length=1, label=path.name) as bar:
+        report = importing_responses.import_file(
+            consultation,
+            path,
+            mapping,
+            encoding=encoding,
+            dry_run=dry_run,
+            skip_errors=skip_errors,
+            told=_told,
+            progress=_following(bar),
+        )
     written = not dry_run and (skip_errors or not report.wrong)
     word = "imported" if written else "to import"
     click.echo(f"{report.new} {word}, {report.known} there already, {report.wrong} wrong")
@@ -264,10 +257,7 @@ def revoke(role: str, email: str) -> None:
 def publish_results(consultation: str) -> None:
     """Publish the results of a consultation (its id or slug) as a dataset of the organization that
     consulted: docs/opendata.md. Again, only what has changed is written."""
-    try:
-        done = publishing.publish(consultation)
-    except refusals.Refusal as refusal:
-        raise click.ClickException(str(refusal)) from refusal
+    done = publishing.publish(consultation)
     what = ", ".join(done.changed) or "nothing has changed"
     click.echo(f"{'Made' if done.created else 'Looked at'} {done.page}: {what}")
 
