@@ -240,6 +240,22 @@ class RequestTest(WithoutAccountTestCase):
         assert addresses() == []
         assert self.request(request["_id"])["status"] == "submitted"
 
+    def test_a_crash_after_the_mail_was_posted_neither_loses_nor_repeats_it(self):
+        with at(0):
+            request = self.asked()
+        self.nights(0, 360)
+        with Mailbox() as mailbox:
+            with at(366):
+                yearly_check_in.ask_everybody()
+            # As a process that died before it marked the request leaves it.
+            requests().update_one({"_id": request["_id"]}, {"$unset": {"interest": 1}})
+            for day in (367, 368):
+                with at(day):
+                    yearly_check_in.ask_everybody()
+                    outbox.deliver_all()
+        assert len([m for m in mailbox.messages if "interested?token=" in m.body]) == 1
+        assert self.request(request["_id"])["interest"]["awaited"] is True
+
     def test_who_answers_is_written_to_for_another_year(self):
         with at(0):
             request = self.asked()

@@ -4,7 +4,7 @@ stays."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -36,8 +36,7 @@ MAIL = "request-still-interested"
 def ask_everybody() -> int:
     """Ask the requesters due for it: a year after they asked, or were asked last. Idempotent.
     Return how many."""
-    days = current_app.config["CULTURE_FEEDBACK_STILL_INTERESTED_DAYS"]
-    long_ago = now() - timedelta(days=days)
+    long_ago = _long_ago()
     waiting = {
         "contact": {"$exists": True},
         "status": {"$in": [*OPEN]},
@@ -94,16 +93,29 @@ def confirm(token: object) -> Request:
 
 
 def _ask(request: Request) -> bool:
+    """Post the mail, then mark the request. Its event names the last time: after a crash in between
+    the next run posts the same event, which makes no second mail."""
     if contacts.find(request["contact"]) is None:
         return False
-    moment = now()
-    # Marked first: a crash in between loses the mail, and never repeats it.
-    requests().update_one(
-        {"_id": request["_id"]}, {"$set": {"interest": {"at": moment, "awaited": True}}}
-    )
-    event = f"request:{request['_id']}:interest:{moment:%Y-%m-%d}"
+    event = f"request:{request['_id']}:interest:{_last_heard(request):%Y-%m-%d}"
     about = {"request": str(request["_id"])}
-    return outbox.post(event, request["contact"], MAIL, about, scope_of(request))
+    posted = outbox.post(event, request["contact"], MAIL, about, scope_of(request))
+    requests().update_one(
+        {"_id": request["_id"]}, {"$set": {"interest": {"at": now(), "awaited": True}}}
+    )
+    return posted
+
+
+def _long_ago() -> datetime:
+    """Return the moment before which somebody last heard of is due to be asked."""
+    days = current_app.config["CULTURE_FEEDBACK_STILL_INTERESTED_DAYS"]
+    return now() - timedelta(days=days)
+
+
+def _last_heard(request: Request) -> datetime:
+    """Return when the requester asked for the data, was asked last or answered last."""
+    checked = request.get("interest")
+    return checked["at"] if checked else request["created_at"]
 
 
 @mail(MAIL, at_once=True)
@@ -112,8 +124,8 @@ def still_interested(reader: Reader, request: str) -> MailMessage | None:
     found = find(ObjectId(request))
     if found is None or found.get("contact") != reader.id:
         return None
-    if not is_awaited(found):
-        return None
+    if not is_awaited(found) and _last_heard(found) >= _long_ago():
+        return None  # answered meanwhile; one that is still due is marked right after its mail
     return MailMessage(
         subject=_("Still interested in “%(title)s”?", title=found["title"]),
         paragraphs=[
