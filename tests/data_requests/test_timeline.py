@@ -56,7 +56,7 @@ class RequestPageTest(PluginTestCase):
         assert places == sorted(places)
         assert "Asked for these data" in said[places[2]]
         for place in (places[1], places[3]):
-            assert "Answers for the holder" in said[place]
+            assert "Holder" in said[place]
 
     def test_what_is_asked_comes_first_except_for_the_holder(self):
         text = self.see().get_text()

@@ -444,7 +444,7 @@ def test_a_producer_picks_datasets_with_the_keyboard(
     page = holder.page
     page.goto(address)
     press, write = page.keyboard.press, page.keyboard.type
-    page.get_by_text("Faire passer à : Données disponibles").first.press("Enter")
+    page.get_by_text("Annoncer la publication…").press("Enter")
     search = page.get_by_role("combobox", name="Chercher un jeu de données par son titre")
     search.focus()
     write("musees de fr")
@@ -472,8 +472,8 @@ def test_a_producer_picks_datasets_with_the_keyboard(
     expect(page.get_by_label("Jardins remarquables")).to_be_checked()
     expect(page.get_by_label(chosen)).to_be_checked()
     assert holder.barriers() == []
-    page.get_by_role("button", name="Faire passer à : Données disponibles").press("Enter")
-    expect(page.get_by_role("heading", name="Données disponibles")).to_be_visible()
+    page.get_by_role("button", name="Annoncer la publication", exact=True).press("Enter")
+    expect(page.get_by_role("status").filter(has_text="Publication annoncée.")).to_be_visible()
     for title in (chosen, "Jardins remarquables"):
         expect(page.get_by_role("link", name=title).first).to_be_visible()
 
@@ -490,7 +490,7 @@ def test_an_organization_is_picked_with_a_mouse_and_a_request_sent_there(
     holder = visitor("producteur@demo.test")
     page = holder.page
     page.goto(asking.page.url)
-    page.get_by_text("Transmettre à l’organisation").first.click()
+    page.get_by_text("Transmettre à l’organisme").first.click()
     page.get_by_role("combobox", name="Chercher un organisme").fill("mediatheque")
     page.get_by_role("option", name="Médiathèque du patrimoine").click()
     expect(page.get_by_label("Médiathèque du patrimoine")).to_be_checked()

@@ -28,7 +28,7 @@ def test_somebody_asks_for_data_and_another_supports_it(
 
     other = visitor(next(newcomers))
     other.page.goto(page.url.split("?")[0])
-    other.page.get_by_role("button", name="J’ai aussi besoin de ces données").press("Enter")
+    other.page.get_by_role("button", name="J’en ai besoin aussi").press("Enter")
     expect(other.page.get_by_text("1 soutien", exact=True)).to_be_visible()
     assert other.barriers() == [], "supported"
     other.page.get_by_role("link", name="Demandes de données").first.click()
@@ -49,10 +49,10 @@ def test_the_holder_moves_a_request_and_everybody_sees_it(visitor: Come, newcome
 
     holder = visitor("producteur@demo.test")
     holder.page.goto(address)
-    holder.page.get_by_text("Faire passer à : Acceptée").first.click()
+    holder.page.get_by_text("Accepter…").click()
     holder.page.locator("#cf-message-accepted").fill("Nous les publierons cet été.")
-    holder.page.get_by_role("button", name="Faire passer à : Acceptée").click()
-    expect(holder.page.get_by_role("heading", name="Acceptée")).to_be_visible()
+    holder.page.get_by_role("button", name="Accepter la demande").click()
+    expect(holder.page.get_by_role("status").filter(has_text="Demande acceptée.")).to_be_visible()
     assert holder.barriers() == [], "moved"
     page.goto(address)
     expect(page.get_by_text("Nous les publierons cet été.")).to_be_visible()

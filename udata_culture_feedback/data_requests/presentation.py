@@ -17,7 +17,7 @@ from ..web.pages import page_address
 from . import queries, representation
 from .models import Request
 from .representation import Shown
-from .workflow import ANSWERS, Status
+from .workflow import ANSWERS, DECISIONS, Status
 
 LABELS = {term.id: term.label for term in vocabulary.REQUEST_STATUSES}
 
@@ -70,6 +70,78 @@ def marked(text: str, sought: str) -> Markup:
         pieces += [escape(text[end : found.start()]), shown(found)]
         end = found.end()
     return Markup("".join([*pieces, escape(text[end:])]))
+
+
+class Act(NamedTuple):
+    """A move as its button says it: `name` opens its form ("Decline…"), `button` sends it, `done`
+    tells what happened."""
+
+    name: Any
+    button: Any
+    done: Any
+
+
+#: What each move is called, in the order of its buttons.
+ACTS: dict[str, Act] = {
+    Status.ACCEPTED: Act(
+        _("Accept…"),
+        _("Accept the request"),
+        _("The request is accepted, and who follows it is told."),
+    ),
+    Status.IN_PROGRESS: Act(
+        _("Prepare the data…"),
+        _("Say that the data are being prepared"),
+        _("The data are being prepared, and who follows the request is told."),
+    ),
+    Status.PUBLISHED: Act(
+        _("Announce the publication…"),
+        _("Announce the publication"),
+        _("The publication is announced, and who follows the request is told."),
+    ),
+    Status.NEEDS_CLARIFICATION: Act(
+        _("Ask for details…"),
+        _("Send the question"),
+        _("The question is sent to the requester; the time to answer is suspended meanwhile."),
+    ),
+    Status.DECLINED: Act(
+        _("Decline…"),
+        _("Decline the request"),
+        _("The request is declined, and who follows it is told."),
+    ),
+    Status.ACKNOWLEDGED: Act(
+        _("Take into account…"),
+        _("Take the request into account"),
+        _("The request is taken into account, and who follows it is told."),
+    ),
+    Status.DUPLICATE: Act(
+        _("Merge with another request…"),
+        _("Merge the requests"),
+        _("The request is merged with another, and who follows it is told."),
+    ),
+    Status.WITHDRAWN: Act(
+        _("Withdraw my request…"), _("Withdraw my request"), _("Your request is withdrawn.")
+    ),
+    Status.SUBMITTED: Act(
+        _("Ask again…"), _("Ask for these data again"), _("You ask for these data again.")
+    ),
+}
+_REOPEN = Act(
+    _("Reopen…"), _("Reopen the request"), _("The request is open again, and its holder is told.")
+)
+_SEPARATE = Act(
+    _("Separate from the other request…"),
+    _("Separate the requests"),
+    _("The request is followed on its own again, and who follows it is told."),
+)
+#: Moves that are seldom wanted, shown after the others.
+SELDOM = frozenset((Status.DUPLICATE, Status.WITHDRAWN))
+
+
+def act_of(before: str, after: str) -> Act:
+    """Return what a move from one status to another is called."""
+    if before == Status.DUPLICATE:
+        return _SEPARATE
+    return _REOPEN if before in DECISIONS else ACTS[after]
 
 
 class Step(NamedTuple):

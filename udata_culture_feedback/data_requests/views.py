@@ -63,6 +63,8 @@ DONE = {
     "followed": _("You will be told of each step of this request."),
     "unfollowed": _("You are no longer told of this request."),
     "moved": _("The request has moved, and who follows it is told."),
+    "transferred": _("The request is sent there, and who follows it is told."),
+    "dated": _("The date is recorded, and who follows the request is told."),
     "extended": _("The date is extended, and who follows the request is told."),
     "written": _("Thank you, your message is published below."),
     "changed": _("Your message is changed."),
@@ -352,7 +354,7 @@ def _decide_match(viewer: Viewer, id: str) -> Request:
 #: `requests/_acts.html`, `requests/_proposed.html`): the action, and the key of its confirmation.
 VERBS: dict[str, tuple[Callable[[Viewer, str], Request], str]] = {
     "move": (_move, "moved"),
-    "transfer": (_transfer, "moved"),
+    "transfer": (_transfer, "transferred"),
     "extend": (_extend, "extended"),
     "match": (_decide_match, "decided"),
 }
@@ -377,7 +379,17 @@ def _act(
             return card(viewer, again, refusal=refusal)
         return _one(viewer, again, refusal=refusal)
     said = done if isinstance(done, str) else done["done"]
+    if said == "moved":
+        said = _kind_of_move(found)
     return go_on(found, said, sent=request.form.get("instead", ""))
+
+
+def _kind_of_move(found: Request) -> str:
+    """Return the key of the confirmation of a move that a form has made: its two statuses."""
+    before, after = request.form.get("from", ""), request.form.get("to", "")
+    if after == Status.WITHDRAWN != found["status"]:
+        return "detached"  # others support it
+    return "dated" if before == after else f"{before}-{after}"
 
 
 def go_on(found: Request, done: str, sent: str = "") -> Response:
@@ -429,6 +441,9 @@ def _said(done: str | None, found: Request) -> Any:
         return DONE["asked, waits"]
     if done == "asked" and not found.get("organization"):
         return DONE["asked of the desk"]
+    before, _dash, after = (done or "").partition("-")
+    if before in LABELS["status"] and after in LABELS["status"]:
+        return presentation.act_of(before, after).done
     return DONE.get(done or "")
 
 
@@ -503,6 +518,9 @@ def reading(viewer: Viewer, found: Request, shown: representation.Shown) -> dict
         "proposed": dataset_matches.proposals_on(viewer, found),
         "may_extend": permissions.may_extend(viewer, found),
         "max_extension": actions.MAX_EXTENSION,
+        "acts": list(presentation.ACTS),
+        "seldom": presentation.SELDOM,
+        "act_of": presentation.act_of,
         "picked": _picked(),
         "pick_url": lambda kind: page_address("requests/pick", kind=kind),
         **words(),

@@ -20,6 +20,14 @@ content?.addEventListener("click", async ({ target }) => {
   if (button) (await import("./charts.js")).save(button);
 });
 
+for (const button of navigator.clipboard ? (content?.querySelectorAll("[data-copy]") ?? []) : []) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.querySelector("[role]").textContent = button.dataset.copied;
+  });
+}
+
 for (const button of content?.querySelectorAll("[data-forget]") ?? []) {
   button.addEventListener("click", () => {
     for (const name of Object.keys(sessionStorage)) {
