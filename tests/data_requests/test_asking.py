@@ -125,6 +125,17 @@ class SimilarThingsTest(AskingCase):
         assert "<mark>Horaires</mark> des <mark>musées</mark>" in self.see(path)
         assert "data-found" not in self.see("/pages/requests/similar?q=", reader)
 
+    def test_the_dataset_one_asks_from_is_not_proposed(self):
+        here = DatasetFactory(title="Horaires des musées de France")
+        there = DatasetFactory(title="Horaires des musées de Bretagne")
+        path = "/pages/requests/similar?q=horaires+des+musees"
+        assert here.title.split()[-1] in self.see(path)
+        page = self.see(f"{path}&dataset={here.id}")
+        assert "France" not in page
+        assert there.title.split()[-1] in page
+        form = self.see(f"/pages/requests/new?dataset={here.slug}", UserFactory())
+        assert f"similar?dataset={here.slug}" in form
+
     def test_in_the_widget_a_support_is_shown_where_the_form_was(self):
         self.asks(UserFactory())
         shown = self.see("/pages/requests/similar?q=horaire+musee&as=fragment", UserFactory())
@@ -167,7 +178,7 @@ class InTheWidgetTest(AskingCase):
         assert "Horaires des musées" in shown
         assert f'data-sent="ask:{producer.dataset.id}"' in shown
         assert producer.organization.name in shown
-        assert re.search(r"Reçue le .* un mois", shown)
+        assert re.search(r"Réponse attendue avant le \d", shown)
         assert "/pages/requests/horaires-des-musees/" in shown
 
     def test_ids_do_not_meet_those_of_the_page_of_the_dataset(self):

@@ -164,6 +164,20 @@ def test_one_takes_part_by_email_without_javascript(visitor: Come) -> None:
     expect(somebody.page.locator("#cf-errors")).to_be_focused()
 
 
+def test_one_supports_in_place_what_was_asked_already(visitor: Come) -> None:
+    somebody = visitor().goes_to(COMMENTED)
+    address = somebody.page.url
+    somebody.place.get_by_role("link", name="Demander des données").click()
+    somebody.page.get_by_label("Titre de la demande").fill("Recensement des kiosques à musique")
+    support = somebody.page.get_by_role("button", name="Soutenir cette demande : Recensement")
+    support.click()
+    part = somebody.widget.locator("#cf-ask")
+    expect(part).to_contain_text("Merci, votre soutien est compté.")
+    expect(part).to_contain_text("Recensement des kiosques à musique")
+    assert somebody.page.url == address
+    assert somebody.barriers() == []
+
+
 def test_none_of_these_pages_has_a_barrier(visitor: Come) -> None:
     somebody = visitor().goes_to(COMMENTED)
     found = {"question": somebody.barriers()}

@@ -147,7 +147,8 @@ class SupportingTest(RequestsTestCase):
         similar = f"{P}/pages/requests/similar?lang=en&q={request['title'].replace(' ', '+')}"
         link = f'href="{P}/pages/requests/{request["slug"]}/'
         page = self.visit("GET", similar).get_data(as_text=True)
-        assert "Support this request without an account" in page
+        assert f"{request['slug']}/support" in page
+        assert f"target={request['id']}" in page
         assert link in page
         app.config["CULTURE_FEEDBACK_WITHOUT_ACCOUNT"] = {"support": "off"}
         try:
@@ -155,7 +156,24 @@ class SupportingTest(RequestsTestCase):
         finally:
             app.config["CULTURE_FEEDBACK_WITHOUT_ACCOUNT"] = {}
         assert link in page
-        assert "without an account" not in page
+        assert "/support" not in page
+
+    def test_a_similar_request_is_supported_in_the_place_of_the_form(self):
+        request, browser = self.asked(), self.browser()
+        page = f"{P}/pages/requests/{request['slug']}/support?show=card&as=fragment&lang=en"
+        form = {"proof": browser.proof(request["id"], "support"), "instead": "ask:"}
+        form["contributor_token"] = browser.token
+        supported = self.visit("POST", page, data=form).get_data(as_text=True)
+        assert 'id="cf-ask"' in supported
+        assert "your support is counted" in supported
+        assert self.people(request) == 2
+        asked = self.visit("POST", page, data={}).get_data(as_text=True)
+        assert 'id="cf-ask"' in asked
+        assert 'name="email"' in asked
+        with Mailbox() as mailbox:
+            sent = self.visit("POST", page, data={"by_email": "1", "email": EMAIL})
+            assert 'id="cf-ask"' in sent.get_data(as_text=True)
+        assert mailbox.token()
 
     def test_the_page_of_a_request_takes_a_proof_and_gives_the_support_back(self):
         request, browser = self.asked(), self.browser()

@@ -84,7 +84,7 @@ def ask() -> Response:
             read_again="read_again" in request.form,
         )
         if not checked and typed.get("title"):
-            found = proposals.similar_things(viewer, typed["title"])
+            found = proposals.similar_things(viewer, typed["title"], but=_context(typed))
             if found["requests"] or found["datasets"]:
                 return _form(viewer, typed, holder, found=found, checked=True)
         if by_email:
@@ -100,7 +100,8 @@ def ask() -> Response:
 def similar_requests() -> Response:
     """Show what resembles a title, while it is typed."""
     viewer = current_viewer()
-    found = proposals.similar_things(viewer, request.args.get("q", "")[:300])
+    dataset = _context(request.args.to_dict())
+    found = proposals.similar_things(viewer, request.args.get("q", "")[:300], but=dataset)
     return render(
         "requests/similar.html",
         viewer=viewer,
@@ -167,7 +168,7 @@ def _form(
         here=page_address("requests/new", **in_place),
         list_url=page_address("requests/"),
         back_url=page_address(f"datasets/{context['dataset']}/" if context else "requests/"),
-        similar_url=page_address("requests/similar"),
+        similar_url=page_address("requests/similar", **context),
         pick_url=lambda kind: page_address("requests/pick", kind=kind),
         login=login_url(page_address("requests/new", **without(typed, "description"))),
         **_support_words(),
@@ -198,6 +199,8 @@ def _support_words() -> dict[str, Any]:
         "open_statuses": OPEN,
         "pieces": proposals.pieces,
         "support_open": ways(current_viewer(), Action.SUPPORT, None).open,
+        "support_proof": ways(current_viewer(), Action.SUPPORT, None).proof,
+        "proof_of": lambda one: ways(current_viewer(), Action.SUPPORT, one["id"]).proof,
         "support_url": lambda one: page_address(f"requests/{one['slug']}/support", **shown),
     }
 

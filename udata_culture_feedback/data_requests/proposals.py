@@ -12,6 +12,7 @@ from udata.i18n import lazy_gettext as _
 from ..contributions.review_rules import Visibility
 from ..people.viewer import Viewer
 from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
 from ..search import similar
 from ..search.similar import Similar
 from ..search.terms import fold, stems
@@ -44,11 +45,15 @@ class Found(TypedDict):
     marked: list[str]
 
 
-def similar_things(viewer: Viewer, text: str) -> dict[str, list[dict[str, Any]]]:
+def similar_things(
+    viewer: Viewer, text: str, *, but: DatasetFacts | None = None
+) -> dict[str, list[dict[str, Any]]]:
     """Find the `datasets` (id, title, page) and `requests` (as in lists) that a text asks for, best
-    first, each with how it was found (see `Found`). Withdrawn and merged requests are left out:
-    they cannot be supported."""
+    first, each with how it was found (see `Found`). Left out: withdrawn and merged requests, which
+    cannot be supported, and the dataset (`but`) that the user comes from."""
     found = similar.similar(text, limit=SHOWN)
+    if but:
+        found["datasets"] = [one for one in found["datasets"] if one.id != but.id]
     datasets = catalogue.datasets_by_id(one.id for one in found["datasets"])
     wanted = {
         "_id": {"$in": [one.id for one in found["requests"]]},

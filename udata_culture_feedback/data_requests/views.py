@@ -175,17 +175,27 @@ def support_request(reference: str) -> Response:
                 confirmation.ask(Action.SUPPORT, {"request": id} | given)
                 return go_on(found, "sent")
             if not request.form.get("proof"):
-                return _one(viewer, found, by_email=True)
+                return _to_confirm(viewer, found)
         found = actions.support(viewer, id, request.form)
     except refusals.Refusal as refusal:
         again = actions.find(id) or found
-        if _wants_card():
-            return card(viewer, again, refusal=refusal)
-        by_email = by_email or needs_another_way(refusal)
-        return _one(viewer, again, refusal=refusal, by_email=by_email)
-    if not viewer.account:
-        return _one(viewer, found, done="supported")  # not recognised after a redirect
-    return go_on(found, "supported", sent=request.form.get("instead", ""))
+        return _to_confirm(viewer, again, refusal, by_email or needs_another_way(refusal))
+    sent = request.form.get("instead", "")
+    if not viewer.account and not _wants_card():
+        # Not recognised after a redirect.
+        return _one(viewer, found, done="supported", sent=sent if DRAFT.fullmatch(sent) else "")
+    return go_on(found, "supported", sent=sent)
+
+
+def _to_confirm(
+    viewer: Viewer,
+    found: Request,
+    refusal: refusals.Refusal | None = None,
+    by_email: bool = True,
+) -> Response:
+    """Show a request with the form by which an anonymous user supports it by e-mail."""
+    shown = card if _wants_card() else _one
+    return shown(viewer, found, refusal=refusal, by_email=by_email)
 
 
 @form_address("/pages/requests/<string:reference>/unsupport", page="requests/{reference}/")
@@ -411,6 +421,7 @@ def card(
     done: str = "",
     sent: str = "",
     refusal: refusals.Refusal | None = None,
+    by_email: bool = False,
 ) -> Response:
     """Show a request in place of the form that asked for it, in the widget: status and dates."""
     dataset = request.form.get("dataset") or sent.partition(":")[2]
@@ -419,8 +430,11 @@ def card(
         viewer=viewer,
         refusal=refusal,
         errors=refusal.errors if refusal else {},
-        fields=(),
+        fields=("email",),
         prefix=ASKING,
+        by_email=by_email,
+        typed=request.form,
+        support_address=page_address(f"requests/{found['slug']}/support", show="card"),
         asked=representation.in_full(viewer, found),
         done=_said(done, found),
         sent=sent,
@@ -491,6 +505,7 @@ def _one(
         sent=sent,
         here=page_address(link),
         act=lambda what: page_address(f"{link}{what}"),
+        support_address=page_address(f"{link}support"),
         list_url=page_address("requests/"),
         login=login_url(page_address(link)),
         **reading(viewer, found, shown),

@@ -17,11 +17,18 @@ export function enhance(content, viewer, load) {
     }
   };
   content.addEventListener("submit", save); // once, however often it is added
+  content.addEventListener("click", aim);
   each("[data-sent]", (done) => forget(done.dataset.sent));
   each("[data-pick]", (picker) => makePicker(picker, load));
   each("[data-draft]", (form) => keepDraft(form, viewer));
   each("[data-similar]", (title) => lookAround(title, load));
   each("[data-limit]", countDown);
+}
+
+// One form supports any of the requests that exist already: each has its own proof of work.
+function aim({ target }) {
+  const button = target.closest?.("button[data-proof]");
+  if (button) button.form.dataset.proof = button.dataset.proof;
 }
 
 const make = (name, properties) => Object.assign(document.createElement(name), properties);
