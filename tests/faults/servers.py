@@ -6,6 +6,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -143,6 +145,48 @@ def is_primary(member: Mongod) -> bool:
             return client.admin.command("hello")["isWritablePrimary"]
     except PyMongoError:
         return False
+
+
+class Network(Server):
+    """The way to a server of this machine: as slow as it is told, and it may stall."""
+
+    def __init__(self, to: int) -> None:
+        self.to = to
+        self.delay = 0.0
+        self.flows = threading.Event()
+        self.flows.set()
+        self._ends: list[socket.socket] = []
+
+    def start(self) -> Self:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        self.flows.set()
+        for end in (self._listener, *self._ends):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _address = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.to))
+                self._ends += [near, far]
+                for way in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=way, daemon=True).start()
+
+    def _carry(self, out: socket.socket, into: socket.socket) -> None:
+        with suppress(OSError):
+            while some := out.recv(1 << 16):
+                self.flows.wait()
+                time.sleep(self.delay)
+                into.sendall(some)
+        with suppress(OSError):
+            into.shutdown(socket.SHUT_WR)
 
 
 class Redis(Server):

@@ -17,7 +17,7 @@ import pytest
 from .load import Load
 from .patience import wait_until
 from .portal import Portal
-from .servers import Mongod, ReplicaSet, is_primary
+from .servers import Mongod, Network, ReplicaSet, is_primary
 
 WORDS = "Il manque les musées d’outre-mer,\net la colonne « région » depuis 2019."
 #: MongoDB's OutOfDiskSpace.
@@ -136,6 +136,28 @@ def test_mongod_hangs_and_the_text_of_the_form_is_kept(standing, line):
         "MongoDB hangs (`SIGSTOP`): 503 within the deadline, the form sent again",
         1, len(kept), 0, portal.counters().replace("Every figure is right", "exact"),
     )  # fmt: skip
+
+
+def test_the_network_is_slow_then_stalls(tmp_path, nothing_is_lost):
+    with (
+        Mongod(tmp_path / "mongodb") as mongod,
+        Network(mongod.port) as network,
+        Portal(tmp_path, f"mongodb://127.0.0.1:{network.port}/faults") as portal,
+    ):
+        seed = portal.seed(people=10)
+        portal.serve()
+        workers = portal.children(portal.web)
+        network.delay = 0.02
+        with Load(portal, seed, seed.datasets, words=True) as load:
+            load.until(0.4)
+            network.flows.clear()
+            wait_until(lambda: load.statuses[503], "a refusal")
+            network.flows.set()
+        assert load.statuses[500] == 0
+        assert set(workers) <= set(portal.children(portal.web))  # none killed for being silent
+        nothing_is_lost(
+            "the network to MongoDB is slow (20 ms each way), then stalls: 503 meanwhile", load
+        )
 
 
 def test_a_disk_that_fills_up(tmp_path, nothing_is_lost):
