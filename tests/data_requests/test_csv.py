@@ -9,8 +9,10 @@ import tracemalloc
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from bs4 import BeautifulSoup
 from bson import ObjectId
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.organization.factories import OrganizationFactory
@@ -47,6 +49,15 @@ class CSVTest(PluginTestCase):
     def read_by_a_moderator(self, id: ObjectId) -> None:
         done = moderating.decide(somebody(sysadmin=True), [moderating.Wanted(id)], Decision.PUBLISH)
         assert done.done == [id]
+
+    def test_the_list_leads_to_a_file_for_spreadsheets_in_its_language(self):
+        page = self.visit("GET", "/api/1/culture-feedback/pages/requests/?lang=fr")
+        link = BeautifulSoup(page.data, "html.parser").find("a", string="Ouvrir dans un tableur")
+        assert link is not None
+        query = urlsplit(str(link["href"])).query
+        file = self.ask("GET", f"{FILE}?{query}", buffered=True)
+        assert file.status_code == 200
+        assert file.get_data(as_text=True).startswith("\ufeffSorte de demande;Statut;")
 
     def test_it_is_a_file_to_save(self):
         headers = self.ask("GET", FILE, buffered=True).headers

@@ -77,6 +77,37 @@ class FeedbackCSVTest(PluginTestCase):
             assert (row["wants_answer"], row["treatment"]) == ("true", "new")
             assert row["comment"] == ""
 
+    def test_for_a_spreadsheet_it_speaks_the_language_of_the_reader(self):
+        self.producer.dataset.update(title="=Musées; été")
+        given = {"ratings": {"completeness": 2}, "usages": ["research", "teaching"]}
+        self.give(UserFactory(), self.producer.dataset, **given, wants_answer=True)
+        for path in self.files:
+            text = self.text(f"{path}?for=spreadsheet&lang=fr")
+            assert text.startswith("\ufeff")
+            [row] = csv.DictReader(io.StringIO(text[1:], newline=""), delimiter=";")
+            assert row["Titre du jeu de données"] == "'=Musées; été"
+            assert "En partie" in row.values()
+            assert row["Complétude"] == "2"
+            assert row["Usages"] == "Recherche, étude; Enseigner, apprendre"
+            assert row["Une réponse est attendue"] == "Oui"
+            assert "row" not in row
+            english = self.text(f"{path}?for=spreadsheet&lang=en")[1:]
+            [row] = csv.DictReader(io.StringIO(english, newline=""))
+            assert (row["An answer is awaited"], row["Uses"]) == (
+                "Yes",
+                "Research, study; Teaching, learning",
+            )
+
+    def test_it_is_for_nothing_else_and_known_by_its_language(self):
+        refused = self.ask("GET", "/site/feedback.csv?for=excel")
+        assert refused.status_code == 400
+        assert "spreadsheet" in refused.json["errors"]["for"]
+        tags = {
+            self.ask("GET", f"/site/feedback.csv{query}", buffered=True).headers["ETag"]
+            for query in ("", "?for=spreadsheet&lang=fr", "?for=spreadsheet&lang=en")
+        }
+        assert len(tags) == 3
+
     def test_it_has_as_many_rows_as_the_figures_say(self):
         for fitness in ("yes", "yes", "no"):
             self.give(UserFactory(), self.producer.dataset, fitness=fitness)

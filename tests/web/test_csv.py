@@ -11,7 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from udata.core.csv import get_writer
 
-from udata_culture_feedback.web.csv import FORMULAS, REMEMBERED, ROWS, SHORT, Cells, cell, written
+from udata_culture_feedback.web.csv import (
+    FORMULAS,
+    REMEMBERED,
+    ROWS,
+    SHORT,
+    Cells,
+    Heading,
+    cell,
+    spreadsheet,
+    written,
+)
+from udata_culture_feedback.web.languages import speaking
+
+from ..cases import PluginTestCase
 
 #: What means something to a spreadsheet or in a file comes often.
 texts = st.text(
@@ -86,3 +99,25 @@ def test_no_more_is_remembered_however_many_texts_there_are() -> None:
     assert len(cells) == REMEMBERED
     assert max(map(len, cells)) <= SHORT
     assert cells.line(["=new"]) == '"\'=new"\r\n'
+
+
+class SpreadsheetTest(PluginTestCase):
+    def test_numbers_and_dates_are_those_of_its_language_and_only_texts_are_made_safe(self):
+        headings = [
+            None,
+            Heading("=Titre"),
+            Heading("Thèmes", {"a": "Art", "b": "Été"}, several=True),
+            *(Heading(name) for name in ("Part", "Écart", "Fait", "Le")),
+        ]
+        row = [b"drawn", "+33; 1", "a,b,z", 0.25, -3, True, datetime(2026, 1, 31, 23, 30)]
+        expected = {
+            "fr": """\ufeff'=Titre;Thèmes;Part;Écart;Fait;Le\r
+"'+33; 1";"Art; Été; z";0,25;-3;Oui;2026-02-01 00:30:00\r
+""",
+            "en": """\ufeff'=Titre,Thèmes,Part,Écart,Fait,Le\r
+'+33; 1,Art; Été; z,0.25,-3,Yes,2026-02-01 00:30:00\r
+""",
+        }
+        for lang, text in expected.items():
+            with self.app.test_request_context(), speaking(lang):
+                assert "".join(spreadsheet(headings, [row])) == text

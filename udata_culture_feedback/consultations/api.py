@@ -14,6 +14,7 @@ from ..people.access_modes import Action
 from ..people.viewer import Viewer, current_viewer
 from ..web import listing, refusals
 from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
+from ..web.csv import FOR_SPREADSHEET
 from . import (
     actions,
     answering,
@@ -263,7 +264,7 @@ class CultureFeedbackResultsAPI(Route):
 
 @ns.route("/consultations/<string:id>/responses.csv", endpoint="culture_feedback_responses_csv")
 class CultureFeedbackResponsesCSVAPI(Route):
-    @api.doc("get_culture_feedback_responses_csv")
+    @api.doc("get_culture_feedback_responses_csv", params=FOR_SPREADSHEET)
     @api.produces(["text/csv"])
     @api.response(404, "Sealed until it has closed")
     def get(self, id: str) -> Answer:

@@ -31,7 +31,6 @@ from ..opendata.tables import (
 from ..portal import catalogue
 from ..vocabulary import vocabularies
 from ..web import refusals
-from ..web.csv import download
 from . import figures, results
 from . import release as release_module
 from .models import Channel, Consultation, Question, TextState, collected, responses
@@ -321,8 +320,8 @@ def responses_csv(consultation: Consultation) -> Response:
             )
         )
     made_of = version(responses(), rows_where(consultation, release.until), table.header)
-    rows = table.rows(response_rows(consultation, release))
-    return download(f"responses-{consultation['slug']}", table.header, rows, made_of)
+    rows = response_rows(consultation, release)
+    return table.download(rows, made_of, f"responses-{consultation['slug']}")
 
 
 def _told(totals: dict[str, int]) -> set[str]:

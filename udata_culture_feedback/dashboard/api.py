@@ -8,6 +8,7 @@ from udata.api import api, fields
 from ..people.viewer import current_viewer
 from ..web import listing
 from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
+from ..web.csv import FOR_SPREADSHEET
 from . import organization_settings, portal_board, subscriptions
 
 settings_fields = documented(
@@ -136,7 +137,7 @@ class PortalBoardAPI(Route):
 
 @ns.route("/dashboard/portal.csv", endpoint="culture_feedback_portal_board_csv")
 class PortalBoardCSVAPI(Route):
-    @api.doc("get_culture_feedback_portal_board_csv", security="apikey")
+    @api.doc("get_culture_feedback_portal_board_csv", params=FOR_SPREADSHEET, security="apikey")
     @api.produces(["text/csv"])
     @api.response(404, "Not an administrator of the portal")
     def get(self) -> Answer:

@@ -4,7 +4,7 @@ stored counters, a page at a time by an index."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import reduce
 from operator import getitem
@@ -23,13 +23,13 @@ from ..data_requests.queries import PUBLIC
 from ..feedback import trend
 from ..feedback.models import STANDING, Treatment, feedbacks, summaries
 from ..figures.summary_ids import OF_ORGANIZATIONS, organization_summary
+from ..opendata.tables import Column, Table
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.collections import now
 from ..search import unmet_searches
 from ..web import listing, refusals
 from ..web.api import never_stored
-from ..web.csv import download
 from ..web.listing import EPOCH, Page
 from ..web.moments import iso
 from .scores import Answers
@@ -147,32 +147,34 @@ def every_row(sort: str) -> Iterator[Row]:
     yield from _rows(batch)
 
 
-#: The columns of the file: name → where its value is in a row.
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "organization.id": ("organization", "id"),
-    "organization.name": ("organization", "name"),
-    "total": ("total",),
-    "comments.waiting": ("comments", "waiting"),
-    "comments.overdue": ("comments", "overdue"),
-    "answers.awaited": ("answers", "awaited"),
-    "answers.answered_of_awaited": ("answers", "answered_of_awaited"),
-    "answers.commented": ("answers", "commented"),
-    "answers.answered_of_commented": ("answers", "answered_of_commented"),
-    "answers.median_days": ("answers", "median_days"),
-    "requests.open": ("requests", "open"),
-    "requests.overdue": ("requests", "overdue"),
-    "requests.published": ("requests", "published"),
-    "last_feedback_at": ("last_feedback_at",),
-}
+def table() -> Table:
+    """Describe the file: names are those of the API."""
+    named = (
+        ("organization.id", _("Organization")),
+        ("organization.name", _("Name of the organization")),
+        ("total", _("Opinions")),
+        ("comments.waiting", _("Comments that wait")),
+        ("comments.overdue", _("Comments that wait for too long")),
+        ("answers.awaited", _("Answers awaited")),
+        ("answers.answered_of_awaited", _("Share answered of these")),
+        ("answers.commented", _("Comments")),
+        ("answers.answered_of_commented", _("Share answered of the comments")),
+        ("answers.median_days", _("Median days to a first answer")),
+        ("requests.open", _("Open requests")),
+        ("requests.overdue", _("Overdue requests")),
+        ("requests.published", _("Requests answered by data")),
+        ("last_feedback_at", _("Last opinion")),
+    )
+    return Table.plain("producers", *(Column(name, title, _at(name)) for name, title in named))
+
+
+def _at(name: str) -> Callable[[Any], Any]:
+    return lambda row: reduce(getitem, name.split("."), row)
 
 
 def file(sort: str) -> Response:
     """Return the board as CSV, with all organizations, never stored by anybody."""
-    rows = (
-        [reduce(getitem, path, row) for path in COLUMNS.values()]  # type: ignore[arg-type]
-        for row in every_row(sort)
-    )
-    return never_stored(download("producers", list(COLUMNS), rows))
+    return never_stored(table().download(every_row(sort)))
 
 
 def lacking() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ..email_confirmation.api import confirmation_is_sent, token_field, without_
 from ..people.access_modes import Action
 from ..people.viewer import Viewer, current_viewer
 from ..web.api import Answer, Route, answer, documented, json_body, ns
+from ..web.csv import FOR_SPREADSHEET
 from . import actions, csv, feeds, following, proposals, queries, representation
 from .models import Request
 
@@ -156,7 +157,7 @@ class CultureFeedbackRequestsFeedAPI(Route):
 
 @ns.route("/site/requests.csv", endpoint="culture_feedback_requests_csv")
 class CultureFeedbackRequestsCSVAPI(Route):
-    @api.doc("get_culture_feedback_requests_csv")
+    @api.doc("get_culture_feedback_requests_csv", params=FOR_SPREADSHEET)
     @api.produces(["text/csv"])
     def get(self) -> Answer:
         """Download every public request"""

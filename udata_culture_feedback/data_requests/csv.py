@@ -26,7 +26,6 @@ from ..opendata.tables import (
 from ..portal import catalogue
 from ..portal.collections import now
 from ..vocabulary import vocabularies
-from ..web.csv import download
 from . import permissions, representation
 from .clock import Clock
 from .dataset_page import PUBLIC
@@ -261,7 +260,7 @@ def requests_csv() -> Response:
     of_requests = table()
     # `overdue` changes with time alone: the day is part of the version.
     made_of = version(requests(), PUBLIC, now().date(), of_requests.header)
-    return download("requests", of_requests.header, of_requests.rows(rows()), made_of)
+    return of_requests.download(rows(), made_of)
 
 
 def rows(scope: Query | None = None) -> Iterator[Row]:

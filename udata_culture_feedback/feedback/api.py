@@ -29,6 +29,7 @@ from ..web.api import (
     same_for_all,
     written,
 )
+from ..web.csv import FOR_SPREADSHEET
 from ..web.urls import api_url
 from . import actions, answer_templates, csv, queries, rdf, representation, summaries, treatment
 from .models import Feedback
@@ -410,7 +411,7 @@ class CultureFeedbackOrganizationSummaryAPI(Route):
 
 @ns.route("/organizations/<string:org>/feedback.csv", endpoint="culture_feedback_org_csv")
 class CultureFeedbackOrganizationCSVAPI(Route):
-    @api.doc("get_organization_culture_feedback_csv")
+    @api.doc("get_organization_culture_feedback_csv", params=FOR_SPREADSHEET)
     @api.produces(["text/csv"])
     def get(self, org: str) -> Answer:
         """Download the feedback on the public datasets of an organization: no names, few texts"""
@@ -419,7 +420,7 @@ class CultureFeedbackOrganizationCSVAPI(Route):
 
 @ns.route("/site/feedback.csv", endpoint="culture_feedback_site_csv")
 class CultureFeedbackSiteCSVAPI(Route):
-    @api.doc("get_site_culture_feedback_csv")
+    @api.doc("get_site_culture_feedback_csv", params=FOR_SPREADSHEET)
     @api.produces(["text/csv"])
     def get(self) -> Answer:
         """Download the feedback on all public datasets: no names, few texts"""

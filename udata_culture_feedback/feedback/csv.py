@@ -29,7 +29,6 @@ from ..portal import catalogue
 from ..portal.collections import Query
 from ..vocabulary import vocabularies
 from ..web import refusals
-from ..web.csv import download
 from . import permissions, summaries
 from .models import STANDING, feedbacks
 
@@ -145,8 +144,7 @@ def _file(name: str, scope: Query, summary_id: str) -> Response:
         of_feedback.header,
         most=_is_most(scope),
     )
-    found = of_feedback.rows(rows(scope, summary_id))
-    return download(name, of_feedback.header, found, made_of)
+    return of_feedback.download(rows(scope, summary_id), made_of, name)
 
 
 def _counted(scope: Query) -> Query:

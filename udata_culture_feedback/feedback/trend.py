@@ -6,11 +6,16 @@ not counted again behind `before:`: a month has its own data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from functools import reduce
+from operator import getitem, itemgetter
 from typing import Any, TypedDict
 
+from udata.i18n import lazy_gettext as _
+
 from ..figures.settle import Totals
+from ..opendata.tables import Column, Table
 from ..portal.collections import now
 from ..vocabulary import vocabularies
 from ..web.moments import local_day, portal_zone
@@ -135,23 +140,26 @@ def _months_between(first: str, last: str) -> Iterator[str]:
         )
 
 
-def columns() -> list[str]:
-    """Return the header of the file of months."""
+def table() -> Table:
+    """Describe the file of months."""
     lists = vocabularies()
-    axes = [f"{name}.{id}" for id in lists.ids("axes") for name in ("count", "sum")]
-    fitness = [f"fitness.{id}" for id in lists.ids("fitness")]
-    return ["month", *fitness, *axes, "commented", "answered", "median_days"]
+    return Table.plain(
+        "trend",
+        Column("month", _("Month"), itemgetter("month"), type="yearmonth"),
+        *(
+            Column(f"fitness.{term.id}", term.label, _in("fitness", term.id), type="integer")
+            for term in lists["fitness"]
+        ),
+        *(
+            Column(f"{name}.{axis.id}", f"{axis.label} — {told}", _in("axes", axis.id, name))
+            for axis in lists["axes"]
+            for name, told in (("count", _("number")), ("sum", _("sum")))
+        ),
+        Column("commented", _("Comments"), itemgetter("commented"), type="integer"),
+        Column("answered", _("First answers"), itemgetter("answered"), type="integer"),
+        Column("median_days", _("Median days to them"), itemgetter("median_days"), type="integer"),
+    )
 
 
-def rows(shown: Iterable[Month]) -> Iterator[list[Any]]:
-    """Yield the months as rows of that file."""
-    for one in shown:
-        axes = [axis[name] for axis in one["axes"].values() for name in ("count", "sum")]
-        yield [
-            one["month"],
-            *one["fitness"].values(),
-            *axes,
-            one["commented"],
-            one["answered"],
-            one["median_days"],
-        ]
+def _in(*path: str) -> Callable[[Any], Any]:
+    return lambda month: reduce(getitem, path, month)

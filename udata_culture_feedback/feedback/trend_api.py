@@ -14,7 +14,7 @@ from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..web import refusals
 from ..web.api import Answer, Route, answer, documented, ns
-from ..web.csv import download
+from ..web.csv import FOR_SPREADSHEET
 from ..web.moments import iso
 from . import summaries, trend
 from .actions import readable_dataset
@@ -93,7 +93,7 @@ def _trend(summary: Summary, events: list[TrendEvent]) -> Trend:
 
 
 def _file(name: str, shown: Trend) -> Response:
-    return download(name, trend.columns(), trend.rows(shown["months"]))
+    return trend.table().download(shown["months"], name=name)
 
 
 @ns.route("/datasets/<string:dataset>/trend/", endpoint="culture_feedback_dataset_trend")
@@ -107,7 +107,7 @@ class DatasetTrendAPI(Route):
 
 @ns.route("/datasets/<string:dataset>/trend.csv", endpoint="culture_feedback_dataset_trend_csv")
 class DatasetTrendCSVAPI(Route):
-    @api.doc("get_dataset_culture_feedback_trend_csv")
+    @api.doc("get_dataset_culture_feedback_trend_csv", params=FOR_SPREADSHEET)
     @api.produces(["text/csv"])
     def get(self, dataset: str) -> Answer:
         """Download what is said of a dataset month by month"""
@@ -126,7 +126,7 @@ class OrganizationTrendAPI(Route):
 
 @ns.route("/organizations/<string:org>/trend.csv", endpoint="culture_feedback_org_trend_csv")
 class OrganizationTrendCSVAPI(Route):
-    @api.doc("get_organization_culture_feedback_trend_csv")
+    @api.doc("get_organization_culture_feedback_trend_csv", params=FOR_SPREADSHEET)
     @api.produces(["text/csv"])
     def get(self, org: str) -> Answer:
         """Download what is said of the datasets of an organization month by month"""
@@ -144,7 +144,7 @@ class SiteTrendAPI(Route):
 
 @ns.route("/site/trend.csv", endpoint="culture_feedback_site_trend_csv")
 class SiteTrendCSVAPI(Route):
-    @api.doc("get_site_culture_feedback_trend_csv")
+    @api.doc("get_site_culture_feedback_trend_csv", params=FOR_SPREADSHEET)
     @api.produces(["text/csv"])
     def get(self) -> Answer:
         """Download what is said of all datasets month by month"""

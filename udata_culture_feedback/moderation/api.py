@@ -10,8 +10,9 @@ from udata.api import api, fields
 from ..contributions import kinds
 from ..contributions.moderated import Decision
 from ..people.viewer import current_viewer
-from ..web import csv, listing
+from ..web import listing
 from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
+from ..web.csv import FOR_SPREADSHEET
 from ..web.listing import Page
 from . import (
     actions,
@@ -181,14 +182,19 @@ class CultureFeedbackModerationJournalAPI(Route):
 
 @ns.route("/moderation/journal.csv", endpoint="culture_feedback_moderation_journal_csv")
 class CultureFeedbackModerationJournalCsvAPI(Route):
-    @api.doc("get_culture_feedback_decisions_csv", parser=journal_parser, security="apikey")
+    @api.doc(
+        "get_culture_feedback_decisions_csv",
+        params=FOR_SPREADSHEET,
+        parser=journal_parser,
+        security="apikey",
+    )
     @api.response(403, "Not a moderator")
     def get(self) -> Response:
         """Get the same lines as a file, without words: `q` is not looked at"""
         viewer = current_viewer()
         permissions.must_moderate(viewer)
         rows = journal_reading.rows(viewer, journal_reading.asked())
-        return never_stored(csv.download("moderation", list(journal_reading.COLUMNS), rows))
+        return never_stored(journal_reading.table().download(rows))
 
 
 @ns.route("/feedback/<string:id>/flag/", endpoint="culture_feedback_flag")
@@ -227,11 +233,11 @@ class CultureFeedbackTransparencyAPI(Route):
 
 @ns.route("/transparency.csv", endpoint="culture_feedback_transparency_csv")
 class CultureFeedbackTransparencyCsvAPI(Route):
-    @api.doc("get_culture_feedback_transparency_csv")
+    @api.doc("get_culture_feedback_transparency_csv", params=FOR_SPREADSHEET)
     def get(self) -> Response:
         """Get the same decisions as a file: month, decision, reason, count"""
         rows = transparency.rows(transparency.as_json()["months"])
-        return csv.download("transparency", list(transparency.COLUMNS), rows)
+        return transparency.table().download(rows)
 
 
 def gesture(payload: dict[str, Any]) -> actions.Outcome:

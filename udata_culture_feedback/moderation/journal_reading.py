@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from bson import ObjectId
@@ -16,6 +17,7 @@ from udata.i18n import lazy_gettext as _
 from .. import vocabulary
 from ..contributions import kinds
 from ..contributions.moderated import Decision
+from ..opendata.tables import Column, Table, terms
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..search.terms import fold
@@ -37,20 +39,27 @@ BATCH = 200
 #: Longest excerpt of the words in a line, in characters.
 SHOWN_WORDS = 200
 
-#: Columns of the file. No words are in it.
-COLUMNS = (
-    "id",
-    "at",
-    "by",
-    "role",
-    "decision",
-    "reason",
-    "class",
-    "item",
-    "organization",
-    "batch",
-    "undone_at",
-)
+
+def table() -> Table:
+    """Describe the file. No words are in it."""
+    named: tuple[tuple[str, Any, tuple[tuple[str, str], ...]], ...] = (
+        ("id", _("Decision"), ()),
+        ("at", _("Date"), ()),
+        ("by", _("Moderator"), ()),
+        ("role", _("Role"), ()),
+        ("decision", _("What was decided"), terms(vocabulary.MODERATION_DECISIONS)),
+        ("reason", _("Reason"), terms(vocabulary.MODERATION_REASONS)),
+        ("class", _("Kind"), tuple((id, str(k.label)) for id, k in kinds.moderated().items())),
+        ("item", _("Contribution"), ()),
+        ("organization", _("Organization"), ()),
+        ("batch", _("Decided together"), ()),
+        ("undone_at", _("Undone on"), ()),
+    )
+    columns = (
+        Column(name, title, itemgetter(at), values=labels)
+        for at, (name, title, labels) in enumerate(named)
+    )
+    return Table.plain("moderation", *columns)
 
 
 @dataclass

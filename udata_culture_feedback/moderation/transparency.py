@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, cast
+
+from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
 from ..contributions.moderated import Decision
+from ..opendata.tables import Column, Table, terms
 from ..portal.collections import now
 from .models import Month, Outcome, Waited, appeals, journal, past_months
 
@@ -22,8 +26,6 @@ SETTLED_AFTER = timedelta(days=2)
 SHOWN = 24
 #: Fewest texts for which a median delay is published.
 FEWEST = 5
-#: Columns of the file.
-COLUMNS = ("month", "decision", "reason", "count")
 
 
 def as_json(at: datetime | None = None) -> dict[str, Any]:
@@ -46,11 +48,29 @@ def as_json(at: datetime | None = None) -> dict[str, Any]:
     }
 
 
-def rows(months: list[dict[str, Any]]) -> Iterator[list[Any]]:
-    """Yield the months as lines of a file: `COLUMNS`."""
+def table() -> Table:
+    """Describe the file of decisions."""
+    return Table.plain(
+        "transparency",
+        Column("month", _("Month"), itemgetter("month"), type="yearmonth"),
+        Column(
+            "decision",
+            _("Decision"),
+            itemgetter("decision"),
+            values=terms(vocabulary.MODERATION_DECISIONS),
+        ),
+        Column(
+            "reason", _("Reason"), itemgetter("reason"), values=terms(vocabulary.MODERATION_REASONS)
+        ),
+        Column("count", _("Number"), itemgetter("count"), type="integer"),
+    )
+
+
+def rows(months: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the months as lines of that file."""
     for month in months:
         for one in month["decisions"]:
-            yield [month["month"], one["decision"], one["reason"], one["count"]]
+            yield {"month": month["month"], **one}
 
 
 def _month(month: str, figures: Month, contested: Counter[str]) -> dict[str, Any]:

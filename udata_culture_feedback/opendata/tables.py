@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from bson import decode_iter
+from flask import Response
 from pymongo.collection import Collection
 from udata.i18n import lazy_gettext as _
 
 from ..vocabulary import vocabularies
-from ..web.csv import cell, written
+from ..web.csv import Heading, cell, download, written
 from ..web.untyped import Query, Shown
 from .suppression import LEAST_FOR_CROSSES, shown_groups
 
@@ -76,16 +77,30 @@ class Column:
             constraints["pattern"] = f"{one}({SEPARATOR}{one})*"
         return shown | ({"constraints": constraints} if constraints else {})
 
+    def heading(self) -> Heading | None:
+        """Return the column as a spreadsheet shows it: labels instead of codes, while steps of a
+        scale stay numbers, to be computed with. None for random ids, which are of no use there."""
+        if self.name == ROW:
+            return None
+        labels = {} if self.type == "integer" else dict(self.values)
+        return Heading(str(self.title), labels, self.many)
+
 
 @dataclass(frozen=True)
 class Table:
-    """One file. `name`: without its suffix. `drawn`: whether its rows have random ids."""
+    """One file. `name`: without its suffix. `drawn`: whether its rows have random ids. Title and
+    description: of a file that is published."""
 
     name: str
     title: str
     description: str
     columns: tuple[Column, ...]
     drawn: bool = True
+
+    @classmethod
+    def plain(cls, name: str, *columns: Column) -> Table:
+        """Return a table that is only downloaded."""
+        return cls(name, "", "", columns, drawn=False)
 
     @property
     def all_columns(self) -> tuple[Column, ...]:
@@ -104,6 +119,14 @@ class Table:
             return
         for id, one in zip(_drawn_ids(), things, strict=False):
             yield [id, *[value(one) for value in values]]
+
+    def download(
+        self, things: Iterable[Any], version: str | None = None, name: str | None = None
+    ) -> Response:
+        """Return the file to save, for programs or for a spreadsheet, as `web.csv.download` does.
+        `name`: another than the table's."""
+        headings = [column.heading() for column in self.all_columns]
+        return download(name or self.name, self.header, self.rows(things), headings, version)
 
     def schema(self) -> Shown:
         """Return its Table Schema."""

@@ -2,19 +2,27 @@
 
 udata's conventions (`udata.core.csv`) are kept, so that one reader reads every file of a portal:
 UTF-8, semicolons, texts in quotes, CRLF. udata leaves formulas as they are; ours are turned into
-text.
+text. With `?for=spreadsheet` a file is written for people instead, in their language.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from babel.numbers import get_decimal_symbol
 from flask import Response, request, stream_with_context
+from flask_babel import get_locale
 from udata.auth import current_user
+from udata.i18n import lazy_gettext as _
 
+from . import refusals
 from .api import PUBLIC_MAX_AGE
+from .moments import portal_zone, to_local
 
 #: Spreadsheets take a cell that begins with one of these for a formula, quoted or not (OWASP, "CSV
 #: injection"); East Asian ones do so for the wide forms.
@@ -29,21 +37,52 @@ SHORT = 100
 
 EMPTY = '""'
 
+SPREADSHEET = "spreadsheet"
+#: What the documentation of a route says of its argument.
+FOR_SPREADSHEET = {
+    "for": {
+        "description": "`spreadsheet`: to be opened in one, in the language of `lang`",
+        "enum": [SPREADSHEET],
+        "in": "query",
+        "type": "string",
+    }
+}
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column as people read it. `labels`: of its codes; `several`: a cell may have many, with
+    commas between them."""
+
+    title: str
+    labels: Mapping[Any, str] = field(default_factory=dict)
+    several: bool = False
+
 
 def download(
-    name: str, header: list[str], rows: Iterable[list[Any]], version: str | None = None
+    name: str,
+    header: list[str],
+    rows: Iterable[list[Any]],
+    headings: Sequence[Heading | None],
+    version: str | None = None,
 ) -> Response:
-    """Return a file to save, named after the day; `rows` are read while they are sent.
+    """Return a file to save, named after the day; `rows` are read while they are sent. Raise
+    Invalid for another use than `?for=spreadsheet`.
 
     Cells: texts, numbers, dates (naive UTC), lists of texts, booleans, bytes (written as
-    hexadecimal), None. `version`: of the content, for an ETag; weak, since equal content may differ
-    in bytes.
+    hexadecimal), None. `headings`: of the columns in a spreadsheet; None leaves one out.
+    `version`: of the content, for an ETag; weak, since equal content may differ in bytes.
     """
+    if for_spreadsheet():
+        made = spreadsheet(headings, rows)
+        version = version and f"{version}-{get_locale()}"
+    else:
+        made = written(header, rows)
     filename = f"{name}-{datetime.now(UTC):%Y-%m-%d}.csv"
     # Not `make_conditional`, which would read all of it to know its length.
     known_already = bool(version and request.if_none_match.contains_weak(version))
     response = Response(
-        () if known_already else stream_with_context(written(header, rows)),
+        () if known_already else stream_with_context(made),
         304 if known_already else 200,
         content_type="text/csv; charset=utf-8",
         headers={
@@ -60,6 +99,53 @@ def download(
     if version:
         response.set_etag(version, weak=True)
     return response
+
+
+def for_spreadsheet() -> bool:
+    """Check whether the file is asked for a spreadsheet. Raise Invalid for anything else."""
+    use = request.args.get("for", "")
+    if use not in ("", SPREADSHEET):
+        message = _("Choose one of: %(ids)s.", ids=SPREADSHEET)
+        raise refusals.Invalid(message, {"for": message})
+    return use == SPREADSHEET
+
+
+def spreadsheet(headings: Sequence[Heading | None], rows: Iterable[list[Any]]) -> Iterator[str]:
+    """Yield the text of a file that a spreadsheet in the current language opens as it should: with
+    a byte order mark, by which Excel knows UTF-8; semicolons where the decimal mark is a comma;
+    titles and labels instead of names and codes."""
+    mark = get_decimal_symbol(get_locale())
+    shown = [(at, heading) for at, heading in enumerate(headings) if heading]
+    yes_no = {True: str(_("Yes")), False: str(_("No"))}
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=";" if mark == "," else ",")
+    out.write("\ufeff")
+    writer.writerow([_harmless(heading.title) for _at, heading in shown])
+    for number, row in enumerate(rows, 1):
+        writer.writerow([_for_people(row[at], heading, mark, yes_no) for at, heading in shown])
+        if number % ROWS == 0:
+            yield out.getvalue()
+            out.seek(0)
+            out.truncate()
+    yield out.getvalue()
+
+
+def _for_people(value: Any, heading: Heading, mark: str, yes_no: Mapping[bool, str]) -> str:
+    """Return a value as the text of its cell, numbers and dates as spreadsheets know them."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return yes_no[value]
+    if heading.several:
+        codes = value.split(",") if isinstance(value, str) else value
+        return _harmless("; ".join(str(heading.labels.get(code, code)) for code in codes))
+    if heading.labels:
+        value = heading.labels.get(value, value)
+    if isinstance(value, float):
+        return str(value).replace(".", mark)
+    if isinstance(value, datetime):
+        return f"{to_local(value, portal_zone()):%Y-%m-%d %H:%M:%S}"
+    return str(cell(value))
 
 
 def written(header: list[str], rows: Iterable[list[Any]]) -> Iterator[str]:
