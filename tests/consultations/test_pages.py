@@ -119,7 +119,7 @@ class StepTest(PageCase):
             back.presses("go", "next", answers__themes=["books"], answers__satisfied="3")
             assert back.sees("Step 3 of 4: The data")
             back.presses("go", "next", answers__best_q="Musées de France")
-            assert back.sees("Look over your answer and send it", "Musées de France", "Books")
+            assert back.sees("Review your answer and send it", "Musées de France", "Books")
             assert self.stored_of(camille).get("sent_at") is None
             back.presses("go", "send", profile="student", open_data="1")
             assert back.sees("Thank you, your answer is recorded.", "Change my answer")
@@ -313,7 +313,7 @@ class ResumeTest(PageCase):
         camille = UserFactory()
         with freeze_time(DURING):
             phone = Browser(self).goes_to(self.begun(camille)).presses()
-            assert not phone.sees("Be told of what comes next")
+            assert not phone.sees("Hear what comes next")
             assert not phone.sees("Log in to answer")
             wish = {"answers__lacking.title": "Les entrées", "answers__lacking.ask": "1"}
             phone.presses("go", "next", answers__use="no").presses("go", "next")

@@ -245,10 +245,10 @@ def revoke(role: str, email: str) -> None:
     if ROLES[role] == roles.CONSULTATION:
         had = roles.take_back(user_id, roles.CONSULTATION)
         team = "in the team of consultations"
-        click.echo(f"{email} is not {team} any more" if had else f"{email} was not {team}")
+        click.echo(f"{email} is no longer {team}" if had else f"{email} was not {team}")
         return
     had = roles.revoke(user_id)
-    click.echo(f"{email} is no moderator any more" if had else f"{email} was no moderator")
+    click.echo(f"{email} is no longer a moderator" if had else f"{email} was no moderator")
 
 
 @cli.command("publish-results")

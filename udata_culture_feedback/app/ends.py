@@ -30,7 +30,7 @@ TOLD: dict[int, tuple[Any, Any]] = {
         _("Its address belongs to a form. Go back to the page of the form."),
     ),
     410: (
-        _("This link is over"),
+        _("This link no longer works"),
         _("It was used already, or it has expired."),
     ),
     413: (

@@ -93,7 +93,7 @@ def _sheet() -> Sheet:
         ),
     ]
     return Sheet(
-        str(_("What users say of the data, and ask for")),
+        str(_("What users say about the data, and what they ask for")),
         "\n\n".join(str(paragraph) for paragraph in paragraphs),
         tuple(config["CULTURE_FEEDBACK_OPEN_DATA_TAGS"]),
         UpdateFrequency.DAILY,

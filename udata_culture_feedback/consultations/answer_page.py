@@ -47,9 +47,7 @@ DONE = {
     "sent": _("Thank you, your answer is recorded. You can change it until the closing."),
     "saved": _("What you have begun is saved."),
     "erased": _("Your answer has been deleted."),
-    "texts-back": _(
-        "Your texts will not be in the open data any more, from the next publication on."
-    ),
+    "texts-back": _("Your texts will be left out of the open data from the next publication on."),
     "forgotten": _("What you had begun has been deleted."),
     "followed": _("Your choice is recorded."),
     "confirmed": _("Thank you, your answer is recorded."),

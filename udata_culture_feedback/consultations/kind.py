@@ -221,7 +221,7 @@ class OwnResponse(Owned):
             token = form_tokens.resume_token(ObjectId(item["id"]), key)
             way = Way(f"{path}resume", {"token": token})
         texts = item.get("texts") or []
-        gone = gettext("A consultation that is not there any more")
+        gone = gettext("A consultation that no longer exists")
         return owned.entry(
             item,
             title=about["title"] if about else gone,

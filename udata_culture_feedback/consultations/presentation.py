@@ -154,7 +154,7 @@ def _title(consultation: Consultation, step: int) -> str:
     if not consultation["steps"]:
         return str(_("Your answer"))
     if step > len(consultation["steps"]):
-        return str(_("Look over your answer and send it"))
+        return str(_("Review your answer and send it"))
     return said(consultation["steps"][step - 1])
 
 

@@ -58,7 +58,7 @@ def publish(consultation_id: Any) -> Published:
     owner = catalogue.organizations_by_id([consultation["organization"]])
     organization = owner.get(consultation["organization"])
     if organization is None or organization.deleted:
-        raise refusals.Conflict(_("The organization that consulted is not there any more."))
+        raise refusals.Conflict(_("The organization that consulted no longer exists."))
     with (
         speaking(current_app.config["DEFAULT_LANGUAGE"]),
         tempfile.TemporaryDirectory(prefix="culture-feedback-") as folder,

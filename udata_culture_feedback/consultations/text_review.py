@@ -124,7 +124,7 @@ def moderate(
     if not permissions.may_see_results(consultation):
         raise refusals.Conflict(_("Answers are sealed until it has closed."))
     if not permissions.may_moderate(viewer, consultation):
-        raise refusals.Forbidden(_("Only who moderates may do this."))
+        raise refusals.Forbidden(_("Only moderators may do this."))
     if decision not in DECISIONS:
         message = _("Choose one of: %(ids)s.", ids=", ".join(DECISIONS))
         raise refusals.Invalid(message, {"decision": message})

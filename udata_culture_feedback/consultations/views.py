@@ -148,7 +148,7 @@ def resume_page(reference: str) -> Response:
     found = resumed(token, consultation)
     refusal = None
     if found is None:
-        refusal = refusals.Invalid(_("This link is not complete, or leads nowhere any more."))
+        refusal = refusals.Invalid(_("This link is incomplete, or no longer works."))
     return never_stored(
         render(
             "consultations/resume.html",

@@ -42,7 +42,7 @@ class CultureFeedbackDatasetSubscriptionAPI(Route):
 
     @api.doc("unsubscribe_from_dataset_culture_feedback", security="apikey")
     def delete(self, dataset: str) -> Answer:
-        """Do not hear of it any more"""
+        """Unsubscribe"""
         return _shown(subscriptions.of_dataset(current_viewer(), dataset, False))
 
 
@@ -61,7 +61,7 @@ class CultureFeedbackOrganizationSubscriptionAPI(Route):
 
     @api.doc("unsubscribe_from_organization_culture_feedback", security="apikey")
     def delete(self, org: str) -> Answer:
-        """Do not hear of it any more"""
+        """Unsubscribe"""
         return _shown(subscriptions.of_organization(current_viewer(), org, False))
 
 

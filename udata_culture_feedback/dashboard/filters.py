@@ -79,7 +79,7 @@ def read(arguments: Arguments, viewer: Viewer, scope: Scope) -> Filters:
         if arguments.get(name, "").strip():
             reading.read(name)
     if reading.errors:
-        raise refusals.Invalid(_("Some filters make no sense."), reading.errors)
+        raise refusals.Invalid(_("Some filters are not valid."), reading.errors)
     # What waits is listed from the oldest on: those have waited longest.
     usual = "created_at" if "waiting" in reading.chosen else "-created_at"
     sort = arguments.get("sort", usual)

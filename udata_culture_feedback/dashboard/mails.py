@@ -234,7 +234,7 @@ def _public_page(feedback: dict[str, Any]) -> str:
 
 
 def _because_subscribed() -> Any:
-    return _("You receive this message because you asked to hear of these data.")
+    return _("You receive this message because you asked to be told about these data.")
 
 
 def _because_producer(holder: OrganizationFacts) -> Any:

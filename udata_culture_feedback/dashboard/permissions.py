@@ -84,7 +84,9 @@ def scope_of_organization(viewer: Viewer, reference: str) -> Scope:
         return Scope(organization, None)
     if NeedAnyOf(OrganizationPartialEditorNeed(organization.id)).can():
         return Scope(organization, tuple(assigned())[:MAX_DATASETS])
-    raise refusals.Forbidden(_("Only who edits the data of this organization sees its dashboard."))
+    raise refusals.Forbidden(
+        _("Only people who edit the data of this organization see its dashboard.")
+    )
 
 
 def own_scope(viewer: Viewer) -> Scope:

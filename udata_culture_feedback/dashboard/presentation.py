@@ -213,7 +213,7 @@ class AxisOpinion:
             return _("Nobody has rated it")
         step = self.axis.steps[MIDDLE - 1]
         if not self.low:
-            return _("Nobody of %(count)d says worse than “%(step)s”", count=self.count, step=step)
+            return _("None of %(count)d says worse than “%(step)s”", count=self.count, step=step)
         return ngettext(
             "%(num)d person of %(count)d says worse than “%(step)s”",
             "%(num)d people of %(count)d say worse than “%(step)s”",

@@ -31,8 +31,8 @@ DAYS = re.compile(r"[0-9]{1,9}")
 #: Message for what was just done.
 DONE = {
     "saved": _("The settings are saved."),
-    "subscribed": _("You will hear of what users say of these data."),
-    "unsubscribed": _("You will not hear of it any more."),
+    "subscribed": _("You will be told what users say about these data."),
+    "unsubscribed": _("You will no longer be told about it."),
 }
 
 

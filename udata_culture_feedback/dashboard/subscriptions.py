@@ -126,7 +126,7 @@ def _answer(
         spend_write(viewer, manages=allowed)
     # Anybody may unsubscribe, former members included.
     if not allowed and wanted is not False:
-        raise refusals.Forbidden(_("Only who answers users there may subscribe."))
+        raise refusals.Forbidden(_("Only people who answer users there may subscribe."))
     id = f"{viewer.user_id}:{target}"
     if wanted is not None:
         scope = model.objects(id=facts.id).only("id").first()

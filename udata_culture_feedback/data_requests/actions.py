@@ -197,7 +197,7 @@ def _expect(viewer: Viewer, request: Request, asked: Values) -> Request:
     """Change the day on which the holder expects to publish, with a public message. Raise
     Forbidden, Conflict once the request has moved, Invalid naming the field."""
     dealing = permissions.deals_with(viewer, request)
-    _must(dealing, _("Only who deals with this request may say when the data come."))
+    _must(dealing, _("Only those who handle this request may say when the data will be published."))
 
     def expected(one: Request) -> Request | None:
         if one["status"] != request["status"]:
@@ -226,14 +226,14 @@ def transfer(viewer: Viewer, reference: Any, payload: Values) -> Request:
     request = readable(viewer, reference)
     dealing = permissions.deals_with(viewer, request)
     spend_write(viewer, manages=dealing)
-    _must(dealing, _("Only who deals with this request may send it elsewhere."))
+    _must(dealing, _("Only those who handle this request may send it elsewhere."))
     message = read_message(payload)
     holder = _holder(payload.get("organization"), required=True)
 
     def transferred(request: Request) -> Request:
         _must(
             permissions.deals_with(viewer, request),
-            _("Only who deals with this request may send it elsewhere."),
+            _("Only those who handle this request may send it elsewhere."),
         )
         if not permissions.may_transfer(viewer, request):
             raise _elsewhere(viewer, request)
@@ -268,7 +268,7 @@ def extend(viewer: Viewer, reference: Any, payload: Values) -> Request:
     request = readable(viewer, reference)
     dealing = permissions.deals_with(viewer, request)
     spend_write(viewer, manages=dealing)
-    _must(dealing, _("Only who deals with this request may extend its date."))
+    _must(dealing, _("Only those who handle this request may extend its date."))
     days, reason = read_extension(payload, MAX_EXTENSION)
 
     def extended(request: Request) -> Request:

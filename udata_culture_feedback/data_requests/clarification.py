@@ -39,7 +39,7 @@ def opened(token: object) -> Request:
             raise BadData("no token")
         id, contact, asked_at = signer(PURPOSE).loads(token)
     except (BadData, UnicodeError, ValueError) as error:
-        message = _("This link is not whole. Copy it from the message again.")
+        message = _("This link is incomplete. Copy it from the message again.")
         raise refusals.Invalid(message, {"token": message}) from error
     request = find(ObjectId(id))
     if request is None:

@@ -168,7 +168,7 @@ class Clock:
         if self.extended_days:
             raise ValueError("The service date was already extended once.")
         if self.answered_at is not None or self.stopped_at is not None:
-            raise ValueError("The clock is not running any more.")
+            raise ValueError("The clock is no longer running.")
         if days < 1 or not reason.strip():
             raise ValueError("An extension needs a number of days and a reason.")
         return replace(self, extended_days=days, extension_reason=reason.strip())._dated(zone)

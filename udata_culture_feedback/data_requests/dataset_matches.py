@@ -187,7 +187,7 @@ def dismiss(viewer: Viewer, id: Any) -> None:
     may = permissions.deals_with(viewer, request) or _may_claim(viewer, match, request)
     spend_write(viewer, manages=may)
     if not may:
-        raise refusals.Forbidden(_("Only who deals with this request may decide that."))
+        raise refusals.Forbidden(_("Only those who handle this request may decide that."))
     if match["state"] == State.ACCEPTED:
         raise refusals.Conflict(_("This proposal was accepted."), state=match["state"])
     _decide(match, State.DISMISSED)

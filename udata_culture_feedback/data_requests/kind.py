@@ -496,7 +496,7 @@ _OF_REQUESTS = {"title": 1, "slug": 1, "organization": 1, "dataset": 1}
 
 def _entry_about(item: Shown, **more: Any) -> Entry:
     about = item["request"]
-    title = about["title"] if about else gettext("A request that is not public any more")
+    title = about["title"] if about else gettext("A request that is no longer public")
     page = owned.local(about["page"]) if about else None
     return owned.entry(item, title=title, page=page, **more)
 

@@ -327,7 +327,10 @@ def resembling(reader: User, dataset: str) -> MailMessage | None:
     for one in proposed[:LISTED]:
         told.append(MailCTA(f"{one['title']} ({supports_told(one)})", _page(one)))
     told.append(
-        _("If it answers a request, say so on its page: who asked for these data is told at once.")
+        _(
+            "If it answers a request, say so on its page: "
+            "whoever asked for these data is told at once."
+        )
     )
     return MailMessage(
         subject=ngettext(

@@ -57,7 +57,7 @@ DONE = {
         "Thank you, your request is recorded. Somebody will look for the holder."
     ),
     "supported": _("Thank you, your support is counted."),
-    "unsupported": _("Your support has been taken back."),
+    "unsupported": _("Your support is withdrawn."),
     "sent": confirmation.SENT,
     "sent to follow": confirmation.SENT,
     "followed": _("You will be told of each step of this request."),
@@ -65,7 +65,7 @@ DONE = {
     "moved": _("The request has moved, and who follows it is told."),
     "transferred": _("The request is sent there, and who follows it is told."),
     "dated": _("The date is recorded, and who follows the request is told."),
-    "extended": _("The date is extended, and who follows the request is told."),
+    "extended": _("The date is extended, and those who follow the request are told."),
     "written": _("Thank you, your message is published below."),
     "changed": _("Your message is changed."),
     "message deleted": _("Your message is deleted."),

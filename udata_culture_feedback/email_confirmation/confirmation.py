@@ -259,7 +259,7 @@ def opened(token: object) -> Unconfirmed:
         id = tokens.signer(PURPOSE).loads(token)
         found = unconfirmed().find_one({"_id": ObjectId(id), "expires_at": {"$gt": now()}})
     except (BadData, UnicodeError) as error:
-        message = _("This link is not whole. Copy it from the message again.")
+        message = _("This link is incomplete. Copy it from the message again.")
         raise refusals.Invalid(message, {"token": message}) from error
     if found is None or not hmac.compare_digest(found["link"], _hash(token)):
         raise refusals.Gone(

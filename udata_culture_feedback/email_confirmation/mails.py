@@ -31,7 +31,7 @@ def confirm_contribution(reader: Correspondent, id: str) -> MailMessage | None:
             said.subject,
             _("It is kept apart until you confirm it. Nothing is counted or published before."),
             MailCTA(_("Read it and confirm"), link),
-            _("This link is good for 24 hours, and once."),
+            _("This link works once, within 24 hours."),
             _(
                 "It was not you? You have nothing to do: everything is erased within 24 hours, "
                 "this address included."

@@ -215,7 +215,7 @@ class OwnFeedback(Owned):
         fitness = lists.label("fitness", item["fitness"])
         return owned.entry(
             item,
-            title=dataset["title"] if dataset else str(_("Data that are not public any more")),
+            title=dataset["title"] if dataset else str(_("Data that are no longer public")),
             page=owned.local(item["self_web_url"]) if dataset else None,
             facts=[
                 (str(_("Do these data meet your need?")), fitness),

@@ -71,8 +71,8 @@ def _opened() -> tuple[Way, Reader]:
     if not way or not reader or reader.deleted:
         raise refusals.Invalid(
             _(
-                "This link is not complete, or leads nowhere any more. Please use the one at the "
-                "end of the latest message you received."
+                "This link is incomplete, or no longer works. Please use the one at the end of "
+                "the latest message you received."
             )
         )
     return way, reader

@@ -59,7 +59,7 @@ def flag(viewer: Viewer, kind: str, reference: str, payload: dict[str, Any]) -> 
     spend_write(viewer)
     reason, message = _read(payload)
     if flagged.item["visibility"] != Visibility.PUBLIC:
-        raise refusals.Conflict(_("This is not public any more."))
+        raise refusals.Conflict(_("This is no longer public."))
     about = f"{flagged.kind}:{flagged.item['_id']}"
     admit(viewer, flagged.action, str(flagged.target), payload, about=about)
     return _store(viewer, flagged, reason, message)

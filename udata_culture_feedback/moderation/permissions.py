@@ -91,7 +91,7 @@ def must_administer(viewer: Viewer) -> None:
     if not viewer.known:
         raise refusals.Unauthenticated(_("Log in to moderate."))
     if not viewer.sysadmin:
-        raise refusals.Forbidden(_("Only who administers the portal may do that."))
+        raise refusals.Forbidden(_("Only administrators of the portal may do that."))
 
 
 def refusal(viewer: Viewer, case: Case, decision: Decision, reason: str) -> refusals.Refusal | None:
@@ -105,7 +105,7 @@ def refusal(viewer: Viewer, case: Case, decision: Decision, reason: str) -> refu
     if case.author and not viewer.sysadmin:
         return refusals.Forbidden(_("Somebody else decides about what you wrote."))
     if case.own and not viewer.sysadmin and decision in AGAINST and reason not in OWN_REASONS:
-        return refusals.Forbidden(_("This reason is not for who belongs to the organization."))
+        return refusals.Forbidden(_("Members of the organization cannot give this reason."))
     if not _is_possible(viewer, case, decision, reason):
         return refusals.Conflict(
             _("This is not possible as things stand now."),

@@ -406,7 +406,7 @@ def _done(outcome: actions.Outcome | None) -> str | None:
 #: Messages after a change of the team.
 TEAM_DONE = {
     "granted": _("The role is given."),
-    "revoked": _("The role is taken back."),
+    "revoked": _("The role is removed."),
 }
 
 

@@ -114,7 +114,7 @@ def opened(token: object) -> Visit:
             raise BadData("no token")
         id = ObjectId(tokens.signer(PURPOSE).loads(token))
     except (BadData, UnicodeError) as error:
-        message = _("This link is not whole. Copy it from the message again.")
+        message = _("This link is incomplete. Copy it from the message again.")
         raise refusals.Invalid(message, {"token": message}) from error
     found = visits().find_one(_waiting(id))
     if found is None:

@@ -29,9 +29,9 @@ def my_contributions(reader: Correspondent, id: str) -> MailMessage | None:
         subject=_("What you said: your link"),
         paragraphs=[
             _("Somebody, probably you, wants to see what was said here with your address."),
-            _("By this link you see it, correct it, take it along or erase it."),
+            _("With this link you can see it, correct it, export it or erase it."),
             MailCTA(_("See what I said"), link),
-            _("This link is good for one hour, and once."),
+            _("This link works once, within one hour."),
             _("It was not you? You have nothing to do: nobody sees anything without this link."),
         ],
     )

@@ -47,7 +47,7 @@ def opinion_columns() -> tuple[Column, ...]:
     says."""
     lists = vocabularies()
     return (
-        *dataset_columns(_("Its id on the portal; empty where it is not public any more.")),
+        *dataset_columns(_("Its id on the portal; empty where it is no longer public.")),
         *organization_columns(
             _("Organization"),
             _("Name of the organization"),

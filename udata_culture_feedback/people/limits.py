@@ -66,7 +66,7 @@ def spend_write(viewer: Viewer, *, manages: bool = False) -> None:
     """
     wait = _spend(OF_MANAGER if manages else OF_CONTRIBUTOR, viewer.key or "")
     if wait is not None:
-        raise refusals.TooMany(_("That is a lot at once. Please wait a few minutes."), wait)
+        raise refusals.TooMany(_("That is too much at once. Please wait a few minutes."), wait)
 
 
 def spend_without_account(target: str) -> None:

@@ -172,8 +172,8 @@ def _read_cursor(cursor: str) -> tuple[datetime, ObjectId]:
         milliseconds, id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         return EPOCH + int(milliseconds) * MILLISECOND, ObjectId(id)
     except (ValueError, TypeError, OverflowError) as error:
-        message = _("Not a cursor of ours.")
+        message = _("This cursor is not valid.")
         raise refusals.Invalid(message, {"cursor": message}) from error
     except Exception as error:  # bson raises its own class for a bad id
-        message = _("Not a cursor of ours.")
+        message = _("This cursor is not valid.")
         raise refusals.Invalid(message, {"cursor": message}) from error

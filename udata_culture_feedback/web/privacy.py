@@ -46,17 +46,17 @@ RETENTION: tuple[Kept, ...] = (
         hours=24,
     ),
     Kept(
-        _("The e-mail address of who asks for data without an account"),
+        _("The e-mail address of people who ask for data without an account"),
         _("once the request is closed"),
         "CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS",
     ),
     Kept(
-        _("The e-mail address of who gives feedback and asks to be told"),
+        _("The e-mail address of people who give feedback and ask to be told"),
         _("from the day it is confirmed"),
         "CULTURE_FEEDBACK_FEEDBACK_EMAIL_DAYS",
     ),
     Kept(
-        _("Who asks for the synthesis of a consultation, with their address"),
+        _("People who ask for the synthesis of a consultation, with their address"),
         _("once the synthesis is published"),
         "CULTURE_FEEDBACK_CONSULTATION_EMAIL_DAYS",
     ),
