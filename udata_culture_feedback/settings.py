@@ -109,6 +109,9 @@ CULTURE_FEEDBACK_SEARCH_VOCABULARY: str | None = None
 CULTURE_FEEDBACK_COMMENT_MAX_LENGTH = 15_000
 #: Largest request body, in bytes; larger ones are refused with 413.
 CULTURE_FEEDBACK_BODY_MAX_BYTES = 64 * 1024
+#: Largest file to import, in bytes, sent by people who may; the proxy in front has to let it pass
+#: (`client_max_body_size` of nginx).
+CULTURE_FEEDBACK_IMPORT_MAX_BYTES = 50 * 1024 * 1024
 #: Seconds that the database has for one request to our addresses; then the answer is 503, with what
 #: was typed. Less than the web server gives a request (30 for gunicorn). None: as long as it takes.
 CULTURE_FEEDBACK_DATABASE_SECONDS: float | None = 8

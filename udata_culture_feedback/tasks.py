@@ -9,6 +9,7 @@ from udata.tasks import job
 from .app import site_open_data  # noqa: F401
 from .consultations import mails as mails_of_consultations  # noqa: F401
 from .consultations import tasks as consultations  # noqa: F401
+from .contributions import imports  # noqa: F401
 from .contributions import tasks as contributions  # noqa: F401
 from .dashboard import mails as mails_to_producers  # noqa: F401
 from .dashboard import tasks as dashboard  # noqa: F401

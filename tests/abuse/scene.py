@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 from bson import ObjectId
@@ -204,6 +205,11 @@ class Scene:
         response = responses().find_one({"consultation": ObjectId(self.closed)})
         self.text = str(next(iter((response or {}).get("texts") or [{"id": ObjectId()}]))["id"])
 
+        sent = {"file": (BytesIO(b"id;use\n1;yes\n"), "answers.csv")}
+        path = f"pages/consultations/{self.consultation}/import"
+        received = self.call("team", "POST", path, form=sent)
+        self.import_id = received.location.rpartition("/")[2].partition("?")[0]
+
     def _moderate(self) -> None:
         self.decision, self.contested = self._hidden(), self._hidden()
         path = f"pages/moderation/decisions/{self.contested}/appeal"
@@ -290,6 +296,7 @@ class Scene:
                 else self.feedback
             ),
             "<reference>": self.request if about_request else consultation,
+            "<import_id>": self.import_id,
             "<dataset>": self.dataset.id,
             "<organization>": self.organization.id,
             "<org>": self.organization.id,

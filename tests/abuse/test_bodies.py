@@ -199,7 +199,14 @@ class FormsTest(AbuseCase):
 
     def test_a_form_over_64_kib_is_refused(self):
         scene, wrong = self.scene(), []
+        views = {
+            path: self.app.view_functions[rule.endpoint]
+            for verb, path, rule in self.rules()
+            if verb == "POST"
+        }
         for route, write in FORMS.items():
+            if getattr(views[route], "takes_file", False):
+                continue  # longer ones are refused in the tests of imports
             body = write.body(scene) | {"more": "x" * 65_536}
             path = scene.address(route) + write.query(scene)
             answer = scene.call(write.role, "POST", path, form=body)

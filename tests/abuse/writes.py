@@ -282,6 +282,7 @@ FORMS: dict[str, Write] = {
     ),
     "pages/consultations/<reference>/erase": Write("author", nothing),
     "pages/consultations/<reference>/follow": Write("citizen", _of(reminder="1", synthesis="1")),
+    "pages/consultations/<reference>/import": Write("team", _of(encoding="")),
     "pages/consultations/<reference>/publish": Write("team", nothing),
     "pages/consultations/<reference>/questions": Write(
         "team",
@@ -408,6 +409,22 @@ FORMS: dict[str, Write] = {
     ),
     "pages/requests/<reference>/unsupport": Write("citizen", nothing),
     "pages/requests/answer": Write("anonymous", _of(message="Par musée.", submission_id="")),
+    "pages/imports/<import_id>/columns": Write(
+        "team",
+        _of(
+            **{
+                "column.id": "id",
+                "column.questions.use": "use",
+                "word_column": "use",
+                "word": "Bof",
+                "meaning": "no",
+            }
+        ),
+    ),
+    "pages/imports/<import_id>/delete": Write("team", nothing),
+    "pages/imports/<import_id>/start": Write("team", nothing),
+    "pages/imports/<import_id>/undo": Write("team", nothing),
+    "pages/requests/import": Write("moderator", _of(encoding="")),
     "pages/requests/interested": Write("anonymous", nothing),
     "pages/requests/new": Write(
         "citizen",
@@ -430,6 +447,10 @@ ELSEWHERE = {
     "pages/requests/answer": (400, 410),  # nobody was asked
     "pages/consultations/<reference>/resume": (303,),  # to the page that says it is not whole
     "pages/requests/<reference>/match": (404,),  # nothing is proposed
+    "pages/consultations/<reference>/import": (400,),  # there is no file
+    "pages/requests/import": (400,),
+    "pages/imports/<import_id>/start": (409,),  # nothing is checked
+    "pages/imports/<import_id>/undo": (409,),  # nothing is imported
     "pages/dashboard/me/inbox/": (403,),  # the dataset belongs to an organization
 }
 

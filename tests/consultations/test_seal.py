@@ -5,6 +5,7 @@ with and without what the seal covers: the answers must be the same to the lette
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -60,6 +61,7 @@ PARAMETERS = {
     ("/pages/requests/", "reference"): "request",
     ("/pages/me/requests/", "id"): "request",
     ("/pages/moderation/decisions/", "id"): "decision",
+    ("/pages/imports/", "import_id"): "import",
 }
 
 #: What a route has to be told besides, to show something.
@@ -161,6 +163,11 @@ class SealTest(ConsultationCase):
             wish = {"title": "Les entrées", "description": "x", "kind": "new"}
             asked = wish | {"dataset": str(self.producer.dataset.id)}
             self.request = self.ask("POST", "/requests/", asked, author).json
+            file = {"file": (BytesIO(b"id;use\n1;yes\n"), "answers.csv")}
+            path = f"{P}/pages/consultations/{self.made['slug']}/import"
+            headers = {"X-API-KEY": self.key_of(self.team)}
+            sent = self.visit("POST", path, data=file, headers=headers)
+            self.imported = sent.location.rpartition("/")[2]
         self.decision = str(ObjectId())
         moderator = UserFactory()
         roles.grant(moderator.id)
@@ -208,6 +215,7 @@ class SealTest(ConsultationCase):
             "feedback": self.feedback["id"],
             "request": self.request["slug"],
             "decision": self.decision,
+            "import": str(self.imported),
             "extension": "ttl",
         }
 

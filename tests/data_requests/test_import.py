@@ -190,7 +190,7 @@ class ImportTest(PluginTestCase):
 
     def test_a_quote_that_ends_early_names_its_line(self):
         path = self.file("a-1;Les musées", 'a-2;"Les "grands" musées"', header="external_id;title")
-        assert "line 3: a quote ends before its cell does" in self.run(path, status=1)
+        assert "ligne 3 : un guillemet se ferme" in self.run(path, status=1)
 
     def test_the_good_lines_of_a_bad_file_are_imported(self):
         said = self.run(self.file("a-1;;;;;;;;;;;;;;", "a-2;Les musées;;;;;;;;;;;;;"), status=1)
@@ -219,7 +219,7 @@ class ImportTest(PluginTestCase):
         self.run(path, "--encoding", "cp1252")
         assert self.one("a-1")["title"] == "Les musées"
         path = self.file()
-        assert "no column nothing" in self.run(path, "--mapping", "nothing=title", status=1)
+        assert "pas de colonne nothing" in self.run(path, "--mapping", "nothing=title", status=1)
         assert "OURS" in self.run(path, "--mapping", "title=nothing", status=2)
 
     def test_two_organizations_of_one_name_are_not_guessed(self):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..consultations import models as consultation_models
 from ..contributions.embedded_texts import CultureFeedbackWords
+from ..contributions.imports import CultureFeedbackImport, CultureFeedbackImportPart
 from ..contributions.review_rules import CultureFeedbackRepeated
 from ..dashboard.organization_settings import CultureFeedbackOrganizationSettings
 from ..dashboard.subscriptions import CultureFeedbackSubscription
@@ -42,6 +43,8 @@ DOCUMENTS = (
     consultation_models.CultureFeedbackCollected,
     consultation_models.CultureFeedbackResults,
     consultation_models.CultureFeedbackFollower,
+    CultureFeedbackImport,
+    CultureFeedbackImportPart,
     CultureFeedbackPublished,
     CultureFeedbackAnswerTemplate,
     CultureFeedbackAsked,

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from udata.core.user.models import User
 
-from ..contributions import kinds
+from ..contributions import imports, kinds
 from ..dashboard import producer_alerts
 from ..data_requests import indexing
 from ..mail import outbox
@@ -47,6 +47,7 @@ def steps() -> dict[str, Callable[[], int]]:
     return {
         "accounts_forgotten": forget_accounts,
         **kinds.upkeep(),
+        "imports_resumed": imports.resume,
         "producers_told": producer_alerts.tell_weekly,
         "waits_pointed_out": producer_alerts.escalate,
         **moderation.STEPS,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..contributions.imports import CultureFeedbackImport, CultureFeedbackImportPart
 from ..contributions.review_rules import CultureFeedbackRepeated
 from ..email_confirmation.confirmation import CultureFeedbackUnconfirmed
 from ..feedback.reassessment import CultureFeedbackAsked
@@ -31,6 +32,8 @@ EXPIRING: tuple[Any, ...] = (
     CultureFeedbackAsked,
     CultureFeedbackFlag,
     CultureFeedbackRepeated,
+    CultureFeedbackImport,
+    CultureFeedbackImportPart,
 )
 
 

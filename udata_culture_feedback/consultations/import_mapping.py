@@ -18,6 +18,7 @@ from ..search.terms import fold
 from ..web import refusals
 from ..web.csv_reading import Unreadable, Values, last_part, read_day
 from ..web.languages import in_languages
+from ..web.payload import Payload
 from .models import Channel, Consultation, Question
 from .questions import COUNTED, Kind, possible, rows_of
 
@@ -50,7 +51,15 @@ class Column:
             return self.values[folded(cell)]
         except KeyError:
             message = _("“%(cell)s” is none of: %(words)s.", cell=cell, words=", ".join(self.words))
-            raise refusals.Invalid(message) from None
+            raise UnknownWord(message, self.name, cell) from None
+
+
+class UnknownWord(refusals.Invalid):
+    """A word in a column that stands for no answer."""
+
+    def __init__(self, message: Any, column: str, word: str) -> None:
+        super().__init__(message)
+        self.column, self.word = column, word
 
 
 @dataclass(frozen=True)
@@ -136,7 +145,15 @@ class Mapped:
             given = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         except ValueError as error:
             raise Unreadable(f"{path.name}: {error}") from error
-        return _Mapping(given, consultation).checked(path.name)
+        try:
+            return _Mapping(given, consultation).checked()
+        except Unreadable as error:
+            raise Unreadable(f"{path.name}: {error}") from error
+
+    @classmethod
+    def of(cls, given: Payload, consultation: Consultation) -> Mapped:
+        """Check a mapping that a form has made. Raise Unreadable."""
+        return _Mapping(given, consultation).checked()
 
     @property
     def columns(self) -> set[str]:
@@ -154,7 +171,7 @@ class _Mapping:
         self.questions = {question["id"]: question for question in consultation["questions"]}
         self.wrong: list[str] = [] if isinstance(given, dict) else ["not a table"]
 
-    def checked(self, name: str) -> Mapped:
+    def checked(self) -> Mapped:
         for key in self.given.keys() - {*FIELDS, "questions"}:
             self._is_wrong(key, f"unknown (known: {', '.join((*FIELDS, 'questions'))})")
         asked = self._table("questions")
@@ -176,7 +193,7 @@ class _Mapping:
             if question["required"] and not question.get("shown_if") and id not in asked:
                 self._is_wrong(f"questions.{id}", "needs an answer, and has no column")
         if self.wrong:
-            raise Unreadable(f"{name}: " + "; ".join(sorted(self.wrong)))
+            raise Unreadable("; ".join(sorted(self.wrong)))
         return mapped
 
     def _asked(self, question: Question, given: Any) -> Asked:

@@ -8,7 +8,6 @@ Window and limits do not apply; the dates in the file must lie within the window
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,14 +21,14 @@ from ..contributions import importing
 from ..contributions.importing import BATCH, File, Importer, Report, digest
 from ..people.models import Kind as ContributorKind
 from ..people.viewer import Viewer
-from ..portal.collections import now
+from ..portal.collections import Query, now
 from ..web import refusals
 from ..web.csv_reading import Problem, Unreadable, Values, read_day
 from ..web.moments import midnight, portal_zone
 from ..web.payload import Payload
 from ..web.refusals import Errors
 from . import figures, results_collection
-from .import_mapping import Column, Mapped, ticked
+from .import_mapping import Column, Mapped, UnknownWord, ticked
 from .models import Channel, Consultation, Response, Said, of_responses, responses
 from .repository import find
 from .response_content import new_response, read_said, saying
@@ -69,12 +68,12 @@ def import_file(
 
 
 class Answers(Importer[Response]):
-    """Turns lines into answers to a consultation. `import_id`: of the import that they belong to,
-    by which it can be undone. Raise Unreadable where the consultation has not opened."""
+    """Turns lines into answers to a consultation. Raise Unreadable where it has not opened."""
 
     def __init__(
         self, consultation: Consultation, mapped: Mapped, import_id: ObjectId | None = None
     ) -> None:
+        super().__init__()
         self.consultation = consultation
         self.window = Window.of(consultation)
         self.mapped = mapped
@@ -85,10 +84,7 @@ class Answers(Importer[Response]):
 
     def header(self, theirs: list[str]) -> list[str]:
         wanted = self.mapped.columns
-        if missing := sorted(wanted.difference(theirs)):
-            raise Unreadable(f"no column {', '.join(missing)} in the header")
-        if twice := [name for name, n in Counter(theirs).items() if n > 1 and name in wanted]:
-            raise Unreadable(f"the column {', '.join(twice)} is there more than once")
+        importing.must_have(theirs, wanted)
         return [name if name in wanted else "" for name in theirs]
 
     def key(self, identity: str) -> str:
@@ -110,10 +106,12 @@ class Answers(Importer[Response]):
         if self.consultation.get("collected"):
             results_collection.name_datasets(self.consultation)
 
+    def stored(self) -> int:
+        return responses().count_documents(self._standing())
+
     def undo(self, progress: Callable[[int], None]) -> tuple[int, int]:
-        where = {"import_id": self.import_id, "deleted": {"$exists": False}}
         gone = []
-        for number, response in enumerate(responses().find(where), 1):
+        for number, response in enumerate(responses().find(self._standing()), 1):
             tombstone(response)
             gone.append(response["_id"])
             if number % BATCH == 0:
@@ -123,22 +121,25 @@ class Answers(Importer[Response]):
             bury(response_id)
         return len(gone), 0
 
+    def _standing(self) -> Query:
+        return {"import_id": self.import_id, "deleted": {"$exists": False}}
+
     def read(self, key: str, values: Values, errors: Errors) -> Response | None:
         mapped = self.mapped
         answers: dict[str, Any] = {}
         for asked in mapped.questions:
-            with _named(asked.columns[0], errors):
+            with self._named(asked.columns[0], errors):
                 answers[asked.question["id"]] = asked.read(values)
         payload: Payload = {"answers": answers}
         channel: Any = mapped.channel
         if isinstance(mapped.profile, Column):
-            with _named(mapped.profile.name, errors):
+            with self._named(mapped.profile.name, errors):
                 payload["profile"] = mapped.profile.read(values.get(mapped.profile.name, ""))
         if isinstance(mapped.channel, Column):
-            with _named(mapped.channel.name, errors):
+            with self._named(mapped.channel.name, errors):
                 channel = mapped.channel.read(values.get(mapped.channel.name, ""))
         if mapped.open_data:
-            with _named(mapped.open_data, errors):
+            with self._named(mapped.open_data, errors):
                 payload["open_data"] = ticked(values, mapped.open_data)
         at = self._moment(values, errors)
         if errors:
@@ -157,6 +158,17 @@ class Answers(Importer[Response]):
         if self.import_id:
             response["import_id"] = self.import_id
         return response
+
+    @contextmanager
+    def _named(self, column: str, errors: Errors) -> Iterator[None]:
+        """Collect the errors of a column under its name, and its unknown words."""
+        try:
+            yield
+        except UnknownWord as refusal:
+            self.unknown.setdefault(refusal.column, set()).add(refusal.word)
+            errors[refusal.column] = refusal.message
+        except refusals.Refusal as refusal:
+            errors |= refusal.errors or {column: refusal.message}
 
     def _moment(self, values: Values, errors: Errors) -> datetime:
         """Return when a line was said, from its day or day and time; without a date, now or the
@@ -199,15 +211,6 @@ def _imported(
     sent["imported"] = now()
     sent["due"] = [of_responses(consultation["_id"])]
     return sent
-
-
-@contextmanager
-def _named(column: str, errors: Errors) -> Iterator[None]:
-    """Collect the errors of a column under its name."""
-    try:
-        yield
-    except refusals.Refusal as refusal:
-        errors |= refusal.errors or {column: refusal.message}
 
 
 def _iso(written: str) -> str:

@@ -24,6 +24,7 @@ from ..web.privacy import Facts
 from ..web.urls import pages_url
 from . import answering, form_tokens, lifecycle, permissions, text_review, upkeep, wording
 from .by_email import ResponseByEmail
+from .import_form import ImportOfAnswers
 from .models import Consultation, Response, Text, TextState, consultations, followers, responses
 from .repository import find
 
@@ -301,6 +302,7 @@ RESPONSE = Kind(
     owned=OwnResponse(),
     by_email=ResponseByEmail(),
     forget_account=lifecycle.forget_account,
+    imports=ImportOfAnswers(),
     privacy=privacy_of,
     upkeep=upkeep.STEPS,
 )

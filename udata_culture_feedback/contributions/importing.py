@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -19,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 from udata.i18n import lazy_gettext as _
 
-from ..web.csv_reading import Line, Problem, Values, records
+from ..web.csv_reading import Line, Problem, Unreadable, Values, records
 from ..web.refusals import Errors
 
 #: Lines read, checked and written at once.
@@ -56,9 +57,14 @@ class Report:
 
 class Importer(ABC, Generic[Made]):
     """Turn lines into documents of one kind. `id_column`: the column with the id of each line;
-    without one, lines are identified by their content, and two equal lines are two."""
+    without one, lines are identified by their content, and two equal lines are two. In the browser
+    an importer has the id of its import, by which contributions can be found again."""
 
     id_column: str | None
+
+    def __init__(self) -> None:
+        #: Column → words in it that stand for no answer.
+        self.unknown: dict[str, set[str]] = {}
 
     @abstractmethod
     def header(self, theirs: list[str]) -> list[str]:
@@ -86,6 +92,10 @@ class Importer(ABC, Generic[Made]):
 
     def finish(self) -> None:
         """Bring up to date what depends on all that was written."""
+
+    @abstractmethod
+    def stored(self) -> int:
+        """Return how many contributions of this import are stored."""
 
     @abstractmethod
     def undo(self, progress: Callable[[int], None]) -> tuple[int, int]:
@@ -199,6 +209,16 @@ def _batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
     remaining = iter(lines)
     while some := list(islice(remaining, size)):
         yield some
+
+
+def must_have(theirs: Iterable[str], wanted: Iterable[str]) -> None:
+    """Raise Unreadable where columns that are wanted are not in a header, or more than once."""
+    there = Counter(theirs)
+    if missing := sorted(name for name in wanted if not there[name]):
+        raise Unreadable(str(_("no column %(names)s in the header", names=", ".join(missing))))
+    if twice := sorted(name for name in wanted if there[name] > 1):
+        message = _("the column %(names)s is there more than once", names=", ".join(twice))
+        raise Unreadable(str(message))
 
 
 def digest(text: str) -> bytes:

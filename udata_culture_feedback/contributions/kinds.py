@@ -17,6 +17,8 @@ from ..email_confirmation import confirmation
 from ..people.access_modes import Action
 from ..people.viewer import Viewer
 from ..web.privacy import Facts
+from . import imports
+from .imports import ImportKind
 from .moderated import Item, Moderated
 from .owned import Owned, Person, Shown
 
@@ -49,8 +51,9 @@ class Kind:
     how its author sees, corrects, exports and erases it; `by_email`: how it is made by confirming
     an address; `flagged`: how a reader reports it; `titles`: how public ones are named, by id;
     `forget_account`: removes a deleted account from it (idempotent) and returns how much that
-    changed; `privacy`: returns who is responsible for the data given about something, its title and
-    its slug; `upkeep`: the steps of the nightly maintenance.
+    changed; `imports`: how a file of them is imported in the browser; `privacy`: returns who is
+    responsible for the data given about something, its title and its slug; `upkeep`: the steps of
+    the nightly maintenance.
     """
 
     id: str
@@ -60,6 +63,7 @@ class Kind:
     flagged: Flaggable | None = None
     titles: Callable[[Iterable[ObjectId]], dict[ObjectId, Shown]] | None = None
     forget_account: Callable[[ObjectId], int] | None = None
+    imports: ImportKind | None = None
     privacy: Callable[[str], tuple[Facts, str, str] | None] | None = None
     upkeep: Mapping[str, Callable[[], int]] = field(default_factory=dict)
 
@@ -88,6 +92,8 @@ def register(kind: Kind) -> None:
     KINDS[kind.id] = kind
     if kind.by_email:
         confirmation.offer(kind.by_email)
+    if kind.imports:
+        imports.KINDS[kind.id] = kind.imports
 
 
 def register_trace(trace: Trace) -> None:

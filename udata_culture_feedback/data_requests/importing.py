@@ -7,7 +7,6 @@ have no author here.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
@@ -20,16 +19,16 @@ from udata.core.organization.models import Organization
 from udata.i18n import lazy_gettext as _
 from udata.uris import cdata_url
 
-from ..contributions.importing import Importer
+from ..contributions.importing import Importer, must_have
 from ..contributions.repository import ATTEMPTS
 from ..contributions.review_rules import Visibility
 from ..people.models import Kind, account_key
 from ..people.service_account import service_account
 from ..portal import catalogue
-from ..portal.collections import now
+from ..portal.collections import Query, now
 from ..search import terms
 from ..web import refusals
-from ..web.csv_reading import Unreadable, Values, last_part, read_day
+from ..web.csv_reading import Values, last_part, read_day
 from ..web.moments import portal_zone
 from ..web.refusals import Errors
 from . import actions, forms
@@ -82,13 +81,20 @@ TRACKER = {
 class Plan(Importer[Request]):
     """Turns the lines of a plan into requests; what many lines name is looked up once.
 
-    `mapping`: header in the file → column. `import_id`: of the import that they belong to, by which
-    it can be undone.
+    `mapping`: header in the file → column; columns with our names need none, unless `only_mapped`.
     """
 
     id_column = "external_id"
 
-    def __init__(self, mapping: Mapping[str, str], import_id: ObjectId | None = None) -> None:
+    def __init__(
+        self,
+        mapping: Mapping[str, str],
+        import_id: ObjectId | None = None,
+        *,
+        only_mapped: bool = False,
+    ) -> None:
+        super().__init__()
+        self.only_mapped = only_mapped
         self.mapping = mapping
         self.import_id = import_id
         account = service_account()
@@ -101,14 +107,10 @@ class Plan(Importer[Request]):
         self.names: dict[str, list[ObjectId]] | None = None
 
     def header(self, theirs: list[str]) -> list[str]:
-        if unknown := [name for name in self.mapping if name not in theirs]:
-            raise Unreadable(f"no column {', '.join(unknown)} in the header")
-        named = [self.mapping.get(name, name) for name in theirs]
-        if missing := [name for name in REQUIRED if name not in named]:
-            raise Unreadable(f"no column {', '.join(missing)} in the header (see --mapping)")
+        must_have(theirs, self.mapping)
+        named = [self.mapping.get(name, "" if self.only_mapped else name) for name in theirs]
         header = [name if name in COLUMNS else "" for name in named]
-        if twice := [name for name, n in Counter(header).items() if name and n > 1]:
-            raise Unreadable(f"the column {', '.join(twice)} is there more than once")
+        must_have(header, {*REQUIRED, *filter(None, header)})
         return header
 
     def key(self, identity: str) -> str:
@@ -121,10 +123,15 @@ class Plan(Importer[Request]):
     def store(self, made: list[Request]) -> int:
         return sum(_store(request) for request in made)
 
+    def stored(self) -> int:
+        return requests().count_documents(self._standing())
+
+    def _standing(self) -> Query:
+        return {"import_id": self.import_id, "removed": {"$exists": False}}
+
     def undo(self, progress: Callable[[int], None]) -> tuple[int, int]:
         removed = left = 0
-        standing = {"import_id": self.import_id, "removed": {"$exists": False}}
-        for request in requests().find(standing):
+        for request in requests().find(self._standing()):
             if _is_untouched(request):
                 # Erased later, once nothing counts it: meanwhile the id is free for another import.
                 requests().update_one({"_id": request["_id"]}, {"$unset": {"external_id": 1}})

@@ -33,6 +33,7 @@ from . import supports as supports_of_requests
 from .by_email import FollowByEmail, RequestByEmail, SupportByEmail
 from .clock import Clock
 from .forms import TITLE_LENGTH
+from .import_form import ImportOfPlan
 from .models import TOLD, follows, messages, requests, supports
 from .signals import on_request_changed
 from .workflow import OPEN, Role, Status
@@ -522,6 +523,7 @@ REQUEST = Kind(
     flagged=flagged,
     titles=titles,
     forget_account=lifecycle.forget_account,
+    imports=ImportOfPlan(),
     upkeep=upkeep.STEPS,
 )
 SUPPORT = Kind("support", owned=OwnSupport(), by_email=SupportByEmail())

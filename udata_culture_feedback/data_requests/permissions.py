@@ -8,6 +8,7 @@
 | move | the roles of `workflow.MOVES` |
 | support, write a message | any account |
 | transfer, extend | those who act for the holder, the desk, moderators |
+| import a plan | moderators of everything |
 | claim | without a known holder, those who speak for the producer of a public dataset |
 """
 
@@ -135,6 +136,11 @@ def open_texts(request: Request) -> dict[str, str]:
 
 def may_delete(viewer: Viewer, request: Request) -> bool:
     return is_requester(viewer, request)
+
+
+def may_import(viewer: Viewer) -> bool:
+    """Return whether a user may import requests on behalf of any holder."""
+    return viewer.account and viewer.moderates_everything
 
 
 def may_confirm(viewer: Viewer, request: Request) -> bool:

@@ -134,6 +134,7 @@ def requests_page() -> Response:
         bare_url=page_address("requests/", **({"q": sought} if sought else {})),
         all_url=page_address("requests/", **others),
         status_url=lambda status: page_address("requests/", **others, status=status),
+        import_url=page_address("requests/import") if permissions.may_import(viewer) else None,
         new_url=page_address("requests/new", **({"title": sought} if sought else {})),
         feed_url=api_url("requests/feed.atom"),
         csv_url=api_url("site/requests.csv"),

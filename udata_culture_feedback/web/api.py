@@ -88,9 +88,19 @@ def takes_file(view: Any) -> Any:
     return view
 
 
+def takes_import(view: Any) -> Any:
+    """Mark a view whose form carries a file of many lines: as long as the operator allows."""
+    view.takes_import = True
+    return takes_file(view)
+
+
 def body_limit() -> int:
-    """Return how many bytes the body of this request may have."""
+    """Return how many bytes the body of this request may have. Only people who are logged in send
+    the longest ones."""
     view = current_app.view_functions.get(request.endpoint or "")
+    if getattr(view, "takes_import", False) and current_user.is_authenticated:
+        longest: int = current_app.config["CULTURE_FEEDBACK_IMPORT_MAX_BYTES"]
+        return longest
     if getattr(view, "takes_file", False):
         return FILE_MAX_BYTES
     limit: int = current_app.config["CULTURE_FEEDBACK_BODY_MAX_BYTES"]

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from io import TextIOWrapper
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
+
+from udata.i18n import lazy_gettext as _
 
 Values = dict[str, str]
 Line = tuple[int, Values]
@@ -91,12 +93,12 @@ def _records(text: TextIO, header: Header) -> Iterator[Line]:
                 columns = header([cell.strip() for cell in cells])
             elif any(cell.strip() for cell in cells):
                 if any(cell.strip() for cell in cells[len(columns) :]):
-                    raise Unreadable(f"line {begins}: more cells than the header has")
+                    raise Unreadable(_("line %(n)d: more cells than the header has", n=begins))
                 named = zip(columns, cells, strict=False)
                 yield begins, {name: cell.strip() for name, cell in named if name}
             begins = reader.line_num + 1 + before
     except csv.Error as error:
-        raise Unreadable(f"line {begins}: {_plainly(error)}") from error
+        raise Unreadable(_("line %(n)d: %(why)s", n=begins, why=_plainly(error))) from error
     if columns is None:
         header([])
 
@@ -114,13 +116,13 @@ def _delimiter(text: TextIO) -> tuple[str, int]:
     return max(DELIMITERS, key=unquoted[0].count if unquoted else first.count), 0
 
 
-def _plainly(error: csv.Error) -> str:
+def _plainly(error: csv.Error) -> Any:
     """Say what is wrong with the quotes of a line; anything else as `csv` says it."""
     said = str(error)
     if "expected after" in said:
-        return "a quote ends before its cell does (a quote within quotes is written twice)"
+        return _("a quote ends before its cell does (a quote within quotes is written twice)")
     if "end of data" in said:
-        return "a quote that is opened here is never closed"
+        return _("a quote that is opened here is never closed")
     return said
 
 

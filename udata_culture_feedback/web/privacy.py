@@ -75,6 +75,11 @@ RETENTION: tuple[Kept, ...] = (
         "CULTURE_FEEDBACK_CONSULTATION_DRAFT_DAYS",
     ),
     Kept(
+        _("A file sent to be imported"),
+        _("until it is imported, at most"),
+        hours=72,
+    ),
+    Kept(
         _("Words that moderation has hidden or blacked out, reports and objections"),
         _("from the decision, the report or the objection"),
         "CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS",
