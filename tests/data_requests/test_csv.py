@@ -57,7 +57,7 @@ class CSVTest(PluginTestCase):
         query = urlsplit(str(link["href"])).query
         file = self.ask("GET", f"{FILE}?{query}", buffered=True)
         assert file.status_code == 200
-        assert file.get_data(as_text=True).startswith("\ufeffSorte de demande;Statut;")
+        assert file.get_data(as_text=True).startswith("\ufeffType de demande;Statut;")
 
     def test_it_is_a_file_to_save(self):
         headers = self.ask("GET", FILE, buffered=True).headers
