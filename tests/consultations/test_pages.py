@@ -345,7 +345,7 @@ class ResumeTest(PageCase):
     def test_what_is_no_link_of_ours_says_so(self, token):
         page = Browser(self).goes_to(f"{self.path.split('?')[0]}resume?lang=en&token={token}")
         assert page.status == 400
-        assert page.sees("This link is not complete")
+        assert page.sees("This link is incomplete")
 
     def test_the_link_dies_with_the_answer(self):
         camille = UserFactory()

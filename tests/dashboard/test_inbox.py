@@ -142,7 +142,7 @@ class ReadingTest(InboxCase):
         for id in (theirs, ObjectId(), "x"):
             page = self.inbox(producer, f"read={id}")
             assert "Chez eux" not in page
-            assert "is not here any more" in page
+            assert "is no longer here" in page
             assert self.send(producer, f"read={id}", status="planned").status_code in (403, 404)
 
     def test_one_s_own_datasets_have_an_inbox_too(self) -> None:

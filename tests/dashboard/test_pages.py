@@ -153,7 +153,7 @@ class OverviewTest(DashboardCase):
         producer = Producer()
         page = self.read(producer)
         for words in (
-            "Nobody complains of any dataset", "No text is waiting", "No request is waiting",
+            "Nobody complains about any dataset", "No text is waiting", "No request is waiting",
             "Nothing is proposed", "Nobody has given an opinion", "Nobody has asked for an answer",
         ):  # fmt: skip
             assert words in text_of(page)

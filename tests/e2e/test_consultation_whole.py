@@ -70,7 +70,7 @@ def make(page: Page, portal: RunningPortal) -> str:
     page.goto(page.url + ("&" if "?" in page.url else "?") + "lang=en")
     page.get_by_label("Title in French").fill(TITLE)
     page.get_by_label("Title in English").fill("Which opening hours should be opened?")
-    search = page.get_by_role("combobox", name="Search an organization").first
+    search = page.get_by_role("combobox", name="Search for an organization").first
     search.fill("Ministère de la Culture")
     opens = datetime.now(UTC) - timedelta(days=1)
     page.get_by_label("It opens at").fill(f"{opens:%Y-%m-%dT00:00:00}")

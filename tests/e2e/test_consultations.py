@@ -91,7 +91,7 @@ def address(visitor: Come, portal: RunningPortal, stored: Database, about: str) 
     page.goto(f"{portal.url}{PAGES}/consultations/new?lang=en")
     page.get_by_label("Title in French").fill("Ouvrir les données culturelles")
     page.get_by_label("Title in English").fill("Opening cultural data")
-    page.get_by_role("combobox", name="Search an organization").first.fill(
+    page.get_by_role("combobox", name="Search for an organization").first.fill(
         "Ministère de la Culture"
     )
     opens = datetime.now(UTC) - timedelta(days=1)
@@ -100,7 +100,7 @@ def address(visitor: Come, portal: RunningPortal, stored: Database, about: str) 
     page.get_by_label("Introduction in English").fill("**Tell us** what to open first.")
     page.get_by_label("Titles of the steps in English").fill("You\nYour uses\nThe data")
     page.get_by_text("Scope: the dataset pages").click()
-    page.get_by_role("combobox", name="Search a dataset").fill(portal.slugs[about])
+    page.get_by_role("combobox", name="Search for a dataset").fill(portal.slugs[about])
     page.get_by_text("Personal data and contact").click()
     page.get_by_label("Who is responsible for the answers in English").fill("The ministry")
     assert admin.barriers() == [], "making"
