@@ -122,6 +122,7 @@ def _settings(mongodb_host: str, port: int, state_dir: Path) -> type[Defaults]:
         CELERY_RESULT_BACKEND = "cache+memory://"
 
         SEND_MAIL = False  # see `_write_mails`
+        CULTURE_FEEDBACK_MAILS_AT_ONCE = None  # who tries the demo wants to see each at once
         MAIL_DEFAULT_SENDER = "ne-pas-repondre@demo.test"
 
         # Fixed, so that sessions survive a restart. The demo listens on this machine only.

@@ -38,6 +38,8 @@ class KeptApplication:
         api.init_app(self.app)
         frontend.init_app(self.app)
         udata_culture_feedback.init_app(self.app)
+        # Tests read each mail on its own.
+        self.app.config["CULTURE_FEEDBACK_MAILS_AT_ONCE"] = None
         _build_indexes_once()
         self._state = copy(self.app.extensions[OURS])
         self._config = deepcopy(dict(self.app.config))

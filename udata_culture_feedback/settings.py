@@ -234,6 +234,12 @@ CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS = 183
 #: The portal's own charter of contributions, linked from every form. None: ours (`pages/charter/`).
 CULTURE_FEEDBACK_CHARTER_URL: str | None = None
 
+# --- Mails ----------------------------------------------------------------------------------------
+
+#: Mails that one person receives one by one within a quarter of an hour; the rest waits for one
+#: mail about all of it. Receipts and deadlines never wait. None: no limit.
+CULTURE_FEEDBACK_MAILS_AT_ONCE: int | None = 3
+
 # --- Retention ------------------------------------------------------------------------------------
 
 #: Days after which a search that found nothing, and that nobody has made since, is erased. One seen

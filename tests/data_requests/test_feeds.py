@@ -64,6 +64,24 @@ class FeedTest(PluginTestCase):
         assert DATE.fullmatch(feed.findtext(f"{ATOM}updated") or "")
         assert feed.findall(f"{ATOM}entry") == []
 
+    @pytest.mark.parametrize(
+        ("own", "settings"),
+        [
+            ("http://data.test", {"SERVER_NAME": "data.test"}),
+            ("https://www.test", {"SERVER_NAME": None, "CDATA_BASE_URL": "https://www.test/fr"}),
+        ],
+    )
+    def test_addresses_are_the_portal_s_own_whatever_host_is_asked(self, own, settings):
+        wish(somebody())
+        wish(somebody())
+        self.app.config.update(settings)
+        for path in (FEED, "/requests/"):
+            answer = self.ask("GET", path, base_url="http://evil.test")
+            assert answer.status_code == 200
+            text = answer.get_data(as_text=True)
+            assert "evil.test" not in text
+            assert f"{own}/api/1/culture-feedback/" in text
+
     def test_the_newest_fifty_come_first(self):
         for number in range(52):
             with freeze_time(f"2026-01-01 10:{number:02}"):

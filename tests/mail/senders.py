@@ -66,6 +66,7 @@ def prepare(uri: str) -> UDataApp:
 
     app = create_app(settings.Defaults, override=Settings)
     udata_culture_feedback.init_app(app)
+    app.config["CULTURE_FEEDBACK_MAILS_AT_ONCE"] = None
     return app
 
 

@@ -333,6 +333,37 @@ class DigestTest(PluginTestCase):
         assert self.at("2030-07-14 21:59") == []
         assert len(self.at("2030-07-14 22:01")) == 1
 
+    @pytest.mark.options(CULTURE_FEEDBACK_MAILS_AT_ONCE=3)
+    def test_beyond_three_mails_in_a_quarter_of_an_hour_the_rest_is_one(self):
+        camille, other = reader(prefered_language="en"), reader()
+        with freeze_time("2030-02-01 09:00"), mails() as sent:
+            for number in range(58):
+                outbox.post(f"w:{number}", camille.id, "test-weather", LYON, f"town:{number}")
+            post(other)
+        to = [mail.recipients[0] for mail in sent]
+        assert (to.count(camille.email), to.count(other.email)) == (3, 1)
+        assert self.at("2030-02-01 09:14:59") == []
+        (digest,) = self.at("2030-02-01 09:15:00")
+        assert digest.subject == "55 pieces of news of what you follow"
+        assert "within a few minutes" in digest.body
+        assert "as you chose" not in digest.body
+        assert self.at("2030-02-01 10:30") == []
+        # The digest is one mail of the next quarter of an hour.
+        with freeze_time("2030-02-01 09:16"), mails() as sent:
+            for number in range(58, 62):
+                outbox.post(f"w:{number}", camille.id, "test-weather", LYON, f"town:{number}")
+        assert len(sent) == 2
+        assert len(self.at("2030-02-01 09:30")) == 1
+
+    @pytest.mark.options(CULTURE_FEEDBACK_MAILS_AT_ONCE=3)
+    def test_what_is_urgent_does_not_wait_for_the_end_of_a_burst(self):
+        camille = reader()
+        with freeze_time("2030-02-01 09:00"), mails() as sent:
+            for number in range(5):
+                post(camille, f"weather:{number}")
+            post(camille, "storm:1", builder="test-storm")
+        assert len(sent) == 4
+
     def test_what_cannot_wait_does_not(self):
         camille = reader(mail_cadence=MailCadence.WEEKLY)
         with mails() as sent:

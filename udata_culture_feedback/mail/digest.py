@@ -1,4 +1,5 @@
-"""Send one mail for a day or a week, to accounts that chose that rhythm in udata.
+"""Send one mail for a day or a week, to accounts that chose that rhythm in udata; and one for the
+rest of a burst, to everybody else.
 
 udata builds its own digest from its notifications, which do not include ours. A digest is an entry
 of the outbox like any other, due when the day or the week turns in the portal's time zone; the
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from udata.core.user.models import User
+from flask import current_app
 from udata.features.notifications.constants import MailCadence
 from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
@@ -22,19 +23,28 @@ from udata.mail import MailCTA, MailMessage
 from ..portal.collections import now
 from ..web.moments import local_day, midnight, portal_zone
 from . import mailing, unsubscribe
-from .models import Entry, Outcome, close, insert, new_entry, outbox, postpone
+from .mailing import Reader
+from .models import Entry, Outcome, burst_since, close, insert, new_entry, outbox, postpone
 
 log = logging.getLogger(__name__)
 
 DIGEST = "digest"
 
+#: Why one receives it.
+AS_CHOSEN = _("You receive this message once a day or once a week, as you chose in your account.")
+AFTER_A_BURST = _("So much happened within a few minutes that this message is about all of it.")
+
 #: Subjects that a digest spells out; the rest is only counted.
 SPELLED_OUT = 50
+#: The time within which few mails leave one by one: the rest of a burst waits for its end.
+BURST = timedelta(minutes=15)
+#: How the event of such a digest begins.
+BURST_DIGEST = "digest:burst:"
 #: How long after its digest an entry becomes due itself, in case the digest left without it.
 LOOK_AGAIN = timedelta(hours=1)
 
 
-def join(entry: Entry, reader: User) -> None:
+def join(entry: Entry, reader: Reader) -> None:
     """Make an entry wait for the next digest of its reader."""
     cadence = reader.mail_cadence
     turn = next_turn(now(), cadence)
@@ -45,6 +55,19 @@ def join(entry: Entry, reader: User) -> None:
     postpone(entry, turn + LOOK_AGAIN, digest=event, attempts=0)
 
 
+def join_burst(entry: Entry, reader: Reader) -> bool:
+    """Make an entry wait for the digest that ends a burst of mails to its reader. Return False
+    where there is no burst."""
+    most = current_app.config["CULTURE_FEEDBACK_MAILS_AT_ONCE"]
+    since = burst_since(reader.id, most, BURST) if most else None
+    if since is None:
+        return False
+    event, turn = f"{BURST_DIGEST}{since.isoformat()}:user:{reader.id}", since + BURST
+    insert([new_entry(event, reader.id, DIGEST, {"turn": turn.isoformat()}, None, turn)])
+    postpone(entry, turn + LOOK_AGAIN, digest=event, attempts=0)
+    return True
+
+
 def next_turn(moment: datetime, cadence: MailCadence) -> datetime:
     """Return the next midnight after a moment, or the next Monday's (weekly), in the portal's time
     zone; both naive UTC."""
@@ -53,7 +76,7 @@ def next_turn(moment: datetime, cadence: MailCadence) -> datetime:
     return midnight(today + timedelta(days=days), portal_zone())
 
 
-def waits_for_its_turn(digest: Entry, reader: User) -> bool:
+def waits_for_its_turn(digest: Entry, reader: Reader) -> bool:
     """Return whether a weekly digest is not due yet; postpone it by a day if so."""
     turn = datetime.fromisoformat(digest["params"]["turn"])
     if reader.mail_cadence is not MailCadence.WEEKLY or now() >= turn:
@@ -72,7 +95,7 @@ def members(digest: Entry) -> Iterator[Entry]:
     return outbox().find(waiting).sort("created_at", 1)
 
 
-def gather(digest: Entry, reader: User) -> tuple[MailMessage | None, list[str]]:
+def gather(digest: Entry, reader: Reader) -> tuple[MailMessage | None, list[str]]:
     """Return the mail of a digest (None: nothing to say) and the ids of the entries it covers. Call
     within `mailing.speaking_to`. Entries with nothing left to say are closed on the way; one that
     fails stays, and will leave on its own."""
@@ -93,7 +116,8 @@ def gather(digest: Entry, reader: User) -> tuple[MailMessage | None, list[str]]:
             subjects.setdefault(subject, []).append(content)
         told.append(entry["_id"])
     close(silent, Outcome.SKIPPED, "nothing to say")
-    return (_message(subjects, len(told)) if told else None), told
+    footer = AFTER_A_BURST if digest["_id"].startswith(BURST_DIGEST) else AS_CHOSEN
+    return (_message(subjects, len(told), footer) if told else None), told
 
 
 def log_failure(entry: Entry, error: Exception) -> None:
@@ -110,7 +134,7 @@ def log_failure(entry: Entry, error: Exception) -> None:
     )
 
 
-def _message(subjects: dict[str, list[MailMessage]], total: int) -> MailMessage:
+def _message(subjects: dict[str, list[MailMessage]], total: int, footer: Any) -> MailMessage:
     paragraphs: list[Any] = [_("Here is what has happened to what you follow.")]
     for contents in subjects.values():
         paragraphs += [content.subject for content in contents]
@@ -126,9 +150,7 @@ def _message(subjects: dict[str, list[MailMessage]], total: int) -> MailMessage:
             total,
         ),
         paragraphs=paragraphs,
-        footer=[
-            _("You receive this message once a day or once a week, as you chose in your account.")
-        ],
+        footer=[footer],
     )
 
 

@@ -80,7 +80,7 @@ class CultureFeedbackOutbox(Document):
             {"fields": ["due_at"], "partialFilterExpression": {"due_at": {"$exists": True}}},
             {"fields": ["digest"], "partialFilterExpression": {"digest": {"$exists": True}}},
             {"fields": ["outcome"], "partialFilterExpression": {"outcome": {"$exists": True}}},
-            "user",
+            ["user", "sent_at"],
             {"fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
     }
@@ -141,6 +141,15 @@ def claim() -> Entry | None:
         sort=[("due_at", 1)],
         return_document=ReturnDocument.AFTER,
     )
+
+
+def burst_since(reader: ObjectId, most: int, within: timedelta) -> datetime | None:
+    """Return when the oldest of the `most` latest mails to a reader was sent, where all of them
+    were sent within that time; None where there were fewer. Events told in a digest are one
+    mail."""
+    lately = {"user": reader, "sent_at": {"$gt": now() - within}, "digest": {"$exists": False}}
+    sent = list(outbox().find(lately, {"sent_at": 1}, sort=[("sent_at", -1)]).limit(most))
+    return sent[-1]["sent_at"] if len(sent) == most else None
 
 
 def is_ours(entry: Entry) -> bool:

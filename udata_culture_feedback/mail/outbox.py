@@ -223,7 +223,7 @@ def _waits(entry: Entry, reader: Reader) -> bool:
         postpone(entry, now() + outbox_digest.LOOK_AGAIN, attempts=0)
         return True
     if reader.mail_cadence is MailCadence.IMMEDIATE:
-        return False
+        return outbox_digest.join_burst(entry, reader)
     outbox_digest.join(entry, reader)
     return True
 

@@ -31,10 +31,14 @@ def api_url(path: str = "") -> str:
 
 
 def own_url(endpoint: str, **values: Any) -> str:
-    """Return the absolute address of a route, by the portal's own name (`SERVER_NAME`) where it has
-    one: clients choose the `Host` header, and responses are cached for others."""
+    """Return the absolute address of a route, by the portal's own name: clients choose the `Host`
+    header, and responses are cached for others. The name is `SERVER_NAME`, otherwise that of the
+    front-end, behind which a portal has `/api`; with neither, that of the request."""
     portal = current_app.create_url_adapter(None)
     if portal is None:
+        front_end = current_app.config["CDATA_BASE_URL"]
+        if front_end:
+            return urljoin(front_end, url_for(endpoint, _external=False, **values))
         return url_for(endpoint, _external=True, **values)
     return portal.build(endpoint, values, force_external=True)
 

@@ -13,6 +13,8 @@ import rcssmin
 import rjsmin
 from flask import Response, request, url_for
 
+from ..urls import own_url
+
 STATIC = files("udata_culture_feedback") / "web" / "static"
 
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
@@ -81,4 +83,5 @@ def version() -> str:
 
 def address(name: str, *, external: bool = False) -> str:
     """Return the immutable address of a static part."""
-    return url_for("culture-feedback.static_part", version=version(), name=name, _external=external)
+    build = own_url if external else url_for
+    return build("culture-feedback.static_part", version=version(), name=name)
