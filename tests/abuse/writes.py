@@ -198,7 +198,14 @@ JSON: dict[str, Write] = {
     ),
     "DELETE organizations/<org>/answer-templates/<id>/": Write("admin", nothing),
     "PUT organizations/<org>/settings/": Write(
-        "admin", _of(notify_contact_point=True, weekly_digest=False, escalate_after_days=7)
+        "admin",
+        _of(
+            notify_contact_point=True,
+            weekly_digest=False,
+            escalate_after_days=7,
+            service_name="Accueil",
+        ),
+        ("service_name",),
     ),
     "POST organizations/<org>/subscription/": Write("editor", nothing),
     "DELETE organizations/<org>/subscription/": Write("editor", nothing),
@@ -327,7 +334,9 @@ FORMS: dict[str, Write] = {
         "admin", lambda s: {"template": s.template, "name": "Oui", "text": "Oui."}
     ),
     "pages/dashboard/organizations/<organization>/settings": Write(
-        "admin", _of(notify_contact_point="1", escalate_after_days="7")
+        "admin",
+        _of(notify_contact_point="1", escalate_after_days="7", service_name="Accueil"),
+        ("service_name",),
     ),
     "pages/dashboard/treat": Write(
         "editor", lambda s: _treatment(s) | {"ids": s.feedback, "back": "", "template": ""}

@@ -10,6 +10,8 @@ import pytest
 from mongoengine.connection import get_db
 from pymongo.errors import ServerSelectionTimeoutError
 from udata.core.jobs.models import PeriodicTask
+from udata.core.organization.constants import PUBLIC_SERVICE
+from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
@@ -29,6 +31,7 @@ from udata_culture_feedback.people.submissions import CultureFeedbackDeleted
 
 from ..cases import PluginTestCase, Producer
 from ..consultations.consulting import BEFORE, DURING, ConsultationCase, freeze_time
+from ..data_requests.asking import has_service
 from ..people.without_account import SETTINGS as KEYS
 
 MODELS = (CultureFeedbackFeedback, CultureFeedbackSummary, CultureFeedbackDeleted)
@@ -268,6 +271,19 @@ class InfoTest(PluginTestCase):
     @pytest.mark.options(CULTURE_FEEDBACK_FORMAL_REQUESTS=True)
     def test_it_says_where_the_law_leads(self):
         assert "appeals go to https://www.cada.fr/" in self.cli("feedback info").output
+
+    @pytest.mark.options(CULTURE_FEEDBACK_FORMAL_REQUESTS=True)
+    def test_it_asks_for_the_service_in_charge_where_a_delay_may_not_run(self):
+        museum = OrganizationFactory(name="Musée de Bretagne")
+        wish = {"title": "Les entrées", "description": "Par mois.", "kind": "new"}
+        asked = wish | {"organization": str(museum.id)}
+        assert self.ask("POST", "/requests/", asked, UserFactory()).status_code == 201
+        assert "Musée de Bretagne" not in self.cli("feedback info").output  # no public service
+        museum.add_badge(PUBLIC_SERVICE)
+        said = self.cli("feedback info").output
+        assert "Musée de Bretagne do not name the service in charge" in said
+        has_service(museum)
+        assert "Musée de Bretagne" not in self.cli("feedback info").output
 
     def test_it_warns_of_settings_that_people_would_notice(self):
         said = self.cli("feedback info").output

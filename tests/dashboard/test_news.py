@@ -20,8 +20,8 @@ from udata.features.notifications.settings import NotificationSetting
 from udata.tests.helpers import capture_mails
 
 from udata_culture_feedback.app import maintenance
+from udata_culture_feedback.contributions.organization_settings import organization_settings
 from udata_culture_feedback.dashboard import producer_alerts
-from udata_culture_feedback.dashboard.organization_settings import organization_settings
 from udata_culture_feedback.dashboard.subscriptions import subscriptions
 from udata_culture_feedback.feedback.models import feedbacks
 
@@ -369,7 +369,19 @@ class SettingsTest(NewsTestCase):
             "notify_contact_point": False,
             "weekly_digest": True,
             "escalate_after_days": 30,
+            "service_name": "",
+            "service_address": "",
+            "service_email": "",
+            "service_phone": "",
         }
+        service = {"service_name": "Accueil", "service_address": "1 rue\n35000 Rennes"}
+        assert self.wish(producer, **service)["service_address"] == "1 rue\n35000 Rennes"
+        for field, wrong in (
+            ("service_email", "x"),
+            ("service_phone", 3),
+            ("service_name", "x" * 201),
+        ):
+            assert set(self.wish(producer, 400, **{field: wrong})["errors"]) == {field}
         assert self.wish(producer, notify_contact_point=True)["notify_contact_point"] is True
         for wrong in (-1, 366, "9", 1.5, True, None):
             refused = self.wish(producer, 400, escalate_after_days=wrong)
@@ -394,11 +406,18 @@ class SettingsTest(NewsTestCase):
             assert response.status_code == expected
             shown = 'name="escalate_after_days"' in response.get_data(as_text=True)
             assert shown == (user == producer.admin)
-        sent = self.send(path, producer.admin, notify_contact_point="1", escalate_after_days="12")
+        sent = self.send(
+            path,
+            producer.admin,
+            notify_contact_point="1",
+            escalate_after_days="12",
+            service_phone="02 99 00 00 00",
+        )
         assert sent.status_code == 303
         stored = organization_settings().find_one({"_id": producer.organization.id}) or {}
         assert (stored["notify_contact_point"], stored["weekly_digest"]) == (True, False)
         assert stored["escalate_after_days"] == 12
+        assert stored["service_phone"] == "02 99 00 00 00"
         refused = self.send(path, producer.admin, escalate_after_days="bientôt")
         assert refused.status_code == 400
         assert "bientôt" in refused.get_data(as_text=True)

@@ -10,6 +10,7 @@ from typing import Any
 from bson import ObjectId
 from udata.core.user.models import User
 
+from udata_culture_feedback.contributions.organization_settings import organization_settings
 from udata_culture_feedback.data_requests import actions
 from udata_culture_feedback.data_requests.models import figures, requests, supports
 from udata_culture_feedback.people.models import account_key
@@ -163,3 +164,11 @@ def assert_figures() -> None:
     shown = {one["_id"]: {k: n for k, n in one["totals"].items() if n} for one in figures().find()}
     assert {place: totals for place, totals in shown.items() if totals} == tally
     assert not requests().find_one({"due": {"$exists": True}})
+
+
+def has_service(organization: Any) -> None:
+    """Say which service of an organization is in charge, as its receipts have to."""
+    service = {"service_name": "Service des publics", "service_phone": "02 99 00 00 00"}
+    service |= {"service_address": "10 cours des Alliés\n35000 Rennes"}
+    service |= {"service_email": "publics@musee.test"}
+    organization_settings().update_one({"_id": organization.id}, {"$set": service}, upsert=True)

@@ -45,17 +45,18 @@ class WindowTest:
         refused = day_of(received, zone) + relativedelta(months=1)
         assert silent.kind is Refusal.IMPLICIT
         assert silent.refusal_at == last_second(refused, zone)
-        assert silent.until == last_second(refused + relativedelta(months=2), zone)
+        day = refused + relativedelta(months=2, days=-1)
+        assert silent.until == last_second(day, zone)
 
     @given(zone_and_moment, st.timedeltas(timedelta(0), timedelta(days=150)))
     def test_a_decision_starts_two_months_unless_it_comes_too_late(self, drawn, after) -> None:
         zone, received = drawn
         refused_at = received + after
         silent, told = window(received, zone), window(received, zone, refused_at=refused_at)
-        if refused_at < silent.until + SECOND:
+        if day_of(refused_at, zone) <= day_of(silent.until, zone) + timedelta(days=1):
             assert told.kind is Refusal.EXPLICIT
             assert told.refusal_at == refused_at
-            day = day_of(refused_at, zone) + relativedelta(months=2)
+            day = day_of(refused_at, zone) + relativedelta(months=2, days=-1)
             assert told.until == last_second(day, zone)
         else:
             assert told == silent
@@ -76,26 +77,28 @@ class WindowTest:
     def test_real_dates(self) -> None:
         silent = window(RECEIVED, PARIS)
         assert silent.refusal_at == datetime(2026, 2, 28, 22, 59, 59)
-        assert silent.until == datetime(2026, 4, 28, 21, 59, 59)  # summer time since 29 March
+        assert silent.until == datetime(2026, 4, 27, 21, 59, 59)  # summer time since 29 March
+        # Counted in any of the ways there are, it is not too late.
+        assert window(datetime(2026, 3, 15, 10), PARIS).until == datetime(2026, 6, 14, 21, 59, 59)
         # 15 h in Nouméa on 1 March is still 28 February in Paris.
         noumea = window(datetime(2026, 2, 28, 20), ZoneInfo("Pacific/Noumea"))
-        assert day_of(noumea.until, noumea.zone) == date(2026, 6, 1)
+        assert day_of(noumea.until, noumea.zone) == date(2026, 5, 31)
         told = window(RECEIVED, PARIS, refused_at=datetime(2026, 12, 31))
         assert told == silent  # it only confirms
-        last = silent.until + timedelta(milliseconds=999)
+        last = silent.until + timedelta(days=1, milliseconds=999)  # counted in the latest way
         assert window(RECEIVED, PARIS, refused_at=last).kind is Refusal.EXPLICIT
-        assert window(RECEIVED, PARIS, refused_at=silent.until + SECOND) == silent
+        assert window(RECEIVED, PARIS, refused_at=silent.until + timedelta(1, 1)) == silent
 
     def test_a_new_decision_opens_the_months_whenever_it_comes(self) -> None:
         late = datetime(2026, 12, 31)
         told = window(RECEIVED, PARIS, refused_at=late, anew=True)
         assert told.kind is Refusal.EXPLICIT
-        assert day_of(told.until, PARIS) == date(2027, 2, 28)
+        assert day_of(told.until, PARIS) == date(2027, 2, 27)
 
     def test_another_country_has_other_months(self) -> None:
         law = Law(silence_months=2, appeal_months=1)
         assert window(RECEIVED, PARIS, law=law).refusal_at == datetime(2026, 3, 31, 21, 59, 59)
-        assert window(RECEIVED, PARIS, law=law).until == datetime(2026, 4, 30, 21, 59, 59)
+        assert window(RECEIVED, PARIS, law=law).until == datetime(2026, 4, 29, 21, 59, 59)
 
 
 class StandingTest:
@@ -170,26 +173,33 @@ class WordsTest(PluginTestCase):
         assert plain(self.in_language("fr", explanation, silent)) == (
             "Selon la loi, le silence jusqu’à la fin du 28 février 2026, un mois après la "
             "réception (31 janvier 2026), vaut refus (CRPA, articles R.311-12 et R.311-13). La "
-            "CADA peut ensuite être saisie pendant 2 mois, jusqu’au 28 avril 2026 inclus (CRPA, "
-            "article R.343-1)."
+            "CADA peut ensuite être saisie pendant 2 mois : de façon sûre jusqu’au 27 avril 2026 "
+            "(CRPA, article R.343-1)."
         )
         assert self.in_language("en", explanation, silent) == (
             "By law, silence until the end of 28 February 2026, one month after the reception "
             "(31 January 2026), is a refusal (CRPA, articles R.311-12 and R.311-13). The CADA can "
-            "then be asked within 2 months, until 28 April 2026 included (CRPA, article R.343-1)."
+            "then be asked within 2 months: safely until 27 April 2026 (CRPA, article R.343-1)."
         )
 
     def test_a_decision_in_words(self) -> None:
         told = window(RECEIVED, PARIS, refused_at=datetime(2026, 2, 10, 10))
         assert plain(self.in_language("fr", explanation, told)) == (
-            "Refusée le 10 février 2026. Selon la loi, la CADA peut être saisie pendant 2 mois, "
-            "jusqu’au 10 avril 2026 inclus (CRPA, article R.343-1)."
+            "Refusée le 10 février 2026. Selon la loi, la CADA peut être saisie pendant 2 mois : "
+            "de façon sûre jusqu’au 9 avril 2026 (CRPA, article R.343-1)."
+        )
+
+    def test_it_comes_before_the_judge_and_has_an_address(self) -> None:
+        silent = window(RECEIVED, PARIS, law=Law(cada="TSA 50730, 75334 Paris Cedex 07"))
+        assert plain(self.in_language("fr", explanation, silent)).endswith(
+            "La CADA doit être saisie avant tout recours devant le juge (CRPA, article L.412-3). "
+            "Pour la saisir : TSA 50730, 75334 Paris Cedex 07."
         )
 
     def test_the_portal_may_say_it_otherwise(self) -> None:
         law = Law(texts={"implicit": {"fr": "Refus le %(refusal)s, jusqu’au %(until)s."}})
         silent = window(RECEIVED, PARIS, law=law)
-        expected = "Refus le 28 février 2026, jusqu’au 28 avril 2026."
+        expected = "Refus le 28 février 2026, jusqu’au 27 avril 2026."
         assert self.in_language("fr", explanation, silent) == expected
         # A language that the setting forgot has that text too, rather than another rule.
         assert self.in_language("en", explanation, silent).startswith("Refus le 28 February 2026")
@@ -200,6 +210,8 @@ class WordsTest(PluginTestCase):
                 "CULTURE_FEEDBACK_APPEAL_SILENCE_MONTHS": 1,
                 "CULTURE_FEEDBACK_APPEAL_MONTHS": 2,
                 "CULTURE_FEEDBACK_APPEAL_TEXTS": {},
+                "CULTURE_FEEDBACK_APPEAL_ADDRESS": None,
+                "CULTURE_FEEDBACK_APPEAL_FORM_URL": None,
             }
         )
         assert law == FRANCE
@@ -223,7 +235,7 @@ class WordsTest(PluginTestCase):
             ("03/02", "Prise en compte"),
             ("28/02", "Refus par silence (CRPA, articles R.311-12 et R.311-13)"),
             ("02/03", "Relance"),
-            ("28/04", "Dernier jour pour saisir la CADA (CRPA, article R.343-1)"),
+            ("27/04", "Dernier jour sûr pour saisir la CADA (CRPA, article R.343-1)"),
         ]
         assert [line.said for line in lines if line.said] == [("Toujours rien ?",)]
 

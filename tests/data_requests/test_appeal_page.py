@@ -19,7 +19,7 @@ from udata_culture_feedback.data_requests import actions, upkeep
 from udata_culture_feedback.data_requests.models import requests
 
 from ..cases import P, PluginTestCase, sysadmin
-from .asking import UNLIMITED, as_user, stored
+from .asking import UNLIMITED, as_user, has_service, stored
 
 TITLE = "Les entrées gratuites <par mois>"
 NO = {"to": "declined", "reason": "personal_data", "message": "On reconnaîtrait des agents."}
@@ -33,6 +33,7 @@ class Prepared(PluginTestCase):
         self.admin, self.camille = UserFactory(), UserFactory(prefered_language="en")
         self.museum = OrganizationFactory(name="Musée de Bretagne", admins=[self.admin])
         self.museum.add_badge(PUBLIC_SERVICE)
+        has_service(self.museum)
         with freeze_time("2026-01-31 10:00"):
             self.request = self.ask_for(self.camille)
 
@@ -107,10 +108,10 @@ class LetterTest(Prepared):
     def test_the_page_of_the_request_leads_its_requester_there_while_it_is_time(self):
         link = f'href="{P}/pages/requests/{stored(self.request)["slug"]}/appeal?lang=en"'
         assert link in self.page_of_request("2026-03-01", self.camille)
-        assert link in self.page_of_request("2026-04-28", self.camille)
+        assert link in self.page_of_request("2026-04-27", self.camille)
         for day, who in (
             ("2026-02-28", self.camille),
-            ("2026-04-29", self.camille),
+            ("2026-04-28", self.camille),
             ("2026-03-01", self.admin),
             ("2026-03-01", None),
         ):
@@ -138,7 +139,7 @@ class LetterTest(Prepared):
             self.does(self.camille, lambda v: actions.answer(v, self.request, said))
         page = self.read("2026-03-02")
         for words in (
-            "until 28 April 2026 included",
+            "The CADA can safely be asked until 27 April 2026",
             "Commission on access to administrative documents (CADA) TSA 50730 75334 Paris",
             "On 31 January 2026 I asked for the following documents: “Les entrées gratuites <par "
             "mois>”",
@@ -155,7 +156,7 @@ class LetterTest(Prepared):
             "3 February 2026 — Acknowledged, by Musée de Bretagne Nous cherchons.",
             f"20 February 2026 — Message from {self.camille.fullname} Avez-vous avancé ?",
             "28 February 2026 — Refusal by silence",
-            "28 April 2026 — Last day to ask the CADA",
+            "27 April 2026 — Last safe day to ask the CADA",
         ]
         history = page[page.index("Dated history") :]
         places = [history.index(words) for words in dated]
@@ -194,10 +195,17 @@ class LetterTest(Prepared):
 
     def test_once_it_is_too_late_only_the_proof_is_left(self):
         page = self.read("2026-04-29")
-        assert "it is too late now" in page
+        assert "it has passed" in page
         assert "Dated history" in page
         assert "I therefore ask" not in page
         assert "Signature" not in page
+
+    def test_the_letter_stays_where_no_mail_has_said_what_the_law_asks(self):
+        requests().update_many({}, {"$unset": {"appeal_told": 1}})
+        page = self.read("2026-09-29")
+        assert "the delay may not run (CRPA, article L.112-6)" in page
+        assert "I therefore ask" in page
+        assert self.camille.fullname in page[page.index("Signature") :]
 
     def test_another_country_has_its_own_words(self):
         self.app.config["CULTURE_FEEDBACK_APPEAL_FORM_URL"] = None

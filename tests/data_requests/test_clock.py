@@ -529,59 +529,48 @@ class WordsTest(PluginTestCase):
         return paused.resume(datetime(2026, 2, 13, 10), PARIS)
 
     def test_a_citizen_can_check_the_computation(self) -> None:
-        assert self.say(self.paused(), "fr", appeal=True) == (
+        assert self.say(self.paused(), "fr") == (
             "Reçue le 31 janvier 2026 ; un mois : jusqu’à la fin du 28 février 2026 ; "
             "3 jours de suspension : 3 mars 2026."
         )
-        assert self.say(self.paused(), "en", appeal=True) == (
+        assert self.say(self.paused(), "en") == (
             "Received on 31 January 2026; one month: until the end of 28 February 2026; "
             "3 days of suspension: 3 March 2026."
         )
 
-    def test_where_no_appeal_exists_this_is_said(self) -> None:
-        assert self.say(self.CLOCK, "fr") == (
-            "Reçue le 31 janvier 2026 ; un mois : jusqu’à la fin du 28 février 2026. "
-            "Ce délai est un engagement de service ; cette demande n’ouvre pas de recours."
-        )
-        assert self.say(self.CLOCK, "en").endswith(
-            "This deadline is a service commitment; this request opens no right of appeal."
-        )
+    def test_a_note_may_follow(self) -> None:
         assert self.say(self.CLOCK, "en", note="Ask us.").endswith("28 February 2026. Ask us.")
         assert self.say(self.CLOCK, "en", note="").endswith("28 February 2026.")
 
     def test_an_extension_gives_its_reason(self) -> None:
         extended = self.paused().extend(15, "100 % des salles sont fermées", PARIS)
-        assert self.say(extended, "fr", appeal=True).endswith(
+        assert self.say(extended, "fr").endswith(
             "; 3 jours de suspension : 3 mars 2026 ; "
             "prolongation de 15 jours (100 % des salles sont fermées) : 18 mars 2026."
         )
 
     def test_what_holds_the_clock_is_said(self) -> None:
         paused = self.CLOCK.pause(datetime(2026, 2, 10, 10), 15, PARIS)
-        assert self.say(paused, "fr", appeal=True).endswith(
+        assert self.say(paused, "fr").endswith(
             "28 février 2026 ; délai suspendu depuis le 10 février 2026, dans l’attente de "
             "précisions, au plus tard jusqu’à la fin du 25 février 2026."
         )
         stopped = self.CLOCK.stop(datetime(2026, 2, 10, 10))
-        assert self.say(stopped, "fr", appeal=True).endswith(
-            "; délai arrêté depuis le 10 février 2026."
-        )
+        assert self.say(stopped, "fr").endswith("; délai arrêté depuis le 10 février 2026.")
         answered = self.CLOCK.answer(datetime(2026, 2, 10, 23, 30), PARIS)  # 00:30 in Paris
-        assert self.say(answered, "fr", appeal=True).endswith(
-            "; réponse donnée le 11 février 2026."
-        )
+        assert self.say(answered, "fr").endswith("; réponse donnée le 11 février 2026.")
         again = answered.reopen(datetime(2026, 3, 2, 10), PARIS, 2)
-        assert self.say(again, "fr", appeal=True) == (
+        assert self.say(again, "fr") == (
             "Rouverte le 2 mars 2026 ; 2 mois : jusqu’à la fin du 2 mai 2026."
         )
 
     def test_every_state_is_said_in_english(self) -> None:
         paused = self.CLOCK.pause(datetime(2026, 2, 10, 10), 15, PARIS)
-        assert self.say(paused, "en", appeal=True).endswith(
+        assert self.say(paused, "en").endswith(
             "; suspended since 10 February 2026, until details are given, "
             "on 25 February 2026 at the latest."
         )
         one = self.CLOCK.extend(1, "strike", PARIS).answer(datetime(2026, 3, 1, 10), PARIS)
-        assert self.say(one, "en", appeal=True).endswith(
+        assert self.say(one, "en").endswith(
             "; extended by 1 day (strike): 1 March 2026; answered on 1 March 2026."
         )

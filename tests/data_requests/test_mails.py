@@ -23,7 +23,7 @@ from udata_culture_feedback.mail.models import outbox as stored_mails
 from udata_culture_feedback.mail.unsubscribe import Way, name_of
 
 from ..cases import PluginTestCase, sysadmin
-from .asking import UNLIMITED, as_user, stored
+from .asking import UNLIMITED, as_user, has_service, stored
 
 TITLE = "La fréquentation des musées par mois"
 REASON = "Ces chiffres comportent un secret. " * 20
@@ -116,13 +116,19 @@ class ReceiptTest(Cast):
     @pytest.mark.options(CULTURE_FEEDBACK_FORMAL_REQUESTS=True)
     def test_to_a_public_service_it_says_when_silence_is_a_refusal_and_how_to_appeal(self):
         self.museum.add_badge(PUBLIC_SERVICE)
+        has_service(self.museum)
         with capture_mails() as sent, freeze_time("2026-01-31 10:00"):
             self.ask()
         receipt = text(self.mail_to(self.camille, sent))
         assert "R.311-12" in receipt
         assert "28 février 2026" in receipt
         assert "CADA" in receipt
-        assert "28 avril 2026" in receipt
+        assert "L.412-3" in receipt
+        assert "TSA 50730, 75334 Paris Cedex 07" in receipt
+        assert "Service des publics, 10 cours des Alliés, 35000 Rennes" in receipt
+        assert "publics@musee.test, 02 99 00 00 00" in receipt
+        assert "implicit" in requests().find_one()["appeal_told"]
+        assert "27 avril 2026" in receipt
 
     def test_in_english_for_who_reads_english(self):
         self.camille.prefered_language = "en"
@@ -132,7 +138,7 @@ class ReceiptTest(Cast):
         receipt = self.mail_to(self.camille, sent)
         assert receipt.subject == f"Your request “{TITLE}” is recorded"
         assert "Your request was received on 31 January 2026 by Musée de Bretagne." in text(receipt)
-        assert "this request opens no right of appeal" in text(receipt)
+        assert "Depending on the status of this organization" in text(receipt)
 
     def test_where_the_holder_is_unknown_the_desk_hears_of_it(self):
         desk = OrganizationFactory(name="Guichet", admins=[self.sam])
@@ -245,8 +251,12 @@ class StepTest(Cast):
         with freeze_time("2026-02-10 10:00"):
             [mail] = self.move("declined", id, reason="not_existing", message="Rien.")
         assert "10 février 2026" in text(mail)
-        assert "10 avril 2026" in text(mail)
+        assert "9 avril 2026" in text(mail)
         assert "CADA" in text(mail)
+        assert "avant tout recours devant le juge" in text(mail)
+        assert "TSA 50730" in text(mail)
+        told = requests().find_one()["appeal_told"]
+        assert set(told) == {"explicit"}  # the receipt did not name its service
 
     def test_published_says_how_many_asked_and_where_the_data_are(self):
         id = self.ask()

@@ -488,9 +488,9 @@ class AppealTest(PluginTestCase):
         body = {"title": "Un rapport", "description": "x", "kind": "new"}
         body["organization"] = holder.slug
         without = self.ask("POST", "/requests/", body, UserFactory()).json["clock"]["explanation"]
-        assert "n’ouvre pas de recours" in without
+        assert "Selon le statut de cet organisme" in without
         holder.add_badge("public-service")
         with_appeal = self.ask("POST", "/requests/", body, UserFactory()).json
         told = with_appeal["clock"]["explanation"]
         assert "CADA" in told
-        assert "n’ouvre pas de recours" not in told
+        assert "Selon le statut" not in told

@@ -18,7 +18,7 @@ from ..consultations import importing as importing_responses
 from ..consultations import publishing
 from ..contributions.importing import File
 from ..contributions.importing import run as run_import
-from ..data_requests import importing
+from ..data_requests import deadlines_shown, importing
 from ..data_requests import models as request_models
 from ..data_requests.indexing import backfill_requests
 from ..feedback import models
@@ -322,6 +322,11 @@ def settings_to_look_at() -> list[str]:
     if config["CULTURE_FEEDBACK_FORMAL_REQUESTS"]:
         to = config["CULTURE_FEEDBACK_APPEAL_FORM_URL"] or "nobody that is named"
         found.append(f"CULTURE_FEEDBACK_FORMAL_REQUESTS: clocks of the law run, appeals go to {to}")
+        if holders := deadlines_shown.holders_without_service():
+            found.append(
+                f"The settings of {', '.join(holders)} do not name the service in charge of "
+                "requests with its postal address and telephone: the delay of appeals may not run"
+            )
     return found + access_modes.problems()
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..consultations import models as consultation_models
 from ..contributions.embedded_texts import CultureFeedbackWords
 from ..contributions.imports import CultureFeedbackImport, CultureFeedbackImportPart
+from ..contributions.organization_settings import CultureFeedbackOrganizationSettings
 from ..contributions.review_rules import CultureFeedbackRepeated
-from ..dashboard.organization_settings import CultureFeedbackOrganizationSettings
 from ..dashboard.subscriptions import CultureFeedbackSubscription
 from ..data_requests import models as request_models
 from ..data_requests.dataset_matches import CultureFeedbackMatch

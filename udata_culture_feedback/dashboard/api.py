@@ -5,11 +5,12 @@ from __future__ import annotations
 from flask import request
 from udata.api import api, fields
 
+from ..contributions import organization_settings
 from ..people.viewer import current_viewer
 from ..web import listing
 from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
 from ..web.csv import FOR_SPREADSHEET
-from . import organization_settings, portal_board, subscriptions
+from . import portal_board, subscriptions
 
 settings_fields = documented(
     "CultureFeedbackOrganizationSettings",
@@ -23,6 +24,10 @@ settings_fields = documented(
         "escalate_after_days": fields.Integer(
             description="Days after which what waits is pointed out to administrators; 0: never"
         ),
+        "service_name": fields.String(description="The service in charge of requests for data"),
+        "service_address": fields.String(description="Its postal address"),
+        "service_email": fields.String(description="Its e-mail address"),
+        "service_phone": fields.String(description="Its telephone"),
     },
 )
 

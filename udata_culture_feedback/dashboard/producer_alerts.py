@@ -17,6 +17,7 @@ from flask import current_app
 from udata.core.contact_point.models import ContactPoint
 from udata.core.dataset.models import Dataset
 
+from ..contributions.organization_settings import settings_of
 from ..contributions.review_rules import Visibility
 from ..data_requests.clock import overdue_bound
 from ..data_requests.models import Request, requests
@@ -29,7 +30,6 @@ from ..portal.collections import now
 from ..web.listing import EPOCH
 from ..web.moments import local_day, midnight, portal_zone
 from .filters import waiting
-from .organization_settings import settings_of
 from .permissions import owned_by
 from .subscriptions import subscribers
 

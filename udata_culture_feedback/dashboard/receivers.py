@@ -11,13 +11,14 @@ from udata.core.dataset.models import Dataset
 from udata.core.organization.models import Organization
 from udata.core.user.models import User
 
+from ..contributions import organization_settings
 from ..data_requests.models import Entry, Request
 from ..data_requests.signals import on_request_moved, on_request_received
 from ..feedback import answer_templates
 from ..feedback.signals import on_feedback_followed
 from ..portal.queueing import later
 from ..portal.receivers import harmless
-from . import organization_settings, producer_alerts, subscriptions, tasks
+from . import producer_alerts, subscriptions, tasks
 
 
 @harmless

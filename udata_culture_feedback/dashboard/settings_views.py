@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response, redirect, request
 from udata.i18n import lazy_gettext as _
 
+from ..contributions import organization_settings
 from ..people.viewer import Viewer
 from ..web import refusals
 from ..web.api import bound_body
@@ -21,7 +22,7 @@ from ..web.pages import (
     wants_fragment,
 )
 from ..web.urls import login_url
-from . import organization_settings, queries, subscriptions
+from . import queries, subscriptions
 from .permissions import Scope, scope_of_organization
 from .views import private
 
@@ -80,14 +81,15 @@ def _page(
 ) -> Response:
     organization = scope.organization
     assert organization is not None
-    settings: dict[str, Any] | None = None
+    settings: Any = None
     with suppress(refusals.Forbidden):
         _organization, settings = organization_settings.read(viewer, organization.id)
     subscribed: bool | None = None
     with suppress(refusals.Forbidden):
         subscribed = subscriptions.of_organization(viewer, organization.id)
     if refusal and settings and "subscription" not in request.form:
-        settings = settings | {"escalate_after_days": request.form.get("escalate_after_days", "")}
+        typed = ("escalate_after_days", *organization_settings.SERVICE)
+        settings = settings | {name: request.form.get(name, "") for name in typed}
     link = organization.slug or organization.id
     mine = subscriptions.datasets_of(viewer.user_id)
     datasets = queries.dataset_choices(scope)
@@ -96,13 +98,14 @@ def _page(
         viewer=viewer,
         refusal=refusal,
         errors=refusal.errors if refusal else {},
-        fields=("escalate_after_days",),
+        fields=("escalate_after_days", *organization_settings.SERVICE),
         organization=organization,
         settings=settings,
         subscribed=subscribed,
         followed=[one for one in datasets if one.id in mine],
         others=[one for one in datasets if one.id not in mine],
         most_days=organization_settings.MOST_DAYS,
+        longest=organization_settings.SERVICE,
         done=DONE.get(done or ""),
         here=page_address(f"dashboard/organizations/{link}/settings"),
         overview_url=page_address(f"dashboard/organizations/{link}/"),
@@ -120,4 +123,9 @@ def _settings_of_form() -> dict[str, Any]:
         "notify_contact_point": "notify_contact_point" in request.form,
         "weekly_digest": "weekly_digest" in request.form,
         "escalate_after_days": int(days) if DAYS.fullmatch(days) else days,
+        **{
+            name: request.form[name]
+            for name in organization_settings.SERVICE
+            if name in request.form
+        },
     }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,26 +33,40 @@ IDENTIFIED = frozenset({Kind.USER, Kind.ORGANIZATION, Kind.CONFIRMED})
 # TRANSLATORS: CRPA and CADA are French institutions: keep the articles as they are.
 _SENTENCES: Mapping[str, Any] = {
     "no_appeal": _("This deadline is a service commitment; this request opens no right of appeal."),
+    "depends": _(
+        "This deadline is a service commitment. Depending on the status of this organization, the "
+        "law may give a right of appeal."
+    ),
     "implicit": _(
         "By law, silence until the end of %(refusal)s, %(silence)s after the reception "
         "(%(received)s), is a refusal (CRPA, articles R.311-12 and R.311-13). The CADA can then be "
-        "asked within %(appeal)s, until %(until)s included (CRPA, article R.343-1)."
+        "asked within %(appeal)s: safely until %(until)s (CRPA, article R.343-1)."
     ),
     "explicit": _(
-        "Refused on %(refusal)s. By law, the CADA can be asked within %(appeal)s, until %(until)s "
-        "included (CRPA, article R.343-1)."
+        "Refused on %(refusal)s. By law, the CADA can be asked within %(appeal)s: safely until "
+        "%(until)s (CRPA, article R.343-1)."
     ),
+    "first": _(
+        "The CADA has to be asked before a court is (CRPA, article L.412-3). How to reach it: "
+        "%(cada)s."
+    ),
+    "service": _("Service in charge of this request: %(service)s."),
     "fact_submitted": _("Request submitted"),
     "fact_received": _("Request received by %(holder)s"),
     "fact_received_first": _("Request received by the organization it was first sent to"),
     "fact_implicit": _("Refusal by silence (CRPA, articles R.311-12 and R.311-13)"),
     "fact_explicit": _("Refusal by %(holder)s"),
-    "fact_until": _("Last day to ask the CADA (CRPA, article R.343-1)"),
+    "fact_until": _("Last safe day to ask the CADA (CRPA, article R.343-1)"),
     "page_title": _("Prepare my appeal to the CADA"),
-    "page_open": _("The CADA can be asked until %(until)s included (CRPA, article R.343-1)."),
+    "page_open": _("The CADA can safely be asked until %(until)s (CRPA, article R.343-1)."),
+    "page_untold": _(
+        "Counted from the refusal, the safe date was %(until)s. But no message has told you of the "
+        "service in charge, of the dates and of the ways to appeal: the delay may not run (CRPA, "
+        "article L.112-6). You can still send the letter below; it is for the CADA to decide."
+    ),
     "page_closed": _(
-        "The CADA could be asked until %(until)s included (CRPA, article R.343-1): it is too late "
-        "now. The dated history below remains a proof of what happened."
+        "The safe date to ask the CADA was %(until)s (CRPA, article R.343-1): it has passed. The "
+        "dated history below remains a proof of what happened."
     ),
     "page_form": _("Ask the CADA on its own site"),
     "letter_recipient": _("Commission on access to administrative documents (CADA)"),
@@ -77,7 +91,8 @@ _SENTENCES: Mapping[str, Any] = {
 _PLACEHOLDERS = dict.fromkeys(
     (
         *("received", "refusal", "until", "silence", "appeal"),  # of the window
-        *("submitted", "holder", "title", "address", "reason"),  # of the request
+        *("submitted", "holder", "title", "address", "reason", "service"),  # of the request
+        "cada",
     ),
     "",
 )
@@ -95,6 +110,8 @@ class Law:
     silence_months: int = 1
     appeal_months: int = 2
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: How to reach who is asked: a postal address and a form, in one line; empty where unknown.
+    cada: str = ""
 
     def __post_init__(self) -> None:
         if self.silence_months < 1 or self.appeal_months < 1:
@@ -117,6 +134,12 @@ class Law:
             silence_months=config["CULTURE_FEEDBACK_APPEAL_SILENCE_MONTHS"],
             appeal_months=config["CULTURE_FEEDBACK_APPEAL_MONTHS"],
             texts=config["CULTURE_FEEDBACK_APPEAL_TEXTS"],
+            cada=", ".join(
+                [
+                    *(config["CULTURE_FEEDBACK_APPEAL_ADDRESS"] or "").split("\n"),
+                    config["CULTURE_FEEDBACK_APPEAL_FORM_URL"] or "",
+                ]
+            ).strip(", "),
         )
 
     def sentence(self, name: str, **values: str) -> str:
@@ -175,6 +198,7 @@ class AppealWindow:
             "until": in_words(local_day(self.until, self.zone)),
             "silence": months_in_words(self.law.silence_months),
             "appeal": months_in_words(self.law.appeal_months),
+            "cada": self.law.cada,
         }
 
 
@@ -216,16 +240,18 @@ def window(
     A decision before the end of the window starts the months at its date, also after silence was a
     refusal (R.343-1 counts from the notification; compare code de justice administrative R.421-2).
     A later one only confirms, and opens nothing, unless it is new (`anew`): nothing stood refused
-    before it. Where lawyers count a period without its first and last days we give the earlier
-    date: whoever keeps to it is never late.
+    before it. A period may be counted with or without its first and its last day: we give the
+    earliest date of all (silence from 15 March: the CADA until 14 June), and whoever keeps to it is
+    never late.
     """
     silence = add_months(local_day(received_at, zone), law.silence_months)
     refusal_at = end_of_day(silence, zone)
-    until = end_of_day(add_months(silence, law.appeal_months), zone)
+    last = add_months(silence, law.appeal_months)
     kind = Refusal.IMPLICIT
-    if refused_at is not None and (anew or overdue_bound(refused_at) <= until):
+    if refused_at is not None and (anew or overdue_bound(refused_at) <= end_of_day(last, zone)):
         refusal_at, kind = refused_at, Refusal.EXPLICIT
-        until = end_of_day(add_months(local_day(refused_at, zone), law.appeal_months), zone)
+        last = add_months(local_day(refused_at, zone), law.appeal_months)
+    until = end_of_day(last - timedelta(days=1), zone)
     return AppealWindow(received_at, refusal_at, until, kind, zone, law)
 
 
@@ -252,8 +278,11 @@ class Standing:
 
 
 def explanation(window: AppealWindow) -> str:
-    """Explain how the window is computed, with the articles, in the language of the reader."""
-    return window.law.sentence(window.kind, **window.words())
+    """Explain how the window is computed and who is asked, with the articles, in the language of
+    the reader."""
+    law, words = window.law, window.words()
+    first = law.sentence("first", **words) if law.cada else ""
+    return f"{law.sentence(window.kind, **words)} {first}".rstrip()
 
 
 # --- The proof and the letter ---------------------------------------------------------------------

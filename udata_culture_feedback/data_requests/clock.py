@@ -222,29 +222,13 @@ def months_in_words(months: int) -> str:
     return str(ngettext("one month", "%(num)d months", months))
 
 
-def service_note() -> str:
-    """Return the note shown where the law gives no appeal."""
-    return str(
-        _("This deadline is a service commitment; this request opens no right of appeal."),
-    )
-
-
-def explanation(
-    clock: Clock,
-    zone: ZoneInfo,
-    *,
-    appeal: bool = False,
-    note: str | None = None,
-    received: bool = True,
-) -> str:
-    """Explain how the service date is computed, in the language of the reader. Without `appeal`,
-    `note` follows (by default `service_note()`). `received`: whether a holder had the request when
-    the clock started; until one is known it is only recorded."""
+def explanation(clock: Clock, zone: ZoneInfo, *, note: str = "", received: bool = True) -> str:
+    """Explain how the service date is computed, in the language of the reader; `note` follows.
+    `received`: whether a holder had the request when the clock started; until one is known it is
+    only recorded."""
     separator = str(pgettext("between the steps of a computation", "; "))
     computation = str(_("%(steps)s.", steps=separator.join(_steps(clock, zone, received))))
-    if appeal:
-        return computation
-    return f"{computation} {service_note() if note is None else note}".rstrip()
+    return f"{computation} {note}".rstrip()
 
 
 def _steps(clock: Clock, zone: ZoneInfo, received: bool) -> list[str]:

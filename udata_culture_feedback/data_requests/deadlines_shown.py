@@ -3,20 +3,23 @@ stored request (`clock` and `appeal` know no database)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from flask import current_app
 
 from .. import vocabulary
+from ..contributions.organization_settings import SERVICE, names_its_service, settings_of
 from ..portal import catalogue
 from ..portal.collections import now
 from ..web.moments import portal_zone
 from . import appeal
 from .appeal import AppealWindow, Law, Standing, State
 from .clock import Clock, explanation
-from .models import Entry, Request
+from .models import Entry, Request, requests
 from .repository import find
-from .workflow import Role, Status
+from .workflow import OPEN, Role, Status
 
 #: Statuses by which the holder grants a request.
 _GRANTED = frozenset((Status.ACCEPTED, Status.IN_PROGRESS, Status.PUBLISHED))
@@ -61,9 +64,45 @@ def refused_window(request: Request) -> AppealWindow | None:
 
 
 def may_appeal(request: Request) -> bool:
-    """Return whether the requester can appeal now."""
+    """Return whether the requester can appeal now, or perhaps still: see `was_told`."""
     window = refused_window(request)
-    return window is not None and window.state(now()) is State.OPEN
+    if window is None:
+        return False
+    return window.state(now()) is State.OPEN or not was_told(request, window)
+
+
+def was_told(request: Request, window: AppealWindow) -> bool:
+    """Return whether a mail has told the requester what the law asks before the months to appeal
+    run (CRPA L.112-6)."""
+    return window.kind in (request.get("appeal_told") or {})
+
+
+def mark_told(request: Request) -> None:
+    """Record that a mail with the ways to appeal has left: a receipt counts only where it named the
+    service in charge (CRPA R.112-5)."""
+    window = window_of(request)
+    if window is None or not window.law.cada:
+        return
+    if window.kind is appeal.Refusal.IMPLICIT and not names_its_service(
+        settings_of(request.get("organization"))
+    ):
+        return
+    field = f"appeal_told.{window.kind}"
+    requests().update_one(
+        {"_id": request["_id"], field: {"$exists": False}}, {"$set": {field: now()}}
+    )
+
+
+def service_in_words(request: Request) -> str | None:
+    """Name the service in charge of a request, with all that its holder has said of it; None where
+    that is nothing."""
+    holder = request.get("organization")
+    known: Mapping[str, Any] = settings_of(holder) if holder else {}
+    said = [known[name] for name in SERVICE if known.get(name)]
+    if not said:
+        return None
+    service = ", ".join(line for one in said for line in one.splitlines())
+    return Law.of(current_app.config).sentence("service", service=service)
 
 
 def decisions(request: Request) -> list[Entry]:
@@ -109,13 +148,11 @@ def in_words(request: Request) -> list[str]:
     """Explain both dates in the reader's language: the service date, then the date from which
     silence is a refusal; where the law gives no appeal, a note says so."""
     window = window_of(request)
-    note = Law.of(current_app.config).sentence("no_appeal")
     clock, received_at = Clock.of(request["clock"]), request.get("received_at")
     dated = explanation(
         clock,
         portal_zone(),
-        appeal=window is not None,
-        note=note,
+        note="" if window else without_window(request),
         received=received_at is not None and received_at <= clock.started_at,
     )
     if window is None or _status(request) in _SATISFIED:
@@ -126,9 +163,27 @@ def in_words(request: Request) -> list[str]:
 def appeal_in_words(request: Request) -> str:
     """Explain how a refusal can be contested, or that it cannot."""
     window = window_of(request)
-    if window:
-        return appeal.explanation(window)
-    return Law.of(current_app.config).sentence("no_appeal")
+    return appeal.explanation(window) if window else without_window(request)
+
+
+def without_window(request: Request) -> str:
+    """Say that a request opens no appeal where that is known: it asks for better data, not for any
+    that were never communicated. Otherwise that depends on who holds the data."""
+    known = request["kind"] not in appeal.COVERED
+    return Law.of(current_app.config).sentence("no_appeal" if known else "depends")
+
+
+def holders_without_service(limit: int = 20) -> list[str]:
+    """Return the names of holders of open requests with an appeal whose receipts cannot name the
+    service in charge."""
+    asked = {"kind": {"$in": [*appeal.COVERED]}, "status": {"$in": [*OPEN]}}
+    names = []
+    for holder in requests().distinct("organization", asked | {"organization": {"$ne": None}}):
+        bound = not appeal.BOUND.isdisjoint(catalogue.badges_of(holder) or ())
+        found = catalogue.find_organization(holder) if bound else None
+        if found and not found.deleted and not names_its_service(settings_of(holder)):
+            names.append(found.name)
+    return sorted(names)[:limit]
 
 
 def ground_in_words(reason: str) -> str:

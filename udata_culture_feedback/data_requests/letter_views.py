@@ -46,13 +46,15 @@ def prepare_appeal(reference: str) -> Response:
     if window is None or not permissions.is_requester(viewer, found):
         abort(404)
     moment = now()
+    state, told = window.state(moment), deadlines_shown.was_told(found, window)
     return render(
         "requests/appeal.html",
         viewer=viewer,
         asked=representation.in_full(viewer, found),
         say=lambda name: window.law.sentence(name, **window.words()),
         name=viewer.name or found["contributor"].get("name"),
-        letter=_letter(window, found) if window.state(moment) is State.OPEN else None,
+        opening="page_open" if state is State.OPEN else "page_closed" if told else "page_untold",
+        letter=_letter(window, found) if state is State.OPEN or not told else None,
         facts=_facts(viewer, window, found),
         in_words=in_words,
         zone=portal_zone(),

@@ -86,7 +86,14 @@ def step_of(entry: Entry) -> Step | None:
 # --- To requesters and supporters -----------------------------------------------------------------
 
 
-@mail("request-receipt", required=True)
+def _tells_of_appeal(reader: User, request: str, number: int = 0) -> None:
+    """Record that the requester has read how to appeal."""
+    found = find(request)
+    if found is not None and _asked(reader, found):
+        deadlines_shown.mark_told(found)
+
+
+@mail("request-receipt", required=True, left=_tells_of_appeal)
 def receipt(reader: User, request: str) -> MailMessage | None:
     """Tell the requester when the request was received, by whom, and both dates with their
     computation."""
@@ -95,7 +102,13 @@ def receipt(reader: User, request: str) -> MailMessage | None:
         return None
     return MailMessage(
         subject=_("Your request “%(title)s” is recorded", title=found["title"]),
-        paragraphs=[_reception(found), _expected(found), *_computed(found), _see(found)],
+        paragraphs=[
+            _reception(found),
+            deadlines_shown.service_in_words(found),
+            _expected(found),
+            *_computed(found),
+            _see(found),
+        ],
         footer=[_("You receive this message because you have just made this request.")],
     )
 
@@ -189,7 +202,7 @@ def reminder(reader: User, request: str, number: int) -> MailMessage | None:
     )
 
 
-@mail("request-declined", at_once=True)
+@mail("request-declined", at_once=True, left=_tells_of_appeal)
 def declined(reader: User, request: str, number: int) -> MailMessage | None:
     """Tell a follower of a refusal: reason, message and, to the requester, how to appeal."""
     found = _public(request)
@@ -208,7 +221,11 @@ def declined(reader: User, request: str, number: int) -> MailMessage | None:
         else None,
     ]
     if _asked(reader, found) and found["status"] == Status.DECLINED:
-        told += [deadlines_shown.appeal_in_words(found), _appeal(found)]
+        told += [
+            deadlines_shown.appeal_in_words(found),
+            deadlines_shown.service_in_words(found),
+            _appeal(found),
+        ]
         if not (found.get("reopened") or {}).get(Status.DECLINED):
             told.append(_("If you disagree, you can reopen the request once, from its page."))
     return MailMessage(
@@ -400,7 +417,8 @@ def _transferred(reader: User, found: Request, entry: Entry, footer: Any) -> Mai
         return None
     dates: list[Any] = []
     if _asked(reader, found) and found.get("organization") == holder.id:
-        dates = [_reception(found), _expected(found), *_computed(found)]
+        service = deadlines_shown.service_in_words(found)
+        dates = [_reception(found), service, _expected(found), *_computed(found)]
     return MailMessage(
         subject=_(
             "“%(title)s”: sent to %(organization)s", title=found["title"], organization=holder.name

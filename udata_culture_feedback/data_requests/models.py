@@ -117,9 +117,11 @@ class Request(Moderated):
     each kind of decision. `detached`: since when it has no requester, who left it to its
     supporters. `external_id`: of the line that it was imported from, `import_id`: by which import
     in the browser. `told`: how many entries of its history were announced. `next_key`: see
-    `lifecycle.forget_account`. `terms`: the words that the search finds it by. `discussion`,
-    `messages`, `discussed`, `announced`, `silenced`: see `contributions.discussions`; `rung`: the
-    entries of its history that people were notified of in the discussion.
+    `lifecycle.forget_account`. `appeal_told`: when a mail has told its requester how each kind of
+    refusal (`appeal.Refusal`) is contested, as the law asks before the months run. `terms`: the
+    words that the search finds it by. `discussion`, `messages`, `discussed`, `announced`,
+    `silenced`: see `contributions.discussions`; `rung`: the entries of its history that people were
+    notified of in the discussion.
     """
 
     _id: ObjectId
@@ -160,6 +162,7 @@ class Request(Moderated):
     next_key: NotRequired[str]
     contact: NotRequired[ObjectId]
     interest: NotRequired[CheckIn]
+    appeal_told: NotRequired[dict[str, datetime]]
     terms: NotRequired[list[str]]
 
     discussion: NotRequired[ObjectId]

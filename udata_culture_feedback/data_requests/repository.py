@@ -23,7 +23,16 @@ from .workflow import Role
 #: discussion and of the announcements.
 KEPT_BY_OTHERS = frozenset(
     {"_id", "v", "version", "due", "counted", "totals", "last", "told"}
-    | {"discussion", "messages", "discussed", "announced", "silenced", "rung", "interest"}
+    | {
+        "discussion",
+        "messages",
+        "discussed",
+        "announced",
+        "silenced",
+        "rung",
+        "interest",
+        "appeal_told",
+    }
 )
 
 

@@ -194,7 +194,9 @@ def clock_as_json(request: Request) -> Shown:
         "paused": clock.paused_at is not None,
         "overdue": Status(request["status"]) in OPEN and clock.is_overdue(now()),
         # Where an appeal may exist, whether it does is said with the request in full.
-        "explanation": explanation(clock, portal_zone(), appeal=formal),
+        "explanation": explanation(
+            clock, portal_zone(), note="" if formal else deadlines_shown.without_window(request)
+        ),
     }
 
 

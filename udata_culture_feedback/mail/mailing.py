@@ -60,20 +60,25 @@ class Builder:
 
     `at_once`: it cannot wait for a digest (a deadline runs). `required`: it responds to what the
     person has just done (a receipt), so it leaves at once, whatever they refused or paused, without
-    an unsubscribe link.
+    an unsubscribe link. `left`: called with the arguments of `build` once the mail has left.
     """
 
     name: str
     build: Callable[..., MailMessage | None]
     at_once: bool = False
     required: bool = False
+    left: Callable[..., None] | None = None
 
 
 _BUILDERS: dict[str, Builder] = {}
 
 
 def mail(
-    name: str, *, at_once: bool = False, required: bool = False
+    name: str,
+    *,
+    at_once: bool = False,
+    required: bool = False,
+    left: Callable[..., None] | None = None,
 ) -> Callable[[Callable[..., MailMessage | None]], Callable[..., MailMessage | None]]:
     """Register a builder: a function of the reader and of the parameters that were posted.
 
@@ -86,7 +91,7 @@ def mail(
     def register(build: Callable[..., MailMessage | None]) -> Callable[..., MailMessage | None]:
         if name in _BUILDERS:
             raise ValueError(f"There already is a mail {name!r}")
-        _BUILDERS[name] = Builder(name, build, at_once, required)
+        _BUILDERS[name] = Builder(name, build, at_once, required, left)
         return build
 
     return register

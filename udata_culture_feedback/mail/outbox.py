@@ -185,6 +185,11 @@ def _deliver(entry: Entry) -> str:
             return _end(entry, Outcome.SKIPPED, "nothing to say")
         message = mailing.written(content, entry, reader, way_out=not builder.required)
     mailing.send(message)
+    if builder.left:
+        try:
+            builder.left(reader, **entry["params"])
+        except Exception:
+            log.exception("A mail has left, and what follows failed")  # not to be sent again
     return _end(entry, Outcome.SENT)
 
 
