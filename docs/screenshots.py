@@ -126,7 +126,7 @@ def widget_states(browser: Browser, portal: RunningPortal) -> None:
         page.locator("textarea[name=comment]").wait_for()
         take(page, "widget-form", until="form")
         page.locator("textarea[name=comment]").fill("Il manque les horaires des visites guidées.")
-        page.get_by_role("button", name="Enregistrer mon avis").click()
+        page.get_by_role("button", name="Envoyer mes précisions").click()
         page.locator("[data-forget]").wait_for()
         take(page, "widget-thanks", until="section:first-of-type")
     with passer_by(browser, portal, COMMENTED) as page:

@@ -45,7 +45,7 @@ def test_nothing_bars_a_visitor(visitor: Come) -> None:
     somebody = visitor().goes_to(OUTDATED)
     assert somebody.barriers() == []
     somebody.place.get_by_text("Voir le tableau").last.click()
-    somebody.place.get_by_role("link", name="Commentaires plus anciens").click()
+    somebody.place.get_by_role("link", name="Page suivante").click()
     expect(somebody.place.get_by_text("Page 2")).to_be_visible()
     assert somebody.barriers() == []
     somebody.goes_to(EMPTY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import expect
 
 from .visitor import COMMENTED, Visitor
@@ -13,18 +14,24 @@ Come = Callable[..., Visitor]
 
 WORDS = "Il manque les communes nouvelles et l’heure d’ouverture."
 
+#: A step of each criterion.
+FULL = {
+    "Fréquence de mise à jour": "souvent en retard",
+    "Complétude": "lacunes importantes",
+    "Contextualisation": "incompréhensibles",
+    "Géoréférencement": "bonne",
+}
+
 
 def test_an_answer_is_given_with_two_clicks_of_a_mouse(visitor: Come, newcomer: str) -> None:
     somebody = visitor(newcomer).goes_to(COMMENTED)
     before = somebody.total()
     somebody.answers("En partie")
-    expect(somebody.status).to_contain_text("Merci, votre avis est compté")
+    expect(somebody.status).to_contain_text("Merci, votre avis est compté : « En partie ».")
     assert somebody.total() == before + 1
     assert somebody.focused() == "h2 Votre avis sur ces données"
 
-    somebody.place.get_by_role("combobox", name="Complétude").select_option(
-        label="lacunes importantes"
-    )
+    somebody.rates("Complétude", "lacunes importantes")
     somebody.comments_that(WORDS)
     somebody.saves()
     expect(somebody.status).to_contain_text("vos précisions sont enregistrées")
@@ -33,6 +40,85 @@ def test_an_answer_is_given_with_two_clicks_of_a_mouse(visitor: Come, newcomer: 
     expect(somebody.comments.first).to_contain_text("Complétude : lacunes importantes")
     expect(somebody.widget).to_contain_text(re.compile(r"Votre avis du .*\s:\s+En partie"))
     assert somebody.total() == before + 1
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_full_opinion_takes_seven_clicks(visitor: Come, newcomer: str, width: int) -> None:
+    """With four criteria and a comment, from the page of the dataset."""
+    size = {"width": width, "height": 844}
+    somebody = visitor(newcomer, viewport=size).goes_to(COMMENTED)
+    somebody.page.evaluate(
+        "window.clicks = 0; addEventListener('pointerdown', () => { clicks++ }, true)"
+    )
+    somebody.answers("En partie")
+    for criterion, step in FULL.items():
+        line = somebody.place.get_by_role("group", name=criterion, exact=True)
+        line.get_by_text(step, exact=True).click()
+    somebody.place.get_by_label("Que manque-t-il").click()
+    words = f"Il manque les communes nouvelles, vues à {width} points."
+    somebody.page.keyboard.type(words)
+    somebody.saves()
+    own = somebody.comments.first
+    expect(own).to_contain_text(words)
+    for criterion, step in FULL.items():
+        expect(own).to_contain_text(f"{criterion} : {step}")
+    assert somebody.page.evaluate("clicks") <= 7
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_thanks_come_where_the_buttons_were(visitor: Come, newcomer: str, width: int) -> None:
+    """Nobody has to look for them: the page stays where it is."""
+    size = {"width": width, "height": 600}
+    somebody = visitor(newcomer, viewport=size).goes_to(COMMENTED)
+    button = somebody.place.get_by_role("button", name="En partie")
+    button.evaluate("it => scrollTo(0, it.getBoundingClientRect().top + scrollY - 60)")
+    before = somebody.page.evaluate("scrollY")
+    somebody.answers("En partie")
+    thanks = somebody.place.locator("#cf-done")
+    expect(thanks).to_have_text("Merci, votre avis est compté : « En partie ».")
+    expect(thanks).to_be_in_viewport(ratio=1)
+    assert abs(somebody.page.evaluate("scrollY") - before) < 60
+    somebody.comments_that(f"Des heures d’ouverture, dites sur {width} points.")
+    somebody.saves()
+    expect(thanks).to_contain_text("vos précisions sont enregistrées")
+    expect(thanks).to_be_in_viewport(ratio=1)
+
+
+def test_a_comment_is_needed_to_be_answered(visitor: Come, newcomer: str) -> None:
+    somebody = visitor(newcomer).goes_to(COMMENTED)
+    somebody.expects("400")
+    somebody.answers("Non")
+    waits = somebody.place.get_by_label("J’attends une réponse")
+    expect(waits).not_to_be_visible()
+    somebody.comments_that("Quand viendront celles de 2025 ?")
+    waits.check()
+    somebody.comments_that("")
+    expect(waits).to_be_visible()  # as long as it is ticked
+    somebody.saves()
+    errors = somebody.place.locator("#cf-errors")
+    expect(errors).to_contain_text("Réponse du producteur : Écrivez un commentaire")
+    errors.get_by_role("link").click()
+    expect(waits).to_be_focused()
+    somebody.comments_that("Quand viendront celles de 2025 ?")
+    somebody.saves()
+    expect(somebody.comments.first).to_contain_text("En attente d’une réponse")
+
+
+def test_comments_are_sorted_and_filtered_in_their_place(visitor: Come) -> None:
+    somebody = visitor().goes_to(COMMENTED)
+    newest = somebody.comments.first.inner_text()
+    somebody.place.get_by_role("link", name="Les plus anciens d’abord").click()
+    expect(somebody.comments.first).not_to_have_text(newest)
+    somebody.place.get_by_role("link", name="Non", exact=True).click()
+    expect(somebody.place.get_by_role("link", name="Non", exact=True)).to_have_attribute(
+        "aria-current", "true"
+    )
+    for comment in somebody.comments.all():
+        expect(comment).to_contain_text("Répond au besoin : Non")
+    somebody.place.get_by_role("link", name="Tous", exact=True).click()
+    somebody.place.get_by_role("link", name="Les plus récents d’abord").click()
+    expect(somebody.comments.first).to_contain_text(newest.split("\n")[0])
+    expect(somebody.place.get_by_role("button", name="Oui", exact=True)).to_be_visible()
 
 
 def test_an_answer_can_be_given_with_the_keyboard_only(visitor: Come, newcomer: str) -> None:
@@ -54,32 +140,34 @@ def test_an_answer_can_be_given_with_the_keyboard_only(visitor: Come, newcomer: 
 
     press("Tab")
     assert somebody.focused().startswith("a "), "the consultation that is open"
+    tab_to("summary Modifier mon avis")
+    press("Enter")
     tab_to("input En partie")
     press("ArrowRight")
     assert somebody.focused() == "input Non"
-    tab_to("summary Préciser mon avis par critère (facultatif)")
-    tab_to("select Fréquence de mise à jour (facultatif)")
-    press("ArrowDown")
-    tab_to("select Complétude (facultatif)")
-    tab_to("select Contextualisation (facultatif)")
-    tab_to("select Géoréférencement (facultatif)")
-    tab_to("textarea Que manque-t-il, ou qu’est-ce qui vous aiderait ? (facultatif)")
-    somebody.page.keyboard.type("Rien depuis 2019 dans ma commune.")
-    tab_to("input J’attends une réponse du producteur (facultatif)")
-    press("Space")
     tab_to(
-        "input J’accepte que mon texte soit diffusé en données ouvertes, sans mon nom (facultatif)"
+        "summary Fréquence de mise à jour Ces données sont-elles assez à jour pour votre besoin ?"
     )
-    tab_to("summary Ce que je fais de ces données (facultatif)")
+    tab_to("input Sans avis ou sans objet")
+    press("ArrowDown")
+    assert somebody.focused() == "input inutilisables car trop anciennes"
+    tab_to("summary Complétude Contiennent-elles tout ce qu’elles annoncent ?")
+    tab_to("input Sans avis ou sans objet")  # the next line has opened
+    press("Tab")
+    press("Tab")
+    tab_to("textarea Que manque-t-il, ou qu’est-ce qui vous aiderait ?")
+    somebody.page.keyboard.type("Rien depuis 2019 dans ma commune.")
+    tab_to("input J’attends une réponse du producteur")
+    press("Space")
+    tab_to("input J’accepte que mon texte soit diffusé en données ouvertes, sans mon nom")
+    tab_to("select Publier sous")
+    tab_to("summary Ce que je fais de ces données")
     press("Enter")
     tab_to("input M’informer")
     press("Space")
-    while somebody.focused() != "select Mon profil (facultatif)":
+    while somebody.focused() != "select Mon profil":
         press("Tab")
-    tab_to("select Publier sous (facultatif)")
-    tab_to("a Données personnelles : en savoir plus")
-    tab_to("a Charte des contributions")
-    tab_to("button Enregistrer mon avis")
+    tab_to("button Envoyer mes précisions")
     press("Enter")
     expect(somebody.status).to_contain_text("vos précisions sont enregistrées")
     assert somebody.focused() == "h2 Votre avis sur ces données"
@@ -87,7 +175,7 @@ def test_an_answer_can_be_given_with_the_keyboard_only(visitor: Come, newcomer: 
     expect(own).to_contain_text("Rien depuis 2019 dans ma commune.")
     expect(own).to_contain_text("Répond au besoin : Non")
     expect(own).to_contain_text("Fréquence de mise à jour : inutilisables car trop anciennes")
-    expect(own).to_contain_text("Réponse du producteur : En attente de réponse")
+    expect(own).to_contain_text("En attente d’une réponse")
 
     press("Tab")
     assert somebody.focused().startswith("a "), "the consultation that is open"
@@ -225,7 +313,9 @@ def test_an_answer_is_changed_then_deleted(visitor: Come, newcomer: str) -> None
     somebody.saves()
     expect(somebody.comments.first).to_contain_text("Répond au besoin : Non")
 
-    somebody.place.get_by_role("link", name="Modifier mon avis").click()
+    comments = somebody.comments.first
+    expect(comments.get_by_role("link", name="Signaler")).to_have_count(0)
+    comments.get_by_role("link", name="Modifier mon commentaire").click()
     comment = somebody.place.get_by_label("Que manque-t-il")
     expect(comment).to_have_value(words)
     assert somebody.focused() == "h2 Votre avis sur ces données"
@@ -250,7 +340,7 @@ def test_going_back_without_saving_changes_nothing(visitor: Come, newcomer: str)
     somebody = visitor(newcomer).goes_to(COMMENTED)
     somebody.answers("Non")
     somebody.comments_that(WORDS)
-    somebody.place.get_by_role("link", name="Revenir sans enregistrer").click()
+    somebody.place.get_by_role("link", name="J’ai terminé").click()
     expect(somebody.place.get_by_role("link", name="Modifier mon avis")).to_be_visible()
     somebody.place.get_by_role("link", name="Modifier mon avis").click()
     expect(somebody.place.get_by_label("Que manque-t-il")).to_have_value("")
@@ -260,8 +350,10 @@ def test_without_my_name_hides_it_everywhere(visitor: Come) -> None:
     somebody = visitor("citoyen@demo.test").goes_to(COMMENTED)
     words = "Publié sans mon nom, s’il vous plaît."
     somebody.answers("En partie")
-    somebody.place.get_by_label("Publier sous").select_option(label="Sans mon nom")
+    signature = somebody.place.get_by_label("Publier sous")
+    expect(signature).not_to_be_visible()  # there is nothing to sign yet
     somebody.comments_that(words)
+    expect(signature).to_have_value("none")
     somebody.saves()
     expect(somebody.comments.first).to_contain_text(words)
     expect(somebody.comments.first).to_contain_text("Usager sans nom")
@@ -280,11 +372,11 @@ def test_without_my_name_hides_it_everywhere(visitor: Come) -> None:
 def test_an_answer_is_signed_by_an_association(visitor: Come) -> None:
     somebody = visitor("association@demo.test").goes_to(COMMENTED)
     somebody.answers("Oui")
+    somebody.comments_that("Nous en tirons notre lettre mensuelle.")
     signature = somebody.place.get_by_label("Publier sous")
     names = signature.locator("option").all_inner_texts()
-    assert names[:2] == ["Solène Le Gall", "Sans mon nom"]
+    assert names[:2] == ["Sans mon nom", "Solène Le Gall"]
     signature.select_option(label=names[2])
-    somebody.comments_that("Nous en tirons notre lettre mensuelle.")
     somebody.saves()
     expect(somebody.comments.first).to_contain_text("Nous en tirons notre lettre mensuelle.")
     expect(somebody.comments.first.locator("strong").first).to_have_text(names[2])
@@ -298,10 +390,10 @@ def test_the_whole_of_it_speaks_english(visitor: Come, newcomer: str) -> None:
     somebody = visitor(newcomer).goes_to(COMMENTED, "?lang=en")
     expect(somebody.widget).to_contain_text("Do these data meet your need?")
     somebody.place.get_by_role("button", name="Partly").click()
-    expect(somebody.status).to_contain_text("Thank you, your answer is counted.")
-    somebody.place.get_by_role("combobox", name="Completeness").select_option(label="large gaps")
+    expect(somebody.status).to_contain_text("Thank you, your answer is counted: “Partly”.")
+    somebody.rates("Completeness", "large gaps")
     somebody.place.get_by_label("What is missing").fill("The new towns.")
-    somebody.place.get_by_role("button", name="Save my answer").click()
+    somebody.place.get_by_role("button", name="Send these details").click()
     expect(somebody.comments.first).to_contain_text("Meets their need: Partly")
     expect(somebody.comments.first).to_contain_text("Completeness: large gaps")
     own = somebody.widget.locator("#culture-feedback").inner_text()

@@ -156,12 +156,12 @@ def test_turning_the_pages_of_comments_keeps_the_rest_as_it_is(
     somebody.answers("Oui")
     somebody.comments_that("Une phrase commencée")
     first = somebody.comments.first.inner_text()
-    somebody.place.get_by_role("link", name="Commentaires plus anciens").click()
+    somebody.place.get_by_role("link", name="Page suivante").click()
     expect(somebody.comments.first).not_to_have_text(first)
-    assert somebody.focused() == "h3 Derniers commentaires"
-    somebody.place.get_by_role("link", name="Commentaires plus récents").click()
+    assert somebody.focused() == "h3 Commentaires"
+    somebody.place.get_by_role("link", name="Page précédente").click()
     expect(somebody.comments.first).to_contain_text(first.split("\n")[0])
-    assert somebody.focused() == "h3 Derniers commentaires"
+    assert somebody.focused() == "h3 Commentaires"
     expect(somebody.place.get_by_label("Que manque-t-il")).to_have_value("Une phrase commencée")
 
 

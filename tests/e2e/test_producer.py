@@ -36,7 +36,7 @@ def test_the_producer_finds_a_comment_in_the_widget_the_bell_the_mail_and_the_ap
 
     producer.goes_to(OUTDATED)
     expect(producer.widget).to_contain_text(f"{before + 1} retours attendent votre réponse.")
-    expect(producer.comments.first).to_contain_text("Réponse du producteur : En attente de réponse")
+    expect(producer.comments.first).to_contain_text("En attente d’une réponse")
     producer.page.goto(f"{producer.portal.url}/notifications")
     bell = producer.page.locator(".card").first
     expect(bell).to_contain_text("[Retour] En partie · « Il nous faudrait le code Insee")

@@ -90,7 +90,7 @@ def test_one_answers_in_a_whole_page(visitor: Come) -> None:
     before = somebody.total()
     somebody.answers("En partie")
     assert somebody.total() == before + 1
-    somebody.place.get_by_role("combobox", name="Géoréférencement").select_option("4")
+    somebody.rates("Géoréférencement", "bonne")
     somebody.saves()
     expect(somebody.place.locator("[data-forget]")).to_be_visible()
     assert somebody.total() == before + 1

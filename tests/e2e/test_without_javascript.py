@@ -19,7 +19,7 @@ def test_one_answers_edits_and_deletes_without_javascript(visitor: Come, newcome
     assert somebody.page.url.endswith("?done=answered#cf-done")
     assert somebody.total() == before + 1
 
-    somebody.place.get_by_role("combobox", name="Géoréférencement").select_option("4")
+    somebody.rates("Géoréférencement", "bonne")
     somebody.comments_that("Sans script, tout marche aussi.")
     somebody.saves()
     expect(somebody.status).to_contain_text("vos précisions sont enregistrées")
@@ -82,9 +82,9 @@ def test_a_visitor_logs_in_and_comes_back_to_the_whole_page(visitor: Come, newco
 def test_one_turns_the_pages_of_comments_without_javascript(visitor: Come) -> None:
     somebody = visitor(java_script_enabled=False).goes_to_whole_page(COMMENTED)
     first = somebody.comments.first.inner_text()
-    somebody.place.get_by_role("link", name="Commentaires plus anciens").click()
+    somebody.place.get_by_role("link", name="Page suivante").click()
     expect(somebody.comments.first).not_to_have_text(first)
-    somebody.place.get_by_role("link", name="Commentaires plus récents").click()
+    somebody.place.get_by_role("link", name="Page précédente").click()
     assert somebody.comments.first.inner_text() == first
 
 

@@ -145,15 +145,23 @@ class Visitor:
     # --- Doing --------------------------------------------------------------------------------
 
     def answers(self, label: str) -> None:
-        """One click, which shows the details."""
+        """One click, which asks the next question."""
         self.place.get_by_role("button", name=label, exact=True).click()
         expect(self.place.get_by_label("Que manque-t-il")).to_be_visible()
 
     def comments_that(self, words: str) -> None:
         self.place.get_by_label("Que manque-t-il").fill(words)
 
+    def rates(self, criterion: str, step: str) -> None:
+        """On the line of a criterion, which may be folded."""
+        line = self.place.locator(".cf-criteria details", has_text=criterion)
+        if line.get_attribute("open") is None:
+            line.locator("summary").click()
+        line.get_by_label(step, exact=True).check()
+
     def saves(self) -> None:
-        self.place.get_by_role("button", name="Enregistrer mon avis").click()
+        send = re.compile("Envoyer mes précisions|Enregistrer mon avis")
+        self.place.get_by_role("button", name=send).click()
 
     def unfolds_everything(self) -> None:
         folded = self.place.locator("details:not([open]) > summary")

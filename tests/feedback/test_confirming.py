@@ -183,15 +183,6 @@ class AnsweringTest(ConfirmingTestCase):
             assert self.confirmed(summary) == {f"confirmed:{answer}": 1}
         assert everything_is_settled()
 
-    def test_eight_of_ten_confirm(self):
-        producer, _authors, given = self.scene(*["no"] * 10)
-        self.change(producer.dataset)
-        for number, feedback in enumerate(given):
-            self.post(self.link_of(feedback), "yes" if number < 8 else "no")
-        path = f"{P}/pages/datasets/{producer.dataset.id}/?lang=en"
-        text = self.visit("GET", path).get_data(as_text=True)
-        assert "Authors confirm that it is better now: 8 of 10." in text
-
     def test_before_and_since_stand_side_by_side(self):
         producer, _authors, given = self.scene(*["no"] * 9, "yes")
         self.change(producer.dataset)

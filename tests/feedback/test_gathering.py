@@ -33,11 +33,12 @@ class ForAllTest(PagesCase):
         bob = UserFactory(first_name="Bob", last_name="Durand")
         nameless = UserFactory(first_name="", last_name="")
         for _again in range(2):
-            shown = self.read(dataset, FRAGMENT, alice).text
-            assert "under the name Alice &lt;Martin&gt; &amp; fils;" in shown
-            assert "under the name Bob Durand;" in self.read(dataset, FRAGMENT, bob).text
-            assert "under the name" not in self.read(dataset, FRAGMENT, nameless).text
-            assert "under the name" not in self.read(dataset, FRAGMENT).text
+            assert (
+                "<bdi>Alice &lt;Martin&gt; &amp; fils</bdi>" in self.read(dataset, "", alice).text
+            )
+            assert "<bdi>Bob Durand</bdi>" in self.read(dataset, "", bob).text
+            assert "<bdi>My account</bdi>" in self.read(dataset, "?lang=en", nameless).text
+            assert 'class="cf-who"' not in self.read(dataset).text
 
     def test_each_is_told_from_others_and_each_form_from_others(self):
         dataset, people = DatasetFactory(), [UserFactory() for _ in range(3)]

@@ -469,6 +469,69 @@ class GuardTest(PagesCase):
         assert int(answer.headers["Retry-After"]) > 0
         assert "\nMon texte</textarea>" in answer.text
 
+    def test_a_bare_click_publishes_no_name(self):
+        """Whose it is stays known to the portal, and to nobody else."""
+        dataset, user = DatasetFactory(), UserFactory(first_name="Ada", last_name="Blanc")
+        client = self.browser_of(user)
+        self.send(dataset, client, fitness="no")
+        stored = feedbacks().find_one({})
+        assert stored["contributor"] == {"kind": "user", "key": stored["contributor"]["key"],
+                                         "user": user.id}  # fmt: skip
+        shown = self.ask("GET", f"/feedback/{stored['_id']}/", client=client).json
+        assert shown["contributor"] == {"kind": "user", "name": None}
+        form = self.read(dataset, "?edit=1", user).text
+        assert '<option value="none" selected>' in form
+        self.send(dataset, client, details="1", fitness="no", comment="Vide.", signature="name")
+        assert "Ada Blanc" in self.read(dataset).text
+        assert '<option value="name" selected>' in self.read(dataset, "?edit=1", user).text
+
+    def test_a_second_click_from_an_old_tab_keeps_the_name_that_was_chosen(self):
+        dataset, user = DatasetFactory(), UserFactory(first_name="Ada", last_name="Blanc")
+        self.give(user, dataset, fitness="no", comment="Vide.")
+        self.send(dataset, self.browser_of(user), fitness="yes")
+        assert "Ada Blanc" in self.read(dataset).text
+
+    def test_who_waits_for_an_answer_says_something(self):
+        dataset, user = DatasetFactory(), UserFactory()
+        client = self.browser_of(user)
+        asked = {"details": "1", "fitness": "no", "wants_answer": "1"}
+        for comment in ("", "  "):
+            answer = self.send(dataset, client, comment=comment, **asked)
+            assert answer.status_code == 400
+            assert 'id="cf-wants_answer-error"' in answer.text
+            assert feedbacks().count_documents({}) == 0
+        assert self.send(dataset, client, comment="Quand ?", **asked).status_code == 303
+
+    def test_thanks_without_an_answer_are_not_said(self):
+        """An address that somebody has copied."""
+        assert 'id="cf-done"' not in self.read(DatasetFactory(), "?done=answered").text
+
+    def test_comments_are_sorted_and_filtered(self):
+        dataset = DatasetFactory()
+        for fitness in ("yes", "no", "yes"):
+            self.give(UserFactory(), dataset, fitness=fitness, comment=f"Texte {fitness}")
+        first, second, third = (str(one["_id"]) for one in feedbacks().find().sort("created_at"))
+
+        def listed(query: str) -> list[str]:
+            return re.findall(r'<li id="feedback-(\w+)"', self.read(dataset, query).text)
+
+        assert listed("") == listed("?sort=x&answer=perhaps") == [third, second, first]
+        assert listed("?sort=oldest") == [first, second, third]
+        assert listed("?answer=yes&sort=oldest") == [first, third]
+        assert listed("?answer=partly") == []
+        assert "There is no comment" in self.read(dataset, "?answer=partly&lang=en").text
+        nav = self.read(dataset, "?answer=no&lang=en").text
+        assert re.search(r'answer=no&amp;lang=en#cf-comments"[^>]* aria-current="true">No<', nav)
+
+    def test_ones_own_comment_is_changed_and_not_reported(self):
+        dataset, user = DatasetFactory(), UserFactory()
+        self.give(user, dataset, comment="Le mien.")
+        self.give(UserFactory(), dataset, comment="Un autre.")
+        text = self.read(dataset, "?lang=en", user).text
+        assert text.count(">Report<") == 1
+        assert text.count(">Change<") == 1
+        assert self.read(dataset, "?lang=en").text.count(">Report<") == 2
+
     def test_what_was_emptied_and_refused_stays_empty(self):
         dataset, user = DatasetFactory(), UserFactory()
         self.give(user, dataset, comment="Ancien texte", wants_answer=True, usages=["research"])

@@ -8,7 +8,9 @@ from udata.i18n import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 
 from .. import vocabulary
+from ..web import refusals
 from ..web.payload import Payload, Reading
+from .models import Feedback
 
 #: Longest declared name of somebody without an account, in characters.
 NAME_LENGTH = 100
@@ -78,6 +80,15 @@ def answer_of_form(form: MultiDict[str, str]) -> Payload:
         payload["tell_me"] = "tell_me" in form
         _keep_words(form, payload)
     return payload
+
+
+def must_have_words(payload: Payload, mine: Feedback | None) -> None:
+    """Raise Invalid for a form that waits for an answer without saying anything. `mine`: the stored
+    feedback, whose words stay where the form has none."""
+    words = payload["comment"] if "comment" in payload else (mine or {}).get("comment")
+    if payload.get("wants_answer") and not (words or "").strip():
+        message = _("Write a comment: it is what the producer answers.")
+        raise refusals.Invalid(_("Some answers need another look."), {"wants_answer": message})
 
 
 def _keep_words(form: MultiDict[str, str], payload: Payload) -> None:

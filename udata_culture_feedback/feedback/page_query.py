@@ -79,6 +79,15 @@ SAID: Query = {"comment": {"$exists": True}, "visibility": Visibility.PUBLIC}
 
 
 @dataclass(frozen=True)
+class Choice:
+    """The comments that somebody wants to read: those of one `answer` (id of the vocabulary), the
+    `oldest` first."""
+
+    answer: str | None = None
+    oldest: bool = False
+
+
+@dataclass(frozen=True)
 class Gathered:
     """The result of one command, with a `page` of feedback where there is one."""
 
@@ -133,10 +142,12 @@ class Gathered:
             raise refusals.NotFound(_("There is no such dataset."))
 
 
-def page_of(reference: Any, viewer: Viewer, page: Page) -> Gathered:
+def page_of(reference: Any, viewer: Viewer, page: Page, chosen: Choice) -> Gathered:
     """Read what the page of a dataset shows, with the feedback that has words. `reference`: id,
     slug or old slug. Raise NotFound, also for a page beyond the end of offsets."""
-    stages = [_figures(), _feedback(STANDING | WORDED, page), *requests_beside().stages()]
+    said = {"fitness": chosen.answer} if chosen.answer else {}
+    comments = _feedback(STANDING | WORDED | said, page, oldest=chosen.oldest)
+    stages = [_figures(), comments, *requests_beside().stages()]
     if viewer.known:
         mine = {"contributor.key": viewer.key, "resource": None}
         found: Stages = [{"$match": mine}, {"$limit": 1}]
@@ -163,8 +174,8 @@ def _figures() -> Query:
     return lookup("summary", all_summaries(), "_id", "dataset", [project])
 
 
-def _feedback(where: Query, page: Page) -> Query:
-    stages = listing.newest_first_stages(where, page, SHOWN)
+def _feedback(where: Query, page: Page, *, oldest: bool = False) -> Query:
+    stages = listing.newest_first_stages(where, page, SHOWN, oldest=oldest)
     return lookup("feedback", feedbacks(), "_id", "dataset", stages)
 
 

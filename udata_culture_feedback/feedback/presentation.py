@@ -54,7 +54,7 @@ CONFIRMED = {
 
 @dataclass(frozen=True)
 class Response:
-    """The producer's response to a comment, or the fact that one is awaited."""
+    """The producer's response to a comment."""
 
     #: Its status in words, and the id of that status.
     status: str
@@ -67,11 +67,10 @@ class Response:
 
     @classmethod
     def of(cls, feedback: Shown) -> Response | None:
-        """Make the response to a feedback (as the API gives it); None where nobody waits for
-        one."""
+        """Make the response to a feedback (as the API gives it); None where there is none."""
         treatment = feedback["treatment"]
         status, closed = treatment["status"], treatment.get("closed_by_author")
-        if status == Treatment.NEW and not (feedback["wants_answer"] or closed):
+        if status == Treatment.NEW and not closed:
             return None
         answered_at = treatment["answered_at"]
         confirmed = CONFIRMED.get(treatment.get("confirmed", ""))
@@ -98,7 +97,7 @@ class Comment:
     """One person's comment on a dataset, ready to be shown. `name` is None for an author who gives
     none or has left, in whose place `unnamed` stands; `standing` is shown beside the name of an
     author without an account; `rest` unfolds after `beginning`; `opinions` are pairs of a criterion
-    and the rating in words."""
+    and the rating in words; `waits`: its author wants an answer and has none yet."""
 
     id: str
     name: str | None
@@ -113,6 +112,7 @@ class Comment:
     outdated: bool
     response: Response | None
     discussion: str | None
+    waits: bool = False
     treatable: bool = False
     hidden: str | None = None
 
@@ -121,6 +121,7 @@ class Comment:
         """Make the comment of a feedback (as the API gives it)."""
         lists = vocabularies()
         beginning, rest = _fold(feedback["comment"] or "", COMMENT_BEGINNING)
+        response = Response.of(feedback)
         return cls(
             id=feedback["id"],
             name=feedback["contributor"]["name"],
@@ -137,7 +138,8 @@ class Comment:
             beginning=beginning,
             rest=rest,
             outdated=feedback["outdated"],
-            response=Response.of(feedback),
+            response=response,
+            waits=feedback["wants_answer"] and not response,
             treatable=feedback["permissions"]["treat"],
             discussion=feedback["discussion"],
             hidden=stub_of(feedback) if feedback["visibility"] == Visibility.HIDDEN else None,
@@ -195,8 +197,6 @@ class SummaryView:
             {axis.id: figures["axes"][axis.id]["distribution"] for axis in lists["axes"]},
         )
         self.before = totals.get(f"{BEFORE}total", 0)
-        self.confirmed: int = totals.get("confirmed:yes", 0)
-        self.confirmations = sum(totals.get(f"confirmed:{answer}", 0) for answer in CONFIRMED)
         self.comparison = _comparison(lists["fitness"], totals)
 
     @property
@@ -274,16 +274,12 @@ def fields_of_form() -> set[str]:
     """List the fields of the form by the names errors give them: a summary of errors can link to
     these."""
     ratings = {f"ratings.{axis}" for axis in vocabularies().ids("axes")}
-    return ratings | {"fitness", "comment", "usages", "profile", "signature", "name", "email"}
+    others = ("comment", "wants_answer", "usages", "profile", "signature", "name", "email")
+    return ratings | {"fitness", *others}
 
 
-def unfolded(answer: Payload, errors: Shown) -> dict[str, bool]:
-    """List the optional parts of the form that are open: those with a value or an error; the
-    criteria also for somebody who is not satisfied."""
-    return {
-        "ratings": answer["fitness"] != "yes"
-        or bool(answer["ratings"])
-        or any(field.startswith("ratings.") for field in errors),
-        "uses": bool(answer["usages"] or answer["profile"])
-        or not errors.keys().isdisjoint(("usages", "profile")),
-    }
+def unfolded(answer: Payload, errors: Shown) -> bool:
+    """Return whether uses and profile are open: once one has a value or an error."""
+    return bool(answer["usages"] or answer["profile"]) or not errors.keys().isdisjoint(
+        ("usages", "profile")
+    )

@@ -4,11 +4,13 @@ fragment that the widget loads."""
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, abort, current_app, redirect, request
 from markupsafe import Markup
 from udata.i18n import lazy_gettext as _
+from udata.i18n import lazy_pgettext as _p
 from udata.uris import cdata_url
 
 from ..contributions import review_rules
@@ -39,14 +41,14 @@ from ..web.payload import Payload
 from ..web.untyped import Document, Shown
 from ..web.urls import api_url, login_url, pages_url
 from . import actions, page_query, rdf, representation
-from .forms import answer_of_form
+from .forms import answer_of_form, must_have_words
 from .models import Feedback, Summary
-from .page_query import Gathered
+from .page_query import Choice, Gathered
 from .presentation import Comment, SummaryView, fields_of_form, typed_answer, unfolded
 
 #: Message for what was just done.
 DONE = {
-    "answered": _("Thank you, your answer is counted. You can add details below."),
+    "answered": _("Thank you, your answer is counted: “%(answer)s”."),
     "detailed": _("Thank you, your details are saved."),
     "erased": _("Your answer has been deleted."),
     "waiting": _("Your answer is counted. Your comment will be visible after moderation."),
@@ -66,7 +68,7 @@ def dataset_page(dataset: str) -> Response:
     return render_cached(
         "dataset.html",
         viewer,
-        (found.fingerprint, found.page, consultation_link().banners_key()),
+        (found.fingerprint, found.page, _chosen(), consultation_link().banners_key()),
         lambda: _context(viewer, found),
     )
 
@@ -98,6 +100,7 @@ def answer_dataset(dataset: str) -> Response:
         mine = actions.own_feedback(viewer, found.id)
         if mine and "reopen" in request.form:
             return _again(viewer, found, editing=True)
+        must_have_words(payload, mine)
         review_rules.warn(
             {"comment": payload.get("comment")}, read_again="read_again" in request.form
         )
@@ -113,7 +116,9 @@ def answer_dataset(dataset: str) -> Response:
             stored = actions.edit(viewer, mine["_id"], payload)
         else:
             proof = {"proof": request.form.get("proof"), "dataset": str(found.id)}
-            stored, _new = actions.submit(viewer, payload | proof)
+            # A bare click publishes no name; with words one chooses how one signs.
+            sign = {} if "details" in request.form else {"signature": "none"}
+            stored, _new = actions.submit(viewer, payload | proof | sign)
     except refusals.Refusal as refusal:
         by_email = by_email or needs_another_way(refusal)
         return _again(
@@ -177,7 +182,7 @@ def _gathered(reference: Any, viewer: Viewer) -> Gathered:
     if page.beyond:
         abort(404)
     try:
-        return page_query.page_of(reference, viewer, page)
+        return page_query.page_of(reference, viewer, page, _chosen())
     except refusals.NotFound:
         abort(404)
 
@@ -229,7 +234,7 @@ def _context(
         "ways": open_ways,
         "by_email": by_email,
         "contributor_token": sent_token(viewer),
-        "done": DONE.get(done or ""),
+        "done": _told(done, mine),
         "submission_id": str(uuid.uuid4()),
         "vocabularies": vocabularies(),
         "here": page_address(link),
@@ -275,29 +280,67 @@ def _figures(summary: Summary) -> Markup:
 
 
 def _comments(viewer: Viewer, found: Gathered, page: Page) -> Markup:
-    """Render one page of comments, as the API gives them to the viewer."""
+    """Render one page of the comments that were chosen, as the API gives them to the viewer."""
     dataset, updated = found.dataset, found.summary.get("data_updated_at")
     more = len(found.feedback) > page.size
     shown = representation.about_dataset(
         viewer, found.feedback[: page.size], dataset, found.summary
     )
-    link = dataset.slug or dataset.id
+    link, chosen = f"datasets/{dataset.slug or dataset.id}/", _chosen()
+    mine = str(found.mine["_id"]) if found.mine else None
+    own = mine if mine in [one["id"] for one in shown] else None
     about = [one | {"permissions": one["permissions"]["treat"]} for one in shown]
     return part(
         "comments.html",
-        (about, page.number, more, link, updated, viewer.account),
+        (about, page.number, more, link, chosen, own, updated, viewer.account),
         lambda: {
             "viewer": viewer,  # of which only `account` is looked at
             "comments": [Comment.of(feedback) for feedback in shown],
             "updated": updated,
             "page": page,
             "more": more,
-            "newer_url": page_address(f"datasets/{link}/", page=page.number - 1),
-            "older_url": page_address(f"datasets/{link}/", page=page.number + 1),
+            "chosen": chosen,
+            "choices": _choices(link, chosen),
+            "page_url": lambda number: _list_address(link, chosen, number),
+            "own": own,
+            "edit_url": page_address(link, edit=1) if wants_fragment() or viewer.account else "",
             "treat_url": lambda id: pages_url(f"dashboard/feedback/{id}"),
             "discussions": _discussions(dataset),
         },
     )
+
+
+def _told(done: str | None, mine: Feedback | None) -> Any:
+    """Say what was just done, with the answer that it counted."""
+    if done == "answered":
+        answer = vocabularies().label("fitness", mine["fitness"]) if mine else None
+        return str(DONE[done]) % {"answer": answer} if answer else None
+    return DONE.get(done or "")
+
+
+def _choices(link: str, chosen: Choice) -> list[tuple[str, str, bool]]:
+    """List the links that filter and sort the comments: address, words, whether it is in force."""
+    found = [
+        (
+            _list_address(link, replace(chosen, answer=None)),
+            _p("comments", "All"),
+            not chosen.answer,
+        )
+    ]
+    for term in vocabularies()["fitness"]:
+        address = _list_address(link, replace(chosen, answer=term.id))
+        found.append((address, term.label, chosen.answer == term.id))
+    words = _("Newest first") if chosen.oldest else _("Oldest first")
+    return [*found, (_list_address(link, replace(chosen, oldest=not chosen.oldest)), words, False)]
+
+
+def _list_address(link: str, chosen: Choice, number: int = 1) -> str:
+    asked = {
+        "answer": chosen.answer,
+        "sort": "oldest" if chosen.oldest else None,
+        "page": number if number > 1 else None,
+    }
+    return page_address(link, **{name: value for name, value in asked.items() if value})
 
 
 def _missing(found: Gathered) -> Markup:
@@ -341,6 +384,14 @@ def _form(
     if typed or (mine and editing):
         return "details"
     return None if mine else "question"
+
+
+def _chosen() -> Choice:
+    answer = request.args.get("answer")
+    return Choice(
+        answer if answer in vocabularies().ids("fitness") else None,
+        request.args.get("sort") == "oldest",
+    )
 
 
 def _asked_page() -> Page:

@@ -25,6 +25,7 @@ NAMES: Document = {
     "datasets": _("Datasets"),
     "duplicate_of": _("Request"),
     "answer": _("Answer"),
+    "wants_answer": _("Answer from the producer"),
     "note": _("Internal note"),
     "status": _("Status"),
     "signature": _("Published under"),

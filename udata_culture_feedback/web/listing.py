@@ -82,11 +82,14 @@ def newest_first(
     return list(found.skip(0 if page.cursor else page.offset).limit(page.size + 1))
 
 
-def newest_first_stages(where: Query, page: Page, projection: dict[str, int]) -> list[Query]:
-    """Return the pipeline stages of `newest_first`, for a page that is not `beyond`."""
+def newest_first_stages(
+    where: Query, page: Page, projection: dict[str, int], *, oldest: bool = False
+) -> list[Query]:
+    """Return the pipeline stages of `newest_first`, for a page that is not `beyond`; with `oldest`,
+    in the other order."""
     return [
         {"$match": _after(where, page)},
-        {"$sort": NEWEST},
+        {"$sort": {field: -order for field, order in NEWEST.items()} if oldest else NEWEST},
         *([{"$skip": page.offset}] if page.offset and not page.cursor else []),
         {"$limit": page.size + 1},
         {"$project": projection},

@@ -155,7 +155,7 @@ class CultureFeedback extends HTMLElement {
   #build() {
     const shadow = this.attachShadow({ mode: "open" });
     // What is announced lives outside what is replaced: a live region must exist beforehand.
-    shadow.innerHTML = '<div class="cf"><p class="cf-done" role="status"></p><div></div><slot></slot></div>';
+    shadow.innerHTML = '<div class="cf"><p class="cf-hidden" role="status"></p><div></div><slot></slot></div>';
     this.#root = shadow.firstChild;
     [this.#status, this.#content] = this.#root.children;
     shadow.addEventListener("submit", (event) => this.#submit(event));
@@ -259,7 +259,8 @@ class CultureFeedback extends HTMLElement {
       sheets.push(...(await style(link.getAttribute("href"))));
       link.remove();
     }
-    if (!fresh.querySelector(".cf-later")) sheets.push(...(await restOfStyle()));
+    const all = this.#root.matches(".cf-all"); // it is there already
+    if (all || !fresh.querySelector(".cf-later")) sheets.push(...(await restOfStyle()));
     const more = fresh.querySelector(enhanced) && (await forms());
     if (signal.aborted) return true;
     const { lang, dir, dataset } = fresh.firstElementChild;
@@ -271,10 +272,8 @@ class CultureFeedback extends HTMLElement {
     const inPart = old && renewed;
     const done = fresh.querySelector(".cf-done[role=status]");
     if (done?.dataset.sent) drafts("removeItem", done.dataset.sent);
-    // What is done in a part is seen there, and only said here.
-    if (inPart) done?.removeAttribute("role");
-    else done?.remove();
-    this.#status.className = inPart ? "cf-hidden" : "cf-done";
+    // What was done is seen in its place, and only said here.
+    done?.removeAttribute("role");
     this.#viewer = dataset.viewer;
     this.shadowRoot.adoptedStyleSheets = sheets;
     Object.assign(this.#root, { lang, dir });
@@ -289,7 +288,7 @@ class CultureFeedback extends HTMLElement {
     this.#name();
     if (errors) errors.focus();
     else if (focus || (before && !before.isConnected)) {
-      this.#reach(focus || (inPart ? `${part}-heading` : "cf-title"));
+      this.#reach(focus || (inPart ? `${part}-heading` : "cf-title"), done);
     } else if (first) this.#arrive();
     this.#status.textContent = done?.textContent ?? "";
     if (!part) this.#goOn(first);
@@ -362,12 +361,15 @@ class CultureFeedback extends HTMLElement {
     if (this.#isNamed && document.activeElement === document.body) this.come();
   }
 
-  // Focus on something of ours, or on the first field in it, also where it is folded.
-  #reach(id) {
+  // Focus on something of ours, or on the first field in it, also where it is folded. The page moves
+  // no more than it takes to see it, or what was `done`.
+  #reach(id, done) {
     const found = this.shadowRoot.getElementById(id);
     const folded = found?.closest("details");
     if (folded) folded.open = true;
-    (found?.matches("fieldset") ? found.querySelector("input, button") : found)?.focus();
+    const wanted = found?.matches("fieldset") ? found.querySelector("input, button") : found;
+    wanted?.focus({ preventScroll: !!done });
+    done?.scrollIntoView({ block: "nearest" });
   }
 
   async #submit(event) {

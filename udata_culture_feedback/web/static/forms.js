@@ -23,6 +23,7 @@ export function enhance(content, viewer, load) {
   each("[data-draft]", (form) => keepDraft(form, viewer));
   each("[data-similar]", (title) => lookAround(title, load));
   each("[data-limit]", countDown);
+  each(".cf-criteria", goThrough);
 }
 
 // One form supports any of the requests that exist already: each has its own proof of work.
@@ -357,4 +358,13 @@ function countDown(area) {
   };
   area.addEventListener("input", count);
   count();
+}
+
+// --- Criteria: the next opens once one of them has a value -------------------------------------
+
+function goThrough(criteria) {
+  criteria.addEventListener("change", ({ target }) => {
+    const next = target.closest("details").nextElementSibling;
+    if (next) next.open = true;
+  });
 }
