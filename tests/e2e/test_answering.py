@@ -361,6 +361,7 @@ def test_without_my_name_hides_it_everywhere(visitor: Come) -> None:
     reader = visitor().goes_to(COMMENTED)
     native = reader.page.locator(".card", has_text=words)
     expect(native).to_contain_text("Usager sans compte")
+    expect(reader.comments.first).to_be_visible()
     assert "Malik" not in reader.page.locator("body").inner_text()
     assert words in reader.text
     assert "Malik" not in reader.text

@@ -31,6 +31,7 @@ def test_the_producer_finds_a_comment_in_the_widget_the_bell_the_mail_and_the_ap
     citizen.answers("En partie")
     citizen.comments_that(WORDS)
     citizen.place.get_by_label("J’attends une réponse du producteur").check()
+    citizen.place.get_by_label("Publier sous").select_option(label="Camille Martin")
     citizen.saves()
     expect(citizen.comments.first).to_contain_text(WORDS)
 

@@ -23,7 +23,7 @@ class Section:
     entries: list[Entry]
     total: int
     page: int
-    more: bool
+    last: int
 
     def address(self, page: int) -> str:
         return page_address("me/", kind=self.kind, page=page)
@@ -38,7 +38,7 @@ def sections(person: Person, listed: Document) -> list[Section]:
             entries=kind.entries(person, listed[kind.section]["data"]),
             total=listed[kind.section]["total"],
             page=listed[kind.section]["page"],
-            more=bool(listed[kind.section]["next_page"]),
+            last=-(-listed[kind.section]["total"] // listed[kind.section]["page_size"]),
         )
         for kind in kinds.owned().values()
         if kind.section in listed and listed[kind.section]["total"]

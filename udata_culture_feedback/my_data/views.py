@@ -220,6 +220,7 @@ def _page(
         export_url=page_address("me/export"),
         erase_url=page_address("me/erase"),
         leave_url=page_address("me/leave"),
+        requests_url=page_address("requests/"),
         all_url=here,
         here=here,
     )
