@@ -1,5 +1,6 @@
-"""Every link of ours leads somewhere, and every form of filters can be sent as it stands: the demo
-is walked through as each kind of person, without a browser."""
+"""Every link of ours leads somewhere, every form of filters can be sent as it stands, and no French
+page has a sentence in English: the demo is walked through as each kind of person, without a
+browser."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ import requests
 from demo.accounts import ADMINISTRATOR, CITIZEN, CONSULTER, MODERATOR, PASSWORD, PRODUCER
 from demo.background import RunningPortal
 
+from ..languages import english_in
 from .visitor import PAGES
 
 #: Pages of one kind (a dataset, a request…) that are opened.
@@ -111,6 +113,8 @@ def test_every_link_leads_somewhere(portal: RunningPortal, email: str | None):
             wrong.append(f"{answer.status_code} {address} from {came_from.get(address)}")
         if not answer.url.startswith(ours) or answer.headers["Content-Type"][:9] != "text/html":
             continue
+        if '<html lang="fr"' in answer.text:
+            wrong += [f"“{words}” on {address}" for words in english_in(answer.text)]
         for link in sorted(Links(answer.url, answer.text).found - seen):
             kind = kind_of(link)
             if link.startswith(portal.url) and opened.get(kind, 0) < ALIKE:
