@@ -170,11 +170,45 @@ class WholeFilterTest(ModerationTestCase):
         self.held(DatasetFactory())
         page = self.page(chief, "?group=text")
         [group] = page.select(".cf-groups a")
-        assert "(3" in group.text
+        assert "3 text" in group.text
         query = "?" + re.split(r"[?#]", group["href"])[1]
         assert len(self.page(chief, query).select("[data-item]")) == 3
         self.decides(chief, query, decision="refuse", reason="spam")
         assert self.standing() == {"hidden": 3, "pending": 1}
+
+    def test_several_groups_are_decided_about_at_once_and_others_stay(self):
+        chief = moderator()
+        for text in (SPAM, "Gagnez {} euros par jour au casino en ligne, sans rien faire."):
+            for number in range(3):
+                self.give(UserFactory(), DatasetFactory(), comment=text.format(number))
+        alike = "Écrivez à zoe@example.org, il manque les musées numéro {}."
+        kept = [self.held(DatasetFactory(), comment=alike.format(n)) for n in range(2)]
+        page = self.page(chief, "?group=text")
+        casino = [
+            box["value"]
+            for box in page.select(".cf-groups input[name=group]")
+            if "casino" in box.parent.text
+        ]
+        assert len(casino) == 2
+        data = {
+            "scope": "groups",
+            "group": casino,
+            "every_group": [one["value"] for one in page.select("[name=every_group]")],
+            "seen_at": page.select_one("[name=seen_at]")["value"],
+            "decision": "refuse",
+            "reason": "spam",
+        }
+        headers = {"X-API-KEY": self.key_of(chief)}
+        none = self.visit("POST", PAGE, headers=headers, data=data | {"group": []})
+        assert none.status_code == 400
+        assert self.visit("POST", PAGE, headers=headers, data=data).status_code == 303
+        self.work()
+        assert self.standing() == {"hidden": 6, "pending": 2}
+        data |= {"scope": "all_groups", "decision": "publish"}
+        done = self.visit("POST", PAGE, headers=headers, data=data)
+        assert done.status_code == 303, done.text
+        self.work()
+        assert {self.stored(id)["visibility"] for id in kept} == {"public"}
 
     def test_those_of_one_author_and_of_one_check_go_together(self):
         chief, author = moderator(), UserFactory()
@@ -183,11 +217,11 @@ class WholeFilterTest(ModerationTestCase):
         self.give(UserFactory(), DatasetFactory(), comment="Le casino en ligne, autrement dit.")
         page = self.page(chief, "?group=author")
         [group] = page.select(".cf-groups a")
-        assert "(2" in group.text
+        assert "2 text" in group.text
         assert f"user:{author.id}" not in page.decode()
         query = "?" + re.split(r"[?#]", group["href"])[1]
         assert len(self.page(chief, query).select("[data-item]")) == 2
-        assert "(3" in self.page(chief, "?group=check").select_one(".cf-groups a").text
+        assert "3 text" in self.page(chief, "?group=check").select_one(".cf-groups a").text
 
     def test_it_is_searched_without_case_and_accents(self):
         chief = moderator()
@@ -210,10 +244,33 @@ class WholeFilterTest(ModerationTestCase):
         earlier = self.held(DatasetFactory(), author, comment="Écrivez à zoe@example.org.")
         self.decided(chief, earlier, "reject", "personal_data")
         self.give(author, DatasetFactory(), comment=SPAM.format(1))
-        link = self.page(chief, "?lang=en").select_one("a[href*='author=']")
-        assert str(author.id) not in link["href"]
-        page = self.page(chief, "?" + re.split(r"[?#]", link["href"])[1] + "&lang=en")
-        [beside] = page.select("aside[aria-labelledby=cf-author]")
-        assert "zoe@example.org" in beside.text
-        assert "hidden" in beside.text
-        assert "Reject" in beside.text
+        page = self.page(chief, "?lang=en")
+        [of_the_first] = page.select("aside[aria-labelledby=cf-author]")
+        link = page.select_one("[data-beside]")
+        headers = {"X-API-KEY": self.key_of(chief)}
+        alone = self.visit("GET", link["href"].partition("#")[0], headers=headers).text
+        for beside in (of_the_first, BeautifulSoup(alone, "html.parser").select_one("aside")):
+            assert "zoe@example.org" in beside.text
+            assert "hidden" in beside.text
+            assert "Reject" in beside.text
+            waiting = beside.select_one("a[href*='author=']")["href"]
+            assert str(author.id) not in waiting
+            query = "?" + re.split(r"[?#]", waiting)[1]
+            assert len(self.page(chief, query).select("[data-item]")) == 1
+
+    def test_what_was_decided_meanwhile_is_said_beside_too(self):
+        one, other = moderator(), moderator()
+        self.wave(1)
+        link = self.page(one, "?lang=en").select_one("[data-beside]")["href"].partition("#")[0]
+        headers = {"X-API-KEY": self.key_of(one)}
+        assert not BeautifulSoup(
+            self.visit("GET", link, headers=headers).text, "html.parser"
+        ).select(".cf-stale")
+        self.decided(other, link.split("/")[-2], "publish")
+        page = BeautifulSoup(self.visit("GET", link, headers=headers).text, "html.parser")
+        assert other.fullname in page.select_one(".cf-stale").text
+        nobody = {"X-API-KEY": self.key_of(UserFactory())}
+        assert self.visit("GET", link, headers=nobody).status_code == 403
+        elsewhere = moderator(Producer().organization)
+        foreign = {"X-API-KEY": self.key_of(elsewhere)}
+        assert self.visit("GET", link, headers=foreign).status_code == 404

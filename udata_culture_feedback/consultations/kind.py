@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import secrets
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -120,7 +121,7 @@ class Texts(EmbeddedText):
                 if before is TextState.PUBLIC:
                     changed["hidden_at"] = moment
             elif after is TextState.PENDING:
-                changed["review"] = {"why": [CONSULTATION], "since": item["created_at"]}
+                changed["review"] = {"why": [CONSULTATION], "since": _some_time()}
             return changed
 
         on_decided_in_place.send(self, id=id, how=how, decision=decision, reason=reason, by=by)
@@ -137,7 +138,7 @@ class Texts(EmbeddedText):
         return made | {
             "_id": text["id"],
             "visibility": Visibility.PENDING.value,
-            "review": {"why": [CONSULTATION, *found], "since": now()},
+            "review": {"why": [CONSULTATION, *found], "since": _some_time()},
         }
 
 
@@ -272,6 +273,12 @@ def privacy_of(reference: str) -> tuple[Facts, str, str] | None:
     if found is None or not found.get("published"):
         return None
     return privacy.facts(found), str(wording.said(found["title"])), found["slug"]
+
+
+def _some_time() -> datetime:
+    """Return a moment of the last hour, chosen at random: since it is where a text stands in the
+    queue, that says nothing of when it was written, or of what else its author said."""
+    return now() - timedelta(milliseconds=secrets.randbelow(3_600_000))
 
 
 def _responses_of(items: list[Item]) -> list[Response]:

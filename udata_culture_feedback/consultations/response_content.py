@@ -3,6 +3,7 @@ into a response document."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -110,7 +111,8 @@ def saying(
     changed["texts"] = [
         known.get((question, text))
         or {
-            "id": ObjectId(),
+            # At random: an id of its own making would say when the text was written.
+            "id": ObjectId(secrets.token_bytes(12)),
             "question": question,
             "text": text,
             "terms": terms(text),

@@ -53,7 +53,8 @@ class Moderated(ABC):
     kept_by_others: frozenset[str] = frozenset(("_id", "v"))
     #: How its words are mirrored in native discussions, if they are.
     thread: discussions.Thread | None = None
-    #: Whether to hide from moderators what else its author has said: results name nobody.
+    #: Whether to hide from moderators who wrote it and when, and what else its author has said:
+    #: answers to consultations stay sealed, and results name nobody.
     nameless = False
     #: Whether it is one message of a native discussion, not a whole one.
     in_message = False

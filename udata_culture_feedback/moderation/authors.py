@@ -12,11 +12,24 @@ from ..people.viewer import Viewer
 from ..web.text_cleaning import excerpt
 from . import journal_reading
 from .models import journal
+from .presentation import Line
 
 #: Texts of each kind that are looked at, and lines of the journal that are shown.
 TEXTS, LINES = 10, 10
 #: How much of a text is shown.
 SAMPLE = 160
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who wrote a text (`of`: its id), with what they have said lately, and the decisions about
+    it. `waiting`: the address of what waits of them."""
+
+    of: str
+    name: str | None
+    texts: list[Said]
+    lines: list[Line]
+    waiting: str
 
 
 @dataclass(frozen=True)

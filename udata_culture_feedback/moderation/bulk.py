@@ -57,8 +57,8 @@ def start(
     """
     permissions.must_moderate(viewer)
     _must_be_one_of(decision)
-    if decision == REFUSE:
-        reason = actions.checked_reason(Decision.REJECT, reason)
+    # The form of a page has a reason in any case.
+    reason = actions.checked_reason(Decision.REJECT, reason) if decision == REFUSE else None
     filters.until = seen_at
     total, more = queue.count(viewer, filters, MOST_TEXTS)
     _must_be_bounded(filters, total, more)

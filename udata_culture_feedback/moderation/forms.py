@@ -80,7 +80,7 @@ def gesture_of_form(form: MultiDict[str, str]) -> dict[str, Any]:
     if one:
         decision, _colon, rest = one.partition(":")
         given, _colon, id = rest.rpartition(":")
-        ids, reason = [id], given or form.get(f"reason:{id}") or None
+        ids, reason = [id], given or None
     else:
         decision, reason = form.get("decision", ""), form.get("reason") or None
         ids = list(shown) if form.get("scope") == "all" else form.getlist("items")

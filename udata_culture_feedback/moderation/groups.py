@@ -10,14 +10,18 @@ from dataclasses import dataclass
 
 from rapidfuzz import process
 from rapidfuzz.fuzz import ratio
+from udata.i18n import lazy_gettext as _
 
 from ..contributions.review_rules import REASONS
 from ..people.viewer import Viewer
+from ..web import refusals
 from ..web.text_cleaning import excerpt
 from . import queue
 from .queue import Entry, Filters
 
 BY = ("author", "text", "check")
+#: The filters that groups are made of.
+FILTERS = {"author", "like", "reason"}
 #: Texts that are grouped, and groups shown, at most.
 GROUPED, SHOWN = 1000, 20
 #: How much of a text names its group.
@@ -32,6 +36,22 @@ class Group:
     label: str
     count: int
     filter: tuple[str, str]
+
+    @property
+    def value(self) -> str:
+        """The value of the group in its form."""
+        return ":".join(self.filter)
+
+
+def chosen(values: list[str]) -> dict[str, str]:
+    """Read groups from a form, as one filter that keeps the texts of all of them. Raise Invalid
+    naming `items`."""
+    groups = [value.partition(":") for value in values[:SHOWN]]
+    names = {name for name, _colon, _value in groups}
+    if len(names) != 1 or not names <= FILTERS:
+        message = _("Choose one group at least.")
+        raise refusals.Invalid(message, {"items": message})
+    return {names.pop(): ",".join(value for _name, _colon, value in groups)}
 
 
 def made(viewer: Viewer, filters: Filters, by: str) -> list[Group]:
@@ -55,27 +75,35 @@ def _authors(entries: list[Entry]) -> list[Group]:
 
 def _texts(entries: list[Entry]) -> list[Group]:
     """Group texts with the first one they are alike; equal texts are compared once."""
-    firsts: dict[str, Entry] = {}
-    counts: Counter[str] = Counter()
-    known: dict[str, str] = {}
+    firsts: dict[tuple[bool, str], Entry] = {}
+    spoken: list[str] = []
+    counts: Counter[tuple[bool, str]] = Counter()
+    known: dict[tuple[bool, str], tuple[bool, str]] = {}
     for entry in entries:
-        text = queue.said(entry)
-        if text not in known:
-            like = process.extractOne(text, firsts.keys(), scorer=ratio, score_cutoff=queue.ALIKE)
-            known[text] = like[0] if like else text
+        text, nameless = queue.said(entry), entry[0].nameless
+        key = (nameless, text)
+        if key not in known:
+            # Where authors are not to be told apart, only equal texts go together.
+            others = [] if nameless else spoken
+            like = process.extractOne(text, others, scorer=ratio, score_cutoff=queue.ALIKE)
+            known[key] = (nameless, like[0] if like else text)
             if not like:
-                firsts[text] = entry
-        counts[known[text]] += 1
+                firsts[key] = entry
+                others.append(text)
+        counts[known[key]] += 1
     return [
-        Group(_sample(firsts[text]), count, ("like", str(firsts[text][1]["_id"])))
-        for text, count in counts.items()
+        Group(_sample(firsts[key]), count, ("like", str(firsts[key][1]["_id"])))
+        for key, count in counts.items()
         if count > 1
     ]
 
 
 def _checks(entries: list[Entry]) -> list[Group]:
     why = Counter(
-        one for _kind, item in entries for one in (item.get("review") or {}).get("why") or []
+        one
+        for moderated, item in entries
+        for one in (item.get("review") or {}).get("why") or []
+        if not moderated.nameless
     )
     return [
         Group(str(REASONS[one]), count, ("reason", one))

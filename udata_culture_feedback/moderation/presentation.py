@@ -74,8 +74,10 @@ class Row:
     kind: str
     pending: bool
     seen: str
+    #: Whether neither who wrote it nor when is shown.
+    nameless: bool
     name: str | None
-    since: datetime
+    since: datetime | None
     why: list[str]
     words: list[Words]
     personal: list[Personal]
@@ -98,13 +100,15 @@ class Row:
         claimed = item["claimed"]
         mine = bool(claimed and claimed["by"]["id"] == str(viewer.user_id))
         pending = item["visibility"] == Visibility.PENDING
+        since = item["since"] or item["created_at"]
         return cls(
             id=item["id"],
             kind=str(kinds.moderated()[item["class"]].label),
             pending=pending,
             seen=f"{item['id']}.{item['version']}.{item['visibility']}",
-            name=item["contributor"]["name"],
-            since=datetime.fromisoformat(item["since"] or item["created_at"]),
+            nameless=item["contributor"] is None,
+            name=(item["contributor"] or {}).get("name"),
+            since=datetime.fromisoformat(since) if since else None,
             why=[str(REASONS[why]) for why in item["why"] if why in REASONS],
             words=[
                 Words(
@@ -139,8 +143,7 @@ def in_place(rows: list[Row], decided: list[dict[str, Any]], viewer: Viewer) -> 
     places = {id: place for place, id in enumerate(shown)}
     found: list[tuple[int, Row | Line]] = [(places.get(row.id, len(shown)), row) for row in rows]
     for line in decided:
-        at = datetime.fromisoformat(line["at"]).astimezone(portal_zone())
-        found.append((places.get(line["item"], 0), _line(viewer, line, at)))
+        found.append((places.get(line["item"], 0), line_of(viewer, line)))
     return [one for _place, one in sorted(found, key=lambda one: one[0])]
 
 
@@ -262,11 +265,10 @@ class Line:
 def by_day(viewer: Viewer, lines: list[dict[str, Any]]) -> list[tuple[datetime, list[Line]]]:
     """Group lines of the journal, as `journal_reading` shows them, by day in the portal's time
     zone."""
-    zone = portal_zone()
     days: dict[Any, list[Line]] = {}
     for line in lines:
-        at = datetime.fromisoformat(line["at"]).astimezone(zone)
-        days.setdefault(at.date(), []).append(_line(viewer, line, at))
+        one = line_of(viewer, line)
+        days.setdefault(one.at.date(), []).append(one)
     return [(some[0].at, some) for some in days.values()]
 
 
@@ -280,7 +282,9 @@ BADGES = {
 }
 
 
-def _line(viewer: Viewer, line: dict[str, Any], at: datetime) -> Line:
+def line_of(viewer: Viewer, line: dict[str, Any]) -> Line:
+    """Put a line of the journal, as `journal_reading` shows it, in words."""
+    at = datetime.fromisoformat(line["at"]).astimezone(portal_zone())
     until = datetime.fromisoformat(line["undo_until"]).replace(tzinfo=None)
     undoable = line["stands"] and line["decision"] != Decision.RESTORE
     undone = line["undone"]

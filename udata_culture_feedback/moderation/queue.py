@@ -52,16 +52,16 @@ class Filters:
     """The filters of the queue, as its address has them."""
 
     kind: str | None = None
-    why: str | None = None
+    why: list[str] = field(default_factory=list)
     organization: ObjectId | None = None
     older: int | None = None
     claimed: str | None = None
     visibility: str | None = None
     #: Looked for in the texts, without case and accents.
     words: list[str] = field(default_factory=list)
-    #: The hidden key of an author; the id of a text that others say too, or nearly.
-    author: str | None = None
-    like: ObjectId | None = None
+    #: The hidden keys of authors; the ids of texts that others say too, or nearly.
+    authors: list[str] = field(default_factory=list)
+    like: list[ObjectId] = field(default_factory=list)
     #: What came into the queue later is left out.
     until: datetime | None = None
     asked: dict[str, str] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Filters:
     @property
     def looks_at_words(self) -> bool:
         """Whether texts have to be read one by one, since no index serves these filters."""
-        return bool(self.words or self.author or self.like)
+        return bool(self.words or self.authors or self.like)
 
 
 #: The filters of the queue, as its address has them.
@@ -97,19 +97,23 @@ def asked() -> Filters:
 
 
 def filters_of(arguments: Mapping[str, str]) -> Filters:
-    """Read filters from arguments. Raise Invalid naming the argument, NotFound for an unknown
-    organization."""
+    """Read filters from arguments; `reason`, `author` and `like` may be several, with commas
+    between them. Raise Invalid naming the argument, NotFound for an unknown organization."""
     given = {name: arguments[name] for name in NAMES if arguments.get(name)}
-    like = given.get("like")
-    if like and not ObjectId.is_valid(like):
+    like = _several(given, "like")
+    if not all(map(ObjectId.is_valid, like)):
         message = _("Not an identifier.")
         raise refusals.Invalid(message, {"like": message})
     return Filters(
         words=fold(given.get("q", "")[:200]).split(),
-        author=given.get("author"),
-        like=ObjectId(like) if like else None,
+        authors=_several(given, "author"),
+        like=[ObjectId(one) for one in like],
         kind=_choice(given, "class", kinds.moderated()),
-        why=_choice(given, "reason", REASONS),
+        why=[
+            why
+            for one in _several(given, "reason")
+            if (why := _choice({"reason": one}, "reason", REASONS))
+        ],
         organization=_organization(given.get("organization")),
         older=_days(given.get("older")),
         claimed=_choice(given, "claimed", CLAIMED),
@@ -250,7 +254,7 @@ def _where(
     if organizations is not None:
         where[moderated.organization_field] = {"$in": organizations}
     if filters.why:
-        where["review.why"] = filters.why
+        where["review.why"] = {"$in": filters.why}
     if filters.visibility:
         where["visibility"] = filters.visibility
     latest = [filters.until] if filters.until else []
@@ -289,31 +293,35 @@ def said(entry: Entry) -> str:
 
 def _fits(filters: Filters) -> Callable[[Entry], bool]:
     """Build the check for the filters that no index serves."""
-    alike = None
-    if filters.like:
-        known = kinds.find([filters.like]).get(filters.like)
-        alike = said(known) if known else ""
+    known = [(one[0], said(one)) for one in kinds.find(filters.like).values()]
 
     def fits(entry: Entry) -> bool:
         moderated, item = entry
-        if filters.author and author_of(entry) != filters.author:
+        if filters.authors and author_of(entry) not in filters.authors:
             return False
         if filters.words:
             text = fold(" ".join(moderated.texts(item).values()))
             if not all(word in text for word in filters.words):
                 return False
-        return alike is None or is_like(alike, said(entry))
+        return not filters.like or any(_is_like(*one, entry) for one in known)
 
     return fits
 
 
-def is_like(one: str, other: str) -> bool:
-    """Check whether two texts are equal, or nearly."""
-    return bool(one) and fuzz.ratio(one, other, score_cutoff=ALIKE) > 0
+def _is_like(kind: Moderated, text: str, entry: Entry) -> bool:
+    """Check whether an entry says the same, or nearly where authors may be told apart."""
+    other = said(entry)
+    if kind.nameless or entry[0].nameless:
+        return kind is entry[0] and text == other
+    return bool(text) and fuzz.ratio(text, other, score_cutoff=ALIKE) > 0
 
 
 def _place(item: Item) -> tuple[datetime, ObjectId]:
     return item["review"]["since"], item["_id"]
+
+
+def _several(given: dict[str, str], name: str) -> list[str]:
+    return [one for one in given.get(name, "").split(",") if one]
 
 
 def _choice(given: dict[str, str], name: str, ids: Any) -> str | None:

@@ -70,15 +70,19 @@ def _one(viewer: Viewer, moderated: Moderated, item: Item, objects: Objects) -> 
             for finding in text_checks.findings(text)
         ],
         "why": review.get("why") or [],
-        "since": iso(review.get("since")),
+        "since": None if moderated.nameless else iso(review.get("since")),
         "flags": objects.flags.get(item["_id"], []),
         "signals": item.get("signals") or [],
         "author": queue.author_of((moderated, item)),
-        "contributor": signature(item["contributor"], objects.signing, objects.organizations),
+        "contributor": (
+            None
+            if moderated.nameless
+            else signature(item["contributor"], objects.signing, objects.organizations)
+        ),
         "dataset": dataset.as_json() if dataset else None,
         "request": _request_as_json(item),
         "organization": organization.as_json() if organization else None,
-        "created_at": iso(item["created_at"]),
+        "created_at": None if moderated.nameless else iso(item["created_at"]),
         "claimed": _claim_as_json(claim, objects) if claim else None,
         "decisions": [str(one) for one in permissions.possible(viewer, case)],
         "reasons": permissions.reasons_against(viewer, case, list(actions.REASONS)),

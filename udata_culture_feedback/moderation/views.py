@@ -56,6 +56,18 @@ ROWS, MOST_ROWS = 20, 50
 #: Appeals on a page.
 APPEALS = 50
 
+#: The ways to group the queue; "" is one by one.
+GROUPINGS = {
+    "": _("One by one"),
+    "author": _("By author"),
+    "text": _("Alike"),
+    "check": _("By why they are here"),
+}
+#: Scopes of a decision that is made in the background.
+WHOLE = ("filter", "groups", "all_groups")
+#: The reasons that have a digit on the keyboard, in its order.
+KEYED = [one for one in actions.REASONS if one not in (permissions.OK, "spam")]
+
 View = Callable[..., Any]
 
 
@@ -91,11 +103,35 @@ def moderate(viewer: Viewer) -> Response:
     """Carry out one gesture: on a row, on the checked rows, or on the whole page."""
 
     def act() -> str | Response:
-        if request.form.get("scope") == "filter" and not request.form.get("one"):
+        if request.form.get("scope") in WHOLE and not request.form.get("one"):
             return _all_of_filter(viewer)
         return _after(viewer, _gesture(viewer))
 
     return _handled(viewer, act, _queue)
+
+
+@blueprint.route("/pages/moderation/<string:id>/author")
+@for_moderators
+def author_page(viewer: Viewer, id: str) -> Response:
+    """Show what the author of a text has said lately, and what became of the text."""
+    entry = kinds.find([ObjectId(id)]).get(ObjectId(id)) if ObjectId.is_valid(id) else None
+    if entry is None or not viewer.moderates(entry[0].organization(entry[1])):
+        raise refusals.NotFound(_("There is no such contribution."))
+    author = _author_of(viewer, entry)
+    if author is None:
+        raise refusals.NotFound(_("There is no such contribution."))
+    decided = [] if entry[1].get("review") else journal_reading.latest_about(viewer, [ObjectId(id)])
+    return render(
+        "moderation/author.html",
+        viewer=viewer,
+        errors={},
+        fields=(),
+        author=author,
+        standings=STANDINGS,
+        line=presentation.line_of(viewer, decided[0]) if decided else None,
+        here=page_address(f"moderation/{id}/author"),
+        **_parts("author"),
+    )
 
 
 @form_address("/pages/moderation/undo", page="moderation/")
@@ -218,12 +254,17 @@ def _handled(
 
 
 def _all_of_filter(viewer: Viewer) -> str | Response:
-    """Start deciding about everything the filters keep, as of when the page was shown."""
+    """Start deciding about everything that the filters, or groups of it, keep, as of when the page
+    was shown."""
     form = request.form
     seen_at = forms.read_moment(form.get("seen_at"))
+    filters = queue.asked()
+    if form["scope"] != "filter":
+        values = form.getlist("group" if form["scope"] == "groups" else "every_group")
+        filters = queue.filters_of(filters.asked | groups.chosen(values))
     bulk.start(
         viewer,
-        queue.asked(),
+        filters,
         form.get("decision", ""),
         seen_at=seen_at,
         reason=form.get("reason") or None,
@@ -303,8 +344,8 @@ def _queue(
     more = len(found) > page.size
     shown = representation.as_json(viewer, found[: page.size])
     rows = [presentation.Row.of(item, viewer) for item in shown]
-    refused = outcome.refused if outcome else {}
-    gone = [id for id in refused if id not in {item["_id"] for _kind, item in found}]
+    left = outcome.refused if outcome else {}
+    gone = [id for id in left if id not in {item["_id"] for _kind, item in found}]
     return render(
         "moderation/queue.html",
         viewer=viewer,
@@ -318,14 +359,17 @@ def _queue(
         filtered=bool(filters.asked),
         asked=filters.asked,
         done=_done(outcome),
-        refused={str(id): refusal.message for id, refusal in refused.items()},
+        refused={str(id): one.message for id, one in left.items()},
         gestures=presentation.gestures(viewer),
         bulks=bulk.latest(viewer),
         groups=groups.made(viewer, filters, by) if by in groups.BY else None,
-        group_by=by,
-        **_author(viewer, filters, found),
-        group_url=lambda name: _address(group=name),
-        author_url=lambda author: _address(author=author),
+        group_tabs=[
+            (label, f"{_address(group=name)}#cf-title", name == by, None)
+            for name, label in GROUPINGS.items()
+        ],
+        author=_author_of(viewer, found[0]) if found else None,
+        beside_url=lambda id: page_address(f"moderation/{id}/author"),
+        keys={one: number for number, one in enumerate(KEYED, 1)},
         standings=STANDINGS,
         in_group=lambda group: _address(**{group.filter[0]: group.filter[1]}),
         whole=bulk.may_be_whole(filters) and bool(rows),
@@ -339,7 +383,7 @@ def _queue(
         ages=queue.AGES,
         reasons=[one for one in vocabulary.MODERATION_REASONS if one.id != permissions.OK],
         own=any(len(row.reasons) < len(actions.REASONS) - 1 for row in rows),
-        here=_address(),
+        here=_address(group=by) if by in groups.BY else _address(),
         more_url=_address(cursor=queue.cursor(found[page.size - 1][1])) if more else None,
         first_url=_address() if page.cursor else None,
         rows_url=_address(page_size=MOST_ROWS) if page.size < MOST_ROWS else None,
@@ -351,12 +395,20 @@ def _queue(
     )
 
 
-def _author(viewer: Viewer, filters: queue.Filters, found: list[queue.Entry]) -> dict[str, Any]:
-    """Show the other recent texts of an author, once the queue is filtered by them."""
-    if not filters.author or not found:
-        return {"texts": [], "lines": []}
-    texts, lines = authors.said_by(viewer, found[0][1]["contributor"]["key"])
-    return {"texts": texts, "lines": presentation.by_day(viewer, lines)}
+def _author_of(viewer: Viewer, entry: queue.Entry) -> authors.Author | None:
+    """Show the author of a text; None where authors must not be told apart."""
+    hidden_key, (_moderated, item) = queue.author_of(entry), entry
+    if hidden_key is None:
+        return None
+    [shown] = representation.as_json(viewer, [entry])
+    texts, lines = authors.said_by(viewer, item["contributor"]["key"])
+    return authors.Author(
+        of=str(item["_id"]),
+        name=shown["contributor"]["name"],
+        texts=texts,
+        lines=[presentation.line_of(viewer, line) for line in lines],
+        waiting=page_address("moderation/", author=hidden_key),
+    )
 
 
 def _page() -> Page:

@@ -68,7 +68,7 @@ const isHinted = (address) =>
 const fields = ".cf-field, .cf-choice, select, textarea";
 
 // What forms do besides being sent comes with the first such form. They are sent without it too.
-const enhanced = "[data-draft], [data-similar], [data-pick]";
+const enhanced = "[data-draft], [data-similar], [data-pick], [data-shortcuts]";
 const forms = () => import(asset("forms.js")).catch(() => {});
 
 // What was begun in this tab (see forms.js). Storage may be forbidden.

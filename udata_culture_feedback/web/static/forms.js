@@ -24,6 +24,9 @@ export function enhance(content, viewer, load) {
   each("[data-similar]", (title) => lookAround(title, load));
   each("[data-limit]", countDown);
   each(".cf-criteria", goThrough);
+  each("[data-shortcuts]", () => {
+    import("./moderation.js").then(({ enhance }) => enhance(content, load), () => {});
+  });
 }
 
 // One form supports any of the requests that exist already: each has its own proof of work.

@@ -6,7 +6,7 @@ import { prepare } from "./proof.js";
 const content = document.querySelector("[data-viewer]");
 if (content) prepare(content);
 
-if (content?.querySelector("[data-draft], [data-similar], [data-pick], [data-sent]")) {
+if (content?.querySelector("[data-draft], [data-similar], [data-pick], [data-sent], [data-shortcuts]")) {
   const { enhance } = await import("./forms.js");
   const load = async (address, signal) => {
     const answer = await fetch(address, { signal });
