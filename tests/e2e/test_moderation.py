@@ -9,14 +9,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from demo.accounts import ADMINISTRATOR, CITIZEN, MODERATOR
 from demo.background import RunningPortal
 
+from .hosts.pages import settle_in
 from .visitor import COMMENTED, PAGES, Visitor
 
 WAVE = 200
+
+#: How the texts of the wave begin.
+OF_THE_WAVE = re.compile("Gagnez de|Crédit imm|Great post|Voyance|Votre colis")
 
 #: For fifty decisions with all that follows, which the demo does within the request.
 PATIENCE = 60_000
@@ -135,11 +139,11 @@ def test_each_reason_has_a_key(moderator: Visitor):
     page = opens(moderator, "moderation/")
     page.locator("[data-toggle]").check()
     before = waiting(page)
-    label = page.locator("[data-reason='1'] dd").inner_text()
+    label = page.locator(".cf-keys div", has=page.get_by_text("1", exact=True)).inner_text()
     press(page, "1")
     expect(page.locator("#cf-done")).to_be_visible()
     assert waiting(page) == before - 1
-    expect(page.locator(".cf-gestures li").first).to_contain_text(label)
+    expect(page.locator(".cf-gestures li").first).to_contain_text(label.partition("1")[2].strip())
     press(page, "u")
     expect(page.locator("#cf-title")).to_contain_text(f"({before})")
 
@@ -147,27 +151,97 @@ def test_each_reason_has_a_key(moderator: Visitor):
 def test_texts_that_say_nearly_the_same_are_cleared_in_four_clicks(moderator: Visitor):
     page = opens(moderator, "moderation/")
     before = waiting(page)
-    clicks = 0
-
-    def click(selector: str) -> None:
-        nonlocal clicks
-        page.locator(selector).first.click()
-        clicks += 1
-
-    click("a[href*='group=text']")
-    click(".cf-groups a")
+    clicks = Clicks(page)
+    clicks.on("a[href*='group=text']")
+    clicks.on(".cf-groups a")
     wave = waiting(page)
     assert wave >= WAVE // 5  # the wave has five texts
-    click("input[name=scope][value=filter]")
-    click("button[data-bulk=refuse]")
+    clicks.on("input[name=scope][value=filter]")
+    clicks.on("button[data-bulk=refuse]")
     expect(page.locator("#cf-done")).to_be_visible(timeout=PATIENCE)
-    assert clicks == 4
+    assert clicks.made == 4
     page.goto(f"{moderator.portal.url}{PAGES}/moderation/")
     assert waiting(page) == before - wave
     page.locator("[data-undo]").click()
     expect(page.locator("#cf-done")).to_be_visible(timeout=PATIENCE)
     page.goto(f"{moderator.portal.url}{PAGES}/moderation/")
     assert waiting(page) == before
+
+
+def test_the_whole_wave_is_cleared_in_six_clicks_on_the_page(moderator: Visitor):
+    page = opens(moderator, "moderation/")
+    clears_the_wave(page, page.locator("main"))
+
+
+def test_and_in_the_panel_of_the_administration(visitor: Callable[..., Visitor], wave: int):
+    admin = in_the_administration(visitor)
+    clears_the_wave(admin.page, admin.page.locator("culture-feedback-panel"))
+
+
+def test_keys_act_in_the_panel_while_the_focus_is_in_it(visitor: Callable[..., Visitor], wave: int):
+    page = in_the_administration(visitor).page
+    panel = page.locator("culture-feedback-panel")
+    before = waiting(page)
+    panel.locator("[data-toggle]").check()
+    expect(panel.locator("[data-item]").first).to_have_attribute("data-active", "")
+    page.locator("body").evaluate("document.activeElement.blur()")
+    press(page, "x", "s")  # of the host
+    expect(panel.locator("[data-check]:checked")).to_have_count(0)
+    panel.locator("[data-toggle]").focus()
+    press(page, "j", "k")
+    author = panel.locator("aside [href*='author=']")
+    press(page, "j", "j", "j", "j")
+    expect(author).to_have_count(1)
+    press(page, "6")
+    expect(panel.locator("#cf-title")).to_contain_text(f"({before - 1})", timeout=PATIENCE)
+    expect(panel.locator("[data-item]:focus")).to_have_count(1)
+    press(page, "u")
+    expect(panel.locator("#cf-title")).to_contain_text(f"({before})", timeout=PATIENCE)
+    panel.locator("summary", has_text="Filtres").click()
+    panel.locator("[name=q]").press_sequentially("as1")
+    expect(panel.locator("[name=q]")).to_have_value("as1")
+    assert waiting(page) == before
+
+
+def in_the_administration(visitor: Callable[..., Visitor]) -> Visitor:
+    """Where moderators are who administer a portal that has cdata for its front-end."""
+    admin = visitor(ADMINISTRATOR.email)
+    settle_in(admin, "cdata")
+    admin.page.goto(f"{admin.portal.url}/admin/site/moderation")
+    expect(admin.page.locator("culture-feedback-panel [data-shortcuts]")).to_be_visible()
+    return admin
+
+
+class Clicks:
+    """Clicks somewhere, and counts them."""
+
+    def __init__(self, place: Page | Locator):
+        self.place = place
+        self.made = 0
+
+    def on(self, selector: str) -> None:
+        self.place.locator(selector).first.click()
+        self.made += 1
+
+
+def clears_the_wave(page: Page, place: Locator) -> None:
+    """All that is alike but what other people say alike, refused at once; then undone."""
+    before, clicks = waiting(page), Clicks(place)
+    clicks.on("a[href*='group=text']")
+    expect(place.locator("input[name=group]").first).to_be_visible()
+    clicks.on("[data-all]")
+    others = place.locator(".cf-groups li").filter(has_not_text=OF_THE_WAVE)
+    expect(others).to_have_count(1)  # a text that two people have sent to a consultation
+    others.locator("input[name=group]").click()
+    clicks.made += 1
+    expect(place.locator("[data-sum]")).to_have_text(str(WAVE))
+    clicks.on("input[name=number]")
+    page.keyboard.type(str(WAVE))
+    clicks.on("button[data-bulk=refuse]")
+    expect(place.locator(".cf-gestures li").first).to_contain_text(str(WAVE), timeout=PATIENCE)
+    assert clicks.made <= 6
+    place.locator("[data-undo]").click()
+    expect(place.locator("#cf-title")).to_contain_text(f"({before})", timeout=PATIENCE)
 
 
 def test_what_will_remain_is_seen_before_it_is_published(moderator: Visitor):

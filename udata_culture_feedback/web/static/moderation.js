@@ -34,6 +34,9 @@ class Desk {
       this.mark(this.active);
     });
     for (const item of this.items) item.addEventListener("focusin", () => this.turn(item));
+    const all = panel.querySelector("[data-all]");
+    all?.addEventListener("change", () => this.checkAll(all.checked));
+    content.addEventListener("change", () => this.count());
     for (const remains of content.querySelectorAll("[data-remains]")) {
       remains.closest("details").addEventListener("input", () => showWhatRemains(remains));
     }
@@ -117,6 +120,18 @@ class Desk {
     next?.focus();
   }
 
+  checkAll(checked) {
+    for (const item of this.items) check(item).checked = checked;
+    this.count();
+  }
+
+  /* How many texts the checked groups have, where their number has to be typed. */
+  count() {
+    const sum = this.content.querySelector("[data-sum]");
+    const counted = [...this.content.querySelectorAll("[data-count]:checked")];
+    if (sum && counted.length) sum.textContent = counted.reduce((n, one) => n + Number(one.dataset.count), 0);
+  }
+
   /* What is checked or chosen, if anything is; otherwise the active text. */
   decide(key) {
     const form = this.active.closest("form");
@@ -147,10 +162,7 @@ const ACTS = {
   j: (desk) => desk.step(1),
   k: (desk) => desk.step(-1),
   x: (_desk, item) => check(item).click(),
-  a: ({ items }) => {
-    const all = items.every((item) => check(item).checked);
-    for (const item of items) check(item).checked = !all;
-  },
+  a: (desk) => desk.checkAll(!desk.items.every((item) => check(item).checked)),
   f: (_desk, item) => {
     const form = item.closest("form");
     form.querySelector("[data-whole]")?.click();
