@@ -202,6 +202,11 @@ class Scene:
         )
         # Whoever looks first counts it; nothing of that is then left to be done.
         self.call("anonymous", "GET", f"consultations/{self.closed}/results/")
+        self.theme = "hours"
+        theme = {"id": self.theme, "label": {"en": "Theme"}, "definition": {}, "colour": "blue"}
+        get_db()["culture_feedback_consultation"].update_one(
+            {"_id": ObjectId(self.closed)}, {"$set": {"themes": [theme]}}
+        )
         response = responses().find_one({"consultation": ObjectId(self.closed)})
         self.text = str(next(iter((response or {}).get("texts") or [{"id": ObjectId()}]))["id"])
 

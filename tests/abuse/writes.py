@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from tests.consultations.consulting import QUESTIONS
@@ -310,6 +311,21 @@ FORMS: dict[str, Write] = {
     "pages/consultations/<reference>/texts-back": Write("author", nothing),
     "pages/consultations/<reference>/results/texts": Write(
         "team", lambda s: {"text": s.text, "decision": "publish"}
+    ),
+    "pages/consultations/<reference>/results/themes/edit": Write(
+        "team",
+        _of(**{"label.en": "Hours", "definition.en": "Opening hours", "colour": "red"}),
+        ("label.en", "definition.en"),
+    ),
+    "pages/consultations/<reference>/results/themes/import": Write(
+        "team", lambda _scene: {"file": (BytesIO(b"text;themes\n"), "tags.csv")}
+    ),
+    "pages/consultations/<reference>/results/themes/publish": Write("team", _of(public="1")),
+    "pages/consultations/<reference>/results/themes/quote": Write(
+        "team", lambda s: {"text": s.text, "quoted": "0"}
+    ),
+    "pages/consultations/<reference>/results/themes/tag": Write(
+        "team", lambda s: {"texts": [s.text], "theme": s.theme, "act": "add"}
     ),
     "pages/consultations/<reference>/try": Write("team", _of(**_STEP)),
     "pages/consultations/<reference>/resume": Write("anonymous", _of(token="")),

@@ -144,6 +144,8 @@ QUERIES = (
     "/pages/consultations/{slug}/results/?lang=en",
     "/pages/consultations/{slug}/results/texts?state=pending",
     "/pages/consultations/{slug}/results/texts?q=secret",
+    "/pages/consultations/{slug}/results/themes?q=secret",
+    "/pages/consultations/{slug}/results/themes?theme=none",
 )
 
 

@@ -33,6 +33,7 @@ PAGES = (
     "consultations.results_views",
     "consultations.spreading_views",
     "consultations.team_views",
+    "consultations.theme_views",
     "consultations.views",
     "contributions.import_views",
     "dashboard.inbox_views",

@@ -200,6 +200,59 @@ def crosses_table() -> Table:
     )
 
 
+def themes_table() -> Table:
+    """Describe the file of themes: how many people each is about, of everybody and by profile."""
+    return Table(
+        "themes",
+        str(_("Themes of the texts")),
+        str(
+            _(
+                "One row for each theme that the team gave to texts, and one for each profile of "
+                "which at least ten people speak of it. Rows of profiles are not to be added to "
+                "the others."
+            )
+        ),
+        (
+            Column("theme", _("Theme"), _of("id"), _("Its id."), required=True),
+            Column("theme_label", _("Name of the theme"), _of("label")),
+            Column("definition", _("Definition"), _of("definition")),
+            Column(
+                "profile", _("Profile"), _of("profile"), values=terms(vocabularies()["profiles"])
+            ),
+            Column("profile_label", _("Label of the profile"), _of("profile_label")),
+            Column(
+                "people",
+                _("People"),
+                _of("people"),
+                _("Who say something about it, in texts that are not hidden."),
+                type="integer",
+                least=0,
+            ),
+        ),
+        drawn=False,
+    )
+
+
+def quotes_table() -> Table:
+    """Describe the file of the texts that the team quotes."""
+    return Table(
+        "quotes",
+        str(_("Quotes")),
+        str(
+            _(
+                "Texts that the team quotes: their authors agreed to their publication as open "
+                "data, and a moderator has read them. Nothing else is told of who wrote them."
+            )
+        ),
+        (
+            Column("theme", _("Theme"), _of("id"), _("Its id."), required=True),
+            Column("theme_label", _("Name of the theme"), _of("label")),
+            Column("quote", _("Text"), _of("quote"), required=True),
+        ),
+        drawn=False,
+    )
+
+
 def feedback_table() -> Table:
     """Describe the file of stamped feedback, as it stood at the closing."""
     columns = tuple(
@@ -268,6 +321,26 @@ def cross_rows(found: Document) -> Iterator[Document]:
         for group in question.get("profiles") or ():
             who = {"profile": group["profile"], "profile_label": group["label"]}
             yield from _of_question(question, group, **who)
+
+
+def theme_rows(found: Document) -> Iterator[Document]:
+    """Yield the rows of the file of themes. `found`: as `results.read` returns it."""
+    for theme in found["themes"]:
+        yield {name: theme[name] for name in ("id", "label", "definition", "people")}
+        for group in theme["profiles"]:
+            yield {
+                "id": theme["id"],
+                "label": theme["label"],
+                "profile": group["profile"],
+                "profile_label": group["label"],
+                "people": group["people"],
+            }
+
+
+def quote_rows(found: Document) -> Iterator[Document]:
+    for theme in found["themes"]:
+        for text in theme["quotes"]:
+            yield {"id": theme["id"], "label": theme["label"], "quote": text}
 
 
 def feedback_rows(consultation: Consultation) -> Iterator[CollectedRow]:

@@ -3,13 +3,14 @@ protocol, never read before the seal is broken, never summed up on reading.
 
 Counters: `total`, `channel:<channel>`, `way:<way>` (see `way_of`), `day:<2026-12-31>`,
 `profile:<id>` ("-" where none is given), `answered:<question>` and `option:<question>:<what it
-counts as>` (see `questions.counted`); of the last two also one per profile, prefixed
-`cross:<profile>:`, and one per group, prefixed `by:<verified or unverified>:`. Collected feedback
-has the counters of summaries.
+counts as>` (see `questions.counted`), `theme:<id>` (one of their texts is about it); of the last
+three also one per profile, prefixed `cross:<profile>:`, and one per group, prefixed `by:<verified
+or unverified>:`. Collected feedback has the counters of summaries.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +25,8 @@ from .models import (
     Question,
     Response,
     Results,
+    Text,
+    TextState,
     collected,
     of_feedback,
     of_responses,
@@ -34,7 +37,8 @@ from .questions import counted
 
 #: Stands for a missing profile; no profile has this id.
 NO_PROFILE = "-"
-CROSSED = ("answered:", "option:")
+THEME = "theme:"
+CROSSED = ("answered:", "option:", THEME)
 
 
 class Way(StrEnum):
@@ -129,7 +133,20 @@ def live_totals(questions: list[Question], response: Response) -> Totals:
             continue
         counters.append(f"answered:{id}")
         counters += [f"option:{id}:{one}" for one in counted(question, answer)]
-    return dict.fromkeys(counters, 1)
+    return with_themes(dict.fromkeys(counters, 1), response.get("texts") or ())
+
+
+def with_themes(live: Totals, texts: Iterable[Text]) -> Totals:
+    """Return the counters of a response with those of the themes of its texts, hidden ones
+    excepted."""
+    themes = {
+        f"{THEME}{coding['theme']}"
+        for text in texts
+        if text["state"] != TextState.HIDDEN
+        for coding in text.get("themes") or ()
+    }
+    others = {key: n for key, n in live.items() if not key.startswith(THEME)}
+    return others | dict.fromkeys(sorted(themes), 1)
 
 
 def settle_all(consultation_id: Any) -> None:

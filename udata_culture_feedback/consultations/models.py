@@ -147,6 +147,15 @@ class Synthesis(TypedDict, total=False):
     published_at: datetime
 
 
+class Theme(TypedDict):
+    """A theme of the team, by which it tags texts. `colour`: one of `themes.COLOURS`."""
+
+    id: str
+    label: Texts
+    definition: Texts
+    colour: str
+
+
 class Dates(TypedDict):
     """The window of a consultation: [opens_at, closes_at), in force once it is `published`."""
 
@@ -165,8 +174,9 @@ class Consultation(Dates):
     portal. `show_participation`: the number of answers is public. `journal`: changes since it was
     published. `collected`: when all stamped feedback was copied into its results. `reminded`: the
     closing date that reminders were sent for; `reminders`: when. `released_until`: until when
-    imported answers are in the public files. `version` counts changes; `edits`: the latest of them,
-    for whoever edits an older version.
+    imported answers are in the public files. `themes_published`: since when everybody sees which
+    themes texts have. `version` counts changes; `edits`: the latest of them, for whoever edits an
+    older version.
     """
 
     _id: ObjectId
@@ -186,6 +196,8 @@ class Consultation(Dates):
     mode: NotRequired[str]
     show_participation: NotRequired[bool]
     synthesis: NotRequired[Synthesis]
+    themes: NotRequired[list[Theme]]
+    themes_published: NotRequired[datetime | None]
 
     answered: NotRequired[bool]
     journal: list[Entry]
@@ -220,8 +232,16 @@ class CultureFeedbackConsultation(Indexed):
 Answers = dict[str, Any]
 
 
+class Coding(TypedDict):
+    """A theme that a member of the team gave to a text. `by`: who, never shown."""
+
+    theme: str
+    by: ObjectId | None
+
+
 class Text(TypedDict):
-    """A free text of a response, moderated on its own. `terms`: the words of the search index."""
+    """A free text of a response, moderated on its own. `terms`: the words of the search index.
+    `quoted`: the team picked it for its synthesis."""
 
     id: ObjectId
     question: str
@@ -229,6 +249,8 @@ class Text(TypedDict):
     terms: list[str]
     state: str
     hidden: NotRequired[Hidden]
+    themes: NotRequired[list[Coding]]
+    quoted: NotRequired[bool]
 
 
 class Said(TypedDict):
@@ -289,6 +311,7 @@ class Response(TypedDict):
 
 
 _WITH_TEXTS = {"partialFilterExpression": {"texts.id": {"$exists": True}}}
+_QUOTED = {"partialFilterExpression": {"texts.quoted": {"$exists": True}}}
 
 
 class CultureFeedbackResponse(Indexed):
@@ -304,6 +327,7 @@ class CultureFeedbackResponse(Indexed):
             {"fields": ["consultation", "texts.question", "-id"], **_WITH_TEXTS},
             {"fields": ["texts.id"], **_WITH_TEXTS},
             {"fields": ["texts.terms"], **_WITH_TEXTS},
+            {"fields": ["consultation", "texts.quoted"], **_QUOTED},
             "contributor.user",
             {"fields": ["draft.saved_at"], "sparse": True},
             {

@@ -146,6 +146,9 @@ def _files(
         (csv.feedback_table(), partial(csv.feedback_rows, consultation)),
         (csv.requests_table(), partial(csv.request_rows, consultation)),
     ]
+    if found["themes"]:
+        made.append((csv.themes_table(), partial(csv.theme_rows, found)))
+        made.append((csv.quotes_table(), partial(csv.quote_rows, found)))
     if not release.tables_only:
         rows = partial(csv.response_rows, consultation, release)
         made.insert(0, (csv.responses_table(consultation), rows))

@@ -12,7 +12,7 @@ from ..mail.models import DUPLICATE_KEY
 from ..people.models import gone_key
 from ..people.viewer import Viewer
 from ..portal.collections import now
-from . import consultation_link, scope
+from . import consultation_link, figures, scope
 from .models import Consultation, Response, consultations, of_responses, responses
 from .questions import wordless
 
@@ -92,7 +92,7 @@ def _emptied(response: Response, *, keep_figures: bool) -> Response:
             for id, answer in (response.get("answers") or {}).items()
             if not isinstance(answer, (str, dict)) or id in counted
         }
-        emptied["live"] = response.get("live") or {}
+        emptied["live"] = figures.with_themes(response.get("live") or {}, ())
         emptied["sent_at"] = response["sent_at"]
         if response.get("profile"):
             emptied["profile"] = response["profile"]

@@ -14,7 +14,7 @@ from ..opendata.suppression import LEAST_FOR_CROSSES, LEAST_FOR_MEANS, mean, sha
 from ..portal import catalogue
 from ..web import refusals
 from ..web.moments import iso
-from . import figures, permissions, results_collection
+from . import figures, permissions, published_themes, results_collection
 from .figures import Way
 from .models import Channel, Consultation, Named, Question, Results, Since
 from .questions import BINNED, COUNTED, GRIDS, Kind, bin_label, labels, rows_of
@@ -50,6 +50,7 @@ def read(consultation: Consultation) -> Shown:
             _question(question, totals, answered.get("named") or {})
             for question in consultation["questions"]
         ],
+        "themes": published_themes.published(consultation, totals),
         "feedback": _feedback(given),
         "requests": _requests(consultation),
         "method": {

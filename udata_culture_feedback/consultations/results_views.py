@@ -72,6 +72,7 @@ def results_page(reference: str, *, refusal: refusals.Refusal | None = None) -> 
         may_moderate=permissions.may_moderate(viewer, consultation),
         may_write=permissions.is_team(viewer),
         synthesis_url=_url(consultation, "synthesis"),
+        themes_url=_url(consultation, "results/themes"),
         labels={term.id: term.label for term in vocabulary.REQUEST_STATUSES},
         mean=_mean,
         number=format_decimal,

@@ -11,6 +11,7 @@ from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
 from ..contributions.embedded_texts import Hidden
+from ..figures.settle import becomes_due
 from ..people.limits import spend_write
 from ..people.viewer import Viewer, must_be_known
 from ..portal.collections import Query, now
@@ -18,8 +19,16 @@ from ..search import terms
 from ..web import refusals
 from ..web.listing import Page
 from ..web.moments import iso
-from . import permissions, results
-from .models import Consultation, Question, Response, Text, TextState, responses
+from . import figures, permissions, results
+from .models import (
+    Consultation,
+    Question,
+    Response,
+    Text,
+    TextState,
+    of_responses,
+    responses,
+)
 from .questions import Kind
 from .repository import fresh, readable
 from .signals import on_text_moderated
@@ -182,8 +191,12 @@ def put(text_id: ObjectId, state: TextState, words: str, hidden: Hidden | None =
         if words != text["text"]:
             changed["terms"] = terms.terms(words)
             set_[f"answers.{text['question']}"] = _answer_with(response, text["question"], words)
+        update: Query = {"$inc": {"v": 1}}
+        if text.get("themes"):  # what is hidden counts for no theme
+            set_["live"] = figures.with_themes(response.get("live") or {}, set_["texts"])
+            update = becomes_due([of_responses(response["consultation"])]) | update
         unmoved = {"_id": response["_id"], "v": response["v"]}
-        if responses().update_one(unmoved, {"$set": set_, "$inc": {"v": 1}}).modified_count:
+        if responses().update_one(unmoved, update | {"$set": set_}).modified_count:
             return True
     return False
 

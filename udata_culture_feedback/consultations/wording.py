@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import current_app
 from udata.i18n import get_locale
 from udata.i18n import lazy_gettext as _
@@ -26,6 +28,12 @@ class Words(str):
         words = super().__new__(cls, text)
         words.lang = lang
         return words
+
+
+def texts_of(form: Mapping[str, str], name: str) -> Texts:
+    """Read the fields `<name>.<language>` of a form."""
+    found = {language: form.get(f"{name}.{language}") for language in FORM_LANGUAGES}
+    return {language: text for language, text in found.items() if text}
 
 
 def said(texts: Texts | None) -> Words:
