@@ -21,11 +21,15 @@ from udata.core.user.models import Role, User
 from udata_culture_feedback.consultations import (
     actions,
     answering,
+    coded_texts,
     figures,
     permissions,
+    published_themes,
     publishing,
     results_collection,
+    themes,
 )
+from udata_culture_feedback.consultations.coded_texts import Filters
 from udata_culture_feedback.consultations.models import (
     Channel,
     Consultation,
@@ -413,10 +417,33 @@ def _conclude(made: Consultation, team: User) -> None:
         for one in entry["commitments"]
     ]
     viewer = viewer_of(team)
+    with as_of(made["closes_at"] + PUBLISHED_AFTER), acting_as(team):
+        _tag(made, viewer, entry["themes"])
     with as_of(made["closes_at"] + SYNTHESIS_AFTER), acting_as(team):
         written = {"text": entry["synthesis"], "commitments": commitments}
         actions.write_synthesis(viewer, made["_id"], written)
         actions.publish_synthesis(viewer, made["_id"])
+
+
+def _tag(made: Consultation, viewer: Viewer, entries: list[Record]) -> None:
+    """Give the texts their themes, quote the first that may be of each, and publish both."""
+    for entry in entries:
+        words = entry["words"]
+        theme = {"label": entry["label"], "colour": entry["colour"]}
+        theme["definition"] = entry.get("definition")
+        made = themes.write_theme(viewer, made["_id"], theme)
+        id = published_themes.themes_of(made)[-1]["id"]
+        found = [
+            one
+            for some in words
+            for one in coded_texts.read(made, Filters(words=some), grouped=False).entries
+        ]
+        texts = {one.id for one in found}
+        themes.tag(viewer, made["_id"], texts, add=id, number=len(texts))
+        if quotable := [one for one in found if one.quotable and not one.quoted]:
+            themes.quote(viewer, made["_id"], quotable[-1].id, quoted=True)
+    themes.publish_themes(viewer, made["_id"], public=True)
+    figures.settle_everything(made["_id"])
 
 
 def _moderate(made: Consultation, team: User) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from udata_culture_feedback.web.api import FILE_MAX_BYTES
+
 from .scene import AbuseCase, Scene
 from .writes import ELSEWHERE, FORMS, JSON, Write, nothing, with_field
 
@@ -197,7 +199,7 @@ class BodiesTest(AbuseCase):
 class FormsTest(AbuseCase):
     """The same of forms. What they answer is read by `test_payloads`."""
 
-    def test_a_form_over_64_kib_is_refused(self):
+    def test_a_form_over_its_bound_is_refused(self):
         scene, wrong = self.scene(), []
         views = {
             path: self.app.view_functions[rule.endpoint]
@@ -205,9 +207,9 @@ class FormsTest(AbuseCase):
             if verb == "POST"
         }
         for route, write in FORMS.items():
-            if getattr(views[route], "takes_file", False):
-                continue  # longer ones are refused in the tests of imports
-            body = write.body(scene) | {"more": "x" * 65_536}
+            with_file = getattr(views[route], "takes_file", False)
+            size = FILE_MAX_BYTES if with_file else 65_536
+            body = write.body(scene) | {"more": "x" * size}
             path = scene.address(route) + write.query(scene)
             answer = scene.call(write.role, "POST", path, form=body)
             unread = write.body is nothing and answer.status_code < 400

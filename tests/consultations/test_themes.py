@@ -15,7 +15,16 @@ from udata_culture_feedback.consultations import figures, publishing, text_revie
 from udata_culture_feedback.consultations.models import TextState, responses
 from udata_culture_feedback.figures.settle import recount
 
-from .consulting import AFTER, ANSWERS, DURING, UNLIMITED, everything, freeze_time, stored, team_member
+from .consulting import (
+    AFTER,
+    ANSWERS,
+    DURING,
+    UNLIMITED,
+    everything,
+    freeze_time,
+    stored,
+    team_member,
+)
 from .test_results import ResultsCase
 
 
