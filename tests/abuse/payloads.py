@@ -102,9 +102,13 @@ class Page(HTMLParser):
             self.links.append((found["href"], found.get("rel", "")))
 
 
+#: The head of a report, a download that carries its styles: before anything that people wrote.
+REPORT_HEAD = re.compile(r'<base href="[^"<>]*results/">|<style>[^<]*</style>(?=\s*</head>)')
+
+
 def wrong_in(text: str) -> list[str]:
     """What a page has that it should not, after people wrote payloads."""
-    found = Page(text).wrong
+    found = Page(REPORT_HEAD.sub("", text, count=2)).wrong
     if COMPUTED in text:
         found.append("a text was computed")
     if hit := INVISIBLE.search(text):

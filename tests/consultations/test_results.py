@@ -18,6 +18,7 @@ from udata.core.user.factories import UserFactory
 from udata.tests.helpers import capture_mails
 
 from udata_culture_feedback.consultations import answering, figures, results_collection, upkeep
+from udata_culture_feedback.consultations import results as results_module
 from udata_culture_feedback.consultations.markdown import rendered
 from udata_culture_feedback.consultations.models import collected, of_feedback, responses, results
 from udata_culture_feedback.consultations.repository import find
@@ -462,6 +463,61 @@ class SynthesisTest(ResultsCase):
                     upkeep.remind()
         assert [mail.recipients for mail in mails] == [[camille.email]]
 
+    def test_a_headline_says_what_comes_first_and_the_report_needs_nothing_else(self):
+        with freeze_time(DURING):
+            self.sent(12, profile="student")
+            self.sent(6, answers={"use": "no", "themes": ["books"], "satisfied": 1})
+        with freeze_time(AFTER):
+            path = f"/pages/consultations/{self.made['slug']}/results/"
+            page = html.unescape(self.ask("GET", f"{path}?lang=en").get_data(as_text=True))
+            sent = self.ask("GET", f"{path}report.html?lang=en")
+        for told in ("67% answer “Yes”", "“Museums” comes first: 100%", "67% choose “rather” or"):
+            assert told in page, told
+        assert page.count("18 answers") == 2  # « use » and « satisfied », once each
+        assert "12 answers, several answers possible" in page
+        assert sent.headers["Content-Disposition"].startswith("attachment")
+        report = html.unescape(sent.get_data(as_text=True))
+        assert "67% answer “Yes”" in report
+        assert "<style>" in report
+        assert not re.search(r"<link|<script|<form|<img", report)
+        assert "<details>" not in report.replace("<details><summary>See the table", "")
+
+    def test_the_page_of_one_profile_tells_no_more_than_the_crosses(self):
+        with freeze_time(DURING):
+            self.sent(12, profile="student")
+            self.sent(11, profile="researcher", answers={"use": "no"})
+            self.sent(3, profile="journalist", answers={"use": "no"})
+        with freeze_time(AFTER):
+            path = f"/pages/consultations/{self.made['slug']}/results/?lang=en"
+            page = html.unescape(self.ask("GET", path).get_data(as_text=True))
+            offered = re.findall(r'<option value="(\w+)"', page)
+            students = self.ask("GET", f"{path}&profile=student").get_data(as_text=True)
+            for hidden in ("researcher", "journalist", "nobody", "-", "x" * 999):
+                other = self.ask("GET", f"{path}&profile={hidden}").get_data(as_text=True)
+                assert "Answers of: " not in other, hidden
+        assert offered == ["student"]
+        assert "Answers of: " in students
+        [_before, use] = students.split('id="cf-q-use"')
+        assert "12 answers" in use.split('id="cf-q-themes"')[0]
+        assert "26 answers" not in students
+
+    def test_weeks_are_shown_where_participation_is_and_of_ten_people_at_least(self):
+        with freeze_time(DURING):
+            self.sent(13)
+        days = {"day:2022-12-06": 4, "day:2022-12-13": 7, "day:2022-12-20": 12}
+        days |= {"day:2023-01-03": 1, "day:2023-01-10": 3}
+        with freeze_time(AFTER):
+            assert self.results_of(self.made)["responses"]["weeks"] == []
+            self.change(self.made, self.team, show_participation=True)
+            assert self.results_of(self.made)["responses"]["weeks"] == [
+                {"week": "2022-12-19", "count": 13}
+            ]
+        assert results_module._weeks(days) == [
+            {"week": "2022-12-05", "count": 11},
+            {"week": "2022-12-19", "count": 16},
+        ]
+        assert results_module._weeks({"day:2023-01-03": 9}) == []
+
     def test_the_page_shows_it_all_and_prints(self):
         with freeze_time(DURING):
             self.sent(12, profile="student")
@@ -476,7 +532,7 @@ class SynthesisTest(ResultsCase):
         page = html.unescape(response.get_data(as_text=True))
         assert response.status_code == 200
         for text in (
-            "18 people answered",
+            "<strong>18</strong> people answered",
             "<strong>So</strong> it is",
             "Do you use cultural data?",
             'role="img"',

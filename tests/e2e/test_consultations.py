@@ -213,7 +213,7 @@ def test_once_it_has_closed_everybody_reads_the_results(
     assert somebody.barriers() == [], "sealed"
     fill(stored, address)
     page.goto(address.replace("/?", "/results/?"))
-    expect(page.get_by_text("40 people answered").first).to_be_visible()
+    expect(page.locator(".cf-tiles li", has_text="people answered").first).to_be_visible()
     assert somebody.barriers() == [], "results"
     shot(page, "results")
     page.emulate_media(media="print")

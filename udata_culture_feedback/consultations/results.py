@@ -3,6 +3,7 @@ answers came in, without small groups."""
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 from udata.i18n import lazy_gettext as _
@@ -45,6 +46,7 @@ def read(consultation: Consultation) -> Shown:
             "channels": {c.value: totals.get(f"channel:{c}", 0) for c in Channel},
             "by_contributor": by_contributor(totals),
             "profiles": _profiles(totals),
+            "weeks": _weeks(totals) if consultation.get("show_participation") else [],
         },
         "questions": [
             _question(question, totals, answered.get("named") or {})
@@ -91,6 +93,42 @@ def _profiles(totals: Totals) -> list[Shown]:
         for term in lists["profiles"]
         if totals.get(f"profile:{term.id}")
     ]
+
+
+def _weeks(totals: Totals) -> list[Shown]:
+    """Count answers by week (its Monday), where the team shows participation: weeks in which too
+    few answered are counted with those after them, the last with those before."""
+    counts: dict[date, int] = {}
+    for key, n in totals.items():
+        if key.startswith("day:"):
+            day = date.fromisoformat(key.removeprefix("day:"))
+            monday = day - timedelta(days=day.weekday())
+            counts[monday] = counts.get(monday, 0) + n
+    found: list[Shown] = []
+    waiting: Shown | None = None
+    for monday, n in sorted(counts.items()):
+        waiting = waiting or {"week": monday.isoformat(), "count": 0}
+        waiting["count"] += n
+        if waiting["count"] >= LEAST_FOR_CROSSES:
+            found.append(waiting)
+            waiting = None
+    if waiting and found:
+        found[-1]["count"] += waiting["count"]
+    return found
+
+
+def of_profile(found: Shown, profile: str) -> Shown:
+    """Return results with the figures of one profile for each question: those that are shown of it
+    anyway. A question of which they are not has `too_few`."""
+    return found | {"questions": [_of_profile(one, profile) for one in found["questions"]]}
+
+
+def _of_profile(question: Shown, profile: str) -> Shown:
+    alone = {field: question[field] for field in ("id", "kind", "text")}
+    for group in question.get("profiles") or ():
+        if group["profile"] == profile:
+            return {**alone, **group, "profiles": []}
+    return alone | {"answered": 0, "too_few": True}
 
 
 def _question(question: Question, totals: Totals, named: dict[str, list[Named]]) -> Shown:

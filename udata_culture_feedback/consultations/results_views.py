@@ -4,18 +4,17 @@ with search, the synthesis."""
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from flask import Response, abort, redirect, request
 from flask_babel import format_decimal
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
-from ..opendata.suppression import LEAST_FOR_MEANS
 from ..people.viewer import Viewer, current_viewer
 from ..portal.collections import now
 from ..web import charts, listing, refusals
 from ..web.api import bound_body, never_stored
+from ..web.embed.assets import SHEETS
 from ..web.listing import Page
 from ..web.pages import (
     blueprint,
@@ -25,11 +24,21 @@ from ..web.pages import (
     page_address,
     render,
 )
+from ..web.untyped import Shown
 from ..web.urls import login_url
-from . import permissions, presentation, publishing, release, results, text_review
+from . import (
+    headlines,
+    permissions,
+    presentation,
+    publishing,
+    release,
+    results,
+    results_charts,
+    text_review,
+)
 from .markdown import rendered
 from .models import Consultation, TextState
-from .repository import readable
+from .repository import addresses, readable
 from .window import Window, in_words, until_in_words
 from .wording import said
 
@@ -41,8 +50,6 @@ DONE = {
 }
 #: Texts on one page.
 TEXTS = 20
-#: Most parts that can be told apart in one bar.
-MOST_PARTS = 5
 
 
 @blueprint.route("/pages/consultations/<string:reference>/results/")
@@ -55,28 +62,65 @@ def results_page(reference: str, *, refusal: refusals.Refusal | None = None) -> 
         found = results.read(consultation)
     except refusals.NotFound as sealed:
         return _not_yet(viewer, consultation, sealed)
+    return render("consultations/results.html", **_results(viewer, consultation, found, refusal))
+
+
+@blueprint.route("/pages/consultations/<string:reference>/results/report.html")
+def results_report(reference: str) -> Response:
+    """Download the results as one page that needs nothing else: to be kept, sent or printed."""
+    viewer = current_viewer()
+    consultation = _readable(viewer, reference)
+    try:
+        found = results.read(consultation)
+    except refusals.NotFound as sealed:
+        return _not_yet(viewer, consultation, sealed)
+    shown = _results(viewer, consultation, found)
+    shown |= {"layout": "report.html", "report": True, "may_write": False, "may_publish": False}
+    shown["address"] = addresses(consultation)["self_web_url"] + "results/"
+    response = render("consultations/results.html", **shown, sheets=SHEETS)
+    name = f'attachment; filename="{consultation["slug"]}.html"'
+    response.headers["Content-Disposition"] = name
+    return response
+
+
+def _results(
+    viewer: Viewer,
+    consultation: Consultation,
+    found: Shown,
+    refusal: refusals.Refusal | None = None,
+) -> Shown:
+    """Return what the page of results shows."""
+    profiles = _profiles_shown(found)
+    profile = request.args.get("profile", "")
+    if profile in profiles:
+        found = results.of_profile(found, profile)
     synthesis = results.synthesis(consultation)
-    return render(
-        "consultations/results.html",
-        **_common(viewer, consultation, refusal),
-        done=DONE.get(request.args.get("done", "")),
-        **_published(viewer, consultation),
-        found=found,
-        plots=_plots(found),
-        answers=_answers(found),
-        axes=_axes(found["feedback"]),
-        axes_since=any(_is_told(axis["since"]) for axis in found["feedback"]["axes"].values()),
-        synthesis=synthesis,
-        kept=_kept(synthesis),
-        worded=[(one["id"], said(one["text"])) for one in text_review.worded(consultation)],
-        may_moderate=permissions.may_moderate(viewer, consultation),
-        may_write=permissions.is_team(viewer),
-        synthesis_url=_url(consultation, "synthesis"),
-        themes_url=_url(consultation, "results/themes"),
-        labels={term.id: term.label for term in vocabulary.REQUEST_STATUSES},
-        mean=_mean,
-        number=format_decimal,
-        percent=charts.percent,
+    return (
+        _common(viewer, consultation, refusal)
+        | _published(viewer, consultation)
+        | dict(
+            done=DONE.get(request.args.get("done", "")),
+            found=found,
+            profiles=profiles,
+            profile=profile if profile in profiles else "",
+            headlines={one["id"]: headlines.of(one) for one in found["questions"]},
+            weeks=results_charts.weeks(found["responses"]["weeks"]),
+            plots=results_charts.by_profile(found),
+            answers=results_charts.answers(found),
+            axes=results_charts.axes(found["feedback"]),
+            axes_since=results_charts.has_since(found["feedback"]),
+            synthesis=synthesis,
+            kept=_kept(synthesis),
+            worded=[(one["id"], said(one["text"])) for one in text_review.worded(consultation)],
+            may_moderate=permissions.may_moderate(viewer, consultation),
+            may_write=permissions.is_team(viewer),
+            synthesis_url=_url(consultation, "synthesis"),
+            themes_url=_url(consultation, "results/themes"),
+            labels={term.id: term.label for term in vocabulary.REQUEST_STATUSES},
+            mean=_mean,
+            number=format_decimal,
+            percent=charts.percent,
+        )
     )
 
 
@@ -129,7 +173,16 @@ def moderate_text(reference: str) -> Response:
     return _texts(viewer, consultation, done=str(_("Your decision is recorded.")))
 
 
-def _published(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
+def _profiles_shown(found: Shown) -> dict[str, str]:
+    """Return the profiles, id to label, whose answers to some question are shown."""
+    return {
+        group["profile"]: str(group["label"])
+        for question in found["questions"]
+        for group in question.get("profiles") or ()
+    }
+
+
+def _published(viewer: Viewer, consultation: Consultation) -> Shown:
     """Return what the page shows of the results as open data."""
     return {
         "dataset": publishing.dataset_of(consultation),
@@ -204,7 +257,7 @@ def _not_yet(viewer: Viewer, consultation: Consultation, refusal: refusals.Refus
 
 def _common(
     viewer: Viewer, consultation: Consultation, refusal: refusals.Refusal | None = None
-) -> dict[str, Any]:
+) -> Shown:
     window = Window.of(consultation)
     return {
         "viewer": viewer,
@@ -223,6 +276,7 @@ def _common(
         "consultation_url": _url(consultation),
         "list_url": page_address("consultations/"),
         "texts_url": _url(consultation, "results/texts"),
+        "report_url": _url(consultation, "results/report.html"),
         "texts_with": partial(_url, consultation, "results/texts"),
         "request_url": lambda one: one["self_web_url"],
         "login": login_url(_url(consultation, "results/")),
@@ -240,68 +294,10 @@ def _url(consultation: Consultation, what: str = "", **arguments: str) -> str:
     return page_address(f"consultations/{consultation['slug']}/{what}", **arguments)
 
 
-def _kept(synthesis: dict[str, Any] | None) -> int:
+def _kept(synthesis: Shown | None) -> int:
     """Count the commitments that are kept: their request is published in full."""
     asked = [one["request"] or {} for one in (synthesis or {}).get("commitments", ())]
     return sum(one.get("status") == "published" and not one["partial"] for one in asked)
-
-
-def _plots(found: dict[str, Any]) -> dict[str, Any]:
-    """Draw a chart by profile for each question whose answers a bar can show."""
-    plots = {}
-    for question in found["questions"]:
-        options = question.get("options") or []
-        question["shared"] = all(option["share"] is not None for option in options)
-        stackable = question["kind"] in ("single", "scale") and len(options) <= MOST_PARTS
-        if not (stackable and question["profiles"]):
-            continue
-        # The last step of a scale is the best, and drawn first.
-        order = -1 if question["kind"] == "scale" else 1
-        names = [str(option["label"]) for option in options][::order]
-        bars = [charts.Bar(str(_("All")), [option["count"] for option in options][::order])]
-        bars += [
-            charts.Bar(row["label"], [option["count"] for option in row["options"]][::order])
-            for row in question["profiles"]
-        ]
-        plots[question["id"]] = charts.steps(
-            f"cf-plot-{question['id']}", str(question["text"]), names, bars
-        )
-    return plots
-
-
-def _answers(found: dict[str, Any]) -> dict[str, Any]:
-    """Draw a chart of all answers, for each question with shares that may be shown."""
-    drawn = {}
-    for question in found["questions"]:
-        if not (question.get("options") and question["answered"] and question["shared"]):
-            continue
-        rows = [(str(one["label"]), one["count"]) for one in question["options"]]
-        drawn[question["id"]] = charts.ranked(
-            f"cf-answers-{question['id']}", str(question["text"]), rows, question["answered"]
-        )
-    return drawn
-
-
-def _axes(feedback: dict[str, Any]) -> list[tuple[Any, Any]]:
-    """Draw a chart of the ratings for each criterion, during the consultation and since, where
-    enough people gave them for shares to be shown."""
-    found = []
-    for axis in vocabulary.vocabularies()["axes"]:
-        figures = feedback["axes"][axis.id]
-        if not _is_told(figures["during"]):
-            continue
-        during, since = (figures[when]["distribution"][::-1] for when in ("during", "since"))
-        bars = [charts.Bar(str(_("During the consultation")), during)]
-        if _is_told(figures["since"]):
-            bars.append(charts.Bar(str(_("Since, on updated data")), since))
-        steps = [str(step) for step in reversed(axis.steps)]
-        found.append((axis, charts.steps(f"cf-axis-{axis.id}", str(axis.label), steps, bars)))
-    return found
-
-
-def _is_told(axis: dict[str, Any]) -> bool:
-    """Check whether enough people have rated a criterion for shares to be shown."""
-    return int(axis["count"]) >= LEAST_FOR_MEANS
 
 
 def _mean(value: float | None) -> str:

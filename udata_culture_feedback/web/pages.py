@@ -239,7 +239,7 @@ def render_cached(
 def _text(
     template: str, *, viewer: Reader, refusal: refusals.Refusal | None = None, **context: Any
 ) -> str:
-    layout = "fragment.html" if wants_fragment() else "page.html"
+    layout = context.pop("layout", None) or ("fragment.html" if wants_fragment() else "page.html")
     page = render_template(
         f"culture_feedback/{template}",
         layout=f"culture_feedback/{layout}",

@@ -12,6 +12,7 @@ import brotli
 import rcssmin
 import rjsmin
 from flask import Response, request, url_for
+from markupsafe import Markup
 
 from ..urls import own_url
 
@@ -29,6 +30,11 @@ def content(name: str) -> bytes | None:
     if not part.is_file():
         return None
     return _minified(part.read_text(encoding="utf-8"), name[name.rindex(".") :]).encode()
+
+
+def style(sheet: str) -> Markup:
+    """Return a stylesheet for a page that carries it along: with nothing that ends the element."""
+    return Markup((content(f"{sheet}.css") or b"").decode().replace("</", "<\\/"))
 
 
 def _minified(source: str, suffix: str) -> str:

@@ -109,6 +109,7 @@ def asset_address() -> Shown:
     return {
         "culture_feedback_asset": assets.address,
         "culture_feedback_sheets": assets.SHEETS,
+        "culture_feedback_style": assets.style,
         "culture_feedback_bar": charts.bar,
         "culture_feedback_field": name_of,
     }
