@@ -89,7 +89,7 @@ class FewPeopleTest(ConsultationCase):
             result = page.split('id="cf-q-use"')[-1].split('id="cf-q-themes"')[0]
             assert ("%" in result) is (people >= 5), people
             assert ("cf-chart" in result) is (people >= 5), people
-            assert ("answers, mean" in page) is (people >= 5), people
+            assert ("responses, mean" in page) is (people >= 5), people
 
     def test_what_is_said_since_of_few_is_not_shown_beside(self):
         for people in (1, 4, 5):

@@ -473,8 +473,8 @@ class SynthesisTest(ResultsCase):
             sent = self.ask("GET", f"{path}report.html?lang=en")
         for told in ("67% answer “Yes”", "“Museums” comes first: 100%", "67% choose “rather” or"):
             assert told in page, told
-        assert page.count("18 answers") == 2  # « use » and « satisfied », once each
-        assert "12 answers, several answers possible" in page
+        assert page.count("18 responses") == 2  # « use » and « satisfied », once each
+        assert "12 responses, several answers possible" in page
         assert sent.headers["Content-Disposition"].startswith("attachment")
         report = html.unescape(sent.get_data(as_text=True))
         assert "67% answer “Yes”" in report
@@ -498,8 +498,8 @@ class SynthesisTest(ResultsCase):
         assert offered == ["student"]
         assert "Answers of: " in students
         [_before, use] = students.split('id="cf-q-use"')
-        assert "12 answers" in use.split('id="cf-q-themes"')[0]
-        assert "26 answers" not in students
+        assert "12 responses" in use.split('id="cf-q-themes"')[0]
+        assert "26 responses" not in students
 
     def test_weeks_are_shown_where_participation_is_and_of_ten_people_at_least(self):
         with freeze_time(DURING):

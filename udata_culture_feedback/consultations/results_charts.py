@@ -60,6 +60,8 @@ def answers(found: Shown) -> dict[str, Chart]:
         id, title = f"cf-answers-{question['id']}", str(question["text"])
         if question.get("options"):
             rows = [(str(one["label"]), one["count"]) for one in question["options"]]
+            if question["kind"] == Kind.MULTIPLE:
+                rows.sort(key=lambda row: -row[1])
             drawn[question["id"]] = charts.ranked(id, title, rows, question["answered"])
         elif question["kind"] == Kind.RANKING:
             rows = [(str(row["label"]), row["options"][0]["count"]) for row in question["rows"]]
