@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from udata_culture_feedback.web.api import FILE_MAX_BYTES
-
 from .scene import AbuseCase, Scene
 from .writes import ELSEWHERE, FORMS, JSON, Write, nothing, with_field
 
@@ -207,9 +205,9 @@ class FormsTest(AbuseCase):
             if verb == "POST"
         }
         for route, write in FORMS.items():
-            with_file = getattr(views[route], "takes_file", False)
-            size = FILE_MAX_BYTES if with_file else 65_536
-            body = write.body(scene) | {"more": "x" * size}
+            if getattr(views[route], "takes_file", False):
+                continue  # longer ones are refused in the tests of imports and of themes
+            body = write.body(scene) | {"more": "x" * 65_536}
             path = scene.address(route) + write.query(scene)
             answer = scene.call(write.role, "POST", path, form=body)
             unread = write.body is nothing and answer.status_code < 400

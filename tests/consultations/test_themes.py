@@ -14,6 +14,7 @@ from udata.core.user.factories import UserFactory
 from udata_culture_feedback.consultations import figures, publishing, text_review
 from udata_culture_feedback.consultations.models import TextState, responses
 from udata_culture_feedback.figures.settle import recount
+from udata_culture_feedback.web.api import FILE_MAX_BYTES
 
 from .consulting import (
     AFTER,
@@ -170,6 +171,8 @@ class TagTest(ThemesCase):
             assert {one["label"]: one["people"] for one in shown} == {"Images": 2, "Hours": 1}
             wrong = (io.BytesIO(b"text;themes\n%s;Nothing\n" % rows[0]["text"].encode()), "t.csv")
             assert "Line 2" in self.act("import", 400, file=wrong)
+            long = (io.BytesIO(b"x" * FILE_MAX_BYTES), "tags.csv")
+            assert "That is too long" in self.act("import", 413, file=long)
             assert "no column" in self.act("import", 400, file=(io.BytesIO(b"a;b\n"), "t.csv"))
 
     def test_a_theme_is_changed_and_deleted(self):

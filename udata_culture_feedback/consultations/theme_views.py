@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from io import BytesIO
+from operator import itemgetter
 
 from flask import Response, request
 from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 
+from ..opendata.tables import Column, Table
 from ..people.viewer import Viewer
 from ..web import refusals
 from ..web.api import never_stored, takes_file
-from ..web.csv import download
 from ..web.listing import MAX_OFFSET
 from ..web.pages import (
     blueprint,
@@ -62,19 +63,35 @@ def tags_file(reference: str) -> Response:
         results.must_be_there(consultation)
     except refusals.NotFound as sealed:
         return _sealed(viewer, consultation, sealed)
-    header = ["text", "question", "themes", "words"]
     name = f"texts-{consultation['slug']}"
-    return never_stored(download(name, header, _rows(viewer, consultation)))
+    return never_stored(_table().download(_rows(consultation), name=name))
 
 
-def _rows(viewer: Viewer, consultation: Consultation) -> Iterator[list[str]]:
+def _table() -> Table:
+    """Describe the file of tags; it can be imported once its themes are changed."""
+    columns = ("text", "question", "themes", "words")
+    return Table(
+        "texts",
+        str(_("Texts and their themes")),
+        "",
+        tuple(Column(name, name, itemgetter(name)) for name in columns),
+        drawn=False,
+    )
+
+
+def _rows(consultation: Consultation) -> Iterator[dict[str, str]]:
     labels = {
         one["id"]: str(said(one["label"])) for one in published_themes.themes_of(consultation)
     }
     found = coded_texts.read(consultation, Filters(), grouped=False)
     for entry in found.entries:
         named = ", ".join(labels[id] for id in entry.themes)
-        yield [entry.id, entry.question, named, entry.text]
+        yield {
+            "text": entry.id,
+            "question": entry.question,
+            "themes": named,
+            "words": entry.text,
+        }
 
 
 @form_address("/pages/consultations/<string:reference>/results/themes/edit", page=PAGE_OF)
