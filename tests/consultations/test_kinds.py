@@ -317,7 +317,7 @@ class EditorTest(KindsCase):
         with freeze_time(BEFORE):
             self.made = self.make(self.team, publish=False)
             assert self.editor().sees(
-                "Worth a look:", "There is no contact for questions.", "“Which dataset is missing?”"
+                "worth a look", "There is no contact for questions.", "“Which dataset is missing?”"
             )
 
     def test_it_is_made_known_by_an_address_a_code_and_texts(self):
@@ -326,6 +326,7 @@ class EditorTest(KindsCase):
                 f"/pages/consultations/{self.made['slug']}/spread?lang=en"
             )
             assert page.sees("A code to scan", "Opening culture: this public consultation is open")
+            assert page.sees(f'src="pages/consultations/{self.made["slug"]}/"></culture-')
             code = Browser(self).goes_to(f"/pages/consultations/{self.made['slug']}/qr.svg")
             assert code.status == 200
             assert code.text.startswith("<?xml")

@@ -50,6 +50,7 @@ def test_a_member_of_the_team_runs_a_whole_consultation(
         answer_by_email(visitor(java_script_enabled=False), address)
         answer_by_a_proof(visitor(), address)
         enter_a_call(team, page)
+        import_a_file(team, page, address)
         put_off(team, page, address, visitor())
         late = begin(visitor(), address)
         time_passes(stored, slug)
@@ -118,7 +119,7 @@ def look_at_it_and_publish(team: Visitor, page: Page) -> None:
 
 def enter_a_call(team: Visitor, page: Page) -> None:
     page.goto(in_english(page.url))
-    page.get_by_role("link", name="Enter an answer received").click()
+    page.get_by_role("link", name="Answers on paper").click()
     page.goto(in_english(page.url))
     page.get_by_label("on the phone").check()
     page.get_by_label("Reference of the letter or the call").fill("Appel du 12")
@@ -129,9 +130,48 @@ def enter_a_call(team: Visitor, page: Page) -> None:
     expect(page.get_by_role("status").first).to_be_visible()
 
 
+def import_a_file(team: Visitor, page: Page, address: str) -> None:
+    """What another form has collected, as a spreadsheet saves it: a word of its own, a mistake."""
+    answers = (
+        "sep=;\r\nN°;Reçu le;Do you use opening hours?;Are they right?;What should change?;;\r\n"
+        f"1;{datetime.now(UTC):%d/%m/%Y};Yes;Always;Écrit sur papier.;;\r\n"
+        "2;;Jamais;;;;\r\n"
+        "3;;Yes;Perhaps;;;\r\n"
+    )
+    page.goto(in_english(page.url))
+    page.get_by_role("link", name="Import answers").click()
+    page.goto(in_english(page.url))
+    file = {"name": "papier.csv", "mimeType": "text/csv", "buffer": answers.encode("cp1252")}
+    page.get_by_label("File", exact=True).set_input_files(file)  # type: ignore[arg-type]
+    assert team.barriers() == [], "sending a file"
+    page.get_by_role("button", name="Send the file").click()
+    expect(page.get_by_role("cell", name="Écrit sur papier.")).to_be_visible()
+    expect(page.get_by_label("Identifier of the line")).to_have_value("N°")
+    assert team.barriers() == [], "choosing columns"
+    page.get_by_role("button", name="Check the file").click()
+    expect(page.get_by_role("row", name="“Perhaps”")).to_be_visible()
+    page.get_by_label("“Jamais”").select_option("No")
+    page.get_by_role("button", name="Check the file").click()
+    assert team.barriers() == [], "what importing would do"
+    page.get_by_role("button", name="Import 2 lines").click()
+    expect(page.get_by_role("status").first).to_contain_text("2 lines are imported.")
+    # A second file was the wrong one: it is taken back.
+    wrong = {"name": "faux.csv", "mimeType": "text/csv", "buffer": answers.replace("\n1;", "\n9;")}
+    wrong["buffer"] = wrong["buffer"].encode("utf-8")  # type: ignore[attr-defined]
+    page.goto(f"{address}import?lang=en")
+    page.get_by_label("File", exact=True).set_input_files(wrong)  # type: ignore[arg-type]
+    page.get_by_role("button", name="Send the file").click()
+    page.get_by_role("button", name="Check the file").click()
+    page.get_by_role("button", name="Import 1 line").click()
+    page.get_by_text("Undo this import").first.click()
+    page.get_by_role("button", name="Undo this import").click()
+    expect(page.get_by_role("status").first).to_contain_text("1 line is removed.")
+
+
 def put_off(team: Visitor, page: Page, address: str, somebody: Visitor) -> None:
     """The closing goes forward, and everybody sees that it did."""
     page.goto(f"{address}edit?lang=en")
+    page.get_by_text("What it is", exact=True).click()
     closes = datetime.now(UTC) + timedelta(days=9)
     page.get_by_label("It closes at").fill(f"{closes:%Y-%m-%dT00:00:00}")
     page.get_by_role("button", name="Save the consultation").click()
@@ -153,7 +193,7 @@ def conclude(team: Visitor, page: Page, address: str) -> None:
     page.goto(f"{address}results/?lang=en")
     page.get_by_role("link", name="Moderate the texts").click()
     page.goto(in_english(page.url))
-    for _one in range(3):
+    for _one in range(4):
         page.get_by_role("button", name="Publish this text").first.click()
         expect(page.get_by_role("status").first).to_be_visible()
         page.goto(in_english(page.url))
@@ -248,7 +288,7 @@ def compare_with_the_files(
     expect(page.get_by_text("We shall open them.")).to_be_visible()
     expect(page.get_by_text("Opening hours of museums")).to_be_visible()
     totals = page.locator(".cf-tiles li").first
-    expect(totals).to_contain_text("5 people answered")
+    expect(totals).to_contain_text("7 people answered")
     assert somebody.barriers() == [], "results"
     used = page.locator("figure").first
     used.get_by_text("See the table").click()
@@ -256,7 +296,7 @@ def compare_with_the_files(
         row.locator("th").inner_text().strip(): int(row.locator("td").first.inner_text())
         for row in used.locator("tbody tr").all()
     }
-    assert shown == {"Yes": 3, "No": 2}
+    assert shown == {"Yes": 4, "No": 3}
 
     page.get_by_role("link", name="Read the texts").click()
     expect(page.get_by_label("Question", exact=True)).to_have_value("what-should-change")
@@ -266,7 +306,7 @@ def compare_with_the_files(
     told = files["Résultats, question par question"]
     lines = [row for row in told if row["question"] == "do-you-use-opening-hours"]
     assert {row["answer_label"]: int(row["count"]) for row in lines} == shown
-    # Five people are too few for a line each: no file and no link has their answers one by one.
+    # Seven people are too few for a line each: no file and no link has their answers one by one.
     assert not any("Réponses" in title for title in files)
     expect(page.get_by_role("link", name="Download the answers")).to_have_count(0)
     words = {word for rows in files.values() for row in rows for word in row.values()}

@@ -13,6 +13,7 @@ from ..vocabulary import vocabularies
 from ..web.moments import portal_zone
 from ..web.payload import Payload
 from .models import Consultation, Mode, Option, Question, Synthesis
+from .question_reading import MAX_STEPS
 from .questions import COUNTED, PROFILE, Kind, conditions_of, labels
 from .window import typed_moment
 from .wording import FORM_LANGUAGES, Texts, said
@@ -189,8 +190,11 @@ def form_of_question(question: Question | None, position: int) -> dict[str, Any]
 
 
 def conditions(questions: list[Question], question: Question | None) -> list[tuple[str, str]]:
-    """List what a question may depend on: an answer to another one, or a profile, with its
-    label."""
+    """List what a question may depend on: an answer to one of an earlier step, or a profile, with
+    its label. A new question may go to any step."""
+    step = question["step"] if question else MAX_STEPS + 1
+    if step == 1:
+        return []
     profile = str(_("Profile"))
     profiles = [
         (f"{PROFILE}:{term.id}", f"{profile} — {term.label}") for term in vocabularies()["profiles"]
@@ -200,7 +204,7 @@ def conditions(questions: list[Question], question: Question | None) -> list[tup
     return profiles + [
         (f"{other['id']}:{answer}", f"{said(other['text'])} — {label}")
         for other in questions
-        if (question is None or other["id"] != question["id"]) and Kind(other["kind"]) in COUNTED
+        if other["step"] < step and Kind(other["kind"]) in COUNTED
         for answer, label in labels(other)
     ]
 

@@ -21,8 +21,8 @@ from ..web.pages import (
     render,
 )
 from ..web.refusals import Errors
-from . import actions, copying, editor_forms, permissions, presentation
-from .models import Consultation
+from . import actions, copying, editor_forms, presentation
+from .models import Consultation, Question
 from .question_reading import MAX_STEPS
 from .questions import condition_in_words
 from .representation import informed
@@ -228,25 +228,7 @@ def _form(
         picked = (
             editor_forms.picked_of(consultation) if consultation else editor_forms.nothing_picked()
         )
-    questions = consultation["questions"] if consultation else []
-    forms: list[dict[str, Any]] = [
-        {
-            "key": one["id"],
-            "question": one,
-            "shown": editor_forms.form_of_question(one, number),
-            "conditions": editor_forms.conditions(questions, one),
-            "condition": condition_in_words(one, questions),
-        }
-        for number, one in enumerate(questions, 1)
-    ]
-    forms.append(
-        {
-            "key": NEW,
-            "question": None,
-            "shown": editor_forms.form_of_question(None, len(questions) + 1),
-            "conditions": editor_forms.conditions(questions, None),
-        }
-    )
+    forms = _question_forms(consultation["questions"] if consultation else [])
     for one in forms:
         if one["key"] == question:  # what was typed is kept
             one["shown"] |= dict(request.form) | {
@@ -267,6 +249,9 @@ def _form(
             modes=editor_forms.MODE_LABELS,
             picked=picked,
             forms=forms,
+            steps=_steps(consultation, forms),
+            shown_step=_shown_step(forms, question),
+            previewed=presentation.picked_of([one["question"] for one in forms[:-1]], {}),
             open_question=question,
             kinds=editor_forms.KIND_LABELS,
             steps_count=max(1, len(consultation["steps"])) if consultation else MAX_STEPS,
@@ -274,7 +259,6 @@ def _form(
             frozen=bool(consultation and actions.is_frozen(consultation)),
             missing=actions.what_is_missing(consultation) if consultation else {},
             worth_a_look=actions.worth_a_look(consultation) if consultation else [],
-            unsealed=bool(consultation and permissions.may_see_results(consultation)),
             opens=in_words(window.opens_at) if window else "",
             closes=until_in_words(window.closes_at) if window else "",
             here=page_address(
@@ -284,6 +268,51 @@ def _form(
             ),
         )
     )
+
+
+def _question_forms(questions: list[Question]) -> list[dict[str, Any]]:
+    """Return the forms of all questions, then that of a new one."""
+    forms: list[dict[str, Any]] = [
+        {
+            "key": one["id"],
+            "number": number,
+            "question": one,
+            "shown": editor_forms.form_of_question(one, number),
+            "conditions": editor_forms.conditions(questions, one),
+            "condition": condition_in_words(one, questions),
+            "untranslated": [
+                language for language in FORM_LANGUAGES if language not in one["text"]
+            ],
+        }
+        for number, one in enumerate(questions, 1)
+    ]
+    forms.append(
+        {
+            "key": NEW,
+            "question": None,
+            "shown": editor_forms.form_of_question(None, len(questions) + 1),
+            "conditions": editor_forms.conditions(questions, None),
+        }
+    )
+    return forms
+
+
+def _steps(consultation: Consultation | None, forms: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return each step with its title and the forms of its questions."""
+    titles = [str(said(title)) for title in consultation["steps"]] if consultation else []
+    return [
+        {"title": title, "forms": [one for one in forms[:-1] if one["question"]["step"] == number]}
+        for number, title in enumerate(titles or [""], 1)
+    ]
+
+
+def _shown_step(forms: list[dict[str, Any]], question: str | None) -> int:
+    """Return the step to preview: the one asked for, otherwise that of the open question."""
+    last = max((one["question"]["step"] for one in forms[:-1]), default=1)
+    asked = editor_forms.whole_number(request.args.get("step"))
+    if asked:
+        return min(max(asked, 1), last)
+    return next((one["question"]["step"] for one in forms[:-1] if one["key"] == question), 1)
 
 
 def _of_one_question(errors: Errors, asked: str) -> dict[str, Any]:

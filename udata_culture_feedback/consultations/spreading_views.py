@@ -11,7 +11,7 @@ from udata.i18n import lazy_gettext as _
 from ..people.viewer import current_viewer
 from ..web.api import never_stored
 from ..web.pages import blueprint, page_address, render
-from ..web.urls import pages_url
+from ..web.urls import api_url, pages_url
 from .models import Consultation
 from .team_pages import common, readable_page, team
 from .window import until_in_words
@@ -65,9 +65,22 @@ def spread_page(reference: str) -> Response:
             address=address,
             published=bool(consultation.get("published")),
             code_url=page_address(f"consultations/{consultation['slug']}/qr.svg"),
-            texts=[(_("For a mail"), str(mail), 8), (_("For a social network"), str(post), 3)],
+            texts=[
+                (_("For a mail"), str(mail), 8),
+                (_("For a social network"), str(post), 3),
+                (_("To put it on a page of another site"), _snippet(consultation), 3),
+            ],
             here=page_address(f"consultations/{consultation['slug']}/spread"),
         )
+    )
+
+
+def _snippet(consultation: Consultation) -> str:
+    """Return the HTML that shows a consultation on a page of another site."""
+    source = f"pages/consultations/{consultation['slug']}/"
+    return (
+        f'<script type="module" src="{api_url("embed.js")}"></script>\n'
+        f'<culture-feedback-panel src="{source}"></culture-feedback-panel>'
     )
 
 

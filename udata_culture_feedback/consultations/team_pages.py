@@ -8,6 +8,7 @@ from flask import Response, abort, redirect, request
 from udata.i18n import lazy_gettext as _
 
 from ..people.viewer import Viewer, current_viewer
+from ..portal.collections import now
 from ..web import refusals
 from ..web.pages import page_address, wants_fragment
 from ..web.urls import login_url
@@ -15,8 +16,11 @@ from . import permissions
 from .markdown import rendered
 from .models import Consultation
 from .repository import readable
-from .window import until_in_words
+from .window import State, Window, until_in_words
 from .wording import FORM_LANGUAGES, said
+
+#: A page of the team: its name, its address, whether it is shown, and a number beside its name.
+Tab = tuple[str, str, bool, int | None]
 
 #: Messages after a form was handled.
 DONE = {
@@ -58,6 +62,31 @@ def go_on(consultation: Consultation, page: str, *, done: str) -> Response:
     return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
 
 
+def _tabs(consultation: Consultation) -> list[Tab]:
+    """List the pages on which the team works on a consultation, as far as it has come."""
+    state = Window.of(consultation).state(now())
+    begun = state in (State.OPEN, State.CLOSED)
+    unsealed = permissions.may_see_results(consultation)
+    pages: list[tuple[str, Any, bool, int | None]] = [
+        ("edit", _("Questions"), True, len(consultation["questions"])),
+        ("spread", _("Make it known"), state is not State.DRAFT, None),
+        ("participation", _("Participation"), state is not State.DRAFT, None),
+        ("entry", _("Answers on paper"), state is State.OPEN, None),
+        ("import", _("Import answers"), begun, None),
+        ("results/texts", _("Texts"), unsealed, None),
+        ("synthesis", _("Synthesis"), unsealed, None),
+        ("results/", _("Results"), unsealed, None),
+    ]
+    place = f"consultations/{consultation['slug']}/"
+    current = {"questions": "edit", "publish": "edit", "copy": "edit", "delete": "edit"}
+    here = request.path.rpartition(f"/{consultation['slug']}/")[2]
+    return [
+        (str(label), page_address(place + page), page == current.get(here, here), number)
+        for page, label, there, number in pages
+        if there
+    ]
+
+
 def common(
     viewer: Viewer,
     consultation: Consultation | None,
@@ -80,6 +109,7 @@ def common(
         "languages_of_forms": FORM_LANGUAGES,
         "language_names": {"fr": _("in French"), "en": _("in English")},
         "by_link": False,
+        "team_tabs": _tabs(consultation) if consultation else [],
         "act": lambda what: page_address(f"consultations/{slug}/{what}"),
         "consultation_url": page_address(f"consultations/{slug}/") if slug else "",
         "list_url": page_address("consultations/"),
