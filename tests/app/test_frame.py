@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import re
 
+import pymongo.monitoring
+import pytest
+from udata.core.dataset.factories import DatasetFactory
 from udata.core.user.factories import AdminFactory, UserFactory
 
-from tests.cases import P, PluginTestCase, Producer
+from tests.cases import CommandCounter, P, PluginTestCase, Producer
+
+COUNTER = CommandCounter()
+pymongo.monitoring.register(COUNTER)
 
 
 class FrameTest(PluginTestCase):
@@ -23,6 +29,36 @@ class FrameTest(PluginTestCase):
         assert "Log in" in header
         assert "dashboard" not in header
         assert f'href="{P}/pages/requests/" aria-current="page"' in header
+
+    @pytest.mark.parametrize(
+        ("pages", "back"),
+        [
+            # The front-end goes to no whole address after logging in.
+            ("https://portal.example/voice", "/voice/me/"),
+            ("https://voice.example/", "https%3A//voice.example/me/"),
+        ],
+    )
+    def test_logging_in_leads_back_by_a_path_where_the_site_is_the_same(self, pages, back):
+        self.app.config["CDATA_BASE_URL"] = "https://portal.example"
+        self.app.config["CULTURE_FEEDBACK_PAGES_URL"] = pages
+        page = self.visit("GET", f"{P}/pages/me/").text
+        assert f'href="https://portal.example/login?next={back}"' in page
+
+    def test_who_works_nowhere_has_nothing_counted(self):
+        citizen, owner, producer = UserFactory(), UserFactory(), Producer()
+        DatasetFactory(owner=owner, organization=None)
+        for user, counts, leads_there in (
+            (citizen, False, False),
+            (owner, False, True),
+            (producer.partial_editor, False, True),  # of nothing yet
+            (producer.editor, True, True),
+            (AdminFactory(), True, False),
+        ):
+            self.header(user, "privacy/")
+            with COUNTER.count() as commands:
+                header = self.header(user, "privacy/")
+            assert ('pages/dashboard/"' in header) is leads_there
+            assert ("aggregate" in commands) is counts
 
     def test_the_home_is_where_one_is_on_the_home_itself(self):
         assert f'href="{P}/pages/" aria-current="page"' in self.header(path="")

@@ -340,6 +340,33 @@ def test_after_logging_in_one_is_on_the_page_of_ours_that_asked_for_it(
     assert somebody.page.url.endswith(f"{PAGES}/me/")
 
 
+def test_after_logging_in_one_is_on_the_pretty_page_of_ours(
+    arrive: Callable[..., Visitor],
+) -> None:
+    """As `CULTURE_FEEDBACK_PAGES_URL` has it; the edge leads it to us."""
+    somebody = arrive("cdata", "/posts")
+    pretty = f"{somebody.portal.url}/voix/"
+
+    def changed(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.text().replace('"pages":null', f'"pages":"{pretty}"', 1)
+        route.fulfill(response=answer, body=body)
+
+    def edge(route: Route) -> None:
+        if route.request.is_navigation_request():
+            route.fulfill(body="<h1>Mes contributions</h1>", content_type="text/html")
+        else:
+            route.fallback()
+
+    somebody.context.route("**/embed.js", changed)
+    somebody.context.route(re.compile("//[^/]+/voix/"), edge)
+    somebody.page.goto(f"{somebody.portal.url}/login?next=/voix/me/")
+    somebody.page.wait_for_function("() => !useNuxtApp().isHydrating")
+    somebody.page.wait_for_load_state("networkidle")
+    somebody.page.locator("#enter").click()
+    expect(somebody.page.get_by_role("heading", level=1)).to_have_text("Mes contributions")
+
+
 def test_a_host_says_where_one_logs_in(visitor: Come) -> None:
     """udata-front-kit logs in by itself: the page of udata would know nothing of its token."""
     somebody = visitor()
@@ -368,6 +395,50 @@ def test_what_is_about_another_dataset_is_dimmed_until_the_new_one_is_there(
     held[0].continue_()
     expect(somebody.widget).to_contain_text("Personne n’a encore donné son avis")
     expect(somebody.widget.locator("[aria-busy]")).to_have_count(0)
+
+
+def test_the_next_dataset_is_asked_for_while_the_page_of_the_last_one_stands(
+    arrive: Callable[..., Visitor],
+) -> None:
+    """As in cdata, which shows the page that is left until the next one has its data."""
+    somebody = arrive("cdata", "/datasets/{one}#culture-feedback")
+    shown(somebody)
+    somebody.page.evaluate("window.held = true")
+    slug = of(somebody)["two"]
+    with somebody.page.expect_response(re.compile(f"pages/datasets/{slug}/.*as=fragment")):
+        # By a link of the page, without going up to it.
+        somebody.page.locator(f'[data-go="/datasets/{slug}"]').evaluate("it => it.click()")
+        expect(somebody.widget).to_be_visible()
+    expect(somebody.page.locator("h1")).to_have_text(of(somebody)["one"])
+    expect(somebody.widget).to_contain_text("Personne n’a encore donné son avis")
+    somebody.page.evaluate("window.held = false; window.release()")
+    expect(somebody.page.locator("h1")).to_have_text(slug)
+    expect(somebody.widget).to_be_visible()
+    assert sum(slug in one for one in fragments(somebody)) == 1
+
+
+def test_what_is_about_the_last_dataset_goes_with_its_page(arrive: Callable[..., Visitor]) -> None:
+    somebody = arrive("cdata", "/datasets/{one}#culture-feedback")
+    shown(somebody)
+    somebody.page.evaluate("window.held = true")
+    go(somebody, "/datasets/unknown")
+    expect(somebody.widget.locator("[aria-busy]").first).to_have_css("opacity", "0.7")
+    somebody.page.evaluate("window.release()")
+    expect(somebody.widget).to_be_hidden()
+    somebody.expects("404")
+
+
+@pytest.mark.parametrize("width", [700, 1100, 1280, 1600])
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_it_begins_where_the_page_around_begins(
+    arrive: Callable[..., Visitor], flavour: str, width: int
+) -> None:
+    somebody = arrive(flavour, "/datasets/{one}")
+    somebody.page.set_viewport_size({"width": width, "height": 900})
+    shown(somebody)
+    left = "it => Math.round(it.getBoundingClientRect().left)"
+    title = somebody.widget.locator("#cf-title")
+    assert title.evaluate(left) == somebody.page.locator("h1").evaluate(left)
 
 
 def test_a_producer_finds_their_dashboard_in_the_administration(

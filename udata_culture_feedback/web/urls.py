@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 import slugify
 from bson import ObjectId
@@ -49,15 +49,12 @@ def asked_url() -> str:
 
 
 def login_url(back: str) -> str:
-    """Return the address to log in at, which then leads back to `back`, a path of this portal."""
+    """Return the address to log in at, which then leads back to `back`, one of our addresses: as a
+    path on the same site, since cdata goes to no whole address after logging in."""
     login = current_app.config["CULTURE_FEEDBACK_LOGIN_URL"] or cdata_url("/login") or "/login"
-    return _with_next(login, back)
-
-
-def _with_next(address: str, back: str) -> str:
-    from urllib.parse import quote
-
-    return f"{address}{'&' if '?' in address else '?'}next={quote(back, safe='/')}"
+    site = "{0.scheme}://{0.netloc}/".format(urlsplit(urljoin(request.host_url, login)))
+    back = f"/{back.removeprefix(site)}" if back.startswith(site) else back
+    return f"{login}{'&' if '?' in login else '?'}next={quote(back, safe='/')}"
 
 
 def portal() -> Shown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, abort, json, request
+from flask import Response, abort, current_app, json, request
 from udata.cors import get_allowed_origins
 from udata.i18n import gettext as _
 from udata.i18n import ngettext
@@ -38,6 +38,7 @@ def embed_js() -> Response:
         "placements": {
             name: {key: value for key, value in one.items() if value} for name, one in table.items()
         },
+        "pages": current_app.config["CULTURE_FEEDBACK_PAGES_URL"],
         "words": _words(),
         "looks": _first_looks(),
     }

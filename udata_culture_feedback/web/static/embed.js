@@ -502,14 +502,14 @@ function sync() {
   if (place !== (place = location.href)) {
     moves = 0;
     // A page of ours is none of the front-end's, which would say that it does not exist.
-    if (place.startsWith(`${base}pages/`)) location.reload();
+    if ([`${base}pages/`, settings.pages].some((own) => own && place.startsWith(own))) location.reload();
   }
   const here = table.map(look).filter(Boolean);
   for (const [name, host] of Object.entries(hosts)) {
     host.hidden ||= !here.some((one) => one.name === name && one.anchor);
   }
   for (const one of here) if (one.anchor && one.at && one.name !== "tab") put(one);
-  const around = here.filter(({ name, anchor }) => anchor && /^(tab|download|counts)$/.test(name));
+  const around = here.filter(({ name, anchor }) => anchor && ["tab", "download", "counts"].includes(name));
   if (around.length) surround(around);
   if (here.length) watcher.observe(document.body, { childList: true, subtree: true });
   else watcher.disconnect();
@@ -523,15 +523,17 @@ function look([name, { on, proof, at, wide }]) {
     const fill = (text, write) => text.replace(/\$(\w)/g, (_, group) => write(found[group] ?? ""));
     const see = (selector) => document.querySelector(fill(selector, CSS.escape));
     const [selector, position] = Object.entries(at ?? {}).find(([one]) => see(one)) ?? [];
-    const proven = !proof || see(proof);
+    // The page that is left stands until the next one has its data: so does what we have on it.
+    const last = hosts[name]?.proven;
+    const proven = !proof || see(proof) || (last?.isConnected && last);
     const anchor = proven && (at ? selector && see(selector) : document.body);
     // The group is written as in the address of the page, and what is searched for as it was typed.
     const wanted = fill(value, (text) => (text === found.q ? encodeURIComponent(text) : text));
-    return { name, at, wide, anchor, position, wanted };
+    return { name, at, wide, anchor, position, wanted, proven };
   }
 }
 
-function put({ name, wide, anchor, position, wanted }) {
+function put({ name, wide, anchor, position, wanted, proven }) {
   const isSection = name === "section";
   const tag = isSection ? "culture-feedback" : "culture-feedback-panel";
   // One that the front-end has placed itself is enough.
@@ -541,10 +543,11 @@ function put({ name, wide, anchor, position, wanted }) {
     id: isSection ? tag : `culture-feedback-${name}`,
     "data-placed": name,
     [isSection ? "dataset-id" : "src"]: isSection ? decodeURIComponent(wanted) : wanted,
-    ...(wide && { wide: "" }),
+    ...(wide && { wide: position }),
   });
   const there = position === "beforebegin" ? anchor.previousElementSibling : anchor.lastElementChild;
   if (there !== host && moves++ < 20) anchor.insertAdjacentElement(position, host);
+  host.proven = proven;
   host.hidden = false;
 }
 
@@ -558,8 +561,7 @@ function set(element, attributes) {
 async function surround(those) {
   const section = hosts.section ?? document.querySelector("culture-feedback");
   await section?.settled;
-  const { beside } = await import(asset("around.js")).catch(() => ({}));
-  beside?.(those, { base, words: settings.words, section, ask });
+  import(asset("around.js")).then(({ beside }) => beside(those, { base, words: settings.words, section, ask }), () => {});
 }
 
 if (!customElements.get("culture-feedback")) {
