@@ -451,6 +451,7 @@ FORMS: dict[str, Write] = {
     "pages/imports/<import_id>/undo": Write("team", nothing),
     "pages/requests/import": Write("moderator", _of(encoding="")),
     "pages/requests/interested": Write("anonymous", nothing),
+    "pages/requests/unmet": Write("citizen", _of(q="Cloches des villages")),
     "pages/requests/new": Write(
         "citizen",
         lambda s: {name: _typed(value) for name, value in _request(s).items()} | {"checked": "1"},

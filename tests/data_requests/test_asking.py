@@ -12,6 +12,8 @@ from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
 
 from udata_culture_feedback.data_requests.models import requests
+from udata_culture_feedback.people import tokens
+from udata_culture_feedback.search import unmet_searches
 
 from ..cases import P, PluginTestCase, Producer
 
@@ -112,7 +114,8 @@ class HolderTest(AskingCase):
 class SimilarThingsTest(AskingCase):
     def test_what_was_looked_for_in_vain_is_the_title_to_begin_with(self):
         found = self.see("/pages/requests/?q=cloches+des+villages")
-        [address] = set(re.findall(r'class="cf-button" href="([^"]+)"', found))
+        assert 'name="q" value="cloches des villages"' in found
+        address = self.post("/pages/requests/unmet", None, q="cloches des villages").location
         assert 'value="cloches des villages"' in self.see(address.removeprefix(P), UserFactory())
 
     def test_they_are_shown_with_a_way_to_support_them(self):
@@ -159,6 +162,41 @@ class SimilarThingsTest(AskingCase):
         assert 'name="checked"' in shown.text
         assert requests().count_documents({}) == 1
         assert self.asks(**again, checked="1").status_code == 303
+
+
+class UnmetTest(AskingCase):
+    def seen(self) -> list[int]:
+        return [one["seen"] for one in unmet_searches._unmet().find()]
+
+    def goes_on(self, who: Any = None, **form: Any) -> Any:
+        return self.post("/pages/requests/unmet", who, q="Cloches des villages", **form)
+
+    def test_going_on_from_an_empty_search_counts_each_person_once(self):
+        page = self.see("/pages/requests/?q=Cloches+des+villages", UserFactory())
+        assert f'action="{P}/pages/requests/unmet' in page
+        people = [UserFactory() for _one in range(6)]
+        for one in (*people, people[0]):
+            answer = self.goes_on(one)
+            assert answer.status_code == 303
+            assert "/pages/requests/new?title=Cloches+des+villages" in answer.location
+        assert self.seen() == [6]
+
+    def test_a_browser_counts_by_its_token_and_nobody_without_one(self):
+        browser = tokens.new_browser()
+        for form in ({}, {"contributor_token": browser}, {"contributor_token": browser}):
+            assert self.goes_on(**form).status_code == 303
+        assert self.seen() == [1]
+        [stored] = unmet_searches._unmet().find()
+        assert browser not in str(stored)
+
+    def test_what_was_shown_and_is_something_else_counts_once_it_is_asked(self):
+        self.asks(UserFactory(), title="Horaires des piscines")
+        unmet_searches._unmet().delete_many({})
+        asked = self.asks(UserFactory(), title="Horaires des piscines")
+        assert "data-found" in asked.text
+        assert self.seen() == []
+        self.asks(UserFactory(), title="Horaires des piscines", checked="1")
+        assert self.seen() == [1]
 
 
 class InTheWidgetTest(AskingCase):

@@ -48,11 +48,14 @@ class BoardTest(PluginTestCase):
         empty = page.select_one(".cf-empty")
         assert empty is not None
         assert "“orgues classés”" in empty.get_text()
-        ask, bare = empty.select_one("a[href*='new?']"), empty.select_one("a[href*='theme']")
+        ask, bare = empty.select_one("form"), empty.select_one("a[href*='theme']")
         assert ask is not None
-        assert "title=orgues" in ask["href"]
-        assert bare is None  # the other link is without the filters
-        asking = self.visit("GET", ask["href"].removeprefix("http://local.test"))
+        assert bare is None  # the link is without the filters
+        going = self.visit(
+            "POST", ask["action"], data={"q": empty.select_one("input[name=q]")["value"]}
+        )
+        assert "title=orgues" in going.location
+        asking = self.visit("GET", going.location.removeprefix("http://local.test"))
         assert 'value="orgues classés"' in asking.get_data(as_text=True)
 
     def test_pages_are_numbered_and_keep_the_filters(self):

@@ -188,9 +188,9 @@ class UnmetTest(Upkeep):
 
     def test_the_command_shows_what_was_looked_for_five_times(self):
         assert "Nothing" in self.cli("feedback unmet").output
-        for _time in range(5):
-            unmet_searches.record("Cartes postales")
-        unmet_searches.record("Jardins")
+        for who in "abcde":
+            unmet_searches.record("Cartes postales", who)
+        unmet_searches.record("Jardins", "a")
         said = self.cli("feedback unmet").output
         assert "5  cartes postales" in said
         assert "jardins" not in said

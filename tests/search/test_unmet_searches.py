@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from freezegun import freeze_time
 
 from udata_culture_feedback.data_requests.indexing import STEPS
 from udata_culture_feedback.portal.collections import now
+from udata_culture_feedback.search import unmet_searches
 from udata_culture_feedback.search.unmet_searches import (
     FORGOTTEN_AFTER,
     SHOWN_FROM,
     CultureFeedbackUnmet,
     Unmet,
-    record,
     shown,
 )
 
 from ..cases import PluginTestCase
+
+PEOPLE = count()
+
+
+def record(text: str, who: str = "") -> bool:
+    """Record a search of somebody else each time."""
+    return unmet_searches.record(text, who or f"person {next(PEOPLE)}")
 
 
 class UnmetTest(PluginTestCase):
@@ -32,7 +40,20 @@ class UnmetTest(PluginTestCase):
         assert search["terms"] == ["frequentation", "piscines", "rennes"]
         assert search["seen"] == 1
         assert before <= search["first_seen"] == search["last_seen"] <= now()
-        assert set(search) == {"_id", "terms", "seen", "first_seen", "last_seen"}
+        assert set(search) == {"_id", "terms", "seen", "day", "by", "first_seen", "last_seen"}
+
+    def test_one_person_counts_once_a_day_and_six_are_six(self):
+        with freeze_time("2026-03-01 10:00"):
+            for _click in range(3):
+                for who in ("a", "b", "c", "d", "e", "f"):
+                    record("horaires des piscines", who)
+        assert shown() == [Unmet(["horaires", "piscines"], 6)]
+        with freeze_time("2026-03-02 10:00"):
+            for _click in range(3):
+                record("horaires des piscines", "a")
+        [search] = self.stored()
+        assert search["seen"] == 7
+        assert search["by"] == ["a"]
 
     def test_the_same_search_otherwise_written_is_counted_not_stored_again(self):
         record("Musée breton")

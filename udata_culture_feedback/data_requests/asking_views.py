@@ -16,6 +16,7 @@ from ..contributions.picking import ORGANIZATION, Picked
 from ..email_confirmation import confirmation
 from ..email_confirmation.anonymous import avoid_trap, ways
 from ..people.access_modes import Action
+from ..people.limits import spend_write
 from ..people.viewer import Viewer, current_viewer
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
@@ -24,14 +25,16 @@ from ..web.api import bound_body
 from ..web.pages import (
     blueprint,
     check_guard,
+    form_address,
+    handle_form,
     handles_refusal,
     page_address,
     render,
     wants_fragment,
 )
 from ..web.urls import login_url
-from . import actions, proposals
-from .forms import request_of_form
+from . import actions, indexing, proposals
+from .forms import TITLE_LENGTH, request_of_form
 from .presentation import draft_of
 from .views import ASKING, go_on, without, words
 from .workflow import OPEN
@@ -90,10 +93,34 @@ def ask() -> Response:
         if by_email:
             confirmation.ask(Action.REQUEST, typed | {"proof": request.form.get("proof")})
             return _sent(viewer, typed, holder)
-        made, _created = actions.ask(viewer, typed)
+        made, created = actions.ask(viewer, typed)
+        if checked and created:  # what exists already was shown, and is something else
+            indexing.count_unmet(str(viewer.key), made["title"])
     except refusals.Refusal as refusal:
         return _form(viewer, typed, holder, refusal=refusal, checked=checked)
     return go_on(made, "asked", sent=draft_of(made.get("dataset")))
+
+
+@form_address("/pages/requests/unmet", page="requests/")
+@handles_refusal
+def nothing_of_this() -> Response:
+    """Count a search whose results are not what was looked for, and go on to asking for it. Counted
+    for an account or a browser token: without either, nobody knows how many people it is."""
+    sought = request.form.get("q", "").strip()[:TITLE_LENGTH]
+    typed = {"title": sought} if sought else {}
+
+    def act() -> str:
+        viewer = current_viewer(request.form)
+        check_guard(viewer, without_account=True)
+        if viewer.known and sought:
+            spend_write(viewer)
+            indexing.count_unmet(str(viewer.key), sought)
+        return page_address("requests/new", **typed)
+
+    def again(refusal: refusals.Refusal) -> Response:
+        return _form(current_viewer(), typed, Picked(), refusal=refusal)
+
+    return handle_form(act, again)
 
 
 @blueprint.route("/pages/requests/similar")

@@ -17,6 +17,8 @@ from udata.core.dataset.models import Dataset
 from udata.tasks import task
 
 from ..contributions.review_rules import Visibility
+from ..people import keys
+from ..portal.collections import now
 from ..portal.queueing import later
 from ..portal.receivers import harmless
 from ..search import similar, unmet_searches
@@ -78,12 +80,18 @@ def index_request(request_id: str) -> None:
 def record_unmet(request_id: str) -> None:
     """Count a request among unmet searches, where nothing similar exists."""
     id = ObjectId(request_id)
-    request = requests().find_one({"_id": id, "visibility": Visibility.PUBLIC}, {"title": 1})
+    wanted = {"title": 1, "contributor.key": 1}
+    request = requests().find_one({"_id": id, "visibility": Visibility.PUBLIC}, wanted)
     if request is None:
         return
     found = similar.similar(request["title"], limit=2)
     if not found["datasets"] and not [one for one in found["requests"] if one.id != id]:
-        unmet_searches.record(request["title"])
+        count_unmet(request["contributor"]["key"], request["title"])
+
+
+def count_unmet(key: str, text: str) -> None:
+    """Count a search of the person of this key among the unmet ones, once a day."""
+    unmet_searches.record(text, keys.hashed("unmet searches", f"{now():%Y-%m-%d} {key}"))
 
 
 #: Nightly steps: udata's bulk changes fire no signal, tasks get lost, and a crash leaves words

@@ -136,6 +136,7 @@ def requests_page() -> Response:
         status_url=lambda status: page_address("requests/", **others, status=status),
         import_url=page_address("requests/import") if permissions.may_import(viewer) else None,
         new_url=page_address("requests/new", **({"title": sought} if sought else {})),
+        unmet_url=page_address("requests/unmet"),
         feed_url=api_url("requests/feed.atom"),
         csv_url=api_url("site/requests.csv"),
         **on_cards(viewer),

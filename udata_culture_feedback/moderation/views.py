@@ -21,6 +21,7 @@ from ..people import roles
 from ..people.viewer import Viewer, current_viewer
 from ..portal import catalogue
 from ..portal.collections import now
+from ..search import unmet_searches
 from ..web import listing, refusals
 from ..web.api import never_stored
 from ..web.listing import Page
@@ -191,6 +192,22 @@ def journal_page(viewer: Viewer) -> Response:
         first_url=here if page.cursor else None,
         undo_url=page_address("moderation/undo"),
         **_parts("journal"),
+    )
+
+
+@blueprint.route("/pages/moderation/searches/")
+@for_moderators
+def searches_page(viewer: Viewer) -> Response:
+    """Show moderators what people look for and do not find, most often first."""
+    return render(
+        "moderation/searches.html",
+        viewer=viewer,
+        refusal=None,
+        searches=unmet_searches.shown(),
+        least=unmet_searches.SHOWN_FROM,
+        requests_url=lambda words: page_address("requests/", q=words),
+        here=page_address("moderation/searches/"),
+        **_parts("searches"),
     )
 
 
@@ -568,6 +585,7 @@ def _parts(part: str) -> dict[str, Any]:
         "team_url": page_address("moderation/team/"),
         "appeals_url": page_address("moderation/appeals/"),
         "journal_url": page_address("moderation/journal/"),
+        "searches_url": page_address("moderation/searches/"),
     }
 
 

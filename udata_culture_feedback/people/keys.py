@@ -38,6 +38,11 @@ def for_tokens(purpose: str) -> bytes:
     return _derived(_derived(current_app.secret_key, "culture-feedback: key of tokens"), purpose)
 
 
+def hashed(purpose: str, text: str) -> str:
+    """Return a keyed hash of a text, which reveals nothing of it and is of no use elsewhere."""
+    return hmac.new(for_tokens(purpose), text.encode(), hashlib.sha256).hexdigest()
+
+
 def for_email_hash() -> bytes:
     """Return the key that hashes e-mail addresses."""
     return _derived(current_app.config[EMAIL_HASH], "culture-feedback: e-mail hash")

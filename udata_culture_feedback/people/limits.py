@@ -7,8 +7,6 @@ a keyed hash: no IP, no user agent.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
 import time
 from dataclasses import dataclass
@@ -156,7 +154,7 @@ def _bound(rule: Rule) -> Bound | None:
 def _hidden(whom: str) -> str:
     """Hash the key that is counted: the collection reveals nothing of who wrote, and its keys
     expire."""
-    return hmac.new(keys.for_tokens("limits"), whom.encode(), hashlib.sha256).hexdigest()
+    return keys.hashed("limits", whom)
 
 
 def _limiter() -> Limiter:

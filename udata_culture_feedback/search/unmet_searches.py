@@ -1,4 +1,4 @@
-"""Count unmet searches: what people searched for before asking, and did not find.
+"""Count unmet searches: what people searched for and did not find, once per person and day.
 
 What is stored cannot name anybody: words without their order, years and function words, no text, no
 person, no place. It is deleted after 30 days unless five searches were for the same meanwhile; only
@@ -8,12 +8,14 @@ then is it shown, and it is deleted once nobody has searched for it for long.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from flask import current_app
 from mongoengine.fields import DateTimeField, IntField, ListField, StringField
 from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
 from udata.mongo.document import UDataDocument as Document
 
 from ..portal.collections import collection_of, now
@@ -27,6 +29,8 @@ FORGOTTEN_AFTER = 30 * 24 * 3600
 #: A longer text is a story, and stories have people in them.
 MAX_WORDS = 8
 MAX_LENGTH = 200
+#: People remembered for a day and a search; more of them may count twice.
+MOST_A_DAY = 1000
 
 #: Nine digits in a row, however they are spaced: a telephone, a social security number, an account
 #: (and not « 2019-2024 »).
@@ -40,6 +44,9 @@ class CultureFeedbackUnmet(Document):
     id = StringField(primary_key=True)
     terms = ListField(StringField())
     seen = IntField()
+    #: The last day it was seen on, and the hashes of the people who were counted that day.
+    day = StringField()
+    by = ListField(StringField())
     first_seen = DateTimeField()
     last_seen = DateTimeField()
 
@@ -65,25 +72,27 @@ class Unmet(NamedTuple):
     seen: int
 
 
-def record(text: str) -> bool:
-    """Count a search that found nothing satisfying. Call when a request is submitted, never while
-    it is typed. Return False when it was not kept: nothing is left of it, or it might name a
-    person."""
+def record(text: str, who: str) -> bool:
+    """Count a search that found nothing satisfying. Call when somebody goes on to ask or says so,
+    never while it is typed. `who`: a hash of the person and the day, by which they count once.
+    Return False when it was not kept: nothing is left of it, or it might name a person."""
     if _may_name_somebody(text):
         return False
     terms = _terms(text)
     if not 0 < len(terms) <= MAX_WORDS:
         return False
     moment = now()
-    _unmet().update_one(
-        {"_id": _id(terms)},
-        {
-            "$inc": {"seen": 1},
-            "$set": {"last_seen": moment},
-            "$setOnInsert": {"terms": terms, "first_seen": moment},
-        },
-        upsert=True,
-    )
+    known, day = {"_id": _id(terms)}, moment.date().isoformat()
+    counted: Any = {"$inc": {"seen": 1}}
+    first: Any = {"$set": {"day": day, "by": [who], "last_seen": moment}}
+    first["$setOnInsert"] = {"terms": terms, "first_seen": moment}
+    # The first of the day makes the list of that day; where there is one, others join it once.
+    with suppress(DuplicateKeyError):
+        _unmet().update_one(known | {"day": {"$ne": day}}, counted | first, upsert=True)
+        return True
+    others: Any = {"$push": {"by": {"$each": [who], "$slice": -MOST_A_DAY}}}
+    others["$set"] = {"last_seen": moment}
+    _unmet().update_one(known | {"day": day, "by": {"$ne": who}}, counted | others)
     return True
 
 

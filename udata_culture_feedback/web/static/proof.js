@@ -37,8 +37,27 @@ function keep(text) {
 // For a form that somebody turns to; again changes nothing.
 export const begin = (form) => void work(form);
 
+// Which browser it is, for what costs no proof.
+async function identify(address) {
+  if (!token()) {
+    const answer = await fetch(new URL(address, base), { credentials: "omit", cache: "no-store" });
+    keep((await answer.json()).contributor_token);
+  }
+  return token();
+}
+
+const hidden = (name, value) => Object.assign(document.createElement("input"), { type: "hidden", name, value });
+
 // For the forms of a whole page, which the browser sends itself.
 export function prepare(content) {
+  for (const form of content.querySelectorAll("form[data-knows]")) {
+    form.addEventListener("submit", async (event) => {
+      if (form.elements.contributor_token) return;
+      event.preventDefault();
+      form.append(hidden("contributor_token", await identify(form.dataset.knows).catch(() => "")));
+      form.requestSubmit();
+    });
+  }
   for (const form of content.querySelectorAll("form[data-proof]")) {
     let proven = false;
     for (const turn of ["pointerover", "focusin"]) form.addEventListener(turn, () => begin(form));
@@ -48,7 +67,7 @@ export function prepare(content) {
       if (form.hasAttribute("aria-busy")) return;
       form.setAttribute("aria-busy", "true");
       for (const [name, value] of Object.entries(await prove(form))) {
-        const field = Object.assign(document.createElement("input"), { type: "hidden", name, value });
+        const field = hidden(name, value);
         field.dataset.proven = "";
         form.append(field);
       }
