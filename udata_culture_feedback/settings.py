@@ -245,6 +245,9 @@ CULTURE_FEEDBACK_MAILS_AT_ONCE: int | None = 3
 #: Days after which a search that found nothing, and that nobody has made since, is erased. One seen
 #: less than five times is erased after 30 days in any case.
 CULTURE_FEEDBACK_UNMET_DAYS = 180
+#: Days for which feedback on a dataset that udata has purged is kept, unlisted, in case the dataset
+#: comes back under another id (see `udata feedback adopt`). 0: it is deleted at once.
+CULTURE_FEEDBACK_PURGED_DAYS = 90
 #: Days for which the e-mail address of somebody who asked for data without an account is kept once
 #: the request is closed.
 CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS = 90

@@ -345,6 +345,9 @@ FORMS: dict[str, Write] = {
         "editor", lambda s: _treatment(s) | {"template": "", "assignee": ""}
     ),
     "pages/dashboard/me/inbox/": Write("editor", _in_inbox),
+    "pages/dashboard/portal/returned": Write(
+        "sysadmin", _of(old="0" * 24, new="1" * 24, decision="refuse")
+    ),
     "pages/dashboard/organizations/<organization>/inbox/": Write("editor", _in_inbox),
     "pages/dashboard/organizations/<org>/templates": Write(
         "admin", lambda s: {"template": s.template, "name": "Oui", "text": "Oui."}
@@ -477,6 +480,7 @@ ELSEWHERE = {
     "pages/requests/import": (400,),
     "pages/imports/<import_id>/start": (409,),  # nothing is checked
     "pages/imports/<import_id>/undo": (409,),  # nothing is imported
+    "pages/dashboard/portal/returned": (404,),  # nothing is proposed
     "pages/dashboard/me/inbox/": (403,),  # the dataset belongs to an organization
 }
 

@@ -174,6 +174,7 @@ MISTAKES: dict[str, list[list[str]]] = {
         ["{consultation}", "{empty}", "--mapping", "{mapping}"],
         ["{consultation}", "{text}", "--mapping", "{mapping}", "--encoding", "klingon"],
     ],
+    "adopt": [[], ["nothing", "nothing"], ["0" * 24, "nothing"], ["x" * 5000, "y", "--undo"]],
     "info": [["more"]],
     "init": [["more"]],
     "maintain": [["more"]],

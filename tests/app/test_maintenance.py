@@ -80,6 +80,7 @@ class MaintenanceTest(PluginTestCase):
             assert self.summary(of)["total"] == 1
             assert self.summary(of)["requests"]["open"] == 1
 
+    @pytest.mark.options(CULTURE_FEEDBACK_PURGED_DAYS=0)
     def test_it_removes_what_a_purge_that_nobody_heard_of_left(self):
         self.give(UserFactory(), self.dataset, fitness="yes")
         request = self.ask_for_data()

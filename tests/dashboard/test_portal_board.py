@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pymongo.monitoring
 import pytest
+from udata.core.dataset.factories import DatasetFactory
 from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
 
@@ -89,6 +91,25 @@ class PortalBoardTest(PluginTestCase):
         producer = Producer()
         for user in (None, UserFactory(), producer.admin):
             assert self.ask("GET", path, user=user).status_code == 404
+
+    def test_a_dataset_that_seems_to_have_come_back_is_proposed(self):
+        producer = Producer(title="Musées")
+        self.waiting(producer, 2)
+        producer.dataset.deleted = datetime(2026, 1, 1)
+        twin = DatasetFactory(organization=producer.organization, title="Musées")
+        producer.dataset.save()
+        administrator = sysadmin()
+        page = self.ask("GET", "/pages/dashboard/portal/?lang=en", user=administrator)
+        assert "seem to have come back" in page.text
+        form = {"old": str(producer.dataset.id), "new": str(twin.id), "decision": "adopt"}
+        address = "/pages/dashboard/portal/returned"
+        headers = {"X-Culture-Feedback": "1"}
+        for user, status in ((UserFactory(), 404), (administrator, 303), (administrator, 404)):
+            done = self.ask("POST", address, user=user, headers=headers, data=form)
+            assert done.status_code == status
+        assert self.summary(twin)["total"] == 2
+        page = self.ask("GET", "/pages/dashboard/portal/?lang=en", user=administrator)
+        assert "seem to have come back" not in page.text
 
     def test_it_costs_as_much_for_ten_producers_as_for_two(self):
         costs = []

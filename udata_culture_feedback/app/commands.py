@@ -16,6 +16,7 @@ from udata.utils import get_udata_version
 
 from ..consultations import importing as importing_responses
 from ..consultations import publishing
+from ..contributions import adoption
 from ..contributions.importing import File
 from ..contributions.importing import run as run_import
 from ..data_requests import deadlines_shown, importing
@@ -29,6 +30,7 @@ from ..people.service_account import service_account
 from ..portal import catalogue, job_runs
 from ..search import index as search_index
 from ..search import unmet_searches
+from ..web import refusals
 from ..web.csv_reading import Problem
 from ..web.embed import advertise as advertising
 from ..web.untyped import Query
@@ -83,6 +85,34 @@ def recount_summaries(check: bool) -> None:
     click.echo(f"{wrong} summaries {word}" if wrong else "Every figure is right")
     if check and wrong:
         raise SystemExit(1)
+
+
+@cli.command()
+@click.argument("old")
+@click.argument("new")
+@click.option("--dry-run", is_flag=True, help="Only say what would follow.")
+@click.option("--undo", is_flag=True, help="Give everything back to OLD.")
+@with_appcontext
+def adopt(old: str, new: str, dry_run: bool, undo: bool) -> None:
+    """Have feedback and requests of a deleted dataset (OLD, its id or slug) follow to the one it
+    has become (NEW)."""
+    former, found = adoption.find_old(old), catalogue.find_dataset(new)
+    if former is None or found is None:
+        raise click.ClickException(f"No such dataset: {old if former is None else new}")
+    try:
+        if dry_run:
+            adoption.check(former, found.id)
+        followed = adoption.counted(former)
+        if undo:
+            adoption.undo(former)
+            followed = adoption.counted(former)
+        elif not dry_run:
+            adoption.adopt(former, found.id)
+    except refusals.Refusal as refusal:
+        raise click.ClickException(refusal.message) from None
+    word = "given back" if undo else "would follow" if dry_run else "followed"
+    told = ", ".join(f"{n} {kind}" for kind, n in followed.items())
+    click.echo(f"{told} {word}")
 
 
 @cli.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..consultations import models as consultation_models
+from ..contributions.adoption import CultureFeedbackAdoption, CultureFeedbackGoneDataset
 from ..contributions.embedded_texts import CultureFeedbackWords
 from ..contributions.imports import CultureFeedbackImport, CultureFeedbackImportPart
 from ..contributions.organization_settings import CultureFeedbackOrganizationSettings
@@ -63,6 +64,8 @@ DOCUMENTS = (
     CultureFeedbackUnmet,
     CultureFeedbackRepeated,
     CultureFeedbackRun,
+    CultureFeedbackGoneDataset,
+    CultureFeedbackAdoption,
     roles.CultureFeedbackModerator,
     moderation_models.CultureFeedbackDecision,
     CultureFeedbackWords,

@@ -8,10 +8,11 @@ from typing import Any
 from flask import Flask, Response, g, redirect, request
 from udata.i18n import lazy_gettext as _
 
+from ..contributions import adoption
 from ..people.viewer import current_viewer
 from ..web.languages import choose_for_request
 from ..web.pages import page_address, protect, render, wants_fragment
-from ..web.urls import PREFIX, login_url
+from ..web.urls import PREFIX, login_url, own_url
 
 PAGES = f"{PREFIX}/pages/"
 
@@ -47,7 +48,12 @@ def register(app: Flask) -> None:
 
 
 def dress(response: Response) -> Response:
-    """Replace a bare error by a page, for people: not for programs, nor in fragments."""
+    """Replace a bare error by a page, for people: not for programs, nor in fragments. The address
+    of a dataset that another one has adopted leads there."""
+    if response.status_code == 404 and request.method in ("GET", "HEAD"):
+        moved = _moved()
+        if moved:
+            return moved
     if response.status_code not in TOLD or not request.path.startswith(PAGES) or wants_fragment():
         return response
     own: Response | None = g.get("culture_feedback_page")
@@ -59,6 +65,22 @@ def dress(response: Response) -> Response:
         # The address of a form, opened by GET: its page is one level up.
         return redirect(request.path.rstrip("/").rpartition("/")[0] + "/", 303)  # type: ignore[return-value]
     return _page(response.status_code)
+
+
+def _moved() -> Response | None:
+    """Return the redirect of an address that names a dataset which another one has adopted. Only
+    for now: it may be undone."""
+    arguments = request.view_args or {}
+    if "dataset" not in arguments or not request.path.startswith(PREFIX):
+        return None
+    new = adoption.successor(arguments["dataset"])
+    if new is None:
+        return None
+    asked = request.args.to_dict(flat=False)
+    address = own_url(request.endpoint or "", **(asked | arguments | {"dataset": str(new.id)}))
+    response: Any = redirect(address, 302)
+    response.headers["Cache-Control"] = "no-cache"
+    return response  # type: ignore[no-any-return]
 
 
 def _page(status: int) -> Response:

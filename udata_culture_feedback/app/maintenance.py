@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from udata.core.user.models import User
 
-from ..contributions import imports, kinds
+from ..contributions import adoption, imports, kinds
 from ..dashboard import producer_alerts
 from ..data_requests import indexing
 from ..mail import outbox
@@ -46,6 +46,7 @@ def steps() -> dict[str, Callable[[], int]]:
     to others; then what each kind of contribution asks for, then what concerns all of them."""
     return {
         "accounts_forgotten": forget_accounts,
+        "datasets_adopted": adoption.look_for_all,
         **kinds.upkeep(),
         "imports_resumed": imports.resume,
         "producers_told": producer_alerts.tell_weekly,

@@ -44,6 +44,17 @@ Flaggable = Callable[[Viewer, str, Any], Flagged]
 
 
 @dataclass(frozen=True)
+class Following:
+    """How contributions about a dataset follow it when it comes back under another id. All are
+    given the former dataset; `carry` and `give_back` the other one and the id of the adoption too,
+    are idempotent, and leave every figure exact."""
+
+    count: Callable[[ObjectId], int]
+    carry: Callable[[ObjectId, ObjectId, ObjectId], None]
+    give_back: Callable[[ObjectId, ObjectId, ObjectId], None]
+
+
+@dataclass(frozen=True)
 class Kind:
     """One kind of contribution. What does not apply stays None.
 
@@ -51,7 +62,8 @@ class Kind:
     how its author sees, corrects, exports and erases it; `by_email`: how it is made by confirming
     an address; `flagged`: how a reader reports it; `titles`: how public ones are named, by id;
     `forget_account`: removes a deleted account from it (idempotent) and returns how much that
-    changed; `imports`: how a file of them is imported in the browser; `privacy`: returns who is
+    changed; `following`: how it follows a dataset; `imports`: how a file of them is imported in the
+    browser; `privacy`: returns who is
     responsible for the data given about something, its title and its slug; `upkeep`: the steps of
     the nightly maintenance.
     """
@@ -63,6 +75,7 @@ class Kind:
     flagged: Flaggable | None = None
     titles: Callable[[Iterable[ObjectId]], dict[ObjectId, Shown]] | None = None
     forget_account: Callable[[ObjectId], int] | None = None
+    following: Following | None = None
     imports: ImportKind | None = None
     privacy: Callable[[str], tuple[Facts, str, str] | None] | None = None
     upkeep: Mapping[str, Callable[[], int]] = field(default_factory=dict)

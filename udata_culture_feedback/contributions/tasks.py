@@ -5,7 +5,7 @@ from __future__ import annotations
 from bson import ObjectId
 from udata.tasks import task
 
-from . import kinds
+from . import adoption, kinds
 
 
 @task(name="culture-feedback-forget-account", route="low.culture-feedback")
@@ -15,3 +15,9 @@ def forget_account(user_id: str, kind: str = "feedback") -> None:
     forget = kinds.KINDS[kind].forget_account
     if forget:
         forget(ObjectId(user_id))
+
+
+@task(name="culture-feedback-look-for-dataset", route="low.culture-feedback")
+def look_for_dataset(dataset_id: str) -> None:
+    """Look whether a dataset that was deleted has come back under another id."""
+    adoption.look_for(ObjectId(dataset_id))

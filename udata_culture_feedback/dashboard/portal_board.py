@@ -15,7 +15,7 @@ from flask import Response, current_app
 from pymongo import ASCENDING, DESCENDING
 from udata.i18n import lazy_gettext as _
 
-from ..contributions import picking
+from ..contributions import adoption, picking
 from ..data_requests import figures as request_figures
 from ..data_requests.clock import overdue_bound
 from ..data_requests.models import requests
@@ -175,6 +175,36 @@ def _at(name: str) -> Callable[[Any], Any]:
 def file(sort: str) -> Response:
     """Return the board as CSV, with all organizations, never stored by anybody."""
     return never_stored(table().download(every_row(sort)))
+
+
+def returned() -> list[dict[str, Any]]:
+    """List the datasets that seem to be deleted ones come back, for an administrator to decide."""
+    return [
+        {
+            "old": str(gone["_id"]),
+            "new": str(found.id),
+            "title": found.title,
+            "page": found.page,
+            "deleted": gone["at"],
+        }
+        for found, gone in adoption.proposals()
+    ]
+
+
+def decide_return(viewer: Viewer, old: Any, new: Any, decision: Any) -> None:
+    """Have a dataset adopt a deleted one, or note that it is another. Raise Invalid, and NotFound
+    for what is not proposed."""
+    must_be_administrator(viewer)
+    if decision not in ("adopt", "refuse"):
+        message = _("Choose one of: %(ids)s.", ids="adopt, refuse")
+        raise refusals.Invalid(message, {"decision": message})
+    proposed = [one for one in returned() if (one["old"], one["new"]) == (old, new)]
+    if not proposed:
+        raise refusals.NotFound(_("This is no longer proposed."))
+    if decision == "adopt":
+        adoption.adopt(ObjectId(old), ObjectId(new), viewer.user_id)
+    else:
+        adoption.refuse(ObjectId(old), ObjectId(new))
 
 
 def lacking() -> dict[str, Any]:

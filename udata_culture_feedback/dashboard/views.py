@@ -16,7 +16,7 @@ from ..vocabulary import vocabularies
 from ..web import listing, refusals
 from ..web.api import never_stored
 from ..web.listing import Page
-from ..web.pages import blueprint, page_address, render
+from ..web.pages import blueprint, form_address, page_address, render, see_other
 from ..web.urls import api_url, login_url
 from . import permissions, portal_board, presentation, queries
 from .permissions import Scope
@@ -101,8 +101,19 @@ def portal_board_page(viewer: Viewer) -> Response:
         csv_url=api_url("dashboard/portal.csv"),
         organization_url=lambda row: _address_of(row["organization"]["id"]),
         here=page_address("dashboard/portal/"),
+        returned=portal_board.returned(),
+        returned_url=page_address("dashboard/portal/returned"),
         **portal_board.lacking(),
     )
+
+
+@form_address("/pages/dashboard/portal/returned", page="dashboard/portal/")
+@private
+def decide_return(viewer: Viewer) -> Response:
+    """Have a dataset adopt what was said of a deleted one, or note that it is another."""
+    form = request.form
+    portal_board.decide_return(viewer, form.get("old"), form.get("new"), form.get("decision"))
+    return see_other(page_address("dashboard/portal/"))
 
 
 def _address_of(organization: str) -> str:

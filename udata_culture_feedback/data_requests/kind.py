@@ -27,7 +27,17 @@ from ..web import refusals
 from ..web.moments import iso, portal_zone
 from ..web.pages import page_address
 from ..web.urls import api_url, pages_url
-from . import actions, discussion, following, lifecycle, move_messages, replies, repository, upkeep
+from . import (
+    actions,
+    adoption,
+    discussion,
+    following,
+    lifecycle,
+    move_messages,
+    replies,
+    repository,
+    upkeep,
+)
 from . import messages as conversation
 from . import supports as supports_of_requests
 from .by_email import FollowByEmail, RequestByEmail, SupportByEmail
@@ -523,6 +533,7 @@ REQUEST = Kind(
     flagged=flagged,
     titles=titles,
     forget_account=lifecycle.forget_account,
+    following=adoption.FOLLOWING,
     imports=ImportOfPlan(),
     upkeep=upkeep.STEPS,
 )

@@ -162,13 +162,23 @@ def purge_dataset(dataset_id: ObjectId) -> int:
         {"$unset": _LINK, "$set": {"messages": []}},
     )
     for request in list(requests().find({"dataset": dataset_id})):
-        freed += change(request, lambda one: _without(one, "dataset", dataset_id)) is not None
+        freed += change(request, lambda one: _purged(one, dataset_id)) is not None
     requests().update_many(
         {"fulfilled_by": {"$exists": True}, "fulfilled_by.datasets": dataset_id},
-        {"$pull": {"fulfilled_by.datasets": dataset_id}, "$inc": {"v": 1, "version": 1}},
+        {
+            "$pull": {"fulfilled_by.datasets": dataset_id},
+            "$addToSet": {"purged_answers": dataset_id},
+            "$inc": {"v": 1, "version": 1},
+        },
     )
     _close(dataset_summary(dataset_id))
     return freed
+
+
+def _purged(request: Request, dataset_id: ObjectId) -> Request | None:
+    """Remove a purged dataset from a request that remembers it: it may come back."""
+    freed = _without(request, "dataset", dataset_id)
+    return freed and freed | {"purged_dataset": dataset_id}
 
 
 def purge_organization(organization_id: ObjectId) -> int:

@@ -123,7 +123,8 @@ class Request(Moderated):
     refusal (`appeal.Refusal`) is contested, as the law asks before the months run. `terms`: the
     words that the search finds it by. `discussion`, `messages`, `discussed`, `announced`,
     `silenced`: see `contributions.discussions`; `rung`: the entries of its history that people were
-    notified of in the discussion.
+    notified of in the discussion. `purged_dataset`, `purged_answers`: what it named and udata has
+    purged; `renamed`: see `adoption`.
     """
 
     _id: ObjectId
@@ -132,6 +133,9 @@ class Request(Moderated):
     description: str
     kind: str
     dataset: NotRequired[ObjectId]
+    purged_dataset: NotRequired[ObjectId]
+    purged_answers: NotRequired[list[ObjectId]]
+    renamed: NotRequired[dict[str, Any]]
     organization: NotRequired[ObjectId]
     holder_derived: NotRequired[bool]
     themes: NotRequired[list[str]]
@@ -296,6 +300,10 @@ class CultureFeedbackRequest(Indexed):
                 "fields": ["fulfilled_by.datasets"],
                 "partialFilterExpression": {"fulfilled_by": {"$exists": True}},
             },
+            *(
+                {"fields": [field], "partialFilterExpression": {field: {"$exists": True}}}
+                for field in ("purged_dataset", "purged_answers", "renamed.by")
+            ),
             {
                 "fields": ["consultation", "-totals.supports", "-id"],
                 "partialFilterExpression": {"consultation": {"$exists": True}},

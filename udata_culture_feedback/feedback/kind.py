@@ -28,7 +28,7 @@ from ..web.pages import page_address
 from ..web.payload import Payload
 from ..web.untyped import Document, Query
 from ..web.urls import api_url, pages_url
-from . import actions, lifecycle, models, permissions, summaries, treatment, upkeep
+from . import actions, adoption, lifecycle, models, permissions, summaries, treatment, upkeep
 from .by_email import FeedbackByEmail
 from .discussion import THREAD
 from .models import TreatmentStored, feedbacks
@@ -294,6 +294,7 @@ FEEDBACK = Kind(
     by_email=FeedbackByEmail(),
     flagged=flagged,
     forget_account=lifecycle.forget_account,
+    following=adoption.FOLLOWING,
     upkeep=upkeep.STEPS,
 )
 ANSWER_OF_PRODUCER = Kind(ANSWER, moderated=ANSWERS)

@@ -4,16 +4,19 @@ away. Everything here is idempotent and catches up on what an interrupted run le
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from bson import ObjectId
+from flask import current_app
 from udata.core.discussions.models import Discussion
 from udata.core.user.models import User
 
 from ..contributions import review_rules
 from ..contributions.receivers import FORGET_AFTER
 from ..contributions.review_rules import REMOVED, Visibility
-from ..figures.settle import becomes_due, settle
+from ..figures.settle import DISCUSSION, becomes_due, settle
 from ..figures.summary_ids import SITE, dataset_summary, organization_summary
 from ..mail import account_deletion
 from ..people.models import account_key, gone_key
@@ -30,18 +33,25 @@ BATCH = 500
 
 
 def purge_dataset(dataset_id: ObjectId) -> list[str]:
-    """Purge a dataset: take its figures out of the summaries above, then delete its feedback (udata
-    deletes the discussions of a purged dataset itself). Return the ids of the summaries above."""
+    """Purge a dataset: take its figures out of the summaries above; delete its feedback once it has
+    been gone for `CULTURE_FEEDBACK_PURGED_DAYS`, within which it may come back under another id
+    (udata deletes the discussions of a purged dataset itself). Return the ids of the summaries
+    above."""
     summary_id = dataset_summary(dataset_id)
     summary = stored_summaries().find_one({"_id": summary_id})
     above: list[str] = []
     if summary:
         above = summaries.above(summary)
         update = becomes_due(above)
-        update["$set"] = {"listed": False}
+        update["$set"] = {"listed": False, "purged": summary.get("purged") or now()}
         stored_summaries().update_one({"_id": summary_id}, update)
         for one in above:
             settle(summaries.INTO_ALL, one)
+        feedbacks().update_many(
+            {"dataset": dataset_id, "listed": True}, {"$set": {"listed": False}}
+        )
+        if may_come_back(update["$set"]):
+            return above
     while ids := [
         f["_id"] for f in feedbacks().find({"dataset": dataset_id}, {"_id": 1}).limit(BATCH)
     ]:
@@ -49,6 +59,13 @@ def purge_dataset(dataset_id: ObjectId) -> list[str]:
     # Last, and only once nothing of it is counted above: an interrupted purge starts again.
     stored_summaries().delete_one({"_id": summary_id, "due": {"$exists": False}})
     return above
+
+
+def may_come_back(summary: Mapping[str, Any]) -> bool:
+    """Return whether the feedback of a purged dataset is still kept."""
+    days = current_app.config["CULTURE_FEEDBACK_PURGED_DAYS"]
+    purged = summary.get("purged")
+    return purged is not None and now() < purged + timedelta(days=days)
 
 
 def purge_organization(organization_id: ObjectId) -> None:
@@ -87,10 +104,16 @@ def forget_account(user_id: ObjectId) -> int:
     return sum(_forget_in(one, with_words, unlink=with_words or applied) for one in mine)
 
 
-def discussion_deleted(discussion_id: ObjectId) -> None:
+def discussion_deleted(discussion_id: ObjectId, *, with_dataset: bool = False) -> None:
     """Hide the words of a feedback whose native discussion a moderator (or its author) deleted; the
-    ratings stay."""
+    ratings stay. Deleted by udata `with_dataset`, it takes nothing along: the words have a new
+    discussion if the dataset comes back."""
     feedback = feedbacks().find_one({"discussion": discussion_id, "deleted": {"$exists": False}})
+    if feedback and with_dataset:
+        update = becomes_due([DISCUSSION])
+        update |= {"$unset": {"discussion": "", "discussed": ""}, "$set": {"messages": []}}
+        feedbacks().update_one({"_id": feedback["_id"], "discussion": discussion_id}, update)
+        return
     if feedback and feedback.get("comment") and feedback["visibility"] != Visibility.HIDDEN:
         actions.withdraw_words(feedback, REMOVED)
 

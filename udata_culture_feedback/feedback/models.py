@@ -90,7 +90,8 @@ class Feedback(TypedDict):
 
     `listed` and `organization` are copied from the dataset and follow it. `judged` is the dataset's
     last update when it was judged. `open_data`: its author lets the words be published as open
-    data. `agent`: written by somebody who may edit the dataset; counts in no figure. `signals`:
+    data. `moves`: the datasets it was about before, the first first (see `adoption`). `agent`:
+    written by somebody who may edit the dataset; counts in no figure. `signals`:
     hints for moderators on how it was submitted (`quick`: typed faster than a human types).
     `confirmed`: what its author said of the data after they had changed (`answer`, `at`); `told`:
     the state of the treatment last notified to the author. `contact_told`: the contact point was
@@ -105,6 +106,7 @@ class Feedback(TypedDict):
     dataset: ObjectId
     organization: NotRequired[ObjectId | None]
     listed: bool
+    moves: NotRequired[list[Document]]
     resource: NotRequired[str | None]
     consultation: NotRequired[ObjectId]
 
@@ -197,6 +199,14 @@ class CultureFeedbackFeedback(Indexed):
                 "name": "handled_anywhere",
                 "partialFilterExpression": {"treatment.status": "resolved"},
             },
+            # What followed a dataset that came back.
+            *(
+                {
+                    "fields": [f"moves.{field}"],
+                    "partialFilterExpression": {"moves": {"$exists": True}},
+                }
+                for field in ("from", "by")
+            ),
             # Upkeep.
             {"fields": ["due"], "partialFilterExpression": {"due": {"$exists": True}}},
             {"fields": ["deleted"], "partialFilterExpression": {"deleted": {"$exists": True}}},
@@ -226,7 +236,8 @@ class Summary(TypedDict, total=False):
     these again behind `before:` for what was judged before `data_updated_at`; `trend:<yyyy-mm>:…`,
     see `trend`. The summary of a dataset is itself a contribution to those of its organization and
     of the site, as long as it is `listed`. Lists are sorted by `attention`, which is derived from
-    its totals, and by `updated_at`, the dataset's own `last_update`.
+    its totals, and by `updated_at`, the dataset's own `last_update`. `purged`: when udata purged
+    the dataset.
     """
 
     _id: str
@@ -235,6 +246,7 @@ class Summary(TypedDict, total=False):
     listed: bool
     data_updated_at: datetime
     updates: list[datetime]
+    purged: datetime
     latest_judged: datetime
     last_feedback_at: datetime | None
     updated_at: datetime

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from mongoengine.signals import post_delete, post_save
+from udata.auth import current_user
 from udata.core.dataset.models import Dataset
 from udata.core.discussions.models import Discussion
 from udata.core.discussions.signals import on_discussion_deleted, on_discussion_message_deleted
@@ -109,7 +110,9 @@ def document_purged(sender: Any, document: Any, **_: Any) -> None:
 @harmless
 def discussion_removed(discussion: Any, **_: Any) -> None:
     if not getattr(discussion, "taken_back", False):
-        lifecycle.discussion_deleted(discussion.pk)
+        by_somebody = current_user and current_user.is_authenticated
+        going = not by_somebody and getattr(discussion.subject, "deleted", None) is not None
+        lifecycle.discussion_deleted(discussion.pk, with_dataset=going)
 
 
 @harmless

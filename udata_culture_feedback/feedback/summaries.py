@@ -18,6 +18,7 @@ from .. import vocabulary
 from ..contributions.neighbours import requests_beside
 from ..figures.settle import Flow, Totals, becomes_due, settle, settle_some, summed
 from ..figures.summary_ids import SITE, dataset_summary, organization_summary
+from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import Document, Query, now
 from ..web.api import Shown
@@ -38,7 +39,7 @@ class FeedbackIntoDataset(Flow):
     """The flow of feedback into the summary of its dataset: counted once among all, and once more
     among `before:` when it was judged before the last change of the data."""
 
-    fields = ("live", "judged", "created_at")
+    fields = ("dataset", "live", "judged", "created_at")
 
     @property
     def contributions(self) -> Collection[Any]:
@@ -49,8 +50,9 @@ class FeedbackIntoDataset(Flow):
         return summaries()
 
     def snapshot(self, contribution: Document, summary_id: str) -> Document:
+        here = summary_id == dataset_summary(contribution["dataset"])
         return {
-            "totals": contribution.get("live") or {},
+            "totals": (contribution.get("live") or {}) if here else {},
             "judged": contribution["judged"],
             "at": contribution["created_at"],
         }
@@ -77,7 +79,8 @@ class FeedbackIntoDataset(Flow):
         return {"attention": attention(totals)}
 
     def population(self, summary_id: str) -> Query:
-        return {"dataset": ObjectId(summary_id.removeprefix("dataset:"))}
+        dataset = ObjectId(summary_id.removeprefix("dataset:"))
+        return {"$or": [{"dataset": dataset}, {"moves.from": dataset}]}
 
 
 class DatasetsInto(Flow):
@@ -166,6 +169,34 @@ def open_summary(dataset: DatasetFacts, known: Summary | None = None) -> Summary
         summary = summaries().find_one({"_id": dataset_summary(dataset.id)})
     assert summary is not None
     return summary
+
+
+def open_after(former_id: ObjectId, dataset: DatasetFacts) -> None:
+    """Open the summary of a dataset that another one is: with the last change of its data, so that
+    coming back alone makes no feedback outdated."""
+    found: Summary | None = summaries().find_one({"_id": dataset_summary(former_id)})
+    former: Summary = found or {}
+    fields: Summary = {
+        "dataset": dataset.id,
+        "organization": dataset.organization,
+        "listed": dataset.listed,
+        "data_updated_at": former.get("data_updated_at") or min(dataset.last_update, now()),
+        "updates": former.get("updates") or [],
+        "updated_at": dataset.last_update,
+    }
+    _ensure_above(fields)
+    _ensure(dataset_summary(dataset.id), **fields)
+    open_summary(dataset)
+
+
+def reopen(dataset_id: ObjectId) -> Summary:
+    """Return the summary of a dataset that udata may have purged, created if missing."""
+    there = catalogue.find_dataset(dataset_id)
+    if there:
+        return open_summary(there)
+    gone: Summary = {"dataset": dataset_id, "listed": False, "purged": now()}
+    _ensure(dataset_summary(dataset_id), **gone)
+    return cast(Summary, summaries().find_one({"_id": dataset_summary(dataset_id)}))
 
 
 def _ensure(summary_id: str, **fields: Any) -> None:

@@ -50,6 +50,8 @@ def follow_datasets() -> int:
         facts = catalogue.datasets_by_id(summary["dataset"] for summary in batch)
         for summary in batch:
             dataset = facts.get(summary["dataset"])
+            if dataset is None and lifecycle.may_come_back(summary):
+                continue
             if dataset is None or not summaries.is_in_line(summary, dataset):
                 follow_dataset(str(summary["dataset"]))
                 followed += 1

@@ -212,6 +212,12 @@ def find_remote(remote_id: Any, source: Any) -> DatasetFacts | None:
     return DatasetFacts.of(found[0]) if len(found) == 1 else None
 
 
+def datasets_where(where: Query, limit: int) -> list[DatasetFacts]:
+    """Return the first datasets that a query of udata's own fields selects."""
+    found = _raw(Dataset).find(where, _projection(DatasetFacts.FIELDS)).limit(limit)
+    return [DatasetFacts.of(raw) for raw in found]
+
+
 def build_remote_index() -> None:
     """Build the index that `find_remote` needs: udata has none on it."""
     _raw(Dataset).create_index("harvest.remote_id", name=REMOTE_INDEX, sparse=True)

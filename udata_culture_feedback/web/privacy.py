@@ -80,6 +80,11 @@ RETENTION: tuple[Kept, ...] = (
         hours=72,
     ),
     Kept(
+        _("Feedback on a dataset that the portal has removed, seen by nobody else"),
+        _("from the removal"),
+        "CULTURE_FEEDBACK_PURGED_DAYS",
+    ),
+    Kept(
         _("Words that moderation has hidden or blacked out, reports and objections"),
         _("from the decision, the report or the objection"),
         "CULTURE_FEEDBACK_HIDDEN_WORDS_DAYS",
