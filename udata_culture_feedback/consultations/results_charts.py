@@ -104,7 +104,7 @@ def axes(feedback: Shown) -> list[tuple[Term, Chart]]:
         bars = [Bar(_("During the consultation"), during)]
         if _is_told(figures["since"]):
             bars.append(Bar(_("Since, on updated data"), since))
-        steps = [str(step) for step in reversed(axis.steps)]
+        steps = [axis.in_short(rating)[1] for rating in (5, 4, 3, 2, 1)]
         found.append((axis, charts.steps(f"cf-axis-{axis.id}", str(axis.label), steps, bars)))
     return found
 
