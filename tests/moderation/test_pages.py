@@ -512,6 +512,14 @@ class TransparencyTest(PageTestCase):
             file = self.ask("GET", "/transparency.csv", buffered=True)
         assert (month["median_hours"], month["in_bulk"], month["total"]) == (5, 5, 6)
         assert "Half of the texts were decided within 6 hours." in page
+        assert "Nine out of ten within 6 hours." in page
+        assert month["noticed"] == {"check": 5}
+        assert "5 held back by an automatic check" in page
+        groups = BeautifulSoup(page, "html.parser").select("th[scope=rowgroup]")
+        assert [group.text for group in groups] == ["Against the charter", "Nothing was wrong"]
         assert "5 texts were decided together with others." in page
         lines = file.get_data(as_text=True).split("\r\n")
-        assert lines[1:3] == ['"2026-03";"hide";"abuse";1', '"2026-03";"publish";"ok";5']
+        assert lines[1:3] == [
+            '"2026-03";"hide";"abuse";"charter";1',
+            '"2026-03";"publish";"ok";"";5',
+        ]

@@ -13,7 +13,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 from udata.i18n import lazy_gettext as _
 
-from ..contributions import kinds, review_rules
+from ..contributions import kinds, review_rules, text_checks
 from ..contributions.moderated import AGAINST, Decision, How, Item, Moderated
 from ..contributions.review_rules import Visibility, erased_at
 from ..contributions.signals import on_decided
@@ -25,7 +25,7 @@ from ..portal.collections import now
 from ..vocabulary import MODERATION_REASONS
 from ..web import refusals
 from . import journal, permissions, redaction
-from .models import Claim, claims, flags
+from .models import Claim, Noticed, claims, flags
 from .permissions import OK
 from .redaction import Choice
 
@@ -331,9 +331,17 @@ def decision_of(
     since = (item.get("review") or {}).get("since")
     if since and item["visibility"] == Visibility.PENDING and decision is not Decision.RESTORE:
         made["waited"] = max(at - since, timedelta()) // timedelta(hours=1)
+    if item.get("review") and decision is not Decision.RESTORE:
+        made["noticed"] = _noticed(item["review"].get("why") or [])
     if decision is Decision.RESTORE and item.get("moderated"):
         made["undoes"] = item["moderated"]["id"]
     return made
+
+
+def _noticed(why: list[str]) -> Noticed:
+    if {review_rules.FLAG, review_rules.REPORT} & set(why):
+        return Noticed.NOTICE
+    return Noticed.CHECK if set(text_checks.LABELS) & set(why) else Noticed.RULE
 
 
 def _restored(moderated: Moderated, item: Item) -> Item:

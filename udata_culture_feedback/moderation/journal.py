@@ -33,6 +33,7 @@ WRITTEN = (
     "reason",
     "undoes",
     "waited",
+    "noticed",
 )
 #: Fields of the state before that a line copies: never words.
 WRITTEN_BEFORE = ("visibility", "hidden_reason")

@@ -27,7 +27,7 @@ class Line(TypedDict):
     """A line of the journal, written once and never changed, under the id that the decision has in
     the contribution. `batch`: shared by the lines of one gesture; `month`: "2025-03", in UTC;
     `undoes`: the decision that a `restore` takes back; `waited`: whole hours that a text waited for
-    its decision; `role`: "moderator" or "admin"."""
+    its decision; `role`: "moderator" or "admin"; `noticed`: how the text came to moderators."""
 
     _id: ObjectId
     batch: ObjectId
@@ -43,6 +43,15 @@ class Line(TypedDict):
     before: Before
     undoes: NotRequired[ObjectId]
     waited: NotRequired[int]
+    noticed: NotRequired[str]
+
+
+class Noticed(StrEnum):
+    """How a text came to moderators, as the transparency reports of the DSA tell them apart."""
+
+    NOTICE = "notice"  # a reader reported it
+    CHECK = "check"  # an automatic check held it back
+    RULE = "rule"  # all of its kind are read: without an account, of a consultation…
 
 
 class Claim(TypedDict):
@@ -143,6 +152,7 @@ class Month(TypedDict):
     undone: int
     waited: list[Waited]
     in_bulk: int
+    noticed: NotRequired[dict[str, int]]
 
 
 class CultureFeedbackDecision(Indexed):

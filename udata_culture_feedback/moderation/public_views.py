@@ -80,39 +80,46 @@ def transparency_page() -> Response:
             ("reason", vocabulary.MODERATION_REASONS),
         )
     }
-    months = [
-        month
-        | {
-            "id": month["month"],
-            "label": format_date(date.fromisoformat(f"{month['month']}-01"), "LLLL y"),
-            "decisions": [
-                {
-                    "decision": labels["decision"].get(one["decision"], one["decision"]),
-                    "reason": labels["reason"].get(one["reason"], one["reason"]),
-                    "count": one["count"],
-                }
-                for one in month["decisions"]
-            ],
-        }
-        for month in transparency.as_json()["months"]
+    months = transparency.as_json()["months"]
+    grounds: list[tuple[str | None, Any]] = [
+        *transparency.GROUNDS.items(),
+        (None, _("Nothing was wrong")),
     ]
     return render(
         "moderation/transparency.html",
         viewer=current_viewer(),
         here=page_address("transparency/"),
         months=months,
-        trend=_trend(months) if len(months) > 1 else None,
+        name_of=lambda month: format_date(_first_of(month), "LLLL y"),
+        labels=labels,
+        grounds=grounds,
+        by_ground=lambda month, ground: [
+            one for one in month["decisions"] if transparency.ground_of(one["reason"]) == ground
+        ],
+        trends=_trends(months) if len(months) > 1 else [],
         csv_url=api_url("transparency.csv"),
         charter=charter_url(),
     )
 
 
-def _trend(months: list[dict[str, Any]]) -> charts.Chart:
-    """Chart the decisions of the last twelve months, the earliest first."""
+def _trends(months: list[transparency.Shown]) -> list[charts.Chart]:
+    """Chart the decisions of the last twelve months and how long they took, the earliest first."""
     latest = months[:12][::-1]
-    labels = [format_date(date.fromisoformat(f"{month['id']}-01"), "MMM yy") for month in latest]
+    labels = [format_date(_first_of(month), "MMM yy") for month in latest]
     title, counts = str(_("Decisions month by month")), [month["total"] for month in latest]
-    return charts.bars("cf-chart-decisions", title, labels, counts, str(_("Decisions")))
+    found = [charts.bars("cf-chart-decisions", title, labels, counts, str(_("Decisions")))]
+    hours = [0 if (within := month["median_hours"]) is None else within + 1 for month in latest]
+    if any(hours):
+        title, counted = (
+            str(_("Hours within which half of the texts were decided")),
+            str(_("Hours")),
+        )
+        found.append(charts.bars("cf-chart-delays", title, labels, hours, counted))
+    return found
+
+
+def _first_of(month: transparency.Shown) -> date:
+    return date.fromisoformat(f"{month['month']}-01")
 
 
 @blueprint.route("/pages/feedback/<string:id>/flag")

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 from udata.i18n import lazy_gettext as _
 
@@ -18,17 +18,56 @@ from .. import vocabulary
 from ..contributions.moderated import Decision
 from ..opendata.tables import Column, Table, terms
 from ..portal.collections import now
-from .models import Month, Outcome, Waited, appeals, journal, past_months
+from ..web.untyped import Query
+from .models import Counted, Month, Outcome, Waited, appeals, journal, past_months
+from .permissions import OK
 
 #: How long after its end a month may still change, by a decision that a crash kept out of it.
 SETTLED_AFTER = timedelta(days=2)
 #: Months that are shown.
 SHOWN = 24
+#: The reasons that the law gives. The others are the charter's: the DSA asks for both apart.
+OF_THE_LAW = frozenset(("illegal_content", "personal_data"))
+#: What decisions against words are based on.
+GROUNDS = {
+    "law": _("Against the law"),
+    "charter": _("Against the charter"),
+}
 #: Fewest texts for which a median delay is published.
 FEWEST = 5
 
 
-def as_json(at: datetime | None = None) -> dict[str, Any]:
+class Appealed(TypedDict):
+    """The number of appeals of a month, and how they ended so far."""
+
+    received: int
+    upheld: int
+    dismissed: int
+
+
+class Shown(TypedDict):
+    """A month as it is published. `median_hours`, `ninetieth_hours`: whole hours within which half
+    of the texts, and nine in ten, were decided; None for too few. `noticed`: the number of texts by
+    how they came to moderators."""
+
+    month: str
+    total: int
+    decisions: list[Counted]
+    undone: int
+    in_bulk: int
+    median_hours: int | None
+    ninetieth_hours: int | None
+    noticed: dict[str, int]
+    appeals: Appealed
+
+
+class Published(TypedDict):
+    months: list[Shown]
+    decisions: list[dict[str, str]]
+    reasons: list[dict[str, str | None]]
+
+
+def as_json(at: datetime | None = None) -> Published:
     """Show `GET P/transparency/`: `months`, the latest first, with the vocabulary."""
     moment = at or now()
     shown = _months(moment)
@@ -44,8 +83,18 @@ def as_json(at: datetime | None = None) -> dict[str, Any]:
     return {
         "months": [month for month in months if month["total"] or month["appeals"]["received"]],
         "decisions": [term.as_json() for term in vocabulary.MODERATION_DECISIONS],
-        "reasons": [term.as_json() for term in vocabulary.MODERATION_REASONS],
+        "reasons": [
+            term.as_json() | {"ground": ground_of(term.id)}
+            for term in vocabulary.MODERATION_REASONS
+        ],
     }
+
+
+def ground_of(reason: str) -> str | None:
+    """Return what a decision is based on; None where nothing was wrong."""
+    if reason == OK:
+        return None
+    return "law" if reason in OF_THE_LAW else "charter"
 
 
 def table() -> Table:
@@ -62,18 +111,25 @@ def table() -> Table:
         Column(
             "reason", _("Reason"), itemgetter("reason"), values=terms(vocabulary.MODERATION_REASONS)
         ),
+        Column("ground", _("Ground"), itemgetter("ground"), values=tuple(GROUNDS.items())),
         Column("count", _("Number"), itemgetter("count"), type="integer"),
     )
 
 
-def rows(months: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def rows(months: list[Shown]) -> Iterator[dict[str, str | int | None]]:
     """Yield the months as lines of that file."""
     for month in months:
         for one in month["decisions"]:
-            yield {"month": month["month"], **one}
+            yield {
+                "month": month["month"],
+                "decision": one["decision"],
+                "reason": one["reason"],
+                "ground": ground_of(one["reason"]),
+                "count": one["count"],
+            }
 
 
-def _month(month: str, figures: Month, contested: Counter[str]) -> dict[str, Any]:
+def _month(month: str, figures: Month, contested: Counter[str]) -> Shown:
     decisions = figures["decisions"]
     return {
         "month": month,
@@ -81,7 +137,9 @@ def _month(month: str, figures: Month, contested: Counter[str]) -> dict[str, Any
         "decisions": decisions,
         "undone": figures["undone"],
         "in_bulk": figures["in_bulk"],
-        "median_hours": _median(figures["waited"]),
+        "median_hours": _within(figures["waited"], 50),
+        "ninetieth_hours": _within(figures["waited"], 90),
+        "noticed": figures.get("noticed", {}),
         "appeals": {
             "received": contested.total(),
             "upheld": contested[Outcome.UPHELD],
@@ -90,8 +148,8 @@ def _month(month: str, figures: Month, contested: Counter[str]) -> dict[str, Any
     }
 
 
-def _median(waited: list[Waited]) -> int | None:
-    """Compute the whole hours within which half of the texts were decided; None for too few
+def _within(waited: list[Waited], percent: int) -> int | None:
+    """Compute the whole hours within which that share of the texts was decided; None for too few
     texts."""
     number = sum(one["count"] for one in waited)
     if number < FEWEST:
@@ -99,14 +157,14 @@ def _median(waited: list[Waited]) -> int | None:
     reached = 0
     for one in sorted(waited, key=lambda one: one["hours"]):
         reached += one["count"]
-        if 2 * reached >= number:
+        if 100 * reached >= percent * number:
             return int(one["hours"])
     return None
 
 
 def _appeals(months: list[str]) -> dict[str, Counter[str]]:
     """Count the appeals of each month by outcome; they are few."""
-    steps: list[dict[str, Any]] = [
+    steps: list[Query] = [
         {"$match": {"month": {"$in": months}}},
         {"$group": {"_id": {"month": "$month", "outcome": "$outcome"}, "n": {"$sum": 1}}},
     ]
@@ -121,9 +179,9 @@ def _appeals(months: list[str]) -> dict[str, Counter[str]]:
 def _counted(month: str, moment: datetime) -> Month:
     """Count a month that is not stored yet; store it once it can no longer change. Undoings are
     counted apart from decisions."""
-    made = {"$match": {"decision": {"$ne": Decision.RESTORE}}}
-    one: dict[str, Any] = {"$sum": 1}
-    facets: dict[str, list[dict[str, Any]]] = {
+    made: Query = {"$match": {"decision": {"$ne": Decision.RESTORE}}}
+    one: Query = {"$sum": 1}
+    facets: dict[str, list[Query]] = {
         "decisions": [
             made,
             {"$group": {"_id": {"decision": "$decision", "reason": "$reason"}, "count": one}},
@@ -134,6 +192,11 @@ def _counted(month: str, moment: datetime) -> Month:
             {"$match": {"waited": {"$exists": True}}},
             {"$group": {"_id": "$waited", "count": one}},
         ],
+        "noticed": [
+            made,
+            {"$match": {"noticed": {"$exists": True}}},
+            {"$group": {"_id": "$noticed", "count": one}},
+        ],
         "in_bulk": [
             made,
             {"$group": {"_id": "$batch", "n": one}},
@@ -141,13 +204,14 @@ def _counted(month: str, moment: datetime) -> Month:
             {"$group": {"_id": None, "n": {"$sum": "$n"}}},
         ],
     }
-    stages: list[dict[str, Any]] = [{"$match": {"month": month}}, {"$facet": facets}]
+    stages: list[Query] = [{"$match": {"month": month}}, {"$facet": facets}]
     [found] = cast(Iterable[Any], journal().aggregate(stages))
     counted: Month = {
         "decisions": [group["_id"] | {"count": group["count"]} for group in found["decisions"]],
         "undone": found["undone"][0]["n"] if found["undone"] else 0,
         "waited": [{"hours": g["_id"], "count": g["count"]} for g in found["waited"]],
         "in_bulk": found["in_bulk"][0]["n"] if found["in_bulk"] else 0,
+        "noticed": {group["_id"]: group["count"] for group in found["noticed"]},
     }
     if _end_of(month) + SETTLED_AFTER < moment:
         past_months().replace_one({"_id": month}, counted, upsert=True)
