@@ -74,19 +74,24 @@ def load_wave(
     return recorded
 
 
+def load(mongodb: str, database: str, texts: int) -> None:
+    """Let a wave come to the portal of a database of a server."""
+    from .portal import create_udata
+
+    with tempfile.TemporaryDirectory() as state:
+        app = create_udata(mongodb, database, 7000, Path(state))
+        with app.app_context():
+            appoint()
+            print(load_wave(texts))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo.wave")
     parser.add_argument("--mongodb", required=True, help="the server, without a database")
     parser.add_argument("--database", required=True)
     parser.add_argument("--texts", type=int, default=TEXTS, help="how many (%(default)s)")
     options = parser.parse_args()
-    from .portal import create_udata
-
-    with tempfile.TemporaryDirectory() as state:
-        app = create_udata(options.mongodb, options.database, 7000, Path(state))
-        with app.app_context():
-            appoint()
-            print(load_wave(options.texts))
+    load(options.mongodb, options.database, options.texts)
     return 0
 
 

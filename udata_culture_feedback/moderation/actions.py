@@ -25,7 +25,7 @@ from ..portal.collections import now
 from ..vocabulary import MODERATION_REASONS
 from ..web import refusals
 from . import journal, permissions, redaction
-from .models import Claim, Noticed, claims, flags
+from .models import Claim, Made, Noticed, claims, flags
 from .permissions import OK
 from .redaction import Choice
 
@@ -306,13 +306,13 @@ def decision_of(
     reason: str,
     batch: ObjectId,
     at: datetime,
-) -> dict[str, Any]:
+) -> Made:
     """Build the decision that is stored in a contribution: the state before it, and what undoing it
     needs."""
     before = {field: item[field] for field in (*STATE, *moderated.restored) if field in item}
     if decision is Decision.REDACT:
         before["texts"] = moderated.texts(item)
-    made: dict[str, Any] = {
+    made: Made = {
         "id": ObjectId(),
         "batch": batch,
         "item": item["_id"],

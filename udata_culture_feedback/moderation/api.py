@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response
 from udata.api import api, fields
 
@@ -14,6 +12,7 @@ from ..web import listing
 from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
 from ..web.csv import FOR_SPREADSHEET
 from ..web.listing import Page
+from ..web.untyped import Payload
 from . import (
     actions,
     flags,
@@ -240,7 +239,7 @@ class CultureFeedbackTransparencyCsvAPI(Route):
         return transparency.table().download(rows)
 
 
-def gesture(payload: dict[str, Any]) -> actions.Outcome:
+def gesture(payload: Payload) -> actions.Outcome:
     """Carry out the gesture of a body, on behalf of the current viewer. Raise what `actions`
     raises."""
     viewer = current_viewer()

@@ -28,6 +28,7 @@ from ..portal.collections import now
 from ..web import refusals
 from ..web.moments import iso
 from ..web.text_cleaning import clean
+from ..web.untyped import Payload, Query
 from ..web.urls import pages_url
 from . import actions, journal, permissions
 from .models import Appeal, Line, Outcome, appeals
@@ -101,7 +102,7 @@ def appeal(viewer: Viewer, decision_id: Any, token: str | None, text: Any) -> Ap
     return made
 
 
-def answer(viewer: Viewer, decision_id: Any, payload: dict[str, Any]) -> Appeal:
+def answer(viewer: Viewer, decision_id: Any, payload: Payload) -> Appeal:
     """Answer an appeal. `payload`: `outcome` ("upheld": the decision is taken back, "dismissed"),
     `answer` (a text, required to dismiss). Raise Forbidden, NotFound, Invalid, TooLong, Conflict
     for one already answered."""
@@ -115,7 +116,7 @@ def answer(viewer: Viewer, decision_id: Any, payload: dict[str, Any]) -> Appeal:
         raise refusals.Invalid(message, {"outcome": message})
     said = payload.get("answer")
     words = _text(said, "answer") if said or outcome == Outcome.DISMISSED else None
-    changed: dict[str, Any] = {
+    changed: Query = {
         "outcome": Outcome(outcome),
         "answered_by": viewer.user_id,
         "answered_at": now(),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from ..contributions import kinds
 from ..contributions.embedded_texts import EmbeddedText
@@ -43,7 +42,7 @@ class Said:
     page: str | None
 
 
-def said_by(viewer: Viewer, key: str) -> tuple[list[Said], list[dict[str, Any]]]:
+def said_by(viewer: Viewer, key: str) -> tuple[list[Said], list[journal_reading.Shown]]:
     """Return the latest texts of an author within this moderator's remit, and the journal lines
     about them, the latest first. One indexed query for each kind."""
     texts: list[Said] = []

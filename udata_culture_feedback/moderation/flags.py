@@ -27,6 +27,7 @@ from ..portal.collections import now
 from ..web import refusals
 from ..web.moments import iso
 from ..web.text_cleaning import clean
+from ..web.untyped import Payload
 from .actions import REASONS
 from .models import Flag, appeals, claims, flags
 from .permissions import OK
@@ -45,7 +46,7 @@ def shown(viewer: Viewer, kind: str, reference: str, about: Any) -> Flagged:
     return flaggable(viewer, reference, about)
 
 
-def flag(viewer: Viewer, kind: str, reference: str, payload: dict[str, Any]) -> bool:
+def flag(viewer: Viewer, kind: str, reference: str, payload: Payload) -> bool:
     """Flag a contribution, or (`about`) something that belongs to it. `payload`: `reason` (an id of
     the vocabulary), `message`; from a browser without an account also `proof`. Return False when
     this person has flagged it before.
@@ -158,7 +159,7 @@ def take_from_queue(kind: str, id: ObjectId, why: str) -> None:
         kinds.moderated()[kind].announce([written])
 
 
-def _read(payload: dict[str, Any]) -> tuple[str, str | None]:
+def _read(payload: Payload) -> tuple[str, str | None]:
     reason, message = payload.get("reason"), payload.get("message")
     if reason not in FLAG_REASONS:
         error = _("Choose one of: %(ids)s.", ids=", ".join(FLAG_REASONS))

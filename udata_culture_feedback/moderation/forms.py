@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from ..contributions.moderated import Decision
 from ..contributions.review_rules import Visibility
 from ..web import refusals
+from ..web.untyped import Payload
 from . import redaction
 from .actions import MOST, Wanted
 from .redaction import SHORTEST, Choice
@@ -23,7 +24,7 @@ REFUSE = "refuse"
 GESTURES = (*(str(decision) for decision in Decision), CLAIM, RELEASE)
 
 
-def read_gesture(payload: dict[str, Any]) -> str:
+def read_gesture(payload: Payload) -> str:
     """Read the gesture: a decision, `claim` or `release`. Raise Invalid naming `decision`."""
     gesture = payload.get("decision")
     if gesture not in GESTURES:
@@ -33,7 +34,7 @@ def read_gesture(payload: dict[str, Any]) -> str:
     return found
 
 
-def read_items(payload: dict[str, Any]) -> list[Wanted]:
+def read_items(payload: Payload) -> list[Wanted]:
     """Read the contributions, without repetition: ids, or {id, version}. Raise Invalid naming
     `items`."""
     items = payload.get("items")
@@ -47,7 +48,7 @@ def read_items(payload: dict[str, Any]) -> list[Wanted]:
     return list({one.id: one for one in wanted}.values())
 
 
-def read_reason(payload: dict[str, Any]) -> str | None:
+def read_reason(payload: Payload) -> str | None:
     reason = payload.get("reason")
     if reason is not None and not isinstance(reason, str):
         message = _("A text.")
@@ -65,7 +66,7 @@ def read_moment(value: str | None) -> datetime:
         raise refusals.Invalid(message, {"scope": message}) from None
 
 
-def gesture_of_form(form: MultiDict[str, str]) -> dict[str, Any]:
+def gesture_of_form(form: MultiDict[str, str]) -> Payload:
     """Build the payload of a JSON body from the form of the queue.
 
     One form contains the whole queue. `shown` is what the moderator saw of each row:
@@ -85,7 +86,7 @@ def gesture_of_form(form: MultiDict[str, str]) -> dict[str, Any]:
         decision, reason = form.get("decision", ""), form.get("reason") or None
         ids = list(shown) if form.get("scope") == "all" else form.getlist("items")
     seen = {id: _seen(id, shown.get(id, [])) for id in dict.fromkeys(ids)}
-    payload: dict[str, Any] = {"decision": decision, "items": list(seen.values())}
+    payload: Payload = {"decision": decision, "items": list(seen.values())}
     if decision == Decision.REDACT:
         strings = [*form.getlist(f"found:{ids[0]}"), *_lines(form.get(f"strings:{ids[0]}"))]
         payload["strings"] = list(dict.fromkeys(strings))
@@ -99,12 +100,12 @@ def gesture_of_form(form: MultiDict[str, str]) -> dict[str, Any]:
     return payload
 
 
-def choice_of(payload: dict[str, Any]) -> Choice | None:
+def choice_of(payload: Payload) -> Choice | None:
     """Read what to black out from a body whose decision is `redact`; None otherwise."""
     return redaction.read(payload) if payload.get("decision") == Decision.REDACT else None
 
 
-def _seen(id: str, row: list[str]) -> dict[str, Any] | str:
+def _seen(id: str, row: list[str]) -> Payload | str:
     """Return the item of a row, with the version that the moderator saw."""
     return {"id": id, "version": row[1]} if len(row) == 3 else id
 

@@ -5,7 +5,7 @@ contribution or the nightly maintenance records. Nothing here changes or removes
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import cast
 
 from bson import ObjectId
 from pymongo import UpdateOne
@@ -14,10 +14,8 @@ from pymongo.errors import BulkWriteError
 from ..contributions import kinds
 from ..contributions.moderated import Moderated
 from ..mail.models import DUPLICATE_KEY
-from .models import Line, journal
-
-#: A decision, as a contribution carries it in `moderated`.
-Made = dict[str, Any]
+from ..web.untyped import Document
+from .models import Line, Made, journal
 
 #: Fields of a decision that its line copies.
 WRITTEN = (
@@ -80,7 +78,7 @@ def find(decision_id: ObjectId) -> Line | None:
 
 
 def _line(made: Made) -> Line:
-    line = {field: made[field] for field in WRITTEN if made.get(field) is not None}
-    before = made.get("before") or {}
+    whole, before = cast(Document, made), made.get("before") or {}
+    line = {field: whole[field] for field in WRITTEN if whole.get(field) is not None}
     line["before"] = {field: before[field] for field in WRITTEN_BEFORE if before.get(field)}
     return cast(Line, {"_id": made["id"]} | line)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypedDict
 
 from bson import ObjectId
 from flask import request
@@ -25,10 +25,50 @@ from ..web import listing, refusals
 from ..web.listing import Page
 from ..web.moments import iso, portal_zone
 from ..web.text_cleaning import excerpt
+from ..web.untyped import Query
+from ..web.untyped import Shown as Object
 from . import actions, permissions
 from .models import Line, journal
 
-Shown = dict[str, Any]
+
+class Person(TypedDict):
+    """A moderator. `name`: None where their account is gone."""
+
+    id: str
+    name: str | None
+
+
+class Undone(TypedDict):
+    """By whom and when a decision was taken back."""
+
+    at: str | None
+    by: Person | None
+
+
+#: A line as the API shows it. `words`, `dataset`, `self_web_url`: for readers who moderate what the
+#: line is about; `stands`: nothing was decided about it since.
+Shown = TypedDict(
+    "Shown",
+    {
+        "id": str,
+        "batch": str,
+        "at": str,
+        "by": Person | None,
+        "role": str | None,
+        "decision": str,
+        "reason": str,
+        "before": str | None,
+        "class": str,
+        "item": str,
+        "words": str | None,
+        "dataset": Object | None,
+        "organization": Object | None,
+        "self_web_url": str | None,
+        "undone": Undone | None,
+        "stands": bool,
+        "undo_until": str,
+    },
+)
 
 #: Filters: their argument, and the field of a line that it is compared with.
 CHOICES = {"class": "kind", "decision": "decision", "reason": "reason"}
@@ -67,7 +107,7 @@ class Filters:
     """Filters of the journal. `where`: a query of its lines; `words`: looked for in what the lines
     are about; `asked`: the arguments as the address has them."""
 
-    where: dict[str, Any] = field(default_factory=dict)
+    where: Query = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
     asked: dict[str, str] = field(default_factory=dict)
 
@@ -77,7 +117,7 @@ def asked() -> Filters:
     organization."""
     names = (*CHOICES, "by", "organization", "since", "until", "q")
     given = {name: request.args[name] for name in names if request.args.get(name)}
-    where: dict[str, Any] = {}
+    where: Query = {}
     for name, ids in _choices().items():
         if name in given:
             where[CHOICES[name]] = _one_of(name, given[name], ids)
@@ -145,7 +185,7 @@ def shown(viewer: Viewer, lines: list[Line]) -> list[Shown]:
     )
     people = catalogue.users_by_id(one["by"] for one in (*lines, *undone.values()) if one.get("by"))
 
-    def person(id: ObjectId | None) -> Shown | None:
+    def person(id: ObjectId | None) -> Person | None:
         return {"id": str(id), "name": people[id].name if id in people else None} if id else None
 
     def one(line: Line) -> Shown:
@@ -195,11 +235,11 @@ def deciders(viewer: Viewer) -> list[tuple[str, str]]:
     return sorted(((str(id), one.name or "?") for id, one in found.items()), key=lambda one: one[1])
 
 
-def _latest(where: dict[str, Any], limit: int = 0) -> Iterator[Line]:
+def _latest(where: Query, limit: int = 0) -> Iterator[Line]:
     return iter(journal().find(where, sort=[("at", -1), ("_id", -1)]).limit(limit))
 
 
-def _searched(viewer: Viewer, where: dict[str, Any], words: list[str], enough: int) -> list[Shown]:
+def _searched(viewer: Viewer, where: Query, words: list[str], enough: int) -> list[Shown]:
     """Search the latest lines for those about a contribution that contains all of these words."""
     found: list[Shown] = []
     batch: list[Line] = []
@@ -218,7 +258,7 @@ def _has(one: Shown, words: list[str]) -> bool:
         one["words"],
         (one["dataset"] or {}).get("title"),
         (one["organization"] or {}).get("name"),
-        (one["by"] or {}).get("name"),
+        one["by"]["name"] if one["by"] else None,
     )
     text = fold(" ".join(part for part in said if part))
     return all(word in text for word in words)
@@ -254,7 +294,7 @@ def _undone(lines: list[Line]) -> dict[ObjectId, Line]:
     return {one["undoes"]: one for one in journal().find(ids, {"undoes": 1, "at": 1, "by": 1})}
 
 
-def _within_remit(viewer: Viewer, where: dict[str, Any]) -> dict[str, Any]:
+def _within_remit(viewer: Viewer, where: Query) -> Query:
     if viewer.moderates_everything or viewer.remit is None:
         return where
     theirs = {"organization": {"$in": sorted(viewer.remit.organizations or ())}}

@@ -27,7 +27,7 @@ from ..portal.queueing import later
 from ..web.text_cleaning import excerpt
 from ..web.urls import pages_url
 from . import appeals
-from .models import Outcome
+from .models import Appeal, Outcome
 
 #: The scope that administrators can unsubscribe from.
 SCOPE = "moderation:appeals"
@@ -160,7 +160,7 @@ def tell_administrators(decision: ObjectId) -> None:
     )
 
 
-def tell_appellant(appeal: dict[str, Any]) -> None:
+def tell_appellant(appeal: Appeal) -> None:
     """Write to the author of an appeal about its outcome."""
     event, params = f"moderation-appeal:{appeal['_id']}:answer", {"decision": str(appeal["_id"])}
     if appeal.get("user"):

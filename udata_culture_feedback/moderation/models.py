@@ -14,6 +14,7 @@ from bson import ObjectId
 from pymongo.collection import Collection
 
 from ..portal.collections import Indexed, acknowledged, collection_of
+from ..web.untyped import Document
 
 
 class Before(TypedDict, total=False):
@@ -21,6 +22,30 @@ class Before(TypedDict, total=False):
 
     visibility: str
     hidden_reason: str
+
+
+class Made(TypedDict):
+    """A decision as a contribution has it (`moderated`): what its line in the journal copies, and
+    what undoing it needs. `before`: the state, and the texts that were blacked out; `after`: the
+    version that it left; `recorded`: whether the journal has it."""
+
+    id: ObjectId
+    batch: ObjectId
+    item: ObjectId
+    kind: str
+    organization: ObjectId | None
+    by: ObjectId | None
+    role: str
+    at: datetime
+    month: str
+    decision: str
+    reason: str
+    before: Document
+    after: str
+    recorded: bool
+    undoes: NotRequired[ObjectId]
+    waited: NotRequired[int]
+    noticed: NotRequired[str]
 
 
 class Line(TypedDict):

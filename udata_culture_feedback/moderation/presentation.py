@@ -20,7 +20,8 @@ from ..people.viewer import Viewer
 from ..portal.collections import now
 from ..web.moments import portal_zone
 from ..web.text_cleaning import excerpt
-from . import redaction
+from ..web.untyped import Shown
+from . import journal_reading, redaction, representation
 from .models import Appeal, journal
 from .models import Line as Decided
 
@@ -83,9 +84,9 @@ class Row:
     personal: list[Personal]
     #: Each text, and what remains of it once what is proposed is blacked out.
     remains: list[tuple[str, str]]
-    flags: list[dict[str, Any]]
-    where: dict[str, Any] | None
-    organization: dict[str, Any] | None
+    flags: list[Shown]
+    where: Shown | None
+    organization: Shown | None
     address: str | None
     taken_by: str | None
     taken_until: datetime | None
@@ -95,7 +96,7 @@ class Row:
     author: str | None
 
     @classmethod
-    def of(cls, item: dict[str, Any], viewer: Viewer) -> Row:
+    def of(cls, item: representation.Item, viewer: Viewer) -> Row:
         """Build a row. `item`: as the API shows it."""
         claimed = item["claimed"]
         mine = bool(claimed and claimed["by"]["id"] == str(viewer.user_id))
@@ -137,7 +138,9 @@ class Row:
         )
 
 
-def in_place(rows: list[Row], decided: list[dict[str, Any]], viewer: Viewer) -> list[Row | Line]:
+def in_place(
+    rows: list[Row], decided: list[journal_reading.Shown], viewer: Viewer
+) -> list[Row | Line]:
     """Put what others have decided about meanwhile where the page had it, which the form says."""
     shown = [row.partition(".")[0] for row in request.form.getlist("shown")]
     places = {id: place for place, id in enumerate(shown)}
@@ -262,7 +265,7 @@ class Line:
     undoable: bool
 
 
-def by_day(viewer: Viewer, lines: list[dict[str, Any]]) -> list[tuple[datetime, list[Line]]]:
+def by_day(viewer: Viewer, lines: list[journal_reading.Shown]) -> list[tuple[datetime, list[Line]]]:
     """Group lines of the journal, as `journal_reading` shows them, by day in the portal's time
     zone."""
     days: dict[Any, list[Line]] = {}
@@ -282,7 +285,7 @@ BADGES = {
 }
 
 
-def line_of(viewer: Viewer, line: dict[str, Any]) -> Line:
+def line_of(viewer: Viewer, line: journal_reading.Shown) -> Line:
     """Put a line of the journal, as `journal_reading` shows it, in words."""
     at = datetime.fromisoformat(line["at"]).astimezone(portal_zone())
     until = datetime.fromisoformat(line["undo_until"]).replace(tzinfo=None)
@@ -301,7 +304,7 @@ def line_of(viewer: Viewer, line: dict[str, Any]) -> Line:
         reason=(
             str(vocabulary.find(_REASONS, line["reason"]).label) if line["reason"] != "ok" else None
         ),
-        undone=(undone["by"] or {}).get("name") or "?" if undone else None,
+        undone=(undone["by"]["name"] if undone["by"] else None) or "?" if undone else None,
         undoable=undoable and (viewer.sysadmin or now() < until),
     )
 
@@ -327,7 +330,7 @@ def _gesture(
     )
 
 
-def _personal(item: dict[str, Any]) -> list[Personal]:
+def _personal(item: representation.Item) -> list[Personal]:
     """Return what the checks take for personal data, without repetition."""
     chosen: dict[str, bool] = {}
     for one in item["findings"]:
@@ -337,14 +340,14 @@ def _personal(item: dict[str, Any]) -> list[Personal]:
     return [Personal(words, proposed) for words, proposed in chosen.items()]
 
 
-def _remains(item: dict[str, Any]) -> list[tuple[str, str]]:
+def _remains(item: representation.Item) -> list[tuple[str, str]]:
     proposed = tuple(one.text for one in _personal(item) if one.chosen)
     texts: dict[str, str] = item["words"]
     left = redaction.black_out(texts, redaction.Choice(proposed)).texts if proposed else texts
     return [(text, left[field]) for field, text in texts.items()]
 
 
-def _pieces(text: str, findings: Iterable[dict[str, Any]]) -> list[Piece]:
+def _pieces(text: str, findings: Iterable[representation.Found]) -> list[Piece]:
     """Cut a text where checks found something; of overlapping findings, keep the first."""
     pieces: list[Piece] = []
     position = 0

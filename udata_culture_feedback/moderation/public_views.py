@@ -27,6 +27,7 @@ from ..web.pages import (
     wants_fragment,
 )
 from ..web.text_cleaning import excerpt
+from ..web.untyped import Shown
 from ..web.urls import api_url, login_url
 from . import appeals, flags, permissions, transparency
 from .mails import charter_url
@@ -39,7 +40,7 @@ FLAGGED = _("Thank you. Moderators will look at this text.")
 
 
 @blueprint.app_context_processor
-def addresses() -> dict[str, Any]:
+def addresses() -> Shown:
     """Give every template the addresses of the charter and of flagging a text."""
 
     def charter() -> str:
@@ -279,5 +280,5 @@ def _asked(name: str) -> str:
 def _here(**more: Any) -> str:
     """Return the address of this page, with the arguments that say what it is about."""
     names = ("about", "lang", "as", "level")
-    arguments: dict[str, Any] = {n: request.args[n] for n in names if n in request.args} | more
+    arguments: Shown = {n: request.args[n] for n in names if n in request.args} | more
     return url_for(request.endpoint or "", **(request.view_args or {}), **arguments)

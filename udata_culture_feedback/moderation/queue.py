@@ -27,6 +27,7 @@ from ..portal.collections import now
 from ..search.terms import fold
 from ..web import listing, refusals
 from ..web.listing import Page
+from ..web.untyped import Query
 from . import permissions
 from .flags import hidden_key
 from .models import claims
@@ -43,8 +44,6 @@ SCANNED, SEARCHED = 200, 2000
 ALIKE = 90
 
 Entry = tuple[Moderated, Item]
-#: A stage of an aggregation pipeline.
-Stage = dict[str, Any]
 
 
 @dataclass
@@ -153,7 +152,7 @@ def all_of(viewer: Viewer, filters: Filters, most: int) -> list[Entry]:
 
 
 def _read(viewer: Viewer, filters: Filters, page: Page) -> list[Entry]:
-    def first(moderated: Moderated, where: dict[str, Any]) -> list[Stage]:
+    def first(moderated: Moderated, where: Query) -> list[Query]:
         """Build the stages that find as many as the merged page could need."""
         left_out = dict.fromkeys(moderated.left_out, 0)
         return [
@@ -176,7 +175,7 @@ def _read(viewer: Viewer, filters: Filters, page: Page) -> list[Entry]:
     return list(merged)[: page.size + 1]
 
 
-def bounded(viewer: Viewer) -> list[tuple[Collection[Item], list[Stage]]]:
+def bounded(viewer: Viewer) -> list[tuple[Collection[Item], list[Query]]]:
     """Return the collections of a moderator's queue, with the stages that find the ids of its
     entries."""
     return [
@@ -198,10 +197,10 @@ def count(viewer: Viewer, filters: Filters, most: int = MOST_COUNTED) -> tuple[i
         n = sum(1 for _one in islice(matching(viewer, filters), most + 1))
         return min(n, most), n > most
 
-    def bounded(_moderated: Moderated, where: dict[str, Any]) -> list[Stage]:
+    def bounded(_moderated: Moderated, where: Query) -> list[Query]:
         return [{"$match": where}, {"$limit": most + 1}, {"$project": {"_id": 1}}]
 
-    counting: list[Stage] = [{"$limit": most + 1}, {"$count": "n"}]
+    counting: list[Query] = [{"$limit": most + 1}, {"$count": "n"}]
     n = next((one["n"] for one in _of_all(viewer, filters, bounded, counting)), 0)
     return min(n, most), n > most
 
@@ -214,9 +213,9 @@ def cursor(item: Item) -> str:
 def _of_all(
     viewer: Viewer,
     filters: Filters,
-    stages: Callable[[Moderated, dict[str, Any]], list[Stage]],
-    then: Sequence[Stage] = (),
-) -> CommandCursor[dict[str, Any]]:
+    stages: Callable[[Moderated, Query], list[Query]],
+    then: Sequence[Query] = (),
+) -> CommandCursor[Query]:
     """Run the `stages` of each class in one command, and `then` on what they yield together."""
     claimed = _claimed(viewer, filters)
     (collection, pipeline), *others = [
@@ -230,7 +229,7 @@ def _of_all(
     return collection.aggregate([*pipeline, *beside, *then])
 
 
-def _after(page: Page, where: dict[str, Any]) -> dict[str, Any]:
+def _after(page: Page, where: Query) -> Query:
     """Narrow `where` to what comes after the cursor of the page."""
     if not page.cursor:
         return where
@@ -243,9 +242,9 @@ def _where(
     viewer: Viewer,
     moderated: Moderated,
     filters: Filters,
-    claimed: dict[str, Any],
-) -> dict[str, Any]:
-    where: dict[str, Any] = {"review.since": {"$exists": True}} | moderated.where() | claimed
+    claimed: Query,
+) -> Query:
+    where: Query = {"review.since": {"$exists": True}} | moderated.where() | claimed
     remit = None if viewer.moderates_everything or viewer.remit is None else viewer.remit
     organizations = None if remit is None else sorted(remit.organizations or ())
     if filters.organization:
@@ -265,11 +264,11 @@ def _where(
     return where
 
 
-def _claimed(viewer: Viewer, filters: Filters) -> dict[str, Any]:
+def _claimed(viewer: Viewer, filters: Filters) -> Query:
     """Build the part of the query for the filter by claim. Few claims exist at any moment."""
     if not filters.claimed:
         return {}
-    current: dict[str, Any] = {"until": {"$gt": now()}}
+    current: Query = {"until": {"$gt": now()}}
     if filters.claimed == "mine":
         current["by"] = viewer.user_id
     elif filters.claimed == "others":

@@ -18,6 +18,7 @@ from ..contributions.signals import (
 )
 from ..portal.receivers import harmless
 from . import actions, flags, mails, reports
+from .models import Appeal
 
 
 @harmless
@@ -42,7 +43,7 @@ def appealed(decision_id: Any, **_: Any) -> None:
 
 
 @harmless
-def appeal_answered(decision_id: Any, appeal: dict[str, Any], **_: Any) -> None:
+def appeal_answered(decision_id: Any, appeal: Appeal, **_: Any) -> None:
     mails.tell_appellant(appeal)
 
 

@@ -12,6 +12,7 @@ from udata.i18n import lazy_gettext as _
 from ..contributions import text_checks
 from ..web import refusals
 from ..web.languages import speaking
+from ..web.untyped import Payload
 
 #: Shortest string that can be chosen: a single letter would be blacked out everywhere.
 SHORTEST = 3
@@ -59,7 +60,7 @@ def placeholder() -> str:
         return str(_("[personal data blacked out]"))
 
 
-def read(payload: dict[str, Any]) -> Choice:
+def read(payload: Payload) -> Choice:
     """Read the choice from a JSON body: `strings`, `ranges` ([{field, start, end}]), `found`. Raise
     Invalid naming the field."""
     strings, ranges = payload.get("strings") or [], payload.get("ranges") or []

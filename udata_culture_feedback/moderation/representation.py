@@ -5,22 +5,78 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 from bson import ObjectId
 
 from ..contributions import text_checks
-from ..contributions.moderated import Item, Moderated
+from ..contributions.moderated import Item as Contribution
+from ..contributions.moderated import Moderated
 from ..people.signature import signature, signing_users
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..web.moments import iso
+from ..web.untyped import Shown
 from . import actions, permissions, queue
+from .journal_reading import Person
 from .models import Claim, Flag, flags
 from .queue import Entry
 
 #: Most flags that are read for one page; more add nothing.
 MOST_FLAGS = 1000
+
+
+class Found(TypedDict):
+    """What a check found in a field, between two positions. `soft`: perhaps of an institution."""
+
+    field: str
+    check: str
+    start: int
+    end: int
+    soft: NotRequired[bool]
+
+
+class Flagged(TypedDict):
+    """The open flags of a contribution for one reason."""
+
+    reason: str
+    count: int
+    messages: list[str]
+
+
+class Claimed(TypedDict):
+    """Who has taken a contribution, until when."""
+
+    by: Person
+    until: str
+
+
+#: A contribution as the queue shows it. `author`: a key that groups texts without naming anybody.
+Item = TypedDict(
+    "Item",
+    {
+        "id": str,
+        "class": str,
+        "version": str,
+        "visibility": str,
+        "words": dict[str, str],
+        "findings": list[Found],
+        "why": list[str],
+        "since": str | None,
+        "flags": list[Flagged],
+        "signals": list[str],
+        "author": str | None,
+        "contributor": Shown | None,
+        "dataset": Shown | None,
+        "request": Shown | None,
+        "organization": Shown | None,
+        "created_at": str | None,
+        "claimed": Claimed | None,
+        "decisions": list[str],
+        "reasons": list[str],
+        "self_web_url": str | None,
+    },
+)
 
 
 class Objects:
@@ -44,14 +100,14 @@ class Objects:
         )
 
 
-def as_json(viewer: Viewer, entries: Iterable[Entry]) -> list[dict[str, Any]]:
+def as_json(viewer: Viewer, entries: Iterable[Entry]) -> list[Item]:
     """Show contributions of any class to a moderator."""
     entries = list(entries)
     objects = Objects(entries)
     return [_one(viewer, moderated, item, objects) for moderated, item in entries]
 
 
-def _one(viewer: Viewer, moderated: Moderated, item: Item, objects: Objects) -> dict[str, Any]:
+def _one(viewer: Viewer, moderated: Moderated, item: Contribution, objects: Objects) -> Item:
     dataset = objects.datasets.get(actions.dataset_of(item))  # type: ignore[arg-type]
     organization = objects.organizations.get(moderated.organization(item))  # type: ignore[arg-type]
     case = permissions.case_of(viewer, moderated, item, dataset)
@@ -65,7 +121,7 @@ def _one(viewer: Viewer, moderated: Moderated, item: Item, objects: Objects) -> 
         "visibility": item["visibility"],
         "words": texts,
         "findings": [
-            {"field": field} | finding.as_json()
+            cast(Found, {"field": field} | finding.as_json())
             for field, text in texts.items()
             for finding in text_checks.findings(text)
         ],
@@ -90,7 +146,7 @@ def _one(viewer: Viewer, moderated: Moderated, item: Item, objects: Objects) -> 
     }
 
 
-def outcome_as_json(outcome: actions.Outcome) -> dict[str, Any]:
+def outcome_as_json(outcome: actions.Outcome) -> Shown:
     """Show the result of a gesture, contribution by contribution."""
     done = [{"id": str(id), "status": 200} for id in outcome.done]
     refused = [
@@ -108,7 +164,7 @@ def outcome_as_json(outcome: actions.Outcome) -> dict[str, Any]:
     }
 
 
-def _flags(ids: list[ObjectId]) -> dict[ObjectId, list[dict[str, Any]]]:
+def _flags(ids: list[ObjectId]) -> dict[ObjectId, list[Flagged]]:
     """Show the open flags of each contribution: the reasons with their number, and the messages."""
     where = {"item": {"$in": ids}, "handled": {"$exists": False}}
     found: dict[ObjectId, list[Flag]] = {}
@@ -129,12 +185,12 @@ def _flags(ids: list[ObjectId]) -> dict[ObjectId, list[dict[str, Any]]]:
     }
 
 
-def _request_as_json(item: Item) -> dict[str, Any] | None:
+def _request_as_json(item: Contribution) -> Shown | None:
     request = item.get("of")
     return {"id": str(request["_id"]), "title": request["title"]} if request else None
 
 
-def _claim_as_json(claim: Claim, objects: Objects) -> dict[str, Any]:
+def _claim_as_json(claim: Claim, objects: Objects) -> Claimed:
     moderator = objects.moderators.get(claim["by"])
     return {
         "by": {"id": str(claim["by"]), "name": moderator.name if moderator else None},

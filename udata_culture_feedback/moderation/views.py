@@ -36,6 +36,7 @@ from ..web.pages import (
     render,
     wants_fragment,
 )
+from ..web.untyped import Payload, Shown
 from ..web.urls import api_url, login_url
 from . import (
     actions,
@@ -314,7 +315,7 @@ def _gesture(viewer: Viewer) -> actions.Outcome:
     return actions.decide(viewer, items, Decision(gesture), reason, choice)
 
 
-def _refuse(viewer: Viewer, payload: dict[str, Any]) -> actions.Outcome:
+def _refuse(viewer: Viewer, payload: Payload) -> actions.Outcome:
     """Remove rows: reject the pending ones and hide the public ones, under one batch."""
     pending, public = payload["pending"], payload["public"]
     reason = forms.read_reason(payload)
@@ -421,7 +422,7 @@ def _author_of(viewer: Viewer, entry: queue.Entry) -> authors.Author | None:
     texts, lines = authors.said_by(viewer, item["contributor"]["key"])
     return authors.Author(
         of=str(item["_id"]),
-        name=shown["contributor"]["name"],
+        name=(shown["contributor"] or {}).get("name"),
         texts=texts,
         lines=[presentation.line_of(viewer, line) for line in lines],
         waiting=page_address("moderation/", author=hidden_key),
@@ -576,7 +577,7 @@ def _ids(text: str) -> list[ObjectId]:
     return [ObjectId(text)] if ObjectId.is_valid(text) else []
 
 
-def _parts(part: str) -> dict[str, Any]:
+def _parts(part: str) -> Shown:
     return {
         "part": part,
         "clock": presentation.clock,

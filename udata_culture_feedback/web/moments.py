@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time
+from typing import overload
 from zoneinfo import ZoneInfo
 
 from flask import current_app
@@ -16,6 +17,12 @@ def portal_zone() -> ZoneInfo:
     return ZoneInfo(current_app.config["CULTURE_FEEDBACK_TIMEZONE"])
 
 
+@overload
+def iso(moment: datetime) -> str: ...
+@overload
+def iso(moment: None) -> None: ...
+@overload
+def iso(moment: datetime | None) -> str | None: ...
 def iso(moment: datetime | None) -> str | None:
     """Return a stored moment with its zone, as the API shows it."""
     return f"{moment.isoformat()}+00:00" if moment else None
