@@ -414,7 +414,7 @@ class CommandTest(PageTestCase):
         assert "was already in the team" in self.cli(*grant).output
         assert [one.name for one in user.reload().roles] == [roles.CONSULTATION]
         revoke = ("feedback", "revoke", role, user.email)
-        assert "any more" in self.cli(*revoke).output
+        assert "no longer in the team" in self.cli(*revoke).output
         assert "was not in" in self.cli(*revoke).output
         assert user.reload().roles == []
 
