@@ -24,6 +24,7 @@ from udata_culture_feedback.consultations.models import (
     responses,
     results,
 )
+from udata_culture_feedback.contributions.embedded_texts import words
 from udata_culture_feedback.data_requests.models import requests
 from udata_culture_feedback.feedback.models import feedbacks
 from udata_culture_feedback.mail.models import outbox
@@ -437,6 +438,57 @@ class SealTest(ConsultationCase):
             assert equal.text.strip() == SECRET
             alone = self.ask("GET", f"/pages/moderation/{texts[0]['id']}/author", user=moderator)
             assert alone.status_code == 404
+
+    def test_under_seal_moderators_read_texts_and_nobody_else_learns_of_it(self):
+        others = ("anonymous", "author", "producer", "team")
+        with freeze_time(DURING):
+            self.sealed_facts()
+            before = self.seen(others)
+            totals = results().find_one({"_id": of_responses(self.made["id"])})
+            assert TEXTS.queue_all() == 24
+            # The operator sees how many texts wait for moderators.
+            assert {path for path, _role in told(before, self.seen(others))} == {"/metrics"}
+            moderator = self.people["moderator"]
+            query = {"class": "text", "page_size": 100}
+            texts = self.ask("GET", "/moderation/", user=moderator, query_string=query).json["data"]
+            assert len(texts) == 24
+            for field in ("contributor", "author", "created_at", "since"):
+                assert {text[field] for text in texts} == {None}, field
+            row = responses().find_one({"texts.1": {"$exists": True}})
+            shown = str(texts) + self.moderation(moderator, "?class=text&page_size=50").decode()
+            for secret in (str(row["_id"]), str(row["contributor"]["user"]), "student"):
+                assert secret not in shown
+            assert self.made["slug"] not in shown  # there is no page of texts yet
+            gesture = {"items": [texts[0]["id"]], "decision": "publish"}
+            assert self.ask("POST", "/moderation/", gesture, moderator).status_code == 200
+            gesture = {"items": [texts[1]["id"]], "decision": "reject", "reason": "abuse"}
+            assert self.ask("POST", "/moderation/", gesture, moderator).status_code == 200
+            after = self.seen(others)
+            assert [key for key, answer in after.items() if SECRET in answer[2]] == []
+            # How many decisions a month has, of any kind.
+            counted = ("/metrics", "/transparency", "/pages/transparency")
+            found = {path for path, _role in told(before, after)}
+            assert {path for path in found if not path.startswith(counted)} == set()
+            assert results().find_one({"_id": of_responses(self.made["id"])}) == totals
+            self.results_of(self.made, 404)
+        with freeze_time(AFTER):
+            states = [text["state"] for one in responses().find() for text in one["texts"]]
+            assert sorted(set(states)) == ["hidden", "pending", "public"]
+
+    def test_under_seal_few_texts_wait_until_they_are_ten(self):
+        with freeze_time(DURING):
+            for _one in range(9):
+                self.answered(self.made, UserFactory())
+            assert TEXTS.queue_all() == 0
+            self.answered(self.made, UserFactory())
+            assert TEXTS.queue_all() == 10
+            path = f"/consultations/{self.made['id']}/responses/"
+            first = responses().find_one({})
+            author = User.objects.get(id=first["contributor"]["user"])
+            corrected = {"answers": ANSWERS | {"why": "Autrement."}}
+            assert self.ask("PUT", path, corrected, author).status_code == 200
+            marks = words().count_documents({"kind": "text"})
+            assert marks == 9  # what is no longer said waits for nobody
 
     def moderation(self, user: User | None, query: str) -> BeautifulSoup:
         page = self.ask("GET", f"/pages/moderation/{query}", user=user)

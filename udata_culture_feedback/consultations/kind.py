@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from bson import ObjectId
@@ -29,13 +31,16 @@ from .import_form import ImportOfAnswers
 from .models import Consultation, Response, Text, TextState, consultations, followers, responses
 from .repository import find
 
+#: Texts of an open consultation are queued from this number on, and up to that one in a night.
+TOGETHER, MOST_UNDER_SEAL = 10, 5000
 #: Most followed consultations that are shown.
 FOLLOWED = 200
 
 
 class Texts(EmbeddedText):
-    """Free texts of answers, once their consultation has closed. A mark has the id of its text; a
-    hidden text stays in the answer, where only its author sees it."""
+    """Free texts of answers. A mark has the id of its text; a hidden text stays in the answer,
+    where only its author sees it. While their consultation is open a decision changes nothing that
+    others see."""
 
     kind = "text"
     label = _("Text of an answer to a consultation")
@@ -48,14 +53,17 @@ class Texts(EmbeddedText):
         return {item["_id"]: there[item["_id"]] for item in items if item["_id"] in there}
 
     def loaded(self, items: list[Item]) -> list[Item]:
-        """Load the texts, with the slug of the consultation of each."""
+        """Load the texts, with the slug of the consultation of each once its seal is broken."""
         of: dict[Any, Any] = (
             {one["_id"]: one["consultation"] for one in _responses_of(items)} if items else {}
         )
         asked = {"_id": {"$in": list(set(of.values()))}}
-        slugs: dict[Any, str] = (
-            {c["_id"]: c["slug"] for c in consultations().find(asked, {"slug": 1})} if of else {}
-        )
+        shown = {"slug": 1, "opens_at": 1, "closes_at": 1, "published": 1}
+        slugs: dict[Any, str] = {
+            one["_id"]: one["slug"]
+            for one in (consultations().find(asked, shown) if of else ())
+            if permissions.may_see_results(one)
+        }
         return [
             item | {"page": slugs.get(of.get(item["parent"]))} for item in super().loaded(items)
         ]
@@ -73,25 +81,44 @@ class Texts(EmbeddedText):
         consultation = consultations().find_one({"_id": consultation_id}, {"organization": 1})
         if consultation is None:
             return 0
+        waiting = self._pending(consultation)
+        queued = 0
+        while some := list(islice(waiting, BATCH)):
+            queued += embedded_texts.insert(some)
+        return queued
+
+    def queue_all(self) -> int:
+        """Queue the texts of closed consultations that a lost task left out, and those of open ones
+        that have come together; return how many."""
+        closed = consultations().find({"collected": {"$ne": None}}, {"_id": 1})
+        queued = sum(self.queue(one["_id"]) for one in list(closed))
+        moment = {"opens_at": {"$lte": now()}, "collected": None, "published": {"$ne": None}}
+        still = consultations().find(moment, {"organization": 1})
+        return queued + sum(self._queue_under_seal(one) for one in list(still))
+
+    def _queue_under_seal(self, consultation: Consultation) -> int:
+        """Queue the texts of an open consultation, so that insults and personal data do not wait
+        for its closing. Once a night and ten at least together: alone, a text would say when its
+        author answered."""
+        found: list[Item] = []
+        waiting = self._pending(consultation)
+        while len(found) < MOST_UNDER_SEAL and (some := list(islice(waiting, BATCH))):
+            ids = {"_id": {"$in": [one["_id"] for one in some]}}
+            known = {one["_id"] for one in embedded_texts.words().find(ids, {"_id": 1})}
+            found += [one for one in some if one["_id"] not in known]
+        return embedded_texts.insert(found) if len(found) >= TOGETHER else 0
+
+    def _pending(self, consultation: Consultation) -> Iterator[Item]:
+        """Yield the texts of a consultation about which nothing is decided, as items."""
         waiting = {
-            "consultation": consultation_id,
+            "consultation": consultation["_id"],
             "sent_at": {"$exists": True},
             "texts.state": TextState.PENDING.value,
         }
-        found: list[Item] = []
-        queued = 0
         for response in responses().find(waiting, {"texts": 1, "contributor": 1, "created_at": 1}):
             for text in response["texts"]:
                 if text["state"] == TextState.PENDING:
-                    found.append(self._waiting(response, text, consultation["organization"]))
-            if len(found) >= BATCH:
-                queued, found = queued + embedded_texts.insert(found), []
-        return queued + embedded_texts.insert(found)
-
-    def queue_all(self) -> int:
-        """Queue the texts of closed consultations that a lost task left out; return how many."""
-        closed = consultations().find({"collected": {"$ne": None}}, {"_id": 1})
-        return sum(self.queue(one["_id"]) for one in list(closed))
+                    yield self._waiting(response, text, consultation["organization"])
 
     def decided_in_place(
         self, id: ObjectId, before: TextState, after: TextState, by: Viewer, reason: str | None

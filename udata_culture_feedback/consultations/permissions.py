@@ -8,6 +8,7 @@
 | enter answers received by phone or post | the team |
 | see results | everybody once the seal is broken; nobody before, team and sysadmins included |
 | moderate free texts | the team and moderators, once the seal is broken |
+| moderate them under the seal | moderators, in the queue, without answer, author and date |
 """
 
 from __future__ import annotations

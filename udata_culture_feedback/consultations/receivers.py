@@ -27,11 +27,13 @@ def response_changed(consultation_id: Any, response: Any, **_: Any) -> None:
 
 @harmless
 def response_gone(consultation_id: Any, response: Any, **_: Any) -> None:
-    """Delete the marks on the texts of a deleted answer."""
+    """Delete the marks on texts that are gone, with the answer or from it."""
     if embedded_texts.has_parts(response):
         standing = {"_id": response, "deleted": {"$exists": False}}
-        if not responses().find_one(standing, {"_id": 1}):
-            embedded_texts.forget(response)
+        found = responses().find_one(standing, {"texts.id": 1})
+        there = {str(text["id"]) for text in found.get("texts") or ()} if found else set()
+        marks = embedded_texts.words().find({"parent": response}, {"part": 1})
+        embedded_texts.forget(response, [one["part"] for one in marks if one["part"] not in there])
 
 
 @harmless
