@@ -135,6 +135,27 @@ def test_one_text_is_decided_by_one_key_and_the_next_has_the_focus(moderator: Vi
     expect(page.locator("#cf-title")).to_contain_text(f"({before})")
 
 
+def test_a_text_that_somebody_else_decides_says_so_where_it_stands(
+    visitor: Callable[..., Visitor], moderator: Visitor
+):
+    page = opens(moderator, "moderation/?reason=links")
+    page.locator("[data-toggle]").check()
+    second = page.locator("[data-item]").nth(1)
+    id = second.get_attribute("id")
+    other = opens(visitor(ADMINISTRATOR.email), "moderation/?reason=links")
+    other.locator(f"#{id} [data-key=s]").click()
+    expect(other.locator("#cf-done")).to_be_visible()
+    press(page, "j")
+    stale = page.locator(f"#{id}")
+    expect(stale).to_contain_text("a décidé de ce texte : Spam")
+    expect(stale).to_be_focused()
+    expect(stale.locator("button, input")).to_have_count(0)
+    press(page, "j")
+    expect(page.locator("[data-item]:focus")).to_have_count(1)
+    other.locator("[data-undo]").first.click()
+    expect(other.locator("#cf-done")).to_be_visible()
+
+
 def test_each_reason_has_a_key(moderator: Visitor):
     page = opens(moderator, "moderation/")
     page.locator("[data-toggle]").check()
