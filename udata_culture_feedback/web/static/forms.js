@@ -24,7 +24,7 @@ export function enhance(content, viewer, load) {
   each("[data-similar]", (title) => lookAround(title, load));
   each("[data-limit]", countDown);
   each(".cf-criteria", goThrough);
-  each("[data-shortcuts]", () => {
+  each("[data-desk] [data-shortcuts]", () => {
     import("./moderation.js").then(({ enhance }) => enhance(content, load), () => {});
   });
 }

@@ -14,7 +14,7 @@ const desks = new WeakMap(); // by the document or the shadow root that they are
 
 /* `load(address, signal)`: the text of a fragment. */
 export function enhance(content, load) {
-  const panel = content.querySelector("[data-shortcuts]");
+  const panel = content.querySelector("[data-desk] [data-shortcuts]");
   const scope = panel.getRootNode();
   if (desks.get(scope)?.panel === panel) return;
   // One listener, whatever is shown later.
