@@ -114,6 +114,8 @@ class ReadingTest(PluginTestCase):
         late_on = (stored(first)["clock"]["due_at"] + timedelta(days=1)).date().isoformat()
         with self.on(late_on, overdue="camille", overdue_at_holder="alix"):
             upkeep.tell_overdue()
+        with self.on("2030-03-30", receipt_that_waits="camille"):
+            self.asks("Les plans, au 06 12 34 56 78")
         with self.on("2030-03-31", receipt_without_holder="camille", arrived_at_desk="chief"):
             lost = self.asks("Les kiosques à musique", holder=False)
         with self.on("2030-04-01", accepted="camille"):

@@ -14,7 +14,7 @@ from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
 
 from tests.cases import P
-from udata_culture_feedback.data_requests import repository, upkeep
+from udata_culture_feedback.data_requests import events, repository, upkeep
 from udata_culture_feedback.data_requests import supports as supporting
 from udata_culture_feedback.data_requests.figures import settle_supports
 from udata_culture_feedback.data_requests.models import requests, supports
@@ -270,6 +270,29 @@ class AskingTest(RequestsTestCase):
         confirmed = self.visit("POST", f"{P}/pages/confirm/", data={"token": mailbox.token()})
         assert confirmed.status_code == 303
         assert requests().count_documents({"visibility": "pending"}) == 1
+        path = confirmed.headers["Location"].removeprefix("http://local.test").partition("#")[0]
+        page = self.visit("GET", f"{path}&lang=en")
+        assert page.status_code == 200
+        assert page.headers["Cache-Control"] == "no-store"
+        shown = page.get_data(as_text=True)
+        assert "Cartes anciennes" in shown
+        assert "A moderator reads this request before it is published." in shown
+        assert re.search(r'aria-current="step".*?<b>Moderation</b>', shown, re.S)
+        published(str(requests().find_one()["_id"]))
+        assert self.visit("GET", path).headers["Location"].endswith("/requests/cartes-anciennes/")
+        assert self.visit("GET", f"{path[:-20]}").status_code in (400, 404)
+
+    def test_a_request_that_waits_has_a_receipt_that_leads_to_it(self):
+        with Mailbox() as mailbox:
+            made = self.by_confirmed()["contribution"]
+            for _again in range(2):
+                events.catch_up(ObjectId(made["id"]))
+        [receipt] = [m for m in mailbox.messages if "requests/recorded?token=" in m.body]
+        assert receipt.recipients == [EMAIL]
+        assert "Cartes anciennes" in receipt.subject
+        link = re.search(r"http://local.test(\S+recorded\?token=\S+)", receipt.body)
+        assert link is not None
+        assert "Cartes anciennes" in self.visit("GET", link[1]).get_data(as_text=True)
 
     def test_they_hear_what_becomes_of_it_and_may_stop_hearing(self):
         editor = UserFactory()

@@ -13,6 +13,7 @@ from udata.i18n import lazy_gettext as _
 
 from ..contributions import picking, review_rules
 from ..contributions.picking import ORGANIZATION, Picked
+from ..contributions.review_rules import Visibility
 from ..email_confirmation import confirmation
 from ..email_confirmation.anonymous import avoid_trap, ways
 from ..people.access_modes import Action
@@ -21,7 +22,7 @@ from ..people.viewer import Viewer, current_viewer
 from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..web import refusals
-from ..web.api import bound_body
+from ..web.api import bound_body, only_for_its_holder
 from ..web.pages import (
     blueprint,
     check_guard,
@@ -30,13 +31,14 @@ from ..web.pages import (
     handles_refusal,
     page_address,
     render,
+    see_other,
     wants_fragment,
 )
 from ..web.urls import login_url
-from . import actions, indexing, proposals
+from . import actions, by_email, indexing, presentation, proposals, representation
 from .forms import TITLE_LENGTH, request_of_form
 from .presentation import draft_of
-from .views import ASKING, go_on, without, words
+from .views import ASKING, go_on, on_any_day, without, words
 from .workflow import OPEN
 
 #: The fields of the form that an error may name.
@@ -121,6 +123,35 @@ def nothing_of_this() -> Response:
         return _form(current_viewer(), typed, Picked(), refusal=refusal)
 
     return handle_form(act, again)
+
+
+@blueprint.route("/pages/requests/recorded")
+def recorded_request() -> Response:
+    """Show a requester without an account, who has just confirmed, their request that waits for a
+    moderator. Once it is public it has a page of its own."""
+    refusal: refusals.Refusal | None = None
+    shown: representation.Shown = {}
+    try:
+        found = by_email.own_request(request.args.get("token", ""))
+        if found["visibility"] == Visibility.PUBLIC:
+            return see_other(page_address(f"requests/{found['slug']}/"))
+        shown = representation.in_full(by_email.NOBODY, found)
+    except refusals.Refusal as refused:
+        refusal = refused
+    return only_for_its_holder(
+        render(
+            "requests/recorded.html",
+            viewer=by_email.NOBODY,
+            refusal=refusal,
+            errors={},
+            fields=(),
+            asked=shown,
+            steps=presentation.steps(shown, on_any_day) if shown else [],
+            done="done" in request.args,
+            list_url=page_address("requests/"),
+            me_url=page_address("me/"),
+        )
+    )
 
 
 @blueprint.route("/pages/requests/similar")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from bson import ObjectId
 from flask import current_app
+from itsdangerous import BadData
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
@@ -12,17 +14,23 @@ from ..contributions.review_rules import Visibility
 from ..email_confirmation.confirmation import Outcome, Preview
 from ..people.access_modes import Action
 from ..people.contacts import Contact
+from ..people.tokens import LONGEST, signer
 from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.collections import now
+from ..web import refusals
 from . import actions, following, representation
 from .forms import Values
-from .repository import find
+from .models import Request
+from .repository import find, no_such_request
 
 #: One scope of fingerprints: a person counts once in a request, as requester or supporter.
 SCOPE = "requests"
 
 NOBODY = Viewer(key=None)
+
+#: Purpose of the signature of the links to one's own request.
+OWN = "see one's own request"
 
 
 class SupportByEmail:
@@ -96,15 +104,37 @@ class RequestByEmail:
     def carry_out(self, viewer: Viewer, payload: Values, contact: Contact) -> Outcome:
         request, created = actions.ask(viewer, payload, contact=contact.id)
         days = current_app.config["CULTURE_FEEDBACK_REQUEST_EMAIL_DAYS"]
-        page = f"requests/{request['slug']}/"
-        if request["visibility"] != Visibility.PUBLIC:
-            page = "requests/"  # while it waits for a moderator, its own page is hidden
+        public = request["visibility"] == Visibility.PUBLIC
         return Outcome(
             representation.in_full(viewer, request),
-            page,
+            f"requests/{request['slug']}/" if public else "requests/recorded",
             created,
             write_until=now() + timedelta(days=days),
+            # While it waits for a moderator, its own page is hidden.
+            arguments={} if public else {"token": own_link(request)},
         )
+
+
+def own_link(request: Request) -> str:
+    """Return the signed token by which a requester without an account sees their own request, also
+    before it is published."""
+    return signer(OWN).dumps([str(request["_id"]), str(request["contact"])])
+
+
+def own_request(token: str) -> Request:
+    """Return the request of such a link. Raise Invalid for one that is not whole; NotFound once the
+    request or the address is gone."""
+    try:
+        if len(token) > LONGEST:
+            raise BadData("too long")
+        id, contact = signer(OWN).loads(token)
+    except (BadData, UnicodeError, ValueError) as error:
+        message = _("This link is incomplete. Copy it from the message again.")
+        raise refusals.Invalid(message, {"token": message}) from error
+    request = find(ObjectId(id))
+    if request is None or str(request.get("contact")) != contact:
+        raise no_such_request()
+    return request
 
 
 class FollowByEmail:

@@ -6,16 +6,22 @@ leaves it. Listeners recognise a repeated announcement by the request and the nu
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from bson import ObjectId
 
 from ..contributions.review_rules import Visibility
 from ..figures.settle import heard
+from ..portal.collections import now
 from . import signals
 from .models import TOLD, Entry, Request, requests
 from .workflow import Status
 
 #: Entries of a history that are not announced; of a claim, the publication is.
 SILENT = frozenset(("edited", "detached", "undone", "claimed"))
+#: How long a request that waits for moderation is told to its requester: the outbox forgets later
+#: that it was.
+JUST_NOW = timedelta(days=1)
 
 
 def received(request: Request) -> None:
@@ -54,6 +60,8 @@ def catch_up(request_id: ObjectId) -> int:
     if request is None or TOLD not in request.get("due", []):
         return 0
     if request["visibility"] == Visibility.PENDING:
+        if request.get("told") is None and now() - request["created_at"] < JUST_NOW:
+            signals.on_request_waits.send(request["_id"], request=request)
         return 0
     told = request.get("told")
     if request["visibility"] == Visibility.HIDDEN and told is None:

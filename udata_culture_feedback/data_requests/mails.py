@@ -25,7 +25,7 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..web.moments import in_words, local_day, portal_zone
 from ..web.urls import pages_url
-from . import clarification, dataset_matches, deadlines_shown, following, messages
+from . import by_email, clarification, dataset_matches, deadlines_shown, following, messages
 from .appeal import Law
 from .clock import Clock
 from .models import Entry, Request, supports
@@ -108,6 +108,32 @@ def receipt(reader: User, request: str) -> MailMessage | None:
             _expected(found),
             *_computed(found),
             _see(found),
+        ],
+        footer=[_("You receive this message because you have just made this request.")],
+    )
+
+
+@mail("request-waits", required=True)
+def waits(reader: User, request: str) -> MailMessage | None:
+    """Tell the requester that their request waits for a moderator, and what comes next. None once
+    it is published: the receipt says more."""
+    found = find(request)
+    if found is None or found["visibility"] != Visibility.PENDING or not _asked(reader, found):
+        return None
+    day = in_words(local_day(found["created_at"], portal_zone()))
+    page = _page(found)
+    if found.get("contact") == reader.id:
+        page = pages_url(f"requests/recorded?token={by_email.own_link(found)}")
+    return MailMessage(
+        subject=_("Your request “%(title)s” waits for a moderator", title=found["title"]),
+        paragraphs=[
+            _("Your request was recorded on %(date)s.", date=day),
+            _("A moderator reads this request before it is published."),
+            _(
+                "Until then nobody else sees it. Once it is published it is sent to its holder, "
+                "and you are told of each step."
+            ),
+            MailCTA(_("See my request"), page),
         ],
         footer=[_("You receive this message because you have just made this request.")],
     )

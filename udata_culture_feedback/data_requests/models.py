@@ -25,8 +25,8 @@ Query = dict[str, Any]
 
 #: Slugs that are routes, so that no request may have them.
 RESERVED_SLUGS = frozenset(
-    ("new", "similar", "pick", "answer", "interested", "unmet", "import", "feed", "feed.atom")
-)
+    ("new", "similar", "pick", "answer", "interested", "recorded", "unmet", "import", "feed")
+) | {"feed.atom"}
 
 #: Due besides figures: the people behind a request, or behind the one it was merged into, have to
 #: be brought in line (`merging.reconcile_merge`).

@@ -32,6 +32,7 @@ from .signals import (
     on_request_moved,
     on_request_overdue,
     on_request_received,
+    on_request_waits,
 )
 from .workflow import Role
 
@@ -46,6 +47,13 @@ def received(_sender: Any, request: Request, **_kwargs: Any) -> None:
         outbox.post(event, requester, "request-receipt", _about(request), scope_of(request))
     if not _udata_tells(request):
         _tell_holder(event, request, "request-arrived")
+
+
+def waits(_sender: Any, request: Request, **_kwargs: Any) -> None:
+    """Tell the requester that the request is recorded, and waits for a moderator."""
+    if requester := requester_of(request):
+        event = f"request:{request['_id']}:waits"
+        outbox.post(event, requester, "request-waits", _about(request), scope_of(request))
 
 
 def moved(_sender: Any, request: Request, entry: Entry, number: int, **_: Any) -> None:
@@ -129,6 +137,7 @@ def message(
 def connect() -> None:
     """Connect every listener. They may raise: what was not told stays due."""
     on_request_received.connect(received)
+    on_request_waits.connect(waits)
     on_request_moved.connect(moved)
     on_request_overdue.connect(overdue)
     on_clarification_reminder.connect(clarification_reminder)

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
+from ..contributions.review_rules import Visibility
 from ..portal.catalogue import DatasetFacts
 from ..search import terms
 from ..web.pages import page_address
@@ -159,6 +160,9 @@ def steps(shown: Shown, said_of: Callable[[str], str]) -> list[Step]:
     if status in (Status.DUPLICATE, Status.WITHDRAWN):
         return []
     recorded = Step(_("Recorded"), said_of(shown["created_at"]), "was")
+    if shown["visibility"] == Visibility.PENDING:
+        answer, there = Step(_("Answer"), None, ""), Step(LABELS[Status.PUBLISHED], None, "")
+        return [recorded, Step(_("Moderation"), None, "now"), answer, there]
     at = {entry["to"]: said_of(entry["at"]) for entry in shown["history"] if _moved(entry)}
     if status is Status.DECLINED:
         return [recorded, Step(LABELS[status], at.get(status), "no")]

@@ -15,6 +15,9 @@ on_request_changed = namespace.signal("culture-feedback-request-changed")
 #: A request was received.
 on_request_received = namespace.signal("culture-feedback-request-received")
 
+#: A request was made, and waits for a moderator.
+on_request_waits = namespace.signal("culture-feedback-request-waits")
+
 #: A request moved. `entry`: the entry of its history; `number`: its number, from 1.
 on_request_moved = namespace.signal("culture-feedback-request-moved")
 

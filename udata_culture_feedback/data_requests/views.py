@@ -490,7 +490,7 @@ def _one(
         refusal=refusal,
         errors=refusal.errors if refusal else {},
         fields=FIELDS,
-        steps=presentation.steps(shown, _on_any_day),
+        steps=presentation.steps(shown, on_any_day),
         holds=permissions.deals_with(viewer, found),
         address=pages_url(link),
         appeals=letter_views.appeals(viewer, found),
@@ -605,7 +605,7 @@ def without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
     }
 
 
-def _on_any_day(when: str) -> str:
+def on_any_day(when: str) -> str:
     return _on_date(when) if "T" in when else _on_day(when)
 
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
@@ -97,13 +98,14 @@ class Preview:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a confirmed contribution: as the API shows it, where it is (a path of ours),
-    whether it is new, and until when the address is needed (None: no longer)."""
+    """The result of a confirmed contribution: as the API shows it, where it is (a path of ours and
+    its arguments), whether it is new, and until when the address is needed (None: no longer)."""
 
     shown: Shown
     page: str
     created: bool
     write_until: datetime | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 class Contribution(Protocol):

@@ -50,7 +50,7 @@ def confirm() -> Response:
 
     def act() -> str:
         outcome, _token = confirmation.confirm(request.form.get("token", ""))
-        return f"{page_address(outcome.page, done='confirmed')}#cf-done"
+        return f"{page_address(outcome.page, **outcome.arguments, done='confirmed')}#cf-done"
 
     return only_for_its_holder(handle_form(act, lambda refusal: _page(refusal=refusal)))
 
