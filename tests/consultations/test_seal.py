@@ -73,6 +73,8 @@ ARGUMENTS = {"/pages/requests/pick": "?kind=dataset&q=Mus"}
 
 #: Routes that show nobody of this world anything, and why.
 SILENT = {
+    "/pages/consultations/<string:reference>/my-answer.html": "nobody here has sent an answer",
+    "/pages/consultations/<string:reference>/my-answer.json": "nobody here has sent an answer",
     "/confirm/": "needs a token of a mail",
     "/unsubscribe/": "needs a token of a mail",
     "/pages/confirm/": "needs a token of a mail",
@@ -117,7 +119,7 @@ ROWS = re.compile(r"(?<=\r\n)\"[0-9a-f]{16}\";")
 IGNORED = ("Date", "Set-Cookie", "Content-Length")
 
 #: Refused to everybody before the closing.
-SEALED = ("/results/", "/results/texts/", "/responses.csv")
+SEALED = ("/results/", "/results/texts/", "/responses.csv", "/receipts.txt")
 
 #: How many take part is no opinion: its team sees it.
 PARTICIPATION = ("/participation/", "/participation")

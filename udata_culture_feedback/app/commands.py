@@ -15,7 +15,8 @@ from udata.core.jobs.models import PeriodicTask
 from udata.utils import get_udata_version
 
 from ..consultations import importing as importing_responses
-from ..consultations import publishing
+from ..consultations import publishing, receipts
+from ..consultations import repository as consultation_repository
 from ..contributions import adoption
 from ..contributions.importing import File
 from ..contributions.importing import run as run_import
@@ -290,6 +291,29 @@ def publish_results(consultation: str) -> None:
     done = publishing.publish(consultation)
     what = ", ".join(done.changed) or "nothing has changed"
     click.echo(f"{'Made' if done.created else 'Looked at'} {done.page}: {what}")
+
+
+@cli.command("audit-consultation")
+@click.argument("consultation")
+@with_appcontext
+def audit_consultation(consultation: str) -> None:
+    """Compute the receipts of a closed consultation (its id or slug) again from the answers that
+    are stored, and compare them with the published list: docs/consultations.md. Fails where an
+    answer has changed for no known reason."""
+    found = consultation_repository.find(consultation)
+    if found is None:
+        raise click.ClickException(f"no consultation {consultation}")
+    if not found.get("root"):
+        raise click.ClickException("no list of receipts: it has not closed, or closed before them")
+    audit = receipts.audit(found)
+    click.echo(f"root       {found['root']['sha256']} ({found['root']['number']} receipts)")
+    click.echo(f"unchanged  {audit.unchanged}")
+    for what, told in found.get("since_root", {}).items():
+        click.echo(f"{what:<10} {getattr(audit, what)} found, {told} in the journal")
+    if not audit.root_holds:
+        raise click.ClickException("the stored list is not the one that was published")
+    if audit.changed:
+        raise click.ClickException(f"changed: {', '.join(audit.changed)}")
 
 
 @cli.command("unmet")

@@ -19,7 +19,7 @@ from ..portal.collections import Query, now
 from ..web import privacy, refusals
 from ..web.payload import Payload
 from ..web.refusals import Errors
-from . import permissions
+from . import permissions, receipts
 from .forms import TEXTS, read_consultation, read_synthesis
 from .models import Consultation, Correction, Edit, Entry, Question, Synthesis, consultations
 from .questions import Kind, structure
@@ -173,6 +173,7 @@ def publish(viewer: Viewer, reference: Any) -> Consultation:
             raise refusals.Invalid(_("This is missing before it can be published."), errors)
         changed = one.copy()
         changed["published"] = now()
+        changed["questionnaire_sha256"] = receipts.sha256(receipts.questionnaire(one))
         changed["journal"] = [*one["journal"], entry(viewer, "published")]
         return changed, {}
 

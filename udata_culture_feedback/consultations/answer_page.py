@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from flask import Response, request
+from flask import Response, abort, request
 from udata.i18n import lazy_gettext as _
 
 from .. import vocabulary
@@ -18,6 +18,7 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..web import refusals
 from ..web.api import for_one_client, never_stored
+from ..web.embed.assets import SHEETS
 from ..web.pages import (
     page_address,
     render,
@@ -30,11 +31,13 @@ from . import (
     participation,
     permissions,
     presentation,
+    receipts,
 )
 from .markdown import rendered
 from .models import Answers, Consultation, Said
 from .models import Response as Stored
 from .questions import depends_on_profile, pruned
+from .repository import addresses
 from .representation import informed
 from .respondents import address_of, by_link, keeps_draft
 from .response_content import begun
@@ -152,6 +155,7 @@ def answer_page(
         in_words=moment_in_words,
         mine=mine,
         sent=sent,
+        receipt_shown=done == "sent",
         draft=draft,
         by_link=by_link(viewer),
         show_form=bool(may_show_form),
@@ -278,3 +282,33 @@ def moment_in_words(moment: str) -> str:
 def stored_moment(text: str) -> datetime:
     """Convert a date of the API to a stored one (naive UTC)."""
     return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+
+
+def copy_to_read(viewer: Viewer, consultation: Consultation, mine: Stored) -> Response:
+    """Return a page of a person's answer, which needs nothing else, for them to keep."""
+    profile = mine.get("profile")
+    lists = vocabulary.vocabularies()
+    response = render(
+        "consultations/my_answer.html",
+        viewer=viewer,
+        layout="report.html",
+        sheets=SHEETS,
+        address=addresses(consultation)["self_web_url"],
+        said=said,
+        title=said(consultation["title"]),
+        mine=mine,
+        profile=lists.label("profiles", profile) if profile else "",
+        review=presentation.in_words(consultation, mine.get("answers") or {}, profile),
+    )
+    response.headers["Content-Disposition"] = 'attachment; filename="my-answer.html"'
+    return never_stored(response)
+
+
+def copy_to_verify(mine: Stored) -> Response:
+    """Return a person's answer in its canonical form, of which their receipt is the SHA-256."""
+    receipt = mine.get("receipt")
+    if not receipt or "salt" not in receipt:
+        abort(404)
+    response = Response(receipts.answer(mine, receipt["salt"]), mimetype="application/json")
+    response.headers["Content-Disposition"] = 'attachment; filename="my-answer.json"'
+    return never_stored(response)

@@ -26,8 +26,9 @@ from ..web.payload import Payload, Reading
 from ..web.refusals import Errors
 from . import form_tokens, missing_data, permissions
 from .models import Channel, Consultation, Response, responses
+from .receipts import plain
 from .repository import addresses, find, fresh, no_such_consultation, readable
-from .response_content import begun, drafted, new_response, plain, read_said, saying, sent_in
+from .response_content import begun, drafted, new_response, read_said, saying, sent_in
 from .response_repository import delete_unsent, own, store, take_part, tombstone
 from .signals import on_response_changed
 from .window import State, Window, in_words, until_in_words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import Response as FlaskResponse
 from flask import request
 from udata.api import api, fields
 from udata.i18n import lazy_gettext as _
@@ -13,7 +14,7 @@ from ..email_confirmation.api import confirmation_is_sent, token_field, without_
 from ..people.access_modes import Action
 from ..people.viewer import Viewer, current_viewer
 from ..web import listing, refusals
-from ..web.api import Answer, Route, answer, documented, json_body, never_stored, ns
+from ..web.api import Answer, Route, answer, cacheable, documented, json_body, never_stored, ns
 from ..web.csv import FOR_SPREADSHEET
 from . import (
     actions,
@@ -24,6 +25,7 @@ from . import (
     participation,
     publishing,
     queries,
+    receipts,
     representation,
     results,
     text_review,
@@ -240,6 +242,30 @@ class CultureFeedbackResponsesAPI(Route):
         return answer(None, 204)
 
 
+@ns.route("/consultations/<string:id>/receipts.txt", endpoint="culture_feedback_receipts")
+class CultureFeedbackReceiptsAPI(Route):
+    @api.doc("get_culture_feedback_receipts")
+    @api.produces(["text/plain"])
+    @api.response(404, "Not before it has closed")
+    def get(self, id: str) -> Answer:
+        """Get the receipts of all answers, one a line; its SHA-256 is the root"""
+        listed = receipts.published_list(readable(current_viewer(), id))
+        if listed is None:
+            raise refusals.NotFound(_("There is no list of receipts yet."))
+        return cacheable(FlaskResponse(listed, mimetype="text/plain"))
+
+
+@ns.route(
+    "/consultations/<string:id>/questionnaire.json", endpoint="culture_feedback_questionnaire"
+)
+class CultureFeedbackQuestionnaireAPI(Route):
+    @api.doc("get_culture_feedback_questionnaire")
+    def get(self, id: str) -> Answer:
+        """Get the questionnaire in its canonical form, of which the SHA-256 is published"""
+        asked = receipts.questionnaire(readable(current_viewer(), id))
+        return cacheable(FlaskResponse(asked, mimetype="application/json"))
+
+
 @ns.route("/consultations/<string:id>/results/", endpoint="culture_feedback_results")
 class CultureFeedbackResultsAPI(Route):
     @api.doc("get_culture_feedback_results")
@@ -258,6 +284,7 @@ class CultureFeedbackResultsAPI(Route):
                 **found,
                 "synthesis": synthesis,
                 "dataset": dataset.as_json() if dataset else None,
+                "root": receipts.shown(consultation),
             }
         )
 

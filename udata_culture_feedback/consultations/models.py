@@ -156,6 +156,14 @@ class Theme(TypedDict):
     colour: str
 
 
+class Root(TypedDict):
+    """The list of receipts once it is fixed: its SHA-256, how many, since when. See `receipts`."""
+
+    sha256: str
+    number: int
+    at: datetime
+
+
 class Dates(TypedDict):
     """The window of a consultation: [opens_at, closes_at), in force once it is `published`."""
 
@@ -175,8 +183,10 @@ class Consultation(Dates):
     published. `collected`: when all stamped feedback was copied into its results. `reminded`: the
     closing date that reminders were sent for; `reminders`: when. `released_until`: until when
     imported answers are in the public files. `themes_published`: since when everybody sees which
-    themes texts have. `version` counts changes; `edits`: the latest of them, for whoever edits an
-    older version.
+    themes texts have. `questionnaire_sha256`: of the questionnaire as it was published;
+    `since_root`: how many answers were erased, redacted and entered since the list of receipts was
+    fixed, by `receipts.ERASED`, … `version` counts changes; `edits`: the latest of them, for
+    whoever edits an older version.
     """
 
     _id: ObjectId
@@ -198,6 +208,9 @@ class Consultation(Dates):
     synthesis: NotRequired[Synthesis]
     themes: NotRequired[list[Theme]]
     themes_published: NotRequired[datetime | None]
+    questionnaire_sha256: NotRequired[str]
+    root: NotRequired[Root]
+    since_root: NotRequired[dict[str, int]]
 
     answered: NotRequired[bool]
     journal: list[Entry]
@@ -271,6 +284,15 @@ class Draft(Said):
     opened_at: datetime
 
 
+class Receipt(TypedDict):
+    """What proves an answer, see `receipts`: its author knows the salt. `redacted`: moderation has
+    changed its words since. Of an erased answer only the hash stays."""
+
+    sha256: str
+    salt: NotRequired[str]
+    redacted: NotRequired[bool]
+
+
 class Response(TypedDict):
     """One person's answer to a consultation; without `sent_at`, only a draft.
 
@@ -296,6 +318,7 @@ class Response(TypedDict):
     texts: NotRequired[list[Text]]
     open_data: NotRequired[bool]
     requests: NotRequired[dict[str, ObjectId]]
+    receipt: NotRequired[Receipt]
     draft: NotRequired[Draft]
 
     submission_id: NotRequired[str]
@@ -395,13 +418,15 @@ class Results(TypedDict):
     """The figures of a consultation, which nobody sees before its seal is broken.
 
     `_id`: `responses:<id>` counts responses, `feedback:<id>` collected feedback; they are separate
-    because they count different documents. `totals` is flat, see `figures`. `named`: the datasets
-    named most often, by question, computed at closing. `last`: see `figures.settle`.
+    because they count different documents; `receipts:<id>` has the list of receipts. `totals` is
+    flat, see `figures`. `named`: the datasets named most often, by question, computed at closing.
+    `last`: see `figures.settle`.
     """
 
     _id: str
     v: int
-    totals: Totals
+    totals: NotRequired[Totals]
+    receipts: NotRequired[list[bytes]]
     last: NotRequired[list[dict[str, Any]]]
     named: NotRequired[dict[str, list[Named]]]
     since: NotRequired[Since]

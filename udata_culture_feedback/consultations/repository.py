@@ -21,7 +21,10 @@ Changed = tuple[Consultation, Query]
 
 #: Fields that edits leave alone, since others write them.
 KEPT_BY_OTHERS = frozenset(
-    ("_id", "version", "answered", "collected", "reminded", "reminders", "released_until")
+    (
+        *("_id", "version", "answered", "collected", "reminded", "reminders", "released_until"),
+        *("root", "since_root"),
+    )
 )
 
 #: Most entries of a journal, which is stored in the document of its consultation.

@@ -15,10 +15,11 @@ from ..portal.collections import now
 from ..web import privacy
 from ..web.broken_documents import left_out
 from ..web.moments import iso
-from . import form_tokens, permissions, results
+from . import form_tokens, permissions, receipts, results
 from .models import Consultation, Draft, Entry, Mode, Option, Question, Response, Said
+from .receipts import plain
 from .repository import addresses
-from .response_content import plain, sent_in
+from .response_content import sent_in
 from .window import Window
 from .wording import Texts, said
 
@@ -53,6 +54,11 @@ def in_full(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
             _entry(one) for one in consultation["journal"] if one["what"] in PUBLIC_ENTRIES
         ],
         "synthesis": results.synthesis(consultation) if _unsealed(consultation) else None,
+        "questionnaire": {
+            "sha256": receipts.sha256(receipts.questionnaire(consultation)),
+            "published_sha256": consultation.get("questionnaire_sha256"),
+        },
+        "root": receipts.shown(consultation),
         "permissions": permissions.as_json(viewer, consultation),
     }
     if permissions.is_team(viewer):
@@ -120,6 +126,7 @@ def own_as_json(viewer: Viewer, consultation: Consultation, response: Response) 
         "last_modified": iso(response["last_modified"]),
         "requests": {id: str(made) for id, made in (response.get("requests") or {}).items()},
         "opening": form_tokens.token_for(viewer, consultation["_id"]),
+        "receipt": response.get("receipt"),
         **addresses(consultation),
     }
     if viewer.by_token:

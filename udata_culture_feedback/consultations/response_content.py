@@ -19,7 +19,7 @@ from ..search.terms import terms
 from ..web import refusals
 from ..web.payload import Payload, Reading
 from ..web.refusals import Errors
-from . import figures
+from . import figures, receipts
 from .answers import missing, read_answers
 from .models import Answers, Channel, Consultation, Draft, Question, Response, Said, TextState
 from .questions import OPTIONED, Kind, pruned, shown
@@ -121,6 +121,7 @@ def saying(
         for question, text in _texts(consultation["questions"], said["answers"])
     ]
     changed["live"] = figures.live_totals(consultation["questions"], changed)
+    changed["receipt"] = receipts.receipt_of(changed)
     return changed
 
 
@@ -198,8 +199,3 @@ def drafted(said: Said, mine: Response | None, began: datetime | None, step: int
     if where:
         draft["step"] = where
     return draft
-
-
-def plain(answers: Answers) -> Answers:
-    """Convert answers to JSON values: ids as texts."""
-    return {id: str(one) if isinstance(one, ObjectId) else one for id, one in answers.items()}

@@ -12,7 +12,7 @@ from ..mail.models import DUPLICATE_KEY
 from ..people.models import gone_key
 from ..people.viewer import Viewer
 from ..portal.collections import now
-from . import consultation_link, figures, scope
+from . import consultation_link, figures, receipts, scope
 from .models import Consultation, Response, consultations, of_responses, responses
 from .questions import wordless
 
@@ -65,6 +65,7 @@ def tombstone(response: Response, *, keep_figures: bool = False) -> None:
     stays counted without an author."""
     while True:
         if store(response, _emptied(response, keep_figures=keep_figures)):
+            receipts.count(response["consultation"], receipts.ERASED)
             return
         again = responses().find_one({"_id": response["_id"], "deleted": {"$exists": False}})
         if again is None:
@@ -94,6 +95,8 @@ def _emptied(response: Response, *, keep_figures: bool) -> Response:
         }
         emptied["live"] = figures.with_themes(response.get("live") or {}, ())
         emptied["sent_at"] = response["sent_at"]
+        if response.get("receipt"):  # without its salt it proves nothing of anybody
+            emptied["receipt"] = {"sha256": response["receipt"]["sha256"]}
         if response.get("profile"):
             emptied["profile"] = response["profile"]
     return emptied
@@ -129,8 +132,10 @@ def store_imported(consultation: Consultation, answers: list[Response]) -> int:
     existing ones stay as they are. Return how many are new."""
     consultation_link.ensure(of_responses(consultation["_id"]))
     try:
-        return len(responses().insert_many(answers, ordered=False).inserted_ids)
+        stored = len(responses().insert_many(answers, ordered=False).inserted_ids)
     except BulkWriteError as error:
         if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
             raise
-        return int(error.details["nInserted"])
+        stored = int(error.details["nInserted"])
+    receipts.count(consultation["_id"], receipts.ENTERED, stored)
+    return stored

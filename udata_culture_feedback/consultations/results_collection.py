@@ -16,7 +16,7 @@ from bson import ObjectId
 from .. import vocabulary
 from ..contributions.neighbours import feedback_given
 from ..portal.collections import now
-from . import consultation_link, figures
+from . import consultation_link, figures, receipts
 from .models import (
     Consultation,
     Named,
@@ -58,6 +58,7 @@ def collect(consultation: Consultation, limit: int | None = None) -> bool:
     figures.settle_all(id)
     name_datasets(consultation)
     refresh_since(id)
+    receipts.fix(consultation)
     consultations().update_one({"_id": id, "collected": None}, {"$set": {"collected": now()}})
     on_consultation_collected.send(id)
     return True

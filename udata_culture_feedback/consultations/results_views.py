@@ -25,12 +25,13 @@ from ..web.pages import (
     render,
 )
 from ..web.untyped import Shown
-from ..web.urls import login_url
+from ..web.urls import api_url, login_url
 from . import (
     headlines,
     permissions,
     presentation,
     publishing,
+    receipts,
     release,
     results,
     results_charts,
@@ -103,6 +104,10 @@ def _results(
             found=found,
             profiles=profiles,
             profile=profile if profile in profiles else "",
+            root=receipts.shown(consultation),
+            receipts_url=api_url(f"consultations/{consultation['slug']}/receipts.txt"),
+            receipt=request.args.get("receipt", "").strip()[:80],
+            is_listed=_is_listed(consultation),
             headlines={one["id"]: headlines.of(one) for one in found["questions"]},
             weeks=results_charts.weeks(found["responses"]["weeks"]),
             plots=results_charts.by_profile(found),
@@ -171,6 +176,12 @@ def moderate_text(reference: str) -> Response:
     except refusals.Refusal as refusal:
         return _texts(viewer, consultation, refusal=refusal)
     return _texts(viewer, consultation, done=str(_("Your decision is recorded.")))
+
+
+def _is_listed(consultation: Consultation) -> bool | None:
+    """Check the receipt that was asked for; None without one."""
+    receipt = request.args.get("receipt", "").strip()
+    return receipts.is_listed(consultation, receipt) if receipt else None
 
 
 def _profiles_shown(found: Shown) -> dict[str, str]:

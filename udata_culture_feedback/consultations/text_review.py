@@ -19,7 +19,7 @@ from ..search import terms
 from ..web import refusals
 from ..web.listing import Page
 from ..web.moments import iso
-from . import figures, permissions, results
+from . import figures, permissions, receipts, results
 from .models import (
     Consultation,
     Question,
@@ -191,12 +191,16 @@ def put(text_id: ObjectId, state: TextState, words: str, hidden: Hidden | None =
         if words != text["text"]:
             changed["terms"] = terms.terms(words)
             set_[f"answers.{text['question']}"] = _answer_with(response, text["question"], words)
+            if response.get("receipt"):
+                set_["receipt"] = {**response["receipt"], "redacted": True}
         update: Query = {"$inc": {"v": 1}}
         if text.get("themes"):  # what is hidden counts for no theme
             set_["live"] = figures.with_themes(response.get("live") or {}, set_["texts"])
             update = becomes_due([of_responses(response["consultation"])]) | update
         unmoved = {"_id": response["_id"], "v": response["v"]}
         if responses().update_one(unmoved, update | {"$set": set_}).modified_count:
+            if words != text["text"]:
+                receipts.count(response["consultation"], receipts.REDACTED)
             return True
     return False
 

@@ -48,6 +48,8 @@ from .answer_page import (
     answer_page,
     asked_step,
     begun_form,
+    copy_to_read,
+    copy_to_verify,
     given,
     moment_in_words,
     refused_page,
@@ -57,6 +59,7 @@ from .answer_page import (
 )
 from .answers import missing, read_answers
 from .models import Answers, Consultation
+from .models import Response as Stored
 from .respondents import (
     COOKIE,
     address_of,
@@ -417,3 +420,30 @@ def when_of_listed(listed: dict[str, Any]) -> dict[str, str]:
     """Describe in words the window of a consultation in a list."""
     dates = {name: stored_moment(listed[name]) for name in ("opens_at", "closes_at")}
     return presentation.when(Window(dates["opens_at"], dates["closes_at"]))
+
+
+# --- Copies ---------------------------------------------------------------------------------------
+
+
+@blueprint.route("/pages/consultations/<string:reference>/my-answer.html")
+def own_copy_to_read(reference: str) -> Response:
+    """Download one's own answer as a page."""
+    viewer, consultation, mine = _sent_by(reference)
+    return copy_to_read(viewer, consultation, mine)
+
+
+@blueprint.route("/pages/consultations/<string:reference>/my-answer.json")
+def own_copy_to_verify(reference: str) -> Response:
+    """Download one's own answer as its receipt was made of it."""
+    _viewer, _consultation, mine = _sent_by(reference)
+    return copy_to_verify(mine)
+
+
+def _sent_by(reference: str) -> tuple[Viewer, Consultation, Stored]:
+    """Return the answer that a person has sent; abort with 404 without one, and for a browser
+    without an account, which somebody else may use."""
+    viewer, consultation = respondent(reference)
+    mine = None if viewer.by_token else own(viewer, consultation)
+    if mine is None or not mine.get("sent_at"):
+        abort(404)
+    return viewer, consultation, mine
