@@ -103,7 +103,7 @@ class Page(HTMLParser):
 
 
 #: The head of a report, a download that carries its styles: before anything that people wrote.
-REPORT_HEAD = re.compile(r'<base href="[^"<>]*results/">|<style>[^<]*</style>(?=\s*</head>)')
+REPORT_HEAD = re.compile(r'<base href="[^"<>]*/">|<style>[^<]*</style>(?=\s*</head>)')
 
 
 def wrong_in(text: str) -> list[str]:
