@@ -307,7 +307,9 @@ def test_what_a_search_has_not_found_can_be_asked_for(
 ) -> None:
     somebody = arrive(flavour, "/datasets/search?q=rien")
     panel = somebody.page.locator(".search-results culture-feedback-panel")
-    expect(panel).to_contain_text("rien")
+    # The page has asked already: the panel does so once, about what was looked for.
+    expect(panel.locator("#cf-title")).to_contain_text("rien")
+    expect(panel).not_to_contain_text("Des données manquent")
     panel.get_by_role("link", name="Demander des données").click()
     expect(panel.get_by_label("Titre", exact=False).first).to_have_value("rien")
 
@@ -450,6 +452,7 @@ def test_a_producer_finds_their_dashboard_in_the_administration(
     )
     panel = somebody.page.locator("culture-feedback-panel")
     expect(panel.locator("#cf-dashboard")).to_be_visible()
+    expect(panel.locator("#cf-dashboard")).to_be_in_viewport()  # not below the table
     panel.get_by_role("link", name="Jeux de données", exact=True).click()
     expect(panel.locator("table").first).to_be_visible()
     go(somebody, "/datasets/{one}")
@@ -470,6 +473,7 @@ def test_moderators_find_what_waits_in_the_administration(arrive: Callable[..., 
     somebody = arrive("cdata", "/admin/site/moderation", email="admin@demo.test")
     panel = somebody.page.locator("culture-feedback-panel")
     expect(panel.locator("#cf-title")).to_contain_text("En attente")
+    expect(panel.locator("#cf-title")).to_be_in_viewport()
 
 
 # --- Who is using it ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from contextvars import Context
 from datetime import timedelta
@@ -12,13 +13,16 @@ import pytest
 from bson import ObjectId
 from freezegun import freeze_time
 from udata.core.dataset.factories import DatasetFactory
+from udata.core.organization.factories import OrganizationFactory
 from udata.core.user.factories import UserFactory
+from udata.tests.helpers import capture_mails
 
 from tests.cases import CommandCounter, Producer, sysadmin
 from tests.data_requests.asking import somebody
 from udata_culture_feedback.contributions.moderated import Decision
 from udata_culture_feedback.data_requests import actions as requests
-from udata_culture_feedback.moderation import actions
+from udata_culture_feedback.mail import outbox, unsubscribe
+from udata_culture_feedback.moderation import actions, upkeep
 from udata_culture_feedback.moderation.actions import Wanted
 from udata_culture_feedback.people.service_account import acting_as
 from udata_culture_feedback.people.viewer import viewer_of
@@ -275,3 +279,47 @@ class TwoAtOnceTest(ModerationTestCase):
             public = self.stored(id)["visibility"] == "public"
             assert line["decision"] == ("publish" if public else "reject")
             assert self.ask("GET", f"/feedback/{id}/").json["comment"] == (HELD if public else None)
+
+
+class WayThereTest(ModerationTestCase):
+    """Moderators who are no administrators are shown nothing by the front-end's administration."""
+
+    def told(self) -> list[Any]:
+        with capture_mails() as mails:
+            upkeep.STEPS["moderators_told"]()
+            outbox.deliver_due()
+        return mails
+
+    def test_a_moderator_hears_once_a_day_of_what_has_come(self):
+        producer, who, administrator = Producer(), moderator(), sysadmin()
+        elsewhere = moderator(OrganizationFactory())
+        assert self.told() == []
+        self.held(producer.dataset)
+        [mail] = self.told()
+        assert mail.recipients == [who.email]
+        assert mail.subject == "1 texte attend la modération"
+        assert "/pages/moderation/" in mail.body
+        assert HELD not in mail.body
+        assert self.told() == []
+        with freeze_time(now() + timedelta(days=2)):
+            assert self.told() == []  # nothing new
+        del administrator, elsewhere
+
+    def test_who_wants_no_such_mail_has_none(self):
+        who = moderator()
+        self.held(Producer().dataset)
+        unsubscribe.stop(unsubscribe.Way(who.id, "moderation:waiting"))
+        assert self.told() == []
+        assert unsubscribe.name_of("moderation:waiting") == "Ce qui attend la modération"
+
+    def test_the_panel_of_the_administration_leads_there(self):
+        """Where cdata shows the datasets of somebody who has none."""
+        page = self.ask("GET", "/pages/dashboard/me/?lang=en&as=fragment", user=moderator())
+        assert "/pages/moderation/" in page.get_data(as_text=True)
+        nobody = self.ask("GET", "/pages/dashboard/me/?lang=en&as=fragment", user=UserFactory())
+        assert "/pages/moderation/" not in nobody.get_data(as_text=True)
+
+    def test_so_does_the_page_of_ones_own_contributions(self):
+        self.held(Producer().dataset)
+        page = self.ask("GET", "/pages/me/?lang=en", user=moderator()).get_data(as_text=True)
+        assert re.search(r'pages/moderation/">Moderation <span class="cf-count">1<', page)

@@ -1,4 +1,5 @@
-"""Mails to authors about decisions on their contributions, and to administrators about appeals.
+"""Mails to authors about decisions on their contributions, to administrators about appeals, and to
+moderators about what waits.
 
 A decision is announced only once moderators can no longer undo it: two hundred mails do not leave
 for a mistake.
@@ -12,6 +13,7 @@ from typing import Any
 from bson import ObjectId
 from flask import current_app
 from udata.i18n import lazy_gettext as _
+from udata.i18n import ngettext
 from udata.mail import LabelledContent, MailCTA, MailMessage
 
 from .. import vocabulary
@@ -21,16 +23,19 @@ from ..contributions.review_rules import Visibility
 from ..mail import outbox, unsubscribe
 from ..mail.mailing import mail
 from ..mail.models import insert, new_entry
+from ..people import roles
+from ..people.models import account_key
+from ..people.viewer import Viewer, viewer_of
 from ..portal import catalogue
 from ..portal.collections import now
 from ..portal.queueing import later
 from ..web.text_cleaning import excerpt
 from ..web.urls import pages_url
-from . import appeals
+from . import appeals, queue
 from .models import Appeal, Outcome
 
-#: The scope that administrators can unsubscribe from.
-SCOPE = "moderation:appeals"
+#: The scopes that administrators and moderators can unsubscribe from.
+SCOPE, WAITING = "moderation:appeals", "moderation:waiting"
 
 #: Longest excerpt of the words in a mail, in characters.
 BEGINNING = 300
@@ -144,9 +149,47 @@ def appeal_answer(reader: Any, decision: str) -> MailMessage | None:
     )
 
 
+@mail("moderation-waiting")
+def waiting(reader: Any) -> MailMessage | None:
+    """Tell a moderator how much waits in their queue, and where it is."""
+    viewer = viewer_of(reader)
+    number = queue.count(viewer, queue.Filters())[0] if viewer.moderator else 0
+    if not number:
+        return None
+    return MailMessage(
+        subject=ngettext(
+            "%(num)d text waits for a moderator", "%(num)d texts wait for a moderator", number
+        ),
+        paragraphs=[
+            _("The queue has what was written without an account, found by a check or reported."),
+            MailCTA(_("Open the queue"), pages_url("moderation/")),
+        ],
+        footer=[_("You receive this message because you are a moderator.")],
+    )
+
+
 @unsubscribe.names("moderation")
 def name_of_subject(id: str) -> str | None:
-    return str(_("Decisions that are contested"))
+    named = {
+        "appeals": _("Decisions that are contested"),
+        "waiting": _("What waits for a moderator"),
+    }
+    return str(named[id]) if id in named else None
+
+
+def tell_moderators() -> int:
+    """Write once a day to moderators in whose queue something has come since the day before. To
+    those who are no administrators: the administration of the front-end shows them nothing. Return
+    the number of mails."""
+    event = f"moderation-waiting:{now():%Y-%m-%d}"
+    busy = [one.user for one in roles.team() if _has_news(one)]
+    return outbox.post_to_each(event, busy, "moderation-waiting", {}, WAITING)
+
+
+def _has_news(moderator: roles.Moderator) -> bool:
+    viewer = Viewer(key=account_key(moderator.user), user_id=moderator.user, remit=moderator.remit)
+    waits, many = queue.count(viewer, queue.Filters())
+    return many or waits > queue.count(viewer, queue.Filters(older=1))[0]
 
 
 def tell_administrators(decision: ObjectId) -> None:

@@ -10,7 +10,7 @@ from ..contributions.embedded_texts import EmbeddedText
 from ..contributions.moderated import Item, Moderated
 from ..contributions.review_rules import Visibility, forget_original
 from ..portal.collections import now
-from . import appeals, bulk, flags, journal
+from . import appeals, bulk, flags, journal, mails
 
 #: What stands in the place of hidden words once they are erased.
 ERASED = "…"
@@ -44,6 +44,7 @@ STEPS: dict[str, Callable[[], int]] = {
     "decisions_written": write_journal,
     "hidden_words_erased": erase_hidden_words,
     "appeals_forgotten": appeals.erase_texts,
+    "moderators_told": mails.tell_moderators,
 }
 
 
