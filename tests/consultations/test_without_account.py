@@ -3,6 +3,8 @@ is confirmed before the closing, or a little late."""
 
 from __future__ import annotations
 
+import html
+import re
 from typing import Any
 
 import pytest
@@ -174,6 +176,38 @@ class ByProofTest(WithoutAccountCase):
             headers = {"X-Culture-Feedback-Token": browser.token}
             mine = self.ask("GET", self.path, headers=headers)
         assert "Parce que." not in mine.get_data(as_text=True)
+
+    def test_its_page_shows_what_was_chosen_and_changes_it_without_losing_the_words(self):
+        """Somebody else may use this computer: words are not shown, and stay."""
+        browser = Browser(self)
+        page = f"/pages/consultations/{self.made['id']}/"
+        with freeze_time(DURING):
+            self.under_a_proof(browser)
+            headers = {"X-Culture-Feedback-Token": browser.token}
+            shown = self.ask("GET", f"{page}?lang=en", headers=headers).text
+            edited = self.ask("GET", f"{page}?lang=en&step=2", headers=headers).text
+            form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', edited))
+            form = {name: html.unescape(value) for name, value in form.items()}
+            answers = {"answers.satisfied": "4", "answers.why": "", "answers.themes": "museums"}
+            third = self.ask("POST", page, data=form | answers | {"go": "next"}).text
+            form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', third))
+            form = {name: html.unescape(value) for name, value in form.items()}
+            done = self.ask("POST", f"{page}?lang=en", data=form | {"go": "send"}).text
+        assert "for 24 hours at most, as long as this tab stays open" in shown
+        assert "Museums" in shown
+        assert "Your text is not shown here" in shown
+        assert 'value="3" checked' in edited
+        assert all("Parce que." not in text for text in (shown, edited, third, done))
+        assert "your answer is recorded" in done
+        [stored] = responses().find()
+        assert stored["answers"] == ANSWERS | {"satisfied": 4}
+
+    def test_the_page_of_another_tab_is_that_of_somebody_unknown(self):
+        with freeze_time(DURING):
+            self.under_a_proof(Browser(self))
+            shown = self.ask("GET", f"/pages/consultations/{self.made['id']}/?lang=en").text
+        assert "data-unknown" in shown
+        assert "Send my answer" in shown or "Go on" in shown
 
     def test_it_makes_no_request_for_data(self):
         browser = Browser(self)

@@ -36,7 +36,7 @@ from . import (
 from .markdown import rendered
 from .models import Answers, Consultation, Said
 from .models import Response as Stored
-from .questions import depends_on_profile, pruned
+from .questions import depends_on_profile, pruned, without_words
 from .repository import addresses
 from .representation import informed
 from .respondents import address_of, by_link, keeps_draft
@@ -48,6 +48,10 @@ from .wording import said
 #: Messages after a form was handled.
 DONE = {
     "sent": _("Thank you, your answer is recorded. You can change it until the closing."),
+    "sent-here": _(
+        "Thank you, your answer is recorded. You can change it until the closing, for 24 hours at "
+        "most, as long as this tab stays open."
+    ),
     "saved": _("What you have begun is saved."),
     "erased": _("Your answer has been deleted."),
     "texts-back": _("Your texts will be left out of the open data from the next publication on."),
@@ -110,8 +114,7 @@ def answer_page(
 ) -> Response:
     window, moment = Window.of(consultation), now()
     state = window.state(moment)
-    hidden = viewer.by_token and mine is not None and not editing
-    answers = {} if hidden else given(form.answers)
+    answers, withheld = _shown(viewer, consultation, mine, form, editing=editing)
     step = presentation.step_of(consultation, answers, form.step, form.profile)
     open_ways = ways(viewer, Action.RESPONSE, consultation["_id"])
     sent = bool(mine and mine.get("sent_at"))
@@ -162,6 +165,7 @@ def answer_page(
         form_state=form,
         step=step,
         answers=answers,
+        withheld=withheld,
         picked={**presentation.picked_of(step.questions, answers), **form.picked},
         review=presentation.in_words(consultation, answers, form.profile)
         if step.last or sent
@@ -193,6 +197,21 @@ def answer_page(
         return never_stored(response)
     # The token of a form opened by somebody unknown serves one person.
     return for_one_client(response) if asking else response
+
+
+def _shown(
+    viewer: Viewer, consultation: Consultation, mine: Stored | None, form: Form, *, editing: bool
+) -> tuple[Answers, set[str]]:
+    """Return the answers to show, and the ids of those whose words this browser is not shown: it is
+    recognised by its token alone. What was typed in the form that was just sent is shown."""
+    answers = given(form.answers)
+    if not (viewer.by_token and mine):
+        return answers, set()
+    questions, sent = consultation["questions"], mine.get("answers") or {}
+    withheld = sent.keys() - without_words(questions, sent).keys()
+    if editing and request.method == "POST":
+        return answers, withheld - answers.keys()
+    return without_words(questions, answers), withheld
 
 
 def opening_of(

@@ -36,6 +36,10 @@ class Kind(StrEnum):
     MISSING_DATASET = "missing_dataset"  # data that are not there
 
 
+#: The kinds whose answers are words of their author.
+WRITTEN = (Kind.TEXT, Kind.MISSING_DATASET)
+
+
 #: Kinds that are answered by choosing: conditions may depend on them.
 COUNTED = frozenset((Kind.SINGLE, Kind.MULTIPLE, Kind.SCALE))
 #: Kinds with an answer for each of several rows.
@@ -155,6 +159,16 @@ def wordless(answer: Any) -> Any:
     if isinstance(answer, dict) and "other" in answer:
         return answer["option"] if "option" in answer else answer["options"]
     return answer
+
+
+def without_words(questions: list[Question], answers: Answers) -> Answers:
+    """Return answers without what their author wrote, for a browser that somebody else may be using
+    now."""
+    return {
+        question["id"]: wordless(answers[question["id"]])
+        for question in questions
+        if question["id"] in answers and Kind(question["kind"]) not in WRITTEN
+    }
 
 
 def possible(question: Question) -> list[Any]:

@@ -60,6 +60,7 @@ from .answer_page import (
 from .answers import missing, read_answers
 from .models import Answers, Consultation
 from .models import Response as Stored
+from .questions import without_words
 from .respondents import (
     COOKIE,
     address_of,
@@ -318,20 +319,21 @@ def _without_account(
     """Continue with the answers carried in the form; send them with a proof of work, or with an
     address to confirm."""
     errors: Errors = {}
+    mine = own(viewer, consultation)
+    before = (mine.get("answers") or {}) if mine else {}
     form.answers = read_answers(consultation["questions"], form.answers, errors)[0]
     if go == "previous":
         form.step = step.previous
-        return answer_page(viewer, consultation, None, form, editing=True)
+        return answer_page(viewer, consultation, mine, form, editing=True)
     if errors:
         raise refusals.Invalid(_("Some answers need another look."), errors)
-    _check_step(consultation, form.answers, step, form.profile)
+    _check_step(consultation, {**before, **form.answers}, step, form.profile)
     warn_of_personal_data(step.questions, form.answers, read_again="read_again" in request.form)
     if go != "send":
         form.step = presentation.step_of(
             consultation, form.answers, step.index, form.profile
         ).following
-        return answer_page(viewer, consultation, None, form, editing=True)
-    mine = own(viewer, consultation)
+        return answer_page(viewer, consultation, mine, form, editing=True)
     sent = request.form
     payload = _payload(form) | {
         "answers": form.answers,
@@ -339,8 +341,9 @@ def _without_account(
         "proof": sent.get("proof"),
     }
     if mine and mine.get("sent_at"):
-        answering.edit(viewer, consultation["_id"], payload)
-        return answer_page(viewer, consultation, mine, form, done="sent")
+        payload["answers"] = _changed(consultation, before, form.answers)
+        mine = answering.edit(viewer, consultation["_id"], payload)
+        return answer_page(viewer, consultation, mine, begun_form(mine), done="sent-here")
     avoid_trap(sent)
     if form.by_email:
         confirmation.ask(
@@ -357,7 +360,20 @@ def _without_account(
         form.by_email = True
         return answer_page(viewer, consultation, None, form, editing=True)
     stored, _new = answering.submit(viewer, consultation["_id"], payload)
-    return answer_page(viewer, consultation, stored, form, done="sent")
+    return answer_page(viewer, consultation, stored, form, done="sent-here")
+
+
+def _changed(consultation: Consultation, before: Answers, answers: Answers) -> Answers:
+    """Return what has changed in an answer whose words its browser was not shown: those left empty
+    stay as they were sent."""
+    shown = without_words(consultation["questions"], before)
+    sent = {question["id"]: answers.get(question["id"]) for question in consultation["questions"]}
+    written = before.keys() - shown.keys()
+    return {
+        id: answer
+        for id, answer in sent.items()
+        if answer != shown.get(id) and (answer is not None or id not in written)
+    }
 
 
 def _check_step(
