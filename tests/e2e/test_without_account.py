@@ -96,6 +96,50 @@ def test_one_answers_in_a_whole_page(visitor: Come) -> None:
     assert somebody.total() == before + 1
 
 
+def test_who_comes_back_to_a_consultation_in_the_same_tab_finds_their_answer(
+    visitor: Come,
+) -> None:
+    somebody = visitor()
+    page = somebody.page
+    page.goto(f"{somebody.portal.url}{PAGES}/consultations/")
+    page.get_by_role("link", name="Données des musées").first.click()
+    address = page.url
+
+    def press(name: str) -> None:
+        page.get_by_role("button", name=name, exact=True).click()
+
+    def goes_through(words: str = "") -> None:
+        while page.get_by_role("button", name="Continuer", exact=True).count():
+            press("Continuer")
+            expect(page.locator("#cf-step")).to_contain_text("sur")
+            text = page.locator("[name='answers.why']")
+            if words and text.count():
+                text.fill(words)
+
+    page.get_by_label("Meilleures", exact=True).check()
+    goes_through("Les horaires, surtout.")
+    press("Envoyer ma réponse")
+    expect(page.locator("#cf-done")).to_contain_text("pendant 24 heures au plus")
+
+    page.goto(address)
+    expect(page.locator("#cf-mine")).to_be_visible()
+    page.get_by_text("Ce que vous avez répondu").click()
+    expect(page.locator(".cf-recap")).to_contain_text("Meilleures")
+    assert "Les horaires, surtout." not in page.content()
+    page.get_by_role("link", name="Modifier ma réponse").click()
+    expect(page.get_by_label("Meilleures", exact=True)).to_be_checked()
+    page.get_by_label("Moins bonnes", exact=True).check()
+    goes_through()
+    press("Envoyer mes modifications")
+    page.get_by_text("Ce que vous avez répondu").click()
+    expect(page.locator(".cf-recap")).to_contain_text("Moins bonnes")
+    expect(page.locator(".cf-recap")).to_contain_text("Votre texte n’est pas affiché ici")
+
+    other = somebody.new_tab()
+    other.goto(address)
+    expect(other.get_by_role("button", name="Continuer", exact=True)).to_be_visible()
+
+
 def test_without_a_proof_one_confirms_by_email(visitor: Come) -> None:
     """The challenge cannot be had: a filter of the network, perhaps."""
     somebody = visitor().goes_to(COMMENTED)

@@ -4,15 +4,15 @@ identifies them. Opening it changes nothing; the button does."""
 from __future__ import annotations
 
 from bson import ObjectId
-from flask import Response, abort, redirect, request
+from flask import Response, abort, request
 from udata.i18n import lazy_gettext as _
 
 from ..figures.summary_ids import dataset_summary
 from ..people.viewer import current_viewer
 from ..vocabulary import vocabularies
 from ..web import refusals
-from ..web.api import bound_body, only_for_its_holder
-from ..web.pages import blueprint, check_guard, handles_refusal, page_address, render
+from ..web.api import only_for_its_holder
+from ..web.pages import blueprint, check_guard, handle_form, handles_refusal, page_address, render
 from ..web.untyped import Shown
 from ..web.urls import login_url
 from . import reassessment, summaries
@@ -36,22 +36,25 @@ def better_page(id: str) -> Response:
 def say_whether_better(id: str) -> Response:
     """Record the reply. The token of the mail is proof enough; without it, the form needs the CSRF
     guard of any other form."""
-    answer = request.form.get("answer")
-    try:
-        bound_body()
+
+    def act() -> str:
+        answer = request.form.get("answer")
         who = reassessment.bearer_of(_token(), id)
         if who is None:
             viewer = current_viewer()
             check_guard(viewer)
             who = viewer.user_id
         reassessment.confirm(id, who, answer)
-    except refusals.NotFound:
-        abort(404)
-    except refusals.Refusal as refusal:
-        return _page(id, answer, refusal=refusal)
-    kept = {"token": _token()} if _token() else {}
-    address = page_address(f"better/{id}", **kept, answer=answer, done=1)
-    return only_for_its_holder(redirect(f"{address}#cf-done", code=303))  # type: ignore[arg-type]
+        kept = {"token": _token()} if _token() else {}
+        return f"{page_address(f'better/{id}', **kept, answer=answer, done=1)}#cf-done"
+
+    def again(refusal: refusals.Refusal) -> Response:
+        if isinstance(refusal, refusals.NotFound):
+            abort(404)
+        too_long = isinstance(refusal, refusals.TooLong)
+        return _page(id, None if too_long else request.form.get("answer"), refusal=refusal)
+
+    return only_for_its_holder(handle_form(act, again))
 
 
 def _page(

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from flask import Response, abort, current_app, redirect, request
+from flask import Response, abort, current_app, request
 from markupsafe import Markup
 from udata.i18n import lazy_gettext as _
 from udata.i18n import lazy_pgettext as _p
@@ -24,12 +24,12 @@ from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts
 from ..vocabulary import vocabularies
 from ..web import listing, refusals
-from ..web.api import bound_body
 from ..web.listing import Page
 from ..web.pages import (
     blueprint,
     check_guard,
     form_address,
+    handle_form,
     handles_refusal,
     page_address,
     part,
@@ -88,48 +88,48 @@ def remote_dataset_page() -> Response:
 def answer_dataset(dataset: str) -> Response:
     """Record the viewer's feedback, or change it."""
     found = _readable(dataset)
-    viewer = current_viewer()
-    payload: Payload = {}
-    by_email = False
-    try:
-        bound_body()
+    typed: Payload = {}
+
+    def act() -> str | Response:
         viewer = current_viewer(request.form)
-        payload = answer_of_form(request.form)
-        by_email = "by_email" in request.form
+        typed.update(answer_of_form(request.form))
         check_guard(viewer, without_account=ways(viewer, Action.FEEDBACK, found.id).open)
-        mine = actions.own_feedback(viewer, found.id)
-        if mine and "reopen" in request.form:
-            return _again(viewer, found, editing=True)
-        must_have_words(payload, mine)
-        review_rules.warn(
-            {"comment": payload.get("comment")}, read_again="read_again" in request.form
-        )
-        if not viewer.account and not mine:
-            avoid_trap(request.form)
-            if by_email:
-                proof = {"proof": request.form.get("proof"), "dataset": str(found.id)}
-                confirmation.ask(Action.FEEDBACK, payload | proof)
-                return _done(viewer, found, "sent")
-            if not request.form.get("proof"):
-                return _again(viewer, found, payload=payload, by_email=True)
-        if mine:
-            stored = actions.edit(viewer, mine["_id"], payload)
-        else:
-            proof = {"proof": request.form.get("proof"), "dataset": str(found.id)}
-            # A bare click publishes no name; with words one chooses how one signs.
-            sign = {} if "details" in request.form else {"signature": "none"}
-            stored, _new = actions.submit(viewer, payload | proof | sign)
-    except refusals.Refusal as refusal:
-        by_email = by_email or needs_another_way(refusal)
+        return _answer(viewer, found, typed)
+
+    def again(refusal: refusals.Refusal) -> Response:
+        # A body that is too long is not read.
+        viewer = current_viewer(request.form if typed else None)
+        by_email = (bool(typed) and "by_email" in request.form) or needs_another_way(refusal)
         return _again(
-            viewer,
-            found,
-            refusal=refusal,
-            payload=payload or None,
-            editing=True,
-            by_email=by_email,
+            viewer, found, refusal=refusal, payload=typed or None, editing=True, by_email=by_email
         )
-    if "details" not in request.form:
+
+    return handle_form(act, again)
+
+
+def _answer(viewer: Viewer, found: DatasetFacts, payload: Payload) -> str | Response:
+    """Record what the form says, or ask for what it still lacks; return what follows it."""
+    form = request.form
+    mine = actions.own_feedback(viewer, found.id)
+    if mine and "reopen" in form:
+        return _again(viewer, found, editing=True)
+    must_have_words(payload, mine)
+    review_rules.warn({"comment": payload.get("comment")}, read_again="read_again" in form)
+    proof = {"proof": form.get("proof"), "dataset": str(found.id)}
+    if not viewer.account and not mine:
+        avoid_trap(form)
+        if "by_email" in form:
+            confirmation.ask(Action.FEEDBACK, payload | proof)
+            return _done(viewer, found, "sent")
+        if not form.get("proof"):
+            return _again(viewer, found, payload=payload, by_email=True)
+    if mine:
+        stored = actions.edit(viewer, mine["_id"], payload)
+    else:
+        # A bare click publishes no name; with words one chooses how one signs.
+        sign = {} if "details" in form else {"signature": "none"}
+        stored, _new = actions.submit(viewer, payload | proof | sign)
+    if "details" not in form:
         return _done(viewer, found, "answered")
     pending = stored["visibility"] == Visibility.PENDING
     return _done(viewer, found, "waiting" if pending else "detailed")
@@ -140,17 +140,21 @@ def answer_dataset(dataset: str) -> Response:
 def erase_answer(dataset: str) -> Response:
     """Delete the viewer's own feedback."""
     found = _readable(dataset)
-    viewer = current_viewer()
-    try:
-        bound_body()
+
+    def act() -> str | Response:
         viewer = current_viewer(request.form)
         check_guard(viewer, without_account=viewer.known)
         mine = actions.own_feedback(viewer, found.id)
         if mine:
             actions.erase(viewer, mine["_id"])
-    except refusals.Refusal as refusal:
+        return _done(viewer, found, "erased")
+
+    def again(refusal: refusals.Refusal) -> Response:
+        too_long = isinstance(refusal, refusals.TooLong)
+        viewer = current_viewer(None if too_long else request.form)
         return _again(viewer, found, refusal=refusal, editing=True)
-    return _done(viewer, found, "erased")
+
+    return handle_form(act, again)
 
 
 def _dashboard(dataset: DatasetFacts) -> str:
@@ -166,14 +170,13 @@ def _readable(reference: str) -> DatasetFacts:
         abort(404)
 
 
-def _done(viewer: Viewer, dataset: DatasetFacts, done: str) -> Response:
-    """Respond to a form: with the fragment as it is now, or a redirection for a whole page, so that
-    reloading does not send the form again. A viewer without an account gets the page itself: a
-    redirection would not recognise them."""
+def _done(viewer: Viewer, dataset: DatasetFacts, done: str) -> str | Response:
+    """Return what follows a form: the fragment as it is now, or the address of the whole page. A
+    viewer without an account gets the page itself: a redirection would not recognise them."""
     if wants_fragment() or (viewer.known and not viewer.account):
         return _again(viewer, dataset, done=done, editing=done == "answered")
     address = page_address(f"datasets/{dataset.slug or dataset.id}/", done=done)
-    return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
+    return f"{address}#cf-done"
 
 
 def _gathered(reference: Any, viewer: Viewer) -> Gathered:

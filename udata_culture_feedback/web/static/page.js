@@ -14,7 +14,7 @@ async function recognise() {
   const answer = await fetch(location.href, { headers, cache: "no-store" }).catch(() => null);
   const page = new DOMParser().parseFromString(answer?.ok ? await answer.text() : "", "text/html");
   const known = page.querySelector("[data-viewer]");
-  if (!known?.dataset.viewer || content.matches(":focus-within")) return;
+  if (!known?.dataset.viewer || content.querySelector(":is(input, textarea, select):focus")) return;
   content.dataset.viewer = known.dataset.viewer;
   content.replaceChildren(...known.childNodes);
   prepare(content);
