@@ -11,10 +11,17 @@ import pytest
 from udata.core.user.factories import UserFactory
 
 from udata_culture_feedback.consultations import figures
-from udata_culture_feedback.consultations.models import of_responses, responses, results
+from udata_culture_feedback.consultations.models import (
+    consultations,
+    of_responses,
+    responses,
+    results,
+)
 from udata_culture_feedback.email_confirmation.confirmation import unconfirmed
 from udata_culture_feedback.figures.settle import recount
+from udata_culture_feedback.people.contacts import contacts
 
+from ..cases import P
 from ..people.without_account import SETTINGS, Browser, Mailbox
 from .consulting import (
     AFTER,
@@ -55,6 +62,12 @@ class WithoutAccountCase(ConsultationCase):
 
     def exact(self) -> bool:
         return not recount(figures.RESPONSES, of_responses(stored_id(self.made)), check=True)
+
+
+def hidden(page: str) -> dict[str, str]:
+    """The fields of a form that nobody sees."""
+    found = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)
+    return {name: html.unescape(value) for name, value in found}
 
 
 def stored_id(made: Any) -> Any:
@@ -114,6 +127,49 @@ class ByEmailTest(WithoutAccountCase):
         with freeze_time("2023-02-06 23:00:00"), Mailbox() as mailbox:
             assert self.by_email("late@example.org").status_code == 410
         assert mailbox.messages == []
+
+    def test_an_unfinished_answer_is_saved_once_the_address_is_confirmed_and_resumed_by_its_link(
+        self,
+    ):
+        page = f"/pages/consultations/{self.made['slug']}/"
+        client = self.app.test_client()
+        with freeze_time(DURING), Mailbox() as mailbox:
+            first = self.visit("GET", f"{P}{page}?lang=en", client).text
+            sent = hidden(first) | {"answers.use": "yes", "go": "keep"}
+            wrong = self.visit("POST", f"{P}{page}?lang=en", client, data=sent | {"email": "x"})
+            assert wrong.status_code == 400
+            assert 'id="cf-email-error"' in wrong.text
+            assert re.search(r'value="yes" required checked', wrong.text)
+            asked = self.visit("POST", f"{P}{page}?lang=en", client, data=sent | {"email": EMAIL})
+            assert "A message is on its way" in asked.text
+            assert responses().count_documents({}) == 0
+            done = self.visit(
+                "POST", f"{P}/pages/confirm/", client, data={"token": mailbox.token()}
+            )
+            link = mailbox.messages[-1]
+        [draft] = responses().find()
+        assert (draft["draft"]["answers"], draft.get("sent_at")) == ({"use": "yes"}, None)
+        [contact] = contacts().find()
+        assert contact["expires_at"] == consultations().find_one()["closes_at"]
+        assert EMAIL.encode() not in contact["address"]
+        with freeze_time(DURING):
+            behind = self.visit("GET", done.location, client)
+            assert "Go on with this answer" in behind.text or "Continuer" in behind.text
+            token = re.search(r'name="token" value="([^"]+)"', behind.text)[1]
+            assert token in link.body
+            opened = self.visit(
+                "POST", f"{P}{page}resume", client, data={"token": html.unescape(token)}
+            )
+            form = self.visit("GET", f"{opened.location}?lang=en&step=2", client).text
+            rest = {"answers.themes": "museums", "answers.satisfied": "3", "answers.why": "Car."}
+            for answers in (rest | {"go": "next"}, {"go": "send"}):
+                form = self.visit("POST", f"{P}{page}", client, data=hidden(form) | answers)
+                assert form.status_code == 303, form.text
+                form = self.visit("GET", form.location, client).text
+        [stored] = responses().find()
+        assert stored["answers"] == ANSWERS | {"why": "Car."}
+        assert stored["contributor"]["kind"] == "confirmed"
+        assert self.exact()
 
     def test_the_page_behind_the_link_says_what_it_is_about(self):
         with freeze_time(DURING), Mailbox() as mailbox:
@@ -186,13 +242,9 @@ class ByProofTest(WithoutAccountCase):
             headers = {"X-Culture-Feedback-Token": browser.token}
             shown = self.ask("GET", f"{page}?lang=en", headers=headers).text
             edited = self.ask("GET", f"{page}?lang=en&step=2", headers=headers).text
-            form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', edited))
-            form = {name: html.unescape(value) for name, value in form.items()}
             answers = {"answers.satisfied": "4", "answers.why": "", "answers.themes": "museums"}
-            third = self.ask("POST", page, data=form | answers | {"go": "next"}).text
-            form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', third))
-            form = {name: html.unescape(value) for name, value in form.items()}
-            done = self.ask("POST", f"{page}?lang=en", data=form | {"go": "send"}).text
+            third = self.ask("POST", page, data=hidden(edited) | answers | {"go": "next"}).text
+            done = self.ask("POST", f"{page}?lang=en", data=hidden(third) | {"go": "send"}).text
         assert "for 24 hours at most, as long as this tab stays open" in shown
         assert "Museums" in shown
         assert "Your text is not shown here" in shown

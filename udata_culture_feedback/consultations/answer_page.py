@@ -59,6 +59,10 @@ DONE = {
     "followed": _("Your choice is recorded."),
     "confirmed": _("Thank you, your answer is recorded."),
     "to-confirm": confirmation.SENT,
+    "to-resume": _(
+        "A message is on its way to this address. Open its link within 24 hours: it saves what you "
+        "have begun, and you can go on until the closing. You can also go on here now."
+    ),
     "deleted": _("The consultation has been deleted."),
 }
 
@@ -268,7 +272,7 @@ def too_late_page(viewer: Viewer, consultation: Consultation, form: Form) -> Res
 def fields_of(step: presentation.Step) -> set[str]:
     """Return the names of the fields that an error may link to."""
     found = {f"answers.{question['id']}" for question in step.questions}
-    return found | ({"profile", "email"} if step.last else set())
+    return found | {"email"} | ({"profile"} if step.last else set())
 
 
 def resume_url(consultation: Consultation, mine: Stored) -> str:

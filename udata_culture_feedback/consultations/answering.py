@@ -269,14 +269,18 @@ def _author_of(consultation: Consultation, channel: str, reference: str) -> View
 
 def checked(payload: Payload) -> Payload:
     """Check an answer that is about to be confirmed by e-mail, and return it as plain values: what
-    `submit` would refuse is refused here. `consultation`: its id or slug."""
+    `submit` would refuse is refused here. `consultation`: its id or slug; `unfinished`: it is to be
+    continued later, from `step`, and what is not valid is left out."""
     consultation = find(payload.get("consultation"))
     if consultation is None or not consultation.get("published"):
         raise no_such_consultation()
     nobody = Viewer(key=None)
     must_accept(consultation, opened(nobody, consultation, payload))
-    said = read_said(consultation, payload, whole=True)
+    unfinished = payload.get("unfinished") is True
+    errors: Errors | None = {} if unfinished else None
+    said = read_said(consultation, payload, whole=not unfinished, errors=errors)
     return {
+        **({"unfinished": True, "step": payload.get("step")} if unfinished else {}),
         "consultation": str(consultation["_id"]),
         "answers": plain(said["answers"]),
         "profile": said.get("profile"),

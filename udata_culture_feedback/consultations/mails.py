@@ -4,6 +4,7 @@ builders are stored. No mail contains an answer or a figure."""
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from bson import ObjectId
 from udata.core.user.models import User
@@ -14,7 +15,9 @@ from ..mail.mailing import Reader, mail
 from ..mail.unsubscribe import names
 from ..portal.collections import now
 from ..web.urls import pages_url
-from .models import Consultation
+from . import form_tokens
+from .by_email import RESUME
+from .models import Consultation, responses
 from .notifications import has_answered
 from .repository import find
 from .window import State, Window, until_in_words
@@ -61,6 +64,30 @@ def synthesis(reader: Reader, consultation: str) -> MailMessage | None:
             ),
         ],
         footer=[_("You receive this message because you asked for the synthesis.")],
+    )
+
+
+@mail(RESUME, required=True)
+def link_to_resume(reader: Reader, response: str) -> MailMessage | None:
+    """Send the link that resumes an unfinished answer to the address that was confirmed for it."""
+    mine = responses().find_one({"_id": ObjectId(response), "deleted": {"$exists": False}})
+    found = _public(mine["consultation"]) if mine else None
+    if mine is None or found is None or Window.of(found).state(now()) is not State.OPEN:
+        return None
+    title = said(found["title"])
+    token = form_tokens.resume_token(mine["_id"], mine["contributor"]["key"])
+    path = pages_url(f"consultations/{found['slug']}/resume")
+    return MailMessage(
+        subject=_("Your answer to “%(title)s” is waiting for you", title=title),
+        paragraphs=[
+            _(
+                "What you have begun to answer is saved. You can go on %(until)s; nothing is "
+                "counted before you send it.",
+                until=until_in_words(found["closes_at"]),
+            ),
+            MailCTA(_("Go on with my answer"), f"{path}?{urlencode({'token': token})}"),
+            _("Whoever has this link sees and changes the answer: do not pass it on."),
+        ],
     )
 
 

@@ -60,8 +60,9 @@ def by_link(viewer: Viewer) -> bool:
 
 
 def keeps_draft(viewer: Viewer) -> bool:
-    """Check whether answers are stored for this person between two steps."""
-    return viewer.account
+    """Check whether answers are stored for this person between two steps: an account, or whoever
+    has confirmed an address to go on later."""
+    return viewer.account or (viewer.kind is ContributorKind.CONFIRMED and by_link(viewer))
 
 
 def check_form(viewer: Viewer, consultation: Consultation) -> None:

@@ -3,7 +3,8 @@ step. Everything works without JavaScript.
 
 With an account, each step is saved, and the answer can be resumed by logging in, or by a signed
 link on another device. Without one, the form carries the answers from step to step, and they are
-sent with a proof of work or by confirming an e-mail address.
+sent with a proof of work or by confirming an e-mail address; a confirmed address saves them too,
+and receives the signed link.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def answer_consultation(reference: str) -> Response:
         mine = own(viewer, consultation)
         form = begun_form(mine)
         go = request.form.get("go", "next")
-        step = _read_step(viewer, consultation, form, strictly=go != "previous")
+        step = _read_step(viewer, consultation, form, strictly=go not in ("previous", "keep"))
         check_form(viewer, consultation)
         window, opened = Window.of(consultation), request.form.get("opening")
         began = form_tokens.opened_at(opened, viewer, consultation["_id"])
@@ -325,6 +326,9 @@ def _without_account(
     if go == "previous":
         form.step = step.previous
         return answer_page(viewer, consultation, mine, form, editing=True)
+    if go == "keep":
+        _keep_by_email(consultation, form, step)
+        return answer_page(viewer, consultation, mine, form, editing=True, done="to-resume")
     if errors:
         raise refusals.Invalid(_("Some answers need another look."), errors)
     _check_step(consultation, {**before, **form.answers}, step, form.profile)
@@ -361,6 +365,15 @@ def _without_account(
         return answer_page(viewer, consultation, None, form, editing=True)
     stored, _new = answering.submit(viewer, consultation["_id"], payload)
     return answer_page(viewer, consultation, stored, form, done="sent-here")
+
+
+def _keep_by_email(consultation: Consultation, form: Form, step: presentation.Step) -> None:
+    """Have a link sent that resumes the answer as it is, once its address is confirmed."""
+    avoid_trap(request.form)
+    so_far = {"answers": given(form.answers), "unfinished": True, "step": step.index}
+    about = {"consultation": str(consultation["_id"]), "email": form.email}
+    proof = {"proof": request.form.get("proof")}
+    confirmation.ask(Action.RESPONSE, _payload(form) | so_far | about | proof)
 
 
 def _changed(consultation: Consultation, before: Answers, answers: Answers) -> Answers:

@@ -85,7 +85,8 @@ def answer_of_form(form: MultiDict[str, str]) -> Payload:
 def must_have_words(payload: Payload, mine: Feedback | None) -> None:
     """Raise Invalid for a form that waits for an answer without saying anything. `mine`: the stored
     feedback, whose words stay where the form has none."""
-    words = payload["comment"] if "comment" in payload else (mine or {}).get("comment")
+    kept = mine.get("comment") if mine else None
+    words = payload.get("comment", kept)
     if payload.get("wants_answer") and not (words or "").strip():
         message = _("Write a comment: it is what the producer answers.")
         raise refusals.Invalid(_("Some answers need another look."), {"wants_answer": message})

@@ -75,6 +75,10 @@ RETENTION: tuple[Kept, ...] = (
         "CULTURE_FEEDBACK_CONSULTATION_DRAFT_DAYS",
     ),
     Kept(
+        _("The address to which the link to an unfinished answer was sent"),
+        _("until the consultation closes"),
+    ),
+    Kept(
         _("A file sent to be imported"),
         _("until it is imported, at most"),
         hours=72,
