@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import Response, abort, request
 from udata.i18n import lazy_gettext as _
@@ -186,7 +187,7 @@ def answer_page(
         vocabularies=vocabulary.vocabularies(),
         participation=participation.total(consultation),
         profile_first=depends_on_profile(consultation["questions"]),
-        done=DONE.get(done or ""),
+        done=told(done, form),
         here=link,
         act=lambda what: address_of(consultation, what),
         edit_url=page_address(f"consultations/{consultation['slug']}/", edit=1),
@@ -201,6 +202,13 @@ def answer_page(
         return never_stored(response)
     # The token of a form opened by somebody unknown serves one person.
     return for_one_client(response) if asking else response
+
+
+def told(done: str | None, form: Form) -> Any:
+    """Return what is said after a form, with the address that it gave."""
+    if done == "to-confirm" and form.email:
+        return confirmation.sent_to(form.email)
+    return DONE.get(done or "")
 
 
 def _shown(

@@ -359,7 +359,7 @@ def _without_account(
                 "tell_me": "tell_me" in sent,
             },
         )
-        return answer_page(viewer, consultation, None, Form(), done="to-confirm")
+        return answer_page(viewer, consultation, None, Form(email=form.email), done="to-confirm")
     if not sent.get("proof"):
         form.by_email = True
         return answer_page(viewer, consultation, None, form, editing=True)

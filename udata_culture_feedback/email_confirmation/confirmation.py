@@ -45,6 +45,18 @@ SENT = _(
     "counted or published before. No more than three a day are sent to one address."
 )
 
+
+def sent_to(address: str) -> str:
+    """Return that response with the address as it was typed, for its sender to check."""
+    return str(
+        _(
+            "A message is on its way to %(address)s. Open its link within 24 hours to confirm; "
+            "nothing is counted or published before.",
+            address=address,
+        )
+    )
+
+
 #: What becomes of an address, unless a contribution says otherwise.
 ERASED = _(
     "Your address serves for this confirmation and is erased as soon as you confirm, or after 24 "

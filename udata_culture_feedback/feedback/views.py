@@ -120,6 +120,8 @@ def _answer(viewer: Viewer, found: DatasetFacts, payload: Payload) -> str | Resp
         avoid_trap(form)
         if "by_email" in form:
             confirmation.ask(Action.FEEDBACK, payload | proof)
+            if wants_fragment():  # with the form, where the address can be corrected
+                return _again(viewer, found, done="sent", payload=payload, by_email=True)
             return _done(viewer, found, "sent")
         if not form.get("proof"):
             return _again(viewer, found, payload=payload, by_email=True)
@@ -238,6 +240,7 @@ def _context(
         "by_email": by_email,
         "contributor_token": sent_token(viewer),
         "done": _told(done, mine),
+        "sent_to": payload.get("email") if payload and done == "sent" else None,
         "submission_id": str(uuid.uuid4()),
         "vocabularies": vocabularies(),
         "here": page_address(link),
@@ -318,6 +321,8 @@ def _told(done: str | None, mine: Feedback | None) -> Any:
     if done == "answered":
         answer = vocabularies().label("fitness", mine["fitness"]) if mine else None
         return str(DONE[done]) % {"answer": answer} if answer else None
+    if done == "sent" and request.form.get("email"):
+        return confirmation.sent_to(request.form["email"])
     return DONE.get(done or "")
 
 
