@@ -152,6 +152,10 @@ def test_without_a_proof_one_confirms_by_email(visitor: Come) -> None:
     email.fill("reseau.filtre@demo.test")
     somebody.widget.locator("form .cf-primary").click()
     expect(email).to_have_count(0)
+    expect(somebody.status).to_contain_text("en route vers reseau.filtre@demo.test")
+    somebody.widget.get_by_role("button", name="Corriger l’adresse").click()
+    expect(email).to_have_value("reseau.filtre@demo.test")
+    expect(somebody.widget.get_by_label("Non", exact=True)).to_be_checked()
     assert link_of_latest_mail(somebody.portal.state_dir, "reseau.filtre@demo.test")
 
 

@@ -24,7 +24,7 @@ def test_one_answers_edits_and_deletes_without_javascript(visitor: Come, newcome
     somebody.saves()
     expect(somebody.status).to_contain_text("vos précisions sont enregistrées")
     expect(somebody.comments.first).to_contain_text("Sans script, tout marche aussi.")
-    expect(somebody.comments.first).to_contain_text("Géoréférencement : bonne")
+    expect(somebody.comments.first).to_contain_text("Localisées ? bien")
 
     somebody.place.get_by_role("link", name="Modifier mon avis").click()
     somebody.place.get_by_label("Oui", exact=True).check()

@@ -321,6 +321,17 @@ class FlagPageTest(PageTestCase):
         assert self.get(f"{P}/pages/feedback/{id}/flag", UserFactory()).status_code == 404
         assert self.get(f"{P}/pages/feedback/nothing/flag").status_code == 404
 
+    def test_a_report_comes_back_with_its_words_once_the_session_has_ended(self):
+        id = self.said(DatasetFactory())
+        answer = self.visit(
+            "POST", f"{P}/pages/feedback/{id}/flag?lang=en",
+            headers={"X-Culture-Feedback": "form"},
+            data={"reason": "abuse", "message": "Il me vise.", "signed_in": "1"},
+        )  # fmt: skip
+        assert answer.status_code == 401
+        assert "\nIl me vise.</textarea>" in answer.text
+        assert re.search(r'value="abuse"[^>]* checked', answer.text)
+
     def test_a_request_too(self):
         body = {"title": "Sons", "description": "Tous", "kind": "new"}
         found = self.ask("POST", "/requests/", body, UserFactory()).json

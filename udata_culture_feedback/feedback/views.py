@@ -113,6 +113,8 @@ def _answer(viewer: Viewer, found: DatasetFacts, payload: Payload) -> str | Resp
     mine = actions.own_feedback(viewer, found.id)
     if mine and "reopen" in form:
         return _again(viewer, found, editing=True)
+    if "correct" in form:
+        return _again(viewer, found, payload=payload, by_email=True)
     must_have_words(payload, mine)
     review_rules.warn({"comment": payload.get("comment")}, read_again="read_again" in form)
     proof = {"proof": form.get("proof"), "dataset": str(found.id)}
@@ -120,8 +122,6 @@ def _answer(viewer: Viewer, found: DatasetFacts, payload: Payload) -> str | Resp
         avoid_trap(form)
         if "by_email" in form:
             confirmation.ask(Action.FEEDBACK, payload | proof)
-            if wants_fragment():  # with the form, where the address can be corrected
-                return _again(viewer, found, done="sent", payload=payload, by_email=True)
             return _done(viewer, found, "sent")
         if not form.get("proof"):
             return _again(viewer, found, payload=payload, by_email=True)
@@ -240,7 +240,7 @@ def _context(
         "by_email": by_email,
         "contributor_token": sent_token(viewer),
         "done": _told(done, mine),
-        "sent_to": payload.get("email") if payload and done == "sent" else None,
+        "to_correct": _to_correct() if done == "sent" else (),
         "submission_id": str(uuid.uuid4()),
         "vocabularies": vocabularies(),
         "here": page_address(link),
@@ -324,6 +324,12 @@ def _told(done: str | None, mine: Feedback | None) -> Any:
     if done == "sent" and request.form.get("email"):
         return confirmation.sent_to(request.form["email"])
     return DONE.get(done or "")
+
+
+def _to_correct() -> list[tuple[str, str]]:
+    """List what was sent with an address, to be sent again with another one."""
+    sent = request.form.items(multi=True)
+    return [(name, value) for name, value in sent if name not in ("proof", "csrf_token")]
 
 
 def _choices(link: str, chosen: Choice) -> list[tuple[str, str, bool]]:
