@@ -58,7 +58,7 @@ def main() -> None:
             with visitor(browser, portal, CITIZEN) as page:
                 take(page, "widget", until=".cf-comments > li")
                 page.get_by_role("button", name="En partie").click()
-                page.locator("textarea[name=comment]").wait_for()
+                page.locator("textarea[name=comment]").fill("Il manque les communes nouvelles.")
                 take(page, "details", until="[name=signature]")
                 requests = portal.url + REQUESTS
                 page.goto(f"{requests}new?dataset={portal.slugs[SHOWCASE]}")
