@@ -163,7 +163,7 @@ def answer_page(
         in_words=moment_in_words,
         mine=mine,
         sent=sent,
-        receipt_shown=done == "sent",
+        receipt_shown=done in ("sent", "sent-here"),
         draft=draft,
         by_link=by_link(viewer),
         show_form=bool(may_show_form),
