@@ -34,9 +34,10 @@ from ..web.pages import (
     see_other,
     wants_fragment,
 )
+from ..web.untyped import Shown
 from ..web.urls import login_url
 from . import actions, by_email, indexing, presentation, proposals, representation
-from .forms import TITLE_LENGTH, request_of_form
+from .forms import TITLE_LENGTH, Values, request_of_form
 from .presentation import draft_of
 from .views import ASKING, go_on, on_any_day, without, words
 from .workflow import OPEN
@@ -70,7 +71,7 @@ def new_request() -> Response:
 def ask() -> Response:
     """Record a request. Similar ones are shown first, once: supporting one takes a click."""
     viewer = current_viewer()
-    typed: dict[str, Any] = {}
+    typed: Values = {}
     holder, checked = Picked(), False
     try:
         bound_body()
@@ -130,7 +131,7 @@ def recorded_request() -> Response:
     """Show a requester without an account, who has just confirmed, their request that waits for a
     moderator. Once it is public it has a page of its own."""
     refusal: refusals.Refusal | None = None
-    shown: representation.Shown = {}
+    shown: Shown = {}
     try:
         found = by_email.own_request(request.args.get("token", ""))
         if found["visibility"] == Visibility.PUBLIC:
@@ -183,7 +184,7 @@ def pick() -> Response:
     )
 
 
-def _sent(viewer: Viewer, typed: dict[str, Any], holder: Picked) -> Response:
+def _sent(viewer: Viewer, typed: Values, holder: Picked) -> Response:
     """Confirm that a mail is on its way to an anonymous user: nothing else can be done here."""
     if wants_fragment():
         return _form(viewer, typed, holder, done=confirmation.SENT)
@@ -193,10 +194,10 @@ def _sent(viewer: Viewer, typed: dict[str, Any], holder: Picked) -> Response:
 
 def _form(
     viewer: Viewer,
-    typed: dict[str, Any],
+    typed: Values,
     holder: Picked,
     *,
-    found: dict[str, Any] | None = None,
+    found: Shown | None = None,
     refusal: refusals.Refusal | None = None,
     checked: bool = False,
     done: Any = None,
@@ -233,7 +234,7 @@ def _form(
     )
 
 
-def _context(typed: dict[str, Any]) -> DatasetFacts | None:
+def _context(typed: Values) -> DatasetFacts | None:
     """Return the dataset that the user comes from, if they may see it."""
     dataset = catalogue.find_dataset(typed.get("dataset"))
     return dataset if dataset and not dataset.deleted and catalogue.may_read(dataset) else None
@@ -249,7 +250,7 @@ def _with_publisher(holder: Picked, dataset: DatasetFacts | None) -> Picked:
     )
 
 
-def _support_words() -> dict[str, Any]:
+def _support_words() -> Shown:
     """Return what the list of similar requests needs: an open one can be supported, in the widget
     too."""
     shown = {"show": "card"} if wants_fragment() else {}

@@ -18,6 +18,7 @@ from udata.i18n import gettext as _
 from udata.i18n import ngettext, pgettext
 
 from ..web.moments import end_of_day, in_words, local_day, local_days
+from ..web.untyped import Document
 
 
 def add_months(day: date, months: int) -> date:
@@ -79,7 +80,7 @@ class Clock:
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in document.items() if name in known})
 
-    def to_mongo(self) -> dict[str, Any]:
+    def to_mongo(self) -> Document:
         return asdict(self)
 
     # Reading it

@@ -26,10 +26,11 @@ from ..opendata.tables import (
 from ..portal import catalogue
 from ..portal.collections import now
 from ..vocabulary import vocabularies
+from ..web.untyped import Query
 from . import permissions, representation
 from .clock import Clock
 from .dataset_page import PUBLIC
-from .models import Query, Request, requests
+from .models import Request, requests
 from .repository import fulfilment
 from .workflow import OPEN, Status
 

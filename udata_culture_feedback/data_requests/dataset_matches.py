@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from bson import ObjectId
 from mongoengine.fields import DateTimeField, FloatField, ObjectIdField, StringField
@@ -28,6 +29,7 @@ from ..portal import catalogue
 from ..portal.collections import acknowledged, now
 from ..search import similar
 from ..web import refusals
+from ..web.untyped import Shown
 from . import actions, permissions, representation
 from .forms import Values, read_move
 from .models import TOLD, Request, requests
@@ -37,7 +39,20 @@ from .repository import change, fulfilment
 from .transitions import history_entry, moved
 from .workflow import OPEN, Role, Status
 
-Match = dict[str, Any]
+
+class Match(TypedDict):
+    """The fields of `CultureFeedbackMatch`."""
+
+    _id: str
+    request: ObjectId
+    dataset: ObjectId
+    organization: NotRequired[ObjectId | None]
+    producer: NotRequired[ObjectId | None]
+    score: NotRequired[float]
+    state: str
+    created_at: datetime
+    decided_at: NotRequired[datetime]
+
 
 #: Most proposals read for one producer or one request.
 SHOWN = 100
@@ -122,9 +137,7 @@ def propose(raw: Mapping[str, Any]) -> int:
     return len(resembling)
 
 
-def proposals_for(
-    viewer: Viewer, organization_ids: Iterable[ObjectId]
-) -> list[representation.Shown]:
+def proposals_for(viewer: Viewer, organization_ids: Iterable[ObjectId]) -> list[Shown]:
     """List what is proposed to some organizations, newest first, for their dashboard: `id`,
     `request` (as in lists), `dataset`, `score`. Requests without a known holder go to the desk, and
     to the producer of the dataset."""
@@ -137,7 +150,7 @@ def proposals_for(
     return _shown(viewer, list(found))
 
 
-def proposals_on(viewer: Viewer, request: Request) -> list[representation.Shown]:
+def proposals_on(viewer: Viewer, request: Request) -> list[Shown]:
     """List what is proposed for one request, best first, to those who may accept it; empty for
     others."""
     if Status(request["status"]) not in OPEN or not viewer.known:
@@ -265,7 +278,7 @@ def _decide(match: Match, state: State) -> None:
     )
 
 
-def _shown(viewer: Viewer, found: list[Match]) -> list[representation.Shown]:
+def _shown(viewer: Viewer, found: list[Match]) -> list[Shown]:
     """Return the proposals that can still be accepted: the request is open, the dataset public."""
     where = {
         "_id": {"$in": [match["request"] for match in found]},

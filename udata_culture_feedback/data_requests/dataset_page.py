@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..contributions.review_rules import Visibility
 from ..portal.collections import lookup
 from ..web.listing import NEWEST
-from .models import Query, requests
+from ..web.untyped import Query
+from .models import requests
 from .workflow import OPEN, Status
 
 PUBLIC: Query = {"visibility": Visibility.PUBLIC}

@@ -35,9 +35,10 @@ from ..portal.catalogue import DatasetFacts
 from ..web.languages import speaking
 from ..web.moments import in_words
 from ..web.text_cleaning import excerpt
+from ..web.untyped import Query
 from ..web.urls import pages_url
 from . import deadlines_shown
-from .models import Entry, Query, Request, messages, requests
+from .models import Entry, Request, messages, requests
 from .models import Message as Stored
 from .permissions import desk
 from .workflow import Role, Status

@@ -22,8 +22,9 @@ from ..people.limits import spend_write
 from ..people.viewer import Viewer, must_be_known
 from ..portal.collections import now
 from ..web import refusals
+from ..web.untyped import Query
 from .actions import readable, to_support
-from .models import Query, Request, follows, requests
+from .models import Request, follows, requests
 from .workflow import OPEN
 
 

@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from .. import vocabulary
 from ..web.payload import Reading, is_date, is_web_address
+from ..web.untyped import Payload
 
 TITLE_LENGTH = 150
 SHORT_LENGTH = 250
@@ -29,7 +30,7 @@ TEXTS: dict[str, tuple[int | None, bool]] = {
     "name": (100, False),
 }
 
-Values = dict[str, Any]
+Values = Payload
 
 
 def read_request(payload: Values, *, partial: bool = False, submission: bool = False) -> Values:

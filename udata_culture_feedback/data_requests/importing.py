@@ -31,6 +31,7 @@ from ..web import refusals
 from ..web.csv_reading import Values, last_part, read_day
 from ..web.moments import portal_zone
 from ..web.refusals import Errors
+from ..web.untyped import Payload
 from . import actions, forms
 from .clock import Clock
 from .figures import above, ensure, settle_dataset
@@ -190,7 +191,7 @@ class Plan(Importer[Request]):
     def _asked(self, values: Values, tracked: Tracked, errors: Errors) -> forms.Values:
         """Read the fields that are validated as if typed in the form."""
         title = values.get("title", "")
-        payload: dict[str, Any] = {
+        payload: Payload = {
             "title": title,
             "description": values.get("description") or title,
             "kind": values.get("kind") or tracked.kind or "new",

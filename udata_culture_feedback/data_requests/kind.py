@@ -26,6 +26,7 @@ from ..search.terms import terms
 from ..web import refusals
 from ..web.moments import iso, portal_zone
 from ..web.pages import page_address
+from ..web.untyped import Payload, Query
 from ..web.urls import api_url, pages_url
 from . import (
     actions,
@@ -64,7 +65,7 @@ class ModeratedRequest(Moderated):
     def collection(self) -> Collection[Item]:
         return requests()
 
-    def where(self) -> dict[str, Any]:
+    def where(self) -> Query:
         return {"removed": {"$exists": False}}
 
     def texts(self, item: Item) -> dict[str, str]:
@@ -263,7 +264,7 @@ class OwnRequest(Owned):
     def collection(self) -> Collection[Row]:
         return requests()
 
-    def where(self, person: Person) -> dict[str, Any]:
+    def where(self, person: Person) -> Query:
         return super().where(person) | {"removed": {"$exists": False}}
 
     def shown(self, person: Person, rows: list[Row]) -> list[Shown]:
@@ -316,7 +317,7 @@ class OwnRequest(Owned):
         standing = {"_id": row["_id"], "removed": {"$exists": False}}
         return requests().find_one(standing, {"_id": 1}) is not None
 
-    def correct(self, person: Person, row: Row, payload: dict[str, Any]) -> None:
+    def correct(self, person: Person, row: Row, payload: Payload) -> None:
         actions.edit(person.author_of(row), str(row["_id"]), payload)
 
 
@@ -329,7 +330,7 @@ class OwnSupport(Owned):
     def collection(self) -> Collection[Row]:
         return supports()
 
-    def where(self, person: Person) -> dict[str, Any]:
+    def where(self, person: Person) -> Query:
         return {"key": {"$in": person.keys}, "direct": True}
 
     def shown(self, person: Person, rows: list[Row]) -> list[Shown]:
@@ -363,7 +364,7 @@ class OwnFollow(Owned):
     def collection(self) -> Collection[Row]:
         return follows()
 
-    def where(self, person: Person) -> dict[str, Any]:
+    def where(self, person: Person) -> Query:
         return {"key": {"$in": person.keys}}
 
     def shown(self, person: Person, rows: list[Row]) -> list[Shown]:

@@ -20,6 +20,7 @@ from ..web import refusals
 from ..web.listing import Page
 from ..web.moments import in_words, portal_zone
 from ..web.pages import blueprint, page_address, render
+from ..web.untyped import Shown
 from ..web.urls import login_url, pages_url
 from . import actions, appeal, deadlines_shown, messages, permissions, representation
 from .appeal import AppealWindow, Fact, Law, State
@@ -68,7 +69,7 @@ def prepare_appeal(reference: str) -> Response:
     )
 
 
-def appeals(viewer: Viewer, request: Request) -> list[representation.Shown]:
+def appeals(viewer: Viewer, request: Request) -> list[Shown]:
     """List what this user can appeal against from the page of a request: it, and their requests
     merged into it. Keys: `address`, `title`, `words`."""
     if not viewer.known or not current_app.config["CULTURE_FEEDBACK_FORMAL_REQUESTS"]:
@@ -153,7 +154,7 @@ def _history(viewer: Viewer, request: Request, but: Entry | None) -> Iterator[Fa
         )
 
 
-def _step_in_words(entry: representation.Shown) -> str:
+def _step_in_words(entry: Shown) -> str:
     if entry.get("transferred_to"):
         step: Any = _("Sent to %(name)s", name=entry["transferred_to"]["name"])
     elif days := entry.get("extended"):

@@ -18,12 +18,13 @@ from ..mail import account_deletion as leaving
 from ..people.models import Contributor, Kind, account_key, gone_key
 from ..portal import catalogue
 from ..portal.collections import now
+from ..web.untyped import Query
 from . import actions, following, merging
 from .discussion import THREAD
 from .figures import REQUESTS
 from .messages import ERASED, deleted_natively
 from .messages import erase as erase_message
-from .models import PEOPLE, TOLD, Query, Request, figures, messages, requests, supports
+from .models import PEOPLE, TOLD, Request, figures, messages, requests, supports
 from .repository import change, is_carried, system_entry, without, without_requester, written
 from .supports import rename
 from .workflow import OPEN, Role

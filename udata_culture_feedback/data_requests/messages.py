@@ -8,7 +8,6 @@ other module reads or writes them. What a message does to the request is in `rep
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import uuid4
 
 from bson import ObjectId
@@ -25,13 +24,14 @@ from ..portal.collections import confirmed, now
 from ..web import listing, refusals
 from ..web.languages import speaking
 from ..web.listing import Page
+from ..web.untyped import Document, Query
 from . import discussion
 from .discussion import Cast, id_of, natively_told
-from .models import Message, Query, Request, messages, requests
+from .models import Message, Request, messages, requests
 from .signals import on_request_changed, on_request_message
 
 #: A message of a discussion, as udata stores it.
-Native = dict[str, Any]
+Native = Document
 
 #: The text that udata leaves of messages deleted with their account.
 ERASED = "DELETED"

@@ -18,10 +18,8 @@ from ..figures.settle import Totals
 from ..people.models import Contributor
 from ..portal.collections import Indexed, acknowledged
 from ..web.listing import EPOCH
+from ..web.untyped import Document
 from .workflow import OPEN, Status
-
-#: A condition or a pipeline stage of MongoDB.
-Query = dict[str, Any]
 
 #: Slugs that are routes, so that no request may have them.
 RESERVED_SLUGS = frozenset(
@@ -102,8 +100,8 @@ class Moderated(TypedDict):
     hidden_reason: NotRequired[str]
     hidden_at: NotRequired[datetime]
     words_until: NotRequired[datetime]
-    review: NotRequired[dict[str, Any]]
-    moderated: NotRequired[dict[str, Any]]
+    review: NotRequired[Document]
+    moderated: NotRequired[Document]
 
 
 class Request(Moderated):
@@ -154,7 +152,7 @@ class Request(Moderated):
     version: int
     history: list[Entry]
     received_at: NotRequired[datetime]
-    clock: dict[str, Any]
+    clock: Document
     expected_on: NotRequired[str]
     partial: NotRequired[bool]
     fulfilled_by: NotRequired[Fulfilment]
@@ -172,7 +170,7 @@ class Request(Moderated):
     terms: NotRequired[list[str]]
 
     discussion: NotRequired[ObjectId]
-    messages: NotRequired[list[dict[str, Any]]]
+    messages: NotRequired[list[Document]]
     discussed: NotRequired[bool]
     announced: NotRequired[datetime]
     silenced: NotRequired[list[str]]
@@ -184,9 +182,9 @@ class Request(Moderated):
 
     v: int
     totals: NotRequired[Totals]
-    last: NotRequired[list[dict[str, Any]]]
+    last: NotRequired[list[Document]]
     live: NotRequired[Totals]
-    counted: NotRequired[dict[str, Any]]
+    counted: NotRequired[Document]
     due: NotRequired[list[str]]
 
 
@@ -207,7 +205,7 @@ class Support(TypedDict):
     next: NotRequired[str]
     created_at: datetime
     v: int
-    counted: NotRequired[dict[str, Any]]
+    counted: NotRequired[Document]
     due: NotRequired[list[ObjectId]]
 
 
@@ -219,7 +217,7 @@ class Figures(TypedDict):
     _id: str
     v: int
     totals: Totals
-    last: NotRequired[list[dict[str, Any]]]
+    last: NotRequired[list[Document]]
 
 
 class Message(Moderated):

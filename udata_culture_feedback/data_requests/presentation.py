@@ -15,9 +15,9 @@ from ..contributions.review_rules import Visibility
 from ..portal.catalogue import DatasetFacts
 from ..search import terms
 from ..web.pages import page_address
+from ..web.untyped import Shown
 from . import queries, representation
 from .models import Request
-from .representation import Shown
 from .workflow import ANSWERS, DECISIONS, Status
 
 LABELS = {term.id: term.label for term in vocabulary.REQUEST_STATUSES}
@@ -26,9 +26,7 @@ LABELS = {term.id: term.label for term in vocabulary.REQUEST_STATUSES}
 SHOWN = 5
 
 
-def missing_data(
-    dataset: DatasetFacts, asked: list[Request], opened: list[Request]
-) -> dict[str, Any]:
+def missing_data(dataset: DatasetFacts, asked: list[Request], opened: list[Request]) -> Shown:
     """Return what the page of a dataset shows: `open`, the open requests asked from it; `people`,
     how many persons it was opened for; `ask`, where to ask for data; `draft`, the name of a draft
     begun there. `asked`, `opened`: see `dataset_page.stages`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from udata.i18n import lazy_gettext as _
 
@@ -17,6 +17,7 @@ from ..search import similar
 from ..search.similar import Similar
 from ..search.terms import fold, stems
 from ..search.understanding import How
+from ..web.untyped import Shown
 from . import representation
 from .models import requests
 from .queries import LEFT_OUT
@@ -47,7 +48,7 @@ class Found(TypedDict):
 
 def similar_things(
     viewer: Viewer, text: str, *, but: DatasetFacts | None = None
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, list[Shown]]:
     """Find the `datasets` (id, title, page) and `requests` (as in lists) that a text asks for, best
     first, each with how it was found (see `Found`). Left out: withdrawn and merged requests, which
     cannot be supported, and the dataset (`but`) that the user comes from."""

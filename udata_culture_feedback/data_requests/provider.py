@@ -10,6 +10,7 @@ from pymongo.cursor import Cursor
 
 from .. import vocabulary
 from ..opendata.tables import Table
+from ..web.untyped import Query
 from . import csv, queries
 from .actions import ask
 from .dataset_page import stages
@@ -17,7 +18,7 @@ from .figures import as_json as figures_as_json
 from .figures import read as figures
 from .figures import read_many as figures_of_many
 from .figures import stages as figure_stages
-from .models import Query, Request, requests
+from .models import Request, requests
 from .presentation import missing_data
 from .repository import find as find_request
 from .representation import addresses, people, supports_told

@@ -19,12 +19,13 @@ from ..portal.collections import now
 from ..search.understanding import conditions
 from ..web import listing, refusals
 from ..web.listing import EPOCH, Page
+from ..web.untyped import Query, Shown
 from . import figures, messages, representation, supports
 from .actions import readable
 from .clock import overdue_bound
 from .dataset_page import FULFILLED, OPENED_BY
 from .dataset_page import PUBLIC as PUBLIC
-from .models import Query, Request, requests
+from .models import Request, requests
 from .workflow import OPEN, Status
 
 SORTS = {
@@ -42,7 +43,7 @@ SORTS = {
 LEFT_OUT = {"history": 0, "terms": 0, "last": 0, "counted": 0, "live": 0, "messages": 0}
 
 
-def listed(viewer: Viewer, default_size: int = 20) -> representation.Shown:
+def listed(viewer: Viewer, default_size: int = 20) -> Shown:
     """Return `GET P/requests/` with the filters and sort of the query. Raise Invalid naming an
     argument, NotFound for a dataset or organization that does not exist, or a page too far."""
     page = listing.asked_page(default_size)
@@ -72,14 +73,14 @@ def newest(limit: int) -> list[Request]:
     return list(requests().find(PUBLIC | where, LEFT_OUT, sort=SORTS["-created_at"]).limit(limit))
 
 
-def most_supported(viewer: Viewer, limit: int) -> list[dict[str, Any]]:
+def most_supported(viewer: Viewer, limit: int) -> list[Shown]:
     """Find the open public requests that most people support, as the API shows them."""
     where = PUBLIC | {"status": {"$in": list(OPEN)}}
     found = requests().find(where, LEFT_OUT, sort=SORTS["-supports"]).limit(limit)
     return representation.as_json(viewer, [one | {"history": []} for one in found])
 
 
-def fulfilled(viewer: Viewer, limit: int) -> list[dict[str, Any]]:
+def fulfilled(viewer: Viewer, limit: int) -> list[Shown]:
     """Find the latest public requests whose data are published, as the API shows them."""
     where = PUBLIC | {"status": Status.PUBLISHED}
     found = requests().find(where, LEFT_OUT, sort=SORTS["-created_at"]).limit(limit)
@@ -106,7 +107,7 @@ def status_counts() -> dict[str, int]:
     return {t.id: counted.get(t.id, 0) for t in vocabulary.REQUEST_STATUSES}
 
 
-def conversation(viewer: Viewer, reference: Any) -> representation.Shown:
+def conversation(viewer: Viewer, reference: Any) -> Shown:
     """Return `GET P/requests/<r>/messages/`, the oldest first. Raise NotFound."""
     request = readable(viewer, reference)
     page = listing.asked_page()

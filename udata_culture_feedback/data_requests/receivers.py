@@ -22,7 +22,7 @@ from ..portal.queueing import later
 from ..portal.receivers import harmless
 from . import lifecycle, tasks
 from .kind import MOVES, messages_follow
-from .models import requests
+from .models import Entry, Request, requests
 from .signals import on_request_changed, on_request_moved
 from .workflow import Role
 
@@ -52,9 +52,7 @@ def words_follow(
 
 
 @harmless
-def request_moved(
-    request_id: Any, request: dict[str, Any], entry: dict[str, Any], number: int, **_: Any
-) -> None:
+def request_moved(request_id: Any, request: Request, entry: Entry, number: int, **_: Any) -> None:
     # A requester's words of a move were checked before they were sent.
     if entry["by"]["role"] != Role.REQUESTER:
         MOVES.look_at(request, number)

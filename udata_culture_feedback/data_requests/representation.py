@@ -16,15 +16,13 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..web.broken_documents import left_out
 from ..web.moments import iso, portal_zone
+from ..web.untyped import Shown
 from ..web.urls import api_url, pages_url
 from . import actions, deadlines_shown, permissions, supports
 from .clock import Clock, explanation
 from .models import Entry, Message, Request
 from .repository import fulfilment
 from .workflow import OPEN, Role, Status
-
-#: What JSON shows.
-Shown = dict[str, Any]
 
 
 class Objects:

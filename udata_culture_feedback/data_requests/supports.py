@@ -20,8 +20,9 @@ from ..mail.models import DUPLICATE_KEY
 from ..people.models import Kind
 from ..people.viewer import Viewer
 from ..portal.collections import confirmed, now
+from ..web.untyped import Query
 from .figures import is_behind, known_as, settle_supports
-from .models import Query, Request, Support, requests, supports
+from .models import Request, Support, requests, supports
 
 #: Rows written at once during a merge.
 BATCH = 500

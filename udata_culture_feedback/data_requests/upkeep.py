@@ -23,11 +23,12 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..web.listing import EPOCH
 from ..web.moments import portal_zone
+from ..web.untyped import Query
 from . import actions, discussion, events, following, lifecycle, merging, replies, yearly_check_in
 from . import messages as conversation
 from .clock import Clock, overdue_bound
 from .figures import SUPPORTS, ensure
-from .models import PEOPLE, TOLD, Query, Request, messages, requests, supports
+from .models import PEOPLE, TOLD, Request, messages, requests, supports
 from .repository import change
 from .supports import strays, sweep
 from .tasks import LISTENERS, settle_and_publish

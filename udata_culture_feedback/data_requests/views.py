@@ -34,6 +34,7 @@ from ..web.pages import (
     wants_fragment,
 )
 from ..web.text_cleaning import excerpt
+from ..web.untyped import Shown
 from ..web.urls import api_url, login_url, pages_url
 from . import (
     actions,
@@ -101,7 +102,7 @@ def requests_page() -> Response:
         asked = without(request.args.to_dict(), "organization", "organization_q", "page")
         return redirect(page_address("requests/", organization=holder.value, **asked))  # type: ignore[return-value]
     viewer, counts = current_viewer(), dict.fromkeys(LABELS["status"], 0)
-    listed: representation.Shown = {"data": [], "total": 0, "page": 1, "page_size": 1}
+    listed: Shown = {"data": [], "total": 0, "page": 1, "page_size": 1}
     try:
         listed, counts = queries.listed(viewer), queries.status_counts()
     except refusals.NotFound:
@@ -521,7 +522,7 @@ FIELDS = (
 )
 
 
-def reading(viewer: Viewer, found: Request, shown: representation.Shown) -> dict[str, Any]:
+def reading(viewer: Viewer, found: Request, shown: Shown) -> Shown:
     """Make the context that shows a request (`shown`: as JSON shows it in full), what happened to
     it and the forms of its holder; `act(what)`, where they are sent, is for the caller to add."""
     said, how_many, _capped = messages.read(found, Page(size=SAID))
@@ -572,7 +573,7 @@ def _move_of_form() -> Values:
     }
 
 
-def words() -> dict[str, Any]:
+def words() -> Shown:
     """Return the labels and functions that the templates need."""
     return {
         "labels": LABELS,
@@ -588,7 +589,7 @@ def words() -> dict[str, Any]:
     }
 
 
-def on_cards(viewer: Viewer) -> dict[str, Any]:
+def on_cards(viewer: Viewer) -> Shown:
     """Return what the templates need to let a request in a list be supported."""
     return {
         "open_statuses": {str(status) for status in OPEN},
@@ -597,7 +598,7 @@ def on_cards(viewer: Viewer) -> dict[str, Any]:
     }
 
 
-def without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
+def without(arguments: Shown, *names: str) -> Shown:
     return {
         name: value
         for name, value in arguments.items()
