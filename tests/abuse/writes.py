@@ -15,6 +15,13 @@ from .scene import Scene
 Body = dict[str, Any]
 
 
+class Sent(BytesIO):
+    """A file that can be sent more than once: who has sent it closes it."""
+
+    def close(self) -> None:
+        self.seek(0)
+
+
 @dataclass(frozen=True)
 class Write:
     """`role`: somebody who may do it. `texts`: what people write, `a.b` within objects."""
@@ -318,7 +325,7 @@ FORMS: dict[str, Write] = {
         ("label.en", "definition.en"),
     ),
     "pages/consultations/<reference>/results/themes/import": Write(
-        "team", lambda _scene: {"file": (BytesIO(b"text;themes\n"), "tags.csv")}
+        "team", lambda _scene: {"file": (Sent(b"text;themes\n"), "tags.csv")}
     ),
     "pages/consultations/<reference>/results/themes/publish": Write("team", _of(public="1")),
     "pages/consultations/<reference>/results/themes/quote": Write(

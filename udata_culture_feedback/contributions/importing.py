@@ -200,8 +200,10 @@ class _Identities:
         id = values.get(self.column, "")
         if not id:
             errors[self.column] = _("This says which line it is, and cannot be empty.")
-        elif (before := self.seen.setdefault(digest(id), line)) != line:
-            errors[self.column] = _("“%(id)s” is on line %(line)d already.", id=id, line=before)
+            return "id\n"
+        first = self.seen.setdefault(digest(id), line)
+        if first != line:
+            errors[self.column] = _("“%(id)s” is on line %(line)d already.", id=id, line=first)
         return f"id\n{id}"
 
 
