@@ -413,6 +413,9 @@ def _conclude(made: Consultation, team: User) -> None:
         {
             "text": {"fr": one["fr"], "en": one["en"]},
             "request": known.get(one.get("request", "")),
+            "owner": one.get("owner"),
+            "status": one.get("status"),
+            "due": one.get("due"),
         }
         for one in entry["commitments"]
     ]

@@ -344,6 +344,11 @@ FORMS: dict[str, Write] = {
                 "rows": "1",
                 "commitments.0.text.en": "We open it",
                 "commitments.0.request": "",
+                "commitments.0.request_q": "",
+                "commitments.0.dataset": "",
+                "commitments.0.owner": "The office",
+                "commitments.0.status": "doing",
+                "commitments.0.due": "2126-12-31",
             }
         ),
     ),

@@ -429,6 +429,95 @@ class SynthesisTest(ResultsCase):
             [commitment] = self.results_of(self.made)["synthesis"]["commitments"]
             assert commitment["request"] is None
 
+    def test_changes_after_publication_are_a_draft_until_they_are_published(self):
+        path = f"/pages/consultations/{self.made['slug']}/synthesis?lang=en"
+        results_page = f"/pages/consultations/{self.made['slug']}/results/?lang=en"
+
+        def sent(**form: str) -> str:
+            answer = self.ask("POST", path, user=self.team, data={"rows": "0"} | form)
+            assert answer.status_code in (200, 303), answer.get_data(as_text=True)
+            return str(answer.get_data(as_text=True))
+
+        def public() -> str:
+            return str(self.ask("GET", results_page).get_data(as_text=True))
+
+        def editor() -> str:
+            return str(self.ask("GET", path, user=self.team).get_data(as_text=True))
+
+        with freeze_time(AFTER):
+            previewed = sent(**{"text.en": "Some **first** words", "preview": "1"})
+            assert "<strong>first</strong>" in previewed
+            assert "first" not in editor()  # nothing was stored
+            sent(**{"text.en": "The first words", "publish": "1"})
+            sent(**{"text.en": "The second words"})
+            assert "The first words" in public()
+            assert "The second words" not in public()
+            assert "The second words" in editor()
+            assert "This is a draft of changes" in editor()
+            sent(**{"text.en": "The second words", "publish": "1"})
+            assert "The second words" in public()
+            assert "This is a draft of changes" not in editor()
+
+    def test_commitments_have_an_owner_a_status_a_date_and_a_feed(self):
+        dataset = str(self.producer.dataset.id)
+        feed = f"/consultations/{self.made['id']}/commitments.atom?lang=en"
+        one = {"text": {"en": "Open the hours"}, "owner": "The office", "status": "doing"}
+        one |= {"due": "2027-06-30", "dataset": dataset}
+        with freeze_time(AFTER):
+            assert self.ask("GET", feed).status_code == 404
+            other = {"text": {"en": "Meet"}, "status": "done"}
+            self.write(text={"en": "So"}, commitments=[one, other], publish=True)
+            first, second = self.results_of(self.made)["synthesis"]["commitments"]
+            assert (first["owner"], first["status_label"]) == ("The office", "In progress")
+            assert (first["due"], first["dataset"]["title"]) == ("2027-06-30", "Musées")
+            assert second["owner"] is second["due"] is second["dataset"] is None
+            page = self.ask("GET", f"/pages/consultations/{self.made['slug']}/results/?lang=en")
+            shown = html.unescape(page.get_data(as_text=True))
+            for told in ("The office", "30 June 2027", "In progress", "Musées"):
+                assert told in shown, told
+            assert "commitment kept of 2" in " ".join(shown.split())
+        with freeze_time("2023-03-01"):
+            self.write(text={"en": "So"}, commitments=[one, other | {"status": "dropped"}])
+            read = self.ask("GET", feed)
+        told = read.get_data(as_text=True)
+        assert read.content_type.startswith("application/atom+xml")
+        assert told.index("Meet") < told.index("Open the hours")  # the latest changed first
+        assert "Given up" in told
+        assert "In progress — The office — 2027-06-30 — Musées" in told
+        with freeze_time(AFTER):
+            for field, value in (
+                ("status", "perhaps"),
+                ("due", "soon"),
+                ("dataset", "nothing"),
+                ("owner", ["me"]),
+            ):
+                wrong = self.write(text={"en": "So"}, commitments=[one | {field: value}])
+                assert wrong.status_code == 400, field
+                assert list(wrong.json["errors"]) == [f"commitments.0.{field}"]
+
+    def test_a_quote_in_the_synthesis_goes_when_its_author_takes_it_back(self):
+        camille = UserFactory()
+        answers = ANSWERS | {"why": "Mes *mots* [ici](https://example.org)"}
+        with freeze_time(DURING):
+            self.answered(self.made, camille, answers=answers, open_data=True)
+        responses().update_many(
+            {}, {"$set": {"texts.$[].state": "public", "texts.$[].quoted": True}}
+        )
+        text = responses().find_one({})["texts"][0]["id"]
+        page = f"/pages/consultations/{self.made['slug']}/results/?lang=en"
+        with freeze_time(AFTER):
+            said = f"They say:\n\n{{{{quote:{text}}}}}\n\nSo."
+            self.write(text={"en": said}, publish=True)
+            shown = self.ask("GET", page).get_data(as_text=True)
+            assert "<blockquote>" in shown
+            assert "Mes *mots* [ici](https://example.org)" in html.unescape(shown)
+            path = f"/consultations/{self.made['id']}/responses/"
+            self.ask("DELETE", path, user=camille)
+            shown = self.ask("GET", page).get_data(as_text=True)
+        assert "Mes" not in shown
+        assert "<blockquote>" not in shown
+        assert "{{quote" not in shown
+
     def test_what_is_wrong_is_named(self):
         with freeze_time(AFTER):
             refused = self.write(text="x", commitments=[{"text": "a", "request": "nothing"}])

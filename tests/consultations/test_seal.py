@@ -119,7 +119,7 @@ ROWS = re.compile(r"(?<=\r\n)\"[0-9a-f]{16}\";")
 IGNORED = ("Date", "Set-Cookie", "Content-Length")
 
 #: Refused to everybody before the closing.
-SEALED = ("/results/", "/results/texts/", "/responses.csv", "/receipts.txt")
+SEALED = ("/results/", "/results/texts/", "/responses.csv", "/receipts.txt", "/commitments.atom")
 
 #: How many take part is no opinion: its team sees it.
 PARTICIPATION = ("/participation/", "/participation")

@@ -200,7 +200,8 @@ def conclude(team: Visitor, page: Page, address: str) -> None:
     page.goto(f"{address}synthesis?lang=en")
     page.get_by_label(re.compile("^in English")).fill("We shall **open** them.")
     page.get_by_label("Commitment 1 in English").fill("Opening hours of museums")
-    page.get_by_label("Address of its request").first.fill(
+    page.get_by_text("The request or the dataset that tells where it stands").first.click()
+    page.locator('[name="commitments.0.request_q"]').fill(
         "horaires-et-jours-de-fermeture-des-musees"
     )
     assert team.barriers() == [], "synthesis"

@@ -32,6 +32,7 @@ PAGES = (
     "consultations.import_views",
     "consultations.results_views",
     "consultations.spreading_views",
+    "consultations.synthesis_views",
     "consultations.team_views",
     "consultations.theme_views",
     "consultations.views",

@@ -21,7 +21,17 @@ from ..web.payload import Payload
 from ..web.refusals import Errors
 from . import permissions, receipts
 from .forms import TEXTS, read_consultation, read_synthesis
-from .models import Consultation, Correction, Edit, Entry, Question, Synthesis, consultations
+from .models import (
+    Commitment,
+    Consultation,
+    Correction,
+    Edit,
+    Entry,
+    Question,
+    Synthesis,
+    Written,
+    consultations,
+)
 from .questions import Kind, structure
 from .repository import MAX_JOURNAL, Changed, change, entry, free_slug, readable
 from .signals import on_synthesis_published
@@ -241,8 +251,8 @@ def delete(viewer: Viewer, reference: Any) -> None:
 
 def write_synthesis(viewer: Viewer, reference: Any, payload: Payload) -> Consultation:
     """Write the synthesis of a consultation: `text` and `commitments`, see `forms.read_synthesis`.
-    It is hidden until `publish_synthesis`; later changes are visible at once, and journaled. Raise
-    Conflict while the seal holds."""
+    It is hidden until `publish_synthesis`; later changes are visible at once, and journaled, but
+    for a `draft`, which only the team sees. Raise Conflict while the seal holds."""
     _must_be_team(viewer)
     consultation = readable(viewer, reference)
     spend_write(viewer, manages=True)
@@ -251,16 +261,34 @@ def write_synthesis(viewer: Viewer, reference: Any, payload: Payload) -> Consult
     def written(one: Consultation) -> Changed | None:
         _must_be_unsealed(one)
         before: Synthesis = one.get("synthesis") or {}
-        synthesis: Synthesis = {**before, **asked}
+        written = {**asked, "commitments": _dated(before, asked["commitments"])}
+        synthesis: Synthesis = {**before, "draft": cast(Written, written)}
+        published = before.get("published_at")
+        if not (published and payload.get("draft") is True):
+            synthesis = {**before, **cast(Written, written)}
+            synthesis.pop("draft", None)
         if synthesis == before:
             return None
         changed = one.copy()
         changed["synthesis"] = synthesis
-        if before.get("published_at") and len(one["journal"]) < MAX_JOURNAL:
+        shown = "draft" not in synthesis
+        if published and shown and len(one["journal"]) < MAX_JOURNAL:
             changed["journal"] = [*one["journal"], entry(viewer, "synthesis_changed")]
         return changed, {}
 
     return change(consultation, written)
+
+
+def _dated(before: Written, commitments: list[Commitment]) -> list[Commitment]:
+    """Return commitments with the moment since when each is as it is."""
+    known = [{**one, "changed_at": None} for one in before.get("commitments") or ()]
+    dates = [one.get("changed_at") for one in before.get("commitments") or ()]
+    moment = now()
+    for one in commitments:
+        same = {**one, "changed_at": None}
+        earlier = dates[known.index(same)] if same in known else None
+        one["changed_at"] = earlier or moment
+    return commitments
 
 
 def publish_synthesis(viewer: Viewer, reference: Any) -> Consultation:

@@ -21,6 +21,7 @@ from . import (
     answering,
     copying,
     csv,
+    feeds,
     form_tokens,
     participation,
     publishing,
@@ -287,6 +288,18 @@ class CultureFeedbackResultsAPI(Route):
                 "root": receipts.shown(consultation),
             }
         )
+
+
+@ns.route(
+    "/consultations/<string:id>/commitments.atom", endpoint="culture_feedback_commitments_feed"
+)
+class CultureFeedbackCommitmentsFeedAPI(Route):
+    @api.doc("get_culture_feedback_commitments_feed")
+    @api.produces(["application/atom+xml"])
+    @api.response(404, "There is no synthesis yet")
+    def get(self, id: str) -> Answer:
+        """Follow the commitments of a consultation as an Atom feed"""
+        return feeds.commitments(readable(current_viewer(), id))
 
 
 @ns.route("/consultations/<string:id>/responses.csv", endpoint="culture_feedback_responses_csv")

@@ -12,7 +12,7 @@ from ..contributions import picking
 from ..vocabulary import vocabularies
 from ..web.moments import portal_zone
 from ..web.payload import Payload
-from .models import Consultation, Mode, Option, Question, Synthesis
+from .models import Consultation, Mode, Option, Question
 from .question_reading import MAX_STEPS
 from .questions import COUNTED, PROFILE, Kind, conditions_of, labels
 from .window import typed_moment
@@ -27,8 +27,6 @@ PICKED = {
     "scope.organizations": (picking.ORGANIZATION, True),
     "scope.datasets": (picking.DATASET, True),
 }
-#: Empty commitments that the form adds to those already written.
-MORE_COMMITMENTS = 3
 
 KIND_LABELS = {
     Kind.SINGLE: _("one answer among several"),
@@ -272,36 +270,6 @@ def _number(text: str | None) -> Any:
 
 def _written(value: object) -> str:
     return "" if value is None else str(value)
-
-
-# --- The synthesis --------------------------------------------------------------------------------
-
-
-def synthesis_of_form(form: Form) -> dict[str, Any]:
-    commitments = []
-    for row in range(whole_number(form.get("rows")) or 0):
-        where = f"commitments.{row}"
-        text = _texts(form, f"{where}.text")
-        reference = form.get(f"{where}.request", "").strip().rstrip("/").rpartition("/")[2]
-        if any(text.values()) or reference:
-            commitments.append({"text": text, "request": reference or None})
-    return {"text": _texts(form, "text"), "commitments": commitments}
-
-
-def form_of_synthesis(consultation: Consultation, slugs: dict[Any, str]) -> dict[str, Any]:
-    """Return the values of the form of the synthesis. `slugs`: of the requests it names, by id."""
-    synthesis: Synthesis = consultation.get("synthesis") or {}
-    shown: dict[str, Any] = {
-        f"text.{language}": (synthesis.get("text") or {}).get(language, "")
-        for language in FORM_LANGUAGES
-    }
-    commitments = synthesis.get("commitments") or []
-    shown["rows"] = len(commitments) + MORE_COMMITMENTS
-    for number, one in enumerate(commitments):
-        shown[f"commitments.{number}.request"] = slugs.get(one.get("request"), "")
-        for language in FORM_LANGUAGES:
-            shown[f"commitments.{number}.text.{language}"] = one["text"].get(language, "")
-    return shown
 
 
 # --- Fields ---------------------------------------------------------------------------------------

@@ -10,10 +10,12 @@ from udata.i18n import lazy_gettext as _
 from ..contributions.neighbours import requests_asked
 from ..portal import catalogue
 from ..web import refusals
+from ..web.csv_reading import read_day
 from ..web.moments import portal_zone
 from ..web.payload import is_web_address
 from ..web.refusals import Errors
-from .models import Commitment, Mode, Synthesis
+from ..web.text_cleaning import clean
+from .models import Commitment, CommitmentStatus, Mode, Written
 from .question_reading import MAX_STEPS, read_questions
 from .window import read_moment
 from .wording import read_texts
@@ -33,7 +35,8 @@ STEP_TITLE = 150
 CONTACT_LENGTH = 250
 SYNTHESIS_LENGTH = 100_000
 COMMITMENT_LENGTH = 500
-MAX_COMMITMENTS = 50
+MAX_COMMITMENTS = 100
+OWNER_LENGTH = 120
 #: Most organizations, tags or datasets that a scope may name.
 MAX_SCOPE = 500
 
@@ -93,9 +96,10 @@ def read_consultation(payload: Values, *, partial: bool = False) -> Values:
     return values
 
 
-def read_synthesis(payload: Values) -> Synthesis:
-    """Read a synthesis: `text` (Markdown, per language) and `commitments`, each with its `text`
-    and, where a request tracks it, the `request` (id or slug). Raise Invalid naming the field."""
+def read_synthesis(payload: Values) -> Written:
+    """Read a synthesis: `text` (Markdown, per language) and `commitments`, each with its `text`,
+    `owner`, `status` (see `CommitmentStatus`), `due` (a day), and the `request` or the `dataset`
+    that tracks it (id or slug). Raise Invalid naming the field."""
     errors: Errors = {}
     text = read_texts(payload, "text", SYNTHESIS_LENGTH, errors, one_line=False)
     given = payload.get("commitments") or []
@@ -111,19 +115,57 @@ def read_synthesis(payload: Values) -> Synthesis:
         commitment: Commitment = {
             "text": read_texts(one, "text", COMMITMENT_LENGTH, errors, required=True, name=where)
         }
-        reference = one.get("request")
-        if isinstance(reference, dict):
-            reference = reference.get("id")
-        if reference:
-            found = requests_asked().find_request(reference) if isinstance(reference, str) else None
-            if found is None or found["visibility"] != "public":
-                errors[f"{where}.request"] = _("There is no such request.")
-            else:
-                commitment["request"] = found["_id"]
+        _standing(one, commitment, where, errors)
+        _tracked(one, commitment, where, errors)
         commitments.append(commitment)
     if errors:
         raise refusals.Invalid(_("Some answers need another look."), errors)
     return {"text": text, "commitments": commitments}
+
+
+def _standing(one: Values, commitment: Commitment, where: str, errors: Errors) -> None:
+    """Read who keeps a commitment, until when, and where it stands."""
+    owner = one.get("owner")
+    if owner is not None and not isinstance(owner, str):
+        errors[f"{where}.owner"] = _("A text.")
+    elif owner and (name := " ".join(clean(owner).split())):
+        commitment["owner"] = name[:OWNER_LENGTH]
+    status = one.get("status")
+    if status and status not in list(CommitmentStatus):
+        ids = ", ".join(CommitmentStatus)
+        errors[f"{where}.status"] = _("Choose one of: %(ids)s.", ids=ids)
+    elif status:
+        commitment["status"] = status
+    due = one.get("due")
+    day = read_day(due) if isinstance(due, str) else None
+    if due and day is None:
+        errors[f"{where}.due"] = _("A day, such as 2026-12-31.")
+    elif day:
+        commitment["due"] = day.isoformat()
+
+
+def _tracked(one: Values, commitment: Commitment, where: str, errors: Errors) -> None:
+    """Read the request, or the dataset, that tells where a commitment stands."""
+    request, dataset = (_reference(one.get(name)) for name in ("request", "dataset"))
+    if request:
+        found = requests_asked().find_request(request)
+        if found is None or found["visibility"] != "public":
+            errors[f"{where}.request"] = _("There is no such request.")
+        else:
+            commitment["request"] = found["_id"]
+    if dataset:
+        about = catalogue.find_dataset(dataset)
+        if about is None or not about.listed:
+            errors[f"{where}.dataset"] = _("There is no such dataset.")
+        else:
+            commitment["dataset"] = about.id
+
+
+def _reference(given: Any) -> str:
+    """Return an id or a slug, given as such or in an object; empty for none."""
+    if isinstance(given, dict):
+        given = given.get("id")
+    return given if isinstance(given, str) else "" if given is None else "-"
 
 
 def _organization(payload: Values, values: Values, errors: Errors) -> None:

@@ -132,19 +132,41 @@ class Edit(TypedDict):
     fields: list[str]
 
 
+class CommitmentStatus(StrEnum):
+    """Where a commitment stands that no request tracks."""
+
+    TO_DO = "to_do"
+    DOING = "doing"
+    DONE = "done"
+    DROPPED = "dropped"
+
+
 class Commitment(TypedDict):
-    """A promise of the team, and the request that tracks it."""
+    """A promise of the team, and the request or dataset that tracks it. `owner`: who will do it;
+    `due`: a day (2026-12-31); `changed_at`: when it was last changed."""
 
     text: Texts
+    owner: NotRequired[str]
+    status: NotRequired[str]
+    due: NotRequired[str]
     request: NotRequired[ObjectId]
+    dataset: NotRequired[ObjectId]
+    changed_at: NotRequired[datetime]
 
 
-class Synthesis(TypedDict, total=False):
-    """The team's conclusions (Markdown); public once `published_at` is set."""
+class Written(TypedDict, total=False):
+    """What the team has written of a synthesis (Markdown)."""
 
     text: Texts
     commitments: list[Commitment]
+
+
+class Synthesis(Written, total=False):
+    """The team's conclusions; public once `published_at` is set. `draft`: changes since, which only
+    the team sees."""
+
     published_at: datetime
+    draft: Written
 
 
 class Theme(TypedDict):

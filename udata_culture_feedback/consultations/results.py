@@ -3,6 +3,7 @@ answers came in, without small groups."""
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,11 +18,20 @@ from ..web import refusals
 from ..web.moments import iso
 from . import figures, permissions, published_themes, results_collection
 from .figures import Way
-from .models import Channel, Consultation, Named, Question, Results, Since
+from .models import (
+    Channel,
+    Commitment,
+    CommitmentStatus,
+    Consultation,
+    Named,
+    Question,
+    Results,
+    Since,
+)
 from .questions import BINNED, COUNTED, GRIDS, Kind, bin_label, labels, rows_of
 from .signals import on_results_wanted
 from .window import Window, in_words
-from .wording import said
+from .wording import Words, said
 
 #: A part of what the API shows.
 Shown = dict[str, Any]
@@ -30,6 +40,16 @@ Shown = dict[str, Any]
 GROUPS = ("verified", "unverified")
 #: Most feedback that a reader's request collects itself; more is left to a task.
 AT_ONCE = 1000
+#: Where a commitment stands that no request tracks, in words.
+COMMITMENT_STATUSES = {
+    CommitmentStatus.TO_DO: _("To do"),
+    CommitmentStatus.DOING: _("In progress"),
+    CommitmentStatus.DONE: _("Done"),
+    CommitmentStatus.DROPPED: _("Given up"),
+}
+#: A quote in a synthesis, on a line of its own; and the signs that Markdown would read in one.
+QUOTE = re.compile(r"^\{\{quote:([0-9a-f]{24})\}\}$", re.MULTILINE)
+MARKUP = re.compile(r"[\\`*_{}\[\]()#+\-.!|<>~]")
 #: Most requests that the results name.
 REQUESTS = 20
 
@@ -312,6 +332,7 @@ def _request(request: Shown) -> Shown:
         "status_label": requests.status_label(request),
         "partial": bool(request.get("partial")),
         "people": requests.people(request),
+        "last_modified": iso(request["last_modified"]),
         **requests.addresses(request),
     }
 
@@ -322,14 +343,61 @@ def synthesis(consultation: Consultation) -> Shown | None:
     stored = consultation.get("synthesis") or {}
     if not stored.get("published_at"):
         return None
-    ids = [one["request"] for one in stored.get("commitments") or () if one.get("request")]
-    found = requests_asked().public_requests({"_id": {"$in": ids}})
-    standing = {request["_id"]: _request(request) for request in found} if ids else {}
+    text = said(stored.get("text"))
     return {
-        "text": said(stored.get("text")),
+        "text": Words(with_quotes(consultation, text), text.lang),
         "published_at": iso(stored["published_at"]),
-        "commitments": [
-            {"text": said(one["text"]), "request": standing.get(one.get("request"))}
-            for one in stored.get("commitments") or ()
-        ],
+        "commitments": commitments(stored.get("commitments") or []),
+    }
+
+
+def published_commitments(consultation: Consultation) -> list[Commitment]:
+    """Return the commitments as they are stored. Raise NotFound until they are published."""
+    stored = consultation.get("synthesis") or {}
+    if not (permissions.may_see_results(consultation) and stored.get("published_at")):
+        raise refusals.NotFound(_("There is no synthesis yet."))
+    return stored.get("commitments") or []
+
+
+def with_quotes(consultation: Consultation, text: str) -> str:
+    """Return a text of the team with the texts it quotes (`{{quote:id}}` on a line) as quotes; one
+    that may not be shown any longer leaves nothing."""
+    if not QUOTE.search(text):
+        return text
+    picked = published_themes.picked(consultation)
+
+    def quoted(found: re.Match[str]) -> str:
+        words = picked[found[1]]["text"] if found[1] in picked else ""
+        return "\n".join(f"> {MARKUP.sub(_escaped, line)}" for line in words.splitlines())
+
+    return QUOTE.sub(quoted, text)
+
+
+def _escaped(sign: re.Match[str]) -> str:
+    return f"\\{sign[0]}"
+
+
+def commitments(stored: list[Commitment]) -> list[Shown]:
+    """Show commitments: with the request or the dataset behind each, as they are now. The status of
+    a request says where its commitment stands; otherwise the team does."""
+    ids = [one["request"] for one in stored if one.get("request")]
+    found = requests_asked().public_requests({"_id": {"$in": ids}}) if ids else ()
+    standing = {request["_id"]: _request(request) for request in found}
+    named = catalogue.datasets_by_id(one["dataset"] for one in stored if one.get("dataset"))
+    return [_commitment(one, standing, named) for one in stored]
+
+
+def _commitment(one: Commitment, standing: dict[Any, Shown], named: dict[Any, Any]) -> Shown:
+    dataset = named.get(one.get("dataset"))
+    status = one.get("status")
+    changed = one.get("changed_at")
+    return {
+        "text": said(one["text"]),
+        "owner": one.get("owner"),
+        "status": status,
+        "status_label": str(COMMITMENT_STATUSES[CommitmentStatus(status)]) if status else None,
+        "due": one.get("due"),
+        "request": standing.get(one.get("request")),
+        "dataset": dataset.as_json() if dataset and dataset.listed else None,
+        "changed_at": iso(changed) if changed else None,
     }

@@ -3,6 +3,7 @@ with search, the synthesis."""
 
 from __future__ import annotations
 
+from datetime import date
 from functools import partial
 
 from flask import Response, abort, redirect, request
@@ -16,6 +17,7 @@ from ..web import charts, listing, refusals
 from ..web.api import bound_body, never_stored
 from ..web.embed.assets import SHEETS
 from ..web.listing import Page
+from ..web.moments import in_words as day_in_words
 from ..web.pages import (
     blueprint,
     check_guard,
@@ -38,7 +40,7 @@ from . import (
     text_review,
 )
 from .markdown import rendered
-from .models import Consultation, TextState
+from .models import CommitmentStatus, Consultation, TextState
 from .repository import addresses, readable
 from .window import Window, in_words, until_in_words
 from .wording import said
@@ -115,6 +117,8 @@ def _results(
             axes=results_charts.axes(found["feedback"]),
             axes_since=results_charts.has_since(found["feedback"]),
             synthesis=synthesis,
+            feed_url=api_url(f"consultations/{consultation['slug']}/commitments.atom"),
+            day=lambda day: day_in_words(date.fromisoformat(day)),
             kept=_kept(synthesis),
             worded=[(one["id"], said(one["text"])) for one in text_review.worded(consultation)],
             may_moderate=permissions.may_moderate(viewer, consultation),
@@ -306,9 +310,17 @@ def _url(consultation: Consultation, what: str = "", **arguments: str) -> str:
 
 
 def _kept(synthesis: Shown | None) -> int:
-    """Count the commitments that are kept: their request is published in full."""
-    asked = [one["request"] or {} for one in (synthesis or {}).get("commitments", ())]
-    return sum(one.get("status") == "published" and not one["partial"] for one in asked)
+    """Count the commitments that are kept: their request is published in full, or, without one, the
+    team says so."""
+    found = (synthesis or {}).get("commitments", ())
+    return sum(_is_kept(one) for one in found)
+
+
+def _is_kept(commitment: Shown) -> bool:
+    request = commitment["request"]
+    if request:
+        return bool(request["status"] == "published" and not request["partial"])
+    return bool(commitment["status"] == CommitmentStatus.DONE)
 
 
 def _mean(value: float | None) -> str:

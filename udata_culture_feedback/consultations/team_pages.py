@@ -32,7 +32,7 @@ DONE = {
     "published": _("The consultation is published."),
     "entered": _("The answer is entered."),
     "written": _("The synthesis is saved."),
-    "told": _("The synthesis is published, and those who asked for it are told."),
+    "told": _("The synthesis is published; those who asked for it are told once."),
 }
 
 

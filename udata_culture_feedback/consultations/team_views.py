@@ -1,5 +1,5 @@
 """The pages of the team besides the editor: answers received by phone or post, a trial,
-participation, the synthesis."""
+participation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from flask_babel import format_date
 from udata.i18n import lazy_gettext as _
 from udata.i18n import ngettext
 
-from ..contributions.neighbours import requests_asked
 from ..people.viewer import Viewer
 from ..portal.collections import now
 from ..vocabulary import vocabularies
@@ -20,17 +19,14 @@ from ..web.api import bound_body, never_stored
 from ..web.pages import blueprint, check_guard, handles_refusal, page_address, render
 from ..web.refusals import Errors
 from . import (
-    actions,
     answering,
     editor_forms,
     form_tokens,
     participation,
-    permissions,
     presentation,
 )
 from .answers import missing, read_answers
 from .figures import Way
-from .forms import MAX_COMMITMENTS
 from .models import Answers, Channel, Consultation
 from .questions import condition_in_words, depends_on_profile
 from .response_content import warn_of_personal_data
@@ -151,30 +147,6 @@ def participation_page(reference: str) -> Response:
     )
 
 
-@blueprint.route("/pages/consultations/<string:reference>/synthesis")
-def synthesis_page(reference: str) -> Response:
-    """Show the form in which the team writes the synthesis."""
-    viewer = team()
-    return _synthesis(viewer, readable_page(viewer, reference))
-
-
-@blueprint.route("/pages/consultations/<string:reference>/synthesis", methods=["POST"])
-@handles_refusal
-def write_synthesis(reference: str) -> Response:
-    viewer, consultation = asked(reference)
-    try:
-        bound_body()
-        check_guard(viewer)
-        payload = editor_forms.synthesis_of_form(request.form)
-        consultation = actions.write_synthesis(viewer, consultation["_id"], payload)
-        if "publish" in request.form:
-            consultation = actions.publish_synthesis(viewer, consultation["_id"])
-            return go_on(consultation, "synthesis", done="told")
-    except refusals.Refusal as refusal:
-        return _synthesis(viewer, consultation, typed=dict(request.form), refusal=refusal)
-    return go_on(consultation, "synthesis", done="written")
-
-
 def _entry(
     viewer: Viewer,
     consultation: Consultation,
@@ -203,37 +175,6 @@ def _entry(
             opening=request.form.get("opening")
             or form_tokens.token_for(viewer, consultation["_id"]),
             here=page_address(f"consultations/{consultation['slug']}/entry"),
-        )
-    )
-
-
-def _synthesis(
-    viewer: Viewer,
-    consultation: Consultation,
-    *,
-    typed: dict[str, Any] | None = None,
-    refusal: refusals.Refusal | None = None,
-) -> Response:
-    named = [
-        one["request"]
-        for one in (consultation.get("synthesis") or {}).get("commitments") or ()
-        if one.get("request")
-    ]
-    slugs = requests_asked().slugs(named) if named else {}
-    shown = editor_forms.form_of_synthesis(consultation, slugs)
-    shown |= typed or {}
-    rows = shown["rows"]
-    return never_stored(
-        render(
-            "consultations/synthesis.html",
-            **common(viewer, consultation, refusal, {"text"}),
-            title=said(consultation["title"]),
-            shown=shown,
-            rows=min(editor_forms.whole_number(str(rows)) or 0, MAX_COMMITMENTS),
-            unsealed=permissions.may_see_results(consultation),
-            published=(consultation.get("synthesis") or {}).get("published_at"),
-            here=page_address(f"consultations/{consultation['slug']}/synthesis"),
-            results_url=page_address(f"consultations/{consultation['slug']}/results/"),
         )
     )
 

@@ -11,6 +11,7 @@ from ..email_confirmation.api import confirmation_is_sent, token_field, without_
 from ..people.access_modes import Action
 from ..people.viewer import Viewer, current_viewer
 from ..web.api import Answer, Route, answer, documented, json_body, ns
+from ..web.atom import MEDIA_TYPE
 from ..web.csv import FOR_SPREADSHEET
 from . import actions, csv, feeds, following, proposals, queries, representation
 from .models import Request
@@ -149,7 +150,7 @@ class CultureFeedbackSimilarAPI(Route):
 @ns.route("/requests/feed.atom", endpoint="culture_feedback_requests_feed")
 class CultureFeedbackRequestsFeedAPI(Route):
     @api.doc("get_culture_feedback_requests_feed", parser=filter_parser)
-    @api.produces([feeds.MEDIA_TYPE])
+    @api.produces([MEDIA_TYPE])
     def get(self) -> Answer:
         """Get the newest requests as an Atom feed, with the filters of the list"""
         return feeds.atom()
