@@ -93,6 +93,7 @@ def compare(processes: Processes, small: Size, large: Size, rounds: int) -> list
     lines = measured.lines()
     measured.run(lines)
     table.write(lines, large)
+    table.write_capacity(lines, measured.big.server.memory())
     print()
     exports.report(processes, measured, large)
     return lines

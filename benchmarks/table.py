@@ -102,6 +102,28 @@ def write(lines: list[Line], large: Size) -> None:
     print("\n".join(markdown(rows)), flush=True)
 
 
+def write_capacity(lines: list[Line], memory: int) -> None:
+    """Print how many requests a second one synchronous worker answers, one after the other, and
+    what MongoDB does meanwhile. `memory`: the peak of that worker, in bytes."""
+    rows = [["one worker", "requests / s", "cores of MongoDB"]]
+    whole = ""
+    for line in lines:
+        if line.reference:
+            continue
+        whole = whole if line.label.startswith("—") else line.label
+        request = line.request
+        rows.append(
+            [
+                line.label if line.label == whole else f"{whole} {line.label}",
+                f"{1000 / request.p50:.0f}",
+                f"{request.database_milliseconds / request.p50:.2f}",
+            ]
+        )
+    print()
+    print("\n".join(markdown(rows)))
+    print(f"\nPeak memory of that worker: {memory / 1e6:.0f} MB", flush=True)
+
+
 def markdown(rows: list[list[str]]) -> list[str]:
     """Return the lines of a Markdown table whose first row is its header."""
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]

@@ -114,6 +114,8 @@ def test_a_benchmark_fills_its_database_and_hot_reads_take_so_many_commands(
     assert {label: found[label] for label in COMMANDS} == COMMANDS
     said = capsys.readouterr().out
     assert "| list of 20 " in said
+    assert "| list of 20 — logged in " in said  # of what one worker can do
+    assert "Peak memory of that worker: " in said
     assert "| ours, the site " in said
 
 
