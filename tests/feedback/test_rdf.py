@@ -6,15 +6,17 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pymongo.monitoring
 import pytest
 from bson import ObjectId
+from freezegun import freeze_time
 from pyshacl import validate
 from rdflib import BNode, Graph, Literal, URIRef
 from rdflib.compare import isomorphic
-from rdflib.namespace import DC, DCTERMS, RDF, SKOS, XSD
+from rdflib.namespace import DC, DCTERMS, FOAF, RDF, SKOS, XSD
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.dataset.models import HarvestDatasetMetadata
 from udata.core.user.factories import UserFactory
@@ -50,10 +52,15 @@ SHAPES = Graph().parse(
 )
 
 
+#: Written from the texts of the W3C alone.
+W3C = Graph().parse(Path(__file__).with_name("w3c_shapes.ttl"), format="turtle")
+
+
 def problems(graph: Graph) -> str:
-    """What the shapes find wrong with a graph; empty when nothing is."""
-    conforms, _report, text = validate(graph, shacl_graph=SHAPES)
-    return "" if conforms else text
+    """What the shapes, ours and those of the W3C, find wrong with a graph; empty when nothing
+    is."""
+    found = [validate(graph, shacl_graph=shapes) for shapes in (SHAPES, W3C)]
+    return "\n".join(text for conforms, _report, text in found if not conforms)
 
 
 def parsed(text: str, extension: str) -> Graph:
@@ -92,6 +99,14 @@ class RdfTestCase(ModerationTestCase):
     def texts(self, dataset: Any) -> list[str]:
         return sorted(str(text) for text in self.graph(dataset).objects(None, RDF.value))
 
+    def crowd(self, dataset: Any, n: int = 4) -> None:
+        """Other people: of fewer than five together, no annotation is published."""
+        for _ in range(n):
+            self.give(UserFactory(), dataset, fitness="yes")
+
+    def rated(self, graph: Graph) -> set[Any]:
+        return set(graph.subjects(RDF.type, DUV.RatingFeedback))
+
 
 class GraphTest(RdfTestCase):
     def test_each_criterion_somebody_rated_is_one_annotation_found_from_the_dataset(self):
@@ -102,18 +117,24 @@ class GraphTest(RdfTestCase):
             fitness="partly",
             ratings={"completeness": 2, "georeferencing": 5},
         )
+        self.crowd(dataset)
         graph, node = self.graph(dataset), self.node(dataset)
         found = list(graph.objects(node, DQV.hasQualityAnnotation))
-        assert len(found) == 3
+        assert len(found) == 3 + 4
         assert set(graph.objects(node, DUV.hasFeedback)) == set(found)
-        said = {graph.value(one, DQV.inDimension): graph.value(one, OA.hasBody) for one in found}
-        assert said == {
-            URIRef(f"{LDQD}relevancy"): URIRef(f"{BASE}/fitness/partly"),
-            URIRef(f"{LDQD}completeness"): URIRef(f"{BASE}/rating/completeness/2"),
-            URIRef(f"{BASE}/axis/georeferencing"): URIRef(f"{BASE}/rating/georeferencing/5"),
-        }
+        said = [(graph.value(one, DQV.inDimension), graph.value(one, OA.hasBody)) for one in found]
+        relevancy = URIRef(f"{LDQD}relevancy")
+        assert sorted(said) == sorted(
+            [
+                (relevancy, URIRef(f"{BASE}/fitness/partly")),
+                *[(relevancy, URIRef(f"{BASE}/fitness/yes"))] * 4,
+                (URIRef(f"{LDQD}completeness"), URIRef(f"{BASE}/rating/completeness/2")),
+                (URIRef(f"{BASE}/axis/georeferencing"), URIRef(f"{BASE}/rating/georeferencing/5")),
+            ]
+        )
         for one in found:
-            assert isinstance(one, BNode)
+            assert isinstance(one, URIRef)
+            assert "/feedback#a" in one
             assert set(graph.objects(one, RDF.type)) == {
                 OA.Annotation,
                 DQV.UserQualityFeedback,
@@ -176,11 +197,11 @@ class GraphTest(RdfTestCase):
     def test_the_dataset_has_the_iri_of_the_harvested_catalogue(self):
         uri = "https://catalogue.example/jeux/é?n=1"
         dataset = DatasetFactory(harvest=HarvestDatasetMetadata(uri=uri))
-        self.give(UserFactory(), dataset)
+        self.crowd(dataset, 5)
         graph = self.graph(dataset)
         assert next(graph.objects(None, OA.hasTarget)) == self.node(dataset) == URIRef(uri)
         dataset = DatasetFactory(harvest=HarvestDatasetMetadata(uri="https://x.example/a b<c>"))
-        self.give(UserFactory(), dataset)
+        self.crowd(dataset, 5)
         for extension in FORMATS:
             target = next(self.graph(dataset, extension).objects(None, OA.hasTarget))
             assert target == URIRef("https://x.example/a%20b%3Cc%3E")
@@ -188,6 +209,7 @@ class GraphTest(RdfTestCase):
     def test_three_formats_say_the_same_whatever_people_type(self):
         dataset = DatasetFactory(title=NASTY)
         self.give(UserFactory(), dataset, ratings={"completeness": 1, "update_frequency": 5})
+        self.crowd(dataset)
         self.opened(dataset, NASTY)
         self.opened(dataset, "Un autre texte.")
         graphs = [self.graph(dataset, extension) for extension in FORMATS]
@@ -210,14 +232,16 @@ class WhoAndWhenTest(RdfTestCase):
         given = self.give(author, dataset, ratings={"completeness": 1}, profile="teacher")
         moment = datetime(2022, 12, 19, 8, 7, 6)
         feedbacks().update_one({"_id": ObjectId(given["id"])}, {"$set": {"created_at": moment}})
+        self.crowd(dataset)
         for extension in FORMATS:
             text = self.rdf(dataset, extension).get_data(as_text=True)
             for secret in (given["id"], str(author.id), "Camille", "Martin", "teacher", "12-19"):
                 assert secret not in text
             graph = parsed(text, extension)
-            assert {str(when) for when in graph.objects(None, DCTERMS.created)} == {"2022-12"}
-            kinds = {when.datatype for when in graph.objects(None, DCTERMS.created)}
-            assert kinds == {XSD.gYearMonth}
+            assert "2022-12-01T00:00:00Z" in text
+            created = list(graph.objects(None, DCTERMS.created))
+            assert all(re.match(r"\d{4}-\d\d-01T00:00:00[Z+]", str(when)) for when in created)
+            assert {when.datatype for when in created} == {XSD.dateTime}
 
     def test_labels_and_order_do_not_tell_what_came_together(self):
         """Whoever gave which two ratings, and in whatever order, the file is the same."""
@@ -227,13 +251,51 @@ class WhoAndWhenTest(RdfTestCase):
         self.give(UserFactory(), other, ratings={"update_frequency": 1, "completeness": 5})
         self.give(UserFactory(), other, ratings={"update_frequency": 5, "completeness": 1})
         for extension in FORMATS:
-            texts = [
-                self.rdf(dataset, extension)
-                .get_data(as_text=True)
-                .replace(str(dataset.id), "DATASET")
-                for dataset in (one, other)
-            ]
-            assert texts[0] == texts[1]
+            graphs = []
+            for dataset in (one, other):
+                self.crowd(dataset)
+                dataset.update(title="Musées", description="Des musées.")
+                text = self.rdf(dataset, extension).get_data(as_text=True)
+                text = text.replace(str(dataset.id), "DATASET")
+                drawn = list(dict.fromkeys(re.findall("#a[0-9a-f]{24}", text)))
+                assert drawn == sorted(drawn) or extension == "xml"
+                graph, blank = Graph(), {iri: BNode() for iri in drawn}
+                for triple in parsed(text, extension):
+                    graph.add([blank.get(str(node)[-26:], node) for node in triple])  # type: ignore[arg-type]
+                graphs.append(graph)
+            assert isomorphic(*graphs)
+
+    def test_annotations_have_iris_of_a_day(self):
+        dataset = DatasetFactory()
+        self.crowd(dataset, 5)
+        with freeze_time("2026-05-01 09:00"):
+            first = self.graph(dataset)
+        with freeze_time("2026-05-01 21:00"):
+            later = self.graph(dataset)
+        with freeze_time("2026-05-02 09:00"):
+            tomorrow = self.graph(dataset)
+        assert len(self.rated(first)) == 5
+        assert self.rated(first) == self.rated(later)
+        assert not self.rated(first) & self.rated(tomorrow)
+
+    def test_of_fewer_than_five_people_there_is_no_annotation(self):
+        dataset = DatasetFactory()
+        self.crowd(dataset, 4)
+        graph = self.graph(dataset)
+        assert self.rated(graph) == set()
+        assert len(list(graph.subjects(RDF.type, DQV.QualityMeasurement))) > 0
+        assert problems(graph) == ""
+        self.crowd(dataset, 1)
+        assert len(self.rated(self.graph(dataset))) == 5
+        for size in (1, 2, 7):  # nor is there a page of fewer, or two that differ by fewer
+            assert len(self.rated(self.graph(dataset, query=f"?page_size={size}"))) == 5
+        self.crowd(dataset, 6)
+        sizes = [
+            len(self.rated(self.graph(dataset, query=f"?page_size=6&page={page}")))
+            for page in (1, 2)
+        ]
+        assert sizes == [5, 6]
+        assert self.rdf(dataset, query="?page_size=5&page=3").status_code == 404
 
     def test_agents_of_the_producer_and_spam_are_in_it_no_more_than_in_figures(self):
         producer = Producer()
@@ -249,6 +311,11 @@ class WhoAndWhenTest(RdfTestCase):
 
 
 class TextsTest(RdfTestCase):
+    def texts(self, dataset: Any) -> list[str]:
+        if not self.rated(self.graph(dataset)):
+            self.crowd(dataset)
+        return super().texts(dataset)
+
     def test_a_text_is_there_once_a_moderator_and_its_author_agree(self):
         dataset, one = DatasetFactory(), moderator()
         said = self.opened(dataset, "Il manque la Guyane.", one)
@@ -293,7 +360,7 @@ class TextsTest(RdfTestCase):
 class RouteTest(RdfTestCase):
     def test_each_format_has_its_media_type_and_may_be_kept_for_a_minute(self):
         dataset = DatasetFactory()
-        self.give(UserFactory(), dataset)
+        self.crowd(dataset, 5)
         for extension, media_type in (
             ("ttl", "text/turtle; charset=utf-8"),
             ("jsonld", "application/ld+json; charset=utf-8"),
@@ -355,12 +422,23 @@ class RouteTest(RdfTestCase):
         assert in_french.data == self.ask("GET", "/vocabulary.ttl?lang=en").data
         assert set(self.graph(DatasetFactory())) >= set(graphs[0])
 
-    def test_it_is_not_in_the_dcat_record(self):
-        dataset = DatasetFactory()
+    def test_the_dcat_record_links_to_it_and_has_nothing_of_it(self):
+        dataset, path = DatasetFactory(), "/api/1/datasets/{}/rdf.ttl"
+        before = self.visit("GET", path.format(dataset.id)).data
+        assert b"culture-feedback" not in before
         self.give(UserFactory(), dataset)
-        record = self.visit("GET", f"/api/1/datasets/{dataset.id}/rdf.ttl").get_data(as_text=True)
+        record = self.visit("GET", path.format(dataset.id)).get_data(as_text=True)
         assert "oa#" not in record
         assert "duv#" not in record
+        without, linked = (Graph().parse(data=text, format="turtle") for text in (before, record))
+        [page] = linked.objects(self.node(dataset), FOAF.page)
+        assert page.endswith(f"{P}/datasets/{dataset.id}/feedback")
+        linked.remove((None, FOAF.page, None))
+        for graph in (without, linked):  # udata writes the moment of its last look
+            graph.remove((None, DCTERMS.modified, None))
+        assert isomorphic(without, linked)
+        answer = self.visit("GET", re.sub("^https?://[^/]+", "", page))
+        assert answer.status_code == 302
 
     @pytest.mark.options(
         CULTURE_FEEDBACK_BASE_IRI="https://portal.example/def",
@@ -378,6 +456,7 @@ class RouteTest(RdfTestCase):
     def test_a_portal_with_criteria_of_its_own_has_their_iris(self):
         dataset = DatasetFactory()
         self.give(UserFactory(), dataset, ratings={"taste": 3})
+        self.crowd(dataset)
         graph = self.graph(dataset)
         assert problems(graph) == ""
         own = URIRef("https://portal.example/def/axis/taste")
@@ -443,15 +522,16 @@ class PagesTest(RdfTestCase):
             assert self.rdf(dataset, query=query).status_code == 400
 
     def test_what_else_is_in_the_address_cannot_break_a_page(self):
-        dataset = self.filled(3)
+        dataset = self.filled(13)
         for extension in FORMATS:
-            query = '?page_size=2&x=%3E%3C"%20%0A{}|^`%00&lang=fr'
+            query = '?page_size=5&x=%3E%3C"%20%0A{}|^`%00&lang=fr'
             graph = self.graph(dataset, extension, query)
             assert problems(graph) == ""
 
 
-def rating(graph: Graph) -> BNode:
-    return next(graph.subjects(RDF.type, DUV.RatingFeedback))
+def rating(graph: Graph) -> Any:
+    """The one of completeness."""
+    return next(graph.subjects(OA.hasBody, URIRef(f"{BASE}/rating/completeness/2")))
 
 
 def comment(graph: Graph) -> BNode:
@@ -490,6 +570,11 @@ WRONG = {
     "a motive too few": removed(rating, OA.motivatedBy, OA.classifying),
     "a motive of texts": added(rating, OA.motivatedBy, OA.commenting),
     "a day": replaced(rating, DCTERMS.created, Literal("2022-12-19", datatype=XSD.date)),
+    "a month alone": replaced(
+        rating, DCTERMS.created, Literal("2022-12", datatype=XSD.gYearMonth, normalize=False)
+    ),
+    "no title": lambda graph: graph.remove((None, DCTERMS.title, None)),
+    "a metric that nobody defines": lambda graph: graph.remove((None, SKOS.definition, None)),
     "a second": replaced(
         rating, DCTERMS.created, Literal("2022-12-19T08:07:06Z", datatype=XSD.dateTime)
     ),
@@ -531,6 +616,7 @@ class ShapesTest(RdfTestCase):
     def right(self, unlimited: None, instance_path: Any) -> None:
         dataset = DatasetFactory()
         self.give(UserFactory(), dataset, ratings={"completeness": 2})
+        self.crowd(dataset)
         self.opened(dataset, "Il manque la Guyane.")
         self.good = self.rdf(dataset).get_data(as_text=True)
 

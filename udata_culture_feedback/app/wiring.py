@@ -22,6 +22,7 @@ from ..data_requests import indexing, notifications
 from ..data_requests import provider as data_requests
 from ..data_requests import receivers as of_requests
 from ..feedback import provider as feedback
+from ..feedback import rdf
 from ..feedback import receivers as of_feedback
 from ..mail import account_deletion
 from ..moderation import receivers as of_moderation
@@ -55,6 +56,7 @@ def init_app(app: Flask) -> None:
     _listen()
     routes.register(app)
     ends.register(app)
+    rdf.link_from_dcat()
     app.cli.add_command(cli)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from flask import current_app
 from rdflib import Literal, Namespace, URIRef
 from rdflib.namespace import DCTERMS, RDF, SKOS, XSD
+from udata.i18n import lazy_gettext as _
 from udata.rdf import DQV
 
 from ..vocabulary import LDQD, STEPS, Axis, Term, Vocabularies, vocabularies
@@ -33,6 +34,14 @@ Triple = tuple[Node, Node, Node]
 
 #: The dimension that `fitness` is an opinion on.
 RELEVANCY = URIRef(f"{LDQD}relevancy")
+
+#: What is measured of an axis, and how.
+MEAN, COUNT = _("Mean rating"), _("Number of ratings")
+MEAN_DEFINED = _(
+    "Mean of the ratings of this criterion by users of the dataset, from 1 to 5, published from "
+    "five of them on."
+)
+COUNT_DEFINED = _("Number of users of the dataset who rated this criterion.")
 
 #: Dimensions close to an axis for which the W3C has none (vocabularies of the project).
 RELATED = {
@@ -50,27 +59,27 @@ def dimension(axis: Axis) -> URIRef:
 
 def step(axis: str, n: int) -> URIRef:
     """Return the IRI of a step of the scale of an axis."""
-    return URIRef(f"{_base()}/rating/{axis}/{n}")
+    return URIRef(f"{base_iri()}/rating/{axis}/{n}")
 
 
 def fitness(answer: str) -> URIRef:
-    return URIRef(f"{_base()}/fitness/{answer}")
+    return URIRef(f"{base_iri()}/fitness/{answer}")
 
 
 def mean_of(axis: str) -> URIRef:
-    return URIRef(f"{_base()}/metric/{axis}/mean")
+    return URIRef(f"{base_iri()}/metric/{axis}/mean")
 
 
 def count_of(axis: str) -> URIRef:
-    return URIRef(f"{_base()}/metric/{axis}/count")
+    return URIRef(f"{base_iri()}/metric/{axis}/count")
 
 
 def schemes() -> tuple[Triple, ...]:
     """Return every statement about these concepts: the same in every graph, computed once."""
-    return _schemes(vocabularies(), _base())
+    return _schemes(vocabularies(), base_iri())
 
 
-def _base() -> str:
+def base_iri() -> str:
     found: str = current_app.config["CULTURE_FEEDBACK_BASE_IRI"]
     return found
 
@@ -105,8 +114,14 @@ def _of_axis(axis: Axis, scheme: URIRef) -> Iterator[Triple]:
     yield from _labelled(scheme, SKOS.definition, axis.question)
     for n, label in zip(STEPS, axis.steps, strict=True):
         yield from _concept(step(axis.id, n), scheme, label, Literal(n))
-    for metric, kind in ((mean_of(axis.id), XSD.decimal), (count_of(axis.id), XSD.integer)):
+    measured = (
+        (mean_of(axis.id), XSD.decimal, MEAN, MEAN_DEFINED),
+        (count_of(axis.id), XSD.integer, COUNT, COUNT_DEFINED),
+    )
+    for metric, kind, name, defined in measured:
         yield metric, RDF.type, DQV.Metric
+        yield from _labelled(metric, SKOS.prefLabel, name)
+        yield from _labelled(metric, SKOS.definition, defined)
         yield metric, DQV.inDimension, about
         yield metric, DQV.expectedDataType, kind
 
