@@ -46,7 +46,7 @@ def moves(holder: Visitor, to: str, message: str = "", **fields: str) -> None:
     if message:
         form.locator("textarea[name=message]").fill(message)
     form.get_by_role("button").last.click()
-    expect(main.get_by_role("heading", name=status)).to_be_visible()
+    expect(main.locator(".cf-card .cf-badge", has_text=status)).to_be_visible()
 
 
 def test_a_citizen_follows_a_request_until_the_data_are_there(visitor: Come, newcomer: str) -> None:
@@ -65,7 +65,7 @@ def test_a_citizen_follows_a_request_until_the_data_are_there(visitor: Come, new
     assert slug in holder.page.content()
 
     page.goto(address)
-    expect(page.get_by_role("heading", name="Données disponibles")).to_be_visible()
+    expect(page.locator(".cf-card .cf-badge", has_text="Données disponibles")).to_be_visible()
     told = page.locator("section", has=page.locator("#cf-history")).inner_text()
     steps = ["Déposée", "Prise en compte", "Acceptée", "Le champ existe", "En préparation"]
     places = [told.index(step) for step in steps]
