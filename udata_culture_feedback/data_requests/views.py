@@ -28,6 +28,7 @@ from ..web.pages import (
     blueprint,
     check_guard,
     form_address,
+    handle_form,
     handles_refusal,
     page_address,
     render,
@@ -214,8 +215,8 @@ def follow_request(reference: str) -> Response:
     viewer = current_viewer()
     found = _readable(viewer, reference)
     id = str(found["_id"])
-    try:
-        bound_body()
+
+    def act() -> Response:
         check_guard(viewer, without_account=ways(viewer, Action.FOLLOW, id).open)
         if viewer.account:
             following.follow(viewer, id)
@@ -223,9 +224,12 @@ def follow_request(reference: str) -> Response:
         avoid_trap(request.form)
         given = {name: request.form.get(name) for name in ("email", "proof")}
         confirmation.ask(Action.FOLLOW, {"request": id} | given)
-    except refusals.Refusal as refusal:
+        return go_on(found, "sent to follow")
+
+    def again(refusal: refusals.Refusal) -> Response:
         return _one(viewer, found, refusal=refusal, told=True)
-    return go_on(found, "sent to follow")
+
+    return handle_form(act, again)
 
 
 @form_address("/pages/requests/<string:reference>/unfollow", page="requests/{reference}/")
@@ -319,15 +323,16 @@ def delete_request(reference: str) -> Response:
     """Delete one's own request; one that others support stays, without its author."""
     viewer = current_viewer()
     found = _readable(viewer, reference)
-    try:
-        check_guard(viewer)
+
+    def act() -> str | Response:
         if not actions.delete(viewer, str(found["_id"])):
             return go_on(actions.fresh(found["_id"]), "detached")
-    except refusals.Refusal as refusal:
+        return page_address("requests/", done="deleted")
+
+    def again(refusal: refusals.Refusal) -> Response:
         return _one(viewer, found, refusal=refusal)
-    return redirect(  # type: ignore[return-value]
-        page_address("requests/", done="deleted"), code=303
-    )
+
+    return handle_form(act, again, guard=lambda: check_guard(viewer))
 
 
 def _move(viewer: Viewer, id: str) -> Request:
@@ -379,22 +384,25 @@ def _act(
     """Run an action of a form and show its result. `done`: the key of its confirmation, or the dict
     in which the action stores that (`done`). `leaving`: the user takes back something of theirs,
     for which a contributor token is enough."""
-    viewer = current_viewer()
-    found = _readable(viewer, reference)
-    try:
-        bound_body()
-        viewer = current_viewer(request.form) if leaving else viewer
+    found = _readable(current_viewer(), reference)
+    id = str(found["_id"])
+
+    def who() -> Viewer:
+        return current_viewer(request.form) if leaving else current_viewer()
+
+    def act() -> Response:
+        viewer = who()
         check_guard(viewer, without_account=leaving and viewer.known)
-        found = action(viewer, str(found["_id"]))
-    except refusals.Refusal as refusal:
-        again = actions.find(str(found["_id"])) or found
-        if _wants_card():
-            return card(viewer, again, refusal=refusal)
-        return _one(viewer, again, refusal=refusal)
-    said = done if isinstance(done, str) else done["done"]
-    if said == "moved":
-        said = _kind_of_move(found)
-    return go_on(found, said, sent=request.form.get("instead", ""))
+        changed = action(viewer, id)
+        said = done if isinstance(done, str) else done["done"]
+        said = _kind_of_move(changed) if said == "moved" else said
+        return go_on(changed, said, sent=request.form.get("instead", ""))
+
+    def again(refusal: refusals.Refusal) -> Response:
+        shown = card if _wants_card() else _one
+        return shown(who(), actions.find(id) or found, refusal=refusal)
+
+    return handle_form(act, again)
 
 
 def _kind_of_move(found: Request) -> str:
