@@ -96,7 +96,7 @@ RELIED_ON: dict[str, Callable[[], bool]] = {
     "set_rule": lambda: has("udata.features.notifications.settings", "set_rule"),
     "migration records": lambda: takes(Record.add, "_type", "migration", "output"),
     "resource storage": lambda: has("udata.core.storages", "resources"),
-    "the route of a record": lambda: has("udata.core.dataset.api", "dataset_to_rdf"),
+    "dataset_to_rdf": lambda: has("udata.core.dataset.api", "dataset_to_rdf"),
     "dataset_to_graph_id": lambda: has("udata.core.dataset.rdf", "dataset_to_graph_id"),
     "cdata_url": lambda: has("udata.uris", "cdata_url"),
 }

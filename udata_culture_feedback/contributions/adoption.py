@@ -99,7 +99,7 @@ def adoptions() -> Collection[Any]:
 
 def remember(dataset: Any) -> bool:
     """Remember a dataset that is deleted, if anything was said of it. Return whether there was."""
-    if not any(following.count(dataset.pk) for following in _following()):
+    if not any(following.count(dataset.pk, 1) for following in _following()):
         return False
     harvest = dataset.harvest
     source = [harvest.source_id, harvest.domain] if harvest else []
@@ -212,7 +212,9 @@ def find_old(reference: str) -> ObjectId | None:
 
 def counted(old: ObjectId) -> dict[str, int]:
     """Count what would follow a dataset, by kind."""
-    return {kind.id: kind.following.count(old) for kind in kinds.KINDS.values() if kind.following}
+    return {
+        kind.id: kind.following.count(old, None) for kind in kinds.KINDS.values() if kind.following
+    }
 
 
 def check(old: ObjectId, new: ObjectId) -> DatasetFacts:

@@ -46,10 +46,10 @@ Flaggable = Callable[[Viewer, str, Any], Flagged]
 @dataclass(frozen=True)
 class Following:
     """How contributions about a dataset follow it when it comes back under another id. All are
-    given the former dataset; `carry` and `give_back` the other one and the id of the adoption too,
-    are idempotent, and leave every figure exact."""
+    given the former dataset; `count` also a bound, `carry` and `give_back` the other dataset and
+    the id of the adoption. They are idempotent, and leave every figure exact."""
 
-    count: Callable[[ObjectId], int]
+    count: Callable[[ObjectId, int | None], int]
     carry: Callable[[ObjectId, ObjectId, ObjectId], None]
     give_back: Callable[[ObjectId, ObjectId, ObjectId], None]
 

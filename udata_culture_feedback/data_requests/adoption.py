@@ -20,9 +20,10 @@ from .repository import change, without
 NAMING = ("dataset", "purged_dataset", "fulfilled_by", "purged_answers")
 
 
-def count(dataset_id: ObjectId) -> int:
-    """Count the requests that name a dataset."""
-    return requests().count_documents(_naming(dataset_id))
+def count(dataset_id: ObjectId, most: int | None = None) -> int:
+    """Count the requests that name a dataset, up to `most`."""
+    bound: Any = {"limit": most} if most else {}
+    return requests().count_documents(_naming(dataset_id), **bound)
 
 
 def carry(old: ObjectId, new: ObjectId, adoption: ObjectId) -> None:

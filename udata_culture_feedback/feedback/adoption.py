@@ -3,6 +3,8 @@ exact: each feedback moves in one update, and is due to both datasets."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
@@ -19,9 +21,11 @@ from .models import Feedback, Summary, feedbacks
 SET_ASIDE = "set-aside:"
 
 
-def count(dataset_id: ObjectId) -> int:
-    """Count the feedback of a dataset."""
-    return feedbacks().count_documents({"dataset": dataset_id, "deleted": {"$exists": False}})
+def count(dataset_id: ObjectId, most: int | None = None) -> int:
+    """Count the feedback of a dataset, up to `most`."""
+    bound: Any = {"limit": most} if most else {}
+    where = {"dataset": dataset_id, "deleted": {"$exists": False}}
+    return feedbacks().count_documents(where, **bound)
 
 
 def carry(old: ObjectId, new: ObjectId, adoption: ObjectId) -> None:
