@@ -49,6 +49,10 @@ def _in_inbox(scene: Scene) -> Body:
     return _treatment(scene) | {"read": scene.feedback, "template": "", "assignee": ""}
 
 
+def _in_request_inbox(scene: Scene) -> Body:
+    return {"read": scene.request, "act": "assign", "assignee": ""}
+
+
 def _consultation(scene: Scene) -> Body:
     return {
         "title": {"fr": "Titre", "en": "Title"},
@@ -361,6 +365,8 @@ FORMS: dict[str, Write] = {
         "sysadmin", _of(old="0" * 24, new="1" * 24, decision="refuse")
     ),
     "pages/dashboard/organizations/<organization>/inbox/": Write("editor", _in_inbox),
+    "pages/dashboard/me/requests/": Write("editor", _in_request_inbox),
+    "pages/dashboard/organizations/<organization>/requests/": Write("editor", _in_request_inbox),
     "pages/dashboard/organizations/<org>/templates": Write(
         "admin", lambda s: {"template": s.template, "name": "Oui", "text": "Oui."}
     ),

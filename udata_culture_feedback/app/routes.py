@@ -38,6 +38,7 @@ PAGES = (
     "consultations.views",
     "contributions.import_views",
     "dashboard.inbox_views",
+    "dashboard.request_inbox_views",
     "dashboard.public",
     "dashboard.settings_views",
     "dashboard.views",

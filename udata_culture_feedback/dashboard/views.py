@@ -197,6 +197,7 @@ def common(scope: Scope, part: str = "") -> dict[str, Any]:
         "here": address_of(scope, f"{part}/" if part else ""),
         "overview_url": address_of(scope),
         "inbox_url": lambda **kept: address_of(scope, "inbox/", **kept),
+        "requests_url": lambda **kept: address_of(scope, "requests/", **kept),
         "datasets_url": lambda **kept: address_of(scope, "datasets/", **kept),
         "dashboards_url": page_address("dashboard/"),
         "treatment_url": lambda id: page_address(f"dashboard/feedback/{id}"),

@@ -67,6 +67,9 @@ def forget_account(user_id: ObjectId) -> int:
         )
         .modified_count
     )
+    changed += (
+        requests().update_many({"assignee": user_id}, {"$unset": {"assignee": ""}}).modified_count
+    )
     return changed + following.forget_account(user_id) + erase_words()
 
 

@@ -346,6 +346,27 @@ def arrived(reader: User, request: str, number: int = 0) -> MailMessage | None:
     )
 
 
+@mail("request-assigned")
+def assigned(reader: User, request: str) -> MailMessage | None:
+    """Tell a member of the holder that a request was given to them."""
+    found = find(request)
+    if found is None or found.get("assignee") != reader.id or Status(found["status"]) not in OPEN:
+        return None
+    return MailMessage(
+        subject=_("A request for data is yours to deal with: %(title)s", title=found["title"]),
+        paragraphs=[
+            _(
+                "A colleague gave you this request for data to deal with: “%(title)s”.",
+                title=found["title"],
+            ),
+            _see(found),
+        ],
+        footer=[
+            _("You receive this message because you are a member of the organization that answers.")
+        ],
+    )
+
+
 @mail("request-matches")
 def resembling(reader: User, dataset: str) -> MailMessage | None:
     """Propose a dataset that has just become public as the answer to open requests, to their

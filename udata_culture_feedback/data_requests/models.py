@@ -114,7 +114,8 @@ class Request(Moderated):
     its dataset, its holder and the site). `received_at`: when its holder received it, kept by
     transfers. `expected_on`: the day (ISO) on which its holder expects to publish. `merged_from`:
     the status before the merge into `duplicate_of`. `reopened`: how often its requester reopened
-    each kind of decision. `detached`: since when it has no requester, who left it to its
+    each kind of decision. `assignee`: the account that looks after it for its holder; internal,
+    never shown outside. `detached`: since when it has no requester, who left it to its
     supporters. `external_id`: of the line that it was imported from, `import_id`: by which import
     in the browser. `told`: how many entries of its history were announced. `next_key`: see
     `lifecycle.forget_account`. `appeal_told`: when a mail has told its requester how each kind of
@@ -160,6 +161,7 @@ class Request(Moderated):
     duplicate_of: NotRequired[ObjectId]
     merged_from: NotRequired[str]
     reopened: NotRequired[dict[str, int]]
+    assignee: NotRequired[ObjectId]
     detached: NotRequired[datetime]
     removed: NotRequired[Removal]
     told: NotRequired[int]
@@ -309,6 +311,7 @@ class CultureFeedbackRequest(Indexed):
             "terms",
             "contributor.user",
             "contributor.key",
+            {"fields": ["assignee"], "partialFilterExpression": {"assignee": {"$exists": True}}},
             {"fields": ["removed"], "partialFilterExpression": {"removed": {"$exists": True}}},
             {"fields": ["due"], "partialFilterExpression": {"due": {"$exists": True}}},
             {

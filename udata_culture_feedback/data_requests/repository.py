@@ -20,7 +20,7 @@ from .signals import on_request_changed
 from .workflow import Role
 
 #: Fields of a request that moves and edits never write: those of the settle protocol, of the
-#: discussion and of the announcements.
+#: discussion, of the announcements, and who looks after it.
 KEPT_BY_OTHERS = frozenset(
     {"_id", "v", "version", "due", "counted", "totals", "last", "told"}
     | {
@@ -32,6 +32,7 @@ KEPT_BY_OTHERS = frozenset(
         "rung",
         "interest",
         "appeal_told",
+        "assignee",
     }
 )
 
