@@ -500,6 +500,7 @@ ELSEWHERE = {
     "pages/imports/<import_id>/undo": (409,),  # nothing is imported
     "pages/dashboard/portal/returned": (404,),  # nothing is proposed
     "pages/dashboard/me/inbox/": (403,),  # the dataset belongs to an organization
+    "pages/dashboard/me/requests/": (404,),  # nor is the request in the list of one's own datasets
 }
 
 

@@ -20,7 +20,7 @@ from udata.core.user.models import User
 from udata.features.notifications.constants import MailCadence
 from udata.tests.helpers import capture_mails
 
-from udata_culture_feedback.data_requests import actions, upkeep
+from udata_culture_feedback.data_requests import actions, assignees, upkeep
 from udata_culture_feedback.mail import mailing, outbox
 from udata_culture_feedback.mail.models import outbox as stored_mails
 
@@ -101,6 +101,9 @@ class ReadingTest(PluginTestCase):
         self.does(self.sam, lambda v: actions.support(v, first))
         with self.on("2030-02-02", acknowledged="camille"):
             self.moves(first, "acknowledged", message="Nous regardons.")
+        with self.on("2030-02-02", assigned="alix"):
+            given = {"assignee": str(self.alix.id)}
+            self.does(self.chief, lambda v: assignees.assign(v, first, given))
         with self.on("2030-02-03", question="camille"):
             self.moves(first, "needs_clarification", message="Depuis quelle année ?")
         with self.on("2030-02-14", reminder="camille"):
