@@ -22,7 +22,6 @@ TABLE = Path(__file__).with_name("permissions.txt")
 DEPENDS = (
     "<dataset>",
     "feedback/<id>",
-    "dashboard/treat",
     "feedback/treatments/",
     "better/",
     "requests/<",

@@ -375,9 +375,6 @@ FORMS: dict[str, Write] = {
         _of(notify_contact_point="1", escalate_after_days="7", service_name="Accueil"),
         ("service_name",),
     ),
-    "pages/dashboard/treat": Write(
-        "editor", lambda s: _treatment(s) | {"ids": s.feedback, "back": "", "template": ""}
-    ),
     "pages/datasets/<dataset>/": Write(
         "citizen",
         _of(

@@ -6,7 +6,6 @@ import re
 from html import unescape
 from typing import Any
 
-import pytest
 from bson import ObjectId
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
@@ -201,85 +200,6 @@ class OneTest(PagesTestCase):
         raw = self.ask("GET", path, user=producer.editor).get_data(as_text=True)
         assert bad not in raw
         assert "&lt;script&gt;" in raw
-
-
-class ManyTest(PagesTestCase):
-    PATH = "/pages/dashboard/treat"
-
-    def given(self, producer: Producer, n: int) -> list[str]:
-        return [
-            self.give(UserFactory(), producer.dataset, comment=f"{WORDS} {i}")["id"]
-            for i in range(n)
-        ]
-
-    def test_ten_are_answered_in_one_gesture_and_one_is_back_on_the_list(self):
-        producer = Producer(title="Musées")
-        ids = self.given(producer, 10)
-        back = f"{P}/pages/dashboard/organizations/{producer.organization.id}/inbox/?waiting=1"
-        response = self.send(
-            self.PATH,
-            producer.editor,
-            ids=ids,
-            status="resolved",
-            template=self.template(producer),
-            back=back,
-        )
-        assert response.status_code == 303
-        assert response.headers["Location"] == f"{back}&treated=10#cf-done"
-        for id in ids:
-            treatment = self.stored(id)["treatment"]
-            assert (treatment["status"], treatment["answer"]) == (
-                "resolved",
-                "Merci pour « Musées ».",
-            )
-
-    def test_what_is_refused_is_shown_with_the_form_again(self):
-        producer, other = Producer(), Producer(title="Secret d’ailleurs")
-        ids, elsewhere = self.given(producer, 2), self.given(other, 1)
-        response = self.send(
-            self.PATH, producer.editor, ids=[*ids, *elsewhere], status="planned", answer="En avril."
-        )
-        text = unescape(response.get_data(as_text=True))
-        assert response.status_code == 200
-        assert "2 comments are answered." in text
-        assert "1 comment is not answered" in text
-        assert ASSIGNED.findall(text) == elsewhere
-        assert "En avril." in text
-        # Nothing is learnt of what is not ours.
-        assert "Secret d’ailleurs" not in text
-        assert WORDS not in text
-
-    def test_choosing_nothing_or_saying_nothing_is_refused_and_the_choice_is_kept(self):
-        producer = Producer()
-        ids = self.given(producer, 2)
-        for form, field in (({"status": "planned"}, "ids"), ({"ids": ids}, "status")):
-            response = self.send(self.PATH, producer.editor, **form)
-            text = unescape(response.get_data(as_text=True))
-            assert response.status_code == 400
-            assert ASSIGNED.findall(text) == form.get("ids", [])
-            assert 'id="cf-errors"' in text, field
-        for id in ids:
-            assert self.stored(id)["treatment"]["status"] == "new"
-
-    @pytest.mark.parametrize(
-        "back",
-        [
-            "",
-            "https://evil.example/",
-            "//evil.example",
-            "javascript:alert(1)",
-            f"{P}/pages/me/",
-            f"{P}/pages/dashboard/\r\nSet-Cookie: a=b",
-        ],
-    )
-    def test_one_only_comes_back_to_a_dashboard(self, back):
-        producer = Producer()
-        ids = self.given(producer, 1)
-        response = self.send(self.PATH, producer.editor, ids=ids, status="planned", back=back)
-        assert response.headers["Location"].startswith(f"{P}/pages/dashboard/?")
-
-    def test_who_is_not_logged_in_is_sent_to_log_in(self):
-        assert self.send(self.PATH, None, ids=["0" * 24], status="planned").status_code == 401
 
 
 class KeptAnswersTest(PagesTestCase):

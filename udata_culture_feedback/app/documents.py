@@ -14,6 +14,7 @@ from ..data_requests.dataset_matches import CultureFeedbackMatch
 from ..email_confirmation.confirmation import CultureFeedbackUnconfirmed
 from ..feedback import models
 from ..feedback.answer_templates import CultureFeedbackAnswerTemplate
+from ..feedback.pending_answers import CultureFeedbackPendingAnswers
 from ..feedback.reassessment import CultureFeedbackAsked
 from ..mail.account_deletion import CultureFeedbackLeaving
 from ..mail.models import CultureFeedbackOutbox
@@ -48,6 +49,7 @@ DOCUMENTS = (
     CultureFeedbackImportPart,
     CultureFeedbackPublished,
     CultureFeedbackAnswerTemplate,
+    CultureFeedbackPendingAnswers,
     CultureFeedbackAsked,
     CultureFeedbackSubscription,
     CultureFeedbackOrganizationSettings,

@@ -4,7 +4,7 @@ form that answers it."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -22,16 +22,19 @@ from ..web import listing, refusals
 from ..web.listing import Page
 from ..web.pages import (
     blueprint,
+    check_guard,
+    handle_form,
     handles_refusal,
     page_address,
     render,
     see_other,
     wants_fragment,
 )
-from . import csv, filters, presentation, queries
+from . import csv, filters, presentation, queries, several
 from .filters import Filters
 from .permissions import Scope
 from .queries import FoundFeedback, Place
+from .several import Several
 from .views import address_of, common, private, scope_of
 
 #: Days after which waiting comments have a view of their own.
@@ -85,6 +88,10 @@ def answer_from_inbox(viewer: Viewer, organization: str | None) -> Response:
     """Answer the open comment, then show it as it stands now or the next one."""
     scope = scope_of(viewer, organization)
     chosen = filters.read(_asked(), viewer, scope)
+    if {"undo", "prolong", "forget"} & request.form.keys():
+        return _act_on_leaving(viewer, scope, chosen)
+    if "several" in request.form:
+        return _answer_several(viewer, scope, chosen)
     id = request.args.get("read") or request.form.get("read", "")
     _check_within(scope, treatment.treatable(viewer, id)[0])
     sent = treatment_views.send(viewer, id)
@@ -94,8 +101,50 @@ def answer_from_inbox(viewer: Viewer, organization: str | None) -> Response:
     if wants_fragment():
         after = _opened(viewer, scope, chosen, further) if further else None
         return _inbox(viewer, scope, chosen, after or _placed(sent, chosen), done=sent.done)
-    address = _address(scope, chosen, read=further or id, done=sent.done)
+    kept = {"status": request.form["status"]} if further and request.form.get("status") else {}
+    address = _address(scope, chosen, read=further or id, done=sent.done, **kept)
     return see_other(f"{address}#cf-done")
+
+
+def _answer_several(viewer: Viewer, scope: Scope, chosen: Filters) -> Response:
+    """Have several comments answered in a moment; or show first how the answers will read."""
+    sent = several.of_form()
+
+    def act() -> str | Response:
+        if "insert" in request.form:
+            return show(several.with_template(sent, scope))
+        ids = several.chosen(sent, chosen)
+        if "preview" in request.form:
+            return show(several.with_previews(viewer, sent, ids, scope))
+        several.schedule(viewer, ids, sent)
+        return _after(viewer, scope, chosen, "")
+
+    def show(form: Several) -> Response:
+        return _inbox(viewer, scope, chosen, None, form=form)
+
+    def again(refusal: refusals.Refusal) -> Response:
+        return show(replace(sent, refusal=refusal))
+
+    return handle_form(act, again, guard=lambda: check_guard(viewer))
+
+
+def _act_on_leaving(viewer: Viewer, scope: Scope, chosen: Filters) -> Response:
+    """Take back answers that have not left yet, or let them wait longer."""
+
+    def again(refusal: refusals.Refusal) -> Response:
+        return _inbox(viewer, scope, chosen, None, form=Several(refusal=refusal))
+
+    def act() -> str | Response:
+        return _after(viewer, scope, chosen, several.act_on_leaving(viewer))
+
+    return handle_form(act, again, guard=lambda: check_guard(viewer))
+
+
+def _after(viewer: Viewer, scope: Scope, chosen: Filters, said: str) -> str | Response:
+    """Show the list after something was done with many."""
+    if wants_fragment():
+        return _inbox(viewer, scope, chosen, None, said=said)
+    return f"{_address(scope, chosen, **({'said': said} if said else {}))}#cf-done"
 
 
 @blueprint.route("/pages/dashboard/me/feedback/", defaults={"organization": None})
@@ -152,12 +201,22 @@ def _placed(sent: Sent, chosen: Filters, asked: bool = True) -> Opened:
 
 
 def _inbox(
-    viewer: Viewer, scope: Scope, chosen: Filters, opened: Opened | None, done: str | None = None
+    viewer: Viewer,
+    scope: Scope,
+    chosen: Filters,
+    opened: Opened | None,
+    done: str | None = None,
+    form: Several = several.UNSENT,
+    said: str = "",
 ) -> Response:
+    """Render the inbox. `form`: that of many, as it was sent; `said`: what was done with many."""
+    leaving = several.leaving(viewer)
     page = _page_of(opened)
     found = queries.feedback(viewer, scope, chosen, page)
-    missing = bool(request.args.get("read")) and opened is None
-    if opened is None and found.shown and found.shown[0]["permissions"]["treat"]:
+    missing = bool(request.args.get("read")) and opened is None and not form.unfolded
+    if form.unfolded:
+        opened = None  # the form of many has the room
+    elif opened is None and found.shown and found.shown[0]["permissions"]["treat"]:
         feedback, dataset = treatment.treatable(viewer, found.shown[0]["id"])
         opened = _placed(Sent(feedback, dataset), chosen, asked=False)
 
@@ -181,20 +240,30 @@ def _inbox(
             "back": url(page=page.number),
             "opened": opened,
             "position": _position(opened, found),
-            "read_url": lambda id: url(read=id),
+            "read_url": lambda id: f"{url(read=id)}#cf-title",
+            "several": form,
+            "whole": found.total if found.more and not found.capped else None,
+            "typed_from": several.TYPED_FROM,
+            "waiting": leaving,
+            "leaving": {id for one in leaving for id in one.ids},
+            "said": several.SAID.get(said or request.args.get("said", "")),
+            "act_url": url(),
             "page_url": lambda number: url(page=number),
             "csv_url": address_of(scope, "feedback.csv", **chosen.arguments),
             "sort_url": lambda sort: address_of(scope, "inbox/", **chosen.chosen, sort=sort),
         }
-        | pane,
+        | (pane or {"refusal": form.refusal}),
     )
 
 
 def _pane(viewer: Viewer, opened: Opened, url: Any) -> dict[str, Any]:
     after = opened.place.after
-    return treatment_views.reading(viewer, opened.sent, url(read=opened.id)) | {
-        "next_url": str(after) if after else "",
-    }
+    shown = treatment_views.reading(viewer, opened.sent, url(read=opened.id))
+    carried = request.form.get("status") or request.args.get("status", "")
+    if not opened.sent.typed and not shown["typed"]["status"] and carried in treatment.CHOICES:
+        # Most answers in a row become of the same.
+        shown["typed"]["status"] = carried
+    return shown | {"next_url": str(after) if after else ""}
 
 
 def _senseless(viewer: Viewer, scope: Scope, refusal: refusals.Invalid) -> Response:
@@ -227,8 +296,10 @@ def _shared(
         "members": members,
         "treatments": TREATMENTS,
         "templates": answer_templates.of_organization(holder),
-        "treat_url": page_address("dashboard/treat"),
-        "treated": request.args.get("treated", 0, type=int),
+        "placeholders": treatment_views.PLACEHOLDERS,
+        "several": several.UNSENT,
+        "waiting": [],
+        "act_url": address_of(scope, "inbox/"),
         "unfolded": not filters.FOLDED.isdisjoint(asked),
         **common(scope, "inbox"),
     }

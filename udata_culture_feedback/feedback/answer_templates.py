@@ -134,12 +134,23 @@ def rendered(dataset: DatasetFacts, feedback: Feedback, template_id: str) -> str
     """Return the text of a template filled in for one feedback, in the portal's language: it is
     public. Raise Invalid naming `template` where the organization of the dataset has no such
     template."""
-    found = answer_templates().find_one(
-        {"_id": ObjectId(template_id), "organization": dataset.organization}
-    )
-    if found is None or dataset.organization is None:
+    return filled_in(text_of(dataset.organization, template_id), dataset, feedback)
+
+
+def text_of(organization: ObjectId | None, template_id: str) -> str:
+    """Return the text of a template as it is kept. Raise Invalid naming `template` where the
+    organization has no such template."""
+    wanted = ObjectId(template_id) if ObjectId.is_valid(template_id) else None
+    found = answer_templates().find_one({"_id": wanted, "organization": organization})
+    if found is None or organization is None:
         message = _("The organization of these data has no such answer.")
         raise refusals.Invalid(message, {"template": message})
+    text: str = found["text"]
+    return text
+
+
+def filled_in(text: str, dataset: DatasetFacts, feedback: Feedback) -> str:
+    """Fill in the placeholders of a text for one feedback, in the portal's language."""
     organization = catalogue.find_organization(dataset.organization)
     with speaking(portal_language()):
         values = {
@@ -148,7 +159,7 @@ def rendered(dataset: DatasetFacts, feedback: Feedback, template_id: str) -> str
             "organization": organization.name if organization else "",
             "fitness": vocabulary.vocabularies().label("fitness", feedback["fitness"]),
         }
-    return PLACEHOLDER.sub(lambda found: values[PLACEHOLDERS[found[1]]], found["text"])
+    return PLACEHOLDER.sub(lambda found: values[PLACEHOLDERS[found[1]]], text)
 
 
 def as_json(template: Template) -> Shown:

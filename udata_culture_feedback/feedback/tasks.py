@@ -12,7 +12,15 @@ from ..figures.settle import DISCUSSION, settle
 from ..figures.summary_ids import dataset_summary
 from ..mail import outbox
 from ..portal import catalogue
-from . import discussion, discussion_sync, lifecycle, notifications, reassessment, summaries
+from . import (
+    discussion,
+    discussion_sync,
+    lifecycle,
+    notifications,
+    pending_answers,
+    reassessment,
+    summaries,
+)
 from .models import feedbacks
 from .models import summaries as stored_summaries
 from .signals import on_feedback_followed
@@ -72,6 +80,12 @@ def comment_removed(discussion_id: str, message_id: str, at: str) -> None:
 @task(name="culture-feedback-tell-author", route="low.culture-feedback")
 def tell_author(feedback_id: str) -> None:
     notifications.tell_author(ObjectId(feedback_id))
+
+
+@task(name="culture-feedback-give-answers", route="low.culture-feedback")
+def give_answers() -> None:
+    """Give the answers to many comments that have waited long enough."""
+    pending_answers.apply_due()
 
 
 @task(name="culture-feedback-follow-dataset", route="low.culture-feedback")

@@ -8,7 +8,7 @@ users said.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -55,7 +55,7 @@ NOTE_LENGTH = 2000
 class Wanted:
     """The requested changes of a treatment, read and checked. None: unchanged. `assignee` and
     `note` are tuples of one value, so that they can be emptied. `seen`: the status the viewer
-    saw."""
+    saw. `filled_in`: the answer has placeholders, which each feedback fills in."""
 
     status: str | None = None
     answer: str | None = None
@@ -64,6 +64,7 @@ class Wanted:
     withdraw: bool = False
     assignee: tuple[ObjectId | None] | None = None
     note: tuple[str | None] | None = None
+    filled_in: bool = False
 
 
 def treat(
@@ -87,7 +88,7 @@ def treat(
     may = permissions.may_treat(viewer, dataset)
     spend_write(viewer, manages=may)
     if not may:
-        raise _not_yours()
+        raise not_yours()
     wanted = read_wanted(payload)
     treated = _apply(viewer, feedback, dataset, wanted, at)
     summaries.settle_dataset(dataset.id)
@@ -95,10 +96,11 @@ def treat(
     return treated
 
 
-def treat_many(viewer: Viewer, ids: Any, payload: Payload) -> Shown:
+def treat_many(viewer: Viewer, ids: Any, payload: Payload, *, filled_in: bool = False) -> Shown:
     """Move the treatment of many feedbacks at once, each with its own check: a refused one leaves
     the others alone. Return {id: the feedback as stored, or the Refusal}, in the order of `ids`.
-    The whole counts as one write.
+    The whole counts as one write. `filled_in`: the answer has placeholders, which each feedback
+    fills in.
 
     Raise Unauthenticated, ReadOnly, TooMany, and Invalid where `ids` is not a list, is empty or has
     more than `MAX_AT_ONCE` entries, or for a payload that is wrong for all of them.
@@ -108,6 +110,7 @@ def treat_many(viewer: Viewer, ids: Any, payload: Payload) -> Shown:
     # A note is about one person, and so is an answer that is withdrawn.
     alone = ("note", "withdraw_answer")
     wanted = read_wanted({field: value for field, value in payload.items() if field not in alone})
+    wanted = replace(wanted, filled_in=filled_in)
     found = _found(viewer, ids)
     may = {d.id: permissions.may_treat(viewer, d) for _feedback, d in found.values()}
     spend_write(viewer, manages=any(may.values()))
@@ -119,7 +122,7 @@ def treat_many(viewer: Viewer, ids: Any, payload: Payload) -> Shown:
                 raise _missing()
             feedback, dataset = found[id]
             if not may[dataset.id]:
-                raise _not_yours()
+                raise not_yours()
             results[id] = _apply(viewer, feedback, dataset, wanted)
             touched.setdefault(dataset.id, []).append(results[id])
         except refusals.Refusal as refusal:
@@ -138,7 +141,7 @@ def treatable(viewer: Viewer, feedback_id: Any) -> tuple[Feedback, DatasetFacts]
         raise refusals.Unauthenticated(_("Log in to answer users."))
     feedback, dataset = _seen(viewer, feedback_id)
     if not permissions.may_treat(viewer, dataset):
-        raise _not_yours()
+        raise not_yours()
     return feedback, dataset
 
 
@@ -250,6 +253,8 @@ def _changed(
         answer = wanted.answer
         if wanted.template:
             answer = answer_templates.rendered(dataset, feedback, wanted.template)
+        elif answer and wanted.filled_in:
+            answer = answer_templates.filled_in(answer, dataset, feedback)
         _check_declined(stored, wanted.status, answer)
         if answer == own_answer(stored):
             answer = None
@@ -344,7 +349,8 @@ def _missing() -> refusals.NotFound:
     return refusals.NotFound(_("There is no such feedback."))
 
 
-def _not_yours() -> refusals.Forbidden:
+def not_yours() -> refusals.Forbidden:
+    """Make the refusal of who may not answer."""
     return refusals.Forbidden(_("Only the producer of these data may answer."))
 
 

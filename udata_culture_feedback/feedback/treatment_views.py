@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Response, abort, redirect, request
 from udata.i18n import lazy_gettext as _
@@ -24,13 +23,11 @@ from ..web.api import bound_body, never_stored
 from ..web.pages import (
     blueprint,
     check_guard,
-    form_address,
     handles_refusal,
     page_address,
     render,
     wants_fragment,
 )
-from ..web.text_cleaning import excerpt
 from ..web.untyped import Document, Shown
 from ..web.urls import login_url
 from . import answer_templates, representation, treatment
@@ -74,9 +71,6 @@ PLACEHOLDERS = (
     (_p("placeholder", "{organization}"), _("the name of your organization")),
     (_p("placeholder", "{fitness}"), _("the opinion given")),
 )
-
-#: Characters of a comment shown where it is one line of many.
-LINE = 120
 
 
 def private(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -124,28 +118,6 @@ def treat_feedback(viewer: Viewer, id: str) -> Response:
         return render("treat/one.html", viewer=viewer, **_page(viewer, sent))
     address = page_address(f"dashboard/feedback/{id}", done=sent.done)
     return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
-
-
-@form_address("/pages/dashboard/treat", page="dashboard/")
-@handles_refusal
-@private
-def treat_feedbacks(viewer: Viewer) -> Response:
-    """Treat all ticked feedbacks, and return to the list; refused ones are shown again with the
-    form."""
-    typed, ids = _typed(), request.form.getlist("ids")
-    try:
-        bound_body()
-        check_guard(viewer)
-        results = treatment.treat_many(viewer, ids, _payload(typed))
-    except refusals.Unauthenticated:
-        raise
-    except refusals.Refusal as refusal:
-        return _many(viewer, ids, typed, refusal=refusal)
-    refused = {id: r for id, r in results.items() if isinstance(r, refusals.Refusal)}
-    done = len(results) - len(refused)
-    if refused:
-        return _many(viewer, list(refused), typed, done=done, why=refused)
-    return redirect(_with(_back(), treated=done), code=303)  # type: ignore[return-value]
 
 
 @blueprint.route("/pages/dashboard/organizations/<string:org>/templates")
@@ -197,14 +169,14 @@ class Sent:
 def send(viewer: Viewer, id: str) -> Sent:
     """Carry out the form of one feedback. Raise what `treatment.treatable` raises."""
     feedback, dataset = treatment.treatable(viewer, id)
-    typed = _typed()
+    typed = typed_fields()
     try:
         bound_body()
         check_guard(viewer)
         if "insert" in request.form:
             kept = answer_templates.rendered(dataset, feedback, typed["template"])
             return Sent(feedback, dataset, typed=typed | {"answer": kept})
-        payload = _payload(typed, emptied=("assignee", "note"))
+        payload = payload_of(typed, emptied=("assignee", "note"))
         clears = _clears_answer(feedback, typed)
         if clears and "withdraw" not in request.form:
             return Sent(feedback, dataset, typed=typed, confirm=True)
@@ -297,54 +269,6 @@ def reading(viewer: Viewer, sent: Sent, action: str) -> dict[str, Any]:
     }
 
 
-def _many(
-    viewer: Viewer,
-    ids: list[str],
-    typed: dict[str, str],
-    *,
-    done: int = 0,
-    refusal: refusals.Refusal | None = None,
-    why: dict[str, refusals.Refusal] | None = None,
-) -> Response:
-    """Show the form of many again with the feedbacks still to be treated. Only what the viewer may
-    treat is shown."""
-    found = treatment.treatable_among(viewer, ids[: treatment.MAX_AT_ONCE])
-    first = next(iter(found.values()), None)
-    dataset = first[1] if first else None
-    left = []
-    for id in ids[: treatment.MAX_AT_ONCE]:
-        feedback, about = found.get(id, (None, None))
-        shown = feedback is not None and feedback["visibility"] == Visibility.PUBLIC
-        words = feedback.get("comment") if feedback and shown else None
-        left.append(
-            {
-                "id": id,
-                "title": about.title if about else _("A comment that is not yours to answer"),
-                "words": excerpt(words, LINE) if words else "",
-                "why": why[id].message if why else None,
-            }
-        )
-    same = dataset and len({about.organization for _one, about in found.values()}) == 1
-    return render(
-        "treat/many.html",
-        viewer=viewer,
-        refusal=refusal,
-        errors=refusal.errors if refusal else {},
-        fields=FIELDS,
-        done=done,
-        left=left,
-        typed=typed,
-        treatments=TREATMENTS,
-        templates=answer_templates.of_organization(dataset.organization)
-        if dataset and same
-        else [],
-        colleagues=colleagues(dataset) if dataset and same else [],
-        here=page_address("dashboard/treat"),
-        back=_back(),
-        login=login_url(page_address("dashboard/")),
-    )
-
-
 def _templates(
     viewer: Viewer, org: str, *, done: str | None = None, refusal: refusals.Refusal | None = None
 ) -> Response:
@@ -385,7 +309,8 @@ def _as_sent() -> list[tuple[str, str]]:
     return [(name, value) for name, value in pairs if name != "csrf_token"]
 
 
-def _typed() -> dict[str, str]:
+def typed_fields() -> dict[str, str]:
+    """Return what was typed in the form of a treatment."""
     return {name: request.form.get(name, "") for name in (*FIELDS, "from")}
 
 
@@ -406,7 +331,7 @@ def _awaiting(feedback: Feedback) -> Any:
     return find(TREATMENT_STATUSES, status).label if status == Treatment.NEW else ""
 
 
-def _payload(typed: dict[str, str], emptied: tuple[str, ...] = ()) -> Shown:
+def payload_of(typed: dict[str, str], emptied: tuple[str, ...] = ()) -> Shown:
     """Turn what was typed into the payload that a JSON body would be. `emptied`: fields that may be
     emptied."""
     return {name: value or None for name, value in typed.items() if value or name in emptied}
@@ -421,18 +346,3 @@ def _step(step: Document) -> Shown:
         "by": step["by"]["name"] if step["by"] else None,
         "answer": step["answer"],
     }
-
-
-def _back() -> str:
-    """Return the list to come back to: one of our dashboards, whatever the form says."""
-    home = page_address("dashboard/").partition("?")[0]
-    back = request.form.get("back", "")
-    ours = back.startswith(home) and back.isprintable() and "\\" not in back
-    return back if ours else page_address("dashboard/")
-
-
-def _with(address: str, **arguments: Any) -> str:
-    """Add arguments to an address, with those that say how pages are shown."""
-    kept = {name: request.args[name] for name in ("as", "level") if name in request.args}
-    query = urlencode(arguments | kept)
-    return f"{address}{'&' if '?' in address else '?'}{query}#cf-done"

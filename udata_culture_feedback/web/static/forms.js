@@ -24,6 +24,9 @@ export function enhance(content, viewer, load) {
   each("[data-similar]", (title) => lookAround(title, load));
   each("[data-limit]", countDown);
   each(".cf-criteria", goThrough);
+  each("[data-inbox]", () => {
+    import("./inbox.js").then(({ enhance }) => enhance(content), () => {});
+  });
   each("[data-desk] [data-shortcuts]", () => {
     import("./moderation.js").then(({ enhance }) => enhance(content, load), () => {});
   });
