@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
+from udata_culture_feedback.feedback.pending_answers import DELAY
+
 from .visitor import PAGES, Visitor
 
 Come = Callable[..., Visitor]
@@ -36,18 +38,19 @@ def test_ten_texts_are_answered_at_once_by_keyboard_and_everybody_sees_it(visito
         keyboard.press("Space")
         chosen.append(producer.page.evaluate("document.activeElement.value"))
     assert len(set(chosen)) == 10
-    tabs_until(producer, "one.matches('#cf-several > summary')")
-    keyboard.press("Enter")
     tabs_until(producer, "one.matches('#cf-bulk input[name=status]')")
     planned = "one.value == 'planned'"
     while not producer.page.evaluate(f"(one => {planned})(document.activeElement)"):
         keyboard.press("ArrowDown")
     tabs_until(producer, "one.matches('#cf-bulk textarea[name=answer]')")
     keyboard.type(ANSWER)
-    tabs_until(producer, "one.matches('#cf-bulk button')")
+    tabs_until(producer, "one.matches('#cf-bulk button[data-send]')")
     keyboard.press("Enter")
-    expect(producer.page.get_by_role("status")).to_contain_text("10")
+    expect(producer.page.locator(".cf-notice-box")).to_contain_text("10 answers leave in")
     assert "words=1" in urlsplit(producer.page.url).query, "back to the same list"
+    producer.page.wait_for_timeout(DELAY.total_seconds() * 1000)
+    producer.page.reload()
+    expect(producer.page.locator(".cf-notice-box")).to_have_count(0)
     public = visitor()
     for feedback in (chosen[0], chosen[-1]):
         said = public.page.request.get(

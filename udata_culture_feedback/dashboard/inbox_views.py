@@ -37,9 +37,6 @@ from .queries import FoundFeedback, Place
 from .several import Several
 from .views import address_of, common, private, scope_of
 
-#: Days after which waiting comments have a view of their own.
-LONG = 30
-
 #: The filters where the address has none.
 USUAL = {"waiting": "1"}
 
@@ -327,8 +324,8 @@ def _views(scope: Scope, chosen: Filters | None) -> list[tuple[str, str, bool, i
     known: list[tuple[str, dict[str, str], int | None]] = [
         (_("To answer"), {"waiting": "1"}, totals.get("waiting", 0)),
         (
-            _("Waiting for more than %(n)d days", n=LONG),
-            {"waiting": "1", "older": str(LONG)},
+            _("Waiting for more than %(n)d days", n=queries.LONG),
+            {"waiting": "1", "older": str(queries.LONG)},
             None,
         ),
         (_("Assigned to me"), {"words": "1", "assignee": "me"}, None),

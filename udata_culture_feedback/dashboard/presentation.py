@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from flask_babel import format_date
 from markupsafe import Markup
 from udata.i18n import gettext as _
 from udata.i18n import ngettext
@@ -15,22 +14,24 @@ from udata.i18n import ngettext
 from ..feedback.attention import BEFORE, LOW
 from ..feedback.models import Treatment
 from ..feedback.presentation import Comment, Share
-from ..people.signature import standing, unnamed
 from ..portal.collections import now
 from ..vocabulary import Axis, vocabularies
-from ..web.charts import Bar, Chart, Line, answers, bars, lines, percent, share_of, small, steps
+from ..web.charts import (
+    LEAST_FOR_PERCENT,
+    Bar,
+    Chart,
+    answers,
+    percent,
+    share_of,
+    small,
+    steps,
+)
 from ..web.moments import in_words as day_in_words
-from ..web.moments import local_day, portal_zone
-from ..web.text_cleaning import excerpt
 from . import scores
 from .indicators import Indicator
 from .queries import DatasetRow, FoundFeedback
 from .scores import Answers, Totals
 
-#: Number of months in charts.
-MONTHS = 12
-#: Characters of a text in the list of what waits.
-EXCERPT = 200
 #: The middle step of a criterion, to which the others are compared.
 MIDDLE = 3
 
@@ -90,56 +91,6 @@ def _standing(ours: int | None, theirs: int | None) -> str:
     return _("above the portal’s median") if ours > theirs else _("at the portal’s median")
 
 
-@dataclass(frozen=True)
-class Months:
-    """The last twelve months: number of answers, and for each rated criterion the share below the
-    middle step."""
-
-    answers: Chart
-    axes: list[Chart]
-
-    @classmethod
-    def of(cls, totals: Totals, portal: Totals) -> Months:
-        today = now()
-        months = scores.months((today.year, today.month), MONTHS)
-        columns = [_month(month) for month in months]
-        rated = [axis for axis in vocabularies()["axes"] if _was_rated(totals, axis, months)]
-        return cls(
-            answers=bars(
-                "cf-months",
-                _("Answers each month"),
-                columns,
-                [totals.get(f"month:{month}", 0) for month in months],
-                _("Answers"),
-            ),
-            axes=[_low_shares(axis, columns, months, totals, portal) for axis in rated],
-        )
-
-
-def _was_rated(totals: Totals, axis: Axis, months: list[str]) -> bool:
-    return any(totals.get(f"rated:{month}:{axis.id}") for month in months)
-
-
-def _low_shares(
-    axis: Axis, columns: list[str], months: list[str], totals: Totals, portal: Totals
-) -> Chart:
-    step = axis.steps[MIDDLE - 1]
-    return lines(
-        f"cf-months-{axis.id}",
-        _("%(axis)s: share of ratings below “%(step)s”", axis=axis.label, step=step),
-        columns,
-        [
-            Line(_("Your datasets"), scores.low_shares(totals, axis.id, months)),
-            Line(_("Whole portal"), scores.low_shares(portal, axis.id, months)),
-        ],
-    )
-
-
-def _month(month: str) -> str:
-    year, number = map(int, month.split("-"))
-    return str(format_date(date(year, number, 1), "MMM yyyy"))
-
-
 def fitness_chart(shares: list[Share], title: str) -> Chart:
     """Draw the answers to « do these data meet your need? »; `title`: names the datasets."""
     names = [str(share.term.label) for share in shares]
@@ -167,14 +118,20 @@ class AnswersView:
 
     @property
     def median(self) -> str | None:
-        return _days(self.figures.median)
+        return days_in_words(self.figures.median)
+
+    @property
+    def of_awaited(self) -> str:
+        """How many of those that wait for an answer have one."""
+        return share_of(self.figures.answered, self.figures.awaited)
 
     @property
     def ninetieth(self) -> str | None:
-        return _days(self.figures.ninetieth)
+        return days_in_words(self.figures.ninetieth)
 
 
-def _days(days: int | None) -> str | None:
+def days_in_words(days: int | None) -> str | None:
+    """Word a number of days to an answer; None where there is none."""
     if days is None:
         return None
     if days == 0:
@@ -261,17 +218,29 @@ class DatasetView:
         return self.row.metadata.on(axis.id)
 
     @property
-    def reasons(self) -> list[str]:
-        """The reasons for its attention, which are the figures behind its score."""
+    def sentence(self) -> str:
+        """The reason for its attention in one sentence, which rests on at least five people; empty
+        where nothing does."""
         worst = self._worst()
         before = self.row.totals.get(f"{BEFORE}total", 0)
         found = [
-            self._unmet(),
-            _("%(axis)s: %(opinion)s", axis=worst.axis.label, opinion=worst.words) if worst else "",
-            texts_that_wait(self.waiting) if self.waiting else "",
-            aged_answers(before) if before else "",
+            self._unmet() if self.total >= LEAST_FOR_PERCENT else "",
+            _("%(axis)s: %(opinion)s", axis=worst.axis.label, opinion=worst.words)
+            if worst and worst.count >= LEAST_FOR_PERCENT
+            else "",
+            texts_that_wait(self.waiting) if self.waiting >= LEAST_FOR_PERCENT else "",
+            aged_answers(before) if before >= LEAST_FOR_PERCENT else "",
         ]
-        return [reason for reason in found if reason]
+        return next(filter(None, found), "")
+
+    @property
+    def met(self) -> Markup:
+        """A bar of the answers, « Yes » first."""
+        return small([share.count for share in fitness(self.row.totals)])
+
+    @property
+    def share_met(self) -> str:
+        return share_of(self.row.totals.get("fitness:yes", 0), self.total)
 
     def _unmet(self) -> str:
         totals = self.row.totals
@@ -327,40 +296,7 @@ def ago(moment: datetime) -> str:
     return ngettext("%(num)d year ago", "%(num)d years ago", days // 365)
 
 
-def due_day(request: dict[str, Any]) -> date:
-    """Return the day by which a request is due, in the portal's zone."""
-    due = datetime.fromisoformat(request["clock"]["due_at"])
-    return local_day(due.replace(tzinfo=None), portal_zone())
-
-
 # --- Feedback -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class WaitingText:
-    """A waiting text, for the list at the top of the dashboard."""
-
-    id: str
-    dataset: dict[str, Any]
-    created_at: datetime
-    words: str
-    name: str
-    standing: str | None
-
-    @classmethod
-    def of(cls, feedback: dict[str, Any]) -> WaitingText:
-        return cls(
-            id=feedback["id"],
-            dataset=feedback["dataset"],
-            created_at=datetime.fromisoformat(feedback["created_at"]),
-            words=excerpt(feedback["comment"] or "", EXCERPT),
-            name=feedback["contributor"]["name"] or unnamed(feedback["contributor"]),
-            standing=standing(feedback["contributor"]),
-        )
-
-    @property
-    def age(self) -> str:
-        return ago(self.created_at.replace(tzinfo=None))
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ the number of datasets and of feedback."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -14,13 +15,9 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import ExecutionTimeout
 from udata.i18n import lazy_gettext as _
 
-from ..data_requests import dataset_matches
 from ..data_requests import figures as request_figures
-from ..data_requests import permissions as request_permissions
-from ..data_requests import representation as request_representation
 from ..data_requests.clock import overdue_bound
 from ..data_requests.models import requests
-from ..data_requests.queries import LEFT_OUT, PUBLIC
 from ..feedback import representation
 from ..feedback import summaries as feedback_summaries
 from ..feedback.models import STANDING, Feedback, Treatment, feedbacks, summaries
@@ -32,8 +29,10 @@ from ..portal.catalogue import DatasetFacts, OrganizationFacts, UserFacts
 from ..portal.collections import now
 from ..vocabulary import STEPS, vocabularies
 from ..web import listing, refusals
-from ..web.listing import EPOCH, Page
-from . import indicators
+from ..web.charts import LEAST_FOR_PERCENT
+from ..web.listing import Page
+from ..web.untyped import Query
+from . import indicators, request_inbox
 from .filters import WORDED, Filters, waiting
 from .permissions import MAX_DATASETS, Scope
 
@@ -49,8 +48,8 @@ BATCH = 200
 MOST_COUNTED, COUNT_MS = 1000, 250
 #: Timeout of a list, in milliseconds.
 FIND_MS = 5000
-#: Bound up to which overdue requests are counted.
-MOST_OVERDUE = 1000
+#: Days after which waiting comments have waited long.
+LONG = 30
 
 NEWEST = [("created_at", DESCENDING), ("_id", DESCENDING)]
 OLDEST = [("created_at", ASCENDING), ("_id", ASCENDING)]
@@ -83,47 +82,50 @@ def totals_of_portal() -> Mapping[str, int]:
 # --- What waits -----------------------------------------------------------------------------------
 
 
-def oldest_waiting(viewer: Viewer, scope: Scope) -> list[dict[str, Any]]:
-    """Find the texts whose author has waited longest, as the API shows them."""
-    where = STANDING | {"agent": {"$ne": True}} | scope.of_feedback() | waiting()
-    found = feedbacks().find(where, SHOWN, sort=OLDEST).limit(FIRST)
-    return representation.as_json(viewer, found)
-
-
 @dataclass(frozen=True)
-class WaitingRequests:
-    """The requests whose holder has to answer. `first`: those due first, as the API shows them."""
+class Waiting:
+    """What waits for the viewer: `long`, comments that have waited for more than `LONG` days;
+    `mine`, comments assigned to them; requests to decide, those of them that are late, and those
+    due within a week. All are counted up to `MOST_COUNTED`."""
 
-    open: int
-    overdue: int
-    first: list[dict[str, Any]]
+    long: int
+    mine: int
+    requests: Mapping[str, int]
 
 
-def waiting_requests(viewer: Viewer, scope: Scope) -> WaitingRequests | None:
-    """Find the requests waiting for the holder, by service date, which is null while something else
-    is awaited. Return None where the viewer does not act for a holder. The desk also gets the
-    requests whose holder is unknown."""
-    if not scope.whole or scope.organization is None:
-        return None
-    holder = scope.organization.id
-    holders: list[ObjectId | None] = [holder]
-    if request_permissions.desk() == holder:
-        holders.append(None)
-    where = PUBLIC | {"organization": {"$in": holders}, "clock.due_at": {"$gte": EPOCH}}
-    late = where | {"clock.due_at": {"$gte": EPOCH, "$lt": overdue_bound(now())}}
-    found = requests().find(where, LEFT_OUT, sort=[("clock.due_at", ASCENDING)]).limit(FIRST)
-    return WaitingRequests(
-        open=request_figures.read(organization_summary(holder)).get("open", 0),
-        overdue=requests().count_documents(late, limit=MOST_OVERDUE),
-        first=request_representation.as_json(viewer, [one | {"history": []} for one in found]),
+def what_waits(viewer: Viewer, scope: Scope) -> Waiting:
+    """Count what waits, in three commands."""
+    ours = STANDING | {"agent": {"$ne": True}} | scope.of_feedback()
+    old = ours | waiting() | {"created_at": {"$lt": now() - timedelta(LONG)}}
+    mine = ours | WORDED | {"treatment.assignee": viewer.user_id}
+    counted: Any = requests().aggregate(_due(request_inbox.of_scope(scope)))
+    return Waiting(
+        long=feedbacks().count_documents(old, limit=MOST_COUNTED),
+        mine=feedbacks().count_documents(mine, limit=MOST_COUNTED),
+        requests=next(iter(counted), {}),
     )
 
 
-def proposals(viewer: Viewer, scope: Scope) -> list[dict[str, Any]]:
-    """List datasets that may answer a request, for a viewer who acts for its holder."""
-    if not scope.whole or scope.organization is None:
-        return []
-    return dataset_matches.proposals_for(viewer, [scope.organization.id])
+def _due(where: Query) -> list[Query]:
+    """Count the requests that wait for an answer by their due date."""
+    moment = now()
+    due = "$clock.due_at"
+
+    def before(bound: datetime) -> Query:
+        return {"$sum": {"$cond": [{"$lt": [due, bound]}, 1, 0]}}
+
+    return [
+        {"$match": where | request_inbox.AWAITED},
+        {"$limit": MOST_COUNTED},
+        {
+            "$group": {
+                "_id": None,
+                "total": {"$sum": 1},
+                "late": before(overdue_bound(moment)),
+                "soon": before(moment + request_inbox.WEEK),
+            }
+        },
+    ]
 
 
 # --- Datasets -------------------------------------------------------------------------------------
@@ -136,6 +138,7 @@ class DatasetRow:
     metadata: indicators.Metadata
     totals: Mapping[str, int]
     attention: dict[str, Any]
+    updates: Sequence[datetime] = ()
 
     @property
     def facts(self) -> DatasetFacts:
@@ -143,9 +146,14 @@ class DatasetRow:
 
 
 def first_datasets(scope: Scope) -> list[DatasetRow]:
-    """Find the datasets that deserve attention first; those without complaints are left out."""
-    where = scope.of_summaries() | {"attention.score": {"$gt": 0}}
-    found = summaries().find(where, _row_fields(), sort=_order("attention", "")).limit(FIRST)
+    """Find the datasets that deserve attention first; those without complaints, or with so few
+    opinions that nothing can be said of them, are left out."""
+    where = scope.of_summaries() | {
+        "attention.score": {"$gt": 0},
+        "totals.total": {"$gte": LEAST_FOR_PERCENT},
+    }
+    fields = _row_fields() | {"updates": 1}
+    found = summaries().find(where, fields, sort=_order("attention", "")).limit(FIRST)
     return _rows(list(found))
 
 
@@ -156,6 +164,18 @@ def datasets(scope: Scope, axis: str, sort: str, page: Page) -> tuple[list[Datas
     where = scope.of_summaries() | {"totals.total": {"$gt": 0}}
     found = _page(summaries().find(where, _row_fields(), sort=_order(sort, axis)), page)
     return _rows(found[: page.size], axis), len(found) > page.size
+
+
+def one_dataset(id: ObjectId) -> DatasetRow | None:
+    """Find the row of one dataset, with what is counted month by month; None before any opinion."""
+    fields = {"dataset": 1, "attention": 1, "totals": 1, "updates": 1}
+    found = summaries().find({"_id": dataset_summary(id)}, fields)
+    return next(iter(_rows(list(found))), None)
+
+
+def open_requests_from(dataset: ObjectId) -> int:
+    """Return how many open requests were asked from the page of a dataset."""
+    return request_figures.read(dataset_summary(dataset)).get("open", 0)
 
 
 def dataset_choices(scope: Scope) -> list[DatasetFacts]:
@@ -198,7 +218,10 @@ def _rows(found: list[dict[str, Any]], axis: str = "") -> list[DatasetRow]:
     known = indicators.read(ids, geographical=axis == "georeferencing")
     return [
         DatasetRow(
-            known[summary["dataset"]], summary.get("totals") or {}, summary.get("attention") or {}
+            known[summary["dataset"]],
+            summary.get("totals") or {},
+            summary.get("attention") or {},
+            summary.get("updates") or (),
         )
         for summary in found
         if summary["dataset"] in known

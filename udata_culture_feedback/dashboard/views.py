@@ -10,15 +10,18 @@ from typing import Any
 from flask import Response, abort, redirect, request
 from udata.i18n import gettext as _
 
+from ..contributions.neighbours import TrendEvent, consultation_link
 from ..feedback import actions
+from ..feedback.trend import months
 from ..people.viewer import Viewer, current_viewer
+from ..portal.catalogue import DatasetFacts
 from ..vocabulary import vocabularies
 from ..web import listing, refusals
 from ..web.api import never_stored
 from ..web.listing import Page
 from ..web.pages import blueprint, form_address, page_address, render, see_other
 from ..web.urls import api_url, login_url
-from . import permissions, portal_board, presentation, queries
+from . import permissions, portal_board, presentation, queries, trends
 from .permissions import Scope
 
 #: Sorts of the table of datasets.
@@ -124,26 +127,69 @@ def _address_of(organization: str) -> str:
 @blueprint.route("/pages/dashboard/organizations/<string:organization>/")
 @private
 def dashboard_page(viewer: Viewer, organization: str | None) -> Response:
-    """Show in ten seconds what waits, what to do first, what users think."""
+    """Show on one screen and a half what waits, how it goes, and what to improve first."""
     scope = scope_of(viewer, organization)
-    totals, portal = queries.totals_of(scope), queries.totals_of_portal()
+    totals = queries.totals_of(scope)
+    first = queries.first_datasets(scope)
+    waits = queries.what_waits(viewer, scope)
     return render(
         "dashboard/overview.html",
         viewer=viewer,
         totals=totals,
-        texts=[presentation.WaitingText.of(one) for one in queries.oldest_waiting(viewer, scope)],
-        requests=queries.waiting_requests(viewer, scope),
-        proposals=queries.proposals(viewer, scope),
-        first=[presentation.DatasetView(row) for row in queries.first_datasets(scope)],
-        fitness_chart=presentation.fitness_chart(
-            presentation.fitness(totals), _("Do these data meet the need of those who answered?")
-        ),
-        axes=presentation.axes(_("Your datasets"), totals, portal),
+        waits=waits,
+        long=queries.LONG,
+        first=[presentation.DatasetView(row) for row in first],
         answers=presentation.AnswersView(presentation.Answers.of(totals)),
-        months=presentation.Months.of(totals, portal),
-        shown=queries.FIRST,
-        due_day=presentation.due_day,
+        answered_of_commented=sum(month["answered"] for month in months(totals)),
+        trends=trends.three(totals, _events(scope, first)),
         **common(scope),
+    )
+
+
+def _events(scope: Scope, first: list[queries.DatasetRow]) -> list[TrendEvent]:
+    """List what may explain a trend: the consultations of the organization, and the updates of the
+    datasets that are shown."""
+    updates = [
+        TrendEvent(at, "data_update", str(_("%(title)s updated", title=row.facts.title)))
+        for row in first
+        for at in row.updates
+    ]
+    if scope.organization is None:
+        return updates
+    return [*updates, *consultation_link().events(organization=scope.organization.id)]
+
+
+@blueprint.route("/pages/dashboard/me/datasets/<string:dataset>/", defaults={"organization": None})
+@blueprint.route("/pages/dashboard/organizations/<string:organization>/datasets/<string:dataset>/")
+@private
+def dataset_dashboard_page(viewer: Viewer, organization: str | None, dataset: str) -> Response:
+    """Show one dataset: what waits, its trends, its criteria over time."""
+    scope = scope_of(viewer, organization)
+    found = actions.readable_dataset(dataset)
+    if not covers(scope, found):
+        raise refusals.NotFound(_("There is no such dataset."))
+    row = queries.one_dataset(found.id)
+    totals = row.totals if row else {}
+    updates = row.updates if row else ()
+    events = [TrendEvent(at, "data_update", str(_("The data were updated"))) for at in updates]
+    return render(
+        "dashboard/dataset.html",
+        viewer=viewer,
+        dataset=found,
+        totals=totals,
+        one=presentation.DatasetView(row) if row else None,
+        open_requests=queries.open_requests_from(found.id),
+        trends=trends.three(totals, [*events, *consultation_link().events(dataset=found)]),
+        axes=trends.axis_lines(totals),
+        **common(scope, "datasets") | {"here": address_of(scope, f"datasets/{found.id}/")},
+    )
+
+
+def covers(scope: Scope, dataset: DatasetFacts) -> bool:
+    """Return whether a dashboard covers a dataset."""
+    owner = scope.organization.id if scope.organization else None
+    return dataset.organization == owner and (
+        scope.datasets is None or dataset.id in scope.datasets
     )
 
 
@@ -198,6 +244,7 @@ def common(scope: Scope, part: str = "") -> dict[str, Any]:
         "overview_url": address_of(scope),
         "inbox_url": lambda **kept: address_of(scope, "inbox/", **kept),
         "requests_url": lambda **kept: address_of(scope, "requests/", **kept),
+        "page_of_dataset": lambda id: address_of(scope, f"datasets/{id}/"),
         "datasets_url": lambda **kept: address_of(scope, "datasets/", **kept),
         "dashboards_url": page_address("dashboard/"),
         "treatment_url": lambda id: page_address(f"dashboard/feedback/{id}"),

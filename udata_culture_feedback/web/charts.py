@@ -178,23 +178,33 @@ def lines(
     columns: Sequence[str],
     series: Sequence[Line],
     events: Sequence[Event] = (),
+    *,
+    most: float = 1.0,
+    write: Callable[[Any], str] | None = None,
 ) -> Chart:
-    """Draw one line for each of two `series` at most, in percent over columns: the first is full
-    with round marks, the second dashed with square ones. A gap is left where there is no value;
-    the last column, which is today's, is marked."""
-    said = "; ".join(f"{line.label}: {_first_and_last(columns, line.values)}" for line in series)
+    """Draw one line for each of two `series` at most, over columns: the first is full with round
+    marks, the second dashed with square ones. A gap is left where there is no value; the last
+    column, which is today's, is marked. Values are shares, unless `most` says what the top is and
+    `write` how a value is written."""
+    write = write or percent
+    told_of = (_first_and_last(columns, line.values, write) for line in series)
+    said = "; ".join(f"{line.label}: {told}" for line, told in zip(series, told_of, strict=True))
     told = [f"{columns[event.column]}: {event.words}" for event in events]
     table = Table(
         caption=title,
         columns=[_("Month"), *(line.label for line in series)],
         rows=[
-            [column, *(percent(line.values[number]) for line in series)]
+            [column, *(_or_dash(line.values[number], write) for line in series)]
             for number, column in enumerate(columns)
         ],
     )
-    grid = [_level(share, percent(share)) for share in (0.0, 0.5, 1.0)]
-    drawn = [_line(number, line.values) for number, line in enumerate(series)]
-    parts = [*grid, _today(len(columns)), *_names(columns), *drawn, *_ends(series)]
+    grid = [_level(share, write(share * most)) for share in (0.0, 0.5, 1.0)]
+    shares = [[None if v is None else v / most for v in line.values] for line in series]
+    drawn = [_line(number, values) for number, values in enumerate(shares)]
+    ends = _ends(
+        [Line(line.label, of) for line, of in zip(series, shares, strict=True)], most, write
+    )
+    parts = [*grid, _today(len(columns)), *_names(columns), *drawn, *ends]
     below = [
         _mark_of_event(number, event, len(columns)) + _words_of_event(number, event)
         for number, event in enumerate(events, 1)
@@ -233,11 +243,6 @@ def bars(id: str, title: str, columns: Sequence[str], counts: Sequence[int], cou
 def small(counts: Sequence[int]) -> Markup:
     """Draw a bar of three or five answers, best first, for a table whose text gives the values."""
     return _hidden(_parts(0, 12, counts, valued=False), 12)
-
-
-def bar(part: float) -> Markup:
-    """Draw a part of a hundred beside a text that gives it."""
-    return _hidden(_rect(0, 0, 100, 12, "track") + _rect(0, 0, part, 12, "after"), 12)
 
 
 def percent(share: float | None) -> str:
@@ -519,7 +524,11 @@ def _mark(number: int, x: Number, y: Number) -> Markup:
     ).format(x, y, COLOURS["before"])
 
 
-def _ends(series: Sequence[Line]) -> list[Markup]:
+def _or_dash(value: float | None, write: Callable[[Any], str]) -> str:
+    return "–" if value is None else write(value)
+
+
+def _ends(series: Sequence[Line], most: float, write: Callable[[Any], str]) -> list[Markup]:
     """Draw the name and the last value of each line beside its end: above it for the higher line,
     below it for the other."""
     known = [(line, _last(line.values)) for line in series]
@@ -532,7 +541,7 @@ def _ends(series: Sequence[Line]) -> list[Markup]:
             _text(
                 _middle(column, len(line.values)),
                 min(_down(share) + beside, TOP + HEIGHT - 4),
-                f"{line.label} {percent(share)}" if len(series) > 1 else percent(share),
+                f"{line.label} {write(share * most)}" if len(series) > 1 else write(share * most),
                 size=13,
                 bold=line is series[0],
                 anchor="end" if column > 2 else "start",

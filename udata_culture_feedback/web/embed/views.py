@@ -111,6 +111,6 @@ def asset_address() -> Shown:
         "culture_feedback_asset": assets.address,
         "culture_feedback_sheets": assets.SHEETS,
         "culture_feedback_style": assets.style,
-        "culture_feedback_bar": charts.bar,
+        "culture_feedback_share": charts.share_of,
         "culture_feedback_field": name_of,
     }
