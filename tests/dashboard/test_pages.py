@@ -320,7 +320,8 @@ class DatasetsTest(DashboardCase):
         users, portal = row_of(self.read(producer), "Entrées")[1:3]
         assert "3 people of 3 say worse than “step 3”" in users
         assert portal == "This criterion: Not measured"
-        assert "Beauty" in self.see(of(producer.organization) + "?lang=en", producer.admin)
+        page = of(producer.organization, f"datasets/{producer.dataset.id}/?lang=en")
+        assert "Beauty" in self.see(page, producer.admin)
 
 
 class WayInTest(DashboardCase):
@@ -345,5 +346,5 @@ class WayInTest(DashboardCase):
         due = {"$set": {"clock.due_at": now() + timedelta(days=3)}}
         requests().update_one({}, due)
         for producer, shown in ((desk, True), (other, False)):
-            page = self.see(of(producer.organization), producer.admin)
+            page = self.see(of(producer.organization, "requests/"), producer.admin)
             assert ("Qui les a" in page) == shown

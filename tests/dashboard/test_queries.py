@@ -62,7 +62,7 @@ class VolumeTest(DashboardCase):
         pages = [
             (of(organization, part), user)
             for part in (
-                "", "inbox/", "inbox/?waiting=1", "inbox/?low=completeness&q=manque",
+                "", "requests/", "inbox/", "inbox/?waiting=1", "inbox/?low=completeness&q=manque",
                 "inbox/?outdated=1", "feedback.csv", "datasets/",
                 "datasets/?axis=georeferencing&sort=view", "datasets/?sort=age",
             )

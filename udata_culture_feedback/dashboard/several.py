@@ -126,7 +126,10 @@ class Leaving(NamedTuple):
 
 def leaving(viewer: Viewer) -> list[Leaving]:
     """Give the answers of an account that are due, and list those that are not."""
-    pending_answers.apply_due(by=viewer.user_id)
+    found = pending_answers.of_viewer(viewer)
+    if any("done_at" not in one and one["due_at"] <= now() for one in found):
+        pending_answers.apply_due(by=viewer.user_id)
+        found = pending_answers.of_viewer(viewer)
     return [
         Leaving(
             id=str(one["_id"]),
@@ -135,7 +138,7 @@ def leaving(viewer: Viewer) -> list[Leaving]:
             seconds=max(1, round((one["due_at"] - now()).total_seconds())),
             refused=one.get("refused") or {},
         )
-        for one in pending_answers.of_viewer(viewer)
+        for one in found
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, abort, redirect, request
 from udata.i18n import gettext as _
 
-from ..contributions.neighbours import TrendEvent, consultation_link
+from ..contributions.neighbours import TrendEvent
 from ..feedback import actions
 from ..feedback.trend import months
 from ..people.viewer import Viewer, current_viewer
@@ -141,22 +141,18 @@ def dashboard_page(viewer: Viewer, organization: str | None) -> Response:
         first=[presentation.DatasetView(row) for row in first],
         answers=presentation.AnswersView(presentation.Answers.of(totals)),
         answered_of_commented=sum(month["answered"] for month in months(totals)),
-        trends=trends.three(totals, _events(scope, first)),
+        trends=trends.three(totals, _updates(first)),
         **common(scope),
     )
 
 
-def _events(scope: Scope, first: list[queries.DatasetRow]) -> list[TrendEvent]:
-    """List what may explain a trend: the consultations of the organization, and the updates of the
-    datasets that are shown."""
-    updates = [
+def _updates(first: list[queries.DatasetRow]) -> list[TrendEvent]:
+    """List the updates of the datasets that are shown: they may explain a trend."""
+    return [
         TrendEvent(at, "data_update", str(_("%(title)s updated", title=row.facts.title)))
         for row in first
         for at in row.updates
     ]
-    if scope.organization is None:
-        return updates
-    return [*updates, *consultation_link().events(organization=scope.organization.id)]
 
 
 @blueprint.route("/pages/dashboard/me/datasets/<string:dataset>/", defaults={"organization": None})
@@ -179,7 +175,7 @@ def dataset_dashboard_page(viewer: Viewer, organization: str | None, dataset: st
         totals=totals,
         one=presentation.DatasetView(row) if row else None,
         open_requests=queries.open_requests_from(found.id),
-        trends=trends.three(totals, [*events, *consultation_link().events(dataset=found)]),
+        trends=trends.three(totals, events),
         axes=trends.axis_lines(totals),
         **common(scope, "datasets") | {"here": address_of(scope, f"datasets/{found.id}/")},
     )
