@@ -25,6 +25,7 @@ from ..vocabulary import vocabularies
 from ..web import refusals
 from ..web.listing import EPOCH
 from ..web.moments import midnight, portal_zone
+from ..web.untyped import Query
 from .permissions import Scope
 
 #: Every filter, as named in the address.
@@ -46,7 +47,7 @@ MOST_DAYS = 3650
 Q_LENGTH = 200
 
 #: Selects feedback with words that everybody can read.
-WORDED: dict[str, Any] = {"comment": {"$exists": True}, "visibility": Visibility.PUBLIC}
+WORDED: Query = {"comment": {"$exists": True}, "visibility": Visibility.PUBLIC}
 
 Arguments = Mapping[str, str]
 
@@ -57,7 +58,7 @@ class Filters:
     query; `dataset`: the chosen one."""
 
     chosen: dict[str, str]
-    where: dict[str, Any]
+    where: Query
     sort: str
     dataset: DatasetFacts | None = None
 
@@ -100,7 +101,7 @@ class _Reading:
         self.viewer = viewer
         self.scope = scope
         self.chosen: dict[str, str] = {}
-        self.conditions: list[dict[str, Any]] = []
+        self.conditions: list[Query] = []
         self.errors: dict[str, Any] = {}
         self.dataset: DatasetFacts | None = None
 
@@ -114,57 +115,57 @@ class _Reading:
         self.chosen[name] = value
         self.conditions += [condition] if condition else []
 
-    def _dataset(self, value: str) -> dict[str, Any]:
+    def _dataset(self, value: str) -> Query:
         dataset = catalogue.find_dataset(value)
         if dataset is None or not catalogue.may_read(dataset):
             raise _Senseless(_("There is no such dataset."))
         self.dataset = dataset
         return {"dataset": dataset.id}
 
-    def _fitness(self, value: str) -> dict[str, Any]:
+    def _fitness(self, value: str) -> Query:
         # Both answers call for the same attention.
         if value == "unmet":
             return {"fitness": {"$in": ["partly", "no"]}}
         return {"fitness": _one_of(vocabularies().ids("fitness"), value)}
 
-    def _low(self, value: str) -> dict[str, Any]:
+    def _low(self, value: str) -> Query:
         axis = _one_of(vocabularies().ids("axes"), value)
         return {f"ratings.{axis}": {"$in": list(LOW)}}
 
-    def _treatment(self, value: str) -> dict[str, Any]:
+    def _treatment(self, value: str) -> Query:
         return {"treatment.status": _one_of([t.id for t in vocabulary.TREATMENT_STATUSES], value)}
 
-    def _words(self, value: str) -> dict[str, Any]:
+    def _words(self, value: str) -> Query:
         """Read `words`. 1: comments; 0: also opinions without words, where comments are the
         default."""
         return dict(WORDED) if _one_of(("0", "1"), value) == "1" else {}
 
-    def _answered(self, value: str) -> dict[str, Any]:
+    def _answered(self, value: str) -> Query:
         _one_of(("1",), value)
         return {"treatment.answered_at": {"$gt": EPOCH}}
 
-    def _older(self, value: str) -> dict[str, Any]:
+    def _older(self, value: str) -> Query:
         """Read `older`: given more than this number of days ago."""
         days = int(value[:9]) if value.isascii() and value.isdigit() else 0
         if not 0 < days <= MOST_DAYS:
             raise _Senseless(_("A number of days."))
         return {"created_at": {"$lt": now() - timedelta(days)}}
 
-    def _waiting(self, value: str) -> dict[str, Any]:
+    def _waiting(self, value: str) -> Query:
         _one_of(("1",), value)
         return waiting()
 
-    def _profile(self, value: str) -> dict[str, Any]:
+    def _profile(self, value: str) -> Query:
         return {"profile": _one_of(vocabularies().ids("profiles"), value)}
 
-    def _from(self, value: str) -> dict[str, Any]:
+    def _from(self, value: str) -> Query:
         return {"created_at": {"$gte": _midnight(_day(value))}}
 
-    def _to(self, value: str) -> dict[str, Any]:
+    def _to(self, value: str) -> Query:
         day = _day(value)
         return {"created_at": {"$lt": _midnight(day + timedelta(1))}} if day < date.max else {}
 
-    def _assignee(self, value: str) -> dict[str, Any]:
+    def _assignee(self, value: str) -> Query:
         if value == "me":
             return {"treatment.assignee": self.viewer.user_id}
         if value == "nobody":
@@ -173,13 +174,13 @@ class _Reading:
             raise _Senseless(_("Not an identifier."))
         return {"treatment.assignee": ObjectId(value)}
 
-    def _q(self, value: str) -> dict[str, Any]:
+    def _q(self, value: str) -> Query:
         asked = terms.query_terms(value[:Q_LENGTH])
         if not asked:
             return {}
         return WORDED | {"$and": [{"terms": {"$in": list(stems)}} for stems in asked]}
 
-    def _outdated(self, value: str) -> dict[str, Any]:
+    def _outdated(self, value: str) -> Query:
         """Read `outdated`: given before (1) or since (0) the last change of the data, by comparison
         with the summary of each dataset that has outdated feedback."""
         _one_of(("0", "1"), value)
@@ -208,7 +209,7 @@ class _Senseless(Exception):
         self.message = message
 
 
-def waiting() -> dict[str, Any]:
+def waiting() -> Query:
     """Return the query for words whose author still wants an answer and which the producing side
     has not dealt with: what summaries count as `waiting`."""
     return WORDED | {

@@ -30,6 +30,7 @@ from ..web.pages import (
     see_other,
     wants_fragment,
 )
+from ..web.untyped import Shown
 from . import csv, filters, presentation, queries, several
 from .filters import Filters
 from .permissions import Scope
@@ -253,7 +254,7 @@ def _inbox(
     )
 
 
-def _pane(viewer: Viewer, opened: Opened, url: Any) -> dict[str, Any]:
+def _pane(viewer: Viewer, opened: Opened, url: Any) -> Shown:
     after = opened.place.after
     shown = treatment_views.reading(viewer, opened.sent, url(read=opened.id))
     carried = request.form.get("status") or request.args.get("status", "")
@@ -273,7 +274,7 @@ def _senseless(viewer: Viewer, scope: Scope, refusal: refusals.Invalid) -> Respo
 
 def _shared(
     viewer: Viewer, scope: Scope, asked: Mapping[str, str], chosen: Filters | None = None
-) -> dict[str, Any]:
+) -> Shown:
     """Make the context that the page needs whatever is found."""
     holder = scope.organization.id if scope.organization else None
     members = queries.colleagues(scope)

@@ -19,6 +19,7 @@ from udata.i18n import lazy_gettext as _
 
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
+from ..web.untyped import Document
 
 #: udata allows a day more: harvesting may take one (`Dataset.quality`).
 GRACE_DAYS = 1
@@ -45,7 +46,7 @@ class Metadata:
     """The facts and metadata read of a dataset."""
 
     facts: DatasetFacts
-    quality: dict[str, Any]
+    quality: Document
     #: Whether one of its files is in a geographical format; None where this was not looked up.
     geographical: bool | None = None
 

@@ -29,6 +29,7 @@ from ..portal import catalogue
 from ..portal.catalogue import DatasetFacts, OrganizationFacts
 from ..web.moments import in_words, local_day, portal_zone
 from ..web.text_cleaning import excerpt
+from ..web.untyped import Document
 from ..web.urls import pages_url
 from . import producer_alerts
 from .subscriptions import subscribers
@@ -229,7 +230,7 @@ def _addressees(step: str, holder: OrganizationFacts) -> list[ObjectId]:
     )
 
 
-def _public_page(feedback: dict[str, Any]) -> str:
+def _public_page(feedback: Document) -> str:
     return pages_url(f"datasets/{feedback['dataset']}/#feedback-{feedback['_id']}")
 
 

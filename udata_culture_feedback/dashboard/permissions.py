@@ -31,6 +31,7 @@ from ..people.viewer import Viewer
 from ..portal import catalogue
 from ..portal.catalogue import OrganizationFacts
 from ..web import refusals
+from ..web.untyped import Query
 
 #: Most datasets, owned by or assigned to one person, that a dashboard covers.
 MAX_DATASETS = 1000
@@ -56,20 +57,20 @@ class Scope:
             return "me/"
         return f"organizations/{self.organization.slug or self.organization.id}/"
 
-    def of_feedback(self) -> dict[str, Any]:
+    def of_feedback(self) -> Query:
         """Return the part of a query that selects its feedback, on public datasets."""
         return self._owned() | {"listed": True} | self._among("dataset", self.datasets)
 
-    def of_summaries(self) -> dict[str, Any]:
+    def of_summaries(self) -> Query:
         """Return the part of a query that selects the summaries of its datasets."""
         ids = None if self.datasets is None else tuple(map(dataset_summary, self.datasets))
         return self._owned() | {"listed": True} | self._among("_id", ids)
 
-    def _owned(self) -> dict[str, Any]:
+    def _owned(self) -> Query:
         return {"organization": self.organization.id} if self.organization else {}
 
     @staticmethod
-    def _among(field: str, ids: tuple[Any, ...] | None) -> dict[str, Any]:
+    def _among(field: str, ids: tuple[Any, ...] | None) -> Query:
         return {} if ids is None else {field: {"$in": list(ids)}}
 
 

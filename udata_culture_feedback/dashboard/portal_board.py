@@ -32,6 +32,7 @@ from ..web import listing, refusals
 from ..web.api import never_stored
 from ..web.listing import EPOCH, Page
 from ..web.moments import iso
+from ..web.untyped import Shown
 from .scores import Answers
 
 #: Sorts: field of a summary, the largest first. `name` is not one: names are udata's.
@@ -92,7 +93,7 @@ class Activity(TypedDict):
 class Row(TypedDict):
     """One organization of the board."""
 
-    organization: dict[str, Any]
+    organization: Shown
     total: int
     comments: Waiting
     answers: Answered
@@ -177,7 +178,7 @@ def file(sort: str) -> Response:
     return never_stored(table().download(every_row(sort)))
 
 
-def returned() -> list[dict[str, Any]]:
+def returned() -> list[Shown]:
     """List the datasets that seem to be deleted ones come back, for an administrator to decide."""
     return [
         {
@@ -207,7 +208,7 @@ def decide_return(viewer: Viewer, old: Any, new: Any, decision: Any) -> None:
         adoption.refuse(ObjectId(old), ObjectId(new))
 
 
-def lacking() -> dict[str, Any]:
+def lacking() -> Shown:
     """Return what the portal lacks: unmet searches, and requests whose holder is unknown."""
     nobodys = PUBLIC | {"organization": None, "clock.due_at": {"$gte": EPOCH}}
     return {

@@ -27,6 +27,7 @@ from ..web.charts import (
     steps,
 )
 from ..web.moments import in_words as day_in_words
+from ..web.untyped import Shown
 from . import scores
 from .indicators import Indicator
 from .queries import DatasetRow, FoundFeedback
@@ -304,7 +305,7 @@ class FeedbackRow:
     """A line of the list of feedback."""
 
     comment: Comment
-    dataset: dict[str, Any]
+    dataset: Shown
     fitness: str
     profile: str | None
     waiting: bool
@@ -317,7 +318,7 @@ class FeedbackRow:
         return f"{who}, {self.dataset['title']}, {day_in_words(self.comment.created_at)}"
 
     @classmethod
-    def of(cls, feedback: dict[str, Any], assignee: str | None) -> FeedbackRow:
+    def of(cls, feedback: Shown, assignee: str | None) -> FeedbackRow:
         comment = Comment.of(feedback)
         profile = feedback["profile"]
         return cls(

@@ -29,6 +29,7 @@ from ..portal import catalogue
 from ..portal.collections import now
 from ..web.listing import EPOCH
 from ..web.moments import local_day, midnight, portal_zone
+from ..web.untyped import Document
 from .filters import waiting
 from .permissions import owned_by
 from .subscriptions import subscribers
@@ -106,7 +107,7 @@ def contact_points(dataset: ObjectId) -> list[ObjectId]:
     return [one["_id"] for one in ContactPoint._get_collection().find(where, {"_id": 1})]
 
 
-def _tell(event: str, points: Iterable[ObjectId], builder: str, about: dict[str, Any]) -> int:
+def _tell(event: str, points: Iterable[ObjectId], builder: str, about: Document) -> int:
     return sum(outbox.post(event, one, builder, about, f"contact-point:{one}") for one in points)
 
 
@@ -216,7 +217,7 @@ def _busy_owners(since: datetime) -> set[ObjectId]:
     return {dataset["owner"] for dataset in found if dataset.get("owner")}
 
 
-def _busy_summary(since: datetime) -> dict[str, Any]:
+def _busy_summary(since: datetime) -> Document:
     return {"$or": [{"totals.waiting": {"$gt": 0}}, {"last_feedback_at": {"$gte": since}}]}
 
 
@@ -279,7 +280,7 @@ def _post(organization: ObjectId, step: str) -> None:
         feedbacks().update_many(marked, {"$set": {f"escalated.{step}.told": now()}})
 
 
-def _late(organization: ObjectId) -> dict[str, Any]:
+def _late(organization: ObjectId) -> Document:
     # Worded as in the index of what waits, so that it applies.
     mine = {"organization": organization, "listed": True, "agent": {"$ne": True}}
     return STANDING | waiting() | mine

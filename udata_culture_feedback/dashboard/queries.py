@@ -31,7 +31,7 @@ from ..vocabulary import STEPS, vocabularies
 from ..web import listing, refusals
 from ..web.charts import LEAST_FOR_PERCENT
 from ..web.listing import Page
-from ..web.untyped import Query
+from ..web.untyped import Document, Query, Shown
 from . import indicators, request_inbox
 from .filters import WORDED, Filters, waiting
 from .permissions import MAX_DATASETS, Scope
@@ -144,7 +144,7 @@ class DatasetRow:
 
     metadata: indicators.Metadata
     totals: Mapping[str, int]
-    attention: dict[str, Any]
+    attention: Document
     updates: Sequence[datetime] = ()
 
     @property
@@ -220,7 +220,7 @@ def _row_fields() -> dict[str, int]:
     return {"dataset": 1, "attention": 1} | {f"totals.{counter}": 1 for counter in counters}
 
 
-def _rows(found: list[dict[str, Any]], axis: str = "") -> list[DatasetRow]:
+def _rows(found: list[Document], axis: str = "") -> list[DatasetRow]:
     ids = [summary["dataset"] for summary in found]
     known = indicators.read(ids, geographical=axis == "georeferencing")
     return [
@@ -243,7 +243,7 @@ class FoundFeedback:
     """A page of the list. `shown`: as the API shows it; `assignees`: feedback id → account it is
     assigned to; `total` stops at `MOST_COUNTED`, and is None where counting takes too long."""
 
-    shown: list[dict[str, Any]]
+    shown: list[Shown]
     assignees: dict[str, ObjectId]
     total: int | None
     more: bool
@@ -307,7 +307,7 @@ def place(filters: Filters, one: Feedback) -> Place:
     )
 
 
-def _beside(filters: Filters, one: Feedback, way: int) -> dict[str, Any]:
+def _beside(filters: Filters, one: Feedback, way: int) -> Query:
     """Return the query for what comes before (-1) or after (1) a feedback in the order of a
     list."""
     further = "$gt" if way * filters.order[0][1] > 0 else "$lt"
@@ -361,7 +361,7 @@ def _page(cursor: Any, page: Page) -> list[Any]:
 
 def last_handled(
     viewer: Viewer, organization: OrganizationFacts | None = None, limit: int = FIRST
-) -> list[dict[str, Any]]:
+) -> list[Shown]:
     """Find the last texts on public datasets (of one organization) that their producer has handled
     and answered, as the API shows them; without those whose author says that it is no better."""
     where = (
@@ -407,7 +407,7 @@ def dashboards(
     found = {one["_id"]: one for one in summaries().find({"_id": {"$in": ids}}, fields)}
     asked = request_figures.read_many(whole)
 
-    def listed(datasets: Iterable[ObjectId]) -> list[dict[str, Any]]:
+    def listed(datasets: Iterable[ObjectId]) -> list[Document]:
         theirs = (found.get(dataset_summary(id)) for id in datasets)
         return [one for one in theirs if one and one["listed"]]
 
@@ -425,7 +425,7 @@ def dashboards(
 
 
 def _dashboard(
-    organization: OrganizationFacts | None, counted: list[dict[str, Any]], open_requests: int
+    organization: OrganizationFacts | None, counted: list[Document], open_requests: int
 ) -> Dashboard:
     totals: Counter[str] = Counter()
     for summary in counted:

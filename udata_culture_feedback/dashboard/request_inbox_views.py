@@ -25,6 +25,7 @@ from ..web.pages import (
     render,
     wants_fragment,
 )
+from ..web.untyped import Shown
 from ..web.urls import login_url
 from . import request_inbox
 from .permissions import Scope
@@ -156,7 +157,7 @@ class _Inbox:
             return listing.asked_page(ROWS)
         return listing.Page(listed.ids.index(opened["_id"]) // ROWS + 1, ROWS)
 
-    def _context(self, listed: Listed) -> dict[str, Any]:
+    def _context(self, listed: Listed) -> Shown:
         return common(self.scope, "requests") | {
             "chosen": self.asked,
             "views": [
@@ -189,9 +190,7 @@ class _Inbox:
             (label, self.url(sort=sort), sort == self.asked.sort) for sort, label in labels.items()
         ]
 
-    def _pane(
-        self, listed: Listed, opened: Request, members: dict[ObjectId, str | None]
-    ) -> dict[str, Any]:
+    def _pane(self, listed: Listed, opened: Request, members: dict[ObjectId, str | None]) -> Shown:
         number, before, after = listed.neighbours(opened["_id"])
         shown = representation.in_full(self.viewer, opened)
         return request_pages.reading(self.viewer, opened, shown) | {

@@ -21,6 +21,7 @@ from ..web.pages import (
     render,
     wants_fragment,
 )
+from ..web.untyped import Payload
 from ..web.urls import login_url
 from . import queries, subscriptions
 from .permissions import Scope, scope_of_organization
@@ -115,7 +116,7 @@ def _page(
     )
 
 
-def _settings_of_form() -> dict[str, Any]:
+def _settings_of_form() -> Payload:
     """Turn the form into the payload that a JSON body would be: boxes that are not ticked are not
     sent."""
     days = request.form.get("escalate_after_days", "").strip()

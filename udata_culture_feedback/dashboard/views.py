@@ -20,6 +20,7 @@ from ..web import listing, refusals
 from ..web.api import never_stored
 from ..web.listing import Page
 from ..web.pages import blueprint, form_address, page_address, render, see_other
+from ..web.untyped import Shown
 from ..web.urls import api_url, login_url
 from . import permissions, portal_board, presentation, queries, trends
 from .permissions import Scope
@@ -230,7 +231,7 @@ def address_of(scope: Scope, part: str = "", **arguments: Any) -> str:
     return page_address(f"dashboard/{scope.link}{part}", **arguments)
 
 
-def common(scope: Scope, part: str = "") -> dict[str, Any]:
+def common(scope: Scope, part: str = "") -> Shown:
     """Make the context that the pages of one dashboard share: their names and addresses."""
     organization = scope.organization
     return {
