@@ -220,7 +220,9 @@ class Bench:
             self._read("similar search", lambda p: _similar(p), anonymous, milliseconds=30),
             self._read("dashboard", lambda p: p.get(_dashboard(""), p.producer), known),
             self._read("— feedback", lambda p: p.get(_dashboard("inbox/"), p.producer), known),
+            self._read("— requests", lambda p: p.get(_dashboard("requests/"), p.producer), known),
             self._read("— datasets", lambda p: p.get(_dashboard("datasets/"), p.producer), known),
+            self._read("portal board", lambda p: p.get(f"{P}/dashboard/portal/", p.admin), known),
             self._read("moderation", lambda p: p.get(f"{P}/pages/moderation/", p.admin), known),
             self._read(
                 "RDF (Turtle)", lambda p: p.get(f"{P}/datasets/{p.dataset}/feedback.ttl"), anonymous

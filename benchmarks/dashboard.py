@@ -62,6 +62,7 @@ def addresses(organization: str, dataset: str) -> dict[str, str]:
         "feedback, words looked for": f"{home}inbox/?q=colonne",
         "feedback, four filters": f"{home}inbox/?low=completeness&profile=researcher"
         "&treatment=new&fitness=unmet",
+        "requests": f"{home}requests/",
         "datasets, by priority": f"{home}datasets/",
         "datasets, by users’ view": f"{home}datasets/?axis=completeness&sort=view",
         "datasets, by age": f"{home}datasets/?sort=age",

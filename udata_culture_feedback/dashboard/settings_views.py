@@ -6,16 +6,16 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from flask import Response, redirect, request
+from flask import Response, request
 from udata.i18n import lazy_gettext as _
 
 from ..contributions import organization_settings
 from ..people.viewer import Viewer
 from ..web import refusals
-from ..web.api import bound_body
 from ..web.pages import (
     blueprint,
     check_guard,
+    handle_form,
     handles_refusal,
     page_address,
     render,
@@ -52,25 +52,31 @@ def settings_page(viewer: Viewer, organization: str) -> Response:
 def change_settings(viewer: Viewer, organization: str) -> Response:
     """Subscribe to the organization or to one dataset, unsubscribe, or save the settings."""
     scope = scope_of_organization(viewer, organization)
-    try:
-        bound_body()
-        check_guard(viewer)
-        if "subscription" in request.form:
-            wanted = request.form["subscription"] == "start"
-            if "dataset" in request.form:
-                subscriptions.of_dataset(viewer, request.form["dataset"], wanted)
-            else:
-                subscriptions.of_organization(viewer, organization, wanted)
-            done = "subscribed" if wanted else "unsubscribed"
-        else:
-            organization_settings.change(viewer, organization, _settings_of_form())
-            done = "saved"
-    except refusals.Refusal as refusal:
+
+    def act() -> str | Response:
+        done = _change(viewer, organization)
+        if wants_fragment():
+            return _page(viewer, scope, done=done)
+        address = page_address(f"dashboard/organizations/{organization}/settings", done=done)
+        return f"{address}#cf-done"
+
+    def again(refusal: refusals.Refusal) -> Response:
         return _page(viewer, scope, refusal=refusal)
-    if wants_fragment():
-        return _page(viewer, scope, done=done)
-    address = page_address(f"dashboard/organizations/{organization}/settings", done=done)
-    return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
+
+    return handle_form(act, again, guard=lambda: check_guard(viewer))
+
+
+def _change(viewer: Viewer, organization: str) -> str:
+    """Do what the form says. Return the name of what was done, for `DONE`."""
+    if "subscription" not in request.form:
+        organization_settings.change(viewer, organization, _settings_of_form())
+        return "saved"
+    wanted = request.form["subscription"] == "start"
+    if "dataset" in request.form:
+        subscriptions.of_dataset(viewer, request.form["dataset"], wanted)
+    else:
+        subscriptions.of_organization(viewer, organization, wanted)
+    return "subscribed" if wanted else "unsubscribed"
 
 
 def _page(

@@ -23,6 +23,7 @@ from ..web.api import bound_body, never_stored
 from ..web.pages import (
     blueprint,
     check_guard,
+    handle_form,
     handles_refusal,
     page_address,
     render,
@@ -133,24 +134,32 @@ def templates_page(viewer: Viewer, org: str) -> Response:
 def change_templates(viewer: Viewer, org: str) -> Response:
     """Add, change or delete an answer template."""
     answer_templates.listed(viewer, org)  # refuse those who may not see templates at all
-    id = request.form.get("template")
-    try:
-        bound_body()
-        check_guard(viewer)
-        payload = {name: request.form.get(name) for name in ("name", "text")}
-        if "remove" in request.form:
-            answer_templates.remove(viewer, org, id)
-        elif id:
-            answer_templates.change(viewer, org, id, payload)
-        else:
-            answer_templates.add(viewer, org, payload)
-    except refusals.Refusal as refusal:
+
+    def act() -> str | Response:
+        done = _change_template(viewer, org)
+        if wants_fragment():
+            return _templates(viewer, org, done=done)
+        address = page_address(f"dashboard/organizations/{org}/templates", done=done)
+        return f"{address}#cf-done"
+
+    def again(refusal: refusals.Refusal) -> Response:
         return _templates(viewer, org, refusal=refusal)
-    done = "forgotten" if "remove" in request.form else "kept"
-    if wants_fragment():
-        return _templates(viewer, org, done=done)
-    address = page_address(f"dashboard/organizations/{org}/templates", done=done)
-    return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
+
+    return handle_form(act, again, guard=lambda: check_guard(viewer))
+
+
+def _change_template(viewer: Viewer, org: str) -> str:
+    """Do what the form says. Return the name of what was done, for `DONE`."""
+    id = request.form.get("template")
+    payload = {name: request.form.get(name) for name in ("name", "text")}
+    if "remove" in request.form:
+        answer_templates.remove(viewer, org, id)
+        return "forgotten"
+    if id:
+        answer_templates.change(viewer, org, id, payload)
+    else:
+        answer_templates.add(viewer, org, payload)
+    return "kept"
 
 
 @dataclass(frozen=True)
