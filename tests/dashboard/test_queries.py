@@ -92,7 +92,7 @@ class VolumeTest(DashboardCase):
                 continue
             assert commands == cost[3][page], page
             assert set(commands) <= {"find", "aggregate"}, page
-            most = 32 if "inbox" in page[0] else 24  # the list, and one comment with its form
+            most = 33 if "inbox" in page[0] else 24  # the list, and one comment with its form
             assert len(commands) <= most, (page, commands)
 
     @pytest.mark.parametrize("volume", [1, 300])

@@ -8,7 +8,6 @@ from typing import Any
 from bson import ObjectId
 from flask import Response, request
 from udata.i18n import gettext as _
-from udata.i18n import pgettext
 
 from ..data_requests import actions, assignees, permissions, representation
 from ..data_requests import views as request_pages
@@ -213,7 +212,7 @@ def _said(done: str, about: str) -> str:
     named = actions.find(about or request.args.get("about", "")) if said else None
     if named is None:
         return said
-    return f"“{named['title']}”{pgettext('before a value', ':')} {said}"
+    return _("“%(title)s”: %(said)s", title=named["title"], said=said)
 
 
 def _next_of(listed: Listed) -> ObjectId | None:
