@@ -13,10 +13,11 @@ from ..portal import catalogue
 from ..portal.catalogue import UserFacts
 from ..portal.collections import now
 from ..web import refusals
+from ..web.untyped import Query
 from . import permissions
 from .actions import readable
 from .forms import Values
-from .models import Query, Request, requests
+from .models import Request, requests
 from .recipients import scope_of_holder
 from .repository import fresh
 
