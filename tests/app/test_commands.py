@@ -175,6 +175,7 @@ MISTAKES: dict[str, list[list[str]]] = {
         ["{consultation}", "{text}", "--mapping", "{mapping}", "--encoding", "klingon"],
     ],
     "adopt": [[], ["nothing", "nothing"], ["0" * 24, "nothing"], ["x" * 5000, "y", "--undo"]],
+    "audit-consultation": [[], ["nothing"], ["{consultation}"], ["x" * 5000]],
     "info": [["more"]],
     "init": [["more"]],
     "maintain": [["more"]],

@@ -153,7 +153,8 @@ class RequestChannelsTest(ModerationTestCase):
         assert found["visibility"] == "pending"
         # « similar » repeats what is searched for nowhere in its answer.
         assert self.leaks(producer, found) == []
-        assert mails == []
+        # Who asked has a receipt; nobody else is written to.
+        assert {to for mail in mails for to in mail.recipients} <= {asker.email}
         assert Discussion.objects.count() == 0
         assert self.summary()["requests"] == {"open": 0, "published": 0}
         terms = get_db()["culture_feedback_terms"]
