@@ -24,6 +24,7 @@ from ..web import refusals
 from ..web.moments import iso
 from ..web.payload import Payload, Reading
 from ..web.refusals import Errors
+from ..web.untyped import Shown
 from . import form_tokens, missing_data, permissions
 from .models import Channel, Consultation, Response, responses
 from .receipts import plain
@@ -301,7 +302,7 @@ def must_accept(consultation: Consultation, opened_at: datetime | None) -> None:
     opened in time and is sent within the grace period), ReadOnly while its team has suspended
     answers."""
     window, moment = Window.of(consultation), now()
-    dates: dict[str, Any] = {
+    dates: Shown = {
         "opens_at": iso(window.opens_at),
         "closes_at": iso(window.closes_at),
     }
@@ -341,7 +342,7 @@ def _closed(window: Window) -> refusals.Gone:
 def already_answered(consultation: Consultation) -> refusals.Conflict:
     """Build the refusal of a second answer, with the address of the first."""
     message = _("You have already answered: change that answer instead.")
-    details: dict[str, Any] = addresses(consultation)
+    details: Shown = addresses(consultation)
     return refusals.Conflict(message, **details)
 
 

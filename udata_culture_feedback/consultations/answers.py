@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from bson import ObjectId
 from flask import current_app
@@ -217,7 +217,15 @@ def _dataset(value: Any, errors: Errors, name: str) -> ObjectId | str | None:
     return None
 
 
-def _missing_dataset(value: Any, errors: Errors, name: str) -> dict[str, Any] | None:
+class MissingData(TypedDict):
+    """Data that a person misses; `ask`: they want a request made of it."""
+
+    title: str
+    description: NotRequired[str]
+    ask: NotRequired[bool]
+
+
+def _missing_dataset(value: Any, errors: Errors, name: str) -> MissingData | None:
     if isinstance(value, str):
         value = {"title": value}
     if not isinstance(value, dict):
@@ -231,7 +239,7 @@ def _missing_dataset(value: Any, errors: Errors, name: str) -> dict[str, Any] | 
     if not title:
         errors[name] = _("Name the data that are missing in a few words.")
         return None
-    answer: dict[str, Any] = {"title": " ".join(title.split())}
+    answer: MissingData = {"title": " ".join(title.split())}
     if details:
         answer["description"] = details
     if ask is True:

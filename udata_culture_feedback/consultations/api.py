@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response as FlaskResponse
 from flask import request
 from udata.api import api, fields
@@ -16,6 +14,7 @@ from ..people.viewer import Viewer, current_viewer
 from ..web import listing, refusals
 from ..web.api import Answer, Route, answer, cacheable, documented, json_body, never_stored, ns
 from ..web.csv import FOR_SPREADSHEET
+from ..web.untyped import Shown
 from . import (
     actions,
     answering,
@@ -196,7 +195,7 @@ class CultureFeedbackResponsesAPI(Route):
         consultation = readable(viewer, id)
         mine = own(viewer, consultation)
         if mine is None:
-            shown: dict[str, Any] = {
+            shown: Shown = {
                 "sent": False,
                 "opening": form_tokens.token_for(viewer, consultation["_id"]),
             }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import current_app
 from udata.i18n import lazy_gettext as _
 
@@ -41,7 +39,7 @@ class ResponseByEmail:
         found = find(reference)
         return permissions.access_mode(found) if found else mode_of(self.action)
 
-    def check(self, payload: Payload) -> dict[str, Any]:
+    def check(self, payload: Payload) -> Payload:
         """Return what is stored until the confirmation: the answers, plain, with `opening`, so that
         an answer begun in time and confirmed a little late still counts."""
         return answering.checked(payload)

@@ -22,11 +22,12 @@ from ..people.models import COUNTED_AS, Kind
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
 from ..web import refusals
+from ..web.untyped import Document
 from . import scope
 from .models import Collected, collected, consultations, of_feedback, results
 from .window import Window
 
-Contribution = dict[str, Any]
+Contribution = Document
 
 
 def put(

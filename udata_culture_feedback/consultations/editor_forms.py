@@ -11,8 +11,8 @@ from werkzeug.datastructures import MultiDict
 from ..contributions import picking
 from ..vocabulary import vocabularies
 from ..web.moments import portal_zone
-from ..web.payload import Payload
-from .models import Consultation, Mode, Option, Question
+from ..web.untyped import Payload, Shown
+from .models import Condition, Consultation, Mode, Option, Question
 from .question_reading import MAX_STEPS
 from .questions import COUNTED, PROFILE, Kind, conditions_of, labels
 from .window import typed_moment
@@ -49,7 +49,7 @@ MODE_LABELS = {
 }
 
 
-def consultation_of_form(form: Form) -> tuple[dict[str, Any], dict[str, picking.Picked]]:
+def consultation_of_form(form: Form) -> tuple[Payload, dict[str, picking.Picked]]:
     """Read the form of a consultation as a payload, and what was picked in it; the caller checks
     that the choices are unambiguous."""
     picked = {
@@ -79,10 +79,10 @@ def version_of(form: Form) -> int | None:
     return int(written) if written.isascii() and written.isdigit() and len(written) < 9 else None
 
 
-def form_of(consultation: Consultation) -> dict[str, Any]:
+def form_of(consultation: Consultation) -> Shown:
     """Return the initial values of the form of a consultation."""
     zone = portal_zone()
-    shown: dict[str, Any] = {
+    shown: Shown = {
         f"{name}.{language}": cast(Texts, consultation.get(name) or {}).get(language, "")
         for name in TEXTS
         for language in FORM_LANGUAGES
@@ -152,13 +152,13 @@ def _arranged(questions: list[Question], question: Question, form: Form) -> list
     return [*arranged[:target], question, *arranged[target:]]
 
 
-def form_of_question(question: Question | None, position: int) -> dict[str, Any]:
+def form_of_question(question: Question | None, position: int) -> Shown:
     """Return the initial values of the form of a question."""
     if question is None:
         blank = Kind.SINGLE.value
         question = {"id": "", "kind": blank, "text": {}, "required": False, "step": 1}
     join, conditions = conditions_of(question)
-    shown: dict[str, Any] = {
+    shown: Shown = {
         "question": question["id"],
         "kind": question["kind"],
         "required": question["required"],
@@ -207,9 +207,9 @@ def conditions(questions: list[Question], question: Question | None) -> list[tup
     ]
 
 
-def _question(old: Question | None, form: Form) -> dict[str, Any]:
+def _question(old: Question | None, form: Form) -> Payload:
     kind = form.get("kind") or (old["kind"] if old else "")
-    question: dict[str, Any] = {
+    question: Payload = {
         "id": old["id"] if old else None,
         "kind": kind,
         "text": _texts(form, "text"),
@@ -239,7 +239,7 @@ def _question(old: Question | None, form: Form) -> dict[str, Any]:
     return question
 
 
-def _with_ids(labels: list[Texts], old: list[Option]) -> list[dict[str, Any]]:
+def _with_ids(labels: list[Texts], old: list[Option]) -> list[Payload]:
     """Build options of these labels, keeping the id of the earlier option in the same place."""
     return [
         {"id": old[number]["id"] if number < len(old) else None, "label": label}
@@ -247,9 +247,9 @@ def _with_ids(labels: list[Texts], old: list[Option]) -> list[dict[str, Any]]:
     ]
 
 
-def _conditions(ticked: list[str]) -> list[dict[str, Any]]:
+def _conditions(ticked: list[str]) -> list[Condition]:
     """Build conditions from ticked boxes (`<question>:<answer>`): one for each question."""
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[str | int]] = {}
     for one in ticked:
         question, _colon, answer = one.partition(":")
         found.setdefault(question, []).append(_answer(answer))
@@ -305,6 +305,6 @@ def whole_number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 4 else None
 
 
-def _answer(text: str) -> Any:
+def _answer(text: str) -> str | int:
     """Read an answer in a condition: a step of a scale, or the id of an option."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 3 else text

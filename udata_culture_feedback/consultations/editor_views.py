@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import NotRequired, TypedDict
 
-from flask import Response, redirect, request
+from flask import Response, request
 from udata.i18n import lazy_gettext as _
 
+from ..contributions.picking import Picked
 from ..people.viewer import Viewer, current_viewer
 from ..portal.collections import now
 from ..web import refusals
-from ..web.api import bound_body, never_stored
+from ..web.api import never_stored
 from ..web.pages import (
     blueprint,
     check_guard,
     form_address,
+    handle_form,
     handles_refusal,
     page_address,
     render,
 )
 from ..web.refusals import Errors
+from ..web.untyped import Payload, Shown
 from . import actions, copying, editor_forms, presentation
 from .models import Consultation, Question
 from .question_reading import MAX_STEPS
 from .questions import condition_in_words
 from .representation import informed
-from .team_pages import asked, common, go_on, readable_page, team
+from .team_pages import after, asked, common, readable_page, team
 from .window import Window, in_words, until_in_words
 from .wording import FORM_LANGUAGES, said
 
@@ -38,6 +41,28 @@ QUESTION_FIELDS = (
     *("text", "help", "kind", "options", "rows", "scale", "min", "max", "unit", "max_choices"),
     *("step", "shown_if", "id"),
 )
+
+
+class QuestionForm(TypedDict):
+    """The form of a question: its id as `key`, its place, its values, what it may depend on, and
+    what it does in words. A new one has no question."""
+
+    key: str
+    number: NotRequired[int]
+    question: Question | None
+    step: int
+    shown: Shown
+    conditions: list[tuple[str, str]]
+    condition: NotRequired[str]
+    untranslated: NotRequired[list[str]]
+
+
+class Step(TypedDict):
+    """A step, with the forms of its questions."""
+
+    title: str
+    forms: list[QuestionForm]
+
 
 #: The key of the form for a new question.
 NEW = "new"
@@ -55,18 +80,16 @@ def new_consultation() -> Response:
 @handles_refusal
 def make_consultation() -> Response:
     viewer = current_viewer()
-    typed: dict[str, Any] = {}
     picked = editor_forms.nothing_picked()
-    try:
-        bound_body()
-        typed = dict(request.form)
-        payload, picked = editor_forms.consultation_of_form(request.form)
-        check_guard(viewer)
-        _must_be_clear(picked)
-        made = actions.create(viewer, copying.from_model(payload))
-    except refusals.Refusal as refusal:
-        return _form(viewer, None, typed=typed, picked=picked, refusal=refusal)
-    return go_on(made, "edit", done="made")
+
+    def act() -> str:
+        payload = _read(picked)
+        return after(actions.create(viewer, copying.from_model(payload)), "edit", done="made")
+
+    def again(refusal: refusals.Refusal) -> Response:
+        return _form(viewer, None, typed=_typed(refusal), picked=picked, refusal=refusal)
+
+    return handle_form(act, again, guard=lambda: check_guard(viewer))
 
 
 @blueprint.route("/pages/consultations/<string:reference>/edit")
@@ -80,18 +103,17 @@ def edit_consultation_page(reference: str) -> Response:
 @handles_refusal
 def edit_consultation(reference: str) -> Response:
     viewer, consultation = asked(reference)
-    typed: dict[str, Any] = {}
-    picked = None
-    try:
-        bound_body()
-        typed = dict(request.form)
-        payload, picked = editor_forms.consultation_of_form(request.form)
-        check_guard(viewer)
-        _must_be_clear(picked)
-        consultation = actions.edit(viewer, consultation["_id"], payload)
-    except refusals.Refusal as refusal:
+    picked = editor_forms.picked_of(consultation)
+
+    def act() -> str:
+        edited = actions.edit(viewer, consultation["_id"], _read(picked))
+        return after(edited, "edit", done="edited")
+
+    def again(refusal: refusals.Refusal) -> Response:
+        typed = _typed(refusal)
         return _form(viewer, consultation, typed=typed, picked=picked, refusal=refusal)
-    return go_on(consultation, "edit", done="edited")
+
+    return handle_form(act, again, guard=lambda: check_guard(viewer))
 
 
 @form_address(
@@ -101,34 +123,30 @@ def edit_consultation(reference: str) -> Response:
 def edit_question(reference: str) -> Response:
     """Add, change, move or remove one question."""
     viewer, consultation = asked(reference)
-    try:
-        bound_body()
-        check_guard(viewer)
+
+    def act() -> str:
         questions = editor_forms.questions_of_form(consultation["questions"], request.form)
-        consultation = actions.edit(
-            viewer,
-            consultation["_id"],
-            {"questions": questions, "version": editor_forms.version_of(request.form)},
-        )
-    except refusals.Refusal as refusal:
+        changed = {"questions": questions, "version": editor_forms.version_of(request.form)}
+        edited = actions.edit(viewer, consultation["_id"], changed)
+        return after(edited, "edit", done="removed" if "delete" in request.form else "question")
+
+    def again(refusal: refusals.Refusal) -> Response:
         sent = request.form.get("question") or NEW
         refusal.errors = _of_one_question(refusal.errors, sent)
         return _form(viewer, consultation, question=sent, refusal=refusal)
-    return go_on(consultation, "edit", done="removed" if "delete" in request.form else "question")
+
+    return handle_form(act, again, guard=lambda: check_guard(viewer))
 
 
 @form_address("/pages/consultations/<string:reference>/copy", page="consultations/{reference}/edit")
 @handles_refusal
 def copy_consultation(reference: str) -> Response:
     """Create a draft that copies this consultation."""
-    viewer = team()
-    consultation = readable_page(viewer, reference)
-    try:
-        check_guard(viewer)
-        made = copying.copy(viewer, consultation["_id"], {})
-    except refusals.Refusal as refusal:
-        return _form(viewer, consultation, refusal=refusal)
-    return go_on(made, "edit", done="copied")
+    team()
+    return _act(
+        reference,
+        lambda viewer, one: after(copying.copy(viewer, one["_id"], {}), "edit", done="copied"),
+    )
 
 
 @form_address(
@@ -136,7 +154,10 @@ def copy_consultation(reference: str) -> Response:
 )
 @handles_refusal
 def publish_consultation(reference: str) -> Response:
-    return _act(reference, actions.publish, "edit", "published")
+    return _act(
+        reference,
+        lambda viewer, one: after(actions.publish(viewer, one["_id"]), "edit", done="published"),
+    )
 
 
 @form_address(
@@ -144,13 +165,11 @@ def publish_consultation(reference: str) -> Response:
 )
 @handles_refusal
 def delete_consultation(reference: str) -> Response:
-    viewer, consultation = asked(reference)
-    try:
-        check_guard(viewer)
+    def delete(viewer: Viewer, consultation: Consultation) -> str:
         actions.delete(viewer, consultation["_id"])
-    except refusals.Refusal as refusal:
-        return _form(viewer, consultation, refusal=refusal)
-    return redirect(page_address("consultations/", done="deleted"), code=303)  # type: ignore[return-value]
+        return page_address("consultations/", done="deleted")
+
+    return _act(reference, delete)
 
 
 @blueprint.route("/pages/consultations/<string:reference>/preview")
@@ -195,29 +214,37 @@ def preview_consultation(reference: str) -> Response:
 # --- What they share ------------------------------------------------------------------------------
 
 
-def _act(
-    reference: str, action: Callable[[Viewer, Any], Consultation], then: str, done: str
-) -> Response:
+def _act(reference: str, action: Callable[[Viewer, Consultation], str]) -> Response:
+    """Handle a form that is only a button; `action` returns what follows."""
     viewer, consultation = asked(reference)
-    try:
-        check_guard(viewer)
-        consultation = action(viewer, consultation["_id"])
-    except refusals.Refusal as refusal:
-        return _form(viewer, consultation, refusal=refusal)
-    return go_on(consultation, then, done=done)
+    return handle_form(
+        lambda: action(viewer, consultation),
+        lambda refusal: _form(viewer, consultation, refusal=refusal),
+        guard=lambda: check_guard(viewer),
+    )
 
 
-def _must_be_clear(picked: dict[str, Any]) -> None:
+def _typed(refusal: refusals.Refusal) -> Shown:
+    """Return what was typed, but for a body too long to be read."""
+    return {} if refusal.status == refusals.TooLong.status else dict(request.form)
+
+
+def _read(picked: dict[str, Picked]) -> Payload:
+    """Read the form of a consultation; what is picked in it replaces `picked`. Raise Invalid for a
+    choice that is unclear."""
+    payload, chosen = editor_forms.consultation_of_form(request.form)
+    picked |= chosen
     for name, one in picked.items():
         one.must_be_clear(name)
+    return payload
 
 
 def _form(
     viewer: Viewer,
     consultation: Consultation | None,
     *,
-    typed: dict[str, Any] | None = None,
-    picked: dict[str, Any] | None = None,
+    typed: Shown | None = None,
+    picked: dict[str, Picked] | None = None,
     question: str | None = None,
     refusal: refusals.Refusal | None = None,
 ) -> Response:
@@ -251,7 +278,7 @@ def _form(
             forms=forms,
             steps=_steps(consultation, forms),
             shown_step=_shown_step(forms, question),
-            previewed=presentation.picked_of([one["question"] for one in forms[:-1]], {}),
+            previewed=presentation.picked_of(consultation["questions"] if consultation else [], {}),
             open_question=question,
             kinds=editor_forms.KIND_LABELS,
             steps_count=max(1, len(consultation["steps"])) if consultation else MAX_STEPS,
@@ -270,13 +297,14 @@ def _form(
     )
 
 
-def _question_forms(questions: list[Question]) -> list[dict[str, Any]]:
+def _question_forms(questions: list[Question]) -> list[QuestionForm]:
     """Return the forms of all questions, then that of a new one."""
-    forms: list[dict[str, Any]] = [
+    forms: list[QuestionForm] = [
         {
             "key": one["id"],
             "number": number,
             "question": one,
+            "step": one["step"],
             "shown": editor_forms.form_of_question(one, number),
             "conditions": editor_forms.conditions(questions, one),
             "condition": condition_in_words(one, questions),
@@ -290,6 +318,7 @@ def _question_forms(questions: list[Question]) -> list[dict[str, Any]]:
         {
             "key": NEW,
             "question": None,
+            "step": 0,
             "shown": editor_forms.form_of_question(None, len(questions) + 1),
             "conditions": editor_forms.conditions(questions, None),
         }
@@ -297,25 +326,25 @@ def _question_forms(questions: list[Question]) -> list[dict[str, Any]]:
     return forms
 
 
-def _steps(consultation: Consultation | None, forms: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _steps(consultation: Consultation | None, forms: list[QuestionForm]) -> list[Step]:
     """Return each step with its title and the forms of its questions."""
     titles = [str(said(title)) for title in consultation["steps"]] if consultation else []
     return [
-        {"title": title, "forms": [one for one in forms[:-1] if one["question"]["step"] == number]}
+        {"title": title, "forms": [one for one in forms[:-1] if one["step"] == number]}
         for number, title in enumerate(titles or [""], 1)
     ]
 
 
-def _shown_step(forms: list[dict[str, Any]], question: str | None) -> int:
+def _shown_step(forms: list[QuestionForm], question: str | None) -> int:
     """Return the step to preview: the one asked for, otherwise that of the open question."""
-    last = max((one["question"]["step"] for one in forms[:-1]), default=1)
+    last = max((one["step"] for one in forms[:-1]), default=1)
     asked = editor_forms.whole_number(request.args.get("step"))
     if asked:
         return min(max(asked, 1), last)
-    return next((one["question"]["step"] for one in forms[:-1] if one["key"] == question), 1)
+    return next((one["step"] for one in forms[:-1] if one["key"] == question), 1)
 
 
-def _of_one_question(errors: Errors, asked: str) -> dict[str, Any]:
+def _of_one_question(errors: Errors, asked: str) -> Errors:
     """Rename errors as fields of the form of one question: they arrive with its place in the
     list."""
     found = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
@@ -14,6 +13,7 @@ from ..people.viewer import Viewer
 from ..web import refusals
 from ..web.languages import in_languages
 from ..web.refusals import Errors
+from ..web.untyped import Payload
 from . import permissions
 from .import_mapping import CHANNELS, FIELDS, Mapped
 from .importing import Answers
@@ -65,20 +65,18 @@ class ImportOfAnswers(ImportKind):
         return Answers(consultation, Mapped.of(given, consultation), import_id)
 
 
-def mapping(
-    questions: list[Question], columns: Mapping[str, str], words: list[Word]
-) -> dict[str, Any]:
+def mapping(questions: list[Question], columns: Mapping[str, str], words: list[Word]) -> Payload:
     """Return the mapping that `import_mapping` reads, from the columns and words of the form."""
 
-    def valued(column: str, *, steps: bool = False) -> dict[str, Any]:
-        meant = {
+    def valued(column: str, *, steps: bool = False) -> dict[str, dict[str, str | int]]:
+        meant: dict[str, str | int] = {
             one["word"]: int(one["meaning"]) if steps and one["meaning"] else one["meaning"]
             for one in words
             if one["column"] == column
         }
         return {"values": meant} if meant else {}
 
-    given: dict[str, Any] = {name: columns[name] for name in FIELDS if columns.get(name)}
+    given: Payload = {name: columns[name] for name in FIELDS if columns.get(name)}
     for name in ("channel", "profile"):
         if name in given:
             given[name] = {"column": given[name], **valued(given[name])}
@@ -91,7 +89,7 @@ def mapping(
             for name, option in _columns_of(question)
             if columns.get(name)
         }
-        asked: dict[str, Any] = {}
+        asked: Payload = {}
         if several:
             asked = {"columns": several}
         elif columns.get(where):

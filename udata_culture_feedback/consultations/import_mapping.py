@@ -298,7 +298,7 @@ class _Mapping:
             if meant not in words and meant != "":
                 ids = ", ".join(str(id) for id in words)
                 self._is_wrong(f"{where}.values.{word}", f"no such answer ({ids})")
-        stand_for: dict[str, Any] = {}
+        stand_for: dict[str, str | int | None] = {}
         doubtful: set[str] = set()
         for id, labels in words.items():
             for word in map(folded, labels):
@@ -317,7 +317,7 @@ class _Mapping:
         self._is_wrong(key, "the name of a column")
         return None
 
-    def _table(self, key: str) -> dict[str, Any]:
+    def _table(self, key: str) -> Payload:
         given = self.given.get(key)
         if isinstance(given, dict) and given:
             return given

@@ -126,7 +126,7 @@ class Answers(Importer[Response]):
 
     def read(self, key: str, values: Values, errors: Errors) -> Response | None:
         mapped = self.mapped
-        answers: dict[str, Any] = {}
+        answers: Payload = {}
         for asked in mapped.questions:
             with self._named(asked.columns[0], errors):
                 answers[asked.question["id"]] = asked.read(values)

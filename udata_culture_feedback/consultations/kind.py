@@ -24,6 +24,7 @@ from ..people.viewer import Viewer
 from ..portal.collections import now
 from ..web import privacy
 from ..web.privacy import Facts
+from ..web.untyped import Payload, Query
 from ..web.urls import pages_url
 from . import answering, form_tokens, lifecycle, permissions, text_review, upkeep, wording
 from .by_email import ResponseByEmail
@@ -178,7 +179,7 @@ class OwnResponse(Owned):
     def collection(self) -> Collection[Row]:
         return responses()
 
-    def where(self, person: Person) -> dict[str, Any]:
+    def where(self, person: Person) -> Query:
         return super().where(person) | {"deleted": {"$exists": False}}
 
     def shown(self, person: Person, rows: list[Row]) -> list[Shown]:
@@ -266,7 +267,7 @@ class OwnResponse(Owned):
         published = consultation is not None and permissions.may_see_results(consultation)
         answering.take_back(person.author_of(row), row, keep_figures=published)
 
-    def correct(self, person: Person, row: Row, payload: dict[str, Any]) -> None:
+    def correct(self, person: Person, row: Row, payload: Payload) -> None:
         answering.edit(person.author_of(row), row["consultation"], payload)
 
 

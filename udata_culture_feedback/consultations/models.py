@@ -17,6 +17,7 @@ from ..contributions.embedded_texts import Hidden
 from ..figures.settle import Totals
 from ..people.models import Contributor
 from ..portal.collections import Indexed, acknowledged
+from ..web.untyped import Document
 from .wording import Texts
 
 #: Slugs that no consultation may have, since they are routes.
@@ -351,7 +352,7 @@ class Response(TypedDict):
 
     v: int
     live: NotRequired[Totals]
-    counted: NotRequired[dict[str, Any]]
+    counted: NotRequired[dict[str, Document]]
     due: NotRequired[list[str]]
 
 
@@ -406,7 +407,7 @@ class Collected(TypedDict):
 
     v: int
     live: NotRequired[Totals]
-    counted: NotRequired[dict[str, Any]]
+    counted: NotRequired[dict[str, Document]]
     due: NotRequired[list[str]]
 
 
@@ -449,7 +450,7 @@ class Results(TypedDict):
     v: int
     totals: NotRequired[Totals]
     receipts: NotRequired[list[bytes]]
-    last: NotRequired[list[dict[str, Any]]]
+    last: NotRequired[list[Document]]
     named: NotRequired[dict[str, list[Named]]]
     since: NotRequired[Since]
 

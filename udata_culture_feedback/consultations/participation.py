@@ -4,7 +4,7 @@ it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from .. import vocabulary
 from ..people.viewer import Viewer
@@ -19,17 +19,45 @@ from .repository import no_such_consultation
 PROFILE_STEP = 10
 
 
-def read(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
+class Day(TypedDict):
+    """How many people answered on a local day (ISO)."""
+
+    day: str
+    count: int
+
+
+class OfProfile(TypedDict):
+    """How many people of a profile answered, at least."""
+
+    id: str
+    label: str
+    at_least: int
+
+
+class Participation(TypedDict):
+    """How many people take part; others than the team see the `total` alone. `public`: whether they
+    do."""
+
+    total: int
+    days: NotRequired[list[Day]]
+    ways: NotRequired[dict[str, int]]
+    profiles: NotRequired[list[OfProfile]]
+    reminders: NotRequired[list[str | None]]
+    public: NotRequired[bool]
+
+
+def read(viewer: Viewer, consultation: Consultation) -> Participation:
     """Return the participation: for the team `total`, `days`, `ways`, `profiles` and `reminders`,
     for others the `total` alone. Raise NotFound where the team does not show it."""
     team = permissions.is_team(viewer)
     if not team and not consultation.get("show_participation"):
         raise no_such_participation()
     totals = figures.totals(consultation["_id"])
-    shown: dict[str, Any] = {"total": totals.get("total", 0)}
+    total = totals.get("total", 0)
     if not team:
-        return shown
-    return shown | {
+        return {"total": total}
+    return {
+        "total": total,
         "days": _days(totals),
         "ways": {way.value: totals.get(f"way:{way}", 0) for way in Way},
         "profiles": _profiles(totals),
@@ -51,14 +79,14 @@ def no_such_participation() -> refusals.NotFound:
     return no_such_consultation()
 
 
-def _days(totals: dict[str, int]) -> list[dict[str, Any]]:
+def _days(totals: dict[str, int]) -> list[Day]:
     found = sorted(
         (key.removeprefix("day:"), n) for key, n in totals.items() if key.startswith("day:") and n
     )
     return [{"day": day, "count": n} for day, n in found]
 
 
-def _profiles(totals: dict[str, int]) -> list[dict[str, Any]]:
+def _profiles(totals: dict[str, int]) -> list[OfProfile]:
     """Count people by profile, rounded down to tens: read day after day, this identifies nobody.
     Smaller groups have no line, from which they could be computed."""
     rounded = [

@@ -22,6 +22,7 @@ from ..portal.collections import now
 from ..web.moments import in_words as day_in_words
 from ..web.moments import portal_zone, to_local
 from ..web.pages import page_address
+from ..web.untyped import Payload
 from . import scope
 from .models import Answers, Consultation, Question
 from .questions import Kind, chosen, depends_on_profile, labels, rows_of, shown
@@ -231,17 +232,17 @@ def _chosen(question: Question, form: MultiDict[str, str], name: str) -> Any:
     return answer or None
 
 
-def _by_row(question: Question, form: MultiDict[str, str], name: str) -> dict[str, Any] | None:
+def _by_row(question: Question, form: MultiDict[str, str], name: str) -> Payload | None:
     """Read a step, or a place, for each row."""
     given = {row: _whole(form.get(f"{name}.{row}")) for row, _label in rows_of(question)}
     return {row: value for row, value in given.items() if value is not None} or None
 
 
-def _missing(form: MultiDict[str, str], name: str) -> dict[str, Any] | None:
+def _missing(form: MultiDict[str, str], name: str) -> Payload | None:
     title, description = form.get(f"{name}.title"), form.get(f"{name}.description")
     if not (title or description):
         return None
-    wish: dict[str, Any] = {"title": title or None, "description": description or None}
+    wish: Payload = {"title": title or None, "description": description or None}
     return wish | {"ask": f"{name}.ask" in form}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import cast
 
 from bson import ObjectId
 from udata.i18n import lazy_gettext as _
@@ -11,6 +11,7 @@ from udata.i18n import lazy_gettext as _
 from ..contributions.neighbours import TrendEvent
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
+from ..web.untyped import Document
 from .consultation_link import count_late, disclosed, drop, filtered_by, keep, large, put
 from .models import Consultation, consultations
 from .presentation import banner
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 
-def unclosed_of(documents: Iterable[dict[str, Any]]) -> tuple[Scoped, ...]:
+def unclosed_of(documents: Iterable[Document]) -> tuple[Scoped, ...]:
     """Convert the documents that `unclosed_stage` has read, for `put(waiting=…)`."""
     return tuple(Scoped.of(cast(Consultation, one)) for one in documents)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from flask import request
 from udata.i18n import lazy_gettext as _
@@ -10,6 +10,7 @@ from udata.i18n import lazy_gettext as _
 from ..people.viewer import Viewer
 from ..portal.collections import Query, now
 from ..web import listing, refusals
+from ..web.untyped import Shown
 from . import permissions, representation
 from .models import Consultation, consultations
 from .window import State
@@ -18,7 +19,7 @@ from .window import State
 LEFT_OUT = {"journal": 0, "questions": 0, "introduction": 0, "synthesis": 0}
 
 
-def listed(viewer: Viewer) -> dict[str, Any]:
+def listed(viewer: Viewer) -> Shown:
     """Return the list for `GET P/consultations/`, newest first, with the filter `state`. Raise
     Invalid naming an argument, NotFound for a page too far."""
     page = listing.asked_page()
@@ -36,7 +37,7 @@ def listed(viewer: Viewer) -> dict[str, Any]:
     return listing.envelope(shown, found, page, total, capped)
 
 
-def open_ones(viewer: Viewer, limit: int) -> list[dict[str, Any]]:
+def open_ones(viewer: Viewer, limit: int) -> list[Shown]:
     """List the open consultations as the API shows them, those that close first at the top."""
     found = consultations().find(_state(State.OPEN), LEFT_OUT, sort=[("closes_at", 1)]).limit(limit)
     return representation.as_json(viewer, list(found))

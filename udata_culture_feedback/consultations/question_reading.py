@@ -12,6 +12,7 @@ from udata.i18n import lazy_gettext as _
 
 from ..vocabulary import vocabularies
 from ..web.refusals import Errors
+from ..web.untyped import Payload
 from .answers import YEARS
 from .models import Condition, Conditions, Option, Question
 from .questions import (
@@ -65,7 +66,7 @@ def read_questions(payload: Any, errors: Errors, steps: int) -> list[Question]:
 
 
 def read_question(
-    given: dict[str, Any],
+    given: Payload,
     errors: Errors,
     steps: int,
     *,
@@ -98,7 +99,7 @@ def read_question(
 
 
 def _read_answers(
-    kind: Kind, given: dict[str, Any], question: Question, errors: Errors, at: Callable[[str], str]
+    kind: Kind, given: Payload, question: Question, errors: Errors, at: Callable[[str], str]
 ) -> None:
     """Read the possible answers to a question of this kind."""
     if kind in OPTIONED or kind is Kind.RANKING:

@@ -15,6 +15,7 @@ from ..portal.collections import now
 from ..web import privacy
 from ..web.broken_documents import left_out
 from ..web.moments import iso
+from ..web.untyped import Shown
 from . import form_tokens, permissions, receipts, results
 from .models import Consultation, Draft, Entry, Mode, Option, Question, Response, Said
 from .receipts import plain
@@ -30,14 +31,14 @@ PUBLIC_ENTRIES = frozenset(
 
 
 @left_out
-def as_json(viewer: Viewer, found: Iterable[Consultation]) -> list[dict[str, Any]]:
+def as_json(viewer: Viewer, found: Iterable[Consultation]) -> list[Shown]:
     """Show consultations as in lists."""
     found = list(found)
     organizations = catalogue.organizations_by_id(one["organization"] for one in found)
     return [_common(viewer, one, organizations) for one in found]
 
 
-def in_full(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
+def in_full(viewer: Viewer, consultation: Consultation) -> Shown:
     """Show a consultation with its questions, scope and journal; to its team also `source`, with
     every language."""
     shown = as_json(viewer, [consultation])[0] | {
@@ -67,8 +68,8 @@ def in_full(viewer: Viewer, consultation: Consultation) -> dict[str, Any]:
     return shown
 
 
-def question_as_json(question: Question) -> dict[str, Any]:
-    shown: dict[str, Any] = {
+def question_as_json(question: Question) -> Shown:
+    shown: Shown = {
         "id": question["id"],
         "kind": question["kind"],
         "text": said(question["text"]),
@@ -90,12 +91,12 @@ def question_as_json(question: Question) -> dict[str, Any]:
     return shown
 
 
-def _option(option: Option) -> dict[str, Any]:
+def _option(option: Option) -> Shown:
     shown = {"id": option["id"], "label": said(option["label"])}
     return {**shown, "other": True} if option.get("other") else {**shown}
 
 
-def source(consultation: Consultation) -> dict[str, Any]:
+def source(consultation: Consultation) -> Shown:
     """Show a consultation in the form that may be sent back to change it: all languages, ids as
     texts."""
     window = Window.of(consultation)
@@ -118,9 +119,9 @@ def source(consultation: Consultation) -> dict[str, Any]:
     }
 
 
-def own_as_json(viewer: Viewer, consultation: Consultation, response: Response) -> dict[str, Any]:
+def own_as_json(viewer: Viewer, consultation: Consultation, response: Response) -> Shown:
     """Show a person's own answer. A browser without an account sees no words: others may use it."""
-    shown: dict[str, Any] = {
+    shown: Shown = {
         "sent": bool(response.get("sent_at")),
         "created_at": iso(response["created_at"]),
         "last_modified": iso(response["last_modified"]),
@@ -156,9 +157,7 @@ def informed(consultation: Consultation, field: Literal["controller", "dpo", "re
     return consultation.get(field) or privacy.by_default(field)
 
 
-def _common(
-    viewer: Viewer, consultation: Consultation, organizations: dict[Any, Any]
-) -> dict[str, Any]:
+def _common(viewer: Viewer, consultation: Consultation, organizations: dict[Any, Any]) -> Shown:
     window, moment = Window.of(consultation), now()
     owner = organizations.get(consultation["organization"])
     return {
@@ -177,7 +176,7 @@ def _common(
     }
 
 
-def _scope(consultation: Consultation) -> dict[str, Any]:
+def _scope(consultation: Consultation) -> Shown:
     """Show the scope of a consultation, as far as it is public."""
     scope = consultation["scope"]
     organizations = catalogue.organizations_by_id(scope.get("organizations") or ())
@@ -189,8 +188,8 @@ def _scope(consultation: Consultation) -> dict[str, Any]:
     }
 
 
-def _entry(one: Entry) -> dict[str, Any]:
-    shown: dict[str, Any] = {"what": one["what"], "at": iso(one["at"])}
+def _entry(one: Entry) -> Shown:
+    shown: Shown = {"what": one["what"], "at": iso(one["at"])}
     for field in ("before", "to"):
         if field in one:
             shown[field] = iso(one[field])
@@ -203,7 +202,7 @@ def _unsealed(consultation: Consultation) -> bool:
     return permissions.may_see_results(consultation)
 
 
-def _plain_draft(draft: Draft) -> dict[str, Any]:
+def _plain_draft(draft: Draft) -> Shown:
     return {
         "answers": plain(draft.get("answers") or {}),
         "profile": draft.get("profile"),

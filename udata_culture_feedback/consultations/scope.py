@@ -16,6 +16,7 @@ from flask import current_app
 
 from ..portal.catalogue import DatasetFacts
 from ..portal.collections import now
+from ..web.untyped import Query
 from .models import Consultation, Scope, consultations
 from .window import Window
 
@@ -115,14 +116,14 @@ def unclosed(at: datetime) -> tuple[Scoped, ...]:
     return tuple(Scoped.of(one) for one in consultations().find(_unclosed(at), FIELDS))
 
 
-def looked_up(name: str, at: datetime) -> dict[str, Any]:
+def looked_up(name: str, at: datetime) -> Query:
     """Build a pipeline stage that adds the documents of unclosed consultations, for `Scoped.of`, to
     another query, as the list `name`."""
     stages = [{"$match": _unclosed(at)}, {"$project": FIELDS}]
     return {"$lookup": {"from": consultations().name, "pipeline": stages, "as": name}}
 
 
-def _unclosed(at: datetime) -> dict[str, Any]:
+def _unclosed(at: datetime) -> Query:
     return {"published": {"$ne": None}, "closes_at": {"$gt": at}}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, abort, redirect, request
+from flask import abort, request
 from udata.i18n import lazy_gettext as _
 
 from ..people.viewer import Viewer, current_viewer
 from ..portal.collections import now
 from ..web import refusals
 from ..web.pages import page_address, wants_fragment
+from ..web.untyped import Shown
 from ..web.urls import login_url
 from . import permissions
 from .markdown import rendered
@@ -56,10 +57,11 @@ def readable_page(viewer: Viewer, reference: str) -> Consultation:
         abort(404)
 
 
-def go_on(consultation: Consultation, page: str, *, done: str) -> Response:
+def after(consultation: Consultation, page: str, *, done: str) -> str:
+    """Return the address of the page that follows a form, and says what is done."""
     arguments = {"done": done} | ({"as": "fragment"} if wants_fragment() else {})
     address = page_address(f"consultations/{consultation['slug']}/{page}", **arguments)
-    return redirect(f"{address}#cf-done", code=303)  # type: ignore[return-value]
+    return f"{address}#cf-done"
 
 
 def _tabs(consultation: Consultation) -> list[Tab]:
@@ -92,7 +94,7 @@ def common(
     consultation: Consultation | None,
     refusal: refusals.Refusal | None = None,
     fields: Any = (),
-) -> dict[str, Any]:
+) -> Shown:
     slug = consultation["slug"] if consultation else ""
     done = request.args.get("done", "")
     return {

@@ -4,7 +4,6 @@ participation."""
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
 
 from flask import Response, request
 from flask_babel import format_date
@@ -15,9 +14,10 @@ from ..people.viewer import Viewer
 from ..portal.collections import now
 from ..vocabulary import vocabularies
 from ..web import charts, refusals
-from ..web.api import bound_body, never_stored
-from ..web.pages import blueprint, check_guard, handles_refusal, page_address, render
+from ..web.api import never_stored
+from ..web.pages import blueprint, check_guard, handle_form, handles_refusal, page_address, render
 from ..web.refusals import Errors
+from ..web.untyped import Payload
 from . import (
     answering,
     editor_forms,
@@ -28,9 +28,10 @@ from . import (
 from .answers import missing, read_answers
 from .figures import Way
 from .models import Answers, Channel, Consultation
+from .participation import Day, Participation
 from .questions import condition_in_words, depends_on_profile
 from .response_content import warn_of_personal_data
-from .team_pages import asked, common, go_on, readable_page, team
+from .team_pages import after, asked, common, readable_page, team
 from .window import Window
 from .wording import said
 
@@ -55,12 +56,12 @@ def entry_page(reference: str) -> Response:
 @handles_refusal
 def enter_answer(reference: str) -> Response:
     viewer, consultation = asked(reference)
-    answers: dict[str, Any] = {}
-    try:
-        bound_body()
+    answers: Payload = {}
+
+    def act() -> str:
         form = request.form
-        answers, picked = presentation.answers_of_form(consultation["questions"], form)
-        check_guard(viewer)
+        given, picked = presentation.answers_of_form(consultation["questions"], form)
+        answers.update(given)
         for id, one in picked.items():
             one.must_be_clear(f"answers.{id}")
         payload = {
@@ -74,9 +75,13 @@ def enter_answer(reference: str) -> Response:
         }
         warn_of_personal_data(consultation["questions"], answers, read_again="read_again" in form)
         answering.enter(viewer, consultation["_id"], payload)
-    except refusals.Refusal as refusal:
-        return _entry(viewer, consultation, answers, refusal=refusal)
-    return go_on(consultation, "entry", done="entered")
+        return after(consultation, "entry", done="entered")
+
+    return handle_form(
+        act,
+        lambda refusal: _entry(viewer, consultation, answers, refusal=refusal),
+        guard=lambda: check_guard(viewer),
+    )
 
 
 @blueprint.route("/pages/consultations/<string:reference>/try")
@@ -94,20 +99,25 @@ def go_on_trying(reference: str) -> Response:
     consultation = readable_page(viewer, reference)
     questions = consultation["questions"]
     sent = request.form
-    refusal = None
-    answers = read_answers(questions, presentation.uncarried(sent.get("carried")), {})[0]
+    carried = read_answers(questions, presentation.uncarried(sent.get("carried")), {})[0]
     profile = sent.get("profile") or None
     index = editor_forms.whole_number(sent.get("step")) or 1
-    try:
-        bound_body()
-        check_guard(viewer)
+    answers: Answers = dict(carried)
+
+    def act() -> Response:
         step = presentation.step_of(consultation, answers, index, profile)
         given, _picked = presentation.answers_of_form(step.questions, sent)
-        answers = {key: one for key, one in {**answers, **given}.items() if one is not None}
-        index = _next_of_trial(consultation, answers, step, profile)
-    except refusals.Refusal as wrong:
-        refusal = wrong
-    return _trial(viewer, consultation, answers, profile, index, refusal)
+        answers.update(given)
+        for id in [id for id, one in answers.items() if one is None]:
+            del answers[id]
+        following = _next_of_trial(consultation, answers, step, profile)
+        return _trial(viewer, consultation, answers, profile, following)
+
+    return handle_form(
+        act,
+        lambda refusal: _trial(viewer, consultation, answers, profile, index, refusal),
+        guard=lambda: check_guard(viewer),
+    )
 
 
 def _next_of_trial(
@@ -150,7 +160,7 @@ def participation_page(reference: str) -> Response:
 def _entry(
     viewer: Viewer,
     consultation: Consultation,
-    answers: dict[str, Any],
+    answers: Payload,
     *,
     refusal: refusals.Refusal | None = None,
 ) -> Response:
@@ -179,7 +189,7 @@ def _entry(
     )
 
 
-def _sentence(found: dict[str, Any]) -> str:
+def _sentence(found: Participation) -> str:
     """Describe in a sentence how many people answered, and on which day most did."""
     total, days = found["total"], found["days"]
     if not days:
@@ -196,7 +206,7 @@ def _sentence(found: dict[str, Any]) -> str:
     )
 
 
-def _chart_of_days(days: list[dict[str, Any]]) -> charts.Chart | None:
+def _chart_of_days(days: list[Day]) -> charts.Chart | None:
     if not days:
         return None
     counted = {one["day"]: one["count"] for one in days}

@@ -34,6 +34,7 @@ from ..web.pages import (
 )
 from ..web.payload import Payload
 from ..web.refusals import Errors
+from ..web.untyped import Shown
 from ..web.urls import login_url
 from . import (
     answering,
@@ -415,7 +416,7 @@ def _go_on(
     return redirect(f"{address}#{'cf-done' if done else 'cf-step'}", code=303)  # type: ignore[return-value]
 
 
-def _payload(form: Form) -> dict[str, Any]:
+def _payload(form: Form) -> Payload:
     payload: Payload = {"opening": request.form.get("opening")}
     if "profile" in request.form or form.profile or form.open_data:
         payload |= {"profile": form.profile, "open_data": form.open_data}
@@ -445,7 +446,7 @@ def _act(reference: str, action: Any) -> Response:
 # --- The page -------------------------------------------------------------------------------------
 
 
-def when_of_listed(listed: dict[str, Any]) -> dict[str, str]:
+def when_of_listed(listed: Shown) -> dict[str, str]:
     """Describe in words the window of a consultation in a list."""
     dates = {name: stored_moment(listed[name]) for name in ("opens_at", "closes_at")}
     return presentation.when(Window(dates["opens_at"], dates["closes_at"]))
