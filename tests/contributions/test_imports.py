@@ -204,7 +204,7 @@ class AnswersTest(ConsultationCase):
         with freeze_time(AFTER):
             page = self.someone().sends(self.path.replace("=en", "=fr"), "1;;bof;;;;;")
             page.presses(form=page.form_with("/columns"), **page.chosen)
-            assert page.sees("n’est aucun de")
+            assert page.sees("n’est aucun de", "Oui, Non")
 
     def test_under_seal_what_a_file_says_is_shown_to_its_sender_only(self):
         colleague = team_member()

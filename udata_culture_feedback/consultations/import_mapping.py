@@ -21,6 +21,7 @@ from ..web.languages import in_languages
 from ..web.payload import Payload
 from .models import Channel, Consultation, Question
 from .questions import COUNTED, Kind, possible, rows_of
+from .wording import said
 
 #: Keys of a mapping besides `questions`.
 FIELDS = ("id", "date", "channel", "profile", "open_data")
@@ -235,7 +236,8 @@ class _Mapping:
             return Asked(question, ticked=ticked, other=given.get("other"))
         column = Column(given["column"].strip())
         if kind in WORDS:
-            column = self._choices(column.name, given.get("values", {}), _words(question), where)
+            words, names = _words(question), _names(question)
+            column = self._choices(column.name, given.get("values", {}), words, where, names)
         return Asked(
             question,
             column,
@@ -256,7 +258,7 @@ class _Mapping:
         return Asked(
             question,
             lines={
-                line: self._choices(str(column).strip(), values, words, where)
+                line: self._choices(str(column).strip(), values, words, where, _names(question))
                 for column, line in lines.items()
             },
         )
@@ -271,9 +273,11 @@ class _Mapping:
     def _profile(self) -> Column | None:
         profiles = vocabulary.vocabularies()["profiles"]
         words = {one.id: [one.id, *in_languages(one.label).values()] for one in profiles}
-        return self._column("profile", words)
+        return self._column("profile", words, {one.id: str(one.label) for one in profiles})
 
-    def _column(self, name: str, words: Mapping[Any, list[str]]) -> Column | None:
+    def _column(
+        self, name: str, words: Mapping[Any, list[str]], names: Mapping[Any, str] | None = None
+    ) -> Column | None:
         """Read a column given by its name, or as a table with `values` besides."""
         given = self.given.get(name)
         if given is None:
@@ -285,12 +289,19 @@ class _Mapping:
             return None
         for key in given.keys() - {"column", "values"}:
             self._is_wrong(f"{name}.{key}", "unknown (known: column, values)")
-        return self._choices(given["column"].strip(), given.get("values", {}), words, name)
+        values = given.get("values", {})
+        return self._choices(given["column"].strip(), values, words, name, names or {})
 
     def _choices(
-        self, column: str, values: Any, words: Mapping[Any, list[str]], where: str
+        self,
+        column: str,
+        values: Any,
+        words: Mapping[Any, list[str]],
+        where: str,
+        names: Mapping[Any, str],
     ) -> Column:
-        """Read a column whose cells stand for ids: by the mapping, by id, or by label."""
+        """Read a column whose cells stand for ids: by the mapping, by id, or by label. `names`: of
+        the ids, for errors."""
         if not isinstance(values, dict):
             self._is_wrong(f"{where}.values", "a table: word → id")
             values = {}
@@ -308,7 +319,7 @@ class _Mapping:
             del stand_for[word]
         stand_for |= {folded(str(id)): id for id in words}
         stand_for |= {folded(word): meant or None for word, meant in values.items()}
-        return Column(column, stand_for, (*values, *(str(id) for id in words)))
+        return Column(column, stand_for, (*values, *(names.get(id, str(id)) for id in words)))
 
     def _name(self, key: str) -> str | None:
         given = self.given.get(key)
@@ -333,6 +344,13 @@ def _words(question: Question) -> dict[Any, list[str]]:
     if question["kind"] in (Kind.SCALE, Kind.MATRIX):
         return {n: [str(n), *label.values()] for n, label in enumerate(question["scale"], 1)}
     return {one["id"]: [one["id"], *one["label"].values()] for one in question["options"]}
+
+
+def _names(question: Question) -> dict[Any, str]:
+    """Return what each answer is called in the language of the reader."""
+    if question["kind"] in (Kind.SCALE, Kind.MATRIX):
+        return {n: str(said(label)) for n, label in enumerate(question["scale"], 1)}
+    return {one["id"]: str(said(one["label"])) for one in question["options"]}
 
 
 def ticked(values: Values, column: str) -> bool:
