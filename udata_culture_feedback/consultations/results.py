@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from udata.i18n import lazy_gettext as _
+from udata.i18n import lazy_pgettext as _p
 
 from .. import vocabulary
 from ..contributions.neighbours import requests_asked
@@ -43,8 +44,8 @@ AT_ONCE = 1000
 #: Where a commitment stands that no request tracks, in words.
 COMMITMENT_STATUSES = {
     CommitmentStatus.TO_DO: _("To do"),
-    CommitmentStatus.DOING: _("In progress"),
-    CommitmentStatus.DONE: _("Done"),
+    CommitmentStatus.DOING: _p("commitment", "In progress"),
+    CommitmentStatus.DONE: _p("commitment", "Done"),
     CommitmentStatus.DROPPED: _("Given up"),
 }
 #: A quote in a synthesis, on a line of its own; and the signs that Markdown would read in one.
