@@ -160,8 +160,7 @@ class FiltersTest(DashboardCase):
     @pytest.mark.parametrize(
         ("name", "value"),
         [
-            ("dataset", "nothing"), ("fitness", "perhaps"), ("low", "beauty"), ("words", "2"),
-            ("treatment", "done"), ("waiting", "yes"), ("outdated", "true"), ("profile", "x"),
+            ("words", "2"), ("waiting", "yes"), ("outdated", "true"), ("answered", "0"),
             ("from", "yesterday"), ("to", "2026-02-30"), ("assignee", "x"), ("page", "0"),
             ("from", "0001-01-01"), ("page", "401"),
         ],
@@ -175,6 +174,31 @@ class FiltersTest(DashboardCase):
             assert f'href="#cf-by-{name}"' in text
             assert f'id="cf-by-{name}"' in text
             self.see(of(producer.organization, f"feedback.csv?{query}"), producer.admin, 400)
+
+    @pytest.mark.parametrize(
+        ("name", "value", "label"),
+        [
+            ("dataset", "nothing", "Dataset"), ("fitness", "perhaps", "Meets their need"),
+            ("low", "beauty", "Criterion judged poor"), ("treatment", "done", "Producer response"),
+            ("profile", "x", "Profile"),
+        ],
+    )  # fmt: skip
+    def test_a_filter_that_names_what_is_gone_falls_back_with_a_notice(
+        self, name: str, value: str, label: str
+    ) -> None:
+        producer = Producer()
+        say(producer.dataset, comment="Texte", wants_answer=True)
+        say(producer.dataset, comment="N’attend rien")
+        gone = urlencode({name: value, "lang": "en"})
+        text = self.see(of(producer.organization, f"inbox/?{gone}"), producer.admin)
+        assert f"no longer exists, and are left out: {label}</p>" in text
+        assert len(shown_in(text)) == 1
+        assert f"{name}={value}" not in text
+        others = self.see(of(producer.organization, f"inbox/?{gone}&words=1"), producer.admin)
+        assert len(shown_in(others)) == 2
+        both = self.see(of(producer.organization, f"inbox/?{gone}&words=2"), producer.admin, 400)
+        assert f'href="#cf-by-{name}"' in both
+        self.see(of(producer.organization, f"feedback.csv?{gone}"), producer.admin, 400)
 
     @pytest.mark.parametrize("value", ["9999-12-31", "", "   "])
     def test_a_filter_without_effect_is_none(self, value: str) -> None:

@@ -95,6 +95,14 @@ class RequestInboxTest(DashboardCase):
         }
         assert self.titles(self.inbox(producer, "q=retard")) == ["En retard"]
 
+    def test_a_view_that_is_gone_falls_back_with_a_notice(self) -> None:
+        producer = Producer()
+        self.asked(producer, "À décider")
+        page = self.inbox(producer, "view=of-old")
+        assert "no longer exists; this is: To decide" in text_of(page)
+        assert self.titles(page) == ["À décider"]
+        assert "no longer exists" not in self.inbox(producer, "view=")
+
     def test_a_refusal_from_the_inbox_leads_to_the_next_one(self) -> None:
         producer = Producer()
         first = self.asked(producer, "Première", 2)

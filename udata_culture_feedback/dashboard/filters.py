@@ -37,6 +37,15 @@ NAMES = (
 #: Filters that the form folds away while none of them is set.
 FOLDED = frozenset(("fitness", "low", "profile", "outdated", "assignee", "from", "to"))
 
+#: Filters that name something of the portal, which may be gone since an address was kept.
+NAMING = {
+    "dataset": _("Dataset"),
+    "fitness": _("Meets their need"),
+    "low": _("Criterion judged poor"),
+    "treatment": _("Producer response"),
+    "profile": _("Profile"),
+}
+
 #: Orders of the list: the latest first, or the oldest, which have waited longest.
 SORTS = {"-created_at": -1, "created_at": 1}
 

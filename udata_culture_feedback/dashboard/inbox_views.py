@@ -3,7 +3,7 @@ form that answers it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -62,9 +62,9 @@ def inbox_page(viewer: Viewer, organization: str | None) -> Response:
     """Show comments with their filters, and the open one."""
     scope = scope_of(viewer, organization)
     try:
-        chosen = filters.read(_asked(), viewer, scope)
+        chosen, gone = _still_there(viewer, scope)
         opened = _opened(viewer, scope, chosen, request.args.get("read", ""))
-        return _inbox(viewer, scope, chosen, opened)
+        return _inbox(viewer, scope, chosen, opened, gone=gone)
     except refusals.Invalid as senseless:
         return _senseless(viewer, scope, senseless)
 
@@ -164,10 +164,23 @@ def feedback_file(viewer: Viewer, organization: str | None) -> Response:
     return csv.feedback_csv(filters.read(request.args, viewer, scope))
 
 
-def _asked() -> Mapping[str, str]:
-    """Return the filters of the address; what waits where there is none."""
-    named = any(request.args.get(name, "").strip() for name in filters.NAMES)
-    return request.args if named else request.args.to_dict() | USUAL
+def _asked(gone: Collection[str] = ()) -> Mapping[str, str]:
+    """Return the filters of the address without those that are gone; what waits where there is
+    none."""
+    kept = {name: value for name, value in request.args.items() if name not in gone}
+    return kept if any(kept.get(name, "").strip() for name in filters.NAMES) else kept | USUAL
+
+
+def _still_there(viewer: Viewer, scope: Scope) -> tuple[Filters, list[str]]:
+    """Read the filters of the address; return them without those that name what no longer exists,
+    and the names of these. Raise Invalid where another one makes no sense."""
+    try:
+        return filters.read(_asked(), viewer, scope), []
+    except refusals.Invalid as senseless:
+        if not senseless.errors.keys() <= filters.NAMING.keys():
+            raise
+        gone = list(senseless.errors)
+    return filters.read(_asked(gone), viewer, scope), gone
 
 
 def _address(scope: Scope, chosen: Filters, **more: Any) -> str:
@@ -206,8 +219,10 @@ def _inbox(
     done: str | None = None,
     form: Several = several.UNSENT,
     said: str = "",
+    gone: Collection[str] = (),
 ) -> Response:
-    """Render the inbox. `form`: that of many, as it was sent; `said`: what was done with many."""
+    """Render the inbox. `form`: that of many, as it was sent; `said`: what was done with many;
+    `gone`: filters of the address that name what no longer exists."""
     leaving = several.leaving(viewer)
     page = _page_of(opened)
     found = queries.feedback(viewer, scope, chosen, page)
@@ -235,6 +250,7 @@ def _inbox(
             "page": page,
             "dataset_filter": chosen.dataset,
             "missing": missing,
+            "gone": [filters.NAMING[name] for name in gone],
             "back": url(page=page.number),
             "opened": opened,
             "position": _position(opened, found),

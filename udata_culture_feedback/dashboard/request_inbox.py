@@ -90,22 +90,27 @@ def of_scope(scope: Scope) -> Query:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the address asks for: a view, an order, words."""
+    """What the address asks for: a view, an order, words. `gone`: it names a view that does not
+    exist."""
 
     view: str
     sort: str
     q: str
+    gone: bool = False
 
     @classmethod
     def of(cls, arguments: Mapping[str, str], known: Mapping[str, View]) -> Asked:
         """Read an address; what it names that does not exist falls back on the first view."""
-        view = arguments.get("view", FIRST)
-        view = view if view in known else FIRST
+        named = arguments.get("view") or FIRST
+        view = named if named in known else FIRST
         sort = arguments.get("sort", "")
         usual = known[view].sort
         possible = ORDERS if usual == "due_at" else ORDERS.keys() - {"due_at"}
         return cls(
-            view, sort if sort in possible else usual, arguments.get("q", "").strip()[:Q_LENGTH]
+            view,
+            sort if sort in possible else usual,
+            arguments.get("q", "").strip()[:Q_LENGTH],
+            gone=named != view,
         )
 
     def arguments(self, known: Mapping[str, View]) -> dict[str, str]:
