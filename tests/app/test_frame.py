@@ -63,6 +63,10 @@ class FrameTest(PluginTestCase):
     def test_the_home_is_where_one_is_on_the_home_itself(self):
         assert f'href="{P}/pages/" aria-current="page"' in self.header(path="")
 
+    def test_a_page_of_no_place_is_not_in_the_home(self):
+        for path in ("transparency/", "privacy/"):
+            assert f'href="{P}/pages/" aria-current' not in self.header(path=path)
+
     def test_a_producer_finds_their_work_and_how_much_of_it_waits(self):
         producer = Producer()
         for _ in range(3):

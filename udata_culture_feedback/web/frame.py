@@ -72,8 +72,11 @@ class Frame:
 
     def current(self, place: Place) -> str:
         """Return the value of `aria-current`: "page" on the page itself, "true" on one below it and
-        below no nearer place, else nothing."""
-        around = [one for one in self.places if request.path.startswith(one.own)]
+        below no nearer place, else nothing. Every page is below the home, which says nothing of
+        where one is: it is current only on itself."""
+        around = [one for one in self.places if one.path and request.path.startswith(one.own)]
+        if not place.path:
+            return "page" if request.path == place.own else ""
         if not around or place is not max(around, key=lambda one: len(one.path)):
             return ""
         return "page" if request.path == place.own else "true"
