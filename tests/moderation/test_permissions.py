@@ -194,3 +194,16 @@ class MergeTest(ModerationTestCase):
         assert merges(elsewhere, one, limited) == 403
         assert merges(one, other, limited) == 200
         assert merges(other, elsewhere, moderator()) == 200
+
+        def parts(one: str, who: Any) -> int:
+            address = f"/requests/{one}/transitions/"
+            offered = self.ask("GET", address, user=who).json["allowed_transitions"]
+            status: int = self.ask("POST", address, {"to": "submitted"}, who).status_code
+            assert (offered == ["submitted"]) is (status == 200)
+            return status
+
+        for gone_along in (one, other):
+            assert parts(gone_along, limited) == 403
+            assert parts(gone_along, moderator()) == 200
+        assert merges(one, other, moderator()) == 200
+        assert parts(one, limited) == 200

@@ -174,7 +174,7 @@ def move(viewer: Viewer, reference: Any, payload: Values) -> Request:
         if who is None:
             break
         target = merge_target(viewer, request, asked) if to is Status.DUPLICATE else None
-        role = _role_for(viewer, request, to, who, target)
+        role = _role_for(viewer, request, to, who, target or _carrier(request))
         if role is Role.REQUESTER:
             _must_not_wait({"message": asked.get("message") or ""})
         _must_have_room(request)
@@ -458,7 +458,7 @@ def _reconciled(target: Request) -> None:
 def allowed_moves(viewer: Viewer, request: Request) -> list[Status]:
     """Return the statuses to which this user may move the request now."""
     status, merged_from = Status(request["status"]), _merged_from(request)
-    mine = permissions.roles(viewer, request)
+    mine = permissions.roles(viewer, request, _carrier(request))
     found = allowed(status, mine - {Role.ANYBODY}, merged_from)
     return [to for to in found if _may_still(mine, request, to)]
 
@@ -653,10 +653,11 @@ def _holder(reference: Any, *, required: bool = False) -> ObjectId | None:
 
 
 def _role_for(
-    viewer: Viewer, request: Request, to: Status, who: frozenset[Role], target: Request | None
+    viewer: Viewer, request: Request, to: Status, who: frozenset[Role], other: Request
 ) -> Role:
-    """Return the role in which this user makes a move. Raise Forbidden."""
-    roles = permissions.roles(viewer, request, target)
+    """Return the role in which this user makes a move. `other`: the request that it is merged
+    into, or parted from. Raise Forbidden."""
+    roles = permissions.roles(viewer, request, other)
     mine = (roles & who) - {Role.ANYBODY}
     if not mine:
         raise refusals.Forbidden(

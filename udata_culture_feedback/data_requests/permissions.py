@@ -71,9 +71,9 @@ def desk_may_close(request: Request, at: datetime) -> bool:
 
 
 def roles(viewer: Viewer, request: Request, target: Request | None = None) -> set[Role]:
-    """Return the roles of a user for a request. `target` is the other request of a merge; without
-    it, those who act for a known holder may merge with another request to one of their
-    organizations. A moderator only merges requests that are both in their remit."""
+    """Return the roles of a user for a request. `target` is the other request of a merge, or of
+    its undoing; without it, those who act for a known holder may merge with another request to one
+    of their organizations. A moderator does either only where both are in their remit."""
     if not viewer.known:
         return set()
     found = {Role.ANYBODY}
