@@ -367,6 +367,16 @@ class TextsTest(ResultsCase):
                 assert self.page(moderator, **wrong, decision="publish")[0] == 404
             assert self.page(moderator, text=museum, decision="burn")[0] == 400
 
+    def test_what_waits_is_read_in_no_order_and_never_twice(self):
+        with freeze_time(DURING):
+            for n in range(60):
+                self.sent(1, answers={"use": "no", "why": f"Le texte {n:02}"})
+        with freeze_time(AFTER):
+            pages = [self.page(sysadmin(), f"state=pending&page={n}")[1] for n in (1, 2, 3)]
+            numbers = re.findall(r"Le texte (\d\d)", " ".join(pages))
+        assert len(set(numbers)) == len(numbers) == 60
+        assert numbers not in (sorted(numbers), sorted(numbers, reverse=True))
+
     def test_words_that_change_are_read_again_and_others_are_not(self):
         camille = UserFactory()
         with freeze_time(DURING):

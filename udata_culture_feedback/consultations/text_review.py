@@ -60,9 +60,10 @@ def listed(
     words: str | None = None,
     state: TextState = TextState.PUBLIC,
 ) -> tuple[list[dict[str, Any]], bool]:
-    """List texts in one state, newest first, and whether there are more: of one question,
-    containing all of some words. No author is named. Public lists include notices of texts hidden
-    since. Raise NotFound while the seal holds."""
+    """List texts in one state, and whether there are more: of one question, containing all of some
+    words. Public ones come newest first, with notices of texts hidden since; others by their random
+    ids, so that those of one person do not stand side by side. No author is named. Raise NotFound
+    while the seal holds."""
     results.must_be_there(consultation)
     wanted = terms.query_terms(words[:200]) if words else []
     which = _in_state(state, stubs=not wanted)
@@ -70,6 +71,8 @@ def listed(
         which["texts.question"] = question
     if wanted:
         which["$and"] = [{"texts.terms": {"$in": list(stems)}} for stems in wanted]
+    by_age: list[Query] = [{"$sort": {"_id": -1}}] if state is TextState.PUBLIC else []
+    by_chance: list[Query] = [] if by_age else [{"$sort": {"texts.id": 1}}]
     stages: list[Query] = [
         {
             "$match": {
@@ -79,10 +82,11 @@ def listed(
                 **which,
             }
         },
-        {"$sort": {"_id": -1}},
+        *by_age,
         {"$project": {"texts": 1}},
         {"$unwind": "$texts"},
         {"$match": which},
+        *by_chance,
         {"$skip": page.offset},
         {"$limit": page.size + 1},
     ]
