@@ -13,6 +13,7 @@ from udata.core.contact_point.models import ContactPoint
 from udata.core.dataset.factories import DatasetFactory
 from udata.core.dataset.models import Dataset
 from udata.core.organization.factories import OrganizationFactory
+from udata.core.organization.models import Member
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 from udata.features.notifications.models import Notification
@@ -251,6 +252,8 @@ class DigestTest(NewsTestCase):
                 "1 request for data came in.",
             ):
                 assert line in mail.body
+            asked = "because you asked to be told about these data" in mail.body
+            assert asked == (user == producer.editor)
         assert not self.mails_to(producer.assigned.email, mails)
 
     def test_who_owns_datasets_without_an_organization_hears_the_same(self):
@@ -390,6 +393,35 @@ class SettingsTest(NewsTestCase):
         for user, expected in roles.items():
             assert self.ask("GET", path, user=user).status_code == expected
             assert self.ask("PUT", path, {}, user).status_code == expected
+
+    def test_the_page_says_what_each_person_receives(self):
+        producer = Producer()
+        self.subscribe(producer.editor, producer.organization)
+        other = UserFactory()
+        producer.organization.members.append(Member(user=other, role="editor"))
+        producer.organization.save()
+        path = f"/pages/dashboard/organizations/{producer.organization.slug}/settings?lang=en"
+        weekly, asked = "receive its weekly summary.", "You have not asked"
+
+        def read(user):
+            return self.ask("GET", path, user=user).get_data(as_text=True)
+
+        page = read(producer.admin)
+        assert "As an administrator of this organization you are told" in page
+        assert weekly in page
+        assert asked not in page
+        assert 'value="start" class="cf-primary"' not in page
+        page = read(producer.editor)
+        assert "You are told about new comments and requests" in page
+        assert weekly in page
+        page = read(other)
+        assert asked in page
+        assert 'value="start" class="cf-primary"' in page
+        self.wish(producer, weekly_digest=False)
+        for user in (producer.admin, producer.editor):
+            page = read(user)
+            assert "told about new comments and requests" in page
+            assert weekly not in page
 
     def test_the_page_saves_them_and_subscribes(self):
         producer = Producer()

@@ -109,6 +109,7 @@ def digest(reader: User, organization: str, since: str, until: str) -> MailMessa
     if not any(figures.values()):
         return None
     link = holder.slug or holder.id
+    administers = reader.id in catalogue.admins_of(holder.id)
     return MailMessage(
         subject=_("“%(name)s”: what users said this week", name=holder.name),
         paragraphs=[
@@ -116,7 +117,7 @@ def digest(reader: User, organization: str, since: str, until: str) -> MailMessa
             *_in_words(figures),
             MailCTA(_("Open the dashboard"), pages_url(f"dashboard/organizations/{link}/")),
         ],
-        footer=[_because_producer(holder)],
+        footer=[_because_producer(holder) if administers else _because_subscribed()],
     )
 
 

@@ -11,6 +11,7 @@ from udata.i18n import lazy_gettext as _
 
 from ..contributions import organization_settings
 from ..people.viewer import Viewer
+from ..portal import catalogue
 from ..web import refusals
 from ..web.pages import (
     blueprint,
@@ -109,6 +110,8 @@ def _page(
         organization=organization,
         settings=settings,
         subscribed=subscribed,
+        administers=viewer.user_id in catalogue.admins_of(organization.id),
+        weekly=organization_settings.settings_of(organization.id)["weekly_digest"],
         followed=[one for one in datasets if one.id in mine],
         others=[one for one in datasets if one.id not in mine],
         most_days=organization_settings.MOST_DAYS,
