@@ -113,18 +113,47 @@ class JournalTest(ModerationTestCase):
 
     def test_the_page_shows_the_texts_and_undoes_one(self):
         chief, dataset = moderator(), DatasetFactory()
-        one, other = self.said(dataset), self.said(dataset)
+        one, other, alone = self.said(dataset), self.said(dataset), self.said(dataset)
         self.decided(chief, [one, other], "hide", "abuse")
+        self.decided(chief, alone, "hide", "abuse")
         page = self.page(chief)
         assert len(page.select("tbody tr th[scope=row]")) == 2
         assert "musées d’outre-mer" in page.text
         assert page.select_one(f"nav a[href='{PAGE}'][aria-current=page]")
-        headers = {"X-API-KEY": self.key_of(chief)}
-        address, body = f"{P}/pages/moderation/undo", {"item": one}
-        undone = self.visit("POST", address, headers=headers, data=body)
-        assert undone.status_code == 303
+        offered = page.select("tbody form input[name=item]")
+        assert sorted(field["value"] for field in offered) == sorted([one, other, alone])
+        assert self.undo(chief, item=one) == 303
         assert self.stored(one)["visibility"] == "public"
         assert self.stored(other)["visibility"] == "hidden"
+
+    def test_a_gesture_about_many_texts_is_one_row_that_is_undone_as_a_whole(self):
+        chief, other = moderator(), moderator()
+        ids = [self.held(DatasetFactory()) for _n in range(23)]
+        first, last = self.held(DatasetFactory()), self.held(DatasetFactory())
+        self.decided(chief, first, "publish")
+        self.decided(chief, ids, "reject", "spam")
+        self.decided(other, last, "publish")
+        page = self.page(chief, "?page_size=2&lang=en")
+        latest, wave = page.select("tbody tr:has(th[scope=row])")
+        assert "details" not in str(latest)
+        assert wave.summary.text.startswith("23 texts")
+        assert len(wave.select("details li")) == 20
+        assert "And 3 more." in wave.text
+        earlier = page.select_one("a[rel=next]")["href"].partition("#")[0]
+        [row] = self.page(chief, "?" + earlier.partition("?")[2]).select("th[scope=row]")
+        assert not row.select("details")
+        assert len(self.page(chief, "?q=camille").select("th[scope=row]")) == 20
+        [batch] = wave.select("input[name=batch]")
+        assert self.undo(chief, batch=batch["value"]) == 303
+        assert {self.stored(id)["visibility"] for id in ids} == {"pending"}
+        undone = self.page(chief, "?lang=en&decision=reject")
+        assert f"undone: {chief.fullname}" in undone.select_one("tbody td:has(.cf-hint)").text
+        assert not undone.select("tbody form")
+
+    def undo(self, who: User, **body: str) -> int:
+        headers = {"X-API-KEY": self.key_of(who)}
+        undone = self.visit("POST", f"{P}/pages/moderation/undo", headers=headers, data=body)
+        return int(undone.status_code)
 
     def test_words_that_were_erased_are_gone_here_too(self):
         author, admin = UserFactory(), sysadmin()

@@ -70,10 +70,21 @@ Shown = TypedDict(
     },
 )
 
+
+@dataclass(frozen=True)
+class Together:
+    """Decisions of one gesture. `count`: how many; `lines`: the latest of them, as shown."""
+
+    count: int
+    lines: list[Shown]
+
+
 #: Filters: their argument, and the field of a line that it is compared with.
 CHOICES = {"class": "kind", "decision": "decision", "reason": "reason"}
 #: Most lines that a search for words reads, the latest first.
 SEARCHED = 2000
+#: Most lines that a page of gestures reads, and most of one gesture that it shows.
+GATHERED, TOGETHER = 2000, 20
 #: Lines looked up at once.
 BATCH = 200
 #: Longest excerpt of the words in a line, in characters.
@@ -138,14 +149,51 @@ def read(viewer: Viewer, filters: Filters, page: Page) -> list[Shown]:
     """Read one page of the lines within a moderator's remit, the latest first, and one line more
     where there is a next page. Raise Unauthenticated, Forbidden."""
     permissions.must_moderate(viewer)
-    where = _within_remit(viewer, filters.where)
-    if page.cursor:
-        at, id = page.cursor
-        older = {"$or": [{"at": {"$lt": at}}, {"at": at, "_id": {"$lt": id}}]}
-        where = {"$and": [where, older]}
+    where = _from(viewer, filters, page)
     if not filters.words:
         return shown(viewer, list(_latest(where, page.size + 1)))
     return _searched(viewer, where, filters.words, page.size + 1)
+
+
+def by_gesture(viewer: Viewer, filters: Filters, page: Page) -> tuple[list[Together], str | None]:
+    """Read one page of the gestures within a moderator's remit, the latest first, and the cursor of
+    the next page. A search finds single decisions. Raise what `read` raises."""
+    if filters.words:
+        lines = read(viewer, filters, page)
+        more = cursor(lines[page.size - 1]) if len(lines) > page.size else None
+        return [Together(1, [one]) for one in lines[: page.size]], more
+    permissions.must_moderate(viewer)
+    gathered, more = _gathered(_from(viewer, filters, page), page.size)
+    latest = [line for lines in gathered for line in lines[:TOGETHER]]
+    found = {one["id"]: one for one in shown(viewer, latest)}
+    return [
+        Together(len(lines), [found[str(line["_id"])] for line in lines[:TOGETHER]])
+        for lines in gathered
+    ], more
+
+
+def _gathered(where: Query, size: int) -> tuple[list[list[Line]], str | None]:
+    """Gather the latest lines by gesture, until `size` gestures or the most lines are read; and the
+    cursor of what is left."""
+    gathered: dict[ObjectId, list[Line]] = {}
+    more = None
+    for number, line in enumerate(_latest(where, GATHERED + 1)):
+        one_more = line["batch"] not in gathered and len(gathered) == size
+        if one_more or number == GATHERED:
+            return list(gathered.values()), more
+        gathered.setdefault(line["batch"], []).append(line)
+        more = listing.write_cursor(line["at"], line["_id"])
+    return list(gathered.values()), None
+
+
+def _from(viewer: Viewer, filters: Filters, page: Page) -> Query:
+    """Return the query of the lines from a page on."""
+    where = _within_remit(viewer, filters.where)
+    if not page.cursor:
+        return where
+    at, id = page.cursor
+    older = {"$or": [{"at": {"$lt": at}}, {"at": at, "_id": {"$lt": id}}]}
+    return {"$and": [where, older]}
 
 
 def cursor(line: Shown) -> str:

@@ -265,14 +265,38 @@ class Line:
     undoable: bool
 
 
-def by_day(viewer: Viewer, lines: list[journal_reading.Shown]) -> list[tuple[datetime, list[Line]]]:
-    """Group lines of the journal, as `journal_reading` shows them, by day in the portal's time
-    zone."""
-    days: dict[Any, list[Line]] = {}
-    for line in lines:
-        one = line_of(viewer, line)
-        days.setdefault(one.at.date(), []).append(one)
-    return [(some[0].at, some) for some in days.values()]
+@dataclass(frozen=True)
+class Entry:
+    """What one gesture decided: `count` texts, of which `lines` are shown, the latest first."""
+
+    batch: str
+    count: int
+    lines: list[Line]
+
+    @property
+    def latest(self) -> Line:
+        return self.lines[0]
+
+    @property
+    def undone(self) -> str | None:
+        """By whom all that is shown was undone."""
+        return self.latest.undone if all(line.undone for line in self.lines) else None
+
+    @property
+    def undoable(self) -> bool:
+        return any(line.undoable for line in self.lines)
+
+
+def by_day(
+    viewer: Viewer, gestures: list[journal_reading.Together]
+) -> list[tuple[datetime, list[Entry]]]:
+    """Group gestures of the journal by day in the portal's time zone."""
+    days: dict[Any, list[Entry]] = {}
+    for made in gestures:
+        lines = [line_of(viewer, line) for line in made.lines]
+        entry = Entry(made.lines[0]["batch"], made.count, lines)
+        days.setdefault(entry.latest.at.date(), []).append(entry)
+    return [(some[0].latest.at, some) for some in days.values()]
 
 
 #: The badge of each decision.

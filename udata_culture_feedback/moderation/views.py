@@ -159,25 +159,24 @@ def undo_gesture(viewer: Viewer) -> Response:
 @blueprint.route("/pages/moderation/journal/")
 @for_moderators
 def journal_page(viewer: Viewer) -> Response:
-    """Show the journal: what was decided, by whom and why, the latest first."""
-    refusal, lines, counted = None, [], None
+    """Show the journal: what was decided, by whom and why, the latest first, a gesture a row."""
+    refusal, follow, counted = None, None, None
+    made: list[journal_reading.Together] = []
     filters, page = journal_reading.Filters(), Page(1, ROWS)
     try:
         filters, page = journal_reading.asked(), _page()
-        lines = journal_reading.read(viewer, filters, page)
+        made, follow = journal_reading.by_gesture(viewer, filters, page)
         counted = journal_reading.count(viewer, filters)
     except refusals.Invalid as refused:
         refusal = refused
-    more = len(lines) > page.size
     here = page_address("moderation/journal/", **filters.asked)
-    follow = journal_reading.cursor(lines[page.size - 1]) if more else None
     return render(
         "moderation/journal.html",
         viewer=viewer,
         refusal=refusal,
         errors=refusal.errors if refusal else {},
         fields=("q", "by", "decision", "reason", "class", "since", "until"),
-        days=presentation.by_day(viewer, lines[: page.size]),
+        days=presentation.by_day(viewer, made),
         counted=counted,
         asked=filters.asked,
         deciders=journal_reading.deciders(viewer),
