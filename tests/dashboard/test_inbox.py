@@ -11,6 +11,7 @@ from udata.core.dataset.factories import DatasetFactory
 from udata.core.user.factories import UserFactory
 from udata.core.user.models import User
 
+from udata_culture_feedback.dashboard.saved_views import MOST, saved_views
 from udata_culture_feedback.feedback.models import feedbacks
 
 from ..cases import P, Producer
@@ -157,6 +158,70 @@ class ReadingTest(InboxCase):
         )  # fmt: skip
         assert answer.status_code == 303, answer.text
         assert self.treatment(id)["answer"] == "Oui."
+
+
+class SavedViewsTest(InboxCase):
+    NAV = re.compile(r'aria-label="Saved views">.*?</nav>', re.S)
+
+    def views(self, page: str) -> dict[str, str]:
+        [nav] = self.NAV.findall(page)
+        links = re.findall(r'<a href="([^"]+)"[^>]*>(.*?)</a>', nav, re.S)
+        return {text_of(label): html.unescape(address) for address, label in links}
+
+    def save(self, producer: Producer, name: str, user: User | None = None) -> Any:
+        return self.send(producer, "waiting=1&fitness=no", user, save_view="1", view_name=name)
+
+    def test_filters_are_saved_under_a_name_and_deleted_again(self) -> None:
+        producer = Producer()
+        say(producer.dataset, comment="En partie", wants_answer=True)
+        [no] = say(producer.dataset, comment="Non", fitness="no", wants_answer=True)
+        saved = self.save(producer, "  Mes <b>non</b> ")
+        assert saved.status_code == 303, saved.text
+        assert "The view is saved" in self.see(
+            saved.location.split("/pages/")[1].split("#")[0] + "&lang=en", producer.editor
+        )
+        page = self.inbox(producer)
+        assert "<b>non" not in page
+        views = self.views(page)
+        assert list(views)[:2] == ["To answer 2", "Waiting for more than 30 days"]
+        address = views["Mes <b>non</b>"].split("/pages/")[1]
+        shown = self.see(f"{address}&lang=en", producer.editor)
+        assert re.findall(r'<li id="feedback-(\w+)"', shown) == [str(no)]
+        assert "&lt;b&gt;non" not in self.see(of(producer.organization, "inbox/"), producer.admin)
+        id = re.search(r'name="remove_view" value="(\w+)"', shown)
+        assert id
+        query = address.partition("?")[2]
+        theirs = self.send(producer, query, producer.admin, remove_view=id[1])
+        assert theirs.status_code == 303
+        assert "&lt;b&gt;non" in self.inbox(producer)
+        assert self.send(producer, query, remove_view=id[1]).status_code == 303
+        assert "&lt;b&gt;non" not in self.inbox(producer)
+
+    def test_a_name_that_will_not_do_is_refused_by_its_field_and_kept(self) -> None:
+        producer = Producer()
+        say(producer.dataset, comment="Texte", wants_answer=True)
+        self.save(producer, "Mes non")
+        for name in ("", "x" * 61, "Mes non"):
+            refused = self.save(producer, name)
+            assert refused.status_code == 400
+            assert 'href="#cf-view_name"' in refused.text
+            assert f'name="view_name" value="{name}"' in refused.text
+        for number in range(MOST - 1):
+            assert self.save(producer, f"Vue {number}").status_code == 303
+        refused = self.save(producer, "Une de trop")
+        assert refused.status_code == 400
+        assert f"{MOST} views at most" in refused.text
+        assert self.save(producer, "Mes non", producer.admin).status_code == 303
+
+    def test_they_are_in_the_file_of_their_person_and_go_with_the_account(self) -> None:
+        producer = Producer()
+        self.save(producer, "Mes non")
+        file = self.ask("GET", "/me/export/", user=producer.editor).json
+        [view] = file["saved_views"]
+        assert view["name"] == "Mes non"
+        assert view["filters"] == {"waiting": "1", "fitness": "no", "sort": "created_at"}
+        producer.editor.mark_as_deleted()
+        assert saved_views().count_documents({}) == 0
 
 
 class TogetherTest(InboxCase):

@@ -8,6 +8,7 @@ from ..contributions.embedded_texts import CultureFeedbackWords
 from ..contributions.imports import CultureFeedbackImport, CultureFeedbackImportPart
 from ..contributions.organization_settings import CultureFeedbackOrganizationSettings
 from ..contributions.review_rules import CultureFeedbackRepeated
+from ..dashboard.saved_views import CultureFeedbackSavedView
 from ..dashboard.subscriptions import CultureFeedbackSubscription
 from ..data_requests import models as request_models
 from ..data_requests.dataset_matches import CultureFeedbackMatch
@@ -52,6 +53,7 @@ DOCUMENTS = (
     CultureFeedbackPendingAnswers,
     CultureFeedbackAsked,
     CultureFeedbackSubscription,
+    CultureFeedbackSavedView,
     CultureFeedbackOrganizationSettings,
     CultureFeedbackOutbox,
     CultureFeedbackUnsubscribed,

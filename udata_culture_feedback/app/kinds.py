@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..consultations import kind as consultations
 from ..contributions import owned
 from ..contributions.kinds import register, register_trace, rename_person
-from ..dashboard import subscriptions
+from ..dashboard import saved_views, subscriptions
 from ..data_requests import kind as data_requests
 from ..email_confirmation import confirmation
 from ..feedback import kind as feedback
@@ -24,7 +24,7 @@ KINDS = (
     consultations.TEXT,
     unconfirmed.UNCONFIRMED,
 )
-TRACES = (subscriptions.SUBSCRIBED, consultations.FOLLOWS, flags.GIVEN)
+TRACES = (subscriptions.SUBSCRIBED, saved_views.SAVED, consultations.FOLLOWS, flags.GIVEN)
 
 
 def register_all() -> None:

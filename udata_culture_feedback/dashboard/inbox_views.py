@@ -31,7 +31,7 @@ from ..web.pages import (
     wants_fragment,
 )
 from ..web.untyped import Shown
-from . import csv, filters, presentation, queries, several
+from . import csv, filters, presentation, queries, saved_views, several
 from .filters import Filters
 from .permissions import Scope
 from .queries import FoundFeedback, Place
@@ -40,6 +40,9 @@ from .views import address_of, common, private, scope_of
 
 #: The filters where the address has none.
 USUAL = {"waiting": "1"}
+
+#: Messages for what was just done with many comments, or with a view.
+SAID = several.SAID | saved_views.SAID
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ def answer_from_inbox(viewer: Viewer, organization: str | None) -> Response:
     chosen = filters.read(_asked(), viewer, scope)
     if {"undo", "prolong", "forget"} & request.form.keys():
         return _act_on_leaving(viewer, scope, chosen)
+    if {"save_view", "remove_view"} & request.form.keys():
+        return _change_views(viewer, scope, chosen)
     if "several" in request.form:
         return _answer_several(viewer, scope, chosen)
     id = request.args.get("read") or request.form.get("read", "")
@@ -134,6 +139,22 @@ def _act_on_leaving(viewer: Viewer, scope: Scope, chosen: Filters) -> Response:
 
     def act() -> str | Response:
         return _after(viewer, scope, chosen, several.act_on_leaving(viewer))
+
+    return handle_form(act, again, guard=lambda: check_guard(viewer))
+
+
+def _change_views(viewer: Viewer, scope: Scope, chosen: Filters) -> Response:
+    """Save the filters of the address under a name, or delete a saved view."""
+
+    def act() -> str | Response:
+        if "remove_view" in request.form:
+            saved_views.remove(viewer, request.form["remove_view"])
+            return _after(viewer, scope, chosen, "view-removed")
+        saved_views.save(viewer, scope, request.form.get("view_name"), chosen.arguments)
+        return _after(viewer, scope, chosen, "view-saved")
+
+    def again(refusal: refusals.Refusal) -> Response:
+        return _inbox(viewer, scope, chosen, None, refusal=refusal)
 
     return handle_form(act, again, guard=lambda: check_guard(viewer))
 
@@ -220,15 +241,17 @@ def _inbox(
     form: Several = several.UNSENT,
     said: str = "",
     gone: Collection[str] = (),
+    refusal: refusals.Refusal | None = None,
 ) -> Response:
     """Render the inbox. `form`: that of many, as it was sent; `said`: what was done with many;
-    `gone`: filters of the address that name what no longer exists."""
+    `gone`: filters of the address that name what no longer exists; `refusal`: of a view that was to
+    be saved."""
     leaving = several.leaving(viewer)
     page = _page_of(opened)
     found = queries.feedback(viewer, scope, chosen, page)
     missing = bool(request.args.get("read")) and opened is None and not form.unfolded
-    if form.unfolded:
-        opened = None  # the form of many has the room
+    if form.unfolded or refusal:
+        opened = None  # that form has the room
     elif opened is None and found.shown and found.shown[0]["permissions"]["treat"]:
         feedback, dataset = treatment.treatable(viewer, found.shown[0]["id"])
         opened = _placed(Sent(feedback, dataset), chosen, asked=False)
@@ -260,13 +283,14 @@ def _inbox(
             "typed_from": several.TYPED_FROM,
             "waiting": leaving,
             "leaving": {id for one in leaving for id in one.ids},
-            "said": several.SAID.get(said or request.args.get("said", "")),
+            "said": SAID.get(said or request.args.get("said", "")),
             "act_url": url(),
             "page_url": lambda number: url(page=number),
             "csv_url": address_of(scope, "feedback.csv", **chosen.arguments),
             "sort_url": lambda sort: address_of(scope, "inbox/", **chosen.chosen, sort=sort),
         }
-        | (pane or {"refusal": form.refusal}),
+        | {"refusal": refusal or form.refusal, "errors": refusal.errors if refusal else {}}
+        | pane,
     )
 
 
@@ -297,11 +321,15 @@ def _shared(
     return {
         "viewer": viewer,
         "errors": {},
-        "fields": [*(f"by-{name}" for name in filters.NAMES), *treatment_views.FIELDS],
+        "fields": [
+            *(f"by-{name}" for name in filters.NAMES),
+            *treatment_views.FIELDS,
+            "view_name",
+        ],
         "asked": asked,
         "found": None,
         "opened": None,
-        "views": _views(scope, chosen),
+        **_views(viewer, scope, chosen),
         "vocabularies": vocabularies(),
         "statuses": vocabulary.TREATMENT_STATUSES,
         "datasets": queries.dataset_choices(scope),
@@ -335,8 +363,24 @@ def _position(opened: Opened | None, found: FoundFeedback) -> tuple[int, str] | 
     return opened.place.number, f"{found.total}+" if found.capped else str(found.total)
 
 
-def _views(scope: Scope, chosen: Filters | None) -> list[tuple[str, str, bool, int | None]]:
-    """List the saved views: text, address, whether it is the one shown, how many wait there."""
+def _views(viewer: Viewer, scope: Scope, chosen: Filters | None) -> Shown:
+    """List the views, those of everybody and those that the viewer saved: text, address, whether
+    it is the one shown, how many wait there; and name the saved one that is shown."""
+    saved = saved_views.of_inbox(viewer, scope)
+    current = next((one for one in saved if chosen and one["filters"] == chosen.arguments), None)
+    own = [
+        (one["name"], address_of(scope, "inbox/", **one["filters"]), one is current, None)
+        for one in saved
+    ]
+    return {
+        "views": [*_views_of_all(scope, chosen), *own],
+        "saved_view": current,
+        "longest_name": saved_views.NAME_LENGTH,
+    }
+
+
+def _views_of_all(scope: Scope, chosen: Filters | None) -> list[tuple[str, str, bool, int | None]]:
+    """List the views that everybody has."""
     totals = queries.totals_of(scope)
     known: list[tuple[str, dict[str, str], int | None]] = [
         (_("To answer"), {"waiting": "1"}, totals.get("waiting", 0)),

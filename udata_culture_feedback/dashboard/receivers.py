@@ -18,7 +18,7 @@ from ..feedback import answer_templates
 from ..feedback.signals import on_feedback_followed
 from ..portal.queueing import later
 from ..portal.receivers import harmless
-from . import producer_alerts, subscriptions, tasks
+from . import producer_alerts, saved_views, subscriptions, tasks
 
 
 @harmless
@@ -45,12 +45,14 @@ def document_purged(sender: Any, document: Any, **_: Any) -> None:
     if kind == "organization":
         organization_settings.forget_organization(document.pk)
         answer_templates.forget_organization(document.pk)
+        saved_views.forget_organization(document.pk)
 
 
 @harmless
 def account_changed(user: Any, **_: Any) -> None:
     if getattr(user, "deleted", None):
         subscriptions.forget_account(user.pk)
+        saved_views.forget_account(user.pk)
 
 
 def connect() -> None:
