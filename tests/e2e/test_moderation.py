@@ -332,6 +332,18 @@ def test_other_pages_have_no_barrier(visitor: Callable[..., Visitor], wave: int)
     assert admin.barriers() == []
 
 
+def test_the_journal_fits_a_telephone(visitor: Callable[..., Visitor], wave: int):
+    one = visitor(MODERATOR.email, viewport={"width": 390, "height": 900})
+    page = opens(one, "moderation/?page_size=5&reason=email")
+    page.locator("[data-item] button").first.click()
+    expect(page.locator("#cf-done")).to_be_visible()
+    page = opens(one, "moderation/journal/")
+    assert one.barriers() == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator("tbody form button").first.click()
+    expect(page.locator("#cf-done")).to_be_visible()
+
+
 def test_it_works_without_javascript(visitor: Callable[..., Visitor], wave: int):
     one = visitor(MODERATOR.email, java_script_enabled=False)
     page = opens(one, "moderation/?page_size=5")
