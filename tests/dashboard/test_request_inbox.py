@@ -103,6 +103,24 @@ class RequestInboxTest(DashboardCase):
         assert self.titles(page) == ["À décider"]
         assert "no longer exists" not in self.inbox(producer, "view=")
 
+    def test_those_asked_from_one_dataset_are_shown_and_counted_alone(self) -> None:
+        producer = Producer(title="Musées")
+        self.asked(producer, "Des musées")
+        other = DatasetFactory(organization=producer.organization)
+        wish(somebody(), title="D’ailleurs", dataset=str(other.id))
+        path = of(producer.organization, f"datasets/{producer.dataset.slug}/?lang=en")
+        link = re.search(
+            r'href="([^"]+/requests/[^"]*dataset=[^"]*)"', self.see(path, producer.editor)
+        )
+        assert link
+        page = self.see(html.unescape(link[1]).split("/pages/")[1], producer.editor)
+        assert self.titles(page) == ["Des musées"]
+        assert "All that are open 1" in text_of(page)
+        assert "Asked from: Musées" in text_of(page)
+        assert len(self.titles(self.inbox(producer, "view=open"))) == 2
+        assert len(self.titles(self.inbox(producer, "view=open&dataset=x"))) == 2
+        assert self.titles(self.inbox(producer, f"view=open&dataset={ObjectId()}")) == []
+
     def test_a_refusal_from_the_inbox_leads_to_the_next_one(self) -> None:
         producer = Producer()
         first = self.asked(producer, "Première", 2)

@@ -90,20 +90,21 @@ def of_scope(scope: Scope) -> Query:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the address asks for: a view, an order, words. `gone`: it names a view that does not
-    exist."""
+    """What the address asks for: a view, an order, words, the dataset that requests were asked
+    from. `gone`: it names a view that does not exist."""
 
     view: str
     sort: str
     q: str
     gone: bool = False
+    dataset: ObjectId | None = None
 
     @classmethod
     def of(cls, arguments: Mapping[str, str], known: Mapping[str, View]) -> Asked:
         """Read an address; what it names that does not exist falls back on the first view."""
         named = arguments.get("view") or FIRST
         view = named if named in known else FIRST
-        sort = arguments.get("sort", "")
+        sort, about = arguments.get("sort", ""), arguments.get("dataset", "")
         usual = known[view].sort
         possible = ORDERS if usual == "due_at" else ORDERS.keys() - {"due_at"}
         return cls(
@@ -111,12 +112,19 @@ class Asked:
             sort if sort in possible else usual,
             arguments.get("q", "").strip()[:Q_LENGTH],
             gone=named != view,
+            dataset=ObjectId(about) if ObjectId.is_valid(about) else None,
         )
 
     def arguments(self, known: Mapping[str, View]) -> dict[str, str]:
         """Return the arguments of the address that asks for this."""
         sort = {} if self.sort == known[self.view].sort else {"sort": self.sort}
-        return {"view": self.view} | sort | ({"q": self.q} if self.q else {})
+        return {"view": self.view} | sort | self.narrowing
+
+    @property
+    def narrowing(self) -> dict[str, str]:
+        """The arguments that every view keeps: words, and a dataset."""
+        words = {"q": self.q} if self.q else {}
+        return words | ({"dataset": str(self.dataset)} if self.dataset else {})
 
 
 @dataclass(frozen=True)
@@ -141,6 +149,8 @@ def listed(scope: Scope, asked: Asked, known: Mapping[str, View]) -> Listed:
     where = of_scope(scope)
     if asked.q:
         where = where | {"$and": conditions(asked.q)}
+    if asked.dataset:
+        where = {"$and": [where, {"dataset": asked.dataset}]}
     needed = {"status": 1, "partial": 1, "assignee": 1, "clock.due_at": 1}
     counted: Any = requests().aggregate(
         [

@@ -14,6 +14,8 @@ from ..data_requests import views as request_pages
 from ..data_requests.models import Request
 from ..feedback import treatment_views
 from ..people.viewer import Viewer
+from ..portal import catalogue
+from ..portal.catalogue import DatasetFacts
 from ..web import listing, refusals
 from ..web.pages import (
     blueprint,
@@ -159,8 +161,9 @@ class _Inbox:
     def _context(self, listed: Listed) -> Shown:
         return common(self.scope, "requests") | {
             "chosen": self.asked,
+            "about_dataset": self._about(),
             "views": [
-                (view.label, address_of(self.scope, "requests/", view=name, **self._words()),
+                (view.label, address_of(self.scope, "requests/", view=name, **self.asked.narrowing),
                  name == self.asked.view, listed.counts[name])
                 for name, view in self.known.items()
             ],
@@ -173,8 +176,10 @@ class _Inbox:
             **request_pages.words(),
         }  # fmt: skip
 
-    def _words(self) -> dict[str, str]:
-        return {"q": self.asked.q} if self.asked.q else {}
+    def _about(self) -> DatasetFacts | None:
+        """Find the dataset that the address names."""
+        found = catalogue.find_dataset(self.asked.dataset) if self.asked.dataset else None
+        return found if found and catalogue.may_read(found) else None
 
     def _sorts(self) -> list[tuple[str, str, bool]]:
         labels = {

@@ -22,7 +22,7 @@ from ..web.listing import Page
 from ..web.pages import blueprint, form_address, page_address, render, see_other
 from ..web.untyped import Shown
 from ..web.urls import api_url, login_url
-from . import permissions, portal_board, presentation, queries, trends
+from . import filters, permissions, portal_board, presentation, queries, trends
 from .permissions import Scope
 
 #: Sorts of the table of datasets.
@@ -160,13 +160,15 @@ def _updates(first: list[queries.DatasetRow]) -> list[TrendEvent]:
 @blueprint.route("/pages/dashboard/organizations/<string:organization>/datasets/<string:dataset>/")
 @private
 def dataset_dashboard_page(viewer: Viewer, organization: str | None, dataset: str) -> Response:
-    """Show one dataset: what waits, its trends, its criteria over time."""
+    """Show one dataset: what waits, its latest comments, its trends, its criteria over time."""
     scope = scope_of(viewer, organization)
     found = actions.readable_dataset(dataset)
     if not covers(scope, found):
         raise refusals.NotFound(_("There is no such dataset."))
     row = queries.one_dataset(found.id)
     totals = row.totals if row else {}
+    worded = filters.read({"dataset": str(found.id), "words": "1"}, viewer, scope)
+    latest = queries.feedback(viewer, scope, worded, Page(1, queries.FIRST))
     updates = row.updates if row else ()
     events = [TrendEvent(at, "data_update", str(_("The data were updated"))) for at in updates]
     return render(
@@ -175,6 +177,7 @@ def dataset_dashboard_page(viewer: Viewer, organization: str | None, dataset: st
         dataset=found,
         totals=totals,
         one=presentation.DatasetView(row) if row else None,
+        latest=presentation.feedback_rows(latest, {}),
         open_requests=queries.open_requests_from(found.id),
         trends=trends.three(totals, events),
         axes=trends.axis_lines(totals),
