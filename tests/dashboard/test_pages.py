@@ -94,7 +94,7 @@ class OverviewTest(DashboardCase):
     def test_three_trends_say_what_they_show_and_answers_are_counted_both_ways(self) -> None:
         producer = Producer()
         days_ago = 40
-        given = now() - timedelta(days_ago)
+        given = now() - timedelta(days_ago, hours=-1)  # never before it was said
         say(producer.dataset, 6, comment="Oui", fitness="yes", wants_answer=True,
             days_ago=days_ago, treatment=answered(4, given))  # fmt: skip
         say(producer.dataset, 2, comment="Non", fitness="no", wants_answer=True)
@@ -114,6 +114,10 @@ class OverviewTest(DashboardCase):
         assert "6 comments to answer" in page
         assert "0% find what they need" in page
         assert "Update frequency: share of ratings below" in page
+        latest = section(self.see(path, producer.admin), "cf-latest")
+        read = re.findall(r"/inbox/[^\"]*read=(\w+)", latest)
+        assert len(read) == 5
+        assert "Non" in text_of(latest)
         other = Producer()
         theirs = of(producer.organization, f"datasets/{other.dataset.id}/")
         self.see(theirs, producer.admin, status=404)
