@@ -118,6 +118,8 @@ def test_findings_are_in_the_text_in_their_order_and_black_out_what_they_say(nam
         ("Le standard du musée est le 01 99 00 12 00.", "phone", True),
         ("Le gardien du musée est au 01 99 00 12 00.", "phone", False),
         ("Le musée répond au 06 39 98 12 00.", "phone", False),
+        ("Le musée répond au Zéro-six 39 98 12 00.", "phone", False),
+        ("Le standard du musée est le zéro un 99 00 12 00.", "phone", True),
         ("Écrire à contact@theatre.example", "email", True),
         ("Écrivez-moi : contact@pif.example", "email", False),
         ("Musée de la Mine, 4 rue Haute, 67000 Strasbourg", "postal_address", True),
@@ -129,3 +131,12 @@ def test_an_institutions_own_details_are_but_a_hint(text, kind, soft):
     assert (found.check, found.soft) == (kind, soft)
     assert (text_checks.inspect(text) == []) is soft
     assert text_checks.findings(text) == [found]
+
+
+@pytest.mark.parametrize("typed", ["zéro six 12 34 56 78", "ZÉRO SEPT 12.34.56.78"])
+def test_a_number_that_begins_in_words_is_wholly_blacked_out(typed):
+    text = f"Appelez Zoé au {typed} le soir"
+    start = text.index(typed)
+    assert blacked_out(text) == [(start, start + len(typed))]
+    assert text_checks.inspect(text) != []
+    assert not text_checks.findings("De zéro six fois sur dix, 12 34 56 78 notices")

@@ -25,6 +25,12 @@ _FRENCH = re.compile(
     rf"(?P<odd>(?:{_GAP}?\d){{8}}))(?!\d)))",
     re.ASCII | re.IGNORECASE,
 )
+#: Its beginning in words, which hides it from whoever looks for digits: « zéro six 12 34 56 78 ».
+_SPELT = re.compile(
+    rf"(?<!\w)zero{_GAP}(?:un|deux|trois|quatre|cinq|(?P<mobile>six|sept)|neuf)"
+    rf"(?:{_GAP}\d\d){{4}}(?!\d)",
+    re.ASCII | re.IGNORECASE,
+)
 _FOREIGN = re.compile(
     r"(?<![\w+.,])(?<!\d[ ])(?:\([ ]?)?(?:\+[ ]?|00[ ]?(?=[1-9]))[1-9]"
     rf"(?:[)(\s]{{0,3}}{_GAP}?[()]{{0,2}}\d){{6,15}}(?!\d)",
@@ -198,6 +204,8 @@ def _numbers(text: str) -> Iterator[tuple[int, int]]:
     for match in _FOREIGN.finditer(text):
         if end := _end_of_foreign(_Candidate(text, *match.span())):
             yield match.start(), end
+    for match in _SPELT.finditer(text):
+        yield match.span()
     for match in _FRENCH.finditer(text):
         if _is_french(_Candidate(text, *match.span("number")), odd=match["odd"] is not None):
             yield match.span("number")
@@ -246,6 +254,8 @@ def _is_foreign(number: str, *, certain: bool) -> bool:
 
 def _is_mobile(number: str) -> bool:
     """Return whether a French number is a mobile one, which belongs to a person."""
+    if spelt := _SPELT.match(number):
+        return spelt["mobile"] is not None
     digits = "".join(filter(str.isdigit, number))
     national = re.sub(r"^(?:00)?(?:33|262|590|594|596)0?|^0", "", digits)
     return len(national) == 9 and national[0] in "67"
