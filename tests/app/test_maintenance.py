@@ -140,14 +140,15 @@ class MaintenanceTest(PluginTestCase):
         given = self.untold()
         requests().update_one(request, lost)
         # A task may still be about it.
-        assert outbox.deliver() == {"feedback_followed": 0, "requests_followed": 0}
+        assert not any(outbox.deliver().values())
         earlier = {"$set": {"last_modified": now() - timedelta(minutes=6)}}
         feedbacks().update_one({"_id": ObjectId(given["id"])}, earlier)
         requests().update_one(request, earlier)
-        assert outbox.deliver() == {"feedback_followed": 1, "requests_followed": 1}
+        done = outbox.deliver()
+        assert (done["feedback_followed"], done["requests_followed"]) == (1, 1)
         titles = sorted(one.title for one in Discussion.objects)
         assert [title.split("]")[0] for title in titles] == ["[Demande", "[Retour"]
-        assert outbox.deliver() == {"feedback_followed": 0, "requests_followed": 0}
+        assert not any(outbox.deliver().values())
         assert runs().find_one({"_id": "culture-feedback-deliver"})["failed"] == []
 
     def test_it_brings_words_to_their_discussion_and_hears_what_was_replied(self):

@@ -74,6 +74,7 @@ ARGUMENTS = {"/pages/requests/pick": "?kind=dataset&q=Mus"}
 #: Routes that show nobody of this world anything, and why.
 SILENT = {
     "/pages/requests/recorded": "needs a token of a mail",
+    "/pages/dashboard/me/datasets/<string:dataset>/": "nobody here owns a dataset",
     "/pages/consultations/<string:reference>/my-answer.html": "nobody here has sent an answer",
     "/pages/consultations/<string:reference>/my-answer.json": "nobody here has sent an answer",
     "/confirm/": "needs a token of a mail",

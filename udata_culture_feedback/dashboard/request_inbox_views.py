@@ -58,14 +58,16 @@ def request_inbox_page(viewer: Viewer, organization: str | None) -> Response:
 def act_in_request_inbox(viewer: Viewer, organization: str | None) -> Response:
     """Carry out a form about the open request, then show the next one where it leaves the view."""
     inbox = _Inbox(viewer, scope_of(viewer, organization))
-    found = request_inbox.within(inbox.scope, _asked_id())
+    asked = _asked_id()
 
     def act() -> str | Response:
+        found = request_inbox.within(inbox.scope, asked)
         done = _carry_out(viewer, found)
         return inbox.after(found, done)
 
     def again(refusal: refusals.Refusal) -> Response:
-        return inbox.page(found["_id"], refusal=refusal)
+        read = ObjectId(asked) if ObjectId.is_valid(asked) else None
+        return inbox.page(read, refusal=refusal)
 
     return handle_form(act, again, guard=lambda: check_guard(viewer))
 
