@@ -4,7 +4,6 @@ exists already in view, and nothing that was typed lost."""
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -112,7 +111,7 @@ def test_data_are_asked_for_with_the_keyboard_only_from_the_page_of_a_dataset(
     assert somebody.focused() == "h4 Plans d’accès des lieux ouverts la nuit"
     expect(somebody.status).to_contain_text("Merci, votre demande est enregistrée.")
     expect(card).to_contain_text("Centre des monuments nationaux")
-    expect(card).to_contain_text(re.compile("Reçue le .* un mois"))
+    expect(card).to_contain_text("Réponse attendue avant le")
     assert [request for request in somebody.requests if request.startswith("POST")] == [
         request for request in somebody.requests if "/requests/new" in request and "POST" in request
     ]
@@ -593,7 +592,8 @@ def test_somebody_unknown_may_look_before_logging_in(visitor: Come) -> None:
     somebody = asks(visitor().goes_to(COMMENTED))
     somebody.page.get_by_label(TITLE).fill("Fréquentation des musées")
     expect(somebody.widget.locator("[data-found]")).to_be_visible()
-    expect(somebody.page.get_by_role("button", name="Soutenir")).to_have_count(0)
+    # No account is needed to support what exists.
+    expect(somebody.page.get_by_role("button", name="Soutenir").first).to_be_visible()
     assert somebody.barriers() == []
 
 
