@@ -298,9 +298,7 @@ def _text(
     """Draw a text. `shift`: pixels beside `x`, which is in percent; `halo`: readable over lines;
     `beside`: lighter words after it."""
     if beside:
-        words += Markup(
-            ' <tspan class="k-ink2" fill="{}" font-size="13" font-weight="400">{}</tspan>'
-        ).format(COLOURS["ink2"], beside)
+        words += Markup(' <tspan font-weight="400">{}</tspan>').format(beside)
     attributes = Markup(' dx="{}"').format(shift) if shift else Markup("")
     attributes += Markup(' font-size="{}"').format(size) if size != 14 else Markup("")
     attributes += Markup(' font-weight="700"') if bold else Markup("")
