@@ -62,8 +62,9 @@ def test_the_producer_finds_a_comment_in_the_widget_the_bell_the_mail_and_the_ap
 
 def test_the_link_of_a_comment_leads_to_its_native_discussion(visitor: Come) -> None:
     reader = visitor().goes_to(COMMENTED)
-    comment = reader.comments.filter(has=reader.page.get_by_role("link")).first
-    words = comment.locator(".cf-words").first.inner_text()
+    link = reader.page.get_by_role("link", name=re.compile("Lire la discussion"))
+    comment = reader.comments.filter(has=link).first
+    words = comment.locator(".cf-words").first.inner_text()[:60]
     comment.get_by_role("link", name=re.compile("Lire la discussion")).click()
     expect(reader.page).to_have_url(re.compile(r"/discussions\?discussion_id=\w{24}$"))
     shown = reader.page.url.rsplit("=", 1)[1]
