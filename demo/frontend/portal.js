@@ -245,8 +245,14 @@ async function dataset() {
         ...threads(discussions.data))))
   const wanted = new URLSearchParams(location.search).get('discussion_id')
   const thread = document.getElementById(`discussion-${wanted}`)
-  thread?.closest('details')?.setAttribute('open', '')
-  thread?.scrollIntoView()
+  if (!thread) return
+  thread.closest('details')?.setAttribute('open', '')
+  // The section above comes later and pushes the thread down: follow it, until somebody moves.
+  const following = new ResizeObserver(() => thread.scrollIntoView())
+  following.observe(thread.closest('main'))
+  for (const move of ['wheel', 'pointerdown', 'keydown']) {
+    addEventListener(move, () => following.disconnect(), { once: true })
+  }
 }
 
 // What the widget shows above already is folded, as it would be in another tab.
