@@ -18,7 +18,6 @@ from ..figures.settle import Totals
 from ..opendata.tables import Column, Table
 from ..portal.collections import now
 from ..vocabulary import vocabularies
-from ..web.moments import local_day, portal_zone
 
 #: Prefix of the counters of a month.
 TREND = "trend:"
@@ -87,7 +86,7 @@ def months(totals: Mapping[str, int]) -> list[Month]:
             by_month.setdefault(month, {})[counter] = n
     if not by_month:
         return []
-    latest = max(*by_month, f"{local_day(now(), portal_zone()):%Y-%m}")
+    latest = max(*by_month, f"{now():%Y-%m}")
     named = list(_months_between(min(by_month), latest))[-MOST_MONTHS:]
     return [_month(month, by_month.get(month, {})) for month in named]
 
